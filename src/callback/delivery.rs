@@ -1,0 +1,96 @@
+//! A delivery on its way through the program: received, accepted, committed.
+
+use jiff::Timestamp;
+
+use super::{Callback, Headers, Outcome, Verdict};
+
+/// The door that a delivery came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Our own listener.
+    Direct,
+    /// A relay.
+    Relay,
+    /// Somebody's capture.
+    Imported,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::Direct, Self::Relay, Self::Imported];
+
+    /// The word used in NDJSON and in the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Relay => "relay",
+            Self::Imported => "imported",
+        }
+    }
+
+    /// The source called `name`, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// A whole request on the callback path, as a door took it; nothing is known of it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// When the door took it.
+    pub received_at: Timestamp,
+    /// The door.
+    pub source: Source,
+    /// Where it came from: address and port.
+    pub peer: String,
+    /// The method, as sent.
+    pub method: String,
+    /// The path and query, as sent.
+    pub path: String,
+    /// The headers, secrets replaced.
+    pub headers: Headers,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Digests that tell a retry (the same bytes) from a second occurrence (signed anew).
+///
+/// High-S twins make signature bytes no identity, so equality here is a hint, not a proof.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Fingerprint {
+    /// Of the signature header's bytes.
+    pub signature: u64,
+    /// Of the body and the signature header's bytes.
+    pub copy: u64,
+}
+
+/// A delivery that intake let in; not yet on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The request.
+    pub request: Received,
+    /// What the signature check found.
+    pub verdict: Verdict,
+    /// What the body says.
+    pub callback: Callback,
+    /// Digests of its bytes.
+    pub fingerprint: Fingerprint,
+}
+
+/// A delivery as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place in the journal: 1 and up, in the order of commits, never used twice.
+    pub seq: u64,
+    /// When we wrote it.
+    pub committed_at: Timestamp,
+    /// The request.
+    pub request: Received,
+    /// What the signature check found.
+    pub verdict: Verdict,
+    /// What the body says.
+    pub callback: Callback,
+    /// What the fold made of it.
+    pub outcome: Outcome,
+}

@@ -1,0 +1,20 @@
+//! The sender's contract and what we say of a request: event kinds, delivery, verdict, refusal.
+//!
+//! Pure: no clock, no files, no sockets. The contract is the vendor's public documentation; where
+//! it is silent (retries, order, identity) the [fold](crate::timeline) decides, not this module.
+
+mod body;
+mod delivery;
+mod event;
+mod headers;
+mod outcome;
+mod refusal;
+mod verdict;
+
+pub use body::{Callback, MAX_ID, Subject};
+pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
+pub use event::{Event, State};
+pub use headers::{Headers, REDACTED};
+pub use outcome::{Doubt, Effect, Outcome};
+pub use refusal::{BODY_SAMPLE, BodySample, Refusal, RefusalKind};
+pub use verdict::{Encoding, Verdict};

@@ -1,0 +1,151 @@
+//! What the fold made of one delivery.
+
+use serde::{Deserialize, Serialize};
+
+/// What a delivery did to the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It became the state of its version, or marked its asset failed.
+    Applied,
+    /// A copy of something already told; changes nothing.
+    Repeat,
+    /// An earlier step that arrived after a later one; fills history, changes nothing.
+    Late,
+    /// It began a new cycle of its version.
+    NewCycle,
+    /// Kept and shown, but no event that the timeline knows.
+    None,
+}
+
+impl Effect {
+    const ALL: [Self; 5] = [Self::Applied, Self::Repeat, Self::Late, Self::NewCycle, Self::None];
+
+    /// The word used in NDJSON and in the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Repeat => "repeat",
+            Self::Late => "late",
+            Self::NewCycle => "new_cycle",
+            Self::None => "none",
+        }
+    }
+
+    /// The effect called `name`, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effect| effect.name() == name)
+    }
+}
+
+/// Why an effect is a guess: callbacks carry no id and no time, so a retry can equal a second
+/// occurrence byte for byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The current state was told again after the window in which copies are expected.
+    SameEventLater,
+    /// Taken for a copy, but signed anew: a retry would carry the same signature.
+    SignedAnew,
+    /// Two events of the same rank close together: their order is not known.
+    OrderUnknown,
+    /// Two outcomes in one cycle.
+    SecondOutcome,
+    /// A failure that the documented lifecycle does not have at this point.
+    FailureOutOfOrder,
+    /// A step that the documented lifecycle does not have at this point.
+    UndocumentedStep,
+    /// The very bytes of an earlier copy, long after it.
+    SameBytesLater,
+}
+
+impl Doubt {
+    const ALL: [Self; 7] = [
+        Self::SameEventLater,
+        Self::SignedAnew,
+        Self::OrderUnknown,
+        Self::SecondOutcome,
+        Self::FailureOutOfOrder,
+        Self::UndocumentedStep,
+        Self::SameBytesLater,
+    ];
+
+    /// The code kept in the journal.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::SameEventLater => "same_event_later",
+            Self::SignedAnew => "signed_anew",
+            Self::OrderUnknown => "order_unknown",
+            Self::SecondOutcome => "second_outcome",
+            Self::FailureOutOfOrder => "failure_out_of_order",
+            Self::UndocumentedStep => "undocumented_step",
+            Self::SameBytesLater => "same_bytes_later",
+        }
+    }
+
+    /// The doubt with this code, if there is one.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|doubt| doubt.code() == code)
+    }
+
+    /// What a person reads: what was seen and what it may mean.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::SameEventLater => {
+                "the same event again after a quarter of an hour: a late retry, or a new cycle whose other steps were lost"
+            }
+            Self::SignedAnew => {
+                "taken for a repeat, but its signature differs from the earlier copy's"
+            }
+            Self::OrderUnknown => {
+                "two events of one rank close together: the later to arrive was taken for the later to happen"
+            }
+            Self::SecondOutcome => {
+                "a second outcome without a new generation between: one may have been lost"
+            }
+            Self::FailureOutOfOrder => {
+                "a failure after a later step; taken as a new failure, so that none is missed"
+            }
+            Self::UndocumentedStep => {
+                "the documented lifecycle has no such step: something between may have been lost"
+            }
+            Self::SameBytesLater => {
+                "the very same bytes came before: a very late retry, or the same step again"
+            }
+        }
+    }
+}
+
+/// The fold's answer for one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it did.
+    pub effect: Effect,
+    /// Why that is a guess, where it is one.
+    pub uncertain: Option<Doubt>,
+}
+
+impl Outcome {
+    /// The outcome of a delivery that the timeline cannot read.
+    pub const NONE: Self = Self { effect: Effect::None, uncertain: None };
+
+    /// An effect that is no guess.
+    pub const fn certain(effect: Effect) -> Self {
+        Self { effect, uncertain: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_codes_lead_back() {
+        for effect in Effect::ALL {
+            assert_eq!(Effect::from_name(effect.name()), Some(effect));
+        }
+        for doubt in Doubt::ALL {
+            assert_eq!(Doubt::from_code(doubt.code()), Some(doubt));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A request that was answered 4xx, as the bounded log of refusals keeps it.
+
+use jiff::Timestamp;
+
+use super::Headers;
+
+/// How much of a refused body is kept, in bytes.
+pub const BODY_SAMPLE: usize = 4096;
+
+/// Why a request was refused, as a class: refusals of one class from one peer are counted as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RefusalKind {
+    /// No signature header.
+    Missing,
+    /// A signature header that holds no signature.
+    Malformed,
+    /// A signature that no trusted key made over this body.
+    Invalid,
+    /// Another path than the callback's.
+    WrongPath,
+    /// Another method than POST.
+    WrongMethod,
+    /// A body over the limit.
+    TooLarge,
+    /// A body that did not arrive in time.
+    TooSlow,
+    /// A request that broke off or is no HTTP.
+    Broken,
+}
+
+impl RefusalKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Invalid,
+        Self::WrongPath,
+        Self::WrongMethod,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Broken,
+    ];
+
+    /// The word used in the journal and by filters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::WrongPath => "wrong_path",
+            Self::WrongMethod => "wrong_method",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// The kind called `name`, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The signature verdict behind a refusal; `None` where the signature was never looked at.
+    pub const fn verdict(self) -> Option<&'static str> {
+        match self {
+            Self::Missing | Self::Malformed | Self::Invalid => Some(self.name()),
+            _ => None,
+        }
+    }
+}
+
+/// The first bytes of a refused body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BodySample {
+    /// At most [`BODY_SAMPLE`] bytes.
+    pub bytes: Vec<u8>,
+    /// Whether the body had more, or more was announced.
+    pub truncated: bool,
+}
+
+impl BodySample {
+    /// The beginning of a whole body.
+    pub fn of(body: &[u8]) -> Self {
+        let kept = body.len().min(BODY_SAMPLE);
+        Self { bytes: body[..kept].to_vec(), truncated: body.len() > kept }
+    }
+}
+
+/// One or more refused requests of one kind from one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// When the last of them was refused.
+    pub at: Timestamp,
+    /// The class.
+    pub kind: RefusalKind,
+    /// The HTTP status that was answered.
+    pub status: u16,
+    /// What was wrong with the last of them, and what to do: a sentence.
+    pub why: String,
+    /// How many this stands for.
+    pub count: u64,
+    /// The method of the last of them, as sent.
+    pub method: String,
+    /// The path and query of the last of them, as sent.
+    pub path: String,
+    /// Where the last of them came from: address and port.
+    pub peer: String,
+    /// The headers of the last of them.
+    pub headers: Headers,
+    /// The beginning of the last body.
+    pub body: BodySample,
+}

@@ -1,0 +1,74 @@
+//! The outcome of the signature check: data with a reason, never a `bool`.
+
+use std::sync::Arc;
+
+/// How the 64 bytes of a signature were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// ASN.1 DER `ECDSA-Sig-Value` (RFC 3279, section 2.2.3): what the vendor's recipe reads.
+    Der,
+    /// `r‖s`, 32 bytes each (RFC 7518, section 3.4): what JOSE calls ES256.
+    Raw,
+}
+
+impl Encoding {
+    /// The word used in NDJSON and in the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Der => "der",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// What the signature check found. `why` is a sentence a developer can act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A trusted key made the signature over exactly these bytes.
+    Valid {
+        /// The name of that key.
+        key: Arc<str>,
+        /// How the signature was encoded.
+        encoding: Encoding,
+    },
+    /// A well-formed signature that no trusted key made over these bytes.
+    Invalid {
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A signature header that holds no signature.
+    Malformed {
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// No signature header.
+    Missing,
+    /// Not looked at, because the policy is `--signature off`.
+    Unchecked,
+}
+
+impl Verdict {
+    /// The word used in NDJSON and in the journal.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Valid { .. } => "valid",
+            Self::Invalid { .. } => "invalid",
+            Self::Malformed { .. } => "malformed",
+            Self::Missing => "missing",
+            Self::Unchecked => "unchecked",
+        }
+    }
+
+    /// Whether a trusted key made the signature.
+    pub const fn is_valid(&self) -> bool {
+        matches!(self, Self::Valid { .. })
+    }
+
+    /// What is wrong and what to do, where something is wrong with a signature that is there.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { why } | Self::Malformed { why } => Some(why),
+            _ => None,
+        }
+    }
+}
