@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
 }
 
 impl Callback {
-    /// Reads a body. Never fails: what cannot be read is said in [`Callback::unreadable`].
+    /// Reads a body. Never fails: what cannot be read is said in [`unreadable`](field@Callback::unreadable).
     ///
     /// Unknown fields are passed over, of a repeated field the last one counts.
     pub fn read(body: &[u8]) -> Self {
@@ -259,12 +259,8 @@ mod tests {
 
     use super::*;
 
-    fn version(
-        asset_id: &'static str,
-        version_id: &'static str,
-        state: State,
-    ) -> Option<Subject<'static>> {
-        Some(Subject::Version { asset_id, version_id, locale: Some("es-ES"), state })
+    fn version(asset_id: &'static str, version_id: &'static str, state: State) -> Subject<'static> {
+        Subject::Version { asset_id, version_id, locale: Some("es-ES"), state }
     }
 
     #[rstest]
@@ -287,7 +283,7 @@ mod tests {
     fn reads(#[case] body: &str, #[case] state: State) {
         let callback = Callback::read(body.as_bytes());
         assert_eq!(callback.unreadable, None);
-        assert_eq!(callback.subject(), version("a", "v", state));
+        assert_eq!(callback.subject(), Some(version("a", "v", state)));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub enum Source {
 }
 
 impl Source {
-    const ALL: [Self; 3] = [Self::Direct, Self::Relay, Self::Imported];
+    /// Every source.
+    pub const ALL: [Self; 3] = [Self::Direct, Self::Relay, Self::Imported];
 
     /// The word used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {

@@ -40,15 +40,49 @@ impl Headers {
         self.iter().filter(move |(n, _)| *n == name).map(|(_, value)| value)
     }
 
+    /// The beginning of the headers: names and values of at most `bytes` bytes together, each value
+    /// cut at an eighth of that.
+    #[must_use]
+    pub fn sample(mut self, bytes: usize) -> Self {
+        let mut left = bytes;
+        self.0.retain_mut(|(name, value)| {
+            cut(value, bytes / 8);
+            let size = name.len() + value.len();
+            let fits = size <= left;
+            left -= if fits { size } else { left };
+            fits
+        });
+        self
+    }
+
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
+/// Cuts text to at most `bytes` bytes, never inside a character.
+pub(super) fn cut(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_is_bounded_and_keeps_the_first() {
+        let long = "é".repeat(5000);
+        let raw = [("x-signature", b"30".as_slice()), ("x-long", long.as_bytes())];
+        let headers = Headers::from_raw(raw.into_iter().chain([("x-more", long.as_bytes()); 20]));
+        let sample = headers.sample(8192);
+        assert_eq!(sample.iter().next(), Some(("x-signature", "30")));
+        let size: usize = sample.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!((7000..=8192).contains(&size), "{size}");
+    }
 
     #[test]
     fn secrets_stay_at_the_door_and_everything_else_is_kept() {

@@ -16,5 +16,5 @@ pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use headers::{Headers, REDACTED};
 pub use outcome::{Doubt, Effect, Outcome};
-pub use refusal::{BODY_SAMPLE, BodySample, Refusal, RefusalKind};
+pub use refusal::{BODY_SAMPLE, BodySample, Listed, Refusal, RefusalKind};
 pub use verdict::{Encoding, Verdict};

@@ -19,7 +19,9 @@ pub enum Effect {
 }
 
 impl Effect {
-    const ALL: [Self; 5] = [Self::Applied, Self::Repeat, Self::Late, Self::NewCycle, Self::None];
+    /// Every effect.
+    pub const ALL: [Self; 5] =
+        [Self::Applied, Self::Repeat, Self::Late, Self::NewCycle, Self::None];
 
     /// The word used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {

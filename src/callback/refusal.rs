@@ -3,9 +3,15 @@
 use jiff::Timestamp;
 
 use super::Headers;
+use super::headers::cut;
 
 /// How much of a refused body is kept, in bytes.
 pub const BODY_SAMPLE: usize = 4096;
+
+/// How much of a refused request's headers is kept, in bytes.
+const HEADERS_SAMPLE: usize = 8192;
+/// How much of a refused request's method and path is kept, in bytes each.
+const LINE_SAMPLE: usize = 1024;
 
 /// Why a request was refused, as a class: refusals of one class from one peer are counted as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,4 +115,32 @@ pub struct Refusal {
     pub headers: Headers,
     /// The beginning of the last body.
     pub body: BodySample,
+}
+
+impl Refusal {
+    /// The same with everything that its sender chose cut to a bounded length: about 16 KiB in all.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        self.headers = self.headers.sample(HEADERS_SAMPLE);
+        for text in [&mut self.method, &mut self.path] {
+            cut(text, LINE_SAMPLE);
+        }
+        self
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.method.len() + self.path.len() + self.why.len() + self.body.bytes.len()
+    }
+}
+
+/// An entry of the log of refusals; written again under its id when more like it come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: u64,
+    /// What was refused, and how often.
+    pub refusal: Refusal,
 }
