@@ -1,1 +1,131 @@
-//! To be written.
+//! The fold: what an asset and its versions have come to, from their deliveries in `seq` order. It
+//! owns the rules and knows no clock, no journal and no screen.
+//!
+//! A callback carries neither an id nor a time, and a retry can equal a genuine second occurrence
+//! byte for byte, so identity cannot be had from bytes: the fold decides by time of arrival and
+//! says when it guessed. Every delivery gets an [`Effect`](crate::callback::Effect) and, apart from
+//! it, perhaps a [`Doubt`].
+//!
+//! # The rules
+//!
+//! Ranks: `ready` and `failed` 1, `generating` 2, `generated` and `generate_failed` 3. W is
+//! [`WINDOW`], its end included. A cycle is one run of a version from `ready` to its outcome. An
+//! event is *seen* when it has arrived in the current cycle, even late; the *current state* is the
+//! event that was applied last.
+//!
+//! 1. Every delivery is kept. One that cannot be read (unknown event, missing id, odd type) has the
+//!    effect `none` and changes nothing here.
+//! 2. The first event of a version is its state, in cycle 1: `applied`, whatever its rank.
+//! 3. Higher rank, not seen: `applied`. A step left out in between is no doubt, and an earlier
+//!    doubt is cleared. [`Doubt::SameBytesLater`] when this event's last copy, in an earlier cycle,
+//!    had the very same bytes.
+//! 4. The current state's event again: a `repeat` within W of its last arrival, which each repeat
+//!    renews; later a `new_cycle`, [`Doubt::SameEventLater`].
+//! 5. An event that was seen and is not the current state: a `repeat` within W of its first arrival
+//!    or of the current state's, with [`Doubt::SignedAnew`] when its signature differs from that of
+//!    the event's last copy. Otherwise rule 8, also where the rank is the same. An event that was
+//!    not seen in this cycle is a `repeat` too when its last copy had the very same bytes and came
+//!    within W: a retry of the cycle before, which must not undo what happened since.
+//! 6. Same rank, not seen. `ready` and `failed`: the later to arrive is `applied` in the same cycle,
+//!    [`Doubt::OrderUnknown`] within W of the current state. `generated` and `generate_failed`: a
+//!    `new_cycle`, [`Doubt::SecondOutcome`].
+//! 7. Lower rank, not seen, within W of the current state: `late`; it fills history and changes
+//!    nothing else. Except `failed`, because a failure is never swallowed: a `new_cycle`,
+//!    [`Doubt::FailureOutOfOrder`].
+//! 8. Any other lower rank: a `new_cycle` with that state (revised, regenerated); the result of the
+//!    cycle before is gone. [`Doubt::SameBytesLater`] when this event's last copy had the very same
+//!    bytes, else [`Doubt::UndocumentedStep`] for `ready` or `failed` while `generating`.
+//! 9. `asset_failed` marks the [`Asset`], whatever version id it carries, and touches no version:
+//!    `applied`. Within W of its last arrival it is a `repeat`; later it is `applied` again and
+//!    renews the mark's time, [`Doubt::SameBytesLater`] when the last copy had the very same bytes.
+//!    The mark stays: what arrives for the versions afterwards is counted beside it and applies.
+//! 10. A version that has been `generating` for longer than a limit is overdue
+//!     ([`Version::overdue`]).
+//!
+//! # What holds beside them
+//!
+//! - Time is `received_at`, and may go back from one delivery to the next (a clock was set, a relay
+//!   hands over what it took earlier). What lies before the moment it is measured from counts as
+//!   within W.
+//! - "Last arrival" in rules 4 and 9 is the latest one and slides with every repeat. "The current
+//!   state" in rules 5 to 7 and 10 means when it first came, and does not slide, so that a stream
+//!   of retries cannot hold a window open.
+//! - [`Version::uncertain`] is the doubt of the delivery that set the state; a certain one clears
+//!   it, a doubtful repeat sets it, and nothing else touches it.
+//! - The last locale that was not null wins, also from a repeat. An event's last copy is remembered
+//!   across cycles and renewed by every delivery of it.
+//!
+//! When a rule changes, [`FOLD_VERSION`] goes up.
+
+mod asset;
+mod nanos;
+mod rows;
+mod spans;
+#[cfg(test)]
+mod tests;
+#[expect(
+    clippy::module_inception,
+    reason = "the type stands in the file of its name; the path is private"
+)]
+mod timeline;
+mod version;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use asset::{Asset, AssetFailure};
+pub use rows::{AssetRow, VersionRow};
+pub use spans::Span;
+pub use timeline::Timeline;
+pub use version::{HISTORY, Occurrence, Step, Version};
+
+#[cfg(doc)]
+use crate::callback::Doubt;
+use crate::callback::{Fingerprint, Outcome, Subject};
+
+/// The version of the rules and of the stored shape of [`Asset`] and [`Version`].
+///
+/// The journal keeps it beside the state and folds anew when it differs.
+pub const FOLD_VERSION: u32 = 1;
+
+/// W: how long copies of an event, or steps overtaken on the way, are expected.
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+
+/// Folds one delivery into the state of its asset and, unless it is about the asset as a whole, of
+/// its version.
+///
+/// `at` is its `received_at`. `asset` and `version` are the states of exactly the asset and version
+/// that `subject` names, `None` while nothing has been heard of them; both are left filled in, but
+/// `version` stays as it is for `asset_failed`. Deliveries must come in `seq` order.
+pub fn fold(
+    subject: &Subject<'_>,
+    at: Timestamp,
+    fingerprint: Fingerprint,
+    asset: &mut Option<Asset>,
+    version: &mut Option<Version>,
+) -> Outcome {
+    let asset = asset.get_or_insert_with(|| Asset::new(at));
+    match *subject {
+        Subject::AssetFailed { .. } => asset.fail(at, fingerprint),
+        Subject::Version { locale, state, .. } => {
+            asset.hear_of_version(at);
+            let occurrence = Occurrence { state, at, locale, fingerprint };
+            if let Some(version) = version {
+                version.apply(&occurrence)
+            } else {
+                let (begun, outcome) = Version::begin(&occurrence);
+                *version = Some(begun);
+                outcome
+            }
+        }
+    }
+}
+
+/// The time from one moment to another; zero where the second lies before the first.
+fn elapsed(from: Timestamp, to: Timestamp) -> SignedDuration {
+    to.duration_since(from).max(SignedDuration::ZERO)
+}
+
+/// Whether `at` is within W of an earlier moment, or lies before it.
+fn within_window(of: Timestamp, at: Timestamp) -> bool {
+    elapsed(of, at) <= WINDOW
+}

@@ -1,0 +1,72 @@
+//! An asset's mark of failure (rule 9) and when it was active; nothing of its versions' states.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{nanos, within_window};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome};
+
+/// What the deliveries of one asset, its versions' included, say of it as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// The earliest arrival.
+    #[serde(with = "nanos")]
+    pub first_at: Timestamp,
+    /// The latest arrival, copies included.
+    #[serde(with = "nanos")]
+    pub last_at: Timestamp,
+    /// The mark of failure. Nothing takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<AssetFailure>,
+}
+
+/// The mark that `asset_failed` leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetFailure {
+    /// When it came; of several times further than [`WINDOW`](super::WINDOW) apart, the last.
+    #[serde(with = "nanos")]
+    pub at: Timestamp,
+    /// The latest arrival of a copy of it.
+    #[serde(with = "nanos")]
+    pub last: Timestamp,
+    /// Of the last copy.
+    pub fingerprint: Fingerprint,
+    /// How many deliveries came for the asset's versions after `at`, whatever they did.
+    pub events_since: u32,
+}
+
+impl Asset {
+    /// An asset first heard of at `at`.
+    pub(super) const fn new(at: Timestamp) -> Self {
+        Self { first_at: at, last_at: at, failure: None }
+    }
+
+    /// Takes note that a delivery came for one of its versions.
+    pub(super) fn hear_of_version(&mut self, at: Timestamp) {
+        self.hear(at);
+        if let Some(failure) = &mut self.failure {
+            failure.events_since = failure.events_since.saturating_add(1);
+        }
+    }
+
+    /// Marks it failed (rule 9).
+    pub(super) fn fail(&mut self, at: Timestamp, fingerprint: Fingerprint) -> Outcome {
+        self.hear(at);
+        let mut uncertain = None;
+        if let Some(failure) = &mut self.failure {
+            let earlier = std::mem::replace(&mut failure.fingerprint, fingerprint);
+            if within_window(failure.last, at) {
+                failure.last = failure.last.max(at);
+                return Outcome::certain(Effect::Repeat);
+            }
+            uncertain = (earlier.copy == fingerprint.copy).then_some(Doubt::SameBytesLater);
+        }
+        self.failure = Some(AssetFailure { at, last: at, fingerprint, events_since: 0 });
+        Outcome { effect: Effect::Applied, uncertain }
+    }
+
+    fn hear(&mut self, at: Timestamp) {
+        self.first_at = self.first_at.min(at);
+        self.last_at = self.last_at.max(at);
+    }
+}

@@ -1,0 +1,23 @@
+//! An asset with its versions and their ids, as the journal hands them out; no rule of the fold.
+
+use super::{Asset, Version};
+
+/// An asset as the fold has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetRow {
+    /// Its id.
+    pub asset_id: String,
+    /// What the fold knows of it.
+    pub asset: Asset,
+    /// Its versions, by id.
+    pub versions: Vec<VersionRow>,
+}
+
+/// A version as the fold has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its id.
+    pub version_id: String,
+    /// What the fold knows of it.
+    pub version: Version,
+}

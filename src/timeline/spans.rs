@@ -1,0 +1,65 @@
+//! A version's history as the stretches that its lane draws; it decides nothing about state.
+
+use jiff::Timestamp;
+
+use super::Step;
+use crate::callback::State;
+
+/// A stretch of a lane: one state, from its arrival to that of the next.
+///
+/// The spans of a version never go back and never overlap: each begins where the one before it
+/// ends, and the last, which is the current state, is open. A span may have no length: that step
+/// was told, but how long it took is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The state.
+    pub state: State,
+    /// Where it begins.
+    pub from: Timestamp,
+    /// Where it ends; `None` for the current state.
+    pub to: Option<Timestamp>,
+    /// The cycle that it belongs to.
+    pub cycle: u32,
+}
+
+/// The spans of a history that is given in order of arrival.
+///
+/// A late step goes where the lifecycle has it: before the first step of its cycle that ranks
+/// higher. It gets a length if it was received before that step, as through a relay, and none if it
+/// was received after it. When the step that it belongs before has been dropped from the history,
+/// so is the late one from the lane. A time that lies before the one in front of it is moved up to
+/// it.
+pub(super) fn of<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Span> {
+    let mut ordered: Vec<Step> = Vec::with_capacity(steps.size_hint().0);
+    for step in steps {
+        if step.late {
+            let place = ordered.iter().position(|other| {
+                other.cycle == step.cycle && other.state.rank() > step.state.rank()
+            });
+            if let Some(place) = place {
+                ordered.insert(place, *step);
+            }
+        } else {
+            ordered.push(*step);
+        }
+    }
+
+    let mut next = Timestamp::MAX;
+    for step in ordered.iter_mut().rev() {
+        if step.late {
+            step.at = step.at.min(next);
+        }
+        next = step.at;
+    }
+
+    let mut spans: Vec<Span> = Vec::with_capacity(ordered.len());
+    for step in ordered {
+        let mut from = step.at;
+        if let Some(before) = spans.last_mut() {
+            from = from.max(before.from);
+            before.to = Some(from);
+        }
+        spans.push(Span { state: step.state, from, to: None, cycle: step.cycle });
+    }
+    spans
+}

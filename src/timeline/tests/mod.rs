@@ -1,0 +1,70 @@
+//! What the fold promises: each rule by a table, the rest by properties.
+
+mod properties;
+mod rules;
+mod spans;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Occurrence, Version};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome, State};
+
+/// The moment that the tests' offsets count from.
+fn epoch() -> Timestamp {
+    "2026-11-23T21:00:00Z".parse().unwrap()
+}
+
+/// A moment by its offset, as in `15m1s` or `-2m`.
+fn at(offset: &str) -> Timestamp {
+    epoch() + offset.parse::<SignedDuration>().unwrap()
+}
+
+/// The digests of the `signing`th signature over an event's body. Equal numbers are equal bytes.
+fn fingerprint(state: State, signing: u64) -> Fingerprint {
+    let signature = u64::MAX - (signing * 8 + state.index() as u64);
+    Fingerprint { signature, copy: signature.rotate_left(17) }
+}
+
+/// `ready`, or `ready/2` for the same event signed anew.
+fn event(word: &str) -> (State, Fingerprint) {
+    let (name, signing) = word.split_once('/').unwrap_or((word, "1"));
+    let state = State::from_name(name).unwrap_or_else(|| panic!("no state {name:?}"));
+    (state, fingerprint(state, signing.parse().unwrap()))
+}
+
+/// `applied`, or `repeat?signed_anew`.
+fn outcome(word: &str) -> Outcome {
+    let (effect, doubt) = word.split_once('?').map_or((word, None), |(e, d)| (e, Some(d)));
+    Outcome {
+        effect: Effect::from_name(effect).unwrap_or_else(|| panic!("no effect {effect:?}")),
+        uncertain: doubt.map(|d| Doubt::from_code(d).unwrap_or_else(|| panic!("no doubt {d:?}"))),
+    }
+}
+
+/// Plays lines of `offset event effect` and checks each effect; gives the version they make.
+///
+/// Events have the same bytes each time unless their word says otherwise.
+fn play(script: &str) -> Version {
+    let mut version: Option<Version> = None;
+    for line in script.split(';').map(str::trim).filter(|line| !line.is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [offset, told, expected] = words[..] else { panic!("three words in {line:?}") };
+        let (state, fingerprint) = event(told);
+        let occurrence = Occurrence { state, at: at(offset), locale: None, fingerprint };
+        let found = if let Some(version) = &mut version {
+            version.apply(&occurrence)
+        } else {
+            let (begun, found) = Version::begin(&occurrence);
+            version = Some(begun);
+            found
+        };
+        assert_eq!(found, outcome(expected), "{line:?} of {script:?}");
+    }
+    version.unwrap()
+}
+
+/// A version in short: `generated 2`, or `generated 2?second_outcome`.
+fn sum(version: &Version) -> String {
+    let doubt = version.uncertain().map_or(String::new(), |doubt| format!("?{}", doubt.code()));
+    format!("{} {}{doubt}", version.state().name(), version.cycle())
+}

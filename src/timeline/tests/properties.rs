@@ -1,0 +1,228 @@
+//! What holds for every sequence of deliveries.
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::super::{Asset, HISTORY, Occurrence, Version, WINDOW, fold};
+use super::{epoch, fingerprint};
+use crate::callback::{Effect, MAX_ID, Outcome, State, Subject};
+
+/// One delivery of some sequence; `None` is `asset_failed`.
+#[derive(Debug, Clone)]
+struct Told {
+    state: Option<State>,
+    at: Timestamp,
+    signing: u64,
+    locale: Option<&'static str>,
+}
+
+/// An asset with one version.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Kept {
+    asset: Option<Asset>,
+    version: Option<Version>,
+}
+
+impl Kept {
+    fn fold(&mut self, told: &Told) -> Outcome {
+        let Told { state, at, signing, locale } = *told;
+        let fingerprint = fingerprint(state.unwrap_or(State::Failed), signing);
+        let subject = match state {
+            Some(state) => Subject::Version { asset_id: "a", version_id: "v", locale, state },
+            None => Subject::AssetFailed { asset_id: "a" },
+        };
+        fold(&subject, at, fingerprint, &mut self.asset, &mut self.version)
+    }
+
+    /// The same after a restart: written to the journal and read again.
+    fn restarted(&self) -> Self {
+        let asset = serde_json::to_string(&self.asset).unwrap();
+        let version = serde_json::to_string(&self.version).unwrap();
+        Self {
+            asset: serde_json::from_str(&asset).unwrap(),
+            version: serde_json::from_str(&version).unwrap(),
+        }
+    }
+}
+
+/// Mostly moments of one day, now and then any moment at all.
+fn any_moment() -> impl Strategy<Value = Timestamp> {
+    let day = 24 * 3600_i64;
+    let all = Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond();
+    prop_oneof![
+        12 => (0..day).prop_map(|second| Timestamp::from_second(epoch().as_second() + second).unwrap()),
+        2 => all.prop_map(|nanosecond| Timestamp::from_nanosecond(nanosecond).unwrap()),
+        1 => select(vec![Timestamp::MIN, Timestamp::MAX]),
+    ]
+}
+
+fn any_told() -> impl Strategy<Value = Told> {
+    let state = prop_oneof![8 => select(&State::ALL[..]).prop_map(Some), 1 => Just(None)];
+    let locale = select(vec![None, Some("es-ES"), Some("pt-BR")]);
+    (state, any_moment(), 0..3_u64, locale).prop_map(|(state, at, signing, locale)| Told {
+        state,
+        at,
+        signing,
+        locale,
+    })
+}
+
+/// Events of one documented cycle, in any order and with any repeats, and the outcome they lead to.
+fn any_order_of_a_cycle() -> impl Strategy<Value = (Vec<State>, State)> {
+    use State::{Failed, GenerateFailed, Generated, Generating, Ready};
+    let cycles = vec![
+        vec![Ready, Generating, Generated],
+        vec![Ready, Generating, GenerateFailed],
+        vec![Generating, Generated],
+        vec![Generating, GenerateFailed],
+        vec![Ready, Generated],
+        vec![Ready, GenerateFailed],
+        vec![Generated],
+        vec![GenerateFailed],
+        vec![Failed],
+    ];
+    (select(cycles), vec(any::<Index>(), 0..8)).prop_flat_map(|(cycle, repeats)| {
+        let outcome = cycle[cycle.len() - 1];
+        let mut events = cycle.clone();
+        events.extend(repeats.iter().map(|repeat| *repeat.get(&cycle)));
+        (Just(events).prop_shuffle(), Just(outcome))
+    })
+}
+
+proptest! {
+    #[test]
+    fn order_and_repeats_within_the_window_make_no_difference(
+        (events, outcome) in any_order_of_a_cycle(),
+        // Not sorted: received_at may go back.
+        seconds in vec(0..=WINDOW.as_secs(), 16),
+        signings in vec(0..2_u64, 16),
+    ) {
+        let mut kept = Kept::default();
+        for ((state, second), signing) in events.into_iter().zip(seconds).zip(signings) {
+            let at = Timestamp::from_second(epoch().as_second() + second).unwrap();
+            kept.fold(&Told { state: Some(state), at, signing, locale: None });
+        }
+        let version = kept.version.unwrap();
+        prop_assert_eq!((version.state(), version.cycle()), (outcome, 1));
+    }
+
+    #[test]
+    fn a_restart_at_any_point_makes_no_difference(told in vec(any_told(), 1..120)) {
+        let (mut live, mut restarting) = (Kept::default(), Kept::default());
+        for told in &told {
+            prop_assert_eq!(live.fold(told), restarting.fold(told));
+            restarting = restarting.restarted();
+            prop_assert_eq!(&live, &restarting);
+        }
+    }
+
+    #[test]
+    fn nothing_is_dropped(told in vec(any_told(), 1..300)) {
+        let mut kept = Kept::default();
+        let [mut applied, mut repeats, mut late, mut cycles] = [0_u64; 4];
+        for told in &told {
+            let outcome = kept.fold(told);
+            let Some(state) = told.state else {
+                let failure = kept.asset.as_ref().and_then(|asset| asset.failure.as_ref());
+                prop_assert!(failure.is_some_and(|failure| failure.last >= told.at));
+                continue;
+            };
+            match outcome.effect {
+                Effect::Applied => applied += 1,
+                Effect::Repeat => repeats += 1,
+                Effect::Late => late += 1,
+                Effect::NewCycle => cycles += 1,
+                Effect::None => prop_assert!(false, "a readable delivery has an effect"),
+            }
+
+            let version = kept.version.as_ref().unwrap();
+            prop_assert_eq!(version.repeats(), repeats);
+            prop_assert_eq!(version.late(), late);
+            prop_assert_eq!(u64::from(version.cycle()), 1 + cycles);
+            prop_assert_eq!(version.steps().len() as u64 + version.dropped(), applied + late + cycles);
+            prop_assert!(version.steps().len() <= HISTORY);
+            prop_assert!(
+                version.first_seen(state).is_some() || outcome == Outcome::certain(Effect::Repeat),
+                "every event is seen in its cycle, or a retry of the cycle before"
+            );
+            prop_assert_eq!(version.first_seen(version.state()), Some(version.since()));
+            prop_assert!(version.last() >= version.since());
+            if matches!(outcome.effect, Effect::Applied | Effect::NewCycle) {
+                prop_assert_eq!((version.state(), version.since()), (state, told.at));
+                prop_assert_eq!(version.uncertain(), outcome.uncertain);
+            }
+            if state.is_failure() {
+                prop_assert_ne!(outcome.effect, Effect::Late, "a failure is never swallowed");
+            }
+        }
+    }
+
+    #[test]
+    fn spans_never_go_back_and_end_open(told in vec(any_told(), 1..120)) {
+        let mut kept = Kept::default();
+        for told in &told {
+            kept.fold(told);
+            let Some(version) = &kept.version else { continue };
+            let spans = version.spans();
+            for pair in spans.windows(2) {
+                prop_assert_eq!(pair[0].to, Some(pair[1].from), "contiguous");
+                prop_assert!(pair[0].from <= pair[1].from, "never back");
+                prop_assert!(pair[0].cycle <= pair[1].cycle);
+            }
+            let last = spans.last().unwrap();
+            prop_assert_eq!((last.state, last.to, last.cycle), (version.state(), None, version.cycle()));
+            if version.dropped() == 0 {
+                prop_assert_eq!(spans.len(), version.steps().len(), "every step is drawn");
+            }
+        }
+    }
+
+    #[test]
+    fn stored_state_stays_small(told in vec(any_told(), 1_000)) {
+        let mut kept = Kept::default();
+        for told in &told {
+            kept.fold(told);
+        }
+        prop_assert!(serde_json::to_string(&kept.version).unwrap().len() <= 8 * 1024);
+        prop_assert!(serde_json::to_string(&kept.asset).unwrap().len() <= 512);
+    }
+}
+
+/// A moment some whole seconds and a fraction after the epoch.
+fn after(seconds: i64, nanoseconds: i32) -> Timestamp {
+    Timestamp::new(epoch().as_second() + seconds, nanoseconds).unwrap()
+}
+
+/// The longest locale that is read, in the characters that JSON writes longest: 3 KiB by itself.
+#[test]
+fn stored_state_stays_bounded_with_the_longest_locale() {
+    let locale = "\u{1}".repeat(MAX_ID);
+    let longest = State::GenerateFailed;
+    let occurrence = |hour: i64| Occurrence {
+        state: longest,
+        at: after(hour * 3600, 123_456_789),
+        locale: Some(&locale),
+        fingerprint: fingerprint(longest, 0),
+    };
+    let (mut version, _) = Version::begin(&occurrence(0));
+    for hour in 1..1_000 {
+        assert_eq!(version.apply(&occurrence(hour)).effect, Effect::NewCycle);
+    }
+    let size = serde_json::to_string(&version).unwrap().len();
+    assert!(size <= 10 * 1024, "{size}");
+}
+
+#[test]
+fn a_typical_version_is_stored_in_few_bytes() {
+    let mut kept = Kept::default();
+    for (state, second) in
+        [(State::Ready, 0), (State::Generating, 2_400), (State::Generated, 2_790)]
+    {
+        let at = after(second, 123_456_000);
+        kept.fold(&Told { state: Some(state), at, signing: 0, locale: Some("es-ES") });
+    }
+    let json = serde_json::to_string(&kept.version).unwrap();
+    assert!(json.len() < 800, "{} bytes: {json}", json.len());
+}

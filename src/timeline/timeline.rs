@@ -1,0 +1,68 @@
+//! The fold's state for many assets, in memory; it holds what it is given and stores nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Asset, Version, fold};
+use crate::callback::{Callback, Fingerprint, Outcome, Subject};
+
+/// Assets and their versions, in order of their ids.
+///
+/// It forgets nothing by itself: whoever feeds it bounds it by what it feeds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    assets: BTreeMap<String, Entry>,
+}
+
+/// The slots of an asset; each is filled by the first delivery that is folded into it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Entry {
+    asset: Option<Asset>,
+    versions: BTreeMap<String, Option<Version>>,
+}
+
+impl Timeline {
+    /// Folds a delivery in, received `at`, and says what it did: [`Outcome::NONE`] where it is
+    /// unreadable. Deliveries must come in `seq` order.
+    pub fn apply(
+        &mut self,
+        callback: &Callback,
+        at: Timestamp,
+        fingerprint: Fingerprint,
+    ) -> Outcome {
+        let Some(subject) = callback.subject() else {
+            return Outcome::NONE;
+        };
+        let entry = self.assets.entry(subject.asset_id().to_owned()).or_default();
+        let mut no_version = None;
+        let version = match subject {
+            Subject::AssetFailed { .. } => &mut no_version,
+            Subject::Version { version_id, .. } => {
+                entry.versions.entry(version_id.to_owned()).or_default()
+            }
+        };
+        fold(&subject, at, fingerprint, &mut entry.asset, version)
+    }
+
+    /// The asset with this id, if it has been heard of.
+    pub fn asset(&self, asset_id: &str) -> Option<&Asset> {
+        self.assets.get(asset_id)?.asset.as_ref()
+    }
+
+    /// The version with this id of this asset, if it has been heard of.
+    pub fn version(&self, asset_id: &str, version_id: &str) -> Option<&Version> {
+        self.assets.get(asset_id)?.versions.get(version_id)?.as_ref()
+    }
+
+    /// Every asset with its id.
+    pub fn assets(&self) -> impl Iterator<Item = (&str, &Asset)> {
+        self.assets.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.asset.as_ref()?)))
+    }
+
+    /// Every version of an asset with its id; none for an unknown asset.
+    pub fn versions(&self, asset_id: &str) -> impl Iterator<Item = (&str, &Version)> {
+        let versions = self.assets.get(asset_id).into_iter().flat_map(|entry| &entry.versions);
+        versions.filter_map(|(id, version)| Some((id.as_str(), version.as_ref()?)))
+    }
+}

@@ -1,0 +1,310 @@
+//! One version's state under rules 2 to 8 and 10; nothing of its asset or of how it is drawn.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Span, elapsed, nanos, spans, within_window};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome, State};
+
+/// How many steps a version remembers. Older ones are only counted, so that the state that the
+/// journal rewrites on every event stays small.
+pub const HISTORY: usize = 64;
+
+// `Version::first_seen` reads the current cycle from the history, which therefore has to hold it
+// whole: a cycle has at most one step for each state.
+const _: () = assert!(HISTORY >= State::ALL.len());
+
+/// One delivery, as far as its version is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct Occurrence<'a> {
+    /// The state that it reports.
+    pub state: State,
+    /// When it arrived: its `received_at`.
+    pub at: Timestamp,
+    /// The locale that it names.
+    pub locale: Option<&'a str>,
+    /// Digests of its bytes.
+    pub fingerprint: Fingerprint,
+}
+
+/// A delivery that was more than a repeat, as history keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The state that it reported.
+    #[serde(rename = "s")]
+    pub state: State,
+    /// When it arrived. Not clamped: it may lie before the step in front of it.
+    #[serde(with = "nanos")]
+    pub at: Timestamp,
+    /// The cycle that it belongs to.
+    #[serde(rename = "c")]
+    pub cycle: u32,
+    /// Whether it came after a later step and never was the state (rule 7).
+    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// Why its effect was a guess, where it was one.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub uncertain: Option<Doubt>,
+}
+
+/// The last copy of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct LastCopy {
+    #[serde(rename = "f")]
+    fingerprint: Fingerprint,
+    #[serde(with = "nanos")]
+    at: Timestamp,
+}
+
+/// What the deliveries of one version have made of it.
+///
+/// Its size is bounded: [`HISTORY`] steps, a fingerprint for each event, one locale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    state: State,
+    #[serde(with = "nanos")]
+    since: Timestamp,
+    #[serde(with = "nanos")]
+    last: Timestamp,
+    cycle: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uncertain: Option<Doubt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    repeats: u64,
+    late: u64,
+    /// The last copy of each event in any cycle, by [`State::index`].
+    copies: [Option<LastCopy>; State::ALL.len()],
+    /// In order of arrival, never empty.
+    steps: VecDeque<Step>,
+    dropped: u64,
+}
+
+impl Version {
+    /// The version that a first delivery makes, and what that did (rule 2).
+    pub fn begin(first: &Occurrence<'_>) -> (Self, Outcome) {
+        let mut version = Self {
+            state: first.state,
+            since: first.at,
+            last: first.at,
+            cycle: 1,
+            uncertain: None,
+            locale: None,
+            repeats: 0,
+            late: 0,
+            copies: [None; State::ALL.len()],
+            steps: VecDeque::with_capacity(1),
+            dropped: 0,
+        };
+        let outcome = Outcome::certain(Effect::Applied);
+        version.record(first, outcome);
+        (version, outcome)
+    }
+
+    /// Folds one more delivery into the version and says what it did.
+    pub fn apply(&mut self, occurrence: &Occurrence<'_>) -> Outcome {
+        let outcome = self.judge(occurrence);
+        self.record(occurrence, outcome);
+        outcome
+    }
+
+    /// The state that the version is in.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When the current state first came, in this cycle.
+    pub const fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// When the current state's event last came, copies included: the latest of its arrivals.
+    pub const fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// The cycle that the version is in: 1 and up.
+    pub const fn cycle(&self) -> u32 {
+        self.cycle
+    }
+
+    /// Why the current state is a guess, where it is one.
+    pub const fn uncertain(&self) -> Option<Doubt> {
+        self.uncertain
+    }
+
+    /// The last locale that a delivery named.
+    pub fn locale(&self) -> Option<&str> {
+        self.locale.as_deref()
+    }
+
+    /// How many deliveries were copies.
+    pub const fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
+    /// How many deliveries came after a later step.
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// The newest [`HISTORY`] steps, in order of arrival.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
+        self.steps.iter()
+    }
+
+    /// How many steps were forgotten, all of them older than [`Version::steps`].
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// When the event that reports `state` first came in this cycle; `None` if it has not.
+    pub fn first_seen(&self, state: State) -> Option<Timestamp> {
+        let mut this_cycle = self.steps.iter().rev().take_while(|step| step.cycle == self.cycle);
+        this_cycle.find(|step| step.state == state).map(|step| step.at)
+    }
+
+    /// Whether it has been generating for longer than `limit` (rule 10).
+    pub fn overdue(&self, now: Timestamp, limit: SignedDuration) -> bool {
+        self.state == State::Generating && elapsed(self.since, now) > limit
+    }
+
+    /// The stretches that its lane draws, the last of them open: see [`Span`].
+    pub fn spans(&self) -> Vec<Span> {
+        spans::of(self.steps())
+    }
+
+    /// Rules 3 to 8: what a delivery does to the version as it stands.
+    fn judge(&self, told: &Occurrence<'_>) -> Outcome {
+        let event = told.state;
+        if event == self.state {
+            // Rule 4.
+            return if within_window(self.last, told.at) {
+                Outcome::certain(Effect::Repeat)
+            } else {
+                guess(Effect::NewCycle, Doubt::SameEventLater)
+            };
+        }
+        let close = within_window(self.since, told.at);
+        if let Some(first) = self.first_seen(event) {
+            // Rule 5.
+            if !close && !within_window(first, told.at) {
+                return self.revise(told);
+            }
+            let anew = self.last_copy(event).map(|copy| copy.fingerprint.signature)
+                != Some(told.fingerprint.signature);
+            let uncertain = anew.then_some(Doubt::SignedAnew);
+            return Outcome { effect: Effect::Repeat, uncertain };
+        }
+        let same_bytes = self.same_bytes(told);
+        if same_bytes.is_some_and(|copy| within_window(copy.at, told.at)) {
+            // Rule 5, for a retry that belongs to the cycle before.
+            return Outcome::certain(Effect::Repeat);
+        }
+        match event.rank().cmp(&self.state.rank()) {
+            // Rule 3.
+            std::cmp::Ordering::Greater => {
+                let uncertain = same_bytes.map(|_| Doubt::SameBytesLater);
+                Outcome { effect: Effect::Applied, uncertain }
+            }
+            // Rule 6.
+            std::cmp::Ordering::Equal => match event {
+                State::Generated | State::GenerateFailed => {
+                    guess(Effect::NewCycle, Doubt::SecondOutcome)
+                }
+                State::Ready | State::Failed | State::Generating => {
+                    let uncertain = close.then_some(Doubt::OrderUnknown);
+                    Outcome { effect: Effect::Applied, uncertain }
+                }
+            },
+            // Rules 8 and 7.
+            std::cmp::Ordering::Less if !close => self.revise(told),
+            std::cmp::Ordering::Less if event.is_failure() => {
+                guess(Effect::NewCycle, Doubt::FailureOutOfOrder)
+            }
+            std::cmp::Ordering::Less => Outcome::certain(Effect::Late),
+        }
+    }
+
+    /// Rule 8: a new cycle, and whether it is to be doubted.
+    ///
+    /// Where both doubts hold, the same bytes are named: they are evidence from this very delivery
+    /// and explain the odd step (a very late retry), while the odd step alone would send the reader
+    /// looking for a lost callback. The lane shows the step either way.
+    fn revise(&self, told: &Occurrence<'_>) -> Outcome {
+        let uncertain = if self.same_bytes(told).is_some() {
+            Some(Doubt::SameBytesLater)
+        } else if self.state == State::Generating {
+            // Whatever ranks below `generating` is `ready` or `failed`.
+            Some(Doubt::UndocumentedStep)
+        } else {
+            None
+        };
+        Outcome { effect: Effect::NewCycle, uncertain }
+    }
+
+    /// Takes down what a delivery was judged to do.
+    fn record(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
+        match outcome.effect {
+            Effect::Repeat => {
+                self.repeats = self.repeats.saturating_add(1);
+                self.uncertain = outcome.uncertain.or(self.uncertain);
+                if told.state == self.state {
+                    // The latest, not the newest: a relay may hand over an older copy, which must
+                    // not make the next retry look like a new cycle.
+                    self.last = self.last.max(told.at);
+                }
+            }
+            Effect::Late => {
+                self.late = self.late.saturating_add(1);
+                self.remember(told, outcome);
+            }
+            Effect::Applied | Effect::NewCycle => {
+                if outcome.effect == Effect::NewCycle {
+                    self.cycle = self.cycle.saturating_add(1);
+                }
+                self.state = told.state;
+                self.since = told.at;
+                self.last = told.at;
+                self.uncertain = outcome.uncertain;
+                self.remember(told, outcome);
+            }
+            // Not for a readable delivery.
+            Effect::None => {}
+        }
+        self.copies[told.state.index()] =
+            Some(LastCopy { fingerprint: told.fingerprint, at: told.at });
+        if let Some(locale) = told.locale {
+            self.locale = Some(locale.to_owned());
+        }
+    }
+
+    fn remember(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
+        if self.steps.len() >= HISTORY {
+            self.steps.pop_front();
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.steps.push_back(Step {
+            state: told.state,
+            at: told.at,
+            cycle: self.cycle,
+            late: outcome.effect == Effect::Late,
+            uncertain: outcome.uncertain,
+        });
+    }
+
+    const fn last_copy(&self, state: State) -> Option<LastCopy> {
+        self.copies[state.index()]
+    }
+
+    /// The last copy of the event that is told, where it had the very same bytes.
+    fn same_bytes(&self, told: &Occurrence<'_>) -> Option<LastCopy> {
+        self.last_copy(told.state).filter(|copy| copy.fingerprint.copy == told.fingerprint.copy)
+    }
+}
+
+const fn guess(effect: Effect, doubt: Doubt) -> Outcome {
+    Outcome { effect, uncertain: Some(doubt) }
+}
