@@ -1,1 +1,39 @@
-//! To be written.
+//! ES256: keys, the grammar of the signature header, the check and what explains it.
+//!
+//! ECDSA on P-256 with SHA-256 over the body exactly as received. p256 decodes keys and both
+//! encodings of a signature; ring checks the 64 bytes that come of it, four times as fast. Every
+//! outcome is a [`Verdict`](crate::callback::Verdict) with a reason; nothing from a request selects a key or an
+//! algorithm.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `pem` | finding keys in text, and saying what else the text is |
+//! | `keys` | public and private keys, signing |
+//! | `key_file` | keys on disk: bounded reads, modes, never over an existing file |
+//! | `header` | the grammar of `X-Signature` |
+//! | `misspelt` | signatures written in another way than hex |
+//! | `check` | the trusted keys and the verdict |
+//! | `steps` | the check as a list of steps, for people |
+//! | `forensics` | which change of the body or the header would make a refused signature hold |
+//! | `json_text` | JSON rewritten as other programs write it |
+//! | `fingerprint` | digests that tell a retry from a second occurrence |
+
+mod check;
+mod fingerprint;
+mod forensics;
+mod header;
+mod json_text;
+mod key_file;
+mod keys;
+mod misspelt;
+mod pem;
+mod steps;
+
+pub use check::TrustedKeys;
+pub use fingerprint::fingerprint;
+pub use forensics::explain;
+pub use header::{HeaderFault, Signature, parse};
+pub use key_file::KeyError;
+pub use keys::{DEV_KEY, PrivateKey, PublicKey, VENDOR_KEY};
+pub use pem::KeyFault;
+pub use steps::{Mark, Step, steps};

@@ -1,0 +1,261 @@
+//! Rewrites JSON as other programs write it, order and numbers kept; must not parse into values.
+//!
+//! `serde_json` would sort the keys and rewrite numbers, so this works on the text.
+
+use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Where the whitespace outside of strings goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// As it is.
+    Kept,
+    /// None: `JSON.stringify`, most libraries.
+    Compact,
+    /// One blank after `,` and `:`: Python's `json.dumps`.
+    Python,
+    /// A line for each item, indented by so many blanks a level.
+    Indented(usize),
+}
+
+/// How strings are escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// As they are.
+    Kept,
+    /// Everything outside of printable ASCII as `\uXXXX`: Python's `ensure_ascii`.
+    Ascii,
+    /// Only what JSON demands (RFC 8259, section 7): `JSON.stringify`, most libraries.
+    Needed,
+}
+
+/// Rewrites a JSON text; `None` where a string has no end or the result is over `limit` bytes.
+///
+/// The text should be valid JSON; of another text something comes out as well, of no use.
+pub(super) fn rewrite(
+    text: &str,
+    spacing: Spacing,
+    escapes: Escapes,
+    limit: usize,
+) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut depth = 0_usize;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => string(&mut chars, escapes, &mut out)?,
+            _ if spacing == Spacing::Kept => out.push(c),
+            ' ' | '\t' | '\n' | '\r' => {}
+            '{' | '[' => {
+                out.push(c);
+                while chars.next_if(|c| matches!(c, ' ' | '\t' | '\n' | '\r')).is_some() {}
+                // An empty list or object stays on its line everywhere.
+                if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(spacing, depth, &mut out);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(spacing, depth, &mut out);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(spacing, depth, &mut out);
+                if spacing == Spacing::Python {
+                    out.push(' ');
+                }
+            }
+            ':' => {
+                out.push(c);
+                if spacing != Spacing::Compact {
+                    out.push(' ');
+                }
+            }
+            other => out.push(other),
+        }
+        if out.len() > limit {
+            return None;
+        }
+    }
+    Some(out)
+}
+
+fn line(spacing: Spacing, depth: usize, out: &mut String) {
+    if let Spacing::Indented(width) = spacing {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', width * depth));
+    }
+}
+
+/// Copies a string whose opening quote is taken, up to and with its closing quote.
+fn string(chars: &mut Peekable<Chars<'_>>, escapes: Escapes, out: &mut String) -> Option<()> {
+    out.push('"');
+    loop {
+        match chars.next()? {
+            '"' => {
+                out.push('"');
+                return Some(());
+            }
+            '\\' if escapes == Escapes::Kept => {
+                out.push('\\');
+                out.push(chars.next()?);
+            }
+            '\\' => match unescape(chars)? {
+                Ok(c) => character(c, escapes, out),
+                Err(surrogate) => unit(surrogate, out),
+            },
+            c if escapes == Escapes::Kept => out.push(c),
+            c => character(c, escapes, out),
+        }
+    }
+}
+
+/// The character behind a backslash, or the half of a surrogate pair that stands alone.
+fn unescape(chars: &mut Peekable<Chars<'_>>) -> Option<Result<char, u16>> {
+    Some(Ok(match chars.next()? {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'u' => {
+            let first = hex4(chars)?;
+            // Tried on a copy, so that what is no second half is read again as itself.
+            let mut ahead = chars.clone();
+            let pair = if (0xd800..0xdc00).contains(&first)
+                && ahead.next() == Some('\\')
+                && ahead.next() == Some('u')
+            {
+                hex4(&mut ahead).and_then(|second| {
+                    char::decode_utf16([first, second]).next().and_then(Result::ok)
+                })
+            } else {
+                None
+            };
+            match (pair, char::from_u32(u32::from(first))) {
+                (Some(c), _) => {
+                    *chars = ahead;
+                    c
+                }
+                (None, Some(c)) => c,
+                (None, None) => return Some(Err(first)),
+            }
+        }
+        other => other,
+    }))
+}
+
+fn hex4(chars: &mut Peekable<Chars<'_>>) -> Option<u16> {
+    let mut value = 0;
+    for _ in 0..4 {
+        value = value << 4 | chars.next()?.to_digit(16)?;
+    }
+    u16::try_from(value).ok()
+}
+
+fn character(c: char, escapes: Escapes, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        ' '..='~' => out.push(c),
+        c if c < ' ' || escapes == Escapes::Ascii => {
+            for code in c.encode_utf16(&mut [0; 2]) {
+                unit(*code, out);
+            }
+        }
+        c => out.push(c),
+    }
+}
+
+fn unit(code: u16, out: &mut String) {
+    // Writing into a String cannot fail.
+    let _ = write!(out, "\\u{code:04x}");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    const LIMIT: usize = 1 << 20;
+
+    // The expected texts are what CPython 3.13's json.dumps gives for the same value.
+    const TEXT: &str = "{ \"b\" :\t\"x: {1,2}\", \"a\":[1.50,{},[ ],\"caf\\u00e9 \u{1f600}\"],\r\n\"q\":\"\\\"\\\\\\/\\u007f\"}";
+
+    #[rstest]
+    #[case::kept(Spacing::Kept, Escapes::Kept, TEXT)]
+    #[case::compact(
+        Spacing::Compact,
+        Escapes::Kept,
+        "{\"b\":\"x: {1,2}\",\"a\":[1.50,{},[],\"caf\\u00e9 \u{1f600}\"],\"q\":\"\\\"\\\\\\/\\u007f\"}"
+    )]
+    #[case::python(
+        Spacing::Python,
+        Escapes::Ascii,
+        r#"{"b": "x: {1,2}", "a": [1.50, {}, [], "caf\u00e9 \ud83d\ude00"], "q": "\"\\/\u007f"}"#
+    )]
+    #[case::javascript(
+        Spacing::Compact,
+        Escapes::Needed,
+        "{\"b\":\"x: {1,2}\",\"a\":[1.50,{},[],\"café \u{1f600}\"],\"q\":\"\\\"\\\\/\u{7f}\"}"
+    )]
+    #[case::indented(
+        Spacing::Indented(2),
+        Escapes::Needed,
+        "{\n  \"b\": \"x: {1,2}\",\n  \"a\": [\n    1.50,\n    {},\n    [],\n    \"café \u{1f600}\"\n  ],\n  \"q\": \"\\\"\\\\/\u{7f}\"\n}"
+    )]
+    fn writes(#[case] spacing: Spacing, #[case] escapes: Escapes, #[case] expected: &str) {
+        assert_eq!(rewrite(TEXT, spacing, escapes, LIMIT).unwrap(), expected);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_stays_an_escape() {
+        for escapes in [Escapes::Ascii, Escapes::Needed] {
+            let text = r#"["\uD83D","\ud83dx","\ude00","\ud83d\n","\ud83d\ud83d\ude00"]"#;
+            let out = rewrite(text, Spacing::Compact, escapes, LIMIT).unwrap();
+            let last = if escapes == Escapes::Ascii { r"\ud83d\ude00" } else { "\u{1f600}" };
+            assert_eq!(out, format!(r#"["\ud83d","\ud83dx","\ude00","\ud83d\n","\ud83d{last}"]"#));
+        }
+    }
+
+    #[test]
+    fn stays_within_its_limit() {
+        let deep = "[".repeat(2000) + &"]".repeat(2000);
+        assert_eq!(rewrite(&deep, Spacing::Indented(2), Escapes::Kept, 10_000), None);
+        assert_eq!(rewrite("\"no end", Spacing::Kept, Escapes::Needed, LIMIT), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_does_no_harm(text in "[\\\\\"u0-9a-f{}\\[\\],: \u{e9}\u{1f600}]{0,64}") {
+            for spacing in [Spacing::Kept, Spacing::Compact, Spacing::Python, Spacing::Indented(2)] {
+                for escapes in [Escapes::Kept, Escapes::Ascii, Escapes::Needed] {
+                    let _ = rewrite(&text, spacing, escapes, LIMIT);
+                }
+            }
+        }
+
+        #[test]
+        fn the_value_stays_the_same(strings in prop::collection::vec(any::<String>(), 0..4)) {
+            let text = serde_json::to_string(&strings).unwrap();
+            for spacing in [Spacing::Kept, Spacing::Compact, Spacing::Python, Spacing::Indented(4)] {
+                for escapes in [Escapes::Kept, Escapes::Ascii, Escapes::Needed] {
+                    let out = rewrite(&text, spacing, escapes, LIMIT).unwrap();
+                    prop_assert_eq!(&serde_json::from_str::<Vec<String>>(&out).unwrap(), &strings);
+                }
+            }
+        }
+    }
+}

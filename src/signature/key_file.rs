@@ -1,0 +1,314 @@
+//! Keys on disk: bounded reads, private files of mode 0600, never a write over an existing file.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use p256::elliptic_curve::zeroize::Zeroizing;
+
+use super::keys::{DEV_KEY, VENDOR_KEY};
+use super::{KeyFault, PrivateKey, PublicKey, pem};
+
+/// The largest key file that is read, in bytes. A larger one is refused, not cut.
+const MAX_FILE: u64 = 64 * 1024;
+
+const PRIVATE_MODE: u32 = 0o600;
+const PUBLIC_MODE: u32 = 0o644;
+
+/// What went wrong with a key or its file, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be opened or read.
+    #[error("cannot read the key file {}: {cause}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file could not be written.
+    #[error("cannot write the key file {}: {cause}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Key files are never written over.
+    #[error("{} exists already and is left as it is; give another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was read is no key for this purpose.
+    #[error("{origin} {fault}")]
+    Unusable {
+        /// The name of the key, or its file.
+        origin: String,
+        /// What it is instead.
+        fault: KeyFault,
+    },
+    /// No random numbers.
+    #[error("the system gives no random numbers, so nothing can be signed or generated")]
+    Random,
+}
+
+impl PublicKey {
+    /// The public key in a PEM file, called by the file's stem.
+    ///
+    /// A file called like a key of our own (`dev.pem`, `panjaya.pem`) keeps its extension in the
+    /// name, so that a verdict never shows it as ours.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] names the file and says what it is instead.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let key = pem::public_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
+        let text = |part: Option<&std::ffi::OsStr>| {
+            part.map_or_else(|| "key".to_owned(), |part| part.to_string_lossy().into_owned())
+        };
+        let stem = text(path.file_stem());
+        let ours = [VENDOR_KEY, DEV_KEY].contains(&stem.as_str());
+        let name = match (ours, path.extension()) {
+            (false, _) => stem,
+            (true, Some(_)) => text(path.file_name()),
+            (true, None) => format!("{stem} (file)"),
+        };
+        Ok(Self::new(&name, key))
+    }
+}
+
+impl PrivateKey {
+    /// The private key in a PEM file.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] names the file and says what it is instead.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let secret = pem::private_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
+        Ok(Self { secret })
+    }
+
+    /// Writes the key to a new file of mode 0600.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Exists`] where there is one already, otherwise [`KeyError::Write`].
+    pub fn create_file(&self, path: &Path) -> Result<(), KeyError> {
+        create(path, self.to_pem().as_bytes(), PRIVATE_MODE)
+    }
+
+    /// Writes the key to a new file and its public half beside it, and gives the latter's path:
+    /// `path` with the extension `pub.pem`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create_file`]. Neither file stays when one of them cannot be written.
+    pub fn create_pair(&self, path: &Path) -> Result<PathBuf, KeyError> {
+        let public = path.with_extension("pub.pem");
+        // The public half first: should the second write fail, nothing secret is taken back.
+        create(&public, self.public_pem().as_bytes(), PUBLIC_MODE)?;
+        self.create_file(path).inspect_err(|_| drop(fs::remove_file(&public)))?;
+        Ok(public)
+    }
+
+    /// The key in a file, which is made where there is none.
+    ///
+    /// Two processes that do this at once end with the same key: a file appears whole or not at
+    /// all, and the one that comes second reads the other's.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] names the file.
+    pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
+        match Self::from_file(path) {
+            Err(KeyError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        let key = Self::generate()?;
+        match key.create_file(path) {
+            Ok(()) => Ok(key),
+            Err(KeyError::Exists { .. }) => Self::from_file(path),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn unusable(path: &Path, fault: KeyFault) -> KeyError {
+    KeyError::Unusable { origin: path.display().to_string(), fault }
+}
+
+/// The text of a file of at most [`MAX_FILE`] bytes, wiped when dropped.
+///
+/// A file that is not UTF-8 holds no PEM; it is read as ISO 8859-1, so that what it is instead (DER,
+/// UTF-16) can be told from the text.
+fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|cause| KeyError::Read { path: path.to_owned(), cause })?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(unusable(path, KeyFault::TooLarge));
+    }
+    Ok(Zeroizing::new(match std::str::from_utf8(&bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }))
+}
+
+/// Writes a new file with the given mode whatever the umask; it appears whole or not at all.
+fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.to_owned() },
+        _ => KeyError::Write { path: path.to_owned(), cause },
+    };
+    let draft = draft_beside(path)?;
+    // A hard link fails where the name is taken, which a rename does not.
+    let placed =
+        write_new(&draft, contents, mode).and_then(|()| match fs::hard_link(&draft, path) {
+            Err(error) if no_links(&error) => write_new(path, contents, mode),
+            result => result,
+        });
+    // The draft is the same file by another name by now, or what is left of a failed write.
+    let _ = fs::remove_file(&draft);
+    placed.map_err(failed)
+}
+
+/// Whether the file system has no hard links (FAT, some network and shared folders). A file is
+/// then written in place: still never over another, but not whole from the first moment.
+fn no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+}
+
+/// A name in the same directory that nobody else takes.
+fn draft_beside(path: &Path) -> Result<PathBuf, KeyError> {
+    use ring::rand::SecureRandom as _;
+    let mut random = [0; 8];
+    ring::rand::SystemRandom::new().fill(&mut random).map_err(|_| KeyError::Random)?;
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", hex::encode(random)));
+    Ok(path.with_file_name(name))
+}
+
+fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    // Created with the final mode, so that nobody can open it before the umask is corrected.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let written = file
+        .set_permissions(Permissions::from_mode(mode))
+        .and_then(|()| file.write_all(contents))
+        .and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_pair_is_written_once_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.pem");
+        let key = PrivateKey::generate().unwrap();
+        let public = key.create_pair(&path).unwrap();
+        assert_eq!(public, dir.path().join("mine.pub.pem"));
+        assert_eq!(names(dir.path()), ["mine.pem", "mine.pub.pem"]);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode(&path), mode(&public)), (0o600, 0o644));
+
+        let read = PublicKey::from_file(&public).unwrap();
+        assert_eq!(read, key.public(""));
+        assert_eq!(&**read.name(), "mine.pub");
+        assert_eq!(PrivateKey::from_file(&path).unwrap().public(""), read);
+
+        let other = PrivateKey::generate().unwrap();
+        assert!(matches!(other.create_file(&path), Err(KeyError::Exists { .. })));
+        assert!(matches!(other.create_pair(&path), Err(KeyError::Exists { .. })));
+        fs::remove_file(&public).unwrap();
+        let error = other.create_pair(&path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{} exists already and is left as it is; give another name", path.display())
+        );
+        assert_eq!(names(dir.path()), ["mine.pem"], "nothing half-written stays");
+        assert_eq!(PrivateKey::from_file(&path).unwrap().public(""), read);
+    }
+
+    #[test]
+    fn whoever_comes_first_makes_the_key_of_all() {
+        const AT_ONCE: usize = 8;
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("dev.pem");
+            let start = Barrier::new(AT_ONCE);
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let open = || {
+                    start.wait();
+                    PrivateKey::open_or_create(&path).unwrap().public("dev")
+                };
+                let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
+            assert_eq!(names(dir.path()), ["dev.pem"], "no drafts stay");
+        }
+    }
+
+    #[test]
+    fn names_of_our_own_keys_are_not_given_to_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let pem = PrivateKey::generate().unwrap().public_pem();
+        for (file, name) in [
+            ("vendor_key.pem", "vendor_key"),
+            ("dev.pem", "dev.pem"),
+            ("panjaya.pem", "panjaya.pem"),
+            ("panjaya", "panjaya (file)"),
+        ] {
+            let path = dir.path().join(file);
+            fs::write(&path, &pem).unwrap();
+            assert_eq!(&**PublicKey::from_file(&path).unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn faults_name_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("k.pem");
+        let shown = path.display();
+        let message = || PublicKey::from_file(&path).unwrap_err().to_string();
+
+        assert!(message().starts_with(&format!("cannot read the key file {shown}: No such file")));
+        fs::write(&path, vec![b' '; 64 * 1024 + 1]).unwrap();
+        assert_eq!(
+            message(),
+            format!("{shown} is larger than 64 KiB; a PEM file with one P-256 key was expected")
+        );
+        fs::write(&path, b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01").unwrap();
+        assert!(message().starts_with(&format!("{shown} is not PEM but DER")), "{}", message());
+        fs::write(&path, b"\xff\xfe-\0-\0").unwrap();
+        assert!(message().starts_with(&format!("{shown} is not PEM but UTF-16")), "{}", message());
+        let error = PrivateKey::open_or_create(&path).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{shown} is not PEM")));
+
+        let nowhere = dir.path().join("no/such/dir/k.pem");
+        let error = PrivateKey::open_or_create(&nowhere).unwrap_err();
+        assert!(matches!(error, KeyError::Write { .. }), "{error}");
+        assert!(error.to_string().contains(&nowhere.display().to_string()));
+    }
+}
