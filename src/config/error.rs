@@ -1,0 +1,115 @@
+//! What can be wrong with settings, and how it is said: which file, variable or flag, and what to do.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::text::Printable;
+
+/// The widest line of a file that an error shows, in columns.
+const EXCERPT: usize = 160;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration file cannot be read.
+    #[error("cannot read the configuration file {path}: {why}")]
+    Read {
+        /// The file.
+        path: Printable,
+        /// What the system or the decoder said.
+        why: String,
+    },
+    /// The configuration file holds something that is no setting.
+    #[error("{0}")]
+    InFile(Box<InFile>),
+    /// An environment variable holds something that its setting does not take.
+    #[error("{name}: {why}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong and what is expected.
+        why: String,
+    },
+    /// Two settings that exclude each other.
+    #[error("{0}")]
+    Conflict(String),
+    /// There is no home directory for the configuration and the journal.
+    #[error("the home directory is not known, so there is no place for the journal: set HOME")]
+    NoHome,
+}
+
+impl ConfigError {
+    pub(super) fn read(path: &Path, error: &io::Error) -> Self {
+        Self::Read { path: shown(path), why: error.to_string() }
+    }
+
+    pub(super) fn variable(name: &'static str, why: impl Into<String>) -> Self {
+        Self::Variable { name, why: why.into() }
+    }
+}
+
+/// A path as messages show it.
+pub(super) fn shown(path: &Path) -> Printable {
+    Printable::from_bytes(path.as_os_str().as_encoded_bytes())
+}
+
+/// A mistake in the configuration file: where it stands, and the line with the place marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFile {
+    path: Printable,
+    /// Counted from 1.
+    line: usize,
+    /// Counted from 1, in characters.
+    column: usize,
+    why: String,
+    /// The line itself.
+    excerpt: Printable,
+    /// The columns of the excerpt that are marked.
+    mark: Range<usize>,
+}
+
+impl InFile {
+    /// The mistake at `span`, in bytes, of the file's `text`.
+    pub(super) fn new(path: &Path, text: &str, span: Range<usize>, why: String) -> Self {
+        let start = boundary(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+        let end = boundary(text, span.end).clamp(start, line_end);
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let before = columns(&text[line_start..start]);
+        let marked = columns(&text[start..end]).max(1);
+        Self {
+            path: shown(path),
+            line: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            why,
+            excerpt: Printable::new(line).cut(EXCERPT),
+            mark: before.min(EXCERPT)..(before + marked).min(EXCERPT),
+        }
+    }
+}
+
+/// The last place up to `at` where a character of `text` begins, so that no slice can panic.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The columns of a piece of a line as an excerpt shows it.
+fn columns(piece: &str) -> usize {
+    // Blank text would be shown as a word.
+    if piece.trim_matches(' ').is_empty() { piece.len() } else { Printable::new(piece).width() }
+}
+
+impl fmt::Display for InFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, column, why, excerpt, mark } = self;
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len());
+        writeln!(f, "{path}:{line}:{column}: {why}")?;
+        writeln!(f, "{gutter} |")?;
+        writeln!(f, "{number} | {excerpt}")?;
+        write!(f, "{gutter} | {}{}", " ".repeat(mark.start), "^".repeat(mark.len()))
+    }
+}

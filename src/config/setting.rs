@@ -1,0 +1,175 @@
+//! The table of settings: the one place that names key, flag, variable, default and help.
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Where the listener binds.
+    Listen,
+    /// The path that callbacks come to.
+    Path,
+    /// The URL that the sender calls.
+    PublicUrl,
+    /// Trusted keys.
+    PublicKey,
+    /// Whether the development key is left out.
+    NoDevKey,
+    /// The signature policy.
+    Signature,
+    /// The journal's file.
+    Db,
+    /// Whether the journal is in memory.
+    Ephemeral,
+    /// The form of output.
+    Output,
+    /// When output is coloured.
+    Color,
+    /// The longest body.
+    MaxBody,
+    /// When generating is overdue.
+    Overdue,
+    /// How long deliveries are kept.
+    Keep,
+}
+
+/// One row of the table of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Which one.
+    pub key: Key,
+    /// Its key in the configuration file.
+    pub name: &'static str,
+    /// Its flag.
+    pub flag: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// What it is when nobody sets it, as text.
+    pub default: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+}
+
+/// Every setting, in the order of help and of `config show`.
+pub const SETTINGS: [Setting; 13] = [
+    Setting {
+        key: Key::Listen,
+        name: "listen",
+        flag: "--listen",
+        env: "DUBWATCH_LISTEN",
+        default: "127.0.0.1:3829",
+        help: "Address and port to listen on; a port alone means loopback, port 0 a free one",
+    },
+    Setting {
+        key: Key::Path,
+        name: "path",
+        flag: "--path",
+        env: "DUBWATCH_PATH",
+        default: "/callback",
+        help: "Path that callbacks are posted to",
+    },
+    Setting {
+        key: Key::PublicUrl,
+        name: "public-url",
+        flag: "--public-url",
+        env: "DUBWATCH_PUBLIC_URL",
+        default: "the listener's own URL",
+        help: "Whole URL that the sender calls, where a proxy or tunnel stands before the listener",
+    },
+    Setting {
+        key: Key::PublicKey,
+        name: "public-key",
+        flag: "--public-key",
+        env: "DUBWATCH_PUBLIC_KEY",
+        default: "the vendor's alone",
+        help: "PEM file of a key to trust beside the vendor's; may be given again (in the variable: with : between)",
+    },
+    Setting {
+        key: Key::NoDevKey,
+        name: "no-dev-key",
+        flag: "--no-dev-key",
+        env: "DUBWATCH_NO_DEV_KEY",
+        default: "false",
+        help: "Do not trust the development key, not even on loopback",
+    },
+    Setting {
+        key: Key::Signature,
+        name: "signature",
+        flag: "--signature",
+        env: "DUBWATCH_SIGNATURE",
+        default: "required",
+        help: "required refuses what no trusted key signed, off lets everything in unchecked",
+    },
+    Setting {
+        key: Key::Db,
+        name: "db",
+        flag: "--db",
+        env: "DUBWATCH_DB",
+        default: "$XDG_DATA_HOME/dubwatch/journal.db",
+        help: "File of the journal",
+    },
+    Setting {
+        key: Key::Ephemeral,
+        name: "ephemeral",
+        flag: "--ephemeral",
+        env: "DUBWATCH_EPHEMERAL",
+        default: "false",
+        help: "Keep the journal in memory: it ends with the program",
+    },
+    Setting {
+        key: Key::Output,
+        name: "output",
+        flag: "--output",
+        env: "DUBWATCH_OUTPUT",
+        default: "text on a terminal, json elsewhere",
+        help: "Form of what is written on stdout: text, json or quiet",
+    },
+    Setting {
+        key: Key::Color,
+        name: "color",
+        flag: "--color",
+        env: "DUBWATCH_COLOR",
+        default: "auto",
+        help: "When output is coloured: auto, always or never",
+    },
+    Setting {
+        key: Key::MaxBody,
+        name: "max-body",
+        flag: "--max-body",
+        env: "DUBWATCH_MAX_BODY",
+        default: "1MiB",
+        help: "Longest body that is taken, like 512k or 1MiB",
+    },
+    Setting {
+        key: Key::Overdue,
+        name: "overdue",
+        flag: "--overdue",
+        env: "DUBWATCH_OVERDUE",
+        default: "3h",
+        help: "How long a version may generate before it is overdue, like 3h or 90m",
+    },
+    Setting {
+        key: Key::Keep,
+        name: "keep",
+        flag: "--keep",
+        env: "DUBWATCH_KEEP",
+        default: "everything",
+        help: "Delete assets that nothing was heard of for this long, with all their deliveries, like 90d",
+    },
+];
+
+impl Key {
+    /// Its row.
+    pub const fn setting(self) -> &'static Setting {
+        &SETTINGS[self as usize]
+    }
+
+    /// The setting that the configuration file calls `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.key)
+    }
+
+    /// Its help on the command line: with the variable and the default.
+    pub fn about(self) -> String {
+        let Setting { help, env, default, .. } = self.setting();
+        format!("{help} [env: {env}] [default: {default}]")
+    }
+}

@@ -1,0 +1,514 @@
+//! Tests of the layers: which one wins, what each error says, and that table, flags and file agree.
+
+use std::fs;
+
+use clap::{CommandFactory as _, Parser};
+use rstest::rstest;
+use tempfile::TempDir;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+#[command(name = "dubwatch", about = "Watches")]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Log,
+}
+
+/// A directory with our surroundings in it, and what a test puts there.
+struct Place {
+    root: TempDir,
+    surroundings: Surroundings,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let surroundings = Surroundings::below(root.path());
+        Self { root, surroundings }
+    }
+
+    fn file(self, text: &str) -> Self {
+        fs::create_dir_all(self.config_file().parent().unwrap()).unwrap();
+        fs::write(self.config_file(), text).unwrap();
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.surroundings = self.surroundings.with_variable(name, value);
+        self
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.root.path().join("config/dubwatch/config.toml")
+    }
+
+    fn load(&self, arguments: &[&str]) -> Result<Config, ConfigError> {
+        let arguments = ["dubwatch"].iter().chain(arguments);
+        let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}"));
+        Config::load(cli.flags, &self.surroundings)
+    }
+
+    /// The message of the error, with the directory taken out.
+    fn error(&self, arguments: &[&str]) -> String {
+        self.neutral(&self.load(arguments).unwrap_err().to_string())
+    }
+
+    fn neutral(&self, text: &str) -> String {
+        text.replace(self.root.path().to_str().unwrap(), "~")
+    }
+
+    /// The line of `config show` for a setting.
+    fn shown(&self, key: Key, arguments: &[&str]) -> String {
+        let shown = self.neutral(&self.load(arguments).unwrap().show());
+        let line = shown.lines().nth(key as usize).unwrap().to_owned();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[test]
+fn without_settings_the_defaults_hold() {
+    let place = Place::new();
+    let config = place.load(&[]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:3829".parse().unwrap());
+    assert_eq!(config.db, place.root.path().join("data/dubwatch/journal.db"));
+    assert_eq!(config.state_dir(), place.root.path().join("state/dubwatch"));
+    assert!(config.dev_key && !config.ephemeral);
+    assert_eq!((config.output, config.keep, config.public_keys.len()), (None, None, 0));
+    // The longest row sets the width of all, and with it the directory of the test.
+    let shown = SETTINGS.map(|setting| place.shown(setting.key, &[])).join("\n");
+    insta::assert_snapshot!(shown, @r#"
+    listen = "127.0.0.1:3829" # default
+    path = "/callback" # default
+    # public-url is not set: the listener's own URL # default
+    public-key = [] # default
+    no-dev-key = false # default
+    signature = "required" # default
+    db = "~/data/dubwatch/journal.db" # default
+    ephemeral = false # default
+    # output is not set: text on a terminal, json elsewhere # default
+    color = "auto" # default
+    max-body = "1MiB" # default
+    overdue = "3h" # default
+    # keep is not set: everything # default
+    "#);
+}
+
+/// A setting as file, variable and flag say it, and as each is shown.
+#[rstest]
+#[case(Key::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]
+#[case(Key::Path, "'/a'", "/b", ["\"/a\"", "\"/b\"", "\"/c\""], "/c/")]
+#[case(Key::PublicUrl, "'https://a/x'", "https://b/x", ["\"https://a/x\"", "\"https://b/x\"", "\"http://c\""], "http://c")]
+#[case(Key::PublicKey, "['a.pem', '/b.pem']", "c.pem:/d.pem:", ["[\"~/config/dubwatch/a.pem\", \"/b.pem\"]", "[\"~/c.pem\", \"/d.pem\"]", "[\"~/e.pem\"]"], "e.pem")]
+#[case(Key::NoDevKey, "true", "no", ["true", "false", "true"], "true")]
+#[case(Key::Signature, "'off'", "required", ["\"off\"", "\"required\"", "\"off\""], "off")]
+#[case(Key::Db, "'a.db'", "b.db", ["\"~/config/dubwatch/a.db\"", "\"~/b.db\"", "\"/c.db\""], "/c.db")]
+#[case(Key::Ephemeral, "true", "0", ["true", "false", "true"], "true")]
+#[case(Key::Output, "'text'", "json", ["\"text\"", "\"json\"", "\"quiet\""], "quiet")]
+#[case(Key::Color, "'always'", "never", ["\"always\"", "\"never\"", "\"auto\""], "auto")]
+#[case(Key::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
+#[case(Key::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
+#[case(Key::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
+fn the_stronger_source_wins(
+    #[case] key: Key,
+    #[case] file: &str,
+    #[case] variable: &str,
+    #[case] shown: [&str; 3],
+    #[case] flag: &str,
+) {
+    let Setting { name, flag: flag_name, env, .. } = key.setting();
+    let line = |value: &str, origin: &str| format!("{name} = {value} # {origin}");
+
+    let place = Place::new().file(&format!("{name} = {file}\n"));
+    assert_eq!(place.shown(key, &[]), line(shown[0], "~/config/dubwatch/config.toml"));
+
+    let place = place.variable(env, variable.trim_matches('\''));
+    assert_eq!(place.shown(key, &[]), line(shown[1], env));
+
+    let argument = format!("{flag_name}={flag}");
+    assert_eq!(place.shown(key, &[&argument]), line(shown[2], flag_name));
+}
+
+#[test]
+fn an_empty_variable_says_nothing() {
+    let place = Place::new().variable("DUBWATCH_LISTEN", "").variable("DUBWATCH_CONFIG", "");
+    assert_eq!(place.shown(Key::Listen, &[]), "listen = \"127.0.0.1:3829\" # default");
+}
+
+#[test]
+fn flags_stand_before_or_after_the_command() {
+    let place = Place::new();
+    for arguments in [
+        ["--listen", "1000", "log", "--public-key", "a", "--public-key", "b", "--ephemeral"],
+        ["--ephemeral", "log", "--listen", "1000", "--public-key", "a", "--public-key", "b"],
+        ["--public-key", "a", "--public-key", "b", "--ephemeral", "log", "--listen", ":1000"],
+    ] {
+        let config = place.load(&arguments).unwrap();
+        assert_eq!(config.listen.port(), 1000);
+        assert_eq!(config.public_keys.len(), 2);
+        assert!(config.ephemeral);
+    }
+}
+
+#[test]
+fn json_is_short_for_output_json() {
+    let place = Place::new().variable("DUBWATCH_OUTPUT", "text");
+    assert_eq!(place.shown(Key::Output, &["--json"]), "output = \"json\" # --json");
+    assert_eq!(place.load(&["--json", "--output", "json"]).unwrap().output, Some(Output::Json));
+    assert_eq!(
+        place.error(&["--json", "--output", "text"]),
+        "--json is short for --output json and cannot go with another --output: leave one out"
+    );
+}
+
+#[test]
+fn a_journal_in_memory_has_no_file() {
+    let why = "exclude each other: a journal in memory has no file; leave one out";
+    let place = Place::new();
+    assert_eq!(place.error(&["--ephemeral", "--db", "x"]), format!("--ephemeral and --db {why}"));
+
+    let place = Place::new().variable("DUBWATCH_EPHEMERAL", "1").variable("DUBWATCH_DB", "x");
+    assert_eq!(place.error(&[]), format!("DUBWATCH_EPHEMERAL and DUBWATCH_DB {why}"));
+
+    let place = Place::new().file("ephemeral = true\ndb = 'x'\n");
+    assert_eq!(
+        place.error(&[]),
+        format!("ephemeral and db in ~/config/dubwatch/config.toml {why}")
+    );
+}
+
+#[test]
+fn of_memory_and_a_file_the_stronger_source_decides() {
+    let place = Place::new().file("ephemeral = true\n");
+    let config = place.load(&["--db", "x.db"]).unwrap();
+    assert!(!config.ephemeral);
+    assert_eq!(config.origins.of(Key::Ephemeral), &Origin::Flag("--db"));
+    assert_eq!(config.data_dir(), place.root.path());
+
+    let place = Place::new().file("db = 'x.db'\n");
+    let config = place.load(&["--ephemeral"]).unwrap();
+    assert!(config.ephemeral);
+    assert_eq!(config.data_dir(), place.root.path().join("data/dubwatch"));
+    assert_eq!(
+        place.shown(Key::Db, &["--ephemeral"]),
+        "# db means nothing: the journal is in memory # ~/config/dubwatch/config.toml"
+    );
+    assert!(!place.load(&["--ephemeral=false"]).unwrap().ephemeral);
+}
+
+#[test]
+fn another_file_has_to_exist() {
+    let place = Place::new();
+    fs::write(place.root.path().join("mine.toml"), "listen = 1000\ndb = 'x.db'\n").unwrap();
+    let config = place.load(&["--config", "mine.toml"]).unwrap();
+    assert_eq!((config.listen.port(), config.db), (1000, place.root.path().join("x.db")));
+    assert_eq!(
+        place.error(&["--config", "none.toml"]),
+        "cannot read the configuration file ~/none.toml: there is no such file"
+    );
+    let place = place.variable("DUBWATCH_CONFIG", "mine.toml");
+    assert_eq!(place.load(&[]).unwrap().listen.port(), 1000);
+    assert!(place.error(&["--config", "data"]).contains("there is no such file"));
+}
+
+#[test]
+fn files_that_are_no_text_are_refused() {
+    let place = Place::new();
+    let odd = place.root.path().join("odd.toml");
+    fs::write(&odd, b"path = '\xff'").unwrap();
+    assert_eq!(
+        place.error(&["--config", "odd.toml"]),
+        "cannot read the configuration file ~/odd.toml: it is not UTF-8"
+    );
+    fs::write(&odd, "#".repeat(1024 * 1024 + 1)).unwrap();
+    assert!(place.error(&["--config", "odd.toml"]).contains("longer than 1 MiB"));
+    assert!(place.error(&["--config", "."]).contains("cannot read the configuration file"));
+}
+
+#[rstest]
+#[case::unknown_key(
+    "# mine\n\nlisten = 1000\n  publik-key = 'a'\n",
+    "\
+~/config/dubwatch/config.toml:4:3: there is no setting publik-key; did you mean public-key?
+  |
+4 |   publik-key = 'a'
+  |   ^^^^^^^^^^"
+)]
+#[case::nothing_like_it("[server]\nport = 1\n", "\
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, max-body, overdue, keep
+  |
+1 | [server]
+  |  ^^^^^^")]
+#[case::value("path = '/a'\nlisten = 'example.com:80' # ours\n", "\
+~/config/dubwatch/config.toml:2:10: listen: example.com:80 is no address to listen on; expected an IP address and a port like 127.0.0.1:3829 or [::1]:3829, or a port alone
+  |
+2 | listen = 'example.com:80' # ours
+  |          ^^^^^^^^^^^^^^^^")]
+#[case::kind(
+    "ephemeral = 'yes'",
+    "\
+~/config/dubwatch/config.toml:1:13: ephemeral: expected true or false
+  |
+1 | ephemeral = 'yes'
+  |             ^^^^^"
+)]
+#[case::kind_of_text(
+    "overdue = true",
+    "\
+~/config/dubwatch/config.toml:1:11: overdue: expected text, found true or false
+  |
+1 | overdue = true
+  |           ^^^^"
+)]
+#[case::kind_in_list(
+    "public-key = ['a', 7]",
+    "\
+~/config/dubwatch/config.toml:1:14: public-key: expected a list of texts, found an integer in it
+  |
+1 | public-key = ['a', 7]
+  |              ^^^^^^^^"
+)]
+#[case::word(
+    "output = 'tui'",
+    "\
+~/config/dubwatch/config.toml:1:10: output: tui is no choice here; expected text or json or quiet
+  |
+1 | output = 'tui'
+  |          ^^^^^"
+)]
+#[case::empty(
+    "db = ''",
+    "\
+~/config/dubwatch/config.toml:1:6: db: it is empty
+  |
+1 | db = ''
+  |      ^^"
+)]
+#[case::twice(
+    "db = 'a'\ndb = 'b'",
+    "\
+~/config/dubwatch/config.toml:2:1: duplicate key
+  |
+2 | db = 'b'
+  | ^^"
+)]
+#[case::not_toml(
+    "listen 3829",
+    "\
+~/config/dubwatch/config.toml:1:8: key with no value, expected `=`
+  |
+1 | listen 3829
+  |        ^"
+)]
+#[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, max-body, overdue, keep
+  |
+1 | \"\\u{202e}\\u001b[2J\" = 'a'
+  | ^^^^^^^^^^^^^^^^^^^")]
+#[case::wide("path = '/東京'", "\
+~/config/dubwatch/config.toml:1:8: path: /東京 is no path: 東 cannot stand in one unescaped; expected one like /callback
+  |
+1 | path = '/東京'
+  |        ^^^^^^^")]
+fn a_mistake_in_the_file_is_shown_in_its_place(#[case] file: &str, #[case] message: &str) {
+    assert_eq!(Place::new().file(file).error(&[]), message);
+}
+
+#[test]
+fn a_mistake_in_a_variable_names_it() {
+    let place = Place::new().variable("DUBWATCH_KEEP", "3 months");
+    assert_eq!(
+        place.error(&[]),
+        "DUBWATCH_KEEP: 3 months is no span of fixed length; expected days instead of months and years, like 90d"
+    );
+    let place = Place::new().variable("DUBWATCH_NO_DEV_KEY", "maybe");
+    assert_eq!(
+        place.error(&[]),
+        "DUBWATCH_NO_DEV_KEY: maybe is no answer to yes or no; expected true or false"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_flag_names_it() {
+    let error = Cli::try_parse_from(["dubwatch", "--max-body", "1g"]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().starts_with(
+        "error: invalid value '1g' for '--max-body <SIZE>': 1g is no size; expected a size from 1KiB to 64MiB, like 512k, 1MiB or 1048576"
+    ));
+}
+
+#[rstest]
+#[case("3829", Some("127.0.0.1:3829"))]
+#[case(":3829", Some("127.0.0.1:3829"))]
+#[case("localhost:0", Some("127.0.0.1:0"))]
+#[case("0.0.0.0:80", Some("0.0.0.0:80"))]
+#[case("[::]:80", Some("[::]:80"))]
+#[case("localhost", None)]
+#[case("localhost3829", None)]
+#[case("127.0.0.1", None)]
+#[case("65536", None)]
+#[case("", None)]
+fn addresses(#[case] text: &str, #[case] address: Option<&str>) {
+    assert_eq!(value::listen(text).ok(), address.map(|address| address.parse().unwrap()));
+}
+
+#[rstest]
+#[case("/", Some("/"))]
+#[case("/callback", Some("/callback"))]
+#[case("/hooks/a.b-c_~%20/", Some("/hooks/a.b-c_~%20"))]
+#[case("/healthz/x", Some("/healthz/x"))]
+#[case("callback", None)]
+#[case("", None)]
+#[case("/healthz", None)]
+#[case("/healthz/", None)]
+#[case("/a?b", None)]
+#[case("/a#b", None)]
+#[case("/{id}", None)]
+#[case("/:id", None)]
+#[case("/*rest", None)]
+#[case("/a b", None)]
+#[case("/a/../b", None)]
+#[case("/caf\u{e9}", None)]
+#[case("/\u{1b}", None)]
+fn paths(#[case] text: &str, #[case] path: Option<&str>) {
+    assert_eq!(value::path(text).ok().as_deref(), path);
+}
+
+#[rstest]
+#[case("https://hooks.example.com/callback", true)]
+#[case("http://[::1]:3829/callback?tenant=7", true)]
+#[case("hooks.example.com/callback", false)]
+#[case("/callback", false)]
+#[case("ftp://example.com/", false)]
+#[case("https://user:pass@example.com/", false)]
+#[case("https://", false)]
+#[case("https://example.com/#here", false)]
+#[case("https://example.com/a b", false)]
+fn public_urls(#[case] text: &str, #[case] good: bool) {
+    assert_eq!(value::public_url(text).is_ok(), good);
+}
+
+#[rstest]
+#[case("1MiB", Some(1 << 20))]
+#[case("512k", Some(512 << 10))]
+#[case("64 mb", Some(64 << 20))]
+#[case("1024", Some(1024))]
+#[case("1023", None)]
+#[case("65MiB", None)]
+#[case("18446744073709551615MiB", None)]
+#[case("-1k", None)]
+#[case("1.5M", None)]
+#[case("k", None)]
+#[case("1g", None)]
+fn sizes(#[case] text: &str, #[case] bytes: Option<usize>) {
+    assert_eq!(value::max_body(text).ok(), bytes);
+}
+
+#[rstest]
+#[case("3h", Some(3 * 3600))]
+#[case("90d", Some(90 * 86400))]
+#[case("1h 30m", Some(5400))]
+#[case("PT5M", Some(300))]
+#[case("2w", Some(14 * 86400))]
+#[case("0s", None)]
+#[case("-1h", None)]
+#[case("1mo", None)]
+#[case("1y", None)]
+#[case("3", None)]
+fn spans(#[case] text: &str, #[case] seconds: Option<i64>) {
+    assert_eq!(value::span(text).ok(), seconds.map(SignedDuration::from_secs));
+}
+
+#[test]
+fn the_callback_url_is_the_public_one_or_our_own() {
+    let place = Place::new();
+    let bound = "[::1]:4000".parse().unwrap();
+    let config = place.load(&["--path", "/in"]).unwrap();
+    assert_eq!(config.callback_url(bound), "http://[::1]:4000/in");
+    let config = place.load(&["--public-url", "https://a.example/x"]).unwrap();
+    assert_eq!(config.callback_url(bound), "https://a.example/x");
+}
+
+#[test]
+fn what_is_shown_can_be_read_back() {
+    let place = Place::new();
+    let arguments = [
+        "--listen=[::1]:1",
+        "--path=/a'b",
+        "--public-url=https://a.example/x?y=1",
+        "--public-key=a\"\\\u{202e}\n.pem",
+        "--public-key=b c.pem",
+        "--no-dev-key",
+        "--signature=off",
+        "--db=x y.db",
+        "--output=quiet",
+        "--color=never",
+        "--max-body=1500",
+        "--overdue=90m 1s",
+        "--keep=90d",
+    ];
+    for arguments in [&arguments[..], &["--ephemeral"], &[]] {
+        let config = place.load(arguments).unwrap();
+        let shown = config.show();
+        assert!(
+            !shown.contains(|c: char| crate::text::is_hidden(c) || (c.is_control() && c != '\n'))
+        );
+        fs::write(place.root.path().join("shown.toml"), shown).unwrap();
+        let again = place.load(&["--config", "shown.toml"]).unwrap();
+        assert_eq!(Config { origins: config.origins.clone(), ..again }, config);
+    }
+}
+
+/// The table of settings, the flags of clap and the keys of the file are one list.
+#[test]
+fn table_flags_and_file_agree() {
+    let command = Cli::command();
+    for (index, setting) in SETTINGS.iter().enumerate() {
+        assert_eq!(setting.key as usize, index, "{}: out of order", setting.name);
+        assert_eq!(setting.flag, format!("--{}", setting.name));
+        let variable = setting.name.replace('-', "_").to_uppercase();
+        assert_eq!(setting.env, format!("DUBWATCH_{variable}"));
+        assert_eq!(Key::from_name(setting.name), Some(setting.key));
+
+        let argument = command.get_arguments().find(|arg| arg.get_long() == Some(setting.name));
+        let argument = argument.unwrap_or_else(|| panic!("{} is no flag", setting.flag));
+        assert_eq!(argument.get_help().unwrap().to_string(), setting.key.about());
+        // Only `watch` has a policy, and `verify` a `--signature` of its own.
+        assert_eq!(argument.is_global_set(), setting.key != Key::Signature);
+    }
+    let beside = ["json", "config", "help"];
+    for argument in command.get_arguments() {
+        let long = argument.get_long().unwrap();
+        assert!(Key::from_name(long).is_some() || beside.contains(&long), "--{long} has no row");
+    }
+    let place = Place::new();
+    for line in place.load(&[]).unwrap().show().lines() {
+        let (row, _) = line.rsplit_once('#').unwrap();
+        let name = row.trim_start_matches("# ").split([' ', '=']).next().unwrap();
+        let default = Key::from_name(name).unwrap().setting().default;
+        let default =
+            default.replace("$XDG_DATA_HOME", place.root.path().join("data").to_str().unwrap());
+        let empty = row.contains("[]");
+        assert!(
+            empty || row.contains(&default),
+            "{name}: the table says {default}, in truth {row}"
+        );
+    }
+}
+
+#[test]
+fn flags_leave_the_description_of_the_program_alone() {
+    let mut command = Cli::command();
+    assert_eq!(command.get_about().map(ToString::to_string).as_deref(), Some("Watches"));
+    assert!(command.get_long_about().is_none());
+    let help = command.render_help().to_string();
+    assert!(help.contains("[env: DUBWATCH_LISTEN] [default: 127.0.0.1:3829]"), "{help}");
+    command.debug_assert();
+}

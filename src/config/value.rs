@@ -1,0 +1,156 @@
+//! From the text of one setting to its value: the same for flag, variable and file.
+//!
+//! Each function says in its error what was wrong and what is expected, without naming the setting:
+//! the caller knows where the text stands.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http::Uri;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+
+use crate::text::Printable;
+
+/// What becomes of deliveries whose signature does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum SignaturePolicy {
+    /// Anything but a valid signature is refused.
+    Required,
+    /// Everything is let in, unchecked.
+    Off,
+}
+
+/// How deliveries are written on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Output {
+    /// A line a delivery, for people.
+    Text,
+    /// NDJSON.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The bodies that `--max-body` may allow, in bytes.
+const BODY: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
+
+/// An address with a port. A port alone, with or without its colon, and `localhost` mean loopback:
+/// nobody should be reachable from outside by leaving something out.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost").unwrap_or(text);
+    let port = port.strip_prefix(':').or_else(|| (port == text).then_some(port));
+    if let Some(Ok(port)) = port.map(str::parse) {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().map_err(|_| {
+        no(
+            text,
+            "address to listen on",
+            "an IP address and a port like 127.0.0.1:3829 or [::1]:3829, or a port alone",
+        )
+    })
+}
+
+/// A path that a request can have and the router takes literally.
+pub(super) fn path(text: &str) -> Result<String, String> {
+    let expected = "one like /callback";
+    let Some(rest) = text.strip_prefix('/') else {
+        return Err(no(text, "path: it does not begin with /", expected));
+    };
+    // RFC 3986, section 3.3: what stands in a path unescaped, and the percent sign of what does not.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/".contains(c);
+    if let Some(c) = rest.chars().find(|c| !fits(*c)) {
+        let c = Printable::new(c.encode_utf8(&mut [0; 4]));
+        let what = format!("path: {c} cannot stand in one unescaped");
+        return Err(no(text, &what, expected));
+    }
+    if rest.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(no(text, "path that arrives: senders resolve . and ..", expected));
+    }
+    if rest.split('/').any(|part| part.starts_with([':', '*'])) {
+        return Err(no(text, "path: a part of it begins with : or *", expected));
+    }
+    let path = text.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(text);
+    if path == "/healthz" {
+        return Err(no(text, "path for callbacks: health is asked there", expected));
+    }
+    Ok(path.to_owned())
+}
+
+/// A whole http or https URL without user name.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    let expected = "one like https://hooks.example.com/callback";
+    let uri: Uri = text.parse().map_err(|_| no(text, "URL", expected))?;
+    let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(no(text, "http or https URL", expected));
+    };
+    if authority.as_str().contains('@') {
+        // It is shown on screen, and so its secret would be.
+        return Err("a public URL must not hold a user name or password".to_owned());
+    }
+    if authority.host().is_empty() || text.contains('#') || !text.is_ascii() {
+        return Err(no(text, "URL that a sender can call", expected));
+    }
+    Ok(text.to_owned())
+}
+
+/// A word of one of the enums above.
+pub(super) fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, false).map_err(|_| {
+        let known: Vec<_> = T::value_variants().iter().filter_map(T::to_possible_value).collect();
+        let known: Vec<_> = known.iter().map(clap::builder::PossibleValue::get_name).collect();
+        no(text, "choice here", &known.join(" or "))
+    })
+}
+
+/// Yes or no, as environment variables say it.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(no(text, "answer to yes or no", "true or false")),
+    }
+}
+
+/// Bytes; units count in 1024.
+pub(super) fn max_body(text: &str) -> Result<usize, String> {
+    let expected = "a size from 1KiB to 64MiB, like 512k, 1MiB or 1048576";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1024,
+        "m" | "mb" | "mib" => 1024 * 1024,
+        _ => return Err(no(text, "size", expected)),
+    };
+    let number: u64 = number.parse().map_err(|_| no(text, "size", expected))?;
+    number
+        .checked_mul(unit)
+        .filter(|size| BODY.contains(size))
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(|| no(text, "size for a body", expected))
+}
+
+/// A span of time above zero; a day has 24 hours, and months have no length.
+pub fn span(text: &str) -> Result<SignedDuration, String> {
+    let expected = "one like 90m, 3h or 90d";
+    let span: Span = text.parse().map_err(|_| no(text, "span of time", expected))?;
+    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| {
+        no(text, "span of fixed length", "days instead of months and years, like 90d")
+    })?;
+    if span.is_positive() { Ok(span) } else { Err(no(text, "span above zero", expected)) }
+}
+
+fn no(text: &str, what: &str, expected: &str) -> String {
+    format!("{} is no {what}; expected {expected}", Printable::new(text).cut(80))
+}

@@ -1,0 +1,54 @@
+//! The table of the filter language, and the help text made from it; decides nothing.
+
+use std::fmt::Write as _;
+
+/// One row of the filter language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TermDoc {
+    /// The words or the forms, with a space between; what the user fills in is in capitals.
+    pub forms: &'static str,
+    /// What it matches.
+    pub matches: &'static str,
+    /// A term that can be typed.
+    pub example: &'static str,
+}
+
+const fn row(forms: &'static str, matches: &'static str, example: &'static str) -> TermDoc {
+    TermDoc { forms, matches, example }
+}
+
+/// The filter language, a row a kind of term; the parser knows these and no others.
+pub const TERMS: [TermDoc; 14] = [
+    row("valid invalid malformed missing unchecked", "the verdict", "!valid"),
+    row("failed", "every failure: of an asset, of dubbing, of generating", "failed"),
+    row(
+        "ready generating generated generate_failed",
+        "the state that the event reports",
+        "generated",
+    ),
+    row("applied repeat late new_cycle none", "the effect on the timeline", "!repeat"),
+    row("uncertain", "effects that are a guess", "uncertain"),
+    row("unreadable", "deliveries that the timeline cannot read", "unreadable"),
+    row("refused", "refusals", "!refused"),
+    row("wrong_path wrong_method too_large too_slow broken", "refusals of that kind", "too_large"),
+    row("asset:TEXT version:TEXT event:TEXT peer:TEXT", "the field has TEXT in it", "asset:9f3"),
+    row("locale:RANGE", "the locale is RANGE or begins with it and a `-`", "locale:es"),
+    row("verdict:WORD effect:WORD source:WORD", "exactly that word", "source:relay"),
+    row("seq:N seq:N..M", "the place in the journal", "seq:100.."),
+    row("since:TIME until:TIME", "received at TIME or later; before TIME", "since:1h"),
+    row("TEXT", "event, an id, the locale or the peer has TEXT in it", "ast_51"),
+];
+
+pub(super) fn help() -> String {
+    let mut help = String::from(
+        "Terms with a space between; what fits all of them is shown. ! before a term\n\
+         turns it round, quotes keep spaces and colons together, TIME is a span back\n\
+         from now (90m, 2d) or RFC 3339.\n\n",
+    );
+    // Two lines each, so that it fits a narrow terminal.
+    for row in TERMS {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(help, "  {}\n      {} (like {})", row.forms, row.matches, row.example);
+    }
+    help
+}

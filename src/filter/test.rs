@@ -1,0 +1,134 @@
+//! What one term asks of a delivery or a refusal.
+
+use jiff::Timestamp;
+
+use crate::callback::{Delivery, Effect, Event, Refusal, RefusalKind, Source, State};
+
+/// One question with a yes or no for everything that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Test {
+    /// The verdict's word.
+    Verdict(&'static str),
+    /// Any failure event.
+    Failure,
+    /// The state that the event reports.
+    State(State),
+    Effect(Effect),
+    Uncertain,
+    Unreadable,
+    Refused,
+    RefusalKind(RefusalKind),
+    Asset(Needle),
+    Version(Needle),
+    Event(Needle),
+    Peer(Needle),
+    Locale(Needle),
+    Source(Source),
+    /// First and last, both included.
+    Seq(u64, u64),
+    Since(Timestamp),
+    Until(Timestamp),
+    /// A word that is none of the language's.
+    Text(Needle),
+}
+
+impl Test {
+    pub(super) fn delivery(&self, delivery: &Delivery) -> bool {
+        let callback = &delivery.callback;
+        let event = || Event::from_name(callback.event.as_deref()?);
+        match self {
+            Self::Verdict(name) => delivery.verdict.name() == *name,
+            Self::Failure => match event() {
+                Some(Event::AssetFailed) => true,
+                Some(Event::Version(state)) => state.is_failure(),
+                None => false,
+            },
+            Self::State(state) => event() == Some(Event::Version(*state)),
+            Self::Effect(effect) => delivery.outcome.effect == *effect,
+            Self::Uncertain => delivery.outcome.uncertain.is_some(),
+            Self::Unreadable => callback.unreadable.is_some(),
+            Self::Refused | Self::RefusalKind(_) => false,
+            Self::Asset(needle) => needle.is_in_some(callback.asset_id.as_deref()),
+            Self::Version(needle) => needle.is_in_some(callback.version_id.as_deref()),
+            Self::Event(needle) => needle.is_in_some(callback.event.as_deref()),
+            Self::Peer(needle) => needle.is_in(&delivery.request.peer),
+            Self::Locale(range) => {
+                callback.version_locale.as_deref().is_some_and(|locale| range.is_range_of(locale))
+            }
+            Self::Source(source) => delivery.request.source == *source,
+            Self::Seq(first, last) => (*first..=*last).contains(&delivery.seq),
+            Self::Since(time) => delivery.request.received_at >= *time,
+            Self::Until(time) => delivery.request.received_at < *time,
+            Self::Text(needle) => {
+                [
+                    &callback.event,
+                    &callback.asset_id,
+                    &callback.version_id,
+                    &callback.version_locale,
+                ]
+                .into_iter()
+                .any(|field| needle.is_in_some(field.as_deref()))
+                    || needle.is_in(&delivery.request.peer)
+            }
+        }
+    }
+
+    pub(super) fn refusal(&self, refusal: &Refusal) -> bool {
+        match self {
+            Self::Verdict(name) => refusal.kind.verdict() == Some(name),
+            Self::Refused => true,
+            Self::RefusalKind(kind) => refusal.kind == *kind,
+            Self::Peer(needle) => needle.is_in(&refusal.peer),
+            Self::Since(time) => refusal.at >= *time,
+            Self::Until(time) => refusal.at < *time,
+            Self::Text(needle) => {
+                [&refusal.peer, &refusal.path, &refusal.method].into_iter().any(|f| needle.is_in(f))
+            }
+            // Its body was never believed, so it has no event, ids, effect or place.
+            Self::Failure
+            | Self::State(_)
+            | Self::Effect(_)
+            | Self::Uncertain
+            | Self::Unreadable
+            | Self::Asset(_)
+            | Self::Version(_)
+            | Self::Event(_)
+            | Self::Locale(_)
+            | Self::Source(_)
+            | Self::Seq(..) => false,
+        }
+    }
+}
+
+/// Text that is looked for without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Needle(String);
+
+impl Needle {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_lowercase())
+    }
+
+    fn is_in_some(&self, field: Option<&str>) -> bool {
+        field.is_some_and(|field| self.is_in(field))
+    }
+
+    fn is_in(&self, field: &str) -> bool {
+        let needle = self.0.as_bytes();
+        if field.is_ascii() {
+            // Nearly every id is ASCII, and a filter runs over thousands: no copy is made.
+            return needle.is_empty()
+                || field
+                    .as_bytes()
+                    .windows(needle.len())
+                    .any(|part| part.eq_ignore_ascii_case(needle));
+        }
+        field.to_lowercase().contains(&self.0)
+    }
+
+    /// Basic filtering of language tags (RFC 4647, section 3.3.1).
+    fn is_range_of(&self, locale: &str) -> bool {
+        let locale = locale.to_lowercase();
+        locale.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}

@@ -1,0 +1,319 @@
+//! Tests of the filter language: what matches, what is refused, and that table and parser agree.
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::parse::Key;
+use super::test::Test;
+use super::*;
+use crate::callback::{
+    BodySample, Callback, Doubt, Effect, Encoding, Event, Headers, Outcome, Received, RefusalKind,
+    Source, Verdict,
+};
+
+fn now() -> Timestamp {
+    "2026-11-23T21:00:00Z".parse().unwrap()
+}
+
+fn filter(text: &str) -> Filter {
+    Filter::parse(text, now()).unwrap()
+}
+
+/// Number 7: a Spanish version failed to generate, half an hour ago.
+fn delivery() -> Delivery {
+    let body = br#"{"event":"version_generate_failed","asset_id":"ast_9f3c81","version_id":"ver_03","version_locale":"es-ES"}"#;
+    Delivery {
+        seq: 7,
+        committed_at: now(),
+        request: Received {
+            received_at: "2026-11-23T20:30:00Z".parse().unwrap(),
+            source: Source::Direct,
+            peer: "127.0.0.1:50312".to_owned(),
+            method: "POST".to_owned(),
+            path: "/callback".to_owned(),
+            headers: Headers::default(),
+            body: body.to_vec(),
+        },
+        verdict: Verdict::Valid { key: "panjaya".into(), encoding: Encoding::Der },
+        callback: Callback::read(body),
+        outcome: Outcome::certain(Effect::Applied),
+    }
+}
+
+fn refusal(kind: RefusalKind) -> Refusal {
+    Refusal {
+        at: "2026-11-23T20:30:00Z".parse().unwrap(),
+        kind,
+        status: 401,
+        why: "no trusted key made it".to_owned(),
+        count: 3,
+        method: "POST".to_owned(),
+        path: "/callbacks".to_owned(),
+        peer: "[::1]:5000".to_owned(),
+        headers: Headers::default(),
+        body: BodySample::of(br#"{"event":"asset_failed","asset_id":"ast_9f3c81"}"#),
+    }
+}
+
+#[rstest]
+#[case::all("", true)]
+#[case::of_the_design("failed locale:es asset:9f3 valid since:1h", true)]
+#[case::one_term_does_not_hold("failed locale:es asset:9f3 !valid since:1h", false)]
+#[case("valid", true)]
+#[case("invalid", false)]
+#[case("VERDICT:Valid", true)]
+#[case("verdict:missing", false)]
+#[case("failed", true)]
+#[case("generate_failed", true)]
+#[case("ready", false)]
+#[case("!generated", true)]
+#[case("applied", true)]
+#[case("effect:applied", true)]
+#[case("effect:repeat", false)]
+#[case("uncertain", false)]
+#[case("unreadable", false)]
+#[case("refused", false)]
+#[case("!refused", true)]
+#[case("too_large", false)]
+#[case("asset:AST_9F", true)]
+#[case("asset:ast_51", false)]
+#[case("version:ver_0", true)]
+#[case("event:generate", true)]
+#[case("event:ready", false)]
+#[case::locale_range("locale:ES", true)]
+#[case::locale_whole("locale:es-es", true)]
+#[case::locale_other("locale:es-MX", false)]
+#[case::locale_is_no_substring("locale:s-es", false)]
+#[case("peer:127.0.0.1", true)]
+#[case("peer:127.0.0.1:50312", true)]
+#[case("source:direct", true)]
+#[case("source:relay", false)]
+#[case("seq:7", true)]
+#[case("seq:8", false)]
+#[case("seq:7..", true)]
+#[case("seq:..6", false)]
+#[case("seq:1..7", true)]
+#[case("since:30m", true)]
+#[case("since:29m", false)]
+#[case("until:30m", false)]
+#[case("until:29m", true)]
+#[case("since:2026-11-23T20:30:00Z", true)]
+#[case("since:2026-11-23T21:30:01+01:00", false)]
+#[case::spans_have_spaces_in_quotes("since:\"1 day 2 hours\"", true)]
+#[case::a_span_longer_than_time("since:7304484d", true)]
+#[case::text_in_event("VERSION_gen", true)]
+#[case::text_in_id("9f3c", true)]
+#[case::text_in_peer("127.0.0.1:50312", true)]
+#[case::text_nowhere("trailer", false)]
+#[case::quotes_make_text_of_a_word("\"valid\"", false)]
+#[case::quotes_keep_spaces("\"ver 03\"", false)]
+#[case::quotes_keep_colons("asset:\"9f3c81\"", true)]
+#[case::twice_turned_round("!!valid", true)]
+fn matches(#[case] text: &str, #[case] expected: bool) {
+    assert_eq!(filter(text).matches(&delivery()), expected);
+}
+
+#[test]
+fn failed_means_every_failure_and_state_words_one_state() {
+    for event in Event::ALL {
+        let mut delivery = delivery();
+        delivery.callback.event = Some(event.name().to_owned());
+        let failure = event.name().ends_with("failed");
+        assert_eq!(filter("failed").matches(&delivery), failure, "{}", event.name());
+        for word in ["ready", "generating", "generated", "generate_failed"] {
+            let same = event.name() == format!("version_{word}");
+            assert_eq!(filter(word).matches(&delivery), same, "{word} {}", event.name());
+        }
+    }
+}
+
+#[test]
+fn doubts_and_unreadable_deliveries_are_found() {
+    let mut doubtful = delivery();
+    doubtful.outcome.uncertain = Some(Doubt::SignedAnew);
+    assert!(filter("uncertain").matches(&doubtful));
+
+    let mut odd = delivery();
+    odd.callback = Callback::read(b"no JSON");
+    assert!(filter("unreadable").matches(&odd));
+    assert!(filter("!failed !asset:9f3 !locale:es").matches(&odd));
+}
+
+#[rstest]
+#[case("", true)]
+#[case("refused", true)]
+#[case("!refused", false)]
+#[case("invalid", true)]
+#[case("verdict:invalid", true)]
+#[case("!valid", true)]
+#[case("missing", false)]
+#[case("broken", false)]
+#[case::its_body_is_not_believed("failed", false)]
+#[case::its_body_is_not_believed_either("asset:9f3", false)]
+#[case("none", false)]
+#[case("peer:\"[::1]\"", true)]
+#[case("[::1]:5000", true)]
+#[case("/callbacks", true)]
+#[case("since:1h", true)]
+#[case("until:1h", false)]
+#[case("seq:1..", false)]
+fn matches_refusals(#[case] text: &str, #[case] expected: bool) {
+    assert_eq!(filter(text).matches_refusal(&refusal(RefusalKind::Invalid)), expected);
+}
+
+#[test]
+fn every_kind_of_refusal_has_its_word() {
+    for kind in RefusalKind::ALL {
+        for other in RefusalKind::ALL {
+            let found = filter(kind.name()).matches_refusal(&refusal(other));
+            assert_eq!(found, kind == other, "{}", kind.name());
+        }
+    }
+}
+
+#[rstest]
+#[case(
+    "failed locl:es",
+    "locl:es: there is no such key; did you mean locale? (keys: asset, version, event, peer, locale, verdict, effect, source, seq, since, until; text with a colon in it goes into quotes)"
+)]
+#[case(
+    "verdict:vald",
+    "verdict:vald is not understood; did you mean valid? (expected valid, invalid, malformed, missing, unchecked)"
+)]
+#[case(
+    "!effect:xyz",
+    "!effect:xyz is not understood (expected applied, repeat, late, new_cycle, none)"
+)]
+#[case("source:", "source: is not finished (expected direct, relay, imported)")]
+#[case("valid !", "! is not finished (expected a term)")]
+#[case(
+    "seq:9..2",
+    "seq:9..2 is not understood (expected a number or a range, like 7, 7..20, 7.. or ..20)"
+)]
+#[case(
+    "since:yesterday",
+    "since:yesterday is not understood (expected a span back from now, like 90m, 1h or 2d, or a time with its offset, like 2026-11-23T21:04:05Z)"
+)]
+#[case("valid asset:\"a b", "asset:\"a b: the quote is not closed")]
+#[case(
+    "seq:\u{1b}[2J",
+    r"seq:\u{1b}[2J is not understood (expected a number or a range, like 7, 7..20, 7.. or ..20)"
+)]
+fn says_what_is_wrong(#[case] text: &str, #[case] message: &str) {
+    assert_eq!(Filter::parse(text, now()).unwrap_err().to_string(), message);
+}
+
+#[test]
+fn months_and_negative_spans_are_refused() {
+    for text in ["since:-1h", "since:\"1h ago\"", "since:2mo", "until:1y"] {
+        assert!(Filter::parse(text, now()).is_err(), "{text}");
+    }
+}
+
+/// The table, the parser and the documentation speak the same language.
+#[test]
+fn the_table_is_the_language() {
+    let forms: Vec<&str> = TERMS.iter().flat_map(|row| row.forms.split(' ')).collect();
+    for form in &forms {
+        let is_word = !form.contains(':') && form.chars().any(|c| c.is_ascii_lowercase());
+        if is_word {
+            let [Term { test, .. }] = filter(form).terms.try_into().unwrap();
+            assert!(!matches!(test, Test::Text(_)), "{form} is taken for text");
+        }
+    }
+    for key in Key::ALL {
+        assert!(forms.iter().any(|form| form.split(':').next() == Some(key.name())), "{key:?}");
+    }
+    let outcomes = [Effect::Applied, Effect::Repeat, Effect::Late, Effect::NewCycle, Effect::None];
+    let words = (outcomes.into_iter().map(Effect::name))
+        .chain(RefusalKind::ALL.map(RefusalKind::name))
+        .chain(crate::callback::State::ALL.map(crate::callback::State::name));
+    for word in words {
+        assert!(forms.contains(&word), "{word} has no row");
+    }
+
+    let documentation = include_str!("mod.rs");
+    for row in TERMS {
+        filter(row.example);
+        assert!(documentation.contains(row.matches), "{}", row.matches);
+        assert!(Filter::help().contains(row.forms));
+        for form in row.forms.split(' ') {
+            assert!(documentation.contains(&format!("`{form}`")), "{form}");
+        }
+    }
+    let verdicts = [
+        Verdict::Valid { key: "k".into(), encoding: Encoding::Der },
+        Verdict::Invalid { why: String::new() },
+        Verdict::Malformed { why: String::new() },
+        Verdict::Missing,
+        Verdict::Unchecked,
+    ];
+    for verdict in verdicts {
+        let mut delivery = delivery();
+        delivery.verdict = verdict;
+        assert!(filter(delivery.verdict.name()).matches(&delivery), "{:?}", delivery.verdict);
+    }
+}
+
+#[test]
+fn help_is_readable() {
+    insta::assert_snapshot!(Filter::help(), @r"
+    Terms with a space between; what fits all of them is shown. ! before a term
+    turns it round, quotes keep spaces and colons together, TIME is a span back
+    from now (90m, 2d) or RFC 3339.
+
+      valid invalid malformed missing unchecked
+          the verdict (like !valid)
+      failed
+          every failure: of an asset, of dubbing, of generating (like failed)
+      ready generating generated generate_failed
+          the state that the event reports (like generated)
+      applied repeat late new_cycle none
+          the effect on the timeline (like !repeat)
+      uncertain
+          effects that are a guess (like uncertain)
+      unreadable
+          deliveries that the timeline cannot read (like unreadable)
+      refused
+          refusals (like !refused)
+      wrong_path wrong_method too_large too_slow broken
+          refusals of that kind (like too_large)
+      asset:TEXT version:TEXT event:TEXT peer:TEXT
+          the field has TEXT in it (like asset:9f3)
+      locale:RANGE
+          the locale is RANGE or begins with it and a `-` (like locale:es)
+      verdict:WORD effect:WORD source:WORD
+          exactly that word (like source:relay)
+      seq:N seq:N..M
+          the place in the journal (like seq:100..)
+      since:TIME until:TIME
+          received at TIME or later; before TIME (like since:1h)
+      TEXT
+          event, an id, the locale or the peer has TEXT in it (like ast_51)
+    ");
+}
+
+proptest! {
+    #[test]
+    fn never_panics(text in "[a-z!:\". \\\\0-9\u{e9}\u{130}-]{0,40}") {
+        if let Ok(filter) = Filter::parse(&text, now()) {
+            filter.matches(&delivery());
+            filter.matches_refusal(&refusal(RefusalKind::TooLarge));
+        }
+    }
+
+    #[test]
+    fn a_term_and_its_opposite_share_out_everything(term in "[a-z0-9_]{1,8}") {
+        let delivery = delivery();
+        let (plain, opposite) = (filter(&term), filter(&format!("!{term}")));
+        prop_assert_ne!(plain.matches(&delivery), opposite.matches(&delivery));
+    }
+
+    #[test]
+    fn quoted_text_is_looked_for_as_it_is(text in "[ -~]{1,12}") {
+        let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let mut delivery = delivery();
+        delivery.callback.asset_id = Some(format!("x{text}x"));
+        prop_assert!(filter(&quoted).matches(&delivery));
+    }
+}
