@@ -1,0 +1,472 @@
+//! Opens a database file: permissions, the lock of its one writer, modes, migrations.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// How long a connection waits for another one's lock before it reports the database busy.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Where a database lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a file, with its write-ahead log and its lock beside it.
+    File(PathBuf),
+    /// In this process's memory; gone with the last connection. At most 1 GiB, then it is full.
+    Memory,
+}
+
+/// What a database is for, and how it came to its present shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// What it is called in messages: "journal".
+    pub what: &'static str,
+    /// Marks the file as ours (`PRAGMA application_id`).
+    pub application_id: i32,
+    /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`). Only ever appended to.
+    pub migrations: &'static [&'static str],
+}
+
+/// Why a database could not be opened. Every message is a sentence that says what to do.
+///
+/// It has the cause's words in it, so none is a `source`: a chain of errors would say them twice.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant and field is")]
+pub enum OpenError {
+    #[error("cannot create the directory {} for the {what}: {cause}; choose another place with --db", path.display())]
+    Directory { what: &'static str, path: PathBuf, cause: io::Error },
+    #[error("cannot open the {what} {}: {cause}; check its permissions or choose another with --db", path.display())]
+    File { what: &'static str, path: PathBuf, cause: io::Error },
+    #[error("there is no {what} at {} yet; `dubwatch` makes one when it starts to watch, --db names another", path.display())]
+    Missing { what: &'static str, path: PathBuf },
+    #[error("the {what} {} is in use by another dubwatch{}; stop that one or choose another with --db (`dubwatch status` and `dubwatch log` work beside it)", path.display(), holder(*pid))]
+    InUse { what: &'static str, path: PathBuf, pid: Option<u32> },
+    #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
+    Foreign { what: &'static str, path: PathBuf, why: &'static str },
+    #[error("the {what} {} has schema {found}, this dubwatch knows schemas up to {known}; use a newer dubwatch", path.display())]
+    Newer { what: &'static str, path: PathBuf, found: usize, known: usize },
+    #[error("the {what} {} is damaged ({cause}); it was left as it is: move it away to begin a new one, or restore a copy", path.display())]
+    Damaged { what: &'static str, path: PathBuf, cause: rusqlite::Error },
+    #[error("cannot use the {what} {}: {cause}", path.display())]
+    Sql { what: &'static str, path: PathBuf, cause: rusqlite::Error },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+/// An open database: hands out reading connections.
+#[derive(Debug)]
+pub struct Database {
+    schema: Schema,
+    /// The file, or the URI of the memory database.
+    name: PathBuf,
+    memory: bool,
+}
+
+/// The one connection that writes, with the lock that keeps it the only one.
+#[derive(Debug)]
+pub struct WriteConnection {
+    // Dropped in this order: the lock is let go of when the file is closed.
+    connection: Connection,
+    /// Released by the system even when this process is killed.
+    _lock: Option<File>,
+}
+
+impl WriteConnection {
+    /// Closes the file, then lets go of the lock.
+    pub fn close(self) -> rusqlite::Result<()> {
+        self.connection.close().map_err(|(_, error)| error)
+    }
+}
+
+impl Deref for WriteConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for WriteConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl Database {
+    /// Opens `place` for writing, making and migrating it as needed.
+    ///
+    /// Gives the database and the one connection that writes.
+    pub fn open(place: &Place, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
+        let what = schema.what;
+        let (database, lock) = match place {
+            Place::Memory => (Self { schema, name: memory_name(), memory: true }, None),
+            Place::File(path) => {
+                create_directory_of(path).map_err(|cause| OpenError::Directory {
+                    what,
+                    path: path.parent().unwrap_or(path).to_owned(),
+                    cause,
+                })?;
+                create_private(path).map_err(|cause| OpenError::File {
+                    what,
+                    path: path.clone(),
+                    cause,
+                })?;
+                let lock = lock(path, what)?;
+                (Self { schema, name: path.clone(), memory: false }, Some(lock))
+            }
+        };
+        let mut connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        database.prepare(&mut connection)?;
+        Ok((database, WriteConnection { connection, _lock: lock }))
+    }
+
+    /// Opens an existing file for reading only, beside whoever writes it.
+    pub fn open_reader(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing { what: schema.what, path: path.to_owned() });
+        }
+        let database = Self { schema, name: path.to_owned(), memory: false };
+        let connection = database.reader()?;
+        let version = database.check_kind(&connection)?;
+        if version < schema.migrations.len() {
+            let path = path.to_owned();
+            let why = if version == 0 {
+                "it is empty"
+            } else {
+                "an older dubwatch wrote it; start `dubwatch` once to bring it up to date"
+            };
+            return Err(OpenError::Foreign { what: schema.what, path, why });
+        }
+        Ok(connection)
+    }
+
+    /// Another connection, for reading.
+    pub fn reader(&self) -> Result<Connection, OpenError> {
+        // A connection that could write, so that the last one to close clears the write-ahead log
+        // away; one that only reads where the file's permissions say so.
+        let connection = self
+            .connect(OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .or_else(|_| self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+        connection.pragma_update(None, "query_only", true).map_err(|error| self.error(error))?;
+        Ok(connection)
+    }
+
+    /// The file, or a name for the memory database, as shown to people.
+    pub fn path(&self) -> &Path {
+        if self.memory { Path::new("memory") } else { &self.name }
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection, OpenError> {
+        let create = if self.memory {
+            OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI
+        } else {
+            OpenFlags::empty()
+        };
+        let connection = Connection::open_with_flags(
+            &self.name,
+            access | create | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|error| self.error(error))?;
+        connection.busy_timeout(BUSY).map_err(|error| self.error(error))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+
+    /// Sets the modes of the writing connection and brings the schema up to date.
+    fn prepare(&self, connection: &mut Connection) -> Result<(), OpenError> {
+        let mut version = self.check_kind(connection)?;
+        self.set_modes(connection, version == 0).map_err(|error| self.error(error))?;
+        while let Some(step) = self.schema.migrations.get(version) {
+            version += 1;
+            self.migrate(connection, step, version).map_err(|error| self.error(error))?;
+        }
+        Ok(())
+    }
+
+    fn migrate(&self, connection: &mut Connection, step: &str, to: usize) -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", to.to_string())?;
+        transaction.pragma_update(None, "application_id", self.schema.application_id)?;
+        transaction.commit()
+    }
+
+    /// The schema version of a file that is ours; an error for one that is not, or is too new.
+    fn check_kind(&self, connection: &Connection) -> Result<usize, OpenError> {
+        let read =
+            |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let application_id = read("application_id").map_err(|error| self.error(error))?;
+        let version = read("user_version").map_err(|error| self.error(error))?;
+        let tables = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+            .map_err(|error| self.error(error))?;
+        let foreign =
+            |why| OpenError::Foreign { what: self.schema.what, path: self.name.clone(), why };
+        if application_id != i64::from(self.schema.application_id)
+            && (tables > 0 || application_id != 0)
+        {
+            return Err(foreign("it is another program's SQLite database"));
+        }
+        let found =
+            usize::try_from(version).map_err(|_| foreign("its schema version is negative"))?;
+        let known = self.schema.migrations.len();
+        if found > known {
+            return Err(OpenError::Newer {
+                what: self.schema.what,
+                path: self.name.clone(),
+                found,
+                known,
+            });
+        }
+        Ok(found)
+    }
+
+    fn set_modes(&self, connection: &Connection, new: bool) -> rusqlite::Result<()> {
+        if new {
+            // Has to come before the first table: `prune` gives pages back to the disk with it.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
+        if !self.memory {
+            let mode: String =
+                connection
+                    .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            if mode != "wal" {
+                return Err(rusqlite::Error::InvalidParameterName(format!(
+                    "its file system does not support write-ahead logging (mode {mode})"
+                )));
+            }
+        }
+        // FULL: an fsync before each commit returns. NORMAL would answer before any sync.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // On macOS an fsync does not reach the disk; F_FULLFSYNC does. Elsewhere no difference.
+        connection.pragma_update(None, "fullfsync", true)?;
+        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        // About 32 MiB of log between checkpoints: a checkpoint syncs both files, so it should be
+        // rare enough not to show in the answer times.
+        connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
+        connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        // 8 MiB of pages: the hot ones are the newest, and the states of what is active.
+        connection.pragma_update(None, "cache_size", -8192)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        Ok(())
+    }
+
+    fn error(&self, cause: rusqlite::Error) -> OpenError {
+        let (what, path) = (self.schema.what, self.name.clone());
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => {
+                OpenError::Foreign { what, path, why: "it is no SQLite database, or a damaged one" }
+            }
+            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { what, path, cause },
+            _ => OpenError::Sql { what, path, cause },
+        }
+    }
+}
+
+/// A name that no other memory database of this process has.
+fn memory_name() -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    PathBuf::from(format!("file:/dubwatch-{}?vfs=memdb", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Makes the directory of `path` where it is missing, for its owner alone (0700).
+///
+/// A directory that is there stays as it is: its mode is its owner's choice.
+pub fn create_directory_of(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty() && !d.is_dir()) else {
+        return Ok(());
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // The umask may have taken more than it should.
+    fs::set_permissions(directory, Permissions::from_mode(0o700))
+}
+
+/// Makes `path` as an empty file with mode 0600 where it is missing; its name is synced to disk.
+///
+/// SQLite gives the files that it makes beside it the same mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            file.sync_all()?;
+            let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
+            File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path).map(drop)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the lock of the one writer, in a file beside `path` that also names its process.
+fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
+    // Of the file itself, not of a link to it: two names of one file are one journal.
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push(".lock");
+    let failed = |cause| OpenError::File { what, path: PathBuf::from(&name), cause };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // Only for the message: a lock without a readable pid is still a lock.
+            let _ = (&mut file).take(20).read_to_string(&mut pid);
+            return Err(OpenError::InUse {
+                what,
+                path: path.to_owned(),
+                pid: pid.trim().parse().ok(),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let write_pid = || {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    // A full disk must not keep the journal from being opened: the lock holds without the pid.
+    match { write_pid }() {
+        Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(failed(error)),
+        _ => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        what: "journal",
+        application_id: 0x6475_6277,
+        migrations: &["CREATE TABLE one (x INTEGER) STRICT", "ALTER TABLE one ADD COLUMN y TEXT"],
+    };
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_are_private_and_a_clean_end_leaves_no_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/deep/journal.db");
+        let (database, connection) = Database::open(&Place::File(path.clone()), SCHEMA).unwrap();
+        connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
+        let wal = path.with_extension("db-wal");
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        for file in [&path, &wal, &path.with_extension("db-shm"), &path.with_extension("db.lock")] {
+            assert_eq!(mode(file), 0o600, "{}", file.display());
+        }
+        let reader = database.reader().unwrap();
+        assert_eq!(reader.query_row("SELECT x FROM one", [], |r| r.get::<_, i64>(0)).unwrap(), 1);
+        assert!(reader.execute("DELETE FROM one", []).is_err(), "a reader cannot write");
+        drop(reader);
+        connection.close().unwrap();
+        assert!(!wal.exists());
+    }
+
+    #[test]
+    fn one_writer_and_readers_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let place = Place::File(path.clone());
+        assert!(matches!(Database::open_reader(&path, SCHEMA), Err(OpenError::Missing { .. })));
+        let first = Database::open(&place, SCHEMA).unwrap();
+        let second = Database::open(&place, SCHEMA).unwrap_err();
+        let pid = std::process::id();
+        assert!(
+            second.to_string().contains(&format!("in use by another dubwatch (process {pid})"))
+        );
+        Database::open_reader(&path, SCHEMA).unwrap();
+        let link = dir.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let third = Database::open(&Place::File(link), SCHEMA).unwrap_err();
+        assert!(matches!(third, OpenError::InUse { .. }), "by another name: {third}");
+        drop(first);
+        drop(Database::open_reader(&path, SCHEMA).unwrap());
+        assert!(!path.with_extension("db-wal").exists(), "a reader leaves nothing behind");
+        Database::open(&place, SCHEMA).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |path: &Path| Database::open(&Place::File(path.to_owned()), SCHEMA).unwrap_err();
+
+        let text = dir.path().join("notes.txt");
+        fs::write(&text, "dear diary, ".repeat(100)).unwrap();
+        assert!(open(&text).to_string().contains("it is no SQLite database"));
+        assert_eq!(fs::read(&text).unwrap().len(), 1200);
+
+        let foreign = dir.path().join("foreign.db");
+        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        let before = fs::read(&foreign).unwrap();
+        assert!(open(&foreign).to_string().contains("another program's SQLite database"));
+        assert_eq!(fs::read(&foreign).unwrap(), before);
+
+        let newer = dir.path().join("newer.db");
+        let (_, connection) = Database::open(&Place::File(newer.clone()), SCHEMA).unwrap();
+        connection.pragma_update(None, "user_version", 9).unwrap();
+        connection.close().unwrap();
+        assert!(
+            open(&newer).to_string().contains("has schema 9, this dubwatch knows schemas up to 2")
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let (_, connection) = Database::open(&Place::File(path.clone()), SCHEMA).unwrap();
+        connection.close().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[100..600].fill(0x5a);
+        fs::write(&path, &bytes).unwrap();
+        let error = Database::open(&Place::File(path.clone()), SCHEMA).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::Foreign { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::File(dir.path().join("journal.db"));
+        let old = Schema { migrations: &SCHEMA.migrations[..1], ..SCHEMA };
+        let (_, connection) = Database::open(&place, old).unwrap();
+        connection.execute("INSERT INTO one VALUES (7)", []).unwrap();
+        connection.close().unwrap();
+        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
+        let row = connection.query_row("SELECT x, y FROM one", [], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<String>>(1)?))
+        });
+        assert_eq!(row.unwrap(), (7, None));
+    }
+
+    #[test]
+    fn memory_databases_are_shared_within_and_apart_from_each_other() {
+        let (database, connection) = Database::open(&Place::Memory, SCHEMA).unwrap();
+        connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
+        let count = |c: &Connection| {
+            c.query_row("SELECT count(*) FROM one", [], |r| r.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(count(&database.reader().unwrap()), 1);
+        let (_, other) = Database::open(&Place::Memory, SCHEMA).unwrap();
+        assert_eq!(count(&other), 0);
+    }
+}

@@ -1,0 +1,563 @@
+//! The bounded group-commit writer: one thread, one transaction for whatever waits, then receipts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::WriteConnection;
+
+/// How often a failing database is tried while nothing else is to be written.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// What is written, in the writer's thread. Every call but [`Ledger::committed`] and
+/// [`Ledger::rolled_back`] happens inside a transaction.
+pub trait Ledger: Send + 'static {
+    /// One thing to be written.
+    type Entry: Send + 'static;
+    /// What its sender learns once it is on disk.
+    type Receipt: Send + 'static;
+
+    /// Writes one entry.
+    fn write(
+        &mut self,
+        connection: &Connection,
+        entry: &Self::Entry,
+    ) -> rusqlite::Result<Self::Receipt>;
+
+    /// Writes what the batch's entries left to be written once.
+    fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+
+    /// The batch is on disk; called before any of its receipts goes out.
+    fn committed(&mut self);
+
+    /// The batch is undone: forget what it changed.
+    fn rolled_back(&mut self);
+
+    /// Does a small piece of upkeep, and says how long it can be left alone now.
+    ///
+    /// `None`: until the next entry comes.
+    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>>;
+
+    /// Writes something of no consequence, to see whether writing works again.
+    fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+}
+
+/// Bounds of the queue in front of the writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Entries that may wait. One more is [`Unwritten::Full`].
+    pub entries: usize,
+    /// Bytes, as their senders state them, that may wait.
+    pub bytes: usize,
+    /// Entries in one transaction.
+    pub batch: usize,
+    /// An entry that waited longer is dropped before its transaction starts.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 4096, bytes: 64 << 20, batch: 1024, patience: Duration::from_secs(5) }
+    }
+}
+
+/// Why an entry has no receipt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritten {
+    /// Too much waits already.
+    #[error("the write queue is full")]
+    Full,
+    /// It waited too long; it was not written.
+    #[error("the write queue is too far behind")]
+    Late,
+    /// The transaction failed; it may be on disk all the same.
+    #[error("cannot write: {0}")]
+    Failed(Arc<str>),
+    /// The writer has ended.
+    #[error("the writer has ended")]
+    Closed,
+}
+
+/// Whether writing works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// The last transaction was committed.
+    Writing,
+    /// The last transaction failed.
+    Failing {
+        /// SQLite's words.
+        why: Arc<str>,
+    },
+}
+
+/// A receipt that is to come. Dropping it cancels nothing.
+#[derive(Debug)]
+pub struct Pending<R>(oneshot::Receiver<Result<R, Unwritten>>);
+
+impl<R> Pending<R> {
+    /// A pair of a receipt to come and the means to give it, for stand-ins of a writer.
+    pub fn channel() -> (oneshot::Sender<Result<R, Unwritten>>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(receiver))
+    }
+
+    /// Waits until the entry is on disk, or is known not to get a receipt.
+    pub async fn receipt(self) -> Result<R, Unwritten> {
+        self.0.await.unwrap_or(Err(Unwritten::Closed))
+    }
+
+    /// The same for a thread outside the runtime.
+    pub fn blocking_receipt(self) -> Result<R, Unwritten> {
+        self.0.blocking_recv().unwrap_or(Err(Unwritten::Closed))
+    }
+}
+
+struct Job<L: Ledger> {
+    entry: L::Entry,
+    reply: oneshot::Sender<Result<L::Receipt, Unwritten>>,
+    queued: Instant,
+    /// Its share of [`Limits::bytes`], given back when the job is done.
+    _share: OwnedSemaphorePermit,
+}
+
+enum Order<L: Ledger> {
+    Write(Box<Job<L>>),
+    Stop,
+}
+
+/// The sending side of the writer's thread.
+pub struct Writer<L: Ledger> {
+    orders: SyncSender<Order<L>>,
+    bytes: Arc<Semaphore>,
+    bytes_bound: usize,
+    health: watch::Receiver<Health>,
+    pulse: Arc<Pulse>,
+    patience: Duration,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<L: Ledger> Writer<L> {
+    /// Starts the thread, which owns `connection` and `ledger` from here on.
+    pub fn start(connection: WriteConnection, ledger: L, limits: Limits) -> std::io::Result<Self> {
+        let (orders, inbox) = sync_channel(limits.entries);
+        let (health, observed) = watch::channel(Health::Writing);
+        let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
+        let desk = Desk { connection, ledger, health, inbox, limits, pulse: Arc::clone(&pulse) };
+        let thread =
+            std::thread::Builder::new().name("journal".to_owned()).spawn(|| desk.work())?;
+        Ok(Self {
+            orders,
+            bytes: Arc::new(Semaphore::new(limits.bytes.min(Semaphore::MAX_PERMITS))),
+            bytes_bound: limits.bytes,
+            health: observed,
+            pulse,
+            patience: limits.patience,
+            thread: std::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues an entry of about `size` bytes. Never waits: a full queue is an answer.
+    pub fn submit(&self, entry: L::Entry, size: usize) -> Result<Pending<L::Receipt>, Unwritten> {
+        // An entry larger than the whole bound may wait alone.
+        let share = u32::try_from(size.min(self.bytes_bound)).unwrap_or(u32::MAX);
+        let share =
+            Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| Unwritten::Full)?;
+        let (reply, pending) = Pending::channel();
+        let job = Job { entry, reply, queued: Instant::now(), _share: share };
+        match self.orders.try_send(Order::Write(Box::new(job))) {
+            Ok(()) => Ok(pending),
+            Err(TrySendError::Full(_)) => Err(Unwritten::Full),
+            Err(TrySendError::Disconnected(_)) => Err(Unwritten::Closed),
+        }
+    }
+
+    /// Whether writing works, and every change of that. Closed when the thread has ended.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// Whether the transaction that runs takes longer than anybody waits: a disk that hangs reports
+    /// no error.
+    pub fn is_behind(&self) -> bool {
+        self.pulse.busy_for().is_some_and(|time| time > self.patience)
+    }
+
+    /// Writes what is queued, then ends the thread and closes its connection. Blocks until then.
+    pub fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Blocks while the queue is full; the thread is still emptying it.
+            let _ = self.orders.send(Order::Stop);
+            if thread.join().is_err() {
+                tracing::error!("the journal writer panicked");
+            }
+        }
+    }
+}
+
+impl<L: Ledger> Drop for Writer<L> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Tells how long the thread has been at one transaction.
+struct Pulse {
+    epoch: Instant,
+    /// Milliseconds since the epoch, and one; 0 while nothing runs.
+    busy_since: AtomicU64,
+}
+
+impl Pulse {
+    fn begin(&self) {
+        self.busy_since.store(self.now() + 1, Relaxed);
+    }
+
+    fn end(&self) {
+        self.busy_since.store(0, Relaxed);
+    }
+
+    fn busy_for(&self) -> Option<Duration> {
+        let since = self.busy_since.load(Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.now().saturating_sub(since)))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+}
+
+/// What the thread works on.
+struct Desk<L: Ledger> {
+    connection: WriteConnection,
+    ledger: L,
+    health: watch::Sender<Health>,
+    inbox: Receiver<Order<L>>,
+    limits: Limits,
+    pulse: Arc<Pulse>,
+}
+
+impl<L: Ledger> Desk<L> {
+    fn work(mut self) {
+        // Upkeep is due at once, and then when the ledger says.
+        let mut due = Some(Instant::now());
+        loop {
+            let mut batch = Vec::new();
+            let stop = match self.next(due) {
+                Some(Order::Write(first)) => {
+                    batch.push(*first);
+                    self.gather(&mut batch)
+                }
+                Some(Order::Stop) => true,
+                None => false,
+            };
+            if !batch.is_empty() {
+                self.pulse.begin();
+                self.settle(batch);
+                self.pulse.end();
+            }
+            if stop {
+                break;
+            }
+            if *self.health.borrow() != Health::Writing {
+                let at = Instant::now() + PROBE;
+                if due.is_some_and(|due| due <= Instant::now()) {
+                    self.try_again();
+                    due = Some(at);
+                } else {
+                    due = Some(due.map_or(at, |due| due.min(at)));
+                }
+            } else if due.is_some_and(|due| due <= Instant::now()) {
+                due = self.tend().map(|rest| Instant::now() + rest);
+            }
+        }
+        if let Err(error) = self.connection.close() {
+            // Nothing is lost: the next start reads the log that is still there.
+            tracing::warn!(%error, "the journal was not closed cleanly");
+        }
+    }
+
+    /// The next order; `None` when `due` has come without one.
+    fn next(&self, due: Option<Instant>) -> Option<Order<L>> {
+        let Some(due) = due else {
+            return Some(self.inbox.recv().unwrap_or(Order::Stop));
+        };
+        match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(order) => Some(order),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
+        }
+    }
+
+    /// Takes what else waits, up to the size of a batch; says whether to stop after it.
+    ///
+    /// A commit costs much the same for one entry as for many. Whoever is about to bring more may
+    /// share the core with this thread, which was woken by the first: it gets the core back, for as
+    /// long as that brings something. Where nobody waits for the core, giving way returns at once.
+    fn gather(&self, batch: &mut Vec<Job<L>>) -> bool {
+        let mut before = 0;
+        while batch.len() < self.limits.batch {
+            match self.inbox.try_recv() {
+                Ok(Order::Write(job)) => batch.push(*job),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) if batch.len() > before => {
+                    before = batch.len();
+                    std::thread::yield_now();
+                }
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        false
+    }
+
+    /// Commits a batch and answers all of it.
+    fn settle(&mut self, batch: Vec<Job<L>>) {
+        // The only place where an entry is dropped: before its transaction starts, when whoever
+        // waits has given up by the same limit.
+        let now = Instant::now();
+        let (batch, late): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .partition(|job| now.duration_since(job.queued) <= self.limits.patience);
+        for job in late {
+            let _ = job.reply.send(Err(Unwritten::Late));
+        }
+        match self.commit(&batch) {
+            Err(error) if batch.len() > 1 && is_of_one_entry(&error) => {
+                // One of them cannot be written; the others must not suffer for it.
+                for job in batch {
+                    let outcome = self.commit(std::slice::from_ref(&job));
+                    self.answer(vec![job], outcome);
+                }
+            }
+            outcome => self.answer(batch, outcome),
+        }
+    }
+
+    fn answer(&self, batch: Vec<Job<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
+        match outcome {
+            Ok(receipts) => {
+                self.set_health(Health::Writing);
+                for (job, receipt) in batch.into_iter().zip(receipts) {
+                    // A sender that hung up cancels nothing.
+                    let _ = job.reply.send(Ok(receipt));
+                }
+            }
+            Err(error) => {
+                let why: Arc<str> = error.to_string().into();
+                // Also where one entry is to blame: the next one that is written, or the probe a
+                // second later, says otherwise.
+                self.set_health(Health::Failing { why: Arc::clone(&why) });
+                for job in batch {
+                    let _ = job.reply.send(Err(Unwritten::Failed(Arc::clone(&why))));
+                }
+            }
+        }
+    }
+
+    /// One transaction. When this returns `Ok`, the batch has been synced to disk.
+    fn commit(&mut self, batch: &[Job<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
+        let ledger = &mut self.ledger;
+        let result = transact(&mut self.connection, |connection| {
+            let receipts = batch
+                .iter()
+                .map(|job| ledger.write(connection, &job.entry))
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            ledger.seal(connection)?;
+            Ok(receipts)
+        });
+        match &result {
+            Ok(_) => self.ledger.committed(),
+            Err(_) => self.ledger.rolled_back(),
+        }
+        result
+    }
+
+    fn tend(&mut self) -> Option<Duration> {
+        let ledger = &mut self.ledger;
+        match transact(&mut self.connection, |connection| ledger.tend(connection)) {
+            Ok(alone) => {
+                self.ledger.committed();
+                alone
+            }
+            Err(error) => {
+                self.ledger.rolled_back();
+                self.set_health(Health::Failing { why: error.to_string().into() });
+                Some(PROBE)
+            }
+        }
+    }
+
+    fn try_again(&mut self) {
+        let ledger = &mut self.ledger;
+        match transact(&mut self.connection, |connection| ledger.probe(connection)) {
+            Ok(()) => self.set_health(Health::Writing),
+            Err(error) => self.set_health(Health::Failing { why: error.to_string().into() }),
+        }
+    }
+
+    fn set_health(&self, health: Health) {
+        self.health.send_if_modified(|current| {
+            let changed = *current != health;
+            *current = health;
+            changed
+        });
+    }
+}
+
+/// Runs `work` in one transaction; undone unless it and the commit succeed.
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+/// Whether an error comes from what one entry holds, and not from the database or its disk.
+fn is_of_one_entry(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => matches!(
+            code,
+            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
+        ),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{Database, Place, Schema};
+
+    /// Writes numbers; negative ones break a constraint, so that one entry can be bad.
+    struct Numbers {
+        committed: watch::Sender<usize>,
+        batch: usize,
+    }
+
+    impl Ledger for Numbers {
+        type Entry = i64;
+        type Receipt = usize;
+
+        fn write(&mut self, connection: &Connection, entry: &i64) -> rusqlite::Result<usize> {
+            connection.execute("INSERT INTO n VALUES (?1)", [entry])?;
+            self.batch += 1;
+            Ok(*self.committed.borrow() + self.batch)
+        }
+
+        fn seal(&mut self, _: &Connection) -> rusqlite::Result<()> {
+            Ok(())
+        }
+
+        fn committed(&mut self) {
+            let batch = std::mem::take(&mut self.batch);
+            self.committed.send_modify(|n| *n += batch);
+        }
+
+        fn rolled_back(&mut self) {
+            self.batch = 0;
+        }
+
+        fn tend(&mut self, _: &Connection) -> rusqlite::Result<Option<Duration>> {
+            Ok(None)
+        }
+
+        fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+            connection.execute_batch("CREATE TABLE probe (x); DROP TABLE probe")
+        }
+    }
+
+    fn start(limits: Limits) -> (Writer<Numbers>, watch::Receiver<usize>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let schema = Schema {
+            what: "numbers",
+            application_id: 1,
+            migrations: &["CREATE TABLE n (x INTEGER CHECK (x >= 0)) STRICT"],
+        };
+        let place = Place::File(dir.path().join("n.db"));
+        let (_, connection) = Database::open(&place, schema).unwrap();
+        let (committed, seen) = watch::channel(0);
+        let writer = Writer::start(connection, Numbers { committed, batch: 0 }, limits).unwrap();
+        (writer, seen, dir)
+    }
+
+    fn count(dir: &tempfile::TempDir) -> i64 {
+        let connection = Connection::open(dir.path().join("n.db")).unwrap();
+        connection.query_row("SELECT count(*) FROM n", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn receipts_come_after_the_commit_and_in_order() {
+        let (writer, seen, dir) = start(Limits::default());
+        let pending: Vec<_> = (0..500).map(|n| writer.submit(n, 10).unwrap()).collect();
+        for (n, pending) in (1..).zip(pending) {
+            assert_eq!(pending.blocking_receipt(), Ok(n));
+            assert!(*seen.borrow() >= n, "told before its receipt");
+        }
+        writer.stop();
+        assert_eq!(count(&dir), 500);
+        assert_eq!(writer.submit(1, 10).unwrap_err(), Unwritten::Closed);
+    }
+
+    #[test]
+    fn one_bad_entry_fails_alone() {
+        let (writer, _, dir) = start(Limits::default());
+        let pending: Vec<_> =
+            [1, 2, -3, 4].into_iter().map(|n| writer.submit(n, 1).unwrap()).collect();
+        let outcomes: Vec<_> =
+            pending.into_iter().map(|p| p.blocking_receipt().map_err(|e| e.to_string())).collect();
+        assert!(matches!(&outcomes[..], [Ok(1), Ok(2), Err(why), Ok(3)] if why.contains("CHECK")));
+        assert_eq!(*writer.health().borrow(), Health::Writing);
+        writer.stop();
+        assert_eq!(count(&dir), 3);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_what_waited_too_long_is_not_written() {
+        let limits = Limits { bytes: 0, patience: Duration::ZERO, ..Limits::default() };
+        let (writer, _, dir) = start(limits);
+        assert_eq!(writer.submit(1, 100).unwrap().blocking_receipt(), Err(Unwritten::Late));
+        writer.stop();
+        assert_eq!(count(&dir), 0);
+    }
+
+    #[test]
+    fn a_hung_up_sender_cancels_nothing() {
+        let (writer, _, dir) = start(Limits::default());
+        drop(writer.submit(1, 1).unwrap());
+        writer.stop();
+        assert_eq!(count(&dir), 1);
+    }
+
+    #[test]
+    fn a_database_that_works_again_is_noticed_without_traffic() {
+        let (writer, _, dir) = start(Limits::default());
+        let other = Connection::open(dir.path().join("n.db")).unwrap();
+        other.execute_batch("ALTER TABLE n RENAME TO away").unwrap();
+        assert!(matches!(
+            writer.submit(1, 1).unwrap().blocking_receipt(),
+            Err(Unwritten::Failed(_))
+        ));
+        let mut health = writer.health();
+        assert!(matches!(&*health.borrow(), Health::Failing { .. }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let well = runtime.block_on(async {
+            tokio::time::timeout(
+                Duration::from_secs(20),
+                health.wait_for(|h| *h == Health::Writing),
+            )
+            .await
+            .is_ok()
+        });
+        assert!(well, "the probe did not notice");
+    }
+}
