@@ -1,0 +1,148 @@
+//! The embedded store of accepted deliveries: the truth that everything on a screen is read from.
+//!
+//! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, what the fold knows of
+//! their assets in the same transaction, and the bounded log of refusals. Whoever shows something
+//! has a [`Feed`], which says how far the journal goes, and a [`Reader`], which reads it.
+
+mod feed;
+mod ledger;
+mod memory;
+mod prune;
+mod reader;
+mod refold;
+mod refusals;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use crate::callback::{Accepted, Listed};
+use crate::sqlite::{Database, OpenError, Writer};
+
+pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
+pub use feed::{Feed, Marks};
+pub use prune::Pruned;
+pub use reader::Reader;
+pub use refusals::MAX_REFUSALS;
+
+use ledger::{Entry, Ledger};
+
+/// What a queued delivery takes beside its body and headers, in bytes: about its other fields.
+const OVERHEAD: usize = 512;
+
+/// An open journal: the one writer.
+pub struct Journal {
+    writer: Writer<Ledger>,
+    database: Database,
+    marks: watch::Receiver<Marks>,
+}
+
+/// Why a journal could not be used. As in [`OpenError`], the cause's words are in the message.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum JournalError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("cannot read the journal {}: {cause}", path.display())]
+    Read { path: PathBuf, cause: rusqlite::Error },
+    #[error("cannot write the journal {}: {cause}", path.display())]
+    Write { path: PathBuf, cause: rusqlite::Error },
+    #[error("cannot start the journal's thread: {0}")]
+    Thread(std::io::Error),
+    #[error("the journal {} holds states of another version of dubwatch; start `dubwatch` once to bring it up to date", .0.display())]
+    OtherFold(PathBuf),
+}
+
+impl Journal {
+    /// Opens the journal at `place` for writing, making it where there is none.
+    ///
+    /// Reads no history, whatever the journal holds, unless the rules of the fold have changed:
+    /// then all of it is folded anew. Deliveries of assets that were quiet for longer than `keep`
+    /// are deleted now and once an hour; `None` keeps everything.
+    pub fn open(place: &Place, keep: Option<SignedDuration>) -> Result<Self, JournalError> {
+        Self::open_bounded(place, keep, Limits::default())
+    }
+
+    /// The same with other bounds for what may wait to be written.
+    pub fn open_bounded(
+        place: &Place,
+        keep: Option<SignedDuration>,
+        limits: Limits,
+    ) -> Result<Self, JournalError> {
+        let (database, mut connection) = Database::open(place, schema::SCHEMA)?;
+        let path = database.path().to_owned();
+        refold::if_needed(&mut connection)
+            .map_err(|cause| JournalError::Write { path: path.clone(), cause })?;
+        let (ledger, marks) =
+            Ledger::new(&connection, keep).map_err(|cause| JournalError::Read { path, cause })?;
+        let writer = Writer::start(connection, ledger, limits).map_err(JournalError::Thread)?;
+        Ok(Self { writer, database, marks })
+    }
+
+    /// Queues a delivery. Its receipt is its `seq`, and comes when it is on disk.
+    pub fn append(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
+        let headers: usize = accepted.request.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
+        let size = OVERHEAD + accepted.request.body.len() + headers;
+        self.writer.submit(Entry::Delivery(Box::new(accepted)), size)
+    }
+
+    /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
+    pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
+        let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
+        self.writer.submit(Entry::Refusals(listed), size)
+    }
+
+    /// An id for a new entry in the log of refusals, above all that are in use.
+    pub fn next_refusal_id(&self) -> Result<u64, JournalError> {
+        Ok(self.reader()?.highest_refusal_id()? + 1)
+    }
+
+    /// A reader of what is committed.
+    pub fn reader(&self) -> Result<Reader, JournalError> {
+        Ok(Reader::new(self.database.reader()?, self.database.path().to_owned()))
+    }
+
+    /// Tells how far the journal goes.
+    pub fn feed(&self) -> Feed {
+        Feed::new(self.marks.clone())
+    }
+
+    /// Whether writing works, and every change of that.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.writer.health()
+    }
+
+    /// Whether the transaction that runs takes longer than anybody waits for it.
+    pub fn is_behind(&self) -> bool {
+        self.writer.is_behind()
+    }
+
+    /// Where it is, as shown to people.
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// Writes what is queued and closes the file. Blocks until then; later deliveries are answered
+    /// [`Unwritten::Closed`]. Readers that are still open keep the write-ahead log alive.
+    pub fn close(&self) {
+        self.writer.stop();
+    }
+
+    /// Deletes the deliveries of assets that were quiet since `cutoff`, with what the fold knows
+    /// of them, and gives the room back to the disk. Needs the journal for itself.
+    pub fn prune(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {
+        if !path.exists() {
+            let (what, path) = (schema::SCHEMA.what, path.to_owned());
+            return Err(OpenError::Missing { what, path }.into());
+        }
+        let (_database, mut connection) =
+            Database::open(&Place::File(path.to_owned()), schema::SCHEMA)?;
+        prune::all(&mut connection, cutoff)
+            .map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
+    }
+}

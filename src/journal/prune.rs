@@ -1,0 +1,118 @@
+//! Deletes what is old: whole assets that have been quiet, so that kept states stay true to what
+//! is left.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::schema::{self, Meta};
+
+/// Deliveries that one transaction deletes, more or less: enough to get done, few enough that a
+/// callback between two of them does not wait.
+const SLICE: usize = 2000;
+
+/// Unused pages that one transaction gives back to the disk.
+const PAGES: u32 = 2000;
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Deliveries.
+    pub deliveries: usize,
+    /// Assets, with all their versions.
+    pub assets: usize,
+    /// Entries in the log of refusals.
+    pub refusals: usize,
+}
+
+/// One transaction's share of the work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slice {
+    pub(super) pruned: Pruned,
+    /// Whether there is more to delete.
+    pub(super) more: bool,
+}
+
+/// Deletes everything that was quiet since `cutoff`, and gives the room back to the disk.
+pub(super) fn all(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<Pruned> {
+    let mut total = Pruned::default();
+    loop {
+        let transaction = connection.transaction()?;
+        let Slice { pruned, more } = slice(&transaction, cutoff)?;
+        transaction.commit()?;
+        total.deliveries += pruned.deliveries;
+        total.assets += pruned.assets;
+        total.refusals += pruned.refusals;
+        if !more {
+            break;
+        }
+    }
+    give_back(connection, 0)?;
+    Ok(total)
+}
+
+/// Gives at most this many unused pages back to the disk; 0 gives all.
+fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = vacuum.query([])?;
+    // A step gives back one page.
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Deletes a slice, inside the caller's transaction.
+pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Slice> {
+    // A `seq` is never used twice, also when the newest delivery goes.
+    Meta::Head.write(connection, schema::head(connection)?)?;
+    let cutoff = cutoff.as_microsecond();
+    let mut pruned = Pruned::default();
+
+    let mut quiet = connection.prepare_cached(
+        "SELECT asset_id FROM asset WHERE last_at < ?1
+           -- Something we cannot read may have come since; then it is not quiet.
+           AND NOT EXISTS (
+               SELECT 1 FROM delivery AS d
+               WHERE d.asset_id = asset.asset_id AND d.received_at >= ?1)
+         ORDER BY last_at LIMIT 500",
+    )?;
+    let quiet = quiet
+        .query_map([cutoff], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut more = quiet.len() == 500;
+    for asset_id in &quiet {
+        if pruned.deliveries >= SLICE {
+            more = true;
+            break;
+        }
+        for (table, sql) in [
+            ("delivery", "DELETE FROM delivery WHERE asset_id = ?1"),
+            ("version", "DELETE FROM version WHERE asset_id = ?1"),
+            ("asset", "DELETE FROM asset WHERE asset_id = ?1"),
+        ] {
+            let deleted = connection.prepare_cached(sql)?.execute([asset_id])?;
+            match table {
+                "delivery" => pruned.deliveries += deleted,
+                "asset" => pruned.assets += deleted,
+                _ => {}
+            }
+        }
+    }
+
+    // What belongs to no asset that the timeline knows goes by its own time.
+    let stray = connection
+        .prepare_cached(
+            "DELETE FROM delivery WHERE seq IN (
+                SELECT seq FROM delivery AS d
+                WHERE effect = 'none' AND received_at < ?1
+                  AND NOT EXISTS (SELECT 1 FROM asset AS a WHERE a.asset_id = d.asset_id)
+                ORDER BY received_at LIMIT ?2)",
+        )?
+        .execute([cutoff, i64::try_from(SLICE).unwrap_or(i64::MAX)])?;
+    pruned.deliveries += stray;
+    more |= stray == SLICE;
+
+    pruned.refusals = connection.execute("DELETE FROM refusal WHERE at < ?1", [cutoff])?;
+    if pruned != Pruned::default() {
+        give_back(connection, PAGES)?;
+    }
+    Ok(Slice { pruned, more })
+}

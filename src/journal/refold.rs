@@ -1,0 +1,80 @@
+//! Folds a whole journal anew when the rules of the fold have changed.
+
+use rusqlite::Connection;
+
+use super::memory::Memory;
+use super::rows;
+use super::schema::Meta;
+use crate::callback::{Callback, Doubt, Outcome};
+use crate::timeline::FOLD_VERSION;
+
+/// Deliveries between two writes of the states, so that memory stays bounded.
+const STRIDE: usize = 1000;
+
+/// Folds all deliveries from the first, unless the kept states are of today's rules.
+///
+/// One transaction: a journal is never half of one version and half of another.
+pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
+    let today = u64::from(FOLD_VERSION);
+    if Meta::FoldVersion.read(connection)? == Some(today) {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    let folded = from_scratch(&transaction)?;
+    Meta::FoldVersion.write(&transaction, today)?;
+    transaction.commit()?;
+    if folded > 0 {
+        tracing::info!(deliveries = folded, version = today, "the journal was folded anew");
+    }
+    Ok(())
+}
+
+/// Replaces all states by those that the deliveries lead to; gives the number of deliveries.
+fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.execute_batch("DELETE FROM asset; DELETE FROM version")?;
+    let mut read = connection.prepare(
+        "SELECT seq, received_at, body, fingerprint_signature, fingerprint_copy
+         FROM delivery WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut update = connection.prepare(
+        "UPDATE delivery SET event = ?2, asset_id = ?3, version_id = ?4, version_locale = ?5,
+            unreadable = ?6, effect = ?7, uncertain = ?8 WHERE seq = ?1",
+    )?;
+    let mut memory = Memory::default();
+    let mut folded = 0;
+    let mut last: i64 = 0;
+    loop {
+        // A page at a time: rows that are being read should not be the rows that are updated.
+        let page = read
+            .query_map([last, i64::try_from(STRIDE).unwrap_or(i64::MAX)], |row| {
+                let body = row.get_ref("body")?.as_blob().unwrap_or_default();
+                let callback = Callback::read(body);
+                let seq: i64 = row.get("seq")?;
+                Ok((seq, rows::time(row, "received_at")?, rows::fingerprint(row)?, callback))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        for (seq, at, fingerprint, callback) in &page {
+            let outcome = match callback.subject() {
+                Some(subject) => memory.fold(connection, &subject, *at, *fingerprint)?,
+                None => Outcome::NONE,
+            };
+            update.execute(rusqlite::params![
+                seq,
+                callback.event,
+                callback.asset_id,
+                callback.version_id,
+                callback.version_locale,
+                callback.unreadable,
+                outcome.effect.name(),
+                outcome.uncertain.map(Doubt::code),
+            ])?;
+        }
+        folded += page.len();
+        memory.write(connection)?;
+        memory.trim();
+        match page.last() {
+            Some((seq, ..)) => last = *seq,
+            None => return Ok(folded),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Rows of the journal's tables, to and from the types of the contract.
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+use crate::callback::Listed;
+use crate::callback::{
+    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Fingerprint, Headers,
+    Outcome, Received, Refusal, RefusalKind, Source, Verdict,
+};
+
+/// SQLite's integers are signed; counts stay far below the sign, digests use all bits.
+pub(super) const fn signed(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+/// The other way round.
+pub(super) const fn unsigned(value: i64) -> u64 {
+    value.cast_unsigned()
+}
+
+/// A time at the precision of a row.
+pub(super) fn stored(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// A time read from a row.
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|error| bad(Type::Integer, error))
+}
+
+/// A JSON text read from a row.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| bad(Type::Text, error))?;
+    serde_json::from_str(text).map_err(|error| bad(Type::Text, error))
+}
+
+/// Text of JSON; our own types always have one.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn bad(
+    found: Type,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, found, error.into())
+}
+
+/// A word read from a row, by the function that knows such words.
+fn word<T>(row: &Row<'_>, column: &str, known: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| bad(Type::Text, error))?;
+    known(text).ok_or_else(|| bad(Type::Text, format!("unknown {column} {text:?}")))
+}
+
+pub(super) const DELIVERY: &str = "seq, received_at, committed_at, source, peer, method, path, headers, \
+    verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
+    effect, uncertain, body";
+
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let uncertain =
+        match row.get_ref("uncertain")?.as_str_or_null().map_err(|e| bad(Type::Text, e))? {
+            None => None,
+            Some(_) => Some(word(row, "uncertain", Doubt::from_code)?),
+        };
+    Ok(Delivery {
+        seq: unsigned(row.get("seq")?),
+        committed_at: time(row, "committed_at")?,
+        request: Received {
+            received_at: time(row, "received_at")?,
+            source: word(row, "source", Source::from_name)?,
+            peer: row.get("peer")?,
+            method: row.get("method")?,
+            path: row.get("path")?,
+            headers: json(row, "headers")?,
+            body: row.get("body")?,
+        },
+        verdict: verdict(row)?,
+        callback: Callback {
+            event: row.get("event")?,
+            asset_id: row.get("asset_id")?,
+            version_id: row.get("version_id")?,
+            version_locale: row.get("version_locale")?,
+            unreadable: row.get("unreadable")?,
+        },
+        outcome: Outcome { effect: word(row, "effect", Effect::from_name)?, uncertain },
+    })
+}
+
+/// Only what intake lets in is in the journal: valid deliveries, and unchecked ones where the
+/// user switched the check off.
+fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
+    match row.get_ref("verdict")?.as_str().map_err(|error| bad(Type::Text, error))? {
+        "valid" => Ok(Verdict::Valid {
+            key: row.get::<_, String>("verdict_key")?.into(),
+            encoding: word(row, "verdict_encoding", |name| {
+                [Encoding::Der, Encoding::Raw].into_iter().find(|encoding| encoding.name() == name)
+            })?,
+        }),
+        "unchecked" => Ok(Verdict::Unchecked),
+        other => Err(bad(Type::Text, format!("unknown verdict {other:?}"))),
+    }
+}
+
+pub(super) fn insert_delivery(
+    connection: &Connection,
+    seq: u64,
+    committed_at: Timestamp,
+    accepted: &Accepted,
+    outcome: Outcome,
+) -> rusqlite::Result<()> {
+    let Accepted { request, verdict, callback, fingerprint } = accepted;
+    let (key, encoding) = match verdict {
+        Verdict::Valid { key, encoding } => (Some(key.as_ref()), Some(encoding.name())),
+        _ => (None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO delivery (seq, received_at, committed_at, source, peer, method, path, headers,
+                verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale,
+                unreadable, fingerprint_signature, fingerprint_copy, effect, uncertain, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+                ?19, ?20, ?21)",
+        )?
+        .execute(rusqlite::params![
+            signed(seq),
+            request.received_at.as_microsecond(),
+            committed_at.as_microsecond(),
+            request.source.name(),
+            request.peer,
+            request.method,
+            request.path,
+            to_json(&request.headers)?,
+            verdict.name(),
+            key,
+            encoding,
+            callback.event,
+            callback.asset_id,
+            callback.version_id,
+            callback.version_locale,
+            callback.unreadable,
+            signed(fingerprint.signature),
+            signed(fingerprint.copy),
+            outcome.effect.name(),
+            outcome.uncertain.map(Doubt::code),
+            request.body,
+        ])
+        .map(drop)
+}
+
+/// The digests in a row.
+pub(super) fn fingerprint(row: &Row<'_>) -> rusqlite::Result<Fingerprint> {
+    Ok(Fingerprint {
+        signature: unsigned(row.get("fingerprint_signature")?),
+        copy: unsigned(row.get("fingerprint_copy")?),
+    })
+}
+
+pub(super) const REFUSAL: &str =
+    "id, change, at, kind, status, why, count, method, path, peer, headers, truncated, body";
+
+pub(super) fn refusal(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    let headers: Headers = json(row, "headers")?;
+    Ok(Listed {
+        id: unsigned(row.get("id")?),
+        refusal: Refusal {
+            at: time(row, "at")?,
+            kind: word(row, "kind", RefusalKind::from_name)?,
+            status: row.get("status")?,
+            why: row.get("why")?,
+            count: unsigned(row.get("count")?),
+            method: row.get("method")?,
+            path: row.get("path")?,
+            peer: row.get("peer")?,
+            headers,
+            body: BodySample { bytes: row.get("body")?, truncated: row.get("truncated")? },
+        },
+    })
+}

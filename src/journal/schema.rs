@@ -1,0 +1,128 @@
+//! The shape of the journal's tables, and how it came to be.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::sqlite::Schema;
+
+/// `dubw`, in the file's header: SQLite and `file` can tell whose database it is.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubw");
+
+/// Times are microseconds since 1970-01-01T00:00:00Z. Words are those of NDJSON.
+///
+/// Steps are only ever appended: a file in the field stands on one of them.
+pub(super) const SCHEMA: Schema = Schema {
+    what: "journal",
+    application_id: APPLICATION_ID,
+    migrations: &["
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE delivery (
+        seq INTEGER PRIMARY KEY,
+        received_at INTEGER NOT NULL,
+        committed_at INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        headers TEXT NOT NULL,              -- JSON: [[name, value], …]
+        verdict TEXT NOT NULL,
+        verdict_key TEXT,
+        verdict_encoding TEXT,
+        event TEXT,
+        asset_id TEXT,
+        version_id TEXT,
+        version_locale TEXT,
+        unreadable TEXT,
+        fingerprint_signature INTEGER NOT NULL,
+        fingerprint_copy INTEGER NOT NULL,
+        effect TEXT NOT NULL,
+        uncertain TEXT,                     -- the code of a doubt
+        body BLOB NOT NULL                  -- last: a long one spills, the rest stays on its page
+    ) STRICT;
+    CREATE INDEX delivery_by_asset ON delivery (asset_id) WHERE asset_id IS NOT NULL;
+    CREATE INDEX delivery_without_effect ON delivery (received_at) WHERE effect = 'none';
+
+    -- What the fold knows, kept in the transaction of each delivery, so that nobody has to read
+    -- history to know the present.
+    CREATE TABLE asset (
+        asset_id TEXT PRIMARY KEY,
+        last_at INTEGER NOT NULL,
+        memory TEXT NOT NULL                -- JSON of timeline::Asset
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX asset_by_activity ON asset (last_at);
+
+    CREATE TABLE version (
+        asset_id TEXT NOT NULL,
+        version_id TEXT NOT NULL,
+        memory TEXT NOT NULL,               -- JSON of timeline::Version
+        PRIMARY KEY (asset_id, version_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Bounded: at most the newest 1,000, bodies cut.
+    CREATE TABLE refusal (
+        id INTEGER PRIMARY KEY,
+        change INTEGER NOT NULL UNIQUE,     -- goes up with every write, for readers that follow
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        why TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        truncated INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
+    "],
+};
+
+/// Numbers about the journal as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Meta {
+    /// The version of the rules by which the kept states were folded.
+    FoldVersion,
+    /// The highest `seq` ever given out, also when its delivery has been pruned.
+    Head,
+    /// Written to see whether writing works.
+    Probe,
+}
+
+impl Meta {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::FoldVersion => "fold_version",
+            Self::Head => "head",
+            Self::Probe => "probe",
+        }
+    }
+
+    pub(super) fn read(self, connection: &Connection) -> rusqlite::Result<Option<u64>> {
+        connection
+            .query_row("SELECT value FROM meta WHERE key = ?1", [self.key()], |row| row.get(0))
+            .optional()
+            .map(|value: Option<i64>| value.map(super::rows::unsigned))
+    }
+
+    pub(super) fn write(self, connection: &Connection, value: u64) -> rusqlite::Result<()> {
+        let value = super::rows::signed(value);
+        connection
+            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (self.key(), value))
+            .map(drop)
+    }
+}
+
+/// The highest `seq` ever given out.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM delivery", [], |row| row.get(0))?;
+    let kept = Meta::Head.read(connection)?.unwrap_or(0);
+    Ok(kept.max(newest.map_or(0, super::rows::unsigned)))
+}
+
+/// The number of the newest change in the log of refusals.
+pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
+    let last: Option<i64> =
+        connection.query_row("SELECT max(change) FROM refusal", [], |row| row.get(0))?;
+    Ok(last.map_or(0, super::rows::unsigned))
+}
