@@ -1,0 +1,410 @@
+//! Hardened HTTP/1.1 for any router: accepts, limits, times, evicts and stops; knows no route and
+//! nothing else of this crate.
+//!
+//! One task runs each connection and one loop owns all of them: it accepts, closes what is late and
+//! makes room. They share one `Slot` a connection, which is atomics only, so a request takes no
+//! lock and wakes nobody but its own task. Without connections the loop sleeps until the next one.
+//!
+//! hyper's own `header_read_timeout` stays off. It starts when a connection begins to *wait* for a
+//! head (hyper 1.12, `proto/h1/conn.rs`, `poll_read_head`), so one value would have to serve both a
+//! crawling head and an idle kept-alive connection, and it arms a new timer for every request.
+
+mod answer;
+mod connection;
+mod open_files;
+mod slot;
+mod table;
+mod trouble;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{any::Any, io};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use answer::Routed;
+use connection::Ends;
+use slot::{Clock, Phase, Slot};
+use table::Table;
+use wire::Wire;
+
+pub use answer::Peer;
+pub use open_files::raise_open_files;
+pub use trouble::{Broken, Trouble};
+
+/// How long accepting rests after an error that would only repeat itself.
+const REST: Duration = Duration::from_millis(50);
+/// How often a full house is looked through again for a connection that may go.
+const FULL_HOUSE: Duration = Duration::from_millis(20);
+/// The longest that a late connection outlives its limit.
+const SLACK: Duration = Duration::from_secs(1);
+/// The smallest buffer hyper takes, in bytes.
+const SMALLEST_BUFFER: usize = 8192;
+/// How much of a panic's message is logged, in characters.
+const PANIC_TEXT: usize = 200;
+
+/// What a client may take: time, bytes, connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// From a request's first byte to the end of its head, and from connecting to a first byte.
+    pub head_timeout: Duration,
+    /// Between two requests, and for a client that does not read its answer.
+    pub idle_timeout: Duration,
+    /// Request line and headers together, in bytes; also hyper's buffer for one connection, and
+    /// never less than 8 KiB of that. More is answered 431.
+    pub max_head: usize,
+    /// Open connections. The process's limit of open files, less 128, is a limit as well. When it
+    /// is reached, the connection that did least for its place is closed for the newcomer.
+    pub max_connections: usize,
+    /// How long a graceful stop waits for requests that are being answered.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            max_head: 64 * 1024,
+            max_connections: 1024,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Limits {
+    /// The soonest that a connection which is in time now can be late.
+    fn shortest(&self) -> Duration {
+        self.head_timeout.min(self.idle_timeout)
+    }
+}
+
+/// Serves `router` on `listener` until `stop`, then returns when the connections are gone.
+///
+/// Every request carries its [`Peer`] as an extension. `observer` is told of every connection that
+/// ended without its request reaching the router whole, except those that never sent a byte; it is
+/// called in the connection's task or the accept loop and must neither block nor panic. The time
+/// that a *body* takes is the router's to limit. A client that hangs up does not cancel its
+/// handler; eviction of a half-sent request and the end of the drain time do.
+///
+/// On `stop` the listening socket is closed at once, and with it all connections without a complete
+/// head; requests that are being received or answered get [`Limits::drain`] and then end unanswered.
+///
+/// A connection that a handler upgraded counts until the handler drops it. It is neither timed nor
+/// evicted, and a stop waits for it no longer than [`Limits::drain`].
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+    observer: impl Fn(Broken) + Send + Sync + 'static,
+) {
+    let mut server = Server::new(router, limits, Arc::new(observer));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = server.turn(&listener) => {}
+        }
+    }
+    drop(listener);
+    server.drain().await;
+}
+
+type Observer = Arc<dyn Fn(Broken) + Send + Sync>;
+
+/// The accept loop's own: every connection, and when to look at them again.
+struct Server {
+    router: Router,
+    limits: Limits,
+    observer: Observer,
+    http: http1::Builder,
+    /// How many connections may be open.
+    room: usize,
+    clock: Clock,
+    tasks: JoinSet<()>,
+    table: Table,
+    /// How many connections there have been.
+    accepted: u64,
+    /// Accepted while nobody could go for it; nothing more is accepted meanwhile.
+    waiting: Option<(TcpStream, SocketAddr)>,
+    /// When accepting goes on, where it rests.
+    resume_at: Option<Instant>,
+    /// When the next connection may be late. `None` without connections.
+    sweep_at: Option<Instant>,
+    /// Whether the last accept failed, so that an error that repeats is logged once.
+    failing: bool,
+}
+
+impl Server {
+    fn new(router: Router, limits: Limits, observer: Observer) -> Self {
+        let mut http = http1::Builder::new();
+        // A half-closed client still gets its answer, and while a request is being answered the
+        // socket is not read, which is what `Slot::starved` relies on.
+        http.half_close(true)
+            .header_read_timeout(None)
+            .max_header_size(limits.max_head)
+            .max_buf_size(limits.max_head.max(SMALLEST_BUFFER));
+        Self {
+            room: limits.max_connections.min(open_files::connections()).max(1),
+            router,
+            limits,
+            observer,
+            http,
+            clock: Clock::start(),
+            tasks: JoinSet::new(),
+            table: Table::default(),
+            accepted: 0,
+            waiting: None,
+            resume_at: None,
+            sweep_at: None,
+            failing: false,
+        }
+    }
+
+    /// Waits for one thing to happen and does what it asks for. Nothing is lost when it is dropped.
+    async fn turn(&mut self, listener: &TcpListener) {
+        let wake_at = [self.sweep_at, self.resume_at].into_iter().flatten().min();
+        let accepting = self.resume_at.is_none();
+        tokio::select! {
+            // Accepting stands last: a flood of connections holds up neither time nor departures.
+            biased;
+            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => self.wake(),
+            Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
+            accepted = listener.accept(), if accepting => match accepted {
+                Ok((stream, peer)) => {
+                    self.failing = false;
+                    self.admit(stream, peer);
+                }
+                Err(error) => self.accept_failed(&error),
+            },
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = Instant::now();
+        if self.resume_at.is_some_and(|at| at <= now) {
+            self.resume();
+        }
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            self.sweep();
+        }
+    }
+
+    /// Accepts again, beginning with the one that waits.
+    fn resume(&mut self) {
+        self.resume_at = None;
+        if let Some((stream, peer)) = self.waiting.take() {
+            self.admit(stream, peer);
+        }
+    }
+
+    /// Opens a connection, for which another may have to go. When no other can, it waits, and with
+    /// it all who come after it in the listen queue.
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.table.len() < self.room || self.evict() {
+            self.open(stream, peer);
+        } else {
+            self.waiting = Some((stream, peer));
+            self.resume_at = Some(Instant::now() + FULL_HOUSE);
+        }
+    }
+
+    fn open(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are small and complete: Nagle's algorithm could only delay them.
+        let _ = stream.set_nodelay(true);
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        self.accepted += 1;
+        let slot = Arc::new(Slot::new(peer, self.accepted, self.clock));
+        let (asked, finish) = oneshot::channel();
+        let (held, closed) = oneshot::channel();
+        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&slot), held));
+        let routed = Routed::new(self.router.clone(), Arc::clone(&slot));
+        let talk = self.http.serve_connection(wire, routed).with_upgrades();
+        let ends = Ends {
+            slot: Arc::clone(&slot),
+            finish,
+            closed,
+            observer: Arc::clone(&self.observer),
+            max_head: self.limits.max_head,
+        };
+        let task = self.tasks.spawn(connection::run(talk, ends));
+        self.table.insert(task, slot, asked);
+        self.sweep_at.get_or_insert_with(|| Instant::now() + self.limits.shortest());
+    }
+
+    /// Makes room by closing one connection; `false` when none may go now.
+    fn evict(&mut self) -> bool {
+        let now = self.clock.at(Instant::now());
+        let Some((peer, phase)) = self.table.evict(now) else { return false };
+        if matches!(phase, Phase::Head | Phase::Body) {
+            (self.observer)(Broken { peer, why: Trouble::Evicted, status: None });
+        }
+        true
+    }
+
+    /// Closes the late and decides when to look again.
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        let Self { table, limits, observer, clock, .. } = self;
+        let next = table.expire(clock.at(now), limits, |peer, phase| {
+            if phase == Phase::Head {
+                let why = Trouble::HeadTooSlow { limit: limits.head_timeout };
+                observer(Broken { peer, why, status: None });
+            }
+        });
+        // Whoever changes phase after this moment is not late before the shortest limit is over.
+        let latest = now + limits.shortest();
+        let soonest = now + SLACK.min(limits.shortest() / 8).max(Duration::from_millis(1));
+        let next = next.map_or(latest, |millis| clock.instant(millis).min(latest)).max(soonest);
+        self.sweep_at = (!self.table.is_empty()).then_some(next);
+    }
+
+    /// Takes a connection off the table; the first who waits gets its place.
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                let id = error.id();
+                if let Ok(panic) = error.try_into_panic() {
+                    tracing::error!(message = ?panic_text(&*panic), "a handler panicked");
+                }
+                id
+            }
+        };
+        self.table.remove(id);
+        if self.table.is_empty() {
+            self.sweep_at = None;
+        }
+        if self.waiting.is_some() {
+            self.resume();
+        }
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        // These are about the one connection, which is gone with them.
+        if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+        {
+            return;
+        }
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(%error, open = self.table.len(), "cannot accept connections");
+        }
+        if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+            self.evict();
+        }
+        self.resume_at = Some(Instant::now() + REST);
+    }
+
+    /// Ends all connections: at once where no head is complete, after their answer where one is.
+    async fn drain(mut self) {
+        self.waiting = None;
+        self.table.finish();
+        let drain = self.limits.drain;
+        let all = async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.ended(ended);
+            }
+        };
+        if timeout(drain, all).await.is_err() {
+            let cut = self.table.len();
+            tracing::warn!(cut, "stopped with connections still open");
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+/// The beginning of a panic's message.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    text.chars().take(PANIC_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpStream as Client};
+
+    use axum::routing::get;
+
+    async fn within<T>(work: impl Future<Output = T>) -> T {
+        timeout(Duration::from_secs(10), work).await.expect("nothing happened for 10 s")
+    }
+
+    async fn bound() -> (Server, TcpListener) {
+        let router = Router::new().route("/", get(async || "hello"));
+        let server = Server::new(router, Limits::default(), Arc::new(|_| {}));
+        (server, TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_loop_forgets_connections_and_then_has_nothing_to_wake_for() {
+        let (mut server, listener) = bound().await;
+        let mut clients = Vec::new();
+        for open in 1..=5 {
+            let mut client = Client::connect(listener.local_addr().unwrap()).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            within(server.turn(&listener)).await;
+            assert_eq!(server.table.len(), open);
+            clients.push(client);
+        }
+        assert!(server.sweep_at.is_some());
+
+        for client in &clients {
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        while !server.table.is_empty() {
+            within(server.turn(&listener)).await;
+        }
+        assert_eq!((server.sweep_at, server.resume_at), (None, None));
+        assert!(server.tasks.is_empty());
+        for mut client in clients {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.ends_with("hello"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_accept_errors_rests_and_evicts_only_when_files_run_out() {
+        let (mut server, listener) = bound().await;
+        let _client = Client::connect(listener.local_addr().unwrap()).unwrap();
+        within(server.turn(&listener)).await;
+
+        server.accept_failed(&Errno::CONNABORTED.into());
+        assert_eq!((server.table.len(), server.resume_at), (1, None));
+        server.accept_failed(&Errno::NOBUFS.into());
+        assert_eq!(server.table.len(), 1);
+        assert!(server.resume_at.is_some());
+        while !server.table.is_empty() {
+            within(server.turn(&listener)).await;
+            server.accept_failed(&Errno::MFILE.into());
+        }
+        while server.resume_at.is_some() {
+            within(server.turn(&listener)).await;
+        }
+    }
+
+    #[test]
+    fn a_panics_text_is_bounded() {
+        assert_eq!(panic_text(&"short"), "short");
+        assert_eq!(panic_text(&"x".repeat(5000)).len(), PANIC_TEXT);
+        assert_eq!(panic_text(&7), "no text");
+    }
+}

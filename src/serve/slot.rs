@@ -1,0 +1,248 @@
+//! What is known of one open connection: written by its task, read by the accept loop; decides
+//! nothing.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use tokio::time::{Duration, Instant};
+
+/// Milliseconds since the server started.
+pub(super) type Millis = u64;
+
+/// Where a connection's clock starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock(Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(super) fn at(self, instant: Instant) -> Millis {
+        Millis::try_from(instant.duration_since(self.0).as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    pub(super) fn instant(self, millis: Millis) -> Instant {
+        self.0 + Duration::from_millis(millis)
+    }
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Connected, no byte yet.
+    Fresh,
+    /// Some of a request's head is there.
+    Head,
+    /// The head is complete, the body is not.
+    Body,
+    /// A complete request is being answered.
+    Answering,
+    /// Answered, and kept for the next request.
+    Idle,
+    /// Our side is closed; what the client still sends is discarded.
+    Closing,
+    /// Handed over to a handler, as a websocket is.
+    Upgraded,
+}
+
+impl Phase {
+    const ALL: [Self; 7] = [
+        Self::Fresh,
+        Self::Head,
+        Self::Body,
+        Self::Answering,
+        Self::Idle,
+        Self::Closing,
+        Self::Upgraded,
+    ];
+    const BITS: u32 = 3;
+    const MASK: u64 = (1 << Self::BITS) - 1;
+
+    fn since(self, millis: Millis) -> u64 {
+        millis << Self::BITS | self as u64
+    }
+
+    fn of(state: u64) -> Self {
+        Self::ALL[(state & Self::MASK) as usize]
+    }
+}
+
+/// One connection. All is `Relaxed`: each value stands for itself, and a reader who is a moment
+/// behind closes a connection a moment later.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// The client's address.
+    pub(super) peer: SocketAddr,
+    /// Connections are numbered as they come.
+    pub(super) number: u64,
+    clock: Clock,
+    /// The phase in the lower bits and when it began in the others, so that they change together.
+    state: AtomicU64,
+    /// When the client stopped taking what we write, plus one; 0 while it takes it.
+    stalled: AtomicU64,
+    /// Whether a request came in completely, ever.
+    served: AtomicBool,
+    /// Whether the first byte was that of a TLS handshake.
+    tls: AtomicBool,
+}
+
+impl Slot {
+    pub(super) fn new(peer: SocketAddr, number: u64, clock: Clock) -> Self {
+        let state = Phase::Fresh.since(clock.at(Instant::now()));
+        Self {
+            peer,
+            number,
+            clock,
+            state: AtomicU64::new(state),
+            stalled: AtomicU64::new(0),
+            served: AtomicBool::new(false),
+            tls: AtomicBool::new(false),
+        }
+    }
+
+    /// The phase, and when it began.
+    pub(super) fn phase(&self) -> (Phase, Millis) {
+        let state = self.state.load(Relaxed);
+        (Phase::of(state), state >> Phase::BITS)
+    }
+
+    /// Since when the client has not taken what we write.
+    pub(super) fn stalled(&self) -> Option<Millis> {
+        self.stalled.load(Relaxed).checked_sub(1)
+    }
+
+    /// Whether a request came in completely, ever.
+    pub(super) fn served(&self) -> bool {
+        self.served.load(Relaxed)
+    }
+
+    /// Whether the client began with a TLS handshake.
+    pub(super) fn tls(&self) -> bool {
+        self.tls.load(Relaxed)
+    }
+
+    /// Whether nothing of the current request is outstanding.
+    pub(super) fn whole(&self) -> bool {
+        matches!(self.phase().0, Phase::Answering | Phase::Idle)
+    }
+
+    /// Bytes came: the beginning of a head, unless one is already under way.
+    pub(super) fn received(&self, bytes: &[u8]) {
+        let state = self.state.load(Relaxed);
+        match Phase::of(state) {
+            Phase::Fresh => {
+                // RFC 8446, section 5.1: a handshake record is 22, and its version begins with 3.
+                if matches!(bytes, [0x16] | [0x16, 3, ..]) {
+                    self.tls.store(true, Relaxed);
+                }
+                self.move_on(state, Phase::Head);
+            }
+            Phase::Answering | Phase::Idle => self.move_on(state, Phase::Head),
+            Phase::Head | Phase::Body | Phase::Closing | Phase::Upgraded => {}
+        }
+    }
+
+    /// hyper read and found nothing. It does not read while it owes an answer, so an answer that
+    /// was owed is given. The beginning of a next head that came along with the last request is
+    /// taken for idleness until more of it comes.
+    pub(super) fn starved(&self) {
+        let state = self.state.load(Relaxed);
+        if Phase::of(state) == Phase::Answering {
+            self.move_on(state, Phase::Idle);
+        }
+    }
+
+    /// A head is complete and goes to the router.
+    pub(super) fn head_complete(&self) {
+        self.enter(Phase::Body);
+    }
+
+    /// The request is complete.
+    pub(super) fn request_complete(&self) {
+        self.enter(Phase::Answering);
+        self.served.store(true, Relaxed);
+    }
+
+    /// The client took what we wrote, or did not.
+    pub(super) fn stall(&self, stalled: bool) {
+        self.stalled.store(if stalled { self.now() + 1 } else { 0 }, Relaxed);
+    }
+
+    /// Our side is closed.
+    pub(super) fn closing(&self) {
+        self.enter(Phase::Closing);
+    }
+
+    /// hyper is done with the connection; if it is still open, a handler has it.
+    pub(super) fn handed_over(&self) {
+        self.enter(Phase::Upgraded);
+    }
+
+    fn now(&self) -> Millis {
+        self.clock.at(Instant::now())
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.state.store(phase.since(self.now()), Relaxed);
+    }
+
+    /// Changes phase unless another task did so meanwhile: a handler may read an upgraded
+    /// connection before its own task has noticed.
+    fn move_on(&self, from: u64, to: Phase) {
+        let _ = self.state.compare_exchange(from, to.since(self.now()), Relaxed, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot::new(SocketAddr::from(([127, 0, 0, 1], 1)), 1, Clock::start())
+    }
+
+    #[test]
+    fn every_phase_survives_packing() {
+        for phase in Phase::ALL {
+            assert_eq!(Phase::of(phase.since(1 << 40)), phase);
+            assert_eq!(phase.since(1 << 40) >> Phase::BITS, 1 << 40);
+        }
+    }
+
+    #[test]
+    fn a_request_goes_through_its_phases() {
+        let slot = slot();
+        slot.starved();
+        assert_eq!(slot.phase().0, Phase::Fresh);
+        slot.received(b"POST /");
+        assert_eq!(slot.phase().0, Phase::Head);
+        slot.starved();
+        assert_eq!(slot.phase().0, Phase::Head);
+        slot.head_complete();
+        slot.received(b"body");
+        slot.starved();
+        assert_eq!(slot.phase().0, Phase::Body);
+        assert!(!slot.whole() && !slot.served());
+        slot.request_complete();
+        assert!(slot.whole() && slot.served());
+        slot.starved();
+        assert_eq!(slot.phase().0, Phase::Idle);
+        slot.received(b"G");
+        assert_eq!(slot.phase().0, Phase::Head);
+        assert!(!slot.tls());
+    }
+
+    #[test]
+    fn tls_shows_in_the_first_bytes_only() {
+        for (bytes, tls) in [(&[0x16][..], true), (&[0x16, 3, 1], true), (&[0x16, b'G'], false)] {
+            let slot = slot();
+            slot.received(bytes);
+            assert_eq!(slot.tls(), tls, "{bytes:?}");
+        }
+        let slot = slot();
+        slot.received(b"G");
+        slot.received(&[0x16, 3]);
+        assert!(!slot.tls());
+    }
+}
