@@ -1,0 +1,199 @@
+//! The HTTP door: takes callbacks off the network and hands them to [`crate::intake`].
+
+mod answer;
+mod body;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::request::Parts;
+use http::{Method, header};
+use jiff::Timestamp;
+
+use crate::callback::{BodySample, Headers, Received, Refusal, RefusalKind, Source};
+use crate::intake::{Decision, Intake};
+use crate::serve::{Broken, Peer};
+use crate::text::Printable;
+
+use body::{Budget, Unread};
+
+/// What the listener is told by the settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The callback path; begins with `/`.
+    pub path: String,
+    /// The longest body that is read, in bytes.
+    pub max_body: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+}
+
+/// The door: shared by all of its connections.
+#[derive(Clone)]
+pub struct Listener(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    intake: Arc<Intake>,
+    budget: Budget,
+}
+
+impl Listener {
+    /// A door to `intake`.
+    pub fn new(settings: Settings, intake: Arc<Intake>) -> Self {
+        Self(Arc::new(Inner { settings, intake, budget: Budget::default() }))
+    }
+
+    /// The answers: to the callback path, to `/healthz`, and a refusal of everything else.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// Lists a connection that ended without a whole request.
+    pub fn broken(&self, broken: &Broken) {
+        self.0.intake.refuse(Refusal {
+            at: Timestamp::now(),
+            kind: RefusalKind::Broken,
+            status: broken.status.unwrap_or(400),
+            why: broken.why.to_string(),
+            count: 1,
+            method: String::new(),
+            path: String::new(),
+            peer: broken.peer.to_string(),
+            headers: Headers::default(),
+            body: BodySample::default(),
+        });
+    }
+}
+
+async fn answer(State(listener): State<Listener>, request: Request) -> Response {
+    // A callback posted to `/healthz` went astray as on any other path, and is listed like it.
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    if asks && request.uri().path() == "/healthz" {
+        let open = listener.0.intake.is_open();
+        return if open { answer::healthy() } else { answer::unavailable() };
+    }
+    let received_at = Timestamp::now();
+    let (parts, body) = request.into_parts();
+    let door = Door { inner: &listener.0, received_at, parts };
+    door.answer(body).await
+}
+
+/// One request on its way through the door.
+struct Door<'a> {
+    inner: &'a Inner,
+    received_at: Timestamp,
+    parts: Parts,
+}
+
+impl Door<'_> {
+    async fn answer(self, body: Body) -> Response {
+        let Settings { path, max_body, body_timeout } = &self.inner.settings;
+        if !is_path(self.parts.uri.path(), path) {
+            let why = format!("{}: the path is {path}", self.request_line());
+            self.refuse(RefusalKind::WrongPath, 404, why, BodySample::default());
+            return answer::not_found();
+        }
+        if self.parts.method != Method::POST {
+            let why = format!("{}: callbacks are POST requests", self.request_line());
+            self.refuse(RefusalKind::WrongMethod, 405, why, BodySample::default());
+            return answer::method_not_allowed();
+        }
+        let announced = content_length(&self.parts);
+        let budget = &self.inner.budget;
+        let read = body::read(body, announced, *max_body, *body_timeout, budget).await;
+        let (body, _share) = match read {
+            Ok(read) => read,
+            Err(Unread::TooLarge { sample, size }) => {
+                let why = format!("body of {size} bytes, limit {max_body} (--max-body)");
+                self.refuse(RefusalKind::TooLarge, 413, why, sample);
+                return answer::too_large();
+            }
+            Err(Unread::TooSlow { sample, read }) => {
+                let limit = body_timeout.as_secs_f32();
+                let why = format!("body not complete after {limit} s, {read} bytes had come");
+                self.refuse(RefusalKind::TooSlow, 408, why, sample);
+                return answer::too_slow();
+            }
+            Err(Unread::Broken { sample, read, error }) => {
+                let error = Printable::new(&error).cut(120);
+                let why = format!("the body broke off after {read} bytes: {error}");
+                self.refuse(RefusalKind::Broken, 400, why, sample);
+                return answer::broken();
+            }
+            Err(Unread::NoRoom) => {
+                self.inner.intake.turn_away();
+                return answer::unavailable();
+            }
+        };
+        match self.inner.intake.accept(self.received(body)).await {
+            Decision::Kept(_) => answer::kept(),
+            Decision::Refused => answer::unauthorized(),
+            Decision::Unavailable(_) => answer::unavailable(),
+        }
+    }
+
+    fn received(self, body: Vec<u8>) -> Received {
+        Received {
+            received_at: self.received_at,
+            source: Source::Direct,
+            peer: self.peer(),
+            method: self.parts.method.to_string(),
+            path: self.path_and_query(),
+            headers: headers(&self.parts),
+            body,
+        }
+    }
+
+    fn refuse(&self, kind: RefusalKind, status: u16, why: String, body: BodySample) {
+        self.inner.intake.refuse(Refusal {
+            at: self.received_at,
+            kind,
+            status,
+            why,
+            count: 1,
+            method: self.parts.method.to_string(),
+            path: self.path_and_query(),
+            peer: self.peer(),
+            headers: headers(&self.parts),
+            body,
+        });
+    }
+
+    fn peer(&self) -> String {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0).to_string()
+    }
+
+    fn path_and_query(&self) -> String {
+        self.parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| self.parts.uri.to_string(), ToString::to_string)
+    }
+
+    /// The method and path, cut so that a reason stays a sentence.
+    fn request_line(&self) -> Printable {
+        Printable::new(&format!("{} {}", self.parts.method, self.parts.uri.path())).cut(80)
+    }
+}
+
+/// Whether a request's path is the callback path; one slash at its end is forgiven.
+fn is_path(found: &str, wanted: &str) -> bool {
+    found == wanted
+        || found.strip_suffix('/') == Some(wanted)
+        || wanted.strip_suffix('/') == Some(found)
+}
+
+fn headers(parts: &Parts) -> Headers {
+    Headers::from_raw(parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
+
+fn content_length(parts: &Parts) -> Option<u64> {
+    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
