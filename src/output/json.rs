@@ -1,0 +1,71 @@
+//! JSON that a terminal can be shown: nothing in it moves a cursor or turns text around.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use crate::text::is_hidden;
+
+/// Writes `value` as one line of JSON.
+///
+/// `serde_json` escapes only what lies below U+0020; here U+007F–009F, bidi controls, U+2028/9 and
+/// U+FEFF are written as `\uXXXX` too. It stays the same JSON value (RFC 8259, section 7).
+pub fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Visible);
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
+}
+
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, hidden) in text.char_indices().filter(|(_, c)| is_hidden(*c)) {
+            CompactFormatter.write_string_fragment(out, &text[plain..at])?;
+            let mut units = [0; 2];
+            for unit in hidden.encode_utf16(&mut units) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            plain = at + hidden.len_utf8();
+        }
+        CompactFormatter.write_string_fragment(out, &text[plain..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, &text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped() {
+        let hostile = "a\u{1b}[31m\u{7f}\u{9b}2J\u{202e}gpj\u{2066}\u{2028}\u{feff}\n\"é漢\\";
+        let written = line(hostile);
+        assert_eq!(
+            written.trim_end(),
+            r#""a\u001b[31m\u007f\u009b2J\u202egpj\u2066\u2028\ufeff\n\"é漢\\""#
+        );
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), hostile);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_stays_the_same_value_on_one_line(text: String) {
+            let written = line(&text);
+            proptest::prop_assert_eq!(written.matches('\n').count(), 1);
+            proptest::prop_assert!(!written.trim_end_matches('\n').chars().any(|c| c.is_control() || is_hidden(c)));
+            proptest::prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+        }
+    }
+}

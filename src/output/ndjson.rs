@@ -1,0 +1,385 @@
+//! The lines of NDJSON: one object each, `"v":1` in front, fields in a fixed order.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::callback::Listed;
+use crate::callback::{Delivery, Doubt, Headers, Verdict};
+use crate::timeline::{AssetRow, VersionRow};
+use crate::vitals::Counts;
+
+/// The socket accepts: the first line.
+#[derive(Debug, Serialize)]
+pub struct Ready {
+    v: u8,
+    r#type: &'static str,
+    /// The address that was bound.
+    listen: String,
+    callback_url: String,
+    journal: String,
+}
+
+impl Ready {
+    /// `listen` is the bound address, `journal` the file or `memory`.
+    pub const fn new(listen: String, callback_url: String, journal: String) -> Self {
+        Self { v: 1, r#type: "ready", listen, callback_url, journal }
+    }
+}
+
+/// A delivery that is on disk.
+#[derive(Debug, Serialize)]
+pub struct DeliveryRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    seq: u64,
+    #[serde(serialize_with = "microseconds")]
+    received_at: Timestamp,
+    #[serde(serialize_with = "microseconds")]
+    committed_at: Timestamp,
+    source: &'static str,
+    peer: &'a str,
+    verdict: &'static str,
+    verdict_detail: Option<VerdictDetail<'a>>,
+    event: Option<&'a str>,
+    asset_id: Option<&'a str>,
+    version_id: Option<&'a str>,
+    version_locale: Option<&'a str>,
+    unreadable: Option<&'a str>,
+    effect: &'static str,
+    uncertain: Option<&'static str>,
+    method: &'a str,
+    path: &'a str,
+    headers: &'a Headers,
+    #[serde(serialize_with = "base64")]
+    body_b64: &'a [u8],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum VerdictDetail<'a> {
+    Valid { encoding: &'static str, key: &'a str },
+    Why { why: &'a str },
+}
+
+impl<'a> DeliveryRecord<'a> {
+    /// The record of a delivery.
+    pub fn new(delivery: &'a Delivery) -> Self {
+        let Delivery { request, callback, .. } = delivery;
+        let verdict_detail = match &delivery.verdict {
+            Verdict::Valid { key, encoding } => {
+                Some(VerdictDetail::Valid { encoding: encoding.name(), key })
+            }
+            other => other.why().map(|why| VerdictDetail::Why { why }),
+        };
+        Self {
+            v: 1,
+            r#type: "delivery",
+            seq: delivery.seq,
+            received_at: request.received_at,
+            committed_at: delivery.committed_at,
+            source: request.source.name(),
+            peer: &request.peer,
+            verdict: delivery.verdict.name(),
+            verdict_detail,
+            event: callback.event.as_deref(),
+            asset_id: callback.asset_id.as_deref(),
+            version_id: callback.version_id.as_deref(),
+            version_locale: callback.version_locale.as_deref(),
+            unreadable: callback.unreadable.as_deref(),
+            effect: delivery.outcome.effect.name(),
+            uncertain: delivery.outcome.uncertain.map(Doubt::sentence),
+            method: &request.method,
+            path: &request.path,
+            headers: &request.headers,
+            body_b64: &request.body,
+        }
+    }
+}
+
+/// Refused requests of one kind from one peer. A later line with the same `id` replaces it: `count`
+/// is the number so far.
+#[derive(Debug, Serialize)]
+pub struct RefusalRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    id: u64,
+    #[serde(serialize_with = "microseconds")]
+    at: Timestamp,
+    status: u16,
+    kind: &'static str,
+    why: &'a str,
+    verdict: Option<&'static str>,
+    count: u64,
+    method: &'a str,
+    path: &'a str,
+    peer: &'a str,
+    headers: &'a Headers,
+    #[serde(serialize_with = "base64")]
+    body_b64: &'a [u8],
+    body_truncated: bool,
+}
+
+impl<'a> RefusalRecord<'a> {
+    /// The record of an entry in the log of refusals.
+    pub fn new(Listed { id, refusal }: &'a Listed) -> Self {
+        Self {
+            v: 1,
+            r#type: "refusal",
+            id: *id,
+            at: refusal.at,
+            status: refusal.status,
+            kind: refusal.kind.name(),
+            why: &refusal.why,
+            verdict: refusal.kind.verdict(),
+            count: refusal.count,
+            method: &refusal.method,
+            path: &refusal.path,
+            peer: &refusal.peer,
+            headers: &refusal.headers,
+            body_b64: &refusal.body.bytes,
+            body_truncated: refusal.body.truncated,
+        }
+    }
+}
+
+/// Something that a person should know.
+#[derive(Debug, Serialize)]
+pub struct Warning<'a> {
+    v: u8,
+    r#type: &'static str,
+    #[serde(serialize_with = "microseconds")]
+    at: Timestamp,
+    message: &'a str,
+}
+
+impl<'a> Warning<'a> {
+    /// A warning of the moment `at`.
+    pub const fn new(at: Timestamp, message: &'a str) -> Self {
+        Self { v: 1, r#type: "warning", at, message }
+    }
+}
+
+/// What became of the requests since the start: the last line.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    v: u8,
+    r#type: &'static str,
+    accepted: u64,
+    valid: u64,
+    unchecked: u64,
+    refused: u64,
+    unavailable: u64,
+    unlisted: u64,
+}
+
+impl Summary {
+    /// The summary of these counts.
+    pub fn new(counts: &Counts) -> Self {
+        Self {
+            v: 1,
+            r#type: "summary",
+            accepted: counts.accepted(),
+            valid: counts.valid,
+            unchecked: counts.unchecked,
+            refused: counts.refusals(),
+            unavailable: counts.unavailable,
+            unlisted: counts.unlisted,
+        }
+    }
+}
+
+/// An asset as the fold has it, for `status --json`.
+#[derive(Debug, Serialize)]
+pub struct AssetRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    asset_id: &'a str,
+    state: &'static str,
+    #[serde(serialize_with = "optional_microseconds")]
+    failed_at: Option<Timestamp>,
+    #[serde(serialize_with = "microseconds")]
+    last_at: Timestamp,
+    /// How many versions are in each state; states that no version is in are left out.
+    versions: std::collections::BTreeMap<&'static str, usize>,
+}
+
+impl<'a> AssetRecord<'a> {
+    /// The record of an asset and its versions.
+    pub fn new(row: &'a AssetRow) -> Self {
+        let mut versions = std::collections::BTreeMap::new();
+        for version in &row.versions {
+            *versions.entry(version.version.state().name()).or_default() += 1;
+        }
+        let failure = row.asset.failure.as_ref();
+        Self {
+            v: 1,
+            r#type: "asset",
+            asset_id: &row.asset_id,
+            state: if failure.is_some() { "failed" } else { "ok" },
+            failed_at: failure.map(|failure| failure.at),
+            last_at: row.asset.last_at,
+            versions,
+        }
+    }
+}
+
+/// A version as the fold has it, for `status --json`.
+#[derive(Debug, Serialize)]
+pub struct VersionRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    asset_id: &'a str,
+    version_id: &'a str,
+    version_locale: Option<&'a str>,
+    state: &'static str,
+    cycle: u32,
+    uncertain: Option<&'static str>,
+    repeats: u64,
+    late: u64,
+    #[serde(serialize_with = "microseconds")]
+    since: Timestamp,
+    overdue: bool,
+}
+
+impl<'a> VersionRecord<'a> {
+    /// The record of a version; it is overdue when it has been generating for longer than `limit`.
+    pub fn new(
+        asset_id: &'a str,
+        row: &'a VersionRow,
+        now: Timestamp,
+        limit: jiff::SignedDuration,
+    ) -> Self {
+        let version = &row.version;
+        Self {
+            v: 1,
+            r#type: "version",
+            asset_id,
+            version_id: &row.version_id,
+            version_locale: version.locale(),
+            state: version.state().name(),
+            cycle: version.cycle(),
+            uncertain: version.uncertain().map(Doubt::sentence),
+            repeats: version.repeats(),
+            late: version.late(),
+            since: version.since(),
+            overdue: version.overdue(now, limit),
+        }
+    }
+}
+
+fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn optional_microseconds<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => microseconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::write_line;
+    use super::super::samples::{asset, at, body, delivery, refusal};
+    use super::*;
+    use crate::callback::{BodySample, Outcome, RefusalKind, State};
+
+    fn line(record: &impl Serialize) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, record).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn ready() {
+        let record = Ready::new(
+            "127.0.0.1:3829".to_owned(),
+            "http://127.0.0.1:3829/callback".to_owned(),
+            "/data/journal.db".to_owned(),
+        );
+        insta::assert_snapshot!(line(&record), @r#"{"v":1,"type":"ready","listen":"127.0.0.1:3829","callback_url":"http://127.0.0.1:3829/callback","journal":"/data/journal.db"}"#);
+    }
+
+    #[test]
+    fn a_delivery() {
+        let delivery = delivery(&body("version_generated"));
+        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"valid","verdict_detail":{"encoding":"der","key":"panjaya"},"event":"version_generated","asset_id":"ast_9f3c81","version_id":"ver_03","version_locale":"es-ES","unreadable":null,"effect":"applied","uncertain":null,"method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"eyJldmVudCI6InZlcnNpb25fZ2VuZXJhdGVkIiwiYXNzZXRfaWQiOiJhc3RfOWYzYzgxIiwidmVyc2lvbl9pZCI6InZlcl8wMyIsInZlcnNpb25fbG9jYWxlIjoiZXMtRVMifQ=="}"#);
+    }
+
+    #[test]
+    fn a_delivery_that_is_unchecked_and_unreadable() {
+        let mut delivery = delivery("hello");
+        delivery.verdict = Verdict::Unchecked;
+        delivery.outcome = Outcome { uncertain: Some(Doubt::SignedAnew), ..Outcome::NONE };
+        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"unchecked","verdict_detail":null,"event":null,"asset_id":null,"version_id":null,"version_locale":null,"unreadable":"the body is not a JSON object: expected value at line 1 column 1","effect":"none","uncertain":"taken for a repeat, but its signature differs from the earlier copy's","method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"aGVsbG8="}"#);
+    }
+
+    #[test]
+    fn a_refusal() {
+        let listed = Listed { id: 3, refusal: refusal() };
+        insta::assert_snapshot!(line(&RefusalRecord::new(&listed)), @r#"{"v":1,"type":"refusal","id":3,"at":"2026-11-23T21:00:00.123456Z","status":401,"kind":"invalid","why":"no trusted key made it (1 tried)","verdict":"invalid","count":1,"method":"POST","path":"/callback","peer":"192.0.2.7:4711","headers":[["x-signature","3045"]],"body_b64":"e30=","body_truncated":false}"#);
+    }
+
+    #[test]
+    fn a_refusal_whose_signature_nobody_looked_at() {
+        let mut refusal = refusal();
+        refusal.kind = RefusalKind::TooLarge;
+        refusal.status = 413;
+        refusal.body = BodySample { bytes: Vec::new(), truncated: true };
+        let record = line(&RefusalRecord::new(&Listed { id: 4, refusal }));
+        assert!(record.contains(r#""verdict":null,"count":1"#), "{record}");
+        assert!(record.contains(r#""body_b64":"","body_truncated":true"#), "{record}");
+    }
+
+    #[test]
+    fn a_warning_and_the_summary() {
+        let counts = Counts { valid: 5, unchecked: 1, unavailable: 2, ..Counts::default() };
+        let warning = line(&Warning::new(at(0), "the journal cannot be written"));
+        insta::assert_snapshot!(warning + &line(&Summary::new(&counts)), @r#"
+        {"v":1,"type":"warning","at":"2026-11-23T21:00:00.123456Z","message":"the journal cannot be written"}
+        {"v":1,"type":"summary","accepted":6,"valid":5,"unchecked":1,"refused":0,"unavailable":2,"unlisted":0}
+        "#);
+    }
+
+    #[test]
+    fn an_asset_and_its_versions() {
+        let row = asset(&[
+            (0, "ver_01", Some(State::Ready)),
+            (1, "ver_01", Some(State::Generating)),
+            (2, "ver_02", Some(State::Failed)),
+            (3, "ver_02", Some(State::Ready)),
+            (4, "-", None),
+        ]);
+        let overdue = jiff::SignedDuration::from_hours(3);
+        let mut lines = line(&AssetRecord::new(&row));
+        for version in &row.versions {
+            lines += &line(&VersionRecord::new(&row.asset_id, version, at(20_000), overdue));
+        }
+        insta::assert_snapshot!(lines, @r#"
+        {"v":1,"type":"asset","asset_id":"ast_9f3c81","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","version_id":"ver_01","version_locale":"es-ES","state":"generating","cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","version_id":"ver_02","version_locale":"es-ES","state":"ready","cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false}
+        "#);
+        let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
+        let record = line(&AssetRecord::new(&sound));
+        assert!(record.contains(r#""state":"ok","failed_at":null"#), "{record}");
+    }
+
+    #[test]
+    fn times_have_microseconds_even_at_a_whole_second() {
+        let whole: Timestamp = "2026-11-23T21:04:05Z".parse().unwrap();
+        let record = line(&Warning::new(whole, ""));
+        assert!(record.contains(r#""at":"2026-11-23T21:04:05.000000Z""#), "{record}");
+    }
+}
