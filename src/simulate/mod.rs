@@ -1,0 +1,14 @@
+//! The signed sender behind `dubwatch send` and `dubwatch demo`: what a dubbing service would post,
+//! and what a broken or hostile one would.
+
+mod message;
+mod play;
+mod sender;
+mod story;
+mod tamper;
+
+pub use message::Message;
+pub use play::{Played, Speed, play};
+pub use sender::{Answer, SendError, Sender};
+pub use story::{How, Past, Scene, Story};
+pub use tamper::{Signed, Tamper, sign};

@@ -1,0 +1,199 @@
+//! Plays a story: posts its scenes at their moments over real HTTP; decides nothing of what happens.
+
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::message::Message;
+use super::sender::{SendError, Sender};
+use super::story::{How, Scene, Story};
+use super::tamper::Signed;
+
+/// How many times as fast as life a story is played.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Speed(f64);
+
+impl Speed {
+    /// As fast as life.
+    pub const LIFE: Self = Self(1.0);
+
+    /// A tenth to a thousand times as fast as life; `None` for anything else.
+    pub fn new(times: f64) -> Option<Self> {
+        (0.1..=1000.0).contains(&times).then_some(Self(times))
+    }
+
+    fn scale(self, moment: Duration) -> Duration {
+        moment.div_f64(self.0)
+    }
+}
+
+/// What was played.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Requests that were answered.
+    pub posted: u64,
+    /// Those of them that were answered otherwise than a receiver should.
+    pub astonishing: u64,
+}
+
+/// Posts the scenes of each story in turn, until there are no more or `stop` is cancelled.
+///
+/// One request at a time, so that they arrive in the story's order; when the receiver takes longer
+/// than the story allows, what is due follows at once. A request that is under way at the end is
+/// waited for. Gives up at the first request that gets no answer.
+///
+/// # Errors
+///
+/// The [`SendError`] of that request.
+pub async fn play(
+    rounds: impl Iterator<Item = Story>,
+    sender: &Sender,
+    speed: Speed,
+    stop: &CancellationToken,
+) -> Result<Played, SendError> {
+    let astray = astray(sender.to())?;
+    let mut played = Played::default();
+    for story in rounds {
+        let begun = Instant::now();
+        // What may be sent again; no more than the story has scenes.
+        let mut sent = Vec::new();
+        for scene in story.scenes() {
+            if !reached(begun + speed.scale(scene.at), stop).await {
+                return Ok(played);
+            }
+            let signed = prepare(scene, sender, &mut sent)?;
+            let to = if scene.how == How::Astray { &astray } else { sender.to() };
+            let answer = sender.post(to, signed).await?;
+            played.posted += 1;
+            if answer.status != deserved(scene.how) {
+                tracing::warn!(status = %answer.status, ?scene, "an astonishing answer");
+                played.astonishing += 1;
+            }
+        }
+        if !reached(begun + speed.scale(Story::LENGTH), stop).await {
+            return Ok(played);
+        }
+    }
+    Ok(played)
+}
+
+/// Waits for a moment; `false` when it is told to stop before.
+async fn reached(moment: Instant, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = sleep_until(moment) => true,
+    }
+}
+
+/// The bytes of a scene; those of a sound one are remembered for its retries.
+fn prepare(
+    scene: &Scene,
+    sender: &Sender,
+    sent: &mut Vec<(Message, Signed)>,
+) -> Result<Signed, SendError> {
+    let message = &scene.message;
+    let tamper = match scene.how {
+        How::Spoiled(tamper) => Some(tamper),
+        How::Sound | How::Again | How::Astray => None,
+    };
+    if scene.how == How::Again
+        && let Some((_, signed)) = sent.iter().rfind(|(earlier, _)| earlier == message)
+    {
+        return Ok(signed.clone());
+    }
+    let signed = sender.sign(message, tamper)?;
+    if scene.how == How::Sound {
+        sent.push((message.clone(), signed.clone()));
+    }
+    Ok(signed)
+}
+
+/// What a receiver of the callbacks should answer.
+const fn deserved(how: How) -> StatusCode {
+    match how {
+        How::Sound | How::Again => StatusCode::OK,
+        How::Spoiled(_) => StatusCode::UNAUTHORIZED,
+        How::Astray => StatusCode::NOT_FOUND,
+    }
+}
+
+/// A path that is one letter off: what somebody typed into the service's settings.
+fn astray(to: &Uri) -> Result<Uri, SendError> {
+    let mut parts = to.clone().into_parts();
+    let path = format!("{}s", to.path());
+    let request = |cause| SendError::Request { to: to.clone(), cause };
+    parts.path_and_query =
+        Some(path.parse().map_err(|e: http::uri::InvalidUri| request(e.into()))?);
+    Uri::from_parts(parts).map_err(|e| request(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::Encoding;
+    use crate::signature::PrivateKey;
+
+    fn sender(to: &str) -> Sender {
+        let key = PrivateKey::generate().unwrap();
+        Sender::new(to.parse().unwrap(), key, Encoding::Der).unwrap()
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_receiver_that_is_not_there_is_an_error_and_a_stop_is_none() {
+        run(async {
+            // Bound and let go: nobody listens there.
+            let port = {
+                let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+                socket.local_addr().unwrap().port()
+            };
+            let sender = sender(&format!("http://127.0.0.1:{port}/callback"));
+            let stop = CancellationToken::new();
+            let speed = Speed::new(1000.0).unwrap();
+            let found = play(Story::rounds(1), &sender, speed, &stop).await;
+            assert!(matches!(found, Err(SendError::Unreachable { .. })), "{found:?}");
+            stop.cancel();
+            let found = play(Story::rounds(1), &sender, speed, &stop).await;
+            assert_eq!(found.unwrap(), Played::default());
+        });
+    }
+
+    #[test]
+    fn a_retry_has_the_same_bytes_and_nothing_else_has() {
+        let sender = sender("http://127.0.0.1:1/callback");
+        let story = Story::new(7);
+        let mut sent = Vec::new();
+        let mut retries = 0;
+        let mut seen: Vec<Signed> = Vec::new();
+        for scene in story.scenes() {
+            let signed = prepare(scene, &sender, &mut sent).unwrap();
+            let known = seen.contains(&signed);
+            assert_eq!(known, scene.how == How::Again, "{scene:?}");
+            retries += usize::from(known);
+            seen.push(signed);
+        }
+        assert!(retries > 0);
+    }
+
+    #[test]
+    fn speeds_that_would_stop_or_run_away_are_none() {
+        for times in [0.0, -1.0, 0.09, 1000.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(Speed::new(times), None, "{times}");
+        }
+        let twice = Speed::new(2.0).unwrap();
+        assert_eq!(twice.scale(Duration::from_secs(3)), Duration::from_millis(1500));
+    }
+
+    #[test]
+    fn astray_is_one_letter_off() {
+        let to = |uri: &str| astray(&uri.parse().unwrap()).unwrap().to_string();
+        assert_eq!(to("http://127.0.0.1:3829/callback"), "http://127.0.0.1:3829/callbacks");
+        assert_eq!(to("http://127.0.0.1:3829/"), "http://127.0.0.1:3829/s");
+    }
+}

@@ -1,0 +1,154 @@
+//! A story for the demo: what a service would send in a few minutes, and what went before. Pure: the
+//! same seed tells the same story; whoever plays it has the clock, the key and the network.
+
+mod chance;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Message, Tamper};
+use chance::Chance;
+use script::{Beat, LENGTH, PARTS, Part, When};
+
+/// Languages that a catalogue is dubbed into, from the vendor's list.
+const LOCALES: [&str; 20] = [
+    "ar-AE", "cs-CZ", "da-DK", "de-DE", "es-ES", "es-MX", "fr-FR", "hi-IN", "id-ID", "it-IT",
+    "ja-JP", "ko-KR", "nl-NL", "pl-PL", "pt-BR", "sv-SE", "tr-TR", "uk-UA", "vi-VN", "zh-CN",
+];
+
+/// What the seed adds to a moment of the story, in milliseconds at most: less than a second, so
+/// that no two events of one version change places.
+const JITTER: u64 = 800;
+/// What it adds to a moment before the story, in milliseconds at most: less than a minute.
+const PAST_JITTER: u64 = 50_000;
+
+/// A dozen assets and what becomes of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    names: Vec<(String, &'static str)>,
+    /// Oldest first, by how long before the start.
+    past: Vec<(SignedDuration, Message)>,
+    scenes: Vec<Scene>,
+}
+
+/// One request of the story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scene {
+    /// When, from the start, at speed 1.
+    pub at: Duration,
+    /// What it says.
+    pub message: Message,
+    /// How it travels.
+    pub how: How,
+}
+
+/// How a request travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// As the service sends it: signed, to the right place.
+    Sound,
+    /// The bytes in which this message was last sent soundly, signature included: a retry.
+    Again,
+    /// Spoiled on its way, or forged.
+    Spoiled(Tamper),
+    /// Signed, to another path than the callback's.
+    Astray,
+}
+
+/// A callback that came before the story begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// When it came.
+    pub at: Timestamp,
+    /// What it said.
+    pub message: Message,
+}
+
+impl Story {
+    /// How long it is, at speed 1. The last scene lies before that.
+    pub const LENGTH: Duration = Duration::from_secs(LENGTH);
+
+    /// The story of this seed. Another seed has other ids, titles and locales, and slightly other
+    /// moments; what happens is the same.
+    pub fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let mut story = Self { names: Vec::new(), past: Vec::new(), scenes: Vec::new() };
+        for part in &PARTS {
+            story.cast(part, &mut chance);
+        }
+        story.past.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
+        story.scenes.sort_by_key(|scene| scene.at);
+        story
+    }
+
+    /// Stories without end, the first of them that of `seed`; no two share an asset.
+    pub fn rounds(seed: u64) -> impl Iterator<Item = Self> + Send {
+        (0..).map(move |round| Self::new(seed.wrapping_add(round)))
+    }
+
+    /// The assets by their ids, with the names that callbacks do not carry.
+    pub fn names(&self) -> &[(String, &'static str)] {
+        &self.names
+    }
+
+    /// What came in the hour before `start`, oldest first: sound callbacks all of them.
+    pub fn history(&self, start: Timestamp) -> impl Iterator<Item = Past> {
+        self.past.iter().map(move |(ago, message)| Past {
+            // Only fails in the first hour of recorded time.
+            at: start.checked_sub(*ago).unwrap_or(start),
+            message: message.clone(),
+        })
+    }
+
+    /// What comes from the start on, in order.
+    pub fn scenes(&self) -> &[Scene] {
+        &self.scenes
+    }
+
+    /// Gives a part its title, ids and locales, and puts down its events.
+    fn cast(&mut self, part: &Part, chance: &mut Chance) {
+        let asset_id = format!("ast_{:012x}", chance.next() >> 16);
+        let mut locales = LOCALES;
+        chance.shuffle(&mut locales);
+        for (beats, locale) in part.versions.iter().zip(locales) {
+            let version_id = format!("ver_{:08x}", chance.next() >> 32);
+            for beat in *beats {
+                let version = Some((version_id.as_str(), locale));
+                self.put_down(beat, message(beat, &asset_id, version), chance);
+            }
+        }
+        for beat in part.whole {
+            self.put_down(beat, message(beat, &asset_id, None), chance);
+        }
+        self.names.push((asset_id, chance.pick(&part.titles)));
+    }
+
+    fn put_down(&mut self, beat: &Beat, message: Message, chance: &mut Chance) {
+        match beat.when {
+            When::Before(minutes) => {
+                let later = SignedDuration::from_millis(
+                    chance.below(PAST_JITTER).try_into().unwrap_or_default(),
+                );
+                self.past.push((SignedDuration::from_mins(minutes.into()) - later, message));
+            }
+            When::At(second) => {
+                let at = Duration::from_secs(second.into())
+                    + Duration::from_millis(chance.below(JITTER));
+                self.scenes.push(Scene { at, message, how: beat.how });
+            }
+        }
+    }
+}
+
+fn message(beat: &Beat, asset_id: &str, version: Option<(&str, &str)>) -> Message {
+    Message {
+        event: beat.event.to_owned(),
+        asset_id: asset_id.to_owned(),
+        version_id: version.map(|(id, _)| id.to_owned()),
+        version_locale: version.map(|(_, locale)| locale.to_owned()),
+    }
+}

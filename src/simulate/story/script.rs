@@ -1,0 +1,260 @@
+//! What happens in the story: its assets, their versions, every event's moment. A table; ids, titles
+//! and locales are chosen elsewhere.
+
+use super::How;
+use crate::callback::{Event, State};
+use crate::simulate::Tamper;
+
+/// How long the story is, in seconds: it ends with dubs that wait and dubs that run, as it began.
+pub(super) const LENGTH: u64 = 220;
+
+/// An event type that the contract does not know (yet).
+const UNKNOWN: &str = "version_published";
+
+/// One asset.
+pub(super) struct Part {
+    /// What it may be called.
+    pub(super) titles: [&'static str; 3],
+    /// Its versions, each in a locale of its own.
+    pub(super) versions: &'static [&'static [Beat]],
+    /// What is said of the asset as a whole.
+    pub(super) whole: &'static [Beat],
+}
+
+/// One event of an asset or a version.
+pub(super) struct Beat {
+    pub(super) when: When,
+    pub(super) event: &'static str,
+    pub(super) how: How,
+}
+
+/// When an event happens. The seed adds a little to each, less than what lies between any two of
+/// one version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Minutes before the start.
+    Before(u32),
+    /// Seconds after it.
+    At(u32),
+}
+
+const fn beat(when: When, event: Event, how: How) -> Beat {
+    Beat { when, event: event.name(), how }
+}
+
+const fn before(minutes: u32, state: State) -> Beat {
+    beat(When::Before(minutes), Event::Version(state), How::Sound)
+}
+
+const fn at(second: u32, state: State) -> Beat {
+    beat(When::At(second), Event::Version(state), How::Sound)
+}
+
+/// A retry, byte for byte.
+const fn again(second: u32, state: State) -> Beat {
+    beat(When::At(second), Event::Version(state), How::Again)
+}
+
+const fn spoiled(second: u32, state: State, tamper: Tamper) -> Beat {
+    beat(When::At(second), Event::Version(state), How::Spoiled(tamper))
+}
+
+const fn astray(second: u32, state: State) -> Beat {
+    beat(When::At(second), Event::Version(state), How::Astray)
+}
+
+use State::{Failed, GenerateFailed, Generated, Generating, Ready};
+use Tamper::{Body, Encoding, Key, Missing, Newline};
+
+/// The assets. Most dubs generate for about a minute.
+///
+/// A version's steps are no nearer to each other than the fold needs to take them for what they
+/// are: a revision within a quarter of an hour of the result would be a late or repeated `ready`,
+/// so what is revised was finished before the story begins.
+pub(super) const PARTS: [Part; 12] = [
+    // Fails before everybody's eyes, and stays failed: a second attempt would come within the
+    // quarter of an hour in which `generating` is a retry.
+    Part {
+        titles: ["Night Ferry, trailer", "The Ninth Harbour, trailer", "Salt & Iron, trailer"],
+        versions: &[
+            &[before(21, Ready), at(1, Generating), at(38, Generated)],
+            &[before(21, Ready), at(0, Generating), at(9, GenerateFailed)],
+            // A proxy adds a newline; the sender's retry gets through.
+            &[
+                before(20, Ready),
+                at(5, Generating),
+                spoiled(59, Generated, Newline),
+                at(63, Generated),
+            ],
+            &[before(19, Ready), at(30, Generating), at(92, Generated)],
+            // Somebody without the key says that it is done.
+            &[
+                before(19, Ready),
+                spoiled(2, Generated, Key),
+                at(70, Generating),
+                at(131, Generated),
+            ],
+            &[at(8, Ready), at(150, Generating), at(205, Generated)],
+        ],
+        whole: &[],
+    },
+    // Revised half an hour ago, and once more during the story.
+    Part {
+        titles: ["Night Ferry S2 E04", "Glass Orchard S1 E07", "Tidewatch S3 E02"],
+        versions: &[
+            &[
+                before(53, Ready),
+                before(51, Generating),
+                before(47, Generated),
+                before(30, Ready),
+                before(27, Generating),
+                before(22, Generated),
+            ],
+            &[
+                before(52, Ready),
+                before(49, Generating),
+                before(44, Generated),
+                at(44, Ready),
+                at(58, Generating),
+                at(118, Generated),
+            ],
+            &[before(51, Ready), before(48, Generating), before(43, Generated)],
+            &[before(50, Ready), before(46, Generating), before(41, Generated)],
+        ],
+        whole: &[],
+    },
+    Part {
+        titles: ["Interview: Ada Okafor", "Interview: Lina Berg", "Interview: Tomas Reyes"],
+        versions: &[
+            &[before(34, Ready), before(9, Generating), before(4, Generated)],
+            &[before(34, Ready), before(8, Generating), before(3, Generated)],
+            &[before(33, Ready), before(2, Generating), at(26, Generated)],
+            &[before(33, Ready), at(0, Generating), at(52, Generated)],
+            &[before(33, Ready), at(47, Generating), at(110, Generated)],
+            &[before(32, Ready), at(96, Generating), at(170, Generated)],
+        ],
+        whole: &[],
+    },
+    // Finished, and told something that nobody knows yet.
+    Part {
+        titles: ["Aurora launch film", "Kestrel launch film", "Field Two launch film"],
+        versions: &[
+            &[
+                before(47, Ready),
+                before(40, Generating),
+                before(36, Generated),
+                Beat { when: When::At(21), event: UNKNOWN, how: How::Sound },
+            ],
+            &[before(47, Ready), before(40, Generating), before(35, Generated)],
+            &[before(46, Ready), before(39, Generating), before(34, Generated)],
+            &[before(46, Ready), before(38, Generating), before(33, Generated)],
+            &[before(45, Ready), before(37, Generating), before(31, Generated)],
+            &[before(45, Ready), before(36, Generating), before(30, Generated)],
+            &[before(44, Ready), before(34, Generating), before(28, Generated)],
+            &[before(43, Ready), before(33, Generating), before(26, Generated)],
+        ],
+        whole: &[],
+    },
+    // Arrives as the curtain rises.
+    Part {
+        titles: ["Soil science, lesson 3", "Beginner piano, lesson 8", "Knots & ropes, lesson 5"],
+        versions: &[
+            &[at(0, Ready), at(12, Generating), at(45, Generated)],
+            &[at(1, Ready), at(33, Generating), at(80, Generated)],
+            &[at(1, Ready), at(66, Generating), at(120, Generated)],
+            &[at(2, Ready), at(102, Generating), at(152, Generated)],
+        ],
+        whole: &[],
+    },
+    // The slow one: three minutes where the others take one.
+    Part {
+        titles: ["Keynote: Ten Years On", "Keynote: Open Rivers", "Keynote: Small Machines"],
+        versions: &[
+            &[before(15, Ready), at(3, Generating), at(183, Generated)],
+            &[before(15, Ready), at(18, Generating), at(76, Generated)],
+            &[before(14, Ready), at(82, Generating), at(144, Generated)],
+        ],
+        whole: &[],
+    },
+    // Fails as a whole; what was under way arrives all the same.
+    Part {
+        titles: ["The Long Thaw", "Hollow Mountains", "Salt Roads"],
+        versions: &[
+            &[before(7, Ready)],
+            &[at(24, Ready), at(60, Generating), at(101, Generated)],
+            &[before(6, Failed)],
+        ],
+        whole: &[
+            beat(When::At(88), Event::AssetFailed, How::Sound),
+            beat(When::At(93), Event::AssetFailed, How::Again),
+        ],
+    },
+    // Overtaken on the way: generated arrives before generating.
+    Part {
+        titles: ["Customer story: Brandt", "Customer story: Mori Tea", "Customer story: Ilo Bikes"],
+        versions: &[
+            &[at(9, Ready), at(40, Generated), at(43, Generating)],
+            &[at(10, Ready), at(55, Generating), at(112, Generated)],
+            &[at(11, Ready), spoiled(115, Generating, Body)],
+        ],
+        whole: &[],
+    },
+    // The sender retries, mostly the same bytes, once signed anew.
+    Part {
+        titles: ["Product tour 4.0", "Product tour: Teams", "Product tour: Mobile"],
+        versions: &[
+            &[
+                before(12, Ready),
+                at(16, Generating),
+                again(19, Generating),
+                at(71, Generated),
+                again(74, Generated),
+            ],
+            &[
+                before(12, Ready),
+                at(28, Generating),
+                spoiled(86, Generated, Encoding),
+                at(90, Generated),
+            ],
+            &[before(11, Ready), at(85, Generating), at(89, Ready), at(148, Generated)],
+            &[before(11, Ready), at(125, Generating), at(190, Generated), again(193, Generated)],
+            &[before(10, Ready)],
+        ],
+        whole: &[],
+    },
+    // The later failures.
+    Part {
+        titles: ["Podcast 31: Lighthouses", "Podcast 12: Maps", "Podcast 54: Bees"],
+        versions: &[
+            &[at(32, Ready), at(78, Generating), at(128, GenerateFailed)],
+            &[at(35, Ready), at(108, Generating), at(165, Generated)],
+            &[at(36, Ready), at(138, Generating), at(200, Generated)],
+            &[at(64, Failed)],
+        ],
+        whole: &[],
+    },
+    Part {
+        titles: ["Cabin safety briefing", "Lab safety briefing", "Site safety briefing"],
+        versions: &[
+            &[before(38, Ready), before(31, Generating), before(25, Generated)],
+            &[before(38, Ready), before(30, Generating), before(24, Generated)],
+        ],
+        whole: &[],
+    },
+    // Begins late, so that the story does not end in silence; and meets every kind of trouble.
+    Part {
+        titles: ["Winter spot, 30 s", "First Snow, 20 s spot", "Summer spot, 15 s"],
+        versions: &[
+            &[spoiled(29, Ready, Missing), astray(49, Ready), at(134, Ready), at(160, Generating)],
+            &[at(136, Ready), at(175, Generating), spoiled(180, Generated, Missing)],
+            &[
+                at(140, Ready),
+                spoiled(155, Generated, Key),
+                spoiled(157, Generated, Key),
+                spoiled(159, Generated, Key),
+                at(195, Generating),
+            ],
+        ],
+        whole: &[],
+    },
+];

@@ -1,0 +1,155 @@
+//! Ways in which a signed callback goes wrong between the sender's key and our door.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::callback::Encoding;
+use crate::signature::{KeyError, PrivateKey};
+
+/// What is done to a callback after, or instead of, signing it properly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Tamper::what says it")]
+pub enum Tamper {
+    Body,
+    Newline,
+    Signature,
+    Key,
+    Missing,
+    Empty,
+    Encoding,
+    Prefix,
+    Double,
+}
+
+impl Tamper {
+    /// Every way.
+    pub const ALL: [Self; 9] = [
+        Self::Body,
+        Self::Newline,
+        Self::Signature,
+        Self::Key,
+        Self::Missing,
+        Self::Empty,
+        Self::Encoding,
+        Self::Prefix,
+        Self::Double,
+    ];
+
+    /// The word for the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Newline => "newline",
+            Self::Signature => "signature",
+            Self::Key => "key",
+            Self::Missing => "missing",
+            Self::Empty => "empty",
+            Self::Encoding => "encoding",
+            Self::Prefix => "prefix",
+            Self::Double => "double",
+        }
+    }
+
+    /// What is done, in a sentence.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Body => "A letter of the body is changed after signing",
+            Self::Newline => "A newline is added to the body after signing",
+            Self::Signature => "One bit of the signature is flipped",
+            Self::Key => "A key that nobody trusts signs",
+            Self::Missing => "There is no signature header",
+            Self::Empty => "The signature header is empty",
+            Self::Encoding => "The signature is written in base64",
+            Self::Prefix => "The header begins with `sha256=`, as for an HMAC",
+            Self::Double => "The signature header is sent twice",
+        }
+    }
+}
+
+/// A body and the signature headers that go with it: what a retry sends again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// The values of the `X-Signature` headers: one, unless it was spoiled.
+    pub signatures: Vec<String>,
+}
+
+impl Signed {
+    /// The headers that say what is sent and who vouches for it, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fixed = [
+            ("content-type", "application/json"),
+            ("user-agent", concat!("dubwatch/", env!("CARGO_PKG_VERSION"))),
+            ("x-signature-algorithm", "ES256"),
+        ];
+        let signatures = self.signatures.iter().map(|value| ("x-signature", value.as_str()));
+        fixed.into_iter().chain(signatures)
+    }
+}
+
+/// Signs `body` with `key`, and spoils the result as asked.
+///
+/// # Errors
+///
+/// [`KeyError::Random`] where the system gives no random numbers.
+pub fn sign(
+    key: &PrivateKey,
+    encoding: Encoding,
+    mut body: Vec<u8>,
+    tamper: Option<Tamper>,
+) -> Result<Signed, KeyError> {
+    let mut signature = match tamper {
+        Some(Tamper::Key) => PrivateKey::generate()?.sign(&body, encoding)?,
+        _ => key.sign(&body, encoding)?,
+    };
+    if tamper == Some(Tamper::Signature)
+        && let Some(last) = signature.last_mut()
+    {
+        *last ^= 1;
+    }
+    let hex = hex::encode(&signature);
+    let signatures = match tamper {
+        Some(Tamper::Missing) => vec![],
+        Some(Tamper::Empty) => vec![String::new()],
+        Some(Tamper::Encoding) => vec![STANDARD.encode(&signature)],
+        Some(Tamper::Prefix) => vec![format!("sha256={hex}")],
+        Some(Tamper::Double) => vec![hex.clone(), hex],
+        _ => vec![hex],
+    };
+    match tamper {
+        Some(Tamper::Newline) => body.push(b'\n'),
+        Some(Tamper::Body) => {
+            // A letter of a value, so that it is still JSON: what a proxy that "helps" would do.
+            if let Some(letter) = body.iter_mut().rfind(|byte| byte.is_ascii_lowercase()) {
+                *letter = letter.to_ascii_uppercase();
+            }
+        }
+        _ => {}
+    }
+    Ok(Signed { body, signatures })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::TrustedKeys;
+
+    #[test]
+    fn every_way_of_tampering_is_noticed_and_none_without() {
+        let key = PrivateKey::generate().unwrap();
+        let keys = TrustedKeys::new(key.public("test"));
+        let valid = |tamper, encoding| {
+            let body = br#"{"event":"version_ready"}"#.to_vec();
+            let signed = sign(&key, encoding, body, tamper).unwrap();
+            let headers: Vec<&str> = signed.signatures.iter().map(String::as_str).collect();
+            keys.check(&headers, &signed.body).is_valid()
+        };
+        for encoding in [Encoding::Der, Encoding::Raw] {
+            assert!(valid(None, encoding));
+            for tamper in Tamper::ALL {
+                assert!(!valid(Some(tamper), encoding), "{tamper:?}");
+            }
+        }
+    }
+}
