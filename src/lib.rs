@@ -1,20 +1,65 @@
-//! `dubwatch` watches video-dubbing jobs live.
+//! `dubwatch` watches video-dubbing jobs live: it receives a dubbing service's signed callbacks,
+//! keeps every one on disk before it answers, and says what became of each version.
 //!
 //! # The way of a delivery
 //!
 //! ```text
 //! listener ──▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200
-//!                                  └─▶ feed (in seq order) ──▶ text, NDJSON, dashboard
+//!                  │                    └─▶ feed (in seq order) ──▶ text, NDJSON
+//!                  └─▶ refusals: counted, explained, listed ──▶ 4xx was answered before
 //! ```
 //!
-//! Every door ends in the same [`intake`]; a door knows its transport and nothing else. Nothing is
-//! answered 2xx before it is on disk. The journal is the truth; the feed is a hint to read it again
-//! from a `seq`, so a slow reader can neither slow intake nor lose rows.
+//! A *door* takes a request off its transport and knows nothing else: [`listener`], on [`serve`].
+//! Every door ends in [`intake`], which has [`signature`] check the raw bytes and hands what is
+//! valid to the [`journal`]. One thread writes there, in groups: the delivery and the state that
+//! [`timeline`] folds from it stand in one transaction ([`sqlite`]). When that is synced to disk,
+//! the feed moves on and the answer goes out. Faces ([`output`]) read the journal from where they
+//! were; the feed only tells them that there is more.
+//!
+//! # Code map
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`app`] | the composition root: wires everything, takes it down in order |
+//! | [`cli`] | the command line, one file a subcommand |
+//! | [`config`] | settings: flag over environment over file over default |
+//! | [`callback`] | pure: the sender's contract; delivery, verdict, refusal |
+//! | [`timeline`] | pure: the fold: what an asset and its versions have come to |
+//! | [`filter`], [`text`], [`vitals`] | pure: the filter language, printable text, counts |
+//! | [`signature`] | keys, the header's grammar, the check, what explains a refusal |
+//! | [`sqlite`] | opening a database for one writer; the bounded group-commit writer |
+//! | [`journal`] | deliveries, states, refusals; reading them; the feed |
+//! | [`intake`] | the one way in |
+//! | [`serve`] | hardened HTTP/1.1 for any router |
+//! | [`listener`] | the HTTP door |
+//! | [`simulate`] | the signed sender behind `dubwatch send`, the story behind `dubwatch demo` |
+//! | [`output`] | lines of text and NDJSON |
+//! | [`tui`] | the dashboard's room |
+//!
+//! # What is absent
+//!
+//! - No 2xx before the commit is synced. `.ci/fsync.py` watches the system calls for it.
+//! - No key, algorithm or identity from a request: what is trusted is named on our side.
+//! - No parsing before the verdict, and no body that was written anew.
+//! - No unbounded queue, and no wait for a slow reader.
+//! - No clock, file or socket in a pure module. `tests/architecture` reads the sources for that, and
+//!   for who may use whom.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod callback;
+pub mod cli;
+pub mod config;
 pub mod filter;
+pub mod intake;
+pub mod journal;
+pub mod listener;
+pub mod output;
 pub mod serve;
 pub mod signature;
+pub mod simulate;
+pub mod sqlite;
 pub mod text;
 pub mod timeline;
+pub mod tui;
+pub mod vitals;

@@ -1,3 +1,8 @@
 //! The thin binary: everything is in the library.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dubwatch::cli::run(std::env::args_os())
+}

@@ -1,0 +1,56 @@
+//! The command line as it is parsed and shown: each command's help has the settings that it heeds.
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// The whole definition, for the parser and for everything that is made from it.
+///
+/// The shared flags are accepted by every command, because a person does not know which ones a
+/// command heeds; those that it does not heed are hidden from its help and from completions.
+pub(super) fn command() -> Command {
+    let mut command = Cli::command();
+    // Hands the shared flags down to the commands.
+    command.build();
+    command.mut_subcommands(|command| {
+        let Some(shown) = shown(command.get_name()) else { return command };
+        command.mut_args(|arg| {
+            let shown = arg.get_long().is_none_or(|flag| shown.contains(&flag));
+            let hidden = arg.is_global_set() && !shown;
+            arg.hide(hidden)
+        })
+    })
+}
+
+/// The shared flags that a command heeds; `None` where that is all of them.
+///
+/// `status` and `log` write text wherever standard output goes, so of `--output` they show `--json`
+/// alone.
+fn shown(command: &str) -> Option<&'static [&'static str]> {
+    match command {
+        "demo" => Some(&["path", "json", "output", "color", "max-body", "config"]),
+        "send" => Some(&["listen", "path", "db", "ephemeral", "config"]),
+        "verify" => Some(&["listen", "public-key", "no-dev-key", "db", "ephemeral", "config"]),
+        "status" => Some(&["db", "json", "color", "overdue", "config"]),
+        "log" => Some(&["db", "json", "color", "config"]),
+        "prune" => Some(&["db", "config"]),
+        "keygen" | "completions" | "man" => Some(&[]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_command_heeds_is_there_and_shown() {
+        for command in command().get_subcommands() {
+            for flag in shown(command.get_name()).unwrap_or_default() {
+                let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
+                let visible = arg.is_some_and(|arg| arg.is_global_set() && !arg.is_hide_set());
+                assert!(visible, "{} --{flag}", command.get_name());
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `dubwatch demo`: a story of a catalogue being dubbed, played to a listener of its own.
+
+use jiff::Timestamp;
+
+use super::watch::{format, out};
+use super::{logging, say};
+use crate::app::{self, Exit, Program};
+use crate::config::Config;
+use crate::simulate::Speed;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How many times as fast as life; the story takes about four minutes at 1
+    #[arg(long, value_name = "TIMES", default_value = "1", value_parser = speed)]
+    speed: Speed,
+    /// Show the story of this number; another one each time where not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Go on with another story when it ends
+    #[arg(long = "loop")]
+    endless: bool,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    let times = text.parse().ok().and_then(Speed::new);
+    times.ok_or_else(|| "a number from 0.1 to 1000 was expected".to_owned())
+}
+
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+    logging::start(config);
+    // A short number, so that it can be read out and typed again.
+    let any = || Timestamp::now().subsec_nanosecond().unsigned_abs().into();
+    let seed = args.seed.unwrap_or_else(any);
+    let program = Program { seed, speed: args.speed, endless: args.endless };
+    app::demo(config, program, format(config), out(), say)
+}

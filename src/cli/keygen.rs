@@ -1,0 +1,28 @@
+//! `dubwatch keygen`: a key pair for signing test callbacks.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::done_unless;
+use crate::app::Exit;
+use crate::signature::PrivateKey;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The private key's file; the public key goes beside it, ending in .pub.pem
+    #[arg(value_name = "PEM")]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let public = PrivateKey::generate()?.create_pair(&args.file)?;
+    let (private, public) = (args.file.display(), public.display());
+    let say = || {
+        writeln!(
+            io::stdout(),
+            "Private key: {private} (keep it to yourself; sign with `dubwatch send --key {private}`)\n\
+             Public key:  {public} (trust it with `dubwatch --public-key {public}`)"
+        )
+    };
+    done_unless(say().map_err(Into::into))
+}

@@ -1,0 +1,44 @@
+//! The log file: what a developer of dubwatch wants to know, never on the user's terminal.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+
+use super::say;
+use crate::config::Config;
+use crate::sqlite::create_directory_of;
+
+/// A longer log is put aside at the next start, in bytes; one older log is kept.
+const MAX_LOG: u64 = 4 << 20;
+
+/// Starts the log in `$XDG_STATE_HOME/dubwatch/dubwatch.log`. Without one the program works all the
+/// same, and says so.
+pub(super) fn start(config: &Config) {
+    let path = config.state_dir().join("dubwatch.log");
+    match open(&path) {
+        Ok(file) => {
+            let filter =
+                EnvFilter::try_from_env("DUBWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+            // Only fails when there is a subscriber already, as in a test that runs this twice.
+            let _ = tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_ansi(false)
+                .with_writer(Mutex::new(file))
+                .try_init();
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+        }
+        Err(error) => say(&format!("no log file: cannot open {}: {error}", path.display())),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    create_directory_of(path)?;
+    if fs::metadata(path).is_ok_and(|meta| meta.len() > MAX_LOG) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}

@@ -1,0 +1,176 @@
+//! The command line: one file a subcommand, errors to one sentence, exit codes that tell the truth.
+
+mod completions;
+mod config;
+mod definition;
+mod demo;
+mod keygen;
+mod log;
+mod logging;
+mod man;
+mod prune;
+mod send;
+mod status;
+mod verify;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Parser, Subcommand};
+
+use crate::app::Exit;
+use crate::config::{Color, Config, ConfigError, Flags, Surroundings};
+use crate::output::Ended;
+use crate::signature::KeyError;
+
+/// Watches video-dubbing jobs live: receives the service's callbacks, verifies each signature,
+/// keeps every one on disk before it answers, and says what became of each version.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dubwatch",
+    version,
+    max_term_width = 100,
+    after_help = "Without a command, dubwatch watches. First steps:\n  \
+        dubwatch                                     receive callbacks on 127.0.0.1:3829\n  \
+        dubwatch send --event version_generated      post a signed test callback to it\n  \
+        dubwatch status                              what became of each version\n\n\
+        `dubwatch COMMAND --help` says what a command takes. Exit status: 0 done, 1 failed, 2 used \
+        wrongly, 130 or 143 ended by SIGINT or SIGTERM after everything received was written."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive callbacks and show them as they come (the default)
+    Watch(watch::Args),
+    /// Show a made-up catalogue being dubbed: signed callbacks over real HTTP, nothing kept
+    Demo(demo::Args),
+    /// Post signed test callbacks, sound or spoiled
+    Send(send::Args),
+    /// Make a key pair to sign test callbacks with
+    Keygen(keygen::Args),
+    /// Check the signature of a callback's body in a file, step by step
+    Verify(verify::Args),
+    /// Show what became of every asset and version
+    Status,
+    /// Show the deliveries in the journal, oldest first, or what was refused
+    Log(log::Args),
+    /// Delete assets that have been quiet for long, with all their deliveries
+    Prune(prune::Args),
+    /// Show the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the program with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = definition::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => match dispatch(cli) {
+            Ok(exit) => exit.into(),
+            Err(error) => report(&error),
+        },
+        Err(error) => {
+            // Help and version go to standard output, and are no failure.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
+    // These need no settings, and must work when the settings are broken.
+    match &cli.command {
+        Some(Command::Completions(args)) => return completions::run(args),
+        Some(Command::Man) => return man::run(),
+        Some(Command::Keygen(args)) => return keygen::run(args),
+        Some(Command::Watch(args)) => {
+            cli.flags.settings.signature = args.signature.or(cli.flags.settings.signature);
+        }
+        _ => {}
+    }
+    let config = Config::load(cli.flags, &Surroundings::of_process()?)?;
+    match cli.command {
+        None | Some(Command::Watch(_)) => watch::run(&config),
+        Some(Command::Demo(args)) => demo::run(&config, &args),
+        Some(Command::Send(args)) => send::run(&config, &args),
+        Some(Command::Verify(args)) => verify::run(&config, &args),
+        Some(Command::Status) => status::run(&config),
+        Some(Command::Log(args)) => log::run(&config, &args),
+        Some(Command::Prune(args)) => prune::run(&config, &args),
+        Some(Command::Config(config::Command::Show)) => config::show(&config),
+        Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),
+    }
+}
+
+/// One sentence on standard error. Settings and keys that cannot be used are a usage error.
+fn report(error: &anyhow::Error) -> ExitCode {
+    say(&format!("{error:#}"));
+    let key =
+        matches!(error.downcast_ref(), Some(KeyError::Read { .. } | KeyError::Unusable { .. }));
+    if key || error.is::<ConfigError>() || error.is::<Usage>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::from(1)
+    }
+}
+
+/// A command line that `clap` let through and that makes no sense all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// A sentence for people, on standard error; nothing happens when nobody listens there.
+pub(crate) fn say(sentence: &str) {
+    let _ = writeln!(io::stderr(), "dubwatch: {sentence}");
+}
+
+/// Whether lines for people on standard output are coloured (<https://no-color.org>).
+fn colored(config: &Config) -> bool {
+    match config.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            io::stdout().is_terminal() && !asked_not_to
+        }
+    }
+}
+
+/// The end of a command that writes much: a reader that has seen enough is no failure.
+fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
+    match result {
+        Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Exit::Done),
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+            || matches!(cause.downcast_ref::<Ended>(), Some(Ended::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every command and flag is built and checked by `clap`, which otherwise panics at first use.
+    #[test]
+    fn the_command_line_is_sound() {
+        super::definition::command().debug_assert();
+    }
+}

@@ -1,0 +1,203 @@
+//! `dubwatch send`: posts signed test callbacks, sound or spoiled.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::builder::PossibleValue;
+use http::{StatusCode, Uri};
+use tokio::time::MissedTickBehavior;
+
+use super::Usage;
+use crate::app::{Exit, load_dev_key};
+use crate::callback::{Encoding, Event};
+use crate::config::Config;
+use crate::signature::PrivateKey;
+use crate::simulate::{Answer, Message, Sender, Tamper};
+use crate::text::Printable;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help())]
+pub(super) struct Args {
+    /// Where to post [default: the listener's own callback URL, from --listen and --path]
+    #[arg(long, value_name = "URL")]
+    to: Option<Uri>,
+    #[arg(long, default_value = "version_ready", help = event_help())]
+    event: String,
+    /// The asset's id
+    #[arg(long, value_name = "ID", default_value = "ast_demo")]
+    asset: String,
+    /// The version's id
+    #[arg(long, value_name = "ID", default_value = "ver_demo")]
+    version: String,
+    /// The version's locale
+    #[arg(long, default_value = "es-ES")]
+    locale: String,
+    /// Private key to sign with [default: the development key, dev.pem beside the journal]
+    #[arg(long, value_name = "PEM")]
+    key: Option<PathBuf>,
+    /// How the signature is encoded
+    #[arg(long, value_enum, default_value = "der")]
+    encoding: Encoded,
+    /// Spoil the callback: what a proxy, a wrong key or a forger would do
+    #[arg(long, value_enum)]
+    tamper: Option<Tamper>,
+    /// How many to send
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    count: u64,
+    /// How many to send in a second, at most [default: one as soon as the last is answered]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+}
+
+fn after_help() -> String {
+    // Bold, because `clap` takes a bare `{n}` for the end of a line.
+    let bold = anstyle::Style::new().bold();
+    format!(
+        "`{{{bold}n{bold:#}}}` in an id stands for the number of the callback: \
+         --count 100 --asset 'ast_{{{bold}n{bold:#}}}'. Exit status: 0 when every callback was \
+         answered as it should be (2xx; with --tamper, 4xx), 1 when one was not, 2 used wrongly."
+    )
+}
+
+fn event_help() -> String {
+    let known = Event::ALL.map(Event::name).join(", ");
+    format!("The event type: {known}; or any other text, to see what a receiver makes of it")
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Encoded {
+    /// ASN.1 DER, what the vendor sends
+    Der,
+    /// 64 bytes, r then s: what JOSE calls ES256
+    Raw,
+}
+
+impl clap::ValueEnum for Tamper {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.what()))
+    }
+}
+
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+    let to = destination(config, args)?;
+    let key = match &args.key {
+        Some(path) => PrivateKey::from_file(path)?,
+        None => load_dev_key(config)?,
+    };
+    let encoding = match args.encoding {
+        Encoded::Der => Encoding::Der,
+        Encoded::Raw => Encoding::Raw,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        // Made inside the runtime: the connection's tasks live in it.
+        let sender = Sender::new(to, key, encoding)?;
+        send_all(&sender, args).await
+    })
+}
+
+fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
+    let to = match &args.to {
+        Some(to) => to.clone(),
+        None if config.listen.port() == 0 => {
+            return Err(
+                Usage("--listen has port 0; say where to post with --to URL".to_owned()).into()
+            );
+        }
+        None => format!("http://{}{}", reachable(config.listen), config.path)
+            .parse()
+            .context("the callback URL is no URL")?,
+    };
+    if !matches!(to.scheme_str(), Some("http" | "https")) || to.host().is_none() {
+        return Err(Usage(format!(
+            "--to {to}: a URL like http://127.0.0.1:3829/callback was expected"
+        ))
+        .into());
+    }
+    Ok(to)
+}
+
+/// Where a listener on this machine is reached; "every address" is no destination.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+        _ => listen,
+    }
+}
+
+async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {
+    let mut pace = args.rate.map(|rate| {
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
+        // What was missed is caught up with: the rate is kept on the whole.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        pace
+    });
+    let mut as_it_should_be = true;
+    for n in 1..=args.count {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
+        let message = message(args, n);
+        let answer = sender.send(&message, args.tamper).await?;
+        as_it_should_be &= if args.tamper.is_some() {
+            answer.status.is_client_error()
+        } else {
+            answer.status.is_success()
+        };
+        tell(args, &message, &answer)?;
+    }
+    Ok(if as_it_should_be { Exit::Done } else { Exit::Failed })
+}
+
+fn message(args: &Args, n: u64) -> Message {
+    let fill = |id: &str| id.replace("{n}", &n.to_string());
+    let of_version = args.event != "asset_failed";
+    Message {
+        event: args.event.clone(),
+        asset_id: fill(&args.asset),
+        version_id: of_version.then(|| fill(&args.version)),
+        version_locale: of_version.then(|| args.locale.clone()),
+    }
+}
+
+fn tell(args: &Args, message: &Message, answer: &Answer) -> anyhow::Result<()> {
+    let body = Printable::new(answer.body.trim_end()).cut(60);
+    let line = format!(
+        "{} {body}  {}  {}  {}  {:.1} ms",
+        answer.status.as_u16(),
+        message.event,
+        message.asset_id,
+        message.version_id.as_deref().unwrap_or("-"),
+        answer.took.as_secs_f64() * 1e3,
+    );
+    let line = match args.tamper {
+        Some(tamper) if answer.status.is_client_error() => {
+            format!(
+                "{line}  as it should be: {}; `dubwatch log --refused` has the reason",
+                tamper.name()
+            )
+        }
+        None if answer.status == StatusCode::UNAUTHORIZED && args.key.is_none() => {
+            format!(
+                "{line}\n(signed with the development key: a listener on loopback with the same --db trusts it)"
+            )
+        }
+        _ => line,
+    };
+    writeln!(io::stdout(), "{line}").or_else(|error| match error.kind() {
+        // Sending goes on when nobody reads along.
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error.into()),
+    })
+}

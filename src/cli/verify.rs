@@ -1,0 +1,83 @@
+//! `dubwatch verify`: the verdict about one body and one signature, step by step.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::Usage;
+use crate::app::{Exit, trusted_keys};
+use crate::callback::Verdict;
+use crate::config::Config;
+use crate::signature::{Mark, PublicKey, TrustedKeys, explain, steps};
+
+/// The longest body that is read, in bytes.
+const MAX_BODY: u64 = 64 << 20;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Checks against --public-key where given, else against all keys that the \
+    listener would trust. Exit status: 0 the signature holds, 1 it does not, 2 it cannot be checked.")]
+pub(super) struct Args {
+    /// The value of the X-Signature header: hex
+    #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
+    signature: String,
+    /// The body as it was received, byte for byte; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    body: PathBuf,
+}
+
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+    let keys = keys(config).map_err(|error| Usage(error.to_string()))?;
+    let body = read(&args.body).map_err(|error| Usage(format!("{error:#}")))?;
+    let headers = [args.signature.as_str()];
+    let verdict = keys.check(&headers, &body);
+    let mut out = io::stdout().lock();
+    let mut say = || -> io::Result<()> {
+        for step in steps(&keys, &headers, &body) {
+            let mark = match step.mark {
+                Mark::Passed => '✓',
+                Mark::Failed => '✗',
+                Mark::Skipped => '·',
+            };
+            let colon = if step.note.is_empty() { "" } else { ": " };
+            writeln!(out, "{mark} {}{colon}{}", step.name, step.note)?;
+        }
+        if !verdict.is_valid()
+            && let Some(found) = explain(&keys, &headers, &body)
+        {
+            writeln!(out, "  {found}")?;
+        }
+        match &verdict {
+            Verdict::Valid { key, encoding } => {
+                writeln!(out, "valid: made by {key}, {} encoding", encoding.name())
+            }
+            other => writeln!(out, "{}: {}", other.name(), other.why().unwrap_or("no signature")),
+        }
+    };
+    // Nobody reads the words? The exit status still tells.
+    let _ = say();
+    Ok(if verdict.is_valid() { Exit::Done } else { Exit::Failed })
+}
+
+fn keys(config: &Config) -> anyhow::Result<TrustedKeys> {
+    let mut given = config.public_keys.iter();
+    let Some(first) = given.next() else { return Ok(trusted_keys(config)?) };
+    let mut keys = TrustedKeys::new(PublicKey::from_file(first)?);
+    for path in given {
+        keys = keys.and(PublicKey::from_file(path)?);
+    }
+    Ok(keys)
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().take(MAX_BODY + 1).read_to_end(&mut body)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_BODY + 1).read_to_end(&mut body))
+    };
+    read.with_context(|| format!("cannot read the body from {}", path.display()))?;
+    anyhow::ensure!(body.len() as u64 <= MAX_BODY, "the body has more than {MAX_BODY} bytes");
+    Ok(body)
+}

@@ -1,0 +1,722 @@
+//! The real binary, command by command: what it says, where, and how it ends. What `watch` does
+//! while it runs is elsewhere.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+mod cli_support;
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use cli_support::{Home, Posted, Target, body, mode, start};
+use dubwatch::callback::Encoding;
+use dubwatch::signature::{PrivateKey, PublicKey, TrustedKeys};
+use insta::assert_snapshot;
+use rstest::rstest;
+
+/// What differs from run to run and from system to system is written alike while this is held.
+fn neutral() -> impl Drop {
+    let mut settings = insta::Settings::clone_current();
+    for (found, written) in [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "[time]"),
+        (r"\b\d\d:\d\d:\d\d\b", "[time]"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[time]"),
+        (r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:[port]"),
+        (r"\d+\.\d ms", "[ms]"),
+        (r" +\d+[smh]\n", " [ago]\n"),
+        (r#""x-signature","[0-9a-f]+""#, r#""x-signature","[hex]""#),
+        (r"of \d{3} characters", "of [n] characters"),
+        (r"hex of 7\d bytes", "hex of [n] bytes"),
+        (r"dubwatch/\d+\.\d+\.\d+", "dubwatch/[version]"),
+        (r"os error \d+", "os error [n]"),
+        (r"process \d+", "process [pid]"),
+        // Columns are as wide as the longest path.
+        (r" +# ", "  # "),
+    ] {
+        settings.add_filter(found, written);
+    }
+    settings.bind_to_scope()
+}
+
+const COMMANDS: [&str; 13] = [
+    "",
+    "watch",
+    "demo",
+    "send",
+    "keygen",
+    "verify",
+    "status",
+    "log",
+    "prune",
+    "config",
+    "config show",
+    "completions",
+    "man",
+];
+
+// Help, usage, exit codes.
+
+#[test]
+fn help() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let name = if command.is_empty() { "dubwatch" } else { command };
+        let name = format!("help {name}").replace(' ', "_");
+        assert_snapshot!(name, home.run(&format!("{command} --help")).done());
+    }
+    assert_snapshot!("help_short_send", home.run("send -h").done());
+}
+
+#[test]
+fn the_version() {
+    let version = format!("dubwatch {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Home::new().run("--version").done(), version);
+}
+
+/// One sentence, or `clap`'s few lines, on standard error; status 2.
+#[test]
+fn wrong_usage() {
+    let home = Home::new();
+    let mut said = Vec::new();
+    for line in [
+        "--lisen 1",
+        "wach",
+        "--listen here",
+        "--max-body 1",
+        "--overdue 0h",
+        "--keep 3mo",
+        "--signature maybe",
+        "status --signature off",
+        "--json --output text",
+        "--ephemeral --db x.db",
+        "--config none.toml",
+        "--public-url ftp://x",
+        "--path callback",
+        "send --to nowhere",
+        "send --to ftp://127.0.0.1/",
+        "send --listen 0",
+        "send --rate 0",
+        "send --count -1",
+        "send --tamper everything",
+        "send --encoding pem",
+        "keygen",
+        "verify body.json",
+        "log --filter vrsion:9",
+        "log --since yesterday",
+        "log --limit some",
+        "prune",
+        "prune --older-than soon",
+        "config",
+        "completions tcsh",
+    ] {
+        let ran = home.run(line);
+        assert_eq!(ran.code, Some(2), "{line}: {ran:?}");
+        said.push(format!("$ dubwatch {line}\n{}\n", ran.complaint(2)));
+    }
+    assert_snapshot!(said.concat());
+    assert!(!home.path("data").exists(), "nothing was made");
+}
+
+#[test]
+fn a_journal_that_is_not_there() {
+    let home = Home::new();
+    let mut said = Vec::new();
+    for line in ["status", "status --json", "log", "log --refused", "prune --older-than 1d"] {
+        said.push(format!("$ dubwatch {line}\n{}", home.run(line).complaint(1)));
+    }
+    assert_snapshot!(said.concat(), @r"
+    $ dubwatch status
+    dubwatch: there is no journal at ~/data/dubwatch/journal.db yet; `dubwatch` makes one when it starts to watch, --db names another
+    $ dubwatch status --json
+    dubwatch: there is no journal at ~/data/dubwatch/journal.db yet; `dubwatch` makes one when it starts to watch, --db names another
+    $ dubwatch log
+    dubwatch: there is no journal at ~/data/dubwatch/journal.db yet; `dubwatch` makes one when it starts to watch, --db names another
+    $ dubwatch log --refused
+    dubwatch: there is no journal at ~/data/dubwatch/journal.db yet; `dubwatch` makes one when it starts to watch, --db names another
+    $ dubwatch prune --older-than 1d
+    dubwatch: there is no journal at ~/data/dubwatch/journal.db yet; `dubwatch` makes one when it starts to watch, --db names another
+    ");
+    assert!(!home.journal().exists(), "reading makes no journal");
+}
+
+#[test]
+fn a_file_that_is_no_journal() {
+    let home = Home::new();
+    home.write("notes.txt", "not a database, and long enough to look at: ".repeat(50));
+    let mut said = Vec::new();
+    for line in ["status --db notes.txt", "prune --older-than 1d --db notes.txt"] {
+        said.push(format!("$ dubwatch {line}\n{}", home.run(line).complaint(1)));
+    }
+    assert_snapshot!(said.concat(), @r"
+    $ dubwatch status --db notes.txt
+    dubwatch: ~/notes.txt is not a journal of dubwatch: it is no SQLite database, or a damaged one; it was left as it is, choose another file with --db
+    $ dubwatch prune --older-than 1d --db notes.txt
+    dubwatch: ~/notes.txt is not a journal of dubwatch: it is no SQLite database, or a damaged one; it was left as it is, choose another file with --db
+    ");
+    let text = std::fs::read_to_string(home.path("notes.txt")).unwrap();
+    assert!(text.starts_with("not a database"));
+}
+
+// keygen
+
+#[test]
+fn keygen_makes_a_pair_and_never_overwrites_one() {
+    let _neutral = neutral();
+    let home = Home::new();
+    assert_snapshot!(home.run("keygen my.pem").done(), @r"
+    Private key: my.pem (keep it to yourself; sign with `dubwatch send --key my.pem`)
+    Public key:  my.pub.pem (trust it with `dubwatch --public-key my.pub.pem`)
+    ");
+    assert_eq!(mode(&home.path("my.pem")), 0o600);
+    let private = PrivateKey::from_file(&home.path("my.pem")).unwrap();
+    let public = PublicKey::from_file(&home.path("my.pub.pem")).unwrap();
+    let signature = hex::encode(private.sign(b"x", Encoding::Der).unwrap());
+    assert!(TrustedKeys::new(public).check(&[&signature], b"x").is_valid());
+
+    let before = std::fs::read(home.path("my.pem")).unwrap();
+    assert_snapshot!(home.run("keygen my.pem").complaint(1), @"dubwatch: my.pub.pem exists already and is left as it is; give another name");
+    assert_eq!(std::fs::read(home.path("my.pem")).unwrap(), before);
+
+    // Half a pair would be worse than none.
+    home.write("half.pub.pem", "somebody's");
+    assert_snapshot!(home.run("keygen half.pem").complaint(1), @"dubwatch: half.pub.pem exists already and is left as it is; give another name");
+    assert!(!home.path("half.pem").exists());
+    assert_eq!(std::fs::read(home.path("half.pub.pem")).unwrap(), b"somebody's");
+    assert_snapshot!(home.run("keygen no/such/directory/k.pem").complaint(1), @"dubwatch: cannot write the key file no/such/directory/k.pub.pem: No such file or directory (os error [n])");
+}
+
+#[test]
+fn keygen_works_when_the_settings_are_broken() {
+    let home = Home::new();
+    home.write("config/dubwatch/config.toml", "nonsense");
+    home.run("keygen my.pem").done();
+    home.run("man").done();
+    home.run("completions bash").done();
+    assert_eq!(home.run("status").code, Some(2));
+}
+
+// verify
+
+/// A home with a key pair, `k.pem` and `k.pub.pem`, a body, and a signature over it.
+fn signed() -> (Home, String) {
+    let home = Home::new();
+    home.run("keygen k.pem").done();
+    home.write("body.json", body("version_ready", "ast", "ver"));
+    let key = PrivateKey::from_file(&home.path("k.pem")).unwrap();
+    let bytes = std::fs::read(home.path("body.json")).unwrap();
+    (home, hex::encode(key.sign(&bytes, Encoding::Der).unwrap()))
+}
+
+#[test]
+fn verify_says_each_step_and_the_verdict() {
+    let _neutral = neutral();
+    let (home, signature) = signed();
+    let verify = |signature: &str, file: &str| {
+        let args = ["verify", "--public-key", "k.pub.pem", "--signature", signature, file];
+        home.ran(&mut home.command(args))
+    };
+    assert_snapshot!(verify(&signature, "body.json").done(), @r"
+    ✓ header: one X-Signature header of [n] characters
+    ✓ hex: hex of [n] bytes
+    ✓ encoding: a signature by its form
+    ✓ range: r and s are in the range of the curve
+    ✓ key k.pub: made it over these 86 bytes
+    valid: made by k.pub, der encoding
+    ");
+
+    let not = |ran: cli_support::Ran| {
+        assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
+        ran.out
+    };
+    home.write("newline.json", body("version_ready", "ast", "ver") + "\n");
+    assert_snapshot!(not(verify(&signature, "newline.json")), @r"
+    ✓ header: one X-Signature header of [n] characters
+    ✓ hex: hex of [n] bytes
+    ✓ encoding: a signature by its form
+    ✓ range: r and s are in the range of the curve
+    ✗ key k.pub: did not make it over these 87 bytes
+      body changed on its way: the signature holds for the body without its trailing newline
+    invalid: hex is fine, DER is fine, no trusted key made it (1 tried: k.pub)
+    ");
+    home.write("other.json", body("version_failed", "ast", "ver"));
+    assert_snapshot!(not(verify(&signature, "other.json")), @r"
+    ✓ header: one X-Signature header of [n] characters
+    ✓ hex: hex of [n] bytes
+    ✓ encoding: a signature by its form
+    ✓ range: r and s are in the range of the curve
+    ✗ key k.pub: did not make it over these 87 bytes
+    invalid: hex is fine, DER is fine, no trusted key made it (1 tried: k.pub)
+    ");
+    assert_snapshot!(not(verify("MEUCIQ==", "body.json")), @r"
+    ✓ header: one X-Signature header of 8 characters
+    ✗ hex: not hex: character 1 is 'M'
+    · encoding
+    · range
+    · key k.pub
+    malformed: not hex: character 1 is 'M'
+    ");
+    assert_snapshot!(not(verify(&format!("sha256={signature}"), "body.json")), @r"
+    ✗ header: `sha256=` prefix: this is an HMAC header, an ES256 signature in hex was expected
+    · hex
+    · encoding
+    · range
+    · key k.pub
+      the signature is right but it is hex with a prefix; write it in bare hex
+    malformed: `sha256=` prefix: this is an HMAC header, an ES256 signature in hex was expected
+    ");
+    assert_snapshot!(not(verify("", "body.json")), @r"
+    ✗ header: the header is empty, a signature in hex was expected
+    · hex
+    · encoding
+    · range
+    · key k.pub
+    malformed: the header is empty, a signature in hex was expected
+    ");
+    assert_snapshot!(not(verify("-1", "body.json")), @r"
+    ✓ header: one X-Signature header of 2 characters
+    ✗ hex: not hex: character 1 is '-'
+    · encoding
+    · range
+    · key k.pub
+    malformed: not hex: character 1 is '-'
+    ");
+}
+
+#[test]
+fn verify_reads_standard_input() {
+    let (home, signature) = signed();
+    let args = ["verify", "--public-key", "k.pub.pem", "--signature", &signature, "-"];
+    let mut child = start(home.command(args).stdin(Stdio::piped()));
+    let bytes = std::fs::read(home.path("body.json")).unwrap();
+    child.stdin.take().unwrap().write_all(&bytes).unwrap();
+    assert!(home.ended(child).done().contains("valid: made by"));
+}
+
+#[test]
+fn verify_without_a_key_trusts_whom_the_listener_trusts() {
+    let (home, signature) = signed();
+    let ran = home.run(&format!("verify --signature {signature} body.json"));
+    assert_eq!(ran.code, Some(1));
+    let dev = home.path("data/dubwatch/dev.pem");
+    let key = PrivateKey::from_file(&dev).unwrap();
+    let bytes = std::fs::read(home.path("body.json")).unwrap();
+    let signature = hex::encode(key.sign(&bytes, Encoding::Raw).unwrap());
+    let ran = home.run(&format!("verify --signature {signature} body.json"));
+    assert!(ran.done().ends_with("valid: made by dev, raw encoding\n"), "{}", ran.out);
+    let ran = home.run(&format!("verify --no-dev-key --signature {signature} body.json"));
+    assert_eq!(ran.code, Some(1));
+}
+
+#[test]
+fn verify_that_cannot_check_ends_with_2() {
+    let _neutral = neutral();
+    let (home, signature) = signed();
+    home.write("no.pem", "no key");
+    let mut said = Vec::new();
+    for rest in [
+        "none.json",
+        ".",
+        "--public-key none.pem body.json",
+        "--public-key no.pem body.json",
+        "--public-key k.pem body.json",
+    ] {
+        let ran = home.run(&format!("verify --signature {signature} {rest}"));
+        said.push(format!("$ dubwatch verify --signature HEX {rest}\n{}", ran.complaint(2)));
+    }
+    assert_snapshot!(said.concat(), @r#"
+    $ dubwatch verify --signature HEX none.json
+    dubwatch: cannot read the body from none.json: No such file or directory (os error [n])
+    $ dubwatch verify --signature HEX .
+    dubwatch: cannot read the body from .: Is a directory (os error [n])
+    $ dubwatch verify --signature HEX --public-key none.pem body.json
+    dubwatch: cannot read the key file ~/none.pem: No such file or directory (os error [n])
+    $ dubwatch verify --signature HEX --public-key no.pem body.json
+    dubwatch: ~/no.pem is not PEM; it should hold a line "-----BEGIN PUBLIC KEY-----"
+    $ dubwatch verify --signature HEX --public-key k.pem body.json
+    dubwatch: ~/k.pem is a private key; give the public half (`dubwatch keygen` writes it beside)
+    "#);
+}
+
+// send
+
+fn ok() -> Target {
+    Target::new(|_| (200, "fine"))
+}
+
+#[test]
+fn send_posts_what_the_service_would() {
+    let _neutral = neutral();
+    let home = Home::new();
+    let target = ok();
+    let ran = home.run(&format!("send --to {}", target.url()));
+    assert_snapshot!(ran.done(), @"200 fine  version_ready  ast_demo  ver_demo  [ms]");
+    let posted = target.posted();
+    let [post] = posted.as_slice() else { panic!("one was expected") };
+    assert!(post.head.starts_with("POST /hook?a=1 HTTP/1.1\r\n"), "{}", post.head);
+    assert_eq!(post.headers("content-type"), ["application/json"]);
+    assert_eq!(post.headers("x-signature-algorithm"), ["ES256"]);
+    assert_eq!(post.body, body("version_ready", "ast_demo", "ver_demo").as_bytes());
+
+    let dev = home.path("data/dubwatch/dev.pem");
+    assert_eq!(mode(&dev), 0o600);
+    let key = PrivateKey::from_file(&dev).unwrap().public("dev");
+    assert!(TrustedKeys::new(key).check(&post.headers("x-signature"), &post.body).is_valid());
+}
+
+#[test]
+fn send_fills_in_numbers_and_any_event() {
+    let home = Home::new();
+    let target = ok();
+    let line = "--count 3 --rate 1000 --event version_flown --asset ast_{n} --version v{n}_{n} \
+                --locale pt-BR";
+    home.run(&format!("send --to {} {line}", target.url())).done();
+    let bodies: Vec<_> =
+        target.posted().iter().map(|p| String::from_utf8(p.body.clone()).unwrap()).collect();
+    assert_snapshot!(bodies.join("\n"), @r#"
+    {"event":"version_flown","asset_id":"ast_1","version_id":"v1_1","version_locale":"pt-BR"}
+    {"event":"version_flown","asset_id":"ast_2","version_id":"v2_2","version_locale":"pt-BR"}
+    {"event":"version_flown","asset_id":"ast_3","version_id":"v3_3","version_locale":"pt-BR"}
+    "#);
+
+    let target = ok();
+    home.run(&format!("send --to {} --event asset_failed", target.url())).done();
+    assert_snapshot!(target.posted()[0].json(), @r#"{"asset_id":"ast_demo","event":"asset_failed","version_id":null,"version_locale":null}"#);
+}
+
+#[test]
+fn send_takes_a_key_and_an_encoding() {
+    let (home, _) = signed();
+    let target = ok();
+    home.run(&format!("send --to {} --key k.pem --encoding raw", target.url())).done();
+    let key = PublicKey::from_file(&home.path("k.pub.pem")).unwrap();
+    let post = &target.posted()[0];
+    let verdict = TrustedKeys::new(key).check(&post.headers("x-signature"), &post.body);
+    let dubwatch::callback::Verdict::Valid { encoding, .. } = verdict else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(encoding, Encoding::Raw);
+    assert!(!home.path("data").exists(), "no development key is made where none is needed");
+}
+
+#[rstest]
+fn send_tampers(
+    #[values(
+        "body",
+        "newline",
+        "signature",
+        "key",
+        "missing",
+        "empty",
+        "encoding",
+        "prefix",
+        "double"
+    )]
+    how: &str,
+) {
+    let home = Home::new();
+    let target = Target::new(|_| (401, "signature not accepted"));
+    home.run(&format!("send --to {} --tamper {how}", target.url())).done();
+    let post: Posted = target.posted().remove(0);
+    let key = PrivateKey::from_file(&home.path("data/dubwatch/dev.pem")).unwrap();
+    let keys = TrustedKeys::new(key.public("dev"));
+    let verdict = keys.check(&post.headers("x-signature"), &post.body);
+    assert!(!verdict.is_valid(), "{verdict:?}");
+
+    let lax = ok();
+    let ran = home.run(&format!("send --to {} --tamper {how}", lax.url()));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "a receiver that accepts it fails");
+}
+
+#[test]
+fn send_tells_every_answer_and_fails_when_one_is_not_2xx() {
+    let _neutral = neutral();
+    let home = Home::new();
+    let target = Target::new(|n| match n {
+        1 => (204, ""),
+        2 => (503, "try\u{1b}[2J again\nlater"),
+        _ => (302, "elsewhere"),
+    });
+    let ran = home.run(&format!("send --to {} --count 3", target.url()));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    assert_snapshot!(ran.out, @r"
+    204 (empty)  version_ready  ast_demo  ver_demo  [ms]
+    503 try\u{1b}[2J again\u{a}later  version_ready  ast_demo  ver_demo  [ms]
+    302 elsewhere  version_ready  ast_demo  ver_demo  [ms]
+    ");
+    assert_eq!(target.posted().len(), 3, "no redirection is followed");
+}
+
+#[test]
+fn send_says_what_it_cannot_reach() {
+    let _neutral = neutral();
+    let home = Home::new();
+    home.run("keygen k.pem").done();
+    // A port that was free a moment ago, and that nobody listens on.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran = home.run(&format!("send --to http://{free}/callback"));
+    assert_snapshot!(ran.complaint(1), @"dubwatch: cannot reach http://127.0.0.1:[port]/callback: Connection refused (os error [n]); is something listening there?");
+    let ran = home.run(&format!("send --listen {free} --path /x"));
+    assert_snapshot!(ran.complaint(1), @"dubwatch: cannot reach http://127.0.0.1:[port]/x: Connection refused (os error [n]); is something listening there?");
+    assert_snapshot!(home.run("send --key none.pem --to http://127.0.0.1:9/").complaint(2), @"dubwatch: cannot read the key file none.pem: No such file or directory (os error [n])");
+    assert_snapshot!(home.run("send --key k.pub.pem --to http://127.0.0.1:9/").complaint(2), @"dubwatch: k.pub.pem is a public key; give the private half to sign with");
+}
+
+#[test]
+fn send_says_when_an_answer_broke_off() {
+    let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || drop(listener.accept().unwrap()));
+    let ran = home.run(&format!("send --to http://{address}/"));
+    thread.join().unwrap();
+    let said = ran.complaint(1);
+    assert!(said.starts_with(&format!("dubwatch: cannot reach http://{address}/: ")), "{said}");
+}
+
+// status and log
+
+/// A home whose journal a running listener filled: a dub that is done, one whose generation failed,
+/// something unreadable, an asset that failed, and a refused forgery.
+fn watched() -> Home {
+    let home = Home::new();
+    let watch = home.watch();
+    let send = |line: &str| {
+        home.run(&format!("send --to {} {line}", watch.url)).done();
+    };
+    send("--event version_ready --asset ast_1 --version ver_1");
+    send("--event version_generating --asset ast_1 --version ver_1");
+    send("--event version_generated --asset ast_1 --version ver_1");
+    send("--event version_generate_failed --asset ast_1 --version ver_2 --locale fr-FR");
+    send("--event version_flown --asset ast_1 --version ver_1");
+    send("--event asset_failed --asset ast_2");
+    for seq in 1..=6 {
+        assert_eq!(watch.line("delivery")["seq"], seq);
+    }
+    send("--tamper newline --asset ast_1");
+    assert_eq!(watch.line("refusal")["status"], 401);
+    assert_eq!(watch.stop(), Some(143));
+    home
+}
+
+#[test]
+fn status_and_log_of_what_was_received() {
+    let _neutral = neutral();
+    let home = watched();
+    assert_snapshot!("status_text", home.run("status").done());
+    assert_snapshot!("status_json", home.run("status --json").done());
+    assert_snapshot!("log_text", home.run("log").done());
+    assert_snapshot!("log_json", home.run("log --json").done());
+    assert_snapshot!("log_refused_text", home.run("log --refused").done());
+    assert_snapshot!("log_refused_json", home.run("log --refused --json").done());
+
+    let seqs = |line: &str| {
+        let ran = home.run(&format!("log --json {line}"));
+        let seq =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].clone();
+        ran.done().lines().map(|line| seq(line).as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs("--filter failed"), [4, 6]);
+    assert_eq!(seqs("--filter locale:fr"), [4]);
+    assert_eq!(seqs("--filter unreadable"), [5]);
+    assert_eq!(seqs("--filter !asset:ast_1"), [6]);
+    assert_eq!(seqs("--limit 2"), [5, 6], "the newest, oldest first");
+    assert_eq!(seqs("--limit 0"), Vec::<u64>::new());
+    assert_eq!(seqs("--limit 1 --filter version:ver_1"), [5]);
+    assert_eq!(seqs("--since 1h"), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(seqs("--since 2099-01-01T00:00:00Z"), Vec::<u64>::new());
+    assert_eq!(home.run("log --refused --filter missing").done(), "");
+    assert_eq!(home.run("log --refused --limit 0").done(), "");
+    assert!(home.run("log --refused --filter invalid").done().contains("REFUSED"));
+    let colored = home.run("status --color always");
+    assert!(colored.done().contains("\u{1b}[32m"), "colour where it was asked for");
+}
+
+#[test]
+fn log_counts_back_over_many_pages() {
+    let home = Home::new();
+    let old = (0..700).map(|n| (48, body("version_ready", "old", &format!("v{n}"))));
+    let new = (0..700).map(|n| (1, body("version_ready", "new", &format!("v{n}"))));
+    home.fill(old.chain(new));
+    let count = |line: &str| home.run(line).done().lines().count();
+    assert_eq!(count("log"), 1400);
+    assert_eq!(count("log --since 2h"), 700);
+    assert_eq!(count("log --filter asset:old --limit 650"), 650);
+    let newest = home.run("log --limit 601");
+    let lines: Vec<_> = newest.done().lines().collect();
+    assert_eq!(lines.len(), 601);
+    assert!(lines[0].ends_with(" v99") && lines[600].ends_with(" v699"), "{}", lines[0]);
+    assert_eq!(count("status"), 1402);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let home = Home::new();
+    home.fill((0..2000).map(|n| (1, body("version_ready", &format!("a{n}"), "v"))));
+    for line in
+        ["status", "status --json", "log", "log --json", "log --limit 1", "config show", "man"]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = start(home.command(line.split(' ')).stdout(writer));
+        assert_eq!(home.ended(child).done(), "", "{line}");
+    }
+}
+
+#[test]
+fn reading_works_beside_a_running_watch_and_pruning_does_not() {
+    let _neutral = neutral();
+    let home = Home::new();
+    let watch = home.watch();
+    assert_snapshot!(home.run("status").done(), @"No callbacks yet in ~/data/dubwatch/journal.db.");
+    assert_eq!(home.run("log").done(), "");
+    home.run(&format!("send --to {} --asset ast_1", watch.url)).done();
+    watch.line("delivery");
+    assert!(home.run("status").done().starts_with("ast_1  0 of 1 seen done\n"));
+    assert_eq!(home.run("log").done().lines().count(), 1);
+    let ran = home.run("prune --older-than 1h");
+    assert_snapshot!(ran.complaint(1), @"dubwatch: ~/data/dubwatch/journal.db is in use by a running dubwatch; stop that one, or start it with --keep, which prunes as it goes");
+    assert_eq!(watch.stop(), Some(143));
+}
+
+// prune
+
+#[test]
+fn prune_deletes_what_was_quiet_for_long() {
+    let home = Home::new();
+    home.fill([
+        (24 * 100, body("version_ready", "old", "v1")),
+        (24 * 95, body("version_generated", "old", "v1")),
+        (24 * 100, body("version_ready", "busy", "v1")),
+        (24 * 2, body("version_generated", "busy", "v1")),
+        (0, body("version_ready", "new", "v1")),
+    ]);
+    assert_snapshot!(home.run("prune --older-than 90d").done(), @"Deleted 2 deliveries of 1 asset, and 0 refusals.");
+    assert_snapshot!(home.run("prune --older-than 90d").done(), @"Deleted 0 deliveries of 0 assets, and 0 refusals.");
+    let left = home.run("log --json").done().lines().count();
+    assert_eq!(left, 3, "an asset goes as a whole or not at all");
+    assert_snapshot!(home.run("prune --older-than 9999y").complaint(2), @r"
+    error: invalid value '9999y' for '--older-than <SPAN>': 9999y is no span of fixed length; expected days instead of months and years, like 90d
+
+    For more information, try '--help'.
+    ");
+}
+
+// config show
+
+#[test]
+fn config_show_says_where_each_setting_comes_from() {
+    let _neutral = neutral();
+    let home = Home::new();
+    home.write(
+        "config/dubwatch/config.toml",
+        "listen = 4000\nmax-body = \"2MiB\"\npublic-key = [\"a.pem\", \"b.pem\"]\n",
+    );
+    let mut command = home.command(["config", "show", "--max-body", "3MiB", "--json"]);
+    let ran = home.ran(command.env("DUBWATCH_OVERDUE", "90m").env("DUBWATCH_MAX_BODY", "9MiB"));
+    assert_snapshot!(ran.done(), @r#"
+    listen = "127.0.0.1:[port]"  # ~/config/dubwatch/config.toml
+    path = "/callback"  # default
+    # public-url is not set: the listener's own URL  # default
+    public-key = ["~/config/dubwatch/a.pem", "~/config/dubwatch/b.pem"]  # ~/config/dubwatch/config.toml
+    no-dev-key = false  # default
+    signature = "required"  # default
+    db = "~/data/dubwatch/journal.db"  # default
+    ephemeral = false  # default
+    output = "json"  # --json
+    color = "auto"  # default
+    max-body = "3MiB"  # --max-body
+    overdue = "1h 30m"  # DUBWATCH_OVERDUE
+    # keep is not set: everything  # default
+    "#);
+    let shown = ran.out.replace('~', home.path("").to_str().unwrap().trim_end_matches('/'));
+    let again = home.write("again.toml", shown);
+    let ran = home.run(&format!("config show --config {}", again.display()));
+    assert!(ran.done().contains("max-body = \"3MiB\""), "what is shown can be read back");
+}
+
+#[test]
+fn a_wrong_setting_is_shown_in_its_place() {
+    let home = Home::new();
+    let file = "config/dubwatch/config.toml";
+    home.write(file, "listen = 4000\n\nmax-boddy = \"2MiB\"\n");
+    assert_snapshot!(home.run("config show").complaint(2), @r#"
+    dubwatch: ~/config/dubwatch/config.toml:3:1: there is no setting max-boddy; did you mean max-body?
+      |
+    3 | max-boddy = "2MiB"
+      | ^^^^^^^^^
+    "#);
+    home.write(file, "overdue = \"soon\"\n");
+    assert_snapshot!(home.run("status").complaint(2), @r#"
+    dubwatch: ~/config/dubwatch/config.toml:1:11: overdue: soon is no span of time; expected one like 90m, 3h or 90d
+      |
+    1 | overdue = "soon"
+      |           ^^^^^^
+    "#);
+    home.write(file, "listen = [\n");
+    assert_snapshot!(home.run("").complaint(2), @r"
+    dubwatch: ~/config/dubwatch/config.toml:1:11: unclosed array, expected `]`
+      |
+    1 | listen = [
+      |           ^
+    ");
+    home.write(file, "");
+    let ran = home.ran(home.command(["config", "show"]).env("DUBWATCH_KEEP", "forever"));
+    assert_snapshot!(ran.complaint(2), @"dubwatch: DUBWATCH_KEEP: forever is no span of time; expected one like 90m, 3h or 90d");
+}
+
+// completions and man
+
+#[rstest]
+fn completions(#[values("bash", "elvish", "fish", "powershell", "zsh")] shell: &str) {
+    let ran = Home::new().run(&format!("completions {shell}"));
+    let script = ran.done();
+    for word in ["send", "verify", "tamper", "older-than", "public-key"] {
+        assert!(script.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    let home = Home::new();
+    home.write("script", home.run("completions bash").done());
+    let Some(ran) = home.checked("bash", &["-n", "script"]) else { return };
+    ran.done();
+}
+
+#[test]
+fn the_manual_has_every_command_and_every_flag() {
+    let home = Home::new();
+    let ran = home.run("man");
+    let page = ran.done().replace("\\-", "-").replace("\\ ", " ");
+    assert!(page.is_ascii(), "some troffs know nothing else");
+    assert!(page.starts_with(".ie "), "{page}");
+    for command in COMMANDS {
+        let heading = if command.is_empty() {
+            ".SH NAME\n".to_owned()
+        } else {
+            format!(".SH DUBWATCH {}\n", command.to_uppercase())
+        };
+        let (_, section) = page.split_once(&heading).unwrap_or_else(|| panic!("{heading}"));
+        let section = section.split("\n.SH DUBWATCH").next().unwrap();
+        let help = home.run(&format!("{command} --help"));
+        let flags = help.done().lines().map(str::trim_start).filter_map(|line| {
+            let line =
+                line.strip_prefix("-h, ").or_else(|| line.strip_prefix("-V, ")).unwrap_or(line);
+            let flag = line.strip_prefix("--")?;
+            Some(flag.split([' ', '[', '=', ',']).next().unwrap().to_owned())
+        });
+        let flags: Vec<_> = flags.collect();
+        assert!(flags.contains(&"help".to_owned()), "{flags:?}");
+        for flag in flags {
+            assert!(section.contains(&format!("\\fB--{flag}\\fR")), "{command} --{flag}");
+        }
+    }
+}
+
+#[test]
+fn troff_takes_the_manual() {
+    let home = Home::new();
+    home.write("page.1", home.run("man").done());
+    let args = ["-ww", "-man", "-Tascii", "page.1"];
+    let Some(ran) = home.checked("groff", &args) else { return };
+    assert!(ran.done().starts_with("dubwatch(1)"), "{}", ran.out);
+}
