@@ -1,0 +1,226 @@
+//! Shows that the check can fail: for every rule a snippet that breaks it, and its twin that does not.
+
+use rstest::rstest;
+
+use crate::check::{Crate, SourceFile, Violation};
+
+fn check(files: &[(&str, &str)]) -> Vec<Violation> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| SourceFile {
+            path: (*path).to_owned(),
+            text: format!("//! Owns it.\n{text}"),
+        })
+        .collect();
+    Crate { dependencies: crate::dependencies() }.check(&files)
+}
+
+#[rstest]
+#[case::use_of_ours(
+    "src/text.rs",
+    "use crate::journal::Journal;",
+    "text uses crate::journal::Journal"
+)]
+#[case::use_in_a_group(
+    "src/text.rs",
+    "use crate::{callback::Event, listener};",
+    "text uses crate::listener"
+)]
+#[case::glob("src/output/csv.rs", "use crate::tui::*;", "output uses crate::tui")]
+#[case::path_in_a_body(
+    "src/text.rs",
+    "fn f() { crate::signature::check(); }",
+    "text uses crate::signature::check"
+)]
+#[case::path_in_a_type(
+    "src/text.rs",
+    "fn f(_: Option<crate::app::App>) {}",
+    "text uses crate::app::App"
+)]
+#[case::path_in_a_macro(
+    "src/text.rs",
+    "fn f() { assert!(crate::app::ok()); }",
+    "text uses crate::app::ok"
+)]
+#[case::root("src/text.rs", "use crate::*;", "text uses crate::")]
+#[case::up_and_over(
+    "src/timeline/fold.rs",
+    "use super::super::journal::Row;",
+    "timeline uses crate::journal::Row"
+)]
+#[case::up_from_within(
+    "src/text.rs",
+    "mod a { use super::super::journal; }",
+    "text uses crate::journal"
+)]
+#[case::self_up("src/text.rs", "use self::super::journal;", "text uses crate::journal")]
+#[case::one_door_and_the_other(
+    "src/relay/client.rs",
+    "use crate::listener::Door;",
+    "relay::client uses crate::listener::Door"
+)]
+#[case::view_and_loop(
+    "src/tui/view/lane.rs",
+    "use crate::tui::update;",
+    "tui::view uses crate::tui::update"
+)]
+#[case::crate_in_a_use("src/text.rs", "use tokio::sync::mpsc;", "text uses the crate tokio")]
+#[case::crate_in_a_path(
+    "src/text.rs",
+    "fn f() { tokio::spawn(async {}); }",
+    "text uses the crate tokio"
+)]
+#[case::crate_in_a_macro(
+    "src/text.rs",
+    "fn f() { tracing::info!(\"x\"); }",
+    "text uses the crate tracing"
+)]
+#[case::crate_inside_a_macro(
+    "src/text.rs",
+    "fn f() { vec![tokio::time::sleep(d)]; }",
+    "text uses the crate tokio"
+)]
+#[case::crate_in_a_derive(
+    "src/text.rs",
+    "#[derive(clap::Args)] struct S;",
+    "text uses the crate clap"
+)]
+#[case::extern_crate("src/text.rs", "extern crate tokio;", "text uses the crate tokio")]
+#[case::sql("src/output/csv.rs", "use rusqlite::Connection;", "output uses the crate rusqlite")]
+#[case::sql_in_a_command(
+    "src/cli/log.rs",
+    "use rusqlite::Connection;",
+    "cli uses the crate rusqlite"
+)]
+#[case::main("src/main.rs", "use tokio::runtime::Runtime;", "main uses the crate tokio")]
+#[case::files("src/filter/mod.rs", "use std::fs::File;", "filter is pure and uses std::fs::File")]
+#[case::sockets(
+    "src/vitals.rs",
+    "fn f(_: std::net::TcpStream) {}",
+    "vitals is pure and uses std::net::TcpStream"
+)]
+#[case::clock(
+    "src/timeline/mod.rs",
+    "fn f() { jiff::Timestamp::now(); }",
+    "timeline is pure and asks the clock: jiff::Timestamp::now"
+)]
+#[case::clock_by_another_name(
+    "src/timeline/mod.rs",
+    "use jiff::Timestamp as T; fn f() { T::now(); }",
+    "timeline is pure and asks the clock: T::now"
+)]
+#[case::clock_of_std(
+    "src/timeline/mod.rs",
+    "use std::time::Instant;",
+    "timeline is pure and uses std::time::Instant"
+)]
+#[case::clock_as_a_value(
+    "src/tui/view/mod.rs",
+    "fn f() { or_else(Timestamp::now) }",
+    "tui::view is pure and asks the clock: Timestamp::now"
+)]
+#[case::println("src/cli/log.rs", "fn f() { println!(\"x\"); }", "println! is used")]
+#[case::eprintln_in_a_macro(
+    "src/app.rs",
+    "fn f() { select! { _ = x => eprintln!(\"x\") } }",
+    "eprintln! is used"
+)]
+#[case::std_print("src/app.rs", "fn f() { std::print!(\"x\"); }", "print! is used")]
+#[case::escape(
+    "src/output/text.rs",
+    r#"const RED: &str = "\x1b[31m";"#,
+    "an escape sequence in a literal"
+)]
+#[case::escape_in_unicode(
+    "src/output/text.rs",
+    r#"fn f() { g("\u{1b}[31m") }"#,
+    "an escape sequence in a literal"
+)]
+#[case::escape_in_bytes(
+    "src/output/text.rs",
+    r#"const C: &[u8] = b"\x1b[2J";"#,
+    "an escape sequence in a literal"
+)]
+#[case::escape_in_a_macro(
+    "src/output/text.rs",
+    r#"fn f() { write!(w, "\u{9b}2J") }"#,
+    "an escape sequence in a literal"
+)]
+#[case::escape_in_a_char(
+    "src/tui/view/mod.rs",
+    r"const C: char = '\x1b';",
+    "an escape sequence in a literal"
+)]
+#[case::no_row("src/manager.rs", "", "the module manager has no row in the import table")]
+fn finds(#[case] path: &str, #[case] text: &str, #[case] what: &str) {
+    let violations = check(&[(path, text)]);
+    let found: Vec<_> = violations.iter().map(|violation| violation.what.as_str()).collect();
+    assert!(found.contains(&what), "{found:?}");
+    assert!(violations.iter().all(|violation| violation.file == path));
+}
+
+#[rstest]
+#[case::own(
+    "src/timeline/fold.rs",
+    "use super::State; use crate::timeline::Asset; use self::inner::X;"
+)]
+#[case::allowed(
+    "src/timeline/fold.rs",
+    "use crate::callback::{Event, State}; use jiff::Timestamp; use std::fmt;"
+)]
+#[case::own_module_called_like_a_crate(
+    "src/output/mod.rs",
+    "mod toml; pub use toml::Config; fn f() { toml::f() }"
+)]
+#[case::all(
+    "src/app.rs",
+    "use crate::tui; use tokio::net::TcpListener; fn f() { Timestamp::now() }"
+)]
+#[case::address_is_no_socket("src/vitals.rs", "use std::net::SocketAddr;")]
+#[case::test_module(
+    "src/text.rs",
+    "#[cfg(test)] mod tests { use crate::app; fn f() { println!(\"\\x1b\") } }"
+)]
+#[case::test_function("src/text.rs", "#[cfg(test)] fn f() { println!(\"\\x1b\") }")]
+#[case::spoken_of("src/text.rs", "/// `println!(\"\\x1b\")`, crate::app::App\nfn f() {}")]
+#[case::terminal("src/tui/terminal.rs", r#"const CLEAR: &str = "\x1b[2J";"#)]
+#[case::escaped_text("src/text.rs", r#"const SHOWN: &str = "\\x1b";"#)]
+#[case::library_root("src/lib.rs", "pub mod text; pub use crate::text::Printable;")]
+fn lets_be(#[case] path: &str, #[case] text: &str) {
+    let violations = check(&[(path, text)]);
+    assert!(violations.is_empty(), "{}", crate::report(&violations));
+}
+
+#[test]
+fn a_test_module_in_another_file_is_a_test() {
+    let inside = "use crate::app::App;";
+    let declared = [("src/text/mod.rs", "#[cfg(test)] mod tests;"), ("src/text/tests.rs", inside)];
+    assert!(check(&declared).is_empty());
+    let below = [declared[0], ("src/text/tests/more.rs", inside)];
+    assert!(check(&below).is_empty());
+    let shipped = [("src/text/mod.rs", "mod tests;"), ("src/text/tests.rs", inside)];
+    assert_eq!(check(&shipped).len(), 1);
+}
+
+#[test]
+fn a_file_says_first_what_it_owns() {
+    for text in ["use std::fmt;\n//! Late.", "//!\nuse std::fmt;", "// Owns it.\n", ""] {
+        let file = SourceFile { path: "src/text.rs".to_owned(), text: text.to_owned() };
+        if syn::parse_file(text).is_err() {
+            continue;
+        }
+        let violations = Crate { dependencies: crate::dependencies() }.check(&[file]);
+        assert_eq!(violations[0].what, "the file does not begin with a //! line", "{text:?}");
+        assert_eq!(violations[0].line, 1);
+    }
+}
+
+#[test]
+fn a_message_names_file_line_what_and_what_is_allowed() {
+    let violations = check(&[("src/sqlite/mod.rs", "\nuse crate::journal::Row;")]);
+    assert_eq!(
+        crate::report(&violations),
+        "src/sqlite/mod.rs:3: sqlite uses crate::journal::Row\n    \
+         sqlite may use the modules: none (shared by journal and relay, so it knows neither)"
+    );
+}
