@@ -1,0 +1,138 @@
+//! A full disk: callbacks are turned away while nothing can be kept, and kept again as soon as there
+//! is room, without a restart and without a loss.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "the other binaries use the rest")]
+mod common;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::{Answer, Site, callback, get, until};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+/// There is one disk, and each test has to fill it.
+static DISK: Mutex<()> = Mutex::new(());
+
+/// How soon it has to keep again once there is room.
+const BACK: Duration = Duration::from_secs(10);
+
+/// A directory on the small disk.
+fn room() -> TempDir {
+    let tmpfs = std::env::var_os("DUBWATCH_TEST_TMPFS")
+        .expect("DUBWATCH_TEST_TMPFS names a directory on a tmpfs of about 4 MiB");
+    tempfile::tempdir_in(tmpfs).unwrap()
+}
+
+/// Takes all the room that there is, to the last byte.
+fn fill(path: &Path) {
+    let mut ballast = File::create(path).unwrap();
+    for size in [64 << 10, 4096, 1] {
+        while ballast.write_all(&vec![0; size]).is_ok() {}
+    }
+}
+
+fn is_turned_away(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.head.contains("\r\nretry-after: "), "{}", answer.head);
+}
+
+/// The bodies of what was answered 200, each sent once.
+struct Sender<'a> {
+    site: &'a Site,
+    sent: u32,
+    kept: Vec<String>,
+}
+
+impl Sender<'_> {
+    fn post(&mut self, watch: &common::Watch) -> Answer {
+        self.sent += 1;
+        let body = callback(self.sent);
+        let answer = watch.ask(self.site.signed(&body));
+        if answer.status == 200 {
+            self.kept.push(body);
+        }
+        answer
+    }
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn a_full_disk_turns_callbacks_away_until_there_is_room() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let mut site = Site::new();
+    site.db = room.path().join("journal.db");
+    let mut watch = site.watch();
+    let mut sender = Sender { site: &site, sent: 0, kept: Vec::new() };
+
+    for lap in 0..3 {
+        for _ in 0..20 {
+            assert_eq!(sender.post(&watch).status, 200, "lap {lap}");
+        }
+        fill(&ballast);
+        // What was set aside for the log before takes a few more.
+        until(|| sender.post(&watch).status == 503, "the disk to be full");
+        let warning = watch.next_of("warning");
+        let message = warning["message"].as_str().unwrap();
+        assert!(message.contains("the journal cannot be written"), "{message}");
+        assert!(message.contains("full"), "{message}");
+        for _ in 0..10 {
+            is_turned_away(&sender.post(&watch));
+        }
+        is_turned_away(&watch.ask(get("/healthz")));
+        // Forgeries are told apart all the same.
+        assert_eq!(watch.ask(common::post(&[], b"{}")).status, 401);
+
+        fs::remove_file(&ballast).unwrap();
+        let emptied = Instant::now();
+        if lap % 2 == 0 {
+            // It finds out by itself.
+            until(|| watch.ask(get("/healthz")).status == 200, "health without a callback");
+        } else {
+            until(|| sender.post(&watch).status == 200, "a callback to be kept");
+        }
+        assert!(emptied.elapsed() < BACK, "back only after {:?}", emptied.elapsed());
+        assert_eq!(sender.post(&watch).status, 200);
+        let message = watch.next_of("warning")["message"].clone();
+        assert_eq!(message, "the journal can be written again");
+    }
+
+    // Once more, and killed while it is full.
+    fill(&ballast);
+    until(|| sender.post(&watch).status == 503, "the disk to be full");
+    watch.stop(Signal::KILL);
+    fs::remove_file(&ballast).unwrap();
+    let watch = site.watch();
+    assert_eq!(sender.post(&watch).status, 200);
+
+    let stored: Vec<Vec<u8>> = site.deliveries().into_iter().map(|d| d.request.body).collect();
+    for body in &sender.kept {
+        let copies = stored.iter().filter(|stored| *stored == body.as_bytes()).count();
+        assert_eq!(copies, 1, "{body} was answered 200");
+    }
+    assert_eq!(watch.stop(Signal::TERM).code, Some(143));
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn a_start_on_a_full_disk_is_one_sentence() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let mut site = Site::new();
+    site.db = room.path().join("journal.db");
+    fill(&ballast);
+    let (code, said) = site.fails(&["--no-dev-key"]);
+    assert_eq!(code, 1);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    fs::remove_file(&ballast).unwrap();
+    let mut watch = site.watch();
+    assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
+    assert_eq!(watch.delivery()["seq"], 1);
+}

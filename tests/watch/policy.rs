@@ -1,0 +1,89 @@
+//! Who is trusted: keys, the development key, and the switch that trusts everybody.
+
+use std::fs;
+use std::process::Stdio;
+
+use dubwatch::callback::Encoding;
+use dubwatch::signature::PrivateKey;
+
+use crate::common::{LIMIT, Site, Watch, callback, post};
+
+fn signed_by(key: &PrivateKey, body: &str) -> Vec<u8> {
+    let signature = hex::encode(key.sign(body.as_bytes(), Encoding::Der).unwrap());
+    post(&[("x-signature", &signature)], body.as_bytes())
+}
+
+#[test]
+fn signatures_can_be_switched_off_and_that_is_said() {
+    let site = Site::new();
+    let mut watch = site.watch_with(&["--signature", "off"]);
+    let warning = String::from_utf8(watch.err.line(0, LIMIT).unwrap()).unwrap();
+    assert!(warning.contains("signatures are NOT checked (--signature off)"), "{warning}");
+    let sent = callback(1);
+    for headers in
+        [&[][..], &[("x-signature", "zz")], &[("x-signature", "a"), ("x-signature", "b")]]
+    {
+        assert_eq!(watch.ask(post(headers, sent.as_bytes())).status, 200);
+        let record = watch.delivery();
+        assert_eq!(record["verdict"], "unchecked");
+        assert!(record["verdict_detail"].is_null(), "{record}");
+    }
+}
+
+#[test]
+fn every_given_key_is_trusted_under_its_own_name() {
+    let site = Site::new();
+    let keys: Vec<PrivateKey> = (0..3).map(|_| PrivateKey::generate().unwrap()).collect();
+    let mut arguments = Vec::new();
+    for (name, key) in ["one.pem", "two.pem", "dev.pem"].iter().zip(&keys) {
+        fs::write(site.dir.path().join(name), key.public_pem()).unwrap();
+        arguments.extend(["--public-key", *name]);
+    }
+    let mut watch = site.watch_with(&arguments);
+    // A file called like the development key does not pass for it.
+    for (name, key) in ["one", "two", "dev.pem"].iter().zip(&keys) {
+        assert_eq!(watch.ask(signed_by(key, &callback(name))).status, 200);
+        assert_eq!(watch.delivery()["verdict_detail"]["key"], *name);
+    }
+    assert_eq!(watch.ask(signed_by(&site.key, &callback(4))).status, 401);
+}
+
+#[test]
+fn the_development_key_is_trusted_on_loopback_alone() {
+    let site = Site::new();
+    let mut watch = site.watch_with(&[]);
+    let dev = PrivateKey::from_file(&site.db.with_file_name("dev.pem")).unwrap();
+    assert_eq!(watch.ask(signed_by(&dev, &callback(1))).status, 200);
+    assert_eq!(watch.delivery()["verdict_detail"]["key"], "dev");
+    drop(watch);
+    for arguments in [&["--no-dev-key"][..], &["--listen", "0.0.0.0:0"]] {
+        let mut watch = site.watch_with(arguments);
+        assert_eq!(watch.ask(signed_by(&dev, &callback(2))).status, 401, "{arguments:?}");
+        assert_eq!(watch.refusal()["verdict"], "invalid");
+    }
+    let mut watch = site.watch_with(&["--listen", "0.0.0.0:0", "--public-key", "sender.pem"]);
+    assert_eq!(watch.ask(site.signed(callback(3))).status, 200);
+    assert_eq!(watch.delivery()["seq"], 2);
+}
+
+#[test]
+fn who_is_open_to_the_network_makes_no_development_key() {
+    let site = Site::new();
+    let watch = site.watch_with(&["--listen", "0.0.0.0:0"]);
+    assert!(!site.db.with_file_name("dev.pem").exists());
+    drop(watch);
+}
+
+#[test]
+fn an_ephemeral_journal_is_no_file() {
+    let site = Site::new();
+    let mut command = site.bare();
+    command.args(["--listen", "127.0.0.1:0", "--public-key", "sender.pem", "--ephemeral"]);
+    command.arg("--no-dev-key").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = Watch::new(command.spawn().unwrap());
+    assert_eq!(watch.ready["journal"], "memory");
+    assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
+    assert_eq!(watch.delivery()["seq"], 1);
+    assert_eq!(site.files(), [""; 0]);
+    assert!(!site.dir.path().join("share").exists());
+}
