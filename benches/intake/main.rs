@@ -1,0 +1,270 @@
+//! What durable intake costs beside a listener that verifies and keeps nothing, under the same load
+//! in the same run; and one callback beside one check and one sync of the same disk.
+//!
+//! `cargo bench --bench intake`, with `-- --rounds N --seconds N --connections N` for a shorter or a
+//! longer run, or one number of connections, and `--program FILE` for another build.
+//! `cargo bench --bench intake -- --startup 1000000`
+//! measures start-up and memory instead, with up to so many deliveries in the journal.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people, far from the ends of their types"
+)]
+
+mod load;
+mod server;
+mod startup;
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use dubwatch::callback::Encoding;
+use dubwatch::signature::{PrivateKey, TrustedKeys};
+
+use load::{Answers, Enough};
+use server::Server;
+
+const KEEP_NOTHING: &str = "--keep-nothing";
+const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+/// Different callbacks that are signed beforehand.
+const CALLBACKS: usize = 21_600;
+/// Answers, or syncs, that a round begins with and that are not counted.
+const WARM: usize = 500;
+const SYNCS: usize = 300;
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let after = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
+    if let Some(key) = after(KEEP_NOTHING) {
+        return server::keep_nothing(Path::new(key));
+    }
+    // `cargo bench` passes this; `cargo test --benches` does not, and is no place to measure.
+    if !args.iter().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
+    if let Some(up_to) = after("--startup") {
+        return startup::run(&mut io::stdout().lock(), up_to.parse()?);
+    }
+    let number = |flag, usual: u32| after(flag).map_or(Ok(usual), |text| text.parse());
+    let rounds = number("--rounds", 5)?;
+    let length = Duration::from_secs(number("--seconds", 2)?.into());
+    let connections = match after("--connections") {
+        Some(text) => vec![text.parse()?],
+        None => CONNECTIONS.to_vec(),
+    };
+
+    let program = Path::new(after("--program").map_or(env!("CARGO_BIN_EXE_dubwatch"), |path| path));
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    Bench::new(program, place.path(), length)?.run(rounds, &connections, &mut io::stdout().lock())
+}
+
+/// Both servers and what is sent to them.
+struct Bench {
+    length: Duration,
+    pinned: bool,
+    durable: Server,
+    nothing: Server,
+    requests: Rc<Vec<Vec<u8>>>,
+    next: load::Next,
+    key: PrivateKey,
+    /// A file on the journal's disk.
+    scratch: PathBuf,
+}
+
+/// One server at one number of connections in one round.
+struct Sample {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    cpu: Option<f64>,
+}
+
+/// All rounds at one number of connections: durable, keeps nothing.
+struct Row {
+    connections: usize,
+    pairs: Vec<(Sample, Sample)>,
+}
+
+impl Bench {
+    fn new(program: &Path, place: &Path, length: Duration) -> Result<Self> {
+        let key = include_str!("../../tests/fixtures/vendor/test_key.pem");
+        let key = PrivateKey::from_pem("bench", key)?;
+        let public = place.join("public.pem");
+        std::fs::write(&public, key.public_pem())?;
+        let public = public.to_str().context("the path is not UTF-8")?;
+        let journal = place.join("journal.db");
+        let journal = journal.to_str().context("the path is not UTF-8")?;
+
+        let pinned = server::can_pin();
+        let core = pinned.then_some("0");
+        let durable = Server::start(
+            program,
+            &[
+                "--listen",
+                "127.0.0.1:0",
+                "--db",
+                journal,
+                "--public-key",
+                public,
+                "--no-dev-key",
+                "--output",
+                "quiet",
+            ],
+            place,
+            core,
+        )?;
+        let this = std::env::current_exe()?;
+        let nothing = Server::start(&this, &[KEEP_NOTHING, public], place, core)?;
+        if pinned {
+            server::pin_this_process("1");
+        }
+        let requests = Rc::new(load::requests(&key, 0..CALLBACKS)?);
+        let next = Rc::new(Cell::new(0));
+        let scratch = place.join("scratch");
+        Ok(Self { length, pinned, durable, nothing, requests, next, key, scratch })
+    }
+
+    fn run(&self, rounds: u32, connections: &[usize], out: &mut impl Write) -> Result<()> {
+        let pinning = if self.pinned {
+            "each server on core 0, the load on core 1"
+        } else {
+            "nothing pinned (no taskset)"
+        };
+        writeln!(
+            out,
+            "bodies of {} bytes, {rounds} rounds of {:?}, {pinning}",
+            load::BODY,
+            self.length
+        )?;
+        if self.durable.cpu().is_none() {
+            writeln!(out, "processor time is not measured here: there is no /proc")?;
+        }
+        let mut rows: Vec<Row> =
+            connections.iter().map(|&connections| Row { connections, pairs: Vec::new() }).collect();
+        let mut floor = Vec::new();
+        for round in 0..rounds {
+            for Row { connections, pairs } in &mut rows {
+                let connections = *connections;
+                // Each is first as often as the other.
+                pairs.push(if round % 2 == 0 {
+                    let durable = self.sample(&self.durable, connections)?;
+                    (durable, self.sample(&self.nothing, connections)?)
+                } else {
+                    let nothing = self.sample(&self.nothing, connections)?;
+                    (self.sample(&self.durable, connections)?, nothing)
+                });
+            }
+            floor.push((self.check()?, self.sync()?));
+        }
+        table(out, &rows)?;
+
+        let Some(row) = rows.iter().find(|row| row.connections == 1) else { return Ok(()) };
+        let nothing = median(row.pairs.iter().map(|(_, nothing)| nothing.p50));
+        let posted = median(row.pairs.iter().map(|(durable, _)| durable.p50));
+        let check = median(floor.iter().map(|(check, _)| *check));
+        let sync = median(floor.iter().map(|(_, sync)| *sync));
+        writeln!(
+            out,
+            "\none idle connection, p50: POST to 200 {posted:.0} µs = {:.2} x (check {check:.0} µs + fsync {sync:.0} µs)\n\
+             {:>50} = {:.2} x (keeps nothing {nothing:.0} µs + fsync {sync:.0} µs)",
+            posted / (check + sync),
+            "",
+            posted / (nothing + sync),
+        )?;
+        Ok(())
+    }
+
+    fn sample(&self, server: &Server, connections: usize) -> Result<Sample> {
+        let drive =
+            |enough| load::drive(server.address, &self.requests, &self.next, connections, enough);
+        drive(Enough::Requests(WARM))?;
+        let before = server.cpu();
+        let answers: Answers = drive(Enough::Time(self.length))?;
+        let cpu = server.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        Ok(Sample {
+            rate: answers.rate(),
+            p50: micros(answers.within(0.5)),
+            p99: micros(answers.within(0.99)),
+            cpu: cpu.map(|cpu| micros(cpu) / answers.times.len() as f64),
+        })
+    }
+
+    /// One signature check, in µs.
+    fn check(&self) -> Result<f64> {
+        let body = load::body(0);
+        let header = hex::encode(self.key.sign(&body, Encoding::Der)?);
+        let keys = TrustedKeys::new(self.key.public("bench"));
+        let times = (0..WARM).map(|_| {
+            let begun = Instant::now();
+            std::hint::black_box(keys.check(&[&header], &body));
+            micros(begun.elapsed())
+        });
+        Ok(median(times))
+    }
+
+    /// One page written over and synced, in µs: the least that keeps anything.
+    fn sync(&self) -> Result<f64> {
+        let page = [0x5a; 4096];
+        let file = File::options().create(true).truncate(false).write(true).open(&self.scratch)?;
+        let mut times = Vec::new();
+        for place in 0..WARM + SYNCS {
+            let begun = Instant::now();
+            file.write_all_at(&page, (place % 256 * page.len()) as u64)?;
+            file.sync_all()?;
+            times.push(micros(begun.elapsed()));
+        }
+        Ok(median(times.split_off(WARM).into_iter()))
+    }
+}
+
+fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n{:>11}  {:<13} {:>8} {:>9} {:>9} {:>15}",
+        "connections", "", "req/s", "p50 µs", "p99 µs", "CPU µs/request"
+    )?;
+    for Row { connections, pairs } in rows {
+        let all = |of: &dyn Fn(&(Sample, Sample)) -> f64| median(pairs.iter().map(of));
+        let cpu = |sample: &Sample| sample.cpu.unwrap_or(f64::NAN);
+        let row = |out: &mut dyn Write, name, of: &dyn Fn(&(Sample, Sample)) -> &Sample| {
+            writeln!(
+                out,
+                "{connections:>11}  {name:<13} {:>8.0} {:>9.0} {:>9.0} {:>15.1}",
+                all(&|pair| of(pair).rate),
+                all(&|pair| of(pair).p50),
+                all(&|pair| of(pair).p99),
+                all(&|pair| cpu(of(pair))),
+            )
+        };
+        row(out, "durable", &|pair| &pair.0)?;
+        row(out, "keeps nothing", &|pair| &pair.1)?;
+        writeln!(
+            out,
+            "{connections:>11}  {:<13} {:>8.2} {:>9.2} {:>9.2} {:>15.2}",
+            "ratio",
+            all(&|(durable, nothing)| durable.rate / nothing.rate),
+            all(&|(durable, nothing)| durable.p50 / nothing.p50),
+            all(&|(durable, nothing)| durable.p99 / nothing.p99),
+            all(&|(durable, nothing)| cpu(durable) / cpu(nothing)),
+        )?;
+    }
+    Ok(())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The middle one.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
