@@ -298,11 +298,12 @@ impl<L: Ledger> Desk<L> {
 
     /// Takes what else waits, up to the size of a batch; says whether to stop after it.
     ///
-    /// A commit costs much the same for one entry as for many. Whoever is about to bring more may
-    /// share the core with this thread, which was woken by the first: it gets the core back, for as
-    /// long as that brings something. Where nobody waits for the core, giving way returns at once.
+    /// A commit costs much the same for one entry as for many. Where several wait, those who are
+    /// about to bring more may share the core with this thread: they get it first, for as long as
+    /// that brings something. An entry alone does not wait for whatever else the machine does, and
+    /// where nobody waits for the core, giving way returns at once.
     fn gather(&self, batch: &mut Vec<Job<L>>) -> bool {
-        let mut before = 0;
+        let mut before = batch.len();
         while batch.len() < self.limits.batch {
             match self.inbox.try_recv() {
                 Ok(Order::Write(job)) => batch.push(*job),
