@@ -1,6 +1,6 @@
 //! Counts refusals of one kind from one peer as one; pure, so that a flood can be tested.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::callback::Listed;
 use crate::callback::{Refusal, RefusalKind};
@@ -78,10 +78,10 @@ impl Coalesced {
 
     /// Marks entries as changed again that could not be written.
     pub(super) fn give_back(&mut self, listed: &[Listed]) {
-        for listed in listed {
-            if let Some(entry) = self.entries.get_mut(&Class::of(&listed.refusal)) {
-                entry.dirty = true;
-            }
+        // By id: what was one too many of its host stands under another class than its own.
+        let ids: HashSet<u64> = listed.iter().map(|listed| listed.id).collect();
+        for entry in self.entries.values_mut() {
+            entry.dirty |= ids.contains(&entry.listed.id);
         }
     }
 
@@ -187,6 +187,8 @@ mod tests {
             let why = format!("not hex: character {n} is not a digit");
             coalesced.add(refusal(n, "h:1", RefusalKind::Malformed, &why));
         }
+        let taken = coalesced.take_changed();
+        coalesced.give_back(&taken);
         let listed = summary(&mut coalesced);
         assert_eq!(listed.len(), MAX_CLASSES + 1);
         assert_eq!(listed.iter().map(|(_, count, _)| count).sum::<u64>(), 500, "all are counted");
