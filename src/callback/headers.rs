@@ -55,6 +55,11 @@ impl Headers {
         self
     }
 
+    /// How long names and values are together, in bytes.
+    pub fn size(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -80,7 +85,7 @@ mod tests {
         let headers = Headers::from_raw(raw.into_iter().chain([("x-more", long.as_bytes()); 20]));
         let sample = headers.sample(8192);
         assert_eq!(sample.iter().next(), Some(("x-signature", "30")));
-        let size: usize = sample.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let size = sample.size();
         assert!((7000..=8192).contains(&size), "{size}");
     }
 

@@ -130,9 +130,11 @@ impl Refusal {
 
     /// About how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
-        let headers: usize =
-            self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        headers + self.method.len() + self.path.len() + self.why.len() + self.body.bytes.len()
+        self.headers.size()
+            + self.method.len()
+            + self.path.len()
+            + self.why.len()
+            + self.body.bytes.len()
     }
 }
 

@@ -86,8 +86,8 @@ impl Journal {
 
     /// Queues a delivery. Its receipt is its `seq`, and comes when it is on disk.
     pub fn append(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
-        let headers: usize = accepted.request.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
-        let size = OVERHEAD + accepted.request.body.len() + headers;
+        let request = &accepted.request;
+        let size = OVERHEAD + request.body.len() + request.headers.size();
         self.writer.submit(Entry::Delivery(Box::new(accepted)), size)
     }
 
