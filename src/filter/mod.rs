@@ -31,7 +31,7 @@ mod test;
 
 use jiff::Timestamp;
 
-use crate::callback::{Delivery, Refusal};
+use crate::callback::{Delivery, Refusal, State};
 use crate::text::Printable;
 
 pub use terms::{TERMS, TermDoc};
@@ -47,6 +47,27 @@ pub struct Filter {
 struct Term {
     negated: bool,
     test: test::Test,
+}
+
+/// What a filter can ask of a version, or of an asset as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct VersionFacts<'a> {
+    /// The asset's id.
+    pub asset_id: &'a str,
+    /// The asset's local name.
+    pub name: Option<&'a str>,
+    /// The version's id; `None` for the asset as a whole.
+    pub version_id: Option<&'a str>,
+    /// Its locale.
+    pub locale: Option<&'a str>,
+    /// The state it is in.
+    pub state: Option<State>,
+    /// Whether the asset as a whole failed.
+    pub failed: bool,
+    /// Whether its state is a guess.
+    pub uncertain: bool,
+    /// When anything last came for the asset.
+    pub last_at: Timestamp,
 }
 
 /// What is wrong with a filter: names the term and what is known.
@@ -105,12 +126,27 @@ impl Filter {
 
     /// Whether every term holds for `delivery`.
     pub fn matches(&self, delivery: &Delivery) -> bool {
-        self.terms.iter().all(|term| term.test.delivery(delivery) != term.negated)
+        self.matches_named(delivery, None)
+    }
+
+    /// The same where the asset has a local name, which counts like its id.
+    pub fn matches_named(&self, delivery: &Delivery, name: Option<&str>) -> bool {
+        self.terms.iter().all(|term| term.test.delivery(delivery, name) != term.negated)
     }
 
     /// Whether every term holds for `refusal`.
     pub fn matches_refusal(&self, refusal: &Refusal) -> bool {
         self.terms.iter().all(|term| term.test.refusal(refusal) != term.negated)
+    }
+
+    /// Whether every term that says something about versions holds for this one.
+    ///
+    /// Terms about single deliveries (verdict, effect, peer, `seq`) leave versions alone.
+    pub fn matches_version(&self, version: &VersionFacts<'_>) -> bool {
+        self.terms.iter().all(|term| match term.test.version(version) {
+            Some(holds) => holds != term.negated,
+            None => true,
+        })
     }
 
     /// The language in a screenful: a line for each row of [`TERMS`].

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::VersionFacts;
 use crate::callback::{Delivery, Effect, Event, Refusal, RefusalKind, Source, State};
 
 /// One question with a yes or no for everything that is shown.
@@ -33,7 +34,8 @@ pub(super) enum Test {
 }
 
 impl Test {
-    pub(super) fn delivery(&self, delivery: &Delivery) -> bool {
+    /// `name` is the asset's local name.
+    pub(super) fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> bool {
         let callback = &delivery.callback;
         let event = || Event::from_name(callback.event.as_deref()?);
         match self {
@@ -48,7 +50,9 @@ impl Test {
             Self::Uncertain => delivery.outcome.uncertain.is_some(),
             Self::Unreadable => callback.unreadable.is_some(),
             Self::Refused | Self::RefusalKind(_) => false,
-            Self::Asset(needle) => needle.is_in_some(callback.asset_id.as_deref()),
+            Self::Asset(needle) => {
+                needle.is_in_some(callback.asset_id.as_deref()) || needle.is_in_some(name)
+            }
             Self::Version(needle) => needle.is_in_some(callback.version_id.as_deref()),
             Self::Event(needle) => needle.is_in_some(callback.event.as_deref()),
             Self::Peer(needle) => needle.is_in(&delivery.request.peer),
@@ -69,6 +73,7 @@ impl Test {
                 .into_iter()
                 .any(|field| needle.is_in_some(field.as_deref()))
                     || needle.is_in(&delivery.request.peer)
+                    || needle.is_in_some(name)
             }
         }
     }
@@ -97,6 +102,39 @@ impl Test {
             | Self::Source(_)
             | Self::Seq(..) => false,
         }
+    }
+}
+
+impl Test {
+    /// `None` where the question is about single deliveries.
+    pub(super) fn version(&self, version: &VersionFacts<'_>) -> Option<bool> {
+        Some(match self {
+            Self::Failure => version.failed || version.state.is_some_and(State::is_failure),
+            Self::State(state) => version.state == Some(*state),
+            Self::Uncertain => version.uncertain,
+            Self::Asset(needle) => {
+                needle.is_in(version.asset_id) || needle.is_in_some(version.name)
+            }
+            Self::Version(needle) => needle.is_in_some(version.version_id),
+            Self::Locale(range) => version.locale.is_some_and(|locale| range.is_range_of(locale)),
+            Self::Since(time) => version.last_at >= *time,
+            Self::Until(time) => version.last_at < *time,
+            Self::Text(needle) => {
+                needle.is_in(version.asset_id)
+                    || [version.name, version.version_id, version.locale]
+                        .into_iter()
+                        .any(|field| needle.is_in_some(field))
+            }
+            Self::Verdict(_)
+            | Self::Effect(_)
+            | Self::Unreadable
+            | Self::Refused
+            | Self::RefusalKind(_)
+            | Self::Event(_)
+            | Self::Peer(_)
+            | Self::Source(_)
+            | Self::Seq(..) => return None,
+        })
     }
 }
 
