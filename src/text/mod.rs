@@ -2,6 +2,7 @@
 
 mod escape;
 mod nearest;
+mod shell;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 pub use escape::is_hidden;
 pub use nearest::nearest;
+pub use shell::shell_word;
 
 /// What is shown where nothing would show.
 const NOTHING: &str = "(empty)";
@@ -25,7 +27,9 @@ const ELLIPSIS: char = '…';
 ///
 /// The one thing that is not told apart is an escape and its own spelling: a backslash stays as it
 /// is, so that making printable text printable again changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// The default one is empty, for places that are to stay blank.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Printable {
     text: String,
     width: usize,
@@ -35,6 +39,16 @@ impl Printable {
     /// Makes `text` printable.
     pub fn new(text: &str) -> Self {
         Self::from_bytes(text.as_bytes())
+    }
+
+    /// The same for a text of our own or a part of one, in which blanks are meant: text that shows
+    /// nothing stays as it is.
+    pub fn new_or_blank(text: &str) -> Self {
+        // Most of what is drawn, and it is drawn often.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Self { text: text.to_owned(), width: text.len() };
+        }
+        Self::new(text)
     }
 
     /// Makes `bytes` printable: as UTF-8 where they are, and every other byte as `\x{..}`.
@@ -75,6 +89,26 @@ impl Printable {
         let mut text: String = kept.collect();
         text.push(ELLIPSIS);
         Self::measured(text)
+    }
+
+    /// The text in pieces of at most `columns` columns, cut between graphemes; one that is wider
+    /// than that alone has a piece of its own.
+    pub fn pieces(&self, columns: usize) -> Vec<Self> {
+        if self.width <= columns {
+            return vec![self.clone()];
+        }
+        let mut pieces = Vec::new();
+        let mut piece = Self::default();
+        for grapheme in self.text.graphemes(true) {
+            let width = grapheme.width();
+            if piece.width + width > columns && !piece.text.is_empty() {
+                pieces.push(std::mem::take(&mut piece));
+            }
+            piece.text.push_str(grapheme);
+            piece.width += width;
+        }
+        pieces.push(piece);
+        pieces
     }
 
     fn measured(text: String) -> Self {
@@ -186,6 +220,18 @@ mod tests {
     #[case("🇪🇸🇫🇷🇩🇪", 5, "🇪🇸🇫🇷…")]
     fn cuts_between_graphemes(#[case] text: &str, #[case] columns: usize, #[case] cut: &str) {
         assert_eq!(Printable::new(text).cut(columns).as_str(), cut);
+    }
+
+    #[test]
+    fn pieces_lose_nothing_and_fit() {
+        let pieces = |text: &str, columns| -> Vec<String> {
+            Printable::new(text).pieces(columns).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(pieces("abcdef", 4), ["abcd", "ef"]);
+        assert_eq!(pieces("東京都", 5), ["東京", "都"]);
+        assert_eq!(pieces("ae\u{301}b", 2), ["ae\u{301}", "b"]);
+        assert_eq!(pieces("東b", 1), ["東", "b"]);
+        assert_eq!(pieces("abc", 9), ["abc"]);
     }
 
     #[test]

@@ -1,0 +1,24 @@
+//! Words as a shell reads them back.
+
+/// A word for a shell: as it is where nothing in it means anything to one, else in single quotes
+/// (POSIX, section 2.2.2).
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(shell_word("/opt/dubwatch"), "/opt/dubwatch");
+        assert_eq!(shell_word("/my dir/it's"), r"'/my dir/it'\''s'");
+        assert_eq!(shell_word("x-signature: 30"), "'x-signature: 30'");
+        assert_eq!(shell_word(""), "''");
+    }
+}
