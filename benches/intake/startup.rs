@@ -56,7 +56,7 @@ pub(crate) fn run(out: &mut impl Write, up_to: usize) -> Result<()> {
 }
 
 /// Appends the deliveries of these numbers, in the writer's own groups.
-fn fill(path: &Path, numbers: std::ops::Range<usize>) -> Result<()> {
+pub(crate) fn fill(path: &Path, numbers: std::ops::Range<usize>) -> Result<()> {
     let limits =
         Limits { entries: 2 * AHEAD, patience: Duration::from_secs(600), ..Limits::default() };
     let journal = Journal::open_bounded(&Place::File(path.to_owned()), None, limits)?;

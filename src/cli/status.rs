@@ -27,7 +27,7 @@ fn json(
     now: Timestamp,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    reader.each_asset::<anyhow::Error>(|row| {
+    reader.each_asset::<anyhow::Error>(|row, _| {
         write_line(out, &AssetRecord::new(&row))?;
         for version in &row.versions {
             write_line(out, &VersionRecord::new(&row.asset_id, version, now, config.overdue))?;
@@ -45,9 +45,9 @@ fn text(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut any = false;
-    reader.each_asset::<anyhow::Error>(|row| {
+    reader.each_asset::<anyhow::Error>(|row, notes| {
         any = true;
-        writeln!(out, "{}", lines.asset(&row))?;
+        writeln!(out, "{}", lines.asset(&row, notes.name.as_deref()))?;
         for version in &row.versions {
             writeln!(out, "{}", lines.version(version, now, config.overdue))?;
         }

@@ -9,6 +9,15 @@ pub struct Marks {
     pub head: u64,
     /// The number of the newest change in the log of refusals.
     pub refusals: u64,
+    /// Deliveries that were ever deleted. It goes up with every asset that goes.
+    pub pruned: u64,
+}
+
+impl Marks {
+    /// How many deliveries the journal holds.
+    pub const fn held(self) -> u64 {
+        self.head.saturating_sub(self.pruned)
+    }
 }
 
 /// Tells how far the journal goes. However slow its holder is, it costs the writer nothing, and

@@ -1,4 +1,4 @@
-//! What the journal's thread writes: a batch of deliveries with their states, or refusals.
+//! What the journal's thread writes: a batch of deliveries with their states, refusals, notes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::feed::Marks;
 use super::memory::Memory;
 use super::schema::{self, Meta};
-use super::{prune, refusals, rows};
+use super::{notes, prune, refusals, rows};
 use crate::callback::Listed;
 use crate::callback::{Accepted, Outcome};
 use crate::sqlite;
@@ -21,6 +21,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 pub(super) enum Entry {
     Delivery(Box<Accepted>),
     Refusals(Vec<Listed>),
+    Name { asset_id: String, name: Option<String> },
+    Acknowledge { asset_id: String, version_id: Option<String>, at: Option<Timestamp> },
 }
 
 pub(super) struct Ledger {
@@ -39,8 +41,7 @@ impl Ledger {
         connection: &Connection,
         keep: Option<SignedDuration>,
     ) -> rusqlite::Result<(Self, watch::Receiver<Marks>)> {
-        let marks =
-            Marks { head: schema::head(connection)?, refusals: schema::last_change(connection)? };
+        let marks = schema::marks(connection)?;
         let (committed, receiver) = watch::channel(marks);
         let memory = Memory::default();
         let ledger = Self { memory, keep, marks, committed, now: None, refusals_written: false };
@@ -78,6 +79,16 @@ impl sqlite::Ledger for Ledger {
                 self.refusals_written = true;
                 Ok(self.marks.head)
             }
+            Entry::Name { asset_id, name } => {
+                notes::name(connection, asset_id, name.as_deref())?;
+                Meta::Notes.add(connection, 1)?;
+                Ok(self.marks.head)
+            }
+            Entry::Acknowledge { asset_id, version_id, at } => {
+                notes::acknowledge(connection, asset_id, version_id.as_deref(), *at)?;
+                Meta::Notes.add(connection, 1)?;
+                Ok(self.marks.head)
+            }
         }
     }
 
@@ -109,6 +120,7 @@ impl sqlite::Ledger for Ledger {
         let Some(keep) = self.keep else { return Ok(None) };
         let Ok(cutoff) = Timestamp::now().checked_sub(keep) else { return Ok(None) };
         let slice = prune::slice(connection, cutoff)?;
+        self.marks.pruned += slice.pruned.deliveries as u64;
         // What is held in memory must not outlive what was just deleted.
         self.memory.forget();
         Ok(Some(if slice.more { Duration::ZERO } else { PRUNE_EVERY }))

@@ -1,12 +1,14 @@
 //! The embedded store of accepted deliveries: the truth that everything on a screen is read from.
 //!
 //! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, what the fold knows of
-//! their assets in the same transaction, and the bounded log of refusals. Whoever shows something
-//! has a [`Feed`], which says how far the journal goes, and a [`Reader`], which reads it.
+//! their assets in the same transaction, the bounded log of refusals, and what the user noted of
+//! assets. Whoever shows something has a [`Feed`], which says how far the journal goes, and a
+//! [`Reader`], which reads it.
 
 mod feed;
 mod ledger;
 mod memory;
+mod notes;
 mod prune;
 mod reader;
 mod refold;
@@ -26,8 +28,9 @@ use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
 pub use feed::{Feed, Marks};
+pub use notes::MAX_NAME;
 pub use prune::Pruned;
-pub use reader::Reader;
+pub use reader::{AssetPlace, Reader};
 pub use refusals::MAX_REFUSALS;
 
 use ledger::{Entry, Ledger};
@@ -95,6 +98,30 @@ impl Journal {
     pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
         self.writer.submit(Entry::Refusals(listed), size)
+    }
+
+    /// Gives an asset a local name, in place of the one it had; `None` or a blank one takes it away.
+    ///
+    /// What is longer than [`MAX_NAME`] is cut. Nothing needs to have been heard of the asset. The
+    /// feed does not tell of it: whoever shows names reads the asset again when the receipt is here.
+    pub fn name(&self, asset_id: String, name: Option<String>) -> Result<Pending<u64>, Unwritten> {
+        let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
+        self.writer.submit(Entry::Name { asset_id, name }, size)
+    }
+
+    /// Notes that the failure that had come `at` was seen: of a version, or where that is `None` of
+    /// the asset as a whole. Where `at` is `None`, what was noted is taken back.
+    ///
+    /// An asset that the journal does not have (any more) stays without. The feed does not tell of
+    /// it, as for [`Journal::name`].
+    pub fn acknowledge(
+        &self,
+        asset_id: String,
+        version_id: Option<String>,
+        at: Option<Timestamp>,
+    ) -> Result<Pending<u64>, Unwritten> {
+        let size = OVERHEAD + asset_id.len() + version_id.as_ref().map_or(0, String::len);
+        self.writer.submit(Entry::Acknowledge { asset_id, version_id, at }, size)
     }
 
     /// An id for a new entry in the log of refusals, above all that are in use.

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::notes;
 use super::schema::{self, Meta};
 
 /// Deliveries that one transaction deletes, more or less: enough to get done, few enough that a
@@ -83,6 +84,7 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
             more = true;
             break;
         }
+        notes::forget(connection, asset_id)?;
         for (table, sql) in [
             ("delivery", "DELETE FROM delivery WHERE asset_id = ?1"),
             ("version", "DELETE FROM version WHERE asset_id = ?1"),
@@ -111,6 +113,9 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     more |= stray == SLICE;
 
     pruned.refusals = connection.execute("DELETE FROM refusal WHERE at < ?1", [cutoff])?;
+    if pruned.deliveries > 0 {
+        Meta::Pruned.add(connection, pruned.deliveries as u64)?;
+    }
     if pruned != Pruned::default() {
         give_back(connection, PAGES)?;
     }

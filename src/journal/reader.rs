@@ -1,19 +1,67 @@
-//! Reads what is committed: pages of deliveries and refusals, the states of assets and versions.
+//! Reads what is committed: pages of deliveries and refusals, the states of assets and versions
+//! with what the user noted of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::JournalError;
-use super::rows;
+use super::feed::Marks;
 use super::schema::{self, Meta};
+use super::{JournalError, notes, rows};
 use crate::callback::Delivery;
 use crate::callback::Listed;
 use crate::sqlite::Database;
-use crate::timeline::{AssetRow, FOLD_VERSION, VersionRow};
+use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
 /// A page ends after this many bytes of bodies, whatever its limit: what reads is also what receives.
 const PAGE_BYTES: usize = 8 << 20;
+
+/// Which deliveries a page has, and in which order; ?1 is a `seq`, ?2 the limit.
+const AFTER: &str = "seq > ?1 ORDER BY seq LIMIT ?2";
+const BEFORE: &str = "seq < ?1 ORDER BY seq DESC LIMIT ?2";
+const BEFORE_OF_ASSET: &str = "seq < ?1 AND asset_id = ?3 ORDER BY seq DESC LIMIT ?2";
+
+const SEQ_BEFORE: &str =
+    "SELECT seq FROM delivery WHERE seq < ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2";
+const ASSETS_AFTER: &str = "SELECT asset_id, last_at, memory FROM asset
+    WHERE (last_at, asset_id) > (?1, ?2) ORDER BY last_at, asset_id LIMIT 200";
+const ASSETS_BEFORE: &str = "SELECT asset_id, memory FROM asset
+    WHERE (last_at, asset_id) < (?1, ?2) AND last_at >= ?3
+    ORDER BY last_at DESC, asset_id DESC LIMIT ?4";
+const VERSIONS: &str =
+    "SELECT version_id, memory FROM version WHERE asset_id = ?1 ORDER BY version_id";
+
+/// The statement that reads a page of deliveries.
+fn page_of(columns: &str, which: &str) -> String {
+    format!("SELECT {columns} FROM delivery WHERE {which}")
+}
+
+/// Every statement that reads a page, for the test that none of them reads more than that.
+#[cfg(test)]
+pub(super) fn statements() -> Vec<String> {
+    let columns = [rows::DELIVERY, rows::SUMMARY];
+    let pages = columns
+        .iter()
+        .flat_map(|columns| [AFTER, BEFORE, BEFORE_OF_ASSET].map(|which| page_of(columns, which)));
+    pages.chain([SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned)).collect()
+}
+
+/// The place of an asset in the order of activity, to read on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetPlace {
+    /// At the precision of a row.
+    last_at: i64,
+    asset_id: String,
+}
+
+impl AssetPlace {
+    /// The place of an asset as it was read.
+    pub fn of(row: &AssetRow) -> Self {
+        Self { last_at: row.asset.last_at.as_microsecond(), asset_id: row.asset_id.clone() }
+    }
+}
 
 /// A connection for reading; see [`super::Journal::reader`].
 #[derive(Debug)]
@@ -42,30 +90,96 @@ impl Reader {
         self.read(schema::head(&self.connection))
     }
 
+    /// How far the journal goes, for whoever has no [`Feed`](super::Feed) because another process
+    /// writes.
+    ///
+    /// [`Marks::refusals`] can go down, when refusals were pruned and that process started again:
+    /// then the log of refusals has to be read from its beginning.
+    pub fn marks(&self) -> Result<Marks, JournalError> {
+        self.read(schema::marks(&self.connection))
+    }
+
+    /// A number that is another one after every commit of somebody else, whatever was written, so
+    /// also after notes and pruning. Cheap enough to be asked many times a second. Numbers of
+    /// different readers have nothing to do with each other.
+    pub fn data_version(&self) -> Result<u64, JournalError> {
+        let version =
+            self.connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+        self.read(version.map(rows::unsigned))
+    }
+
     /// At most `limit` deliveries above `seq`, oldest first; fewer where bodies are long, none only at
     /// the end.
     pub fn deliveries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.deliveries("seq > ?1 ORDER BY seq LIMIT ?2", seq, limit)
+        self.page(rows::DELIVERY, AFTER, (bound(seq), limit))
     }
 
     /// At most `limit` deliveries below `seq`, newest first; fewer where bodies are long, none only at
     /// the end.
     pub fn deliveries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.deliveries("seq < ?1 ORDER BY seq DESC LIMIT ?2", seq, limit)
+        self.page(rows::DELIVERY, BEFORE, (bound(seq), limit))
     }
 
-    fn deliveries(&self, which: &str, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        let columns = rows::DELIVERY;
+    /// The same as [`Reader::deliveries_after`] without headers and bodies, which are not read from
+    /// the disk: both are empty.
+    pub fn summaries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
+        self.page(rows::SUMMARY, AFTER, (bound(seq), limit))
+    }
+
+    /// The same as [`Reader::deliveries_before`] without headers and bodies.
+    pub fn summaries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
+        self.page(rows::SUMMARY, BEFORE, (bound(seq), limit))
+    }
+
+    /// At most `limit` deliveries of one asset below `seq`, newest first, without headers and bodies;
+    /// also those of its versions, and those that we cannot read but for its id.
+    pub fn summaries_of(
+        &self,
+        asset_id: &str,
+        seq: u64,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, JournalError> {
+        self.page(rows::SUMMARY, BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
+    }
+
+    /// The `seq` of the delivery that is the `count`th below `seq`, the newest first; `None` where
+    /// there are not so many.
+    pub fn seq_before(&self, seq: u64, count: usize) -> Result<Option<u64>, JournalError> {
+        let others = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
         let read = || {
-            let mut statement = self
-                .connection
-                .prepare_cached(&format!("SELECT {columns} FROM delivery WHERE {which}"))?;
-            let seq = rows::signed(seq.min(i64::MAX.cast_unsigned()));
+            self.connection
+                .prepare_cached(SEQ_BEFORE)?
+                .query_row((bound(seq), others), |row| row.get("seq").map(rows::unsigned))
+                .optional()
+        };
+        self.read(read())
+    }
+
+    /// One delivery in full; `None` where there is none (any more).
+    pub fn delivery(&self, seq: u64) -> Result<Option<Delivery>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&page_of(rows::DELIVERY, "seq = ?1"))?
+                .query_row([bound(seq)], rows::delivery)
+                .optional()
+        };
+        self.read(read())
+    }
+
+    /// A page of deliveries. It ends early where bodies or paths are long.
+    fn page(
+        &self,
+        columns: &str,
+        which: &str,
+        params: impl Params,
+    ) -> Result<Vec<Delivery>, JournalError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&page_of(columns, which))?;
             let mut page = Vec::new();
             let mut bytes = 0;
-            for delivery in statement.query_map((seq, limit), rows::delivery)? {
+            for delivery in statement.query_map(params, rows::delivery)? {
                 let delivery = delivery?;
-                bytes += delivery.request.body.len();
+                bytes += delivery.request.body.len() + delivery.request.path.len();
                 page.push(delivery);
                 if bytes >= PAGE_BYTES {
                     break;
@@ -101,13 +215,24 @@ impl Reader {
         self.read(read())
     }
 
+    /// One entry in the log of refusals; `None` where it is not there (any more).
+    pub fn refusal(&self, id: u64) -> Result<Option<Listed>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&format!("SELECT {} FROM refusal WHERE id = ?1", rows::REFUSAL))?
+                .query_row([bound(id)], rows::refusal)
+                .optional()
+        };
+        self.read(read())
+    }
+
     /// The highest id in the log of refusals; 0 when it is empty.
     pub(super) fn highest_refusal_id(&self) -> Result<u64, JournalError> {
         let id = self.connection.query_row("SELECT max(id) FROM refusal", [], |row| row.get(0));
         self.read(id.map(|id: Option<i64>| id.map_or(0, rows::unsigned)))
     }
 
-    /// Hands every asset with its versions to `each`, the most recently active last; stops at its
+    /// Hands every asset with its versions and notes to `each`, the most recently active last; stops at its
     /// first error.
     ///
     /// No read is open while `each` runs: one that waits for its output would keep the write-ahead
@@ -115,40 +240,100 @@ impl Reader {
     /// active meanwhile may come once more, at its new place.
     pub fn each_asset<E: From<JournalError>>(
         &self,
-        mut each: impl FnMut(AssetRow) -> Result<(), E>,
+        mut each: impl FnMut(AssetRow, Notes) -> Result<(), E>,
     ) -> Result<(), E> {
         let (mut last_at, mut last_id) = (i64::MIN, String::new());
         loop {
             let page = self.read(self.assets_after(last_at, &last_id))?;
-            let Some((at, row)) = page.last() else { return Ok(()) };
+            let Some((at, (row, _))) = page.last() else { return Ok(()) };
             (last_at, last_id) = (*at, row.asset_id.clone());
-            for (_, row) in page {
-                each(row)?;
+            for (_, (row, notes)) in page {
+                each(row, notes)?;
             }
         }
     }
 
     /// A page of assets behind a place in the order of activity, each with when it was last active.
-    fn assets_after(&self, last_at: i64, last_id: &str) -> rusqlite::Result<Vec<(i64, AssetRow)>> {
+    fn assets_after(
+        &self,
+        last_at: i64,
+        last_id: &str,
+    ) -> rusqlite::Result<Vec<(i64, (AssetRow, Notes))>> {
         self.connection
-            .prepare_cached(
-                "SELECT asset_id, last_at, memory FROM asset WHERE (last_at, asset_id) > (?1, ?2)
-                 ORDER BY last_at, asset_id LIMIT 200",
-            )?
-            .query_map((last_at, last_id), |row| {
-                let asset_id: String = row.get("asset_id")?;
-                let versions = self.versions(&asset_id)?;
-                let asset = rows::json(row, "memory")?;
-                Ok((row.get("last_at")?, AssetRow { asset_id, asset, versions }))
-            })?
+            .prepare_cached(ASSETS_AFTER)?
+            .query_map((last_at, last_id), |row| Ok((row.get("last_at")?, self.noted_asset(row)?)))?
             .collect()
+    }
+
+    /// At most `limit` assets with their versions and notes, the most recently active first: those
+    /// behind `place`, from the newest where that is `None`. It stops at those that were last active
+    /// before `since`; it gives none only at the end.
+    ///
+    /// An asset that becomes active between two pages moves to the front, so the page behind has it
+    /// no more: whoever reads pages also follows the feed, and reads what it tells of anew.
+    pub fn assets_before(
+        &self,
+        place: Option<&AssetPlace>,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(AssetRow, Notes)>, JournalError> {
+        let (last_at, asset_id) =
+            place.map_or((i64::MAX, ""), |place| (place.last_at, place.asset_id.as_str()));
+        let read = || {
+            self.connection
+                .prepare_cached(ASSETS_BEFORE)?
+                .query_map((last_at, asset_id, since.as_microsecond(), limit), |row| {
+                    self.noted_asset(row)
+                })?
+                .collect()
+        };
+        self.read(read())
+    }
+
+    /// An asset with its versions and notes; `None` where nothing was heard of it, also when it has
+    /// a name.
+    pub fn asset(&self, asset_id: &str) -> Result<Option<(AssetRow, Notes)>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT asset_id, memory FROM asset WHERE asset_id = ?1")?
+                .query_row([asset_id], |row| self.noted_asset(row))
+                .optional()
+        };
+        self.read(read())
+    }
+
+    /// Whether an asset is known.
+    pub fn has_asset(&self, asset_id: &str) -> Result<bool, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT 1 FROM asset WHERE asset_id = ?1")?
+                .exists([asset_id])
+        };
+        self.read(read())
+    }
+
+    /// A number that is another one after every note of the user's.
+    pub fn notes_version(&self) -> Result<u64, JournalError> {
+        Ok(self.read(Meta::Notes.read(&self.connection))?.unwrap_or(0))
+    }
+
+    /// Everything that the user noted, by asset, also of those that nothing was heard of yet.
+    pub fn all_notes(&self) -> Result<BTreeMap<String, Notes>, JournalError> {
+        self.read(notes::all(&self.connection))
+    }
+
+    /// An asset by its row. That row's statement is still open, so that versions and notes are read
+    /// from the same state of the journal.
+    fn noted_asset(&self, row: &Row<'_>) -> rusqlite::Result<(AssetRow, Notes)> {
+        let asset_id: String = row.get("asset_id")?;
+        let versions = self.versions(&asset_id)?;
+        let notes = notes::of(&self.connection, &asset_id)?;
+        Ok((AssetRow { asset_id, asset: rows::json(row, "memory")?, versions }, notes))
     }
 
     fn versions(&self, asset_id: &str) -> rusqlite::Result<Vec<VersionRow>> {
         self.connection
-            .prepare_cached(
-                "SELECT version_id, memory FROM version WHERE asset_id = ?1 ORDER BY version_id",
-            )?
+            .prepare_cached(VERSIONS)?
             .query_map([asset_id], |row| {
                 Ok(VersionRow {
                     version_id: row.get("version_id")?,
@@ -161,4 +346,9 @@ impl Reader {
     fn read<T>(&self, result: rusqlite::Result<T>) -> Result<T, JournalError> {
         result.map_err(|cause| JournalError::Read { path: self.path.clone(), cause })
     }
+}
+
+/// A `seq` or id as a row has it; one that is too high is above all.
+fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -25,6 +25,13 @@ pub(super) fn stored(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
+/// The first time at the precision of a row that is not before `time`, in microseconds.
+pub(super) fn not_before(time: Timestamp) -> i64 {
+    let microsecond = time.as_microsecond();
+    let cut = Timestamp::from_microsecond(microsecond).is_ok_and(|stored| stored < time);
+    microsecond.saturating_add(i64::from(cut))
+}
+
 /// A time read from a row.
 pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     Timestamp::from_microsecond(row.get(column)?).map_err(|error| bad(Type::Integer, error))
@@ -61,6 +68,11 @@ fn word<T>(row: &Row<'_>, column: &str, known: impl Fn(&str) -> Option<T>) -> ru
 pub(super) const DELIVERY: &str = "seq, received_at, committed_at, source, peer, method, path, headers, \
     verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
     effect, uncertain, body";
+
+/// A delivery without what makes it long: neither of the two is read from the disk.
+pub(super) const SUMMARY: &str = "seq, received_at, committed_at, source, peer, method, path, '[]' AS headers, \
+    verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
+    effect, uncertain, x'' AS body";
 
 pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     let uncertain =

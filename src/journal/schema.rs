@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::feed::Marks;
 use crate::sqlite::Schema;
 
 /// `dubw`, in the file's header: SQLite and `file` can tell whose database it is.
@@ -13,7 +14,8 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubw");
 pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     application_id: APPLICATION_ID,
-    migrations: &["
+    migrations: &[
+        "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
     CREATE TABLE delivery (
@@ -74,7 +76,23 @@ pub(super) const SCHEMA: Schema = Schema {
         truncated INTEGER NOT NULL,
         body BLOB NOT NULL
     ) STRICT;
-    "],
+    ",
+        "
+    -- What the user said of an asset. It stands apart from what the fold knows, so that folding
+    -- anew keeps it, and an asset can have a name before anything was heard of it.
+    CREATE TABLE asset_name (
+        asset_id TEXT PRIMARY KEY,
+        name TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE acknowledgement (
+        asset_id TEXT NOT NULL,
+        version_id TEXT NOT NULL,           -- '': the asset as a whole; no id is empty
+        at INTEGER NOT NULL,                -- when the failure had come
+        PRIMARY KEY (asset_id, version_id)
+    ) STRICT, WITHOUT ROWID;
+    ",
+    ],
 };
 
 /// Numbers about the journal as a whole.
@@ -84,6 +102,10 @@ pub(super) enum Meta {
     FoldVersion,
     /// The highest `seq` ever given out, also when its delivery has been pruned.
     Head,
+    /// How many deliveries were ever deleted.
+    Pruned,
+    /// Goes up with every note of the user's.
+    Notes,
     /// Written to see whether writing works.
     Probe,
 }
@@ -93,6 +115,8 @@ impl Meta {
         match self {
             Self::FoldVersion => "fold_version",
             Self::Head => "head",
+            Self::Pruned => "pruned",
+            Self::Notes => "notes",
             Self::Probe => "probe",
         }
     }
@@ -102,6 +126,12 @@ impl Meta {
             .query_row("SELECT value FROM meta WHERE key = ?1", [self.key()], |row| row.get(0))
             .optional()
             .map(|value: Option<i64>| value.map(super::rows::unsigned))
+    }
+
+    /// Adds to it.
+    pub(super) fn add(self, connection: &Connection, more: u64) -> rusqlite::Result<()> {
+        let value = self.read(connection)?.unwrap_or(0);
+        self.write(connection, value.saturating_add(more))
     }
 
     pub(super) fn write(self, connection: &Connection, value: u64) -> rusqlite::Result<()> {
@@ -120,8 +150,17 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(kept.max(newest.map_or(0, super::rows::unsigned)))
 }
 
+/// How far the journal goes.
+pub(super) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+    Ok(Marks {
+        head: head(connection)?,
+        refusals: last_change(connection)?,
+        pruned: Meta::Pruned.read(connection)?.unwrap_or(0),
+    })
+}
+
 /// The number of the newest change in the log of refusals.
-pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
+fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
     let last: Option<i64> =
         connection.query_row("SELECT max(change) FROM refusal", [], |row| row.get(0))?;
     Ok(last.map_or(0, super::rows::unsigned))

@@ -79,15 +79,16 @@ impl Lines {
         line.join("  ")
     }
 
-    /// An asset, above its versions.
-    pub fn asset(&self, row: &AssetRow) -> String {
+    /// An asset, above its versions, with its local name where it has one.
+    pub fn asset(&self, row: &AssetRow, name: Option<&str>) -> String {
         let done = row.versions.iter().filter(|v| v.version.state() == State::Generated).count();
         let seen = match row.versions.len() {
             0 => "no version seen".to_owned(),
             seen => format!("{done} of {seen} seen done"),
         };
-        let mut line =
-            vec![self.paint(PLAIN.bold(), Printable::new(&row.asset_id)), self.paint(DIM, seen)];
+        let mut line = vec![self.paint(PLAIN.bold(), Printable::new(&row.asset_id))];
+        line.extend(name.map(|name| self.paint(PLAIN.bold(), Printable::new(name))));
+        line.push(self.paint(DIM, seen));
         if let Some(failure) = &row.asset.failure {
             let then = match failure.events_since {
                 0 => String::new(),
@@ -312,7 +313,7 @@ mod tests {
             (14_300, "ver_05", Some(State::Generating)),
         ]);
         let drawn = |lines: &Lines| {
-            let mut drawn = vec![lines.asset(&row)];
+            let mut drawn = vec![lines.asset(&row, None)];
             let now = at(14_400);
             drawn.extend(row.versions.iter().map(|v| lines.version(v, now, OVERDUE)));
             visible(&drawn.join("\n"))
@@ -325,8 +326,10 @@ mod tests {
           ✓ done             es-ES    ver_04              3h  1 earlier cycle  uncertain: a second outcome without a new generation between: one may have been lost
           ◐ generating       es-ES    ver_05              1m
         ");
-        let only_failed = PLAIN_LINES.asset(&asset(&[(0, "-", None)]));
+        let only_failed = PLAIN_LINES.asset(&asset(&[(0, "-", None)]), None);
         insta::assert_snapshot!(only_failed, @"ast_9f3c81  no version seen  ✗ ASSET FAILED 2026-11-23 21:00");
+        let named = PLAIN_LINES.asset(&row, Some("Trailer S2"));
+        insta::assert_snapshot!(named, @"ast_9f3c81  Trailer S2  2 of 5 seen done  ✗ ASSET FAILED 2026-11-24 00:56, then 1 event");
         insta::assert_snapshot!(drawn(&COLORED_LINES), @r"
         ␛[1mast_9f3c81␛[0m  ␛[2m2 of 5 seen done␛[0m  ␛[1m␛[31m✗ ASSET FAILED 2026-11-24 00:56, then 1 event␛[0m
           ␛[32m✓ done           ␛[0m  es-ES    ver_01              3h  ␛[2m2 repeats␛[0m
@@ -357,7 +360,8 @@ mod tests {
         for line in [
             PLAIN_LINES.delivery(&delivery),
             PLAIN_LINES.refusal(&refusal),
-            PLAIN_LINES.asset(&row),
+            PLAIN_LINES.asset(&row, None),
+            PLAIN_LINES.asset(&asset(&[(0, "-", None)]), Some(hostile)),
             PLAIN_LINES.version(&row.versions[0], at(0), OVERDUE),
         ] {
             assert!(line.contains("\\u{1b}"), "{line}");

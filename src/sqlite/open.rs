@@ -49,6 +49,8 @@ pub enum OpenError {
     InUse { what: &'static str, path: PathBuf, pid: Option<u32> },
     #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
     Foreign { what: &'static str, path: PathBuf, why: &'static str },
+    #[error("the {what} {} was written by an older dubwatch; start `dubwatch` once to bring it up to date", path.display())]
+    Older { what: &'static str, path: PathBuf },
     #[error("the {what} {} has schema {found}, this dubwatch knows schemas up to {known}; use a newer dubwatch", path.display())]
     Newer { what: &'static str, path: PathBuf, found: usize, known: usize },
     #[error("the {what} {} is damaged ({cause}); it was left as it is: move it away to begin a new one, or restore a copy", path.display())]
@@ -138,12 +140,10 @@ impl Database {
         let version = database.check_kind(&connection)?;
         if version < schema.migrations.len() {
             let path = path.to_owned();
-            let why = if version == 0 {
-                "it is empty"
-            } else {
-                "an older dubwatch wrote it; start `dubwatch` once to bring it up to date"
-            };
-            return Err(OpenError::Foreign { what: schema.what, path, why });
+            return Err(match version {
+                0 => OpenError::Foreign { what: schema.what, path, why: "it is empty" },
+                _ => OpenError::Older { what: schema.what, path },
+            });
         }
         Ok(connection)
     }

@@ -59,6 +59,7 @@
 
 mod asset;
 mod nanos;
+mod notes;
 mod rows;
 mod spans;
 #[cfg(test)]
@@ -73,6 +74,7 @@ mod version;
 use jiff::{SignedDuration, Timestamp};
 
 pub use asset::{Asset, AssetFailure};
+pub use notes::Notes;
 pub use rows::{AssetRow, VersionRow};
 pub use spans::Span;
 pub use timeline::Timeline;

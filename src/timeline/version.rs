@@ -76,7 +76,8 @@ pub struct Version {
     repeats: u64,
     late: u64,
     /// The last copy of each event in any cycle, by [`State::index`].
-    copies: [Option<LastCopy>; State::ALL.len()],
+    #[serde(default)]
+    copies: Option<Box<[Option<LastCopy>; State::ALL.len()]>>,
     /// In order of arrival, never empty.
     steps: VecDeque<Step>,
     dropped: u64,
@@ -94,7 +95,7 @@ impl Version {
             locale: None,
             repeats: 0,
             late: 0,
-            copies: [None; State::ALL.len()],
+            copies: None,
             steps: VecDeque::with_capacity(1),
             dropped: 0,
         };
@@ -138,6 +139,15 @@ impl Version {
     /// The last locale that a delivery named.
     pub fn locale(&self) -> Option<&str> {
         self.locale.as_deref()
+    }
+
+    /// The version for those who only show it: without the fingerprints of what came last, which
+    /// are more than half of it. Folding goes on from the whole one alone.
+    #[must_use]
+    pub fn to_be_shown(mut self) -> Self {
+        self.copies = None;
+        self.steps.shrink_to_fit();
+        self
     }
 
     /// How many deliveries were copies.
@@ -274,7 +284,7 @@ impl Version {
             // Not for a readable delivery.
             Effect::None => {}
         }
-        self.copies[told.state.index()] =
+        self.copies.get_or_insert_default()[told.state.index()] =
             Some(LastCopy { fingerprint: told.fingerprint, at: told.at });
         if let Some(locale) = told.locale {
             self.locale = Some(locale.to_owned());
@@ -295,8 +305,8 @@ impl Version {
         });
     }
 
-    const fn last_copy(&self, state: State) -> Option<LastCopy> {
-        self.copies[state.index()]
+    fn last_copy(&self, state: State) -> Option<LastCopy> {
+        self.copies.as_ref()?[state.index()]
     }
 
     /// The last copy of the event that is told, where it had the very same bytes.

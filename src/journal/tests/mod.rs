@@ -1,6 +1,9 @@
 //! The journal through its public face: what is appended is there, in order, once, and the states
 //! kept beside it are those that its deliveries lead to.
 
+mod notes;
+mod reading;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -50,7 +53,7 @@ fn file(dir: &tempfile::TempDir) -> Place {
 fn states(reader: &Reader) -> Vec<AssetRow> {
     let mut rows = Vec::new();
     reader
-        .each_asset::<JournalError>(|row| {
+        .each_asset::<JournalError>(|row, _| {
             rows.push(row);
             Ok(())
         })
@@ -119,6 +122,8 @@ fn pruning_takes_whole_quiet_assets_and_strays_and_leaves_the_rest() {
     let reader = Reader::open(&dir.path().join("journal.db")).unwrap();
     let left: Vec<u64> = reader.deliveries_after(0, 10).unwrap().iter().map(|d| d.seq).collect();
     assert_eq!(left, [3, 5, 6, 7]);
+    let marks = reader.marks().unwrap();
+    assert_eq!((marks.head, marks.pruned, marks.held()), (7, 3, 4));
     assert_eq!(states(&reader), before[1..], "what is left of the states is as it was");
 }
 
@@ -175,6 +180,7 @@ fn a_journal_with_a_limit_prunes_itself() {
     journal.close();
     let keep = Timestamp::now().duration_since(at(0)) - SignedDuration::from_secs(1);
     let journal = Journal::open(&file(&dir), Some(keep)).unwrap();
+    let mut feed = journal.feed();
     let mut newer = accepted(&event(State::Ready, "new", "v"), 0, 1);
     newer.request.received_at = Timestamp::now();
     append(&journal, newer);
@@ -185,6 +191,17 @@ fn a_journal_with_a_limit_prunes_itself() {
         std::thread::yield_now();
     }
     assert_eq!(states(&reader).len(), 1);
+    let marks = loop {
+        // Told a moment after it was done.
+        let marks = feed.marks();
+        assert!(begun.elapsed().as_secs() < 20, "the feed does not tell of it");
+        if marks.pruned > 0 {
+            break marks;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!((marks.pruned, marks.held()), (1, 1));
+    assert_eq!(marks, reader.marks().unwrap());
 }
 
 #[test]
