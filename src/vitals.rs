@@ -28,3 +28,16 @@ impl Counts {
         self.refused.iter().sum()
     }
 }
+
+/// Whether the journal can be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Store {
+    /// The last transaction was committed.
+    #[default]
+    Writing,
+    /// The last transaction failed.
+    Failing {
+        /// What the database said.
+        why: String,
+    },
+}

@@ -94,12 +94,12 @@ impl Intake {
     /// An intake that trusts `keys` and keeps in `keep`; entries of the log of refusals are
     /// numbered from `first_refusal_id`.
     pub fn new(
-        keys: TrustedKeys,
+        keys: impl Into<Arc<TrustedKeys>>,
         policy: Policy,
         keep: Arc<dyn Keep>,
         first_refusal_id: u64,
     ) -> std::io::Result<Self> {
-        let keys = Arc::new(keys);
+        let keys = keys.into();
         let tally = Arc::new(Tally::default());
         let desk = Desk::start(
             Arc::clone(&keys),
@@ -172,6 +172,12 @@ impl Intake {
     /// What became of the requests so far.
     pub fn counts(&self) -> Counts {
         self.tally.counts()
+    }
+
+    /// Waits until [`Intake::counts`] has changed since this was last waited for. There may be one
+    /// who waits at a time.
+    pub async fn counted(&self) {
+        self.tally.changed().await;
     }
 
     /// Writes the refusals that are not yet in the log. Blocks until then; later ones are only

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tokio::sync::Notify;
+
 use crate::callback::RefusalKind;
 use crate::vitals::Counts;
 
@@ -13,24 +15,35 @@ pub(super) struct Tally {
     refused: [AtomicU64; RefusalKind::ALL.len()],
     unavailable: AtomicU64,
     unlisted: AtomicU64,
+    changed: Notify,
 }
 
 impl Tally {
     pub(super) fn kept(&self, valid: bool) {
         let counter = if valid { &self.valid } else { &self.unchecked };
-        counter.fetch_add(1, Relaxed);
+        self.count(counter);
     }
 
     pub(super) fn refused(&self, kind: RefusalKind) {
-        self.refused[kind as usize].fetch_add(1, Relaxed);
+        self.count(&self.refused[kind as usize]);
     }
 
     pub(super) fn unavailable(&self) {
-        self.unavailable.fetch_add(1, Relaxed);
+        self.count(&self.unavailable);
     }
 
     pub(super) fn unlisted(&self) {
-        self.unlisted.fetch_add(1, Relaxed);
+        self.count(&self.unlisted);
+    }
+
+    fn count(&self, counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+        self.changed.notify_one();
+    }
+
+    /// Waits until something was counted since the last time; for one who waits at a time.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     pub(super) fn counts(&self) -> Counts {
