@@ -1,0 +1,214 @@
+//! What ratatui draws through: one write a frame, none for a frame that changed nothing, and never
+//! a question to the terminal, which may not answer.
+
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::queue;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, Clear, ClearType as Part, EndSynchronizedUpdate,
+};
+use ratatui::backend::{ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+
+/// Holds a whole frame of a large screen, so that it leaves in one system call.
+const BUFFER: usize = 64 * 1024;
+
+/// Tells how large the terminal is.
+pub(super) type Measure = Box<dyn Fn() -> io::Result<Size> + Send>;
+
+/// Draws to `W`; what is drawn between the beginning and the end of a frame is a synchronized
+/// update.
+pub struct Backend<W: Write> {
+    inner: CrosstermBackend<BufWriter<Gate<W>>>,
+    measure: Measure,
+    frame: Frame,
+    cursor: Cursor,
+}
+
+/// How far a frame has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    /// None is being drawn.
+    Outside,
+    /// One is being drawn and has changed nothing yet.
+    Unchanged,
+    /// One is being drawn, and the terminal was told to hold it back until its end.
+    Begun,
+}
+
+/// What is known of the terminal's cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cursor {
+    Hidden,
+    /// Shown, after cells were drawn wherever they ended.
+    Adrift,
+    At(Position),
+}
+
+impl<W: Write> Backend<W> {
+    /// Draws to `writer` for as long as `open` says so.
+    pub(super) fn new(writer: W, open: Arc<AtomicBool>, measure: Measure) -> Self {
+        let writer = BufWriter::with_capacity(BUFFER, Gate { writer, open });
+        Self {
+            inner: CrosstermBackend::new(writer),
+            measure,
+            frame: Frame::Outside,
+            cursor: Cursor::Hidden,
+        }
+    }
+
+    /// Starts a frame: what is drawn until its end shows at once.
+    pub(super) fn begin_frame(&mut self) {
+        self.frame = Frame::Unchanged;
+    }
+
+    /// Ends a frame and sends it; sends nothing where nothing changed.
+    pub(super) fn end_frame(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.frame, Frame::Outside) == Frame::Begun {
+            queue!(self.inner, EndSynchronizedUpdate)?;
+        }
+        self.send()
+    }
+
+    /// Sends what was written.
+    pub(super) fn send(&mut self) -> io::Result<()> {
+        Write::flush(&mut self.inner)
+    }
+
+    /// The terminal was entered anew, with its cursor hidden.
+    pub(super) fn forget_cursor(&mut self) {
+        self.cursor = Cursor::Hidden;
+    }
+
+    fn change(&mut self) -> io::Result<()> {
+        if self.frame == Frame::Unchanged {
+            self.frame = Frame::Begun;
+            queue!(self.inner, BeginSynchronizedUpdate)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Backend<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()
+    }
+}
+
+impl<W: Write> ratatui::backend::Backend for Backend<W> {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        // For no cells at all, colours would still be reset.
+        let mut content = content.peekable();
+        if content.peek().is_none() {
+            return Ok(());
+        }
+        self.change()?;
+        if self.cursor != Cursor::Hidden {
+            self.cursor = Cursor::Adrift;
+        }
+        self.inner.draw(content)
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        if self.cursor == Cursor::Hidden {
+            return Ok(());
+        }
+        self.change()?;
+        self.cursor = Cursor::Hidden;
+        queue!(self.inner, Hide)
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        if self.cursor != Cursor::Hidden {
+            return Ok(());
+        }
+        self.change()?;
+        self.cursor = Cursor::Adrift;
+        queue!(self.inner, Show)
+    }
+
+    /// Never asks: a terminal that does not answer would stall the dashboard for seconds.
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        let why = "the terminal is not asked for its cursor; repaint instead of clearing";
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let position = position.into();
+        if self.cursor == Cursor::At(position) {
+            return Ok(());
+        }
+        self.change()?;
+        if self.cursor != Cursor::Hidden {
+            self.cursor = Cursor::At(position);
+        }
+        queue!(self.inner, MoveTo(position.x, position.y))
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.clear_region(ClearType::All)
+    }
+
+    fn clear_region(&mut self, part: ClearType) -> io::Result<()> {
+        self.change()?;
+        let part = match part {
+            ClearType::All => Part::All,
+            ClearType::AfterCursor => Part::FromCursorDown,
+            ClearType::BeforeCursor => Part::FromCursorUp,
+            ClearType::CurrentLine => Part::CurrentLine,
+            ClearType::UntilNewLine => Part::UntilNewLine,
+        };
+        queue!(self.inner, Clear(part))
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        (self.measure)()
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(WindowSize { columns_rows: self.size()?, pixels: Size::default() })
+    }
+
+    /// Leaves it to the end of the frame.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write> fmt::Debug for Backend<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backend").field("frame", &self.frame).finish_non_exhaustive()
+    }
+}
+
+/// Swallows what comes after the terminal was given back: the panic hook does that from any thread,
+/// and the rest of a frame must not land in the shell. It stands behind the buffer, which would
+/// otherwise empty itself when dropped.
+pub(super) struct Gate<W> {
+    writer: W,
+    open: Arc<AtomicBool>,
+}
+
+impl<W: Write> Write for Gate<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.open.load(Ordering::Acquire) { self.writer.write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.open.load(Ordering::Acquire) { self.writer.flush() } else { Ok(()) }
+    }
+}

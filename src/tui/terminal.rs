@@ -1,0 +1,369 @@
+//! Owns the terminal's modes and every escape sequence: what is switched on is switched off on each
+//! way out, once. Knows nothing of what is drawn.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+};
+use crossterm::style::{Attribute, Print, SetAttribute, force_color_output};
+use crossterm::terminal::{
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{Command, queue};
+use ratatui::backend::Backend as _;
+use ratatui::layout::{Rect, Size};
+use ratatui::{Frame, TerminalOptions, Viewport};
+use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
+use tokio_util::sync::CancellationToken;
+
+pub use super::backend::Backend;
+use super::backend::Measure;
+use crate::text::Printable;
+
+/// The longest text that [`Screen::copy`] takes, in bytes: terminals drop what is longer than
+/// 74,994 bytes in base64 (hterm's limit, which others took over).
+pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
+
+/// What a terminal is taken for that says it has no size, as some serial lines do.
+const FALLBACK: Size = Size { width: 80, height: 24 };
+
+/// Ends a string that was under way when a panic came; nothing anywhere else.
+const END_STRING: &str = "\u{1b}\\";
+const SAVE_TITLE: &str = "\u{1b}[22;0t";
+const RESTORE_TITLE: &str = "\u{1b}[23;0t";
+/// Presses, releases and the wheel. Crossterm's command would ask for every movement as well.
+const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const BELL: &str = "\u{7}";
+
+/// What went wrong with the terminal, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TerminalError {
+    /// Standard input or output is a pipe or a file.
+    #[error("{0} is no terminal, so there is nothing to draw on; use --output text or json")]
+    NoTerminal(&'static str),
+    /// The terminal did not let its modes be changed.
+    #[error("cannot take over the terminal: {0}")]
+    Enter(#[source] io::Error),
+    /// What was drawn could not be written.
+    #[error("cannot write to the terminal: {0}")]
+    Write(#[source] io::Error),
+    /// Terminals drop longer texts without a word.
+    #[error("{bytes} bytes are too many to copy through the terminal; the limit is {COPY_LIMIT}")]
+    TooLong {
+        /// How long the text is.
+        bytes: usize,
+    },
+}
+
+/// The terminal while the dashboard has it: raw mode, alternate screen, hidden cursor, bracketed
+/// paste. Dropping it gives the terminal back.
+pub struct Screen<W: Write = File> {
+    terminal: ratatui::Terminal<Backend<W>>,
+    held: Arc<Held>,
+    /// Whether raw mode is ours to switch, besides writing to `W`.
+    is_real: bool,
+    in_tmux: bool,
+    title: Option<Printable>,
+    /// Whether the terminal may show something else than what was drawn last.
+    is_stale: bool,
+}
+
+/// Who has the terminal; shared with the panic hook.
+#[derive(Default)]
+struct Held {
+    /// Whoever sets this to false gives the terminal back: that happens once.
+    by_us: AtomicBool,
+    /// Whether anything may be written.
+    open: Arc<AtomicBool>,
+    /// Whether the mouse is reported.
+    mouse: AtomicBool,
+}
+
+/// What the panic hook gives back, and whom it tells.
+struct Watched {
+    held: Arc<Held>,
+    out: File,
+    broken: CancellationToken,
+}
+
+static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+impl Screen {
+    /// Takes over the terminal of standard input and output.
+    ///
+    /// A panic in any thread gives it back before its message is printed, then cancels `broken`:
+    /// the program has to end, because part of it is gone.
+    pub fn enter(broken: CancellationToken) -> Result<Self, TerminalError> {
+        if !io::stdin().is_terminal() {
+            return Err(TerminalError::NoTerminal("standard input"));
+        }
+        if !io::stdout().is_terminal() {
+            return Err(TerminalError::NoTerminal("standard output"));
+        }
+        // A descriptor of our own: no line buffer under ours, no lock that a panic could wait for.
+        let out = || io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let (writer, watched, measured) =
+            (|| Ok((out()?, out()?, out()?)))().map_err(TerminalError::Enter)?;
+        // With NO_COLOR crossterm would drop bold and reverse too, which the theme needs then.
+        force_color_output(true);
+        let is_in_tmux = std::env::var_os("TMUX").is_some_and(|socket| !socket.is_empty());
+        let measure = Box::new(move || Ok(size_of(&measured)?));
+        let mut screen = Self::closed(writer, measure, is_in_tmux, true)?;
+        let held = Arc::clone(&screen.held);
+        *lock(&WATCHED) = Some(Watched { held, out: watched, broken });
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                give_back_and_tell();
+                before(panic);
+            }));
+        });
+        screen.take()?;
+        Ok(screen)
+    }
+}
+
+impl<W: Write> Screen<W> {
+    /// A screen on any writer, without raw mode: for tests, which read what is written.
+    ///
+    /// `measure` tells how large it is.
+    pub fn over(
+        writer: W,
+        measure: impl Fn() -> Size + Send + 'static,
+        is_in_tmux: bool,
+    ) -> Result<Self, TerminalError> {
+        let mut screen = Self::closed(writer, Box::new(move || Ok(measure())), is_in_tmux, false)?;
+        screen.take()?;
+        Ok(screen)
+    }
+
+    fn closed(
+        writer: W,
+        measure: Measure,
+        in_tmux: bool,
+        is_real: bool,
+    ) -> Result<Self, TerminalError> {
+        let held = Arc::new(Held::default());
+        let backend = Backend::new(writer, Arc::clone(&held.open), measure);
+        let options = TerminalOptions { viewport: Viewport::Fullscreen };
+        let terminal =
+            ratatui::Terminal::with_options(backend, options).map_err(TerminalError::Enter)?;
+        Ok(Self { terminal, held, is_real, in_tmux, title: None, is_stale: true })
+    }
+
+    /// Draws a frame. The terminal shows it at once and is sent only what changed; nothing, where
+    /// nothing did.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError> {
+        self.terminal.backend_mut().begin_frame();
+        let drawn = self.paint(render);
+        // Also after a failure: the terminal must not go on holding back what it is sent.
+        let ended = self.terminal.backend_mut().end_frame();
+        drawn.and(ended).map_err(TerminalError::Write)
+    }
+
+    fn paint(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        if self.is_stale {
+            // Clears the screen and forgets what was drawn. `Terminal::clear` would ask the
+            // terminal where its cursor is, and wait for the answer.
+            let area = Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size()?));
+            self.terminal.resize(area)?;
+            self.is_stale = false;
+        }
+        self.terminal.draw(render).map(drop)
+    }
+
+    /// Has the next frame drawn whole, whatever the terminal shows now.
+    pub fn repaint(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// How large the terminal is.
+    pub fn size(&self) -> Result<Size, TerminalError> {
+        self.terminal.backend().size().map_err(TerminalError::Write)
+    }
+
+    /// Has the terminal report clicks and the wheel, or not. It cannot select text meanwhile.
+    pub fn set_mouse(&mut self, on: bool) -> Result<(), TerminalError> {
+        self.held.mouse.store(on, Ordering::Release);
+        if on { self.send(Print(MOUSE_ON)) } else { self.send(DisableMouseCapture) }
+    }
+
+    /// Puts text on the user's clipboard (OSC 52), also from another machine.
+    ///
+    /// Terminals say nothing about whether they did. Inside tmux it is sent twice, because each way
+    /// can be switched off there: to tmux (`set-clipboard on`) and past it (`allow-passthrough on`).
+    pub fn copy(&mut self, text: &str) -> Result<(), TerminalError> {
+        if text.len() > COPY_LIMIT {
+            return Err(TerminalError::TooLong { bytes: text.len() });
+        }
+        let sequence = ansi(CopyToClipboard::to_clipboard_from(text));
+        self.send(Print(&sequence))?;
+        self.send_past_tmux(&sequence)
+    }
+
+    /// Names the window. What it was called before comes back with the terminal.
+    pub fn title(&mut self, title: &Printable) -> Result<(), TerminalError> {
+        if self.title.as_ref() == Some(title) {
+            return Ok(());
+        }
+        self.title = Some(title.clone());
+        self.send(SetTitle(title))
+    }
+
+    /// Rings.
+    pub fn bell(&mut self) -> Result<(), TerminalError> {
+        self.send(Print(BELL))
+    }
+
+    /// Shows a notification of the desktop, where the terminal can (OSC 9).
+    pub fn notify(&mut self, text: &Printable) -> Result<(), TerminalError> {
+        let sequence = format!("\u{1b}]9;{text}{BELL}");
+        if self.in_tmux { self.send_past_tmux(&sequence) } else { self.send(Print(sequence)) }
+    }
+
+    /// Gives the terminal back until [`Screen::resume`]; errors are ignored, because nobody could
+    /// do anything about them. Does nothing where it was given back already.
+    pub fn leave(&mut self) {
+        if !self.held.by_us.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let backend = self.terminal.backend_mut();
+        let _ = switch_off(backend);
+        let _ = backend.send();
+        self.held.open.store(false, Ordering::Release);
+        if self.is_real {
+            cook(&self.held);
+        }
+    }
+
+    /// Takes the terminal over again after [`Screen::leave`], with everything as it was. The next
+    /// frame is drawn whole.
+    pub fn resume(&mut self) -> Result<(), TerminalError> {
+        self.leave();
+        self.take()?;
+        if self.held.mouse.load(Ordering::Acquire) {
+            self.set_mouse(true)?;
+        }
+        match self.title.take() {
+            Some(title) => self.title(&title),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self) -> Result<(), TerminalError> {
+        self.is_stale = true;
+        self.held.by_us.store(true, Ordering::Release);
+        self.held.open.store(true, Ordering::Release);
+        let is_real = self.is_real;
+        let backend = self.terminal.backend_mut();
+        backend.forget_cursor();
+        let taken = if is_real { enable_raw_mode() } else { Ok(()) }
+            .and_then(|()| switch_on(backend))
+            .and_then(|()| backend.send());
+        if taken.is_err() {
+            self.leave();
+        }
+        taken.map_err(TerminalError::Enter)
+    }
+
+    fn send(&mut self, command: impl Command) -> Result<(), TerminalError> {
+        let backend = self.terminal.backend_mut();
+        queue!(backend, command).and_then(|()| backend.send()).map_err(TerminalError::Write)
+    }
+
+    /// Wraps a sequence so that tmux hands it to the terminal it runs in; nothing outside tmux.
+    fn send_past_tmux(&mut self, sequence: &str) -> Result<(), TerminalError> {
+        if !self.in_tmux {
+            return Ok(());
+        }
+        let doubled = sequence.replace('\u{1b}', "\u{1b}\u{1b}");
+        self.send(Print(format!("\u{1b}Ptmux;{doubled}{END_STRING}")))
+    }
+}
+
+impl<W: Write> Drop for Screen<W> {
+    fn drop(&mut self) {
+        self.leave();
+        if self.is_real {
+            // A later panic has nothing to do with the dashboard any more.
+            lock(&WATCHED).take_if(|watched| Arc::ptr_eq(&watched.held, &self.held));
+        }
+    }
+}
+
+impl<W: Write> fmt::Debug for Screen<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen").field("title", &self.title).finish_non_exhaustive()
+    }
+}
+
+fn switch_on(out: &mut impl Write) -> io::Result<()> {
+    queue!(out, Print(SAVE_TITLE), EnterAlternateScreen, EnableBracketedPaste, Hide)
+}
+
+/// The reverse, and more than that: what somebody may have left on is switched off as well.
+fn switch_off(out: &mut impl Write) -> io::Result<()> {
+    queue!(
+        out,
+        EndSynchronizedUpdate,
+        SetAttribute(Attribute::Reset),
+        DisableMouseCapture,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        Show,
+        LeaveAlternateScreen,
+        Print(RESTORE_TITLE)
+    )
+}
+
+/// Leaves raw mode. What the mouse reported meanwhile must not appear as text in the shell.
+fn cook(held: &Held) {
+    if held.mouse.load(Ordering::Acquire) {
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    }
+    let _ = disable_raw_mode();
+}
+
+/// What the panic hook does.
+fn give_back_and_tell() {
+    let watched = lock(&WATCHED);
+    let Some(Watched { held, out, broken }) = watched.as_ref() else { return };
+    if held.by_us.swap(false, Ordering::AcqRel) {
+        held.open.store(false, Ordering::Release);
+        let mut bytes = END_STRING.as_bytes().to_vec();
+        let _ = switch_off(&mut bytes);
+        let mut out: &File = out;
+        let _ = out.write_all(&bytes);
+        cook(held);
+    }
+    broken.cancel();
+}
+
+fn size_of(out: &File) -> rustix::io::Result<Size> {
+    let size = tcgetwinsize(out)?;
+    if size.ws_col == 0 || size.ws_row == 0 {
+        return Ok(FALLBACK);
+    }
+    Ok(Size { width: size.ws_col, height: size.ws_row })
+}
+
+fn ansi(command: impl Command) -> String {
+    let mut sequence = String::new();
+    // Writing to a string does not fail.
+    let _ = command.write_ansi(&mut sequence);
+    sequence
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

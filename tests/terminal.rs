@@ -1,0 +1,498 @@
+//! The terminal is as it was after every way out, and is never asked anything: a small dashboard of
+//! nothing runs on a pty.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "the dashboard's own tests use the rest")]
+mod tui_support;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dubwatch::text::Printable;
+use dubwatch::tui::input::{self, Chord, Input, Key};
+use dubwatch::tui::jobs::{Job, Jobs, SuspendError};
+use dubwatch::tui::terminal::{COPY_LIMIT, Screen, TerminalError};
+use futures_util::StreamExt as _;
+use ratatui::widgets::Paragraph;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tui_support::{LIMIT, Pty};
+
+/// How soon a program whose terminal is gone has to be gone too: meanwhile it may keep a core busy.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// Set for the stage, to the file it writes its last words to.
+const STAGE: &str = "DUBWATCH_TEST_STAGE";
+
+/// The program on the terminal: shows what it was told and how often it drew, obeys keys.
+#[test]
+#[ignore = "runs on the terminals of the other tests"]
+fn stage() {
+    let Some(file) = std::env::var_os(STAGE) else { return };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let ended = runtime.block_on(perform());
+    // What the reading thread and the watchdog wait for does not come.
+    runtime.shutdown_background();
+    std::fs::write(file, ended).unwrap();
+}
+
+async fn perform() -> String {
+    let broken = CancellationToken::new();
+    let mut jobs = Jobs::new().unwrap();
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let mut screen = match Screen::enter(broken.clone()) {
+        Ok(screen) => screen,
+        Err(error) => return error.to_string(),
+    };
+    let mut inputs = input::stream().unwrap();
+    let mut last = "ready".to_owned();
+    loop {
+        // A terminal that is gone may be noticed here first.
+        let Ok(size) = screen.size() else { return "gone".to_owned() };
+        let text = format!("pid {}\n{last} in {size}", std::process::id());
+        let drawn = screen.draw(|frame| frame.render_widget(Paragraph::new(text), frame.area()));
+        if drawn.is_err() {
+            return "gone".to_owned();
+        }
+        let input = tokio::select! {
+            input = inputs.next() => input.unwrap(),
+            job = jobs.next() => {
+                match job {
+                    Job::Stop => last = suspended(&mut jobs, &mut screen).await,
+                    Job::Continued => {
+                        // The system sends SIGCONT also when the terminal is gone.
+                        if screen.resume().is_err() {
+                            return "gone".to_owned();
+                        }
+                        "continued".clone_into(&mut last);
+                    }
+                }
+                continue;
+            }
+            () = broken.cancelled() => return "broken".to_owned(),
+            _ = terminate.recv() => return "terminated".to_owned(),
+        };
+        match input {
+            Input::Gone => return "gone".to_owned(),
+            Input::Resize(columns, rows) => last = format!("resized {columns} {rows}"),
+            Input::Paste(text) => last = format!("pasted {} {text:?}", text.len()),
+            Input::Mouse { what, column, row } => last = format!("mouse {what:?} {column} {row}"),
+            Input::Key(chord) => {
+                last = chord.to_string();
+                if chord == Chord::ctrl(Key::Char('z')) {
+                    last = suspended(&mut jobs, &mut screen).await;
+                }
+                match chord.text() {
+                    Some('q') => {
+                        screen.leave();
+                        screen.leave();
+                        screen.draw(|frame| frame.set_cursor_position((0, 0))).unwrap();
+                        screen.bell().unwrap();
+                        return "left".to_owned();
+                    }
+                    Some('d') => return "dropped".to_owned(),
+                    Some('p') => drop(std::thread::spawn(|| panic!("a thread is lost"))),
+                    Some('a') => drop(tokio::spawn(async { panic!("a task is lost") })),
+                    Some('P') => panic!("the loop is lost"),
+                    Some('c') => screen.copy("some text").unwrap(),
+                    Some('t') => screen.title(&Printable::new("7/12 \u{1b}")).unwrap(),
+                    Some('b') => screen.bell().unwrap(),
+                    Some('n') => screen.notify(&Printable::new("failed\u{7}")).unwrap(),
+                    Some('m') => screen.set_mouse(true).unwrap(),
+                    Some('M') => screen.set_mouse(false).unwrap(),
+                    Some('r') => screen.repaint(),
+                    Some('s') => inputs = input::stream().unwrap(),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+async fn suspended(jobs: &mut Jobs, screen: &mut Screen) -> String {
+    match jobs.suspend(screen).await {
+        Ok(()) => "came back".to_owned(),
+        Err(SuspendError::Alone) => "alone".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A terminal with the stage on it, and how that terminal was before.
+struct Theatre {
+    pty: Pty,
+    words: tempfile::NamedTempFile,
+    stty: String,
+    modes: tui_support::Modes,
+}
+
+impl Theatre {
+    fn open() -> Self {
+        Self::started(&[], &[])
+    }
+
+    fn with(envs: &[(&str, &str)]) -> Self {
+        Self::started(&[], envs)
+    }
+
+    /// The stage as a job of a shell that says when it was stopped, and continues it on enter.
+    fn under_a_shell() -> Self {
+        let script =
+            r#"set -m; "$0" "$@"; echo "stopped: $?"; read line; fg >/dev/null; echo "ended: $?""#;
+        Self::started(&["sh", "-c", script], &[])
+    }
+
+    /// The same with a script around the stage, which belongs to the job.
+    fn in_a_script_under_a_shell() -> Self {
+        let script = r#"
+            set -m
+            sh -c '"$0" "$@"; echo "script: $?"' "$0" "$@"; echo "stopped: $?"
+            read line; fg >/dev/null; echo "ended: $?""#;
+        Self::started(&["sh", "-c", script], &[])
+    }
+
+    fn started(before: &[&str], envs: &[(&str, &str)]) -> Self {
+        let words = tempfile::NamedTempFile::new().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let argv: Vec<&str> = before
+            .iter()
+            .copied()
+            .chain([program.to_str().unwrap(), "stage", "--exact", "--ignored", "--nocapture"])
+            .collect();
+        let mut all = vec![(STAGE, words.path().to_str().unwrap())];
+        all.extend_from_slice(envs);
+        // As it is before anything runs on it.
+        let blank = Pty::start(80, 24, ["true"], &[]);
+        blank.wait(LIMIT);
+        let (stty, modes) = (blank.stty(), blank.modes());
+        let pty = Pty::start(80, 24, argv, &all);
+        pty.wait_for_text("ready in 80x24");
+        assert_ne!(pty.stty(), stty);
+        assert!(pty.screen(vt100::Screen::alternate_screen));
+        assert!(pty.screen(vt100::Screen::hide_cursor));
+        assert!(pty.screen(vt100::Screen::bracketed_paste));
+        Self { pty, words, stty, modes }
+    }
+
+    /// The process on the stage, as it says itself.
+    fn actor(&self) -> Pid {
+        let text = self.pty.screen_text();
+        let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).unwrap().trim();
+        Pid::from_raw(pid.parse().unwrap()).unwrap()
+    }
+
+    fn last_words(&self) -> String {
+        std::fs::read_to_string(self.words.path()).unwrap()
+    }
+
+    /// The program ended with these words and left the terminal as it was, for good and once.
+    #[track_caller]
+    fn assert_restored(&self, words: &str) {
+        let exit = self.pty.wait(LIMIT);
+        assert_eq!(self.last_words(), words, "{exit}");
+        self.assert_given_back();
+        let log = String::from_utf8(self.pty.log()).unwrap();
+        let count = |sequence: &str| log.matches(sequence).count();
+        assert_eq!(count("\u{1b}[?1049h"), count("\u{1b}[?1049l"));
+        assert_eq!(count("\u{1b}[22;0t"), count("\u{1b}[23;0t"));
+        // Whoever gives the terminal back does not know whether a frame was under way.
+        assert_eq!(count("\u{1b}[?2026h") + count("\u{1b}[?1049l"), count("\u{1b}[?2026l"));
+        assert_eq!(self.pty.told().questions, [""; 0]);
+    }
+
+    #[track_caller]
+    fn assert_given_back(&self) {
+        self.pty.settle();
+        assert_eq!(self.pty.stty(), self.stty);
+        assert_eq!(self.pty.modes(), self.modes);
+    }
+}
+
+#[test]
+fn leaving_gives_the_terminal_back_and_nothing_is_written_after() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("m");
+    theatre.pty.wait_for_text("m in");
+    theatre.pty.type_keys("q");
+    theatre.assert_restored("left");
+    assert_eq!(theatre.pty.told().bells, 0);
+}
+
+#[test]
+fn dropping_gives_the_terminal_back() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let theatre = Theatre::open();
+    theatre.pty.kill(Signal::TERM);
+    theatre.assert_restored("terminated");
+}
+
+#[test]
+fn a_panic_in_a_thread_gives_the_terminal_back_and_ends_the_program() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("mp");
+    theatre.assert_restored("broken");
+    let text = theatre.pty.screen_text();
+    assert!(text.contains("a thread is lost"), "{text}");
+}
+
+#[test]
+fn a_panic_in_a_task_gives_the_terminal_back_and_ends_the_program() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("a");
+    theatre.assert_restored("broken");
+    let text = theatre.pty.screen_text();
+    assert!(text.contains("a task is lost"), "{text}");
+}
+
+#[test]
+fn a_panic_of_the_loop_itself_gives_the_terminal_back() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("P");
+    theatre.assert_restored("");
+    let text = theatre.pty.screen_text();
+    assert!(text.contains("the loop is lost"), "{text}");
+}
+
+#[test]
+fn a_stop_gives_the_terminal_back_and_a_return_paints_it_anew() {
+    let theatre = Theatre::in_a_script_under_a_shell();
+    theatre.pty.type_keys("t");
+    theatre.pty.wait_for_text("t in");
+    let actor = theatre.actor();
+    theatre.pty.key("ctrl-z");
+    theatre.pty.wait_for_text("stopped: ");
+    theatre.assert_given_back();
+    theatre.pty.key("enter");
+    theatre.pty.wait_for_text("came back in 80x24");
+    assert_eq!(theatre.actor(), actor);
+    assert!(theatre.pty.screen(vt100::Screen::bracketed_paste));
+    assert_eq!(theatre.pty.told().titles.len(), 2);
+    theatre.pty.type_keys("x");
+    theatre.pty.wait_for_text("x in 80x24");
+    theatre.pty.type_keys("q");
+    theatre.assert_restored("left");
+    assert!(theatre.pty.screen_text().contains("ended: 0"), "{}", theatre.pty.screen_text());
+}
+
+#[test]
+fn a_stop_by_signal_is_like_the_key() {
+    let theatre = Theatre::under_a_shell();
+    kill_process(theatre.actor(), Signal::TSTP).unwrap();
+    theatre.pty.wait_for_text("stopped: ");
+    theatre.assert_given_back();
+    theatre.pty.key("enter");
+    theatre.pty.wait_for_text("came back in 80x24");
+    theatre.pty.type_keys("q");
+    theatre.assert_restored("left");
+}
+
+#[test]
+fn a_return_from_a_stop_that_cannot_be_caught_paints_anew() {
+    let theatre = Theatre::under_a_shell();
+    kill_process(theatre.actor(), Signal::STOP).unwrap();
+    theatre.pty.wait_for_text("stopped: ");
+    // The terminal is still raw, and this shell does not mend that.
+    theatre.pty.send(b"\n");
+    theatre.pty.wait_for_text("continued in 80x24");
+    assert!(!theatre.pty.screen_text().contains("stopped: "));
+    theatre.pty.type_keys("x");
+    theatre.pty.wait_for_text("x in 80x24");
+    theatre.pty.type_keys("q");
+    // The shell's line went to the alternate screen, where it found the terminal.
+    theatre.pty.wait_for_text("ended: 0");
+    assert_eq!(theatre.last_words(), "left");
+}
+
+#[test]
+fn nobody_to_come_back_to_means_no_stop() {
+    let theatre = Theatre::open();
+    theatre.pty.key("ctrl-z");
+    theatre.pty.wait_for_text("alone in 80x24");
+    theatre.pty.type_keys("q");
+    theatre.assert_restored("left");
+}
+
+/// Has a program ignore SIGHUP, as `nohup` does.
+const DEAF: &str = r#"trap "" HUP; exec "$0" "$@""#;
+
+#[test]
+fn a_dead_terminal_ends_the_program() {
+    let mut theatre = Theatre::started(&["sh", "-c", DEAF], &[]);
+    theatre.pty.die();
+    let exit = theatre.pty.wait(PROMPT);
+    assert_eq!(theatre.last_words(), "gone", "{exit}");
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs setsid(1)")]
+fn a_terminal_that_dies_without_any_signal_ends_the_program() {
+    // It is nobody's controlling terminal: the only sign is that reading gives nothing.
+    let mut theatre = Theatre::started(&["sh", "-c", DEAF, "setsid", "--wait"], &[]);
+    theatre.pty.die();
+    let exit = theatre.pty.wait(PROMPT);
+    assert_eq!(theatre.last_words(), "gone", "{exit}");
+}
+
+#[test]
+fn keys_sizes_and_pastes_come_through() {
+    let theatre = Theatre::open();
+    for key in ["enter", "ctrl-c", "up", "shift-tab", "pgdn", "f1", "esc"] {
+        theatre.pty.key(key);
+        theatre.pty.wait_for_text(&format!("{key} in"));
+    }
+    theatre.pty.paste("a\tb\r\nc");
+    theatre.pty.wait_for_text(r#"pasted 6 "a\tb\r\nc""#);
+    theatre.pty.resize(100, 30);
+    theatre.pty.wait_for_text("in 100x30");
+    theatre.pty.type_keys("s");
+    theatre.pty.wait_for_text("s in");
+    theatre.pty.type_keys("G");
+    theatre.pty.wait_for_text("G in");
+    theatre.pty.type_keys("m");
+    theatre.pty.wait_for_text("m in");
+    theatre.pty.send(b"\x1b[<64;5;7M");
+    theatre.pty.wait_for_text("mouse ScrollUp 4 6");
+    theatre.pty.type_keys("Md");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
+fn what_is_typed_after_many_keys_at_once_is_read() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys(&"j".repeat(3_000));
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
+fn a_sequence_that_never_ends_does_not_stop_the_drawing() {
+    let theatre = Theatre::open();
+    theatre.pty.send(b"\x1b[");
+    theatre.pty.kill(Signal::TERM);
+    theatre.assert_restored("terminated");
+}
+
+#[test]
+fn a_frame_that_changes_nothing_writes_nothing() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("x");
+    theatre.pty.wait_for_text("x in");
+    theatre.pty.settle();
+    let before = theatre.pty.bytes();
+    theatre.pty.type_keys("x");
+    // Rings after the frame that the second x drew.
+    theatre.pty.type_keys("b");
+    theatre.pty.wait_for_text("b in");
+    let frames = String::from_utf8(theatre.pty.log().split_off(before)).unwrap();
+    assert_eq!(frames.matches("\u{1b}[?2026h").count(), 1, "{frames:?}");
+    assert_eq!(theatre.pty.told().bells, 1);
+}
+
+#[test]
+fn titles_notifications_and_copies_do_what_they_say() {
+    let theatre = Theatre::open();
+    theatre.pty.type_keys("ttnc");
+    theatre.pty.wait_for_text("c in");
+    let told = theatre.pty.told();
+    assert_eq!(told.titles, [r"7/12 \u{1b}"]);
+    assert_eq!(told.copied, ["c29tZSB0ZXh0"]);
+    assert!(theatre.pty.wrote("\u{1b}]9;failed\\u{7}\u{7}"));
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
+fn inside_tmux_copies_go_past_it_too() {
+    let theatre = Theatre::with(&[("TMUX", "/tmp/tmux-0/default,1,0")]);
+    theatre.pty.type_keys("cn");
+    theatre.pty.wait_for_text("n in");
+    // This terminal is no tmux, so it takes the second one as well.
+    assert_eq!(theatre.pty.told().copied, ["c29tZSB0ZXh0", "c29tZSB0ZXh0"]);
+    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]52;c;c29tZSB0ZXh0\u{1b}\u{1b}\\\u{1b}\\"));
+    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;failed\\u{7}\u{7}\u{1b}\\"));
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
+fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
+    let words = tempfile::NamedTempFile::new().unwrap();
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["stage", "--exact", "--ignored", "--nocapture"])
+        .env(STAGE, words.path())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let said = std::fs::read_to_string(words.path()).unwrap();
+    assert!(said.starts_with("standard input is no terminal"), "{said}");
+    assert!(said.contains("--output"), "{said}");
+}
+
+#[test]
+fn what_is_too_long_to_copy_is_refused() {
+    let size = || ratatui::layout::Size { width: 4, height: 2 };
+    let mut screen = Screen::over(Vec::new(), size, false).unwrap();
+    screen.copy(&"x".repeat(COPY_LIMIT)).unwrap();
+    let refused = screen.copy(&"x".repeat(COPY_LIMIT + 1));
+    assert!(matches!(refused, Err(TerminalError::TooLong { bytes }) if bytes == COPY_LIMIT + 1));
+}
+
+/// Remembers every write on its own.
+#[derive(Clone, Default)]
+struct Writes(Arc<Mutex<Vec<String>>>);
+
+impl Write for Writes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Writes {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[test]
+fn a_frame_leaves_in_one_write_and_shows_at_once() {
+    let writes = Writes::default();
+    let size = || ratatui::layout::Size { width: 200, height: 50 };
+    let mut screen = Screen::over(writes.clone(), size, false).unwrap();
+    writes.take();
+    let full = "x".repeat(10_000);
+    for text in [full.as_str(), "short"] {
+        screen
+            .draw(|frame| {
+                let lines = Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: false });
+                frame.render_widget(lines, frame.area());
+            })
+            .unwrap();
+        let frame = writes.take();
+        assert_eq!(frame.len(), 1);
+        assert!(frame[0].starts_with("\u{1b}[?2026h"));
+        assert!(frame[0].ends_with("\u{1b}[?2026l"));
+    }
+    screen.repaint();
+    screen.draw(|frame| frame.set_cursor_position((3, 4))).unwrap();
+    let frame = writes.take().concat();
+    assert!(frame.contains("\u{1b}[2J") && frame.contains("\u{1b}[5;4H"), "{frame:?}");
+    screen.draw(|frame| frame.set_cursor_position((3, 4))).unwrap();
+    assert_eq!(writes.take().concat(), "");
+    screen.draw(|_| ()).unwrap();
+    assert_eq!(writes.take().concat(), "\u{1b}[?2026h\u{1b}[?25l\u{1b}[?2026l");
+}

@@ -1,0 +1,410 @@
+//! A terminal for the real binary: a pty, what a user would see on it, and what a terminal would
+//! answer; asserts nothing about what the program draws.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+
+/// Nothing here takes this long unless it hangs.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// A program on a terminal of its own. It is the leader of a session, as in `xterm -e`; under a
+/// shell it is a job. Dropping it kills the program.
+pub(crate) struct Pty {
+    master: Option<Box<dyn MasterPty + Send>>,
+    /// The program's side, held open: its settings outlive the program.
+    slave: File,
+    pid: Pid,
+    seen: Arc<Seen>,
+}
+
+/// What the reading thread has seen, and what waits for it.
+#[derive(Default)]
+struct Seen {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    terminal: vt100::Parser<Told>,
+    log: Vec<u8>,
+    keyboard: Option<Box<dyn Write + Send>>,
+    /// Set when the terminal is to die: the reading thread lets go of it then.
+    is_dying: bool,
+    has_let_go: bool,
+    exit: Option<ExitStatus>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            terminal: vt100::Parser::new_with_callbacks(1, 1, 0, Told::default()),
+            log: Vec::new(),
+            keyboard: None,
+            is_dying: false,
+            has_let_go: false,
+            exit: None,
+        }
+    }
+}
+
+/// What the program told the terminal beside what it drew.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Told {
+    /// The window's titles, in order.
+    pub(crate) titles: Vec<String>,
+    /// What was copied by OSC 52, in base64.
+    pub(crate) copied: Vec<String>,
+    /// How often it rang.
+    pub(crate) bells: usize,
+    /// The questions it asked: where the cursor is, what terminal this is.
+    pub(crate) questions: Vec<String>,
+    /// What is to be answered, as typed.
+    answers: Vec<u8>,
+}
+
+impl vt100::Callbacks for Told {
+    fn audible_bell(&mut self, _: &mut vt100::Screen) {
+        self.bells += 1;
+    }
+
+    fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
+        self.titles.push(String::from_utf8_lossy(title).into_owned());
+    }
+
+    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
+        self.copied.push(String::from_utf8_lossy(data).into_owned());
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        prefix: Option<u8>,
+        _: Option<u8>,
+        params: &[&[u16]],
+        end: char,
+    ) {
+        let number = params.first().and_then(|part| part.first()).copied().unwrap_or(0);
+        let (question, answer) = match (prefix, number, end) {
+            (None, 6, 'n') => {
+                let (row, column) = screen.cursor_position();
+                ("cursor", format!("\u{1b}[{};{}R", row + 1, column + 1))
+            }
+            (None, 5, 'n') => ("status", "\u{1b}[0n".to_owned()),
+            (None, 0, 'c') => ("device", "\u{1b}[?62;22c".to_owned()),
+            (Some(b'>'), _, 'c' | 'q') => ("device", "\u{1b}[>1;10;0c".to_owned()),
+            (Some(b'?'), _, 'u') => ("keyboard", "\u{1b}[?0u".to_owned()),
+            _ => return,
+        };
+        self.questions.push(question.to_owned());
+        self.answers.extend_from_slice(answer.as_bytes());
+    }
+}
+
+impl Pty {
+    /// Starts `dubwatch` with `args` on a terminal; of the environment only `PATH`, what a terminal
+    /// sets, and `envs` are there.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(
+        columns: u16,
+        rows: u16,
+        args: impl IntoIterator<Item = S>,
+        envs: &[(&str, &str)],
+    ) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_dubwatch"));
+        let argv = std::iter::once(program.as_os_str().to_owned())
+            .chain(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        Self::start(columns, rows, argv, envs)
+    }
+
+    /// Starts any program; its name is the first of `argv`.
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        columns: u16,
+        rows: u16,
+        argv: impl IntoIterator<Item = S>,
+        envs: &[(&str, &str)],
+    ) -> Self {
+        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
+        // Not as our own controlling terminal: its end would be ours.
+        let slave = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed())
+            .open(pair.master.tty_name().unwrap())
+            .unwrap();
+        let argv = argv.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let mut command = CommandBuilder::from_argv(argv);
+        command.env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("TERM", "xterm-256color");
+        command.env("TZ", "UTC");
+        command.cwd(std::env::temp_dir());
+        for (name, value) in envs {
+            command.env(name, value);
+        }
+
+        let seen = Arc::new(Seen::default());
+        {
+            let mut state = seen.state.lock().unwrap();
+            state.terminal = vt100::Parser::new_with_callbacks(rows, columns, 0, Told::default());
+            state.keyboard = Some(pair.master.take_writer().unwrap());
+        }
+        let (reader, to_reader) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&seen));
+        std::thread::spawn(move || read(reader, &to_reader));
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        let pid = Pid::from_raw(child.process_id().unwrap().cast_signed()).unwrap();
+        let to_waiter = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let exit = child.wait().unwrap();
+            to_waiter.state.lock().unwrap().exit = Some(exit);
+            to_waiter.changed.notify_all();
+        });
+        Self { master: Some(pair.master), slave, pid, seen }
+    }
+
+    /// Types text as it is; a line end is `enter`.
+    pub(crate) fn type_keys(&self, text: &str) {
+        self.send(text.replace('\n', "\r").as_bytes());
+    }
+
+    /// Presses a key by its name: `enter`, `ctrl-c`, `pgup`. After `esc` wait for what it does
+    /// before the next key, or the two are read as one with alt.
+    pub(crate) fn key(&self, name: &str) {
+        let arrows = if self.state().terminal.screen().application_cursor() { 'O' } else { '[' };
+        let sequence = match name {
+            "enter" => "\r".to_owned(),
+            "esc" => "\u{1b}".to_owned(),
+            "tab" => "\t".to_owned(),
+            "shift-tab" => "\u{1b}[Z".to_owned(),
+            "space" => " ".to_owned(),
+            "backspace" => "\u{7f}".to_owned(),
+            "up" => format!("\u{1b}{arrows}A"),
+            "down" => format!("\u{1b}{arrows}B"),
+            "right" => format!("\u{1b}{arrows}C"),
+            "left" => format!("\u{1b}{arrows}D"),
+            "home" => format!("\u{1b}{arrows}H"),
+            "end" => format!("\u{1b}{arrows}F"),
+            "ins" => "\u{1b}[2~".to_owned(),
+            "del" => "\u{1b}[3~".to_owned(),
+            "pgup" => "\u{1b}[5~".to_owned(),
+            "pgdn" => "\u{1b}[6~".to_owned(),
+            "f1" => "\u{1b}OP".to_owned(),
+            _ => match name.strip_prefix("ctrl-").map(str::as_bytes) {
+                Some([letter]) => char::from(letter & 0x1f).to_string(),
+                _ => panic!("no key is called {name}"),
+            },
+        };
+        self.send(sequence.as_bytes());
+    }
+
+    /// Pastes, as a terminal does that was asked to say where a paste begins and ends.
+    pub(crate) fn paste(&self, text: &str) {
+        self.send(format!("\u{1b}[200~{text}\u{1b}[201~").as_bytes());
+    }
+
+    /// Sends bytes as if typed.
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        let keyboard = state.keyboard.as_mut().expect("the terminal is dead");
+        keyboard.write_all(bytes).unwrap();
+        keyboard.flush().unwrap();
+    }
+
+    /// Changes the size of the window.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        self.state().terminal.screen_mut().set_size(rows, columns);
+        self.master.as_ref().expect("the terminal is dead").resize(size(columns, rows)).unwrap();
+    }
+
+    /// Waits until what is shown is as wanted.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, limit: Duration, wanted: impl Fn(&vt100::Screen) -> bool) {
+        let is_shown = self.wait_until(limit, |state| wanted(state.terminal.screen())).is_some();
+        assert!(is_shown, "not shown within {limit:?}; instead:\n{}", self.dump());
+    }
+
+    /// Waits until text is shown somewhere.
+    #[track_caller]
+    pub(crate) fn wait_for_text(&self, text: &str) {
+        let is_shown = self.wait_until(LIMIT, |state| contents(state).contains(text)).is_some();
+        assert!(is_shown, "{text:?} not shown; instead:\n{}", self.dump());
+    }
+
+    /// Waits until the program has ended and everything it wrote was seen.
+    #[track_caller]
+    pub(crate) fn wait(&self, limit: Duration) -> ExitStatus {
+        let ended = self.wait_until(limit, |state| state.exit.is_some());
+        let Some(exit) = ended.and_then(|state| state.exit.clone()) else {
+            panic!("did not end within {limit:?}; shown:\n{}", self.dump());
+        };
+        self.settle();
+        exit
+    }
+
+    /// Waits until everything that was written to the terminal before was seen.
+    pub(crate) fn settle(&self) {
+        if self.state().is_dying {
+            return;
+        }
+        // An OSC that no terminal knows, put behind whatever the program wrote.
+        let from = self.state().log.len();
+        let mark = format!("\u{1b}]7770;{from}\u{7}");
+        (&self.slave).write_all(mark.as_bytes()).unwrap();
+        let found = self.wait_until(LIMIT, |state| finds(&state.log[from..], mark.as_bytes()));
+        assert!(found.is_some(), "the terminal reads nothing any more");
+    }
+
+    /// The text on the screen, a line a row.
+    pub(crate) fn screen_text(&self) -> String {
+        contents(&self.state())
+    }
+
+    /// Looks at everything vt100 knows of the screen: its modes, its cells.
+    pub(crate) fn screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.state().terminal.screen())
+    }
+
+    /// What the program told the terminal beside what it drew.
+    pub(crate) fn told(&self) -> Told {
+        self.state().terminal.callbacks().clone()
+    }
+
+    /// How many bytes came, from the start on.
+    pub(crate) fn bytes(&self) -> usize {
+        self.state().log.len()
+    }
+
+    /// Every byte that came, from the start on.
+    pub(crate) fn log(&self) -> Vec<u8> {
+        self.state().log.clone()
+    }
+
+    /// Whether these bytes came at some time.
+    pub(crate) fn wrote(&self, bytes: impl AsRef<[u8]>) -> bool {
+        finds(&self.state().log, bytes.as_ref())
+    }
+
+    /// The modes of the terminal that outlive a program, for comparing before and after.
+    pub(crate) fn modes(&self) -> Modes {
+        self.screen(|screen| Modes {
+            alternate_screen: screen.alternate_screen(),
+            hidden_cursor: screen.hide_cursor(),
+            input: screen.input_mode_formatted(),
+            attributes: screen.attributes_formatted(),
+        })
+    }
+
+    /// The settings of the line, as `stty -a` has them, for comparing before and after.
+    pub(crate) fn stty(&self) -> String {
+        format!("{:?}", tcgetattr(&self.slave).unwrap())
+    }
+
+    /// The process that was started.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Sends the started process a signal.
+    pub(crate) fn kill(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    /// The terminal dies: its window is closed, its connection breaks.
+    pub(crate) fn die(&mut self) {
+        self.state().is_dying = true;
+        // Wakes the reading thread, which holds the terminal as well.
+        (&self.slave).write_all(b"\0").unwrap();
+        assert!(self.wait_until(LIMIT, |state| state.has_let_go).is_some());
+        // Letting go of the keyboard would type an end of file, if this line had a key for it.
+        let mut line = tcgetattr(&self.slave).unwrap();
+        line.special_codes[SpecialCodeIndex::VEOF] = 0;
+        tcsetattr(&self.slave, OptionalActions::Now, &line).unwrap();
+        self.state().keyboard = None;
+        self.master = None;
+    }
+
+    /// Waits until the state is as wanted; `None` when it took too long.
+    fn wait_until(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&State) -> bool,
+    ) -> Option<MutexGuard<'_, State>> {
+        let end = Instant::now() + limit;
+        let mut state = self.state();
+        while !wanted(&state) {
+            let left = end.checked_duration_since(Instant::now())?;
+            state = self.seen.changed.wait_timeout(state, left).unwrap().0;
+        }
+        Some(state)
+    }
+
+    fn dump(&self) -> String {
+        let state = self.state();
+        let exit = state.exit.as_ref().map_or_else(|| "running".to_owned(), |e| format!("{e}"));
+        format!("{}\n--- {exit}, {:?}", contents(&state), state.terminal.callbacks())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.seen.state.lock().unwrap()
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        if self.seen.state.lock().is_ok_and(|state| state.exit.is_none()) {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// See [`Pty::modes`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Modes {
+    pub(crate) alternate_screen: bool,
+    pub(crate) hidden_cursor: bool,
+    /// Bracketed paste, the mouse, the keypad, as sequences.
+    pub(crate) input: Vec<u8>,
+    pub(crate) attributes: Vec<u8>,
+}
+
+/// Shows what comes, and answers it, until the terminal dies.
+fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let read = reader.read(&mut buffer).unwrap_or(0);
+        let mut state = seen.state.lock().unwrap();
+        if read == 0 || state.is_dying {
+            break;
+        }
+        state.log.extend_from_slice(&buffer[..read]);
+        state.terminal.process(&buffer[..read]);
+        let answers = std::mem::take(&mut state.terminal.callbacks_mut().answers);
+        if let Some(keyboard) = state.keyboard.as_mut().filter(|_| !answers.is_empty()) {
+            let _ = keyboard.write_all(&answers);
+        }
+        drop(state);
+        seen.changed.notify_all();
+    }
+    drop(reader);
+    seen.state.lock().unwrap().has_let_go = true;
+    seen.changed.notify_all();
+}
+
+fn contents(state: &State) -> String {
+    state.terminal.screen().contents()
+}
+
+fn finds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
