@@ -1,0 +1,215 @@
+//! The time axis of the lanes: zoom, pan, follow; and the column of each moment.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Seconds a column, from near to far.
+const STEPS: [i64; 20] = [
+    1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 1800, 3600, 10_800, 21_600, 86_400,
+    172_800, 604_800,
+];
+
+/// Which stretch of time the lanes show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Axis {
+    zoom: Zoom,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Zoom {
+    /// What is wanted fits.
+    #[default]
+    Fit,
+    /// One of [`STEPS`].
+    Step(usize),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    /// The right edge stays ahead of now, and jumps when now comes near it.
+    #[default]
+    Follow,
+    /// The right edge stands still.
+    At(Timestamp),
+}
+
+impl Axis {
+    /// Whether it follows now.
+    pub fn is_following(&self) -> bool {
+        self.end == End::Follow
+    }
+
+    /// Zooms in (positive) or out, by steps; the right edge stays. `shown` is the stretch that is
+    /// shown now.
+    pub fn zoom(&mut self, by: isize, shown: &Stretch) {
+        let step = STEPS.iter().position(|step| *step >= shown.step).unwrap_or(STEPS.len() - 1);
+        self.zoom = Zoom::Step(step.saturating_add_signed(-by).min(STEPS.len() - 1));
+    }
+
+    /// Follows now again, at a zoom at which all that is wanted is on the screen.
+    pub fn fit(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Moves the stretch by quarters of its width, back (negative) or on. Coming to now, it follows.
+    pub fn pan(&mut self, quarters: i64, now: Timestamp, shown: &Stretch) {
+        // The zoom stays what it is, although another stretch would fit otherwise.
+        self.zoom(0, shown);
+        let by = SignedDuration::from_secs(quarters * shown.seconds() / 4);
+        let end = shown.end().checked_add(by).unwrap_or(shown.end());
+        let newest = Self { end: End::Follow, ..*self }.stretch(now, now, shown.columns).end();
+        self.end = if end >= newest { End::Follow } else { End::At(end) };
+    }
+
+    /// The stretch that `columns` show, from `since` on where it is to fit.
+    pub fn stretch(&self, since: Timestamp, now: Timestamp, columns: u16) -> Stretch {
+        let step = match self.zoom {
+            Zoom::Step(step) => STEPS[step],
+            Zoom::Fit => {
+                // An eighth lies ahead of now at most, and an eighth is left for what comes.
+                let room = i64::from((columns - columns / 4).max(1));
+                let wanted = now.duration_since(since).as_secs().max(0) / room;
+                STEPS.into_iter().find(|step| *step > wanted).unwrap_or(STEPS[STEPS.len() - 1])
+            }
+        };
+        let width = i64::from(columns.max(1)) * step;
+        let end = match self.end {
+            End::At(end) => end.as_second(),
+            // The edge moves in jumps of an eighth of the width, so that the passing of time
+            // repaints a cell or two and not the screen.
+            End::Follow => {
+                let jump = (i64::from(columns / 8).max(1)) * step;
+                (now.as_second() + step).div_euclid(jump).saturating_add(1).saturating_mul(jump)
+            }
+        };
+        Stretch { start: end.saturating_sub(width), step, columns }
+    }
+}
+
+/// A stretch of time, cut into columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The second at which the first column begins, since 1970.
+    start: i64,
+    /// Seconds a column.
+    step: i64,
+    columns: u16,
+}
+
+impl Stretch {
+    /// Seconds a column.
+    pub const fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// How many columns.
+    pub const fn columns(&self) -> u16 {
+        self.columns
+    }
+
+    /// Its length in seconds.
+    pub const fn seconds(&self) -> i64 {
+        self.step * self.columns as i64
+    }
+
+    /// When it begins.
+    pub fn start(&self) -> Timestamp {
+        Timestamp::from_second(self.start).unwrap_or(Timestamp::MIN)
+    }
+
+    /// When it ends.
+    pub fn end(&self) -> Timestamp {
+        Timestamp::from_second(self.start.saturating_add(self.seconds())).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The column of a moment: below 0 before the stretch, `columns` and more after it.
+    pub fn column(&self, at: Timestamp) -> i64 {
+        at.as_second().saturating_sub(self.start).div_euclid(self.step)
+    }
+
+    /// When a column begins.
+    pub fn time_of(&self, column: u16) -> Timestamp {
+        let second = self.start.saturating_add(i64::from(column) * self.step);
+        Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    /// An axis of half a minute a column.
+    fn half_minutes() -> Axis {
+        Axis { zoom: Zoom::Step(7), ..Axis::default() }
+    }
+
+    #[test]
+    fn now_is_always_on_screen_and_the_edge_jumps() {
+        let axis = half_minutes();
+        let mut edges = std::collections::BTreeSet::new();
+        for second in 0..3000 {
+            let stretch = axis.stretch(at(0), at(second), 64);
+            let column = stretch.column(at(second));
+            assert!((64 - 64 / 8 - 2..64).contains(&column), "{column}");
+            edges.insert(stretch.end());
+        }
+        assert!(edges.len() <= 3000 / (8 * 30) + 2, "{} edges", edges.len());
+    }
+
+    #[test]
+    fn what_is_to_fit_is_on_screen_with_now() {
+        let axis = Axis::default();
+        for age in [0, 1, 59, 600, 5000, 86_400, 3_000_000] {
+            for columns in [20, 64, 137] {
+                let stretch = axis.stretch(at(-age), at(0), columns);
+                let seen = 0..i64::from(columns);
+                assert!(seen.contains(&stretch.column(at(-age))), "{age} {columns}");
+                assert!(seen.contains(&stretch.column(at(0))), "{age} {columns}");
+            }
+        }
+    }
+
+    #[test]
+    fn panning_back_stands_still_and_on_to_now_follows() {
+        let mut axis = half_minutes();
+        axis.pan(-1, at(0), &axis.stretch(at(0), at(0), 80));
+        assert!(!axis.is_following());
+        assert_eq!(axis.stretch(at(0), at(0), 80), axis.stretch(at(-9), at(500), 80));
+        axis.pan(4, at(0), &axis.stretch(at(0), at(0), 80));
+        assert!(axis.is_following());
+    }
+
+    #[test]
+    fn zoom_goes_on_from_what_fits_and_stops_at_both_ends() {
+        let mut axis = Axis::default();
+        let step = |axis: &Axis| axis.stretch(at(-600), at(0), 80).step();
+        let fits = step(&axis);
+        axis.zoom(1, &axis.stretch(at(-600), at(0), 80));
+        assert!(step(&axis) < fits);
+        axis.zoom(99, &axis.stretch(at(0), at(0), 80));
+        assert_eq!(step(&axis), 1);
+        axis.zoom(-99, &axis.stretch(at(0), at(0), 80));
+        assert_eq!(step(&axis), 604_800);
+        axis.fit();
+        assert_eq!(step(&axis), fits);
+    }
+
+    #[test]
+    fn the_ends_of_time_do_no_harm() {
+        for now in [Timestamp::MIN, Timestamp::MAX] {
+            let mut axis = Axis::default();
+            for columns in [0, 1, u16::MAX] {
+                let stretch = axis.stretch(Timestamp::MIN, now, columns);
+                let _ = (stretch.start(), stretch.end(), stretch.column(Timestamp::MIN));
+                axis.zoom(-99, &stretch);
+                axis.pan(-3, now, &stretch);
+                let _ = axis.stretch(now, now, columns);
+                axis.fit();
+            }
+        }
+    }
+}

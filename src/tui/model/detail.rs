@@ -1,0 +1,363 @@
+//! One delivery or refusal in full, as it was read from the journal, and its parts as lines.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::de::IgnoredAny;
+
+use super::mode::Tab;
+use super::rows::Row;
+use crate::callback::{Headers, Verdict};
+use crate::text::Printable;
+
+/// Bytes of a body that are laid out, and lines that are made of them, at most: more than anybody
+/// scrolls through, and made in a moment. Copying copies all.
+const MOST_BYTES: usize = 256 * 1024;
+const MOST_LINES: usize = 20_000;
+/// Bytes that a line of the hex form shows.
+const HEX_BYTES: usize = 16;
+
+/// A delivery or refusal with its bytes and the steps of its signature check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// What its row says.
+    pub row: Row,
+    /// When it was written; refusals are not told.
+    pub committed_at: Option<Timestamp>,
+    /// Method and path, as sent.
+    pub request: String,
+    /// The headers, secrets replaced.
+    pub headers: Headers,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// Whether the body had more than that.
+    pub truncated: bool,
+    /// What the check finds now, with the keys of this run.
+    pub verdict: Verdict,
+    /// Each step of the check.
+    pub steps: Vec<StepView>,
+}
+
+/// One step of the signature check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepView {
+    /// What is looked at.
+    pub name: String,
+    /// How it ended; `None` where the check did not come so far.
+    pub passed: Option<bool>,
+    /// What was found, and what to do.
+    pub note: String,
+}
+
+/// A line of a part, ready to be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetailLine {
+    /// What it is, for its colour.
+    pub kind: LineKind,
+    /// The first column: a name, an offset. Empty where there is none.
+    pub lead: Printable,
+    /// The text.
+    pub text: Printable,
+}
+
+/// What a line of a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// Content.
+    Plain,
+    /// A remark of ours.
+    Remark,
+    /// A step that passed.
+    Passed,
+    /// A step that failed.
+    Failed,
+    /// A step that was not reached.
+    Skipped,
+}
+
+impl Detail {
+    /// A part as lines of at most `columns` columns; `other` chooses its other form: as sent in
+    /// place of pretty, hex in place of text.
+    pub fn lines(&self, tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
+        let columns = columns.max(8);
+        let body = &self.body[..self.body.len().min(MOST_BYTES)];
+        let mut lines = match (tab, other) {
+            (Tab::Payload, false) => self.pretty(columns),
+            (Tab::Payload, true) | (Tab::Raw, false) => wrapped(body, columns),
+            (Tab::Raw, true) => hex(body),
+            (Tab::Headers, _) => self.headers(columns),
+            (Tab::Signature, _) => self.signature(columns),
+        };
+        let is_cut = lines.len() > MOST_LINES || body.len() < self.body.len();
+        lines.truncate(MOST_LINES);
+        if !matches!(tab, Tab::Payload | Tab::Raw) {
+            return lines;
+        }
+        let all = self.body.len();
+        match (self.body.is_empty(), self.truncated) {
+            (true, true) => {
+                lines = vec![remark("the body was not kept: it was too long, or never came")];
+            }
+            (true, false) => lines = vec![remark("the body is empty")],
+            (false, true) => {
+                lines.push(remark(&format!(
+                    "cut: of refused bodies the first {all} bytes are kept"
+                )));
+            }
+            (false, false) if is_cut => {
+                lines
+                    .push(remark(&format!("the beginning of {all} bytes; y b copies all of them")));
+            }
+            (false, false) => {}
+        }
+        lines
+    }
+
+    /// The body as indented JSON, every token as it was sent; all as sent where it is no JSON.
+    fn pretty(&self, columns: usize) -> Vec<DetailLine> {
+        if self.body.len() > MOST_BYTES {
+            let mut lines = wrapped(&self.body[..MOST_BYTES], columns);
+            lines.insert(0, remark("too long to be shown line by line; as sent:"));
+            return lines;
+        }
+        match serde_json::from_slice::<IgnoredAny>(&self.body) {
+            Ok(_) => wrapped(&indented(&self.body), columns),
+            Err(error) => {
+                let mut lines = wrapped(&self.body, columns);
+                if !self.body.is_empty() {
+                    lines.insert(0, remark(&format!("not JSON ({error}); as sent:")));
+                }
+                lines
+            }
+        }
+    }
+
+    fn headers(&self, columns: usize) -> Vec<DetailLine> {
+        let mut lines = wrapped(self.request.as_bytes(), columns);
+        let width = self.headers.iter().map(|(name, _)| Printable::new(name).width()).max();
+        let room = columns.saturating_sub(width.unwrap_or(0).min(columns / 2) + 2).max(8);
+        for (name, value) in self.headers.iter() {
+            let mut name = name;
+            let value = wrapped(value.as_bytes(), room);
+            if value.is_empty() {
+                lines.push(DetailLine { lead: blank_or(name), ..remark("") });
+            }
+            for line in value {
+                lines.push(DetailLine { lead: blank_or(name), ..line });
+                name = "";
+            }
+        }
+        lines
+    }
+
+    fn signature(&self, columns: usize) -> Vec<DetailLine> {
+        let mut lines = Vec::new();
+        if self.truncated {
+            lines.push(remark(
+                "the body was cut when it was refused, so the steps below are about what is left of it",
+            ));
+        }
+        let room = columns.saturating_sub(20).max(8);
+        for step in &self.steps {
+            let kind = match step.passed {
+                Some(true) => LineKind::Passed,
+                Some(false) => LineKind::Failed,
+                None => LineKind::Skipped,
+            };
+            let note = if step.note.is_empty() { "not reached" } else { &step.note };
+            let mut lead = step.name.as_str();
+            for line in words(note, room) {
+                lines.push(DetailLine { kind, lead: blank_or(lead), text: line });
+                lead = "";
+            }
+        }
+        lines.push(remark(""));
+        let verdict = self.verdict_sentence();
+        lines.extend(words(&verdict, columns).into_iter().map(|text| DetailLine {
+            kind: LineKind::Plain,
+            lead: blank_or(""),
+            text,
+        }));
+        lines
+    }
+
+    /// What the check says, and what to do.
+    fn verdict_sentence(&self) -> String {
+        // What was found out when it was refused, from the whole body, says more than the check.
+        if let Row::Refusal { listed, .. } = &self.row
+            && let Some(verdict) = listed.refusal.kind.verdict()
+        {
+            return format!("{verdict}: {}.", listed.refusal.why);
+        }
+        match &self.verdict {
+            Verdict::Valid { key, encoding } => {
+                format!("valid: the key {key} made it, {} encoding.", encoding.name())
+            }
+            Verdict::Invalid { why } => format!("invalid: {why}."),
+            Verdict::Malformed { why } => format!("malformed: {why}."),
+            Verdict::Missing => {
+                "missing: there is no X-Signature header; the sender signs every callback."
+                    .to_owned()
+            }
+            Verdict::Unchecked => "unchecked: --signature off lets everything in.".to_owned(),
+        }
+    }
+}
+
+/// JSON with a line for each value, tokens untouched: whoever looks for the byte that differs must
+/// not be shown a number or an escape that was written anew. `json` has to be valid.
+fn indented(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut open = false;
+    let mut lines = 0;
+    for &byte in json {
+        if lines > MOST_LINES {
+            break;
+        }
+        if in_string {
+            out.push(byte);
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        if byte.is_ascii_whitespace() {
+            continue;
+        }
+        let closing = matches!(byte, b'}' | b']');
+        if closing {
+            depth = depth.saturating_sub(1);
+        }
+        // An empty object or array stays on its line.
+        if open != closing {
+            new_line(&mut out, depth);
+            lines += 1;
+        }
+        open = false;
+        out.push(byte);
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                open = true;
+            }
+            b',' => {
+                new_line(&mut out, depth);
+                lines += 1;
+            }
+            b':' => out.push(b' '),
+            b'"' => in_string = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Deeper than this, a line is indented no further: nobody could read it, and it would be long.
+const DEEPEST: usize = 16;
+
+fn new_line(out: &mut Vec<u8>, depth: usize) {
+    out.push(b'\n');
+    out.resize(out.len() + 2 * depth.min(DEEPEST), b' ');
+}
+
+/// Text cut into lines of at most `columns` columns, at line ends and wherever it has to be.
+fn wrapped(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = |text| DetailLine { kind: LineKind::Plain, lead: Printable::default(), text };
+    bytes
+        .split(|byte| *byte == b'\n')
+        .flat_map(|line| {
+            if line.is_empty() {
+                vec![Printable::default()]
+            } else {
+                Printable::from_bytes(line).pieces(columns)
+            }
+        })
+        .map(line)
+        .collect()
+}
+
+/// Words put into lines of at most `columns` columns.
+fn words(text: &str, columns: usize) -> Vec<Printable> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line)
+                if Printable::new(line).width() + 1 + Printable::new(word).width() <= columns =>
+            {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| Printable::new(line)).collect()
+}
+
+/// Sixteen bytes a line: in hex, and as ASCII.
+fn hex(bytes: &[u8]) -> Vec<DetailLine> {
+    let line = |(number, chunk): (usize, &[u8])| {
+        let mut text = String::with_capacity(70);
+        for (place, byte) in chunk.iter().enumerate() {
+            let gap = if place == HEX_BYTES / 2 { "  " } else { " " };
+            let _ = write!(text, "{}{byte:02x}", if place == 0 { "" } else { gap });
+        }
+        let _ = write!(text, "{:pad$}", "", pad = 50_usize.saturating_sub(text.len()));
+        text.extend(chunk.iter().map(|byte| match byte {
+            0x20..=0x7e => char::from(*byte),
+            _ => '.',
+        }));
+        DetailLine {
+            kind: LineKind::Plain,
+            lead: Printable::new(&format!("{:08x}", number * HEX_BYTES)),
+            text: Printable::new(&text),
+        }
+    };
+    bytes.chunks(HEX_BYTES).enumerate().map(line).collect()
+}
+
+fn remark(text: &str) -> DetailLine {
+    DetailLine { kind: LineKind::Remark, lead: blank_or(""), text: blank_or(text) }
+}
+
+/// Nothing stays nothing, where [`Printable`] would say that it is empty.
+fn blank_or(text: &str) -> Printable {
+    if text.is_empty() { Printable::default() } else { Printable::new(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(json: &str) -> String {
+        String::from_utf8(indented(json.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn json_is_indented_and_its_tokens_stay() {
+        assert_eq!(
+            shown(r#"{"b":1.0e2,"a":["x\"y,{",{}],"b":null, "e" : [] }"#),
+            "{\n  \"b\": 1.0e2,\n  \"a\": [\n    \"x\\\"y,{\",\n    {}\n  ],\n  \"b\": null,\n  \"e\": []\n}"
+        );
+        assert_eq!(shown("[[1,2],[]]"), "[\n  [\n    1,\n    2\n  ],\n  []\n]");
+        assert_eq!(shown(" 12 "), "12");
+    }
+
+    #[test]
+    fn deep_nesting_stays_narrow() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(indented(deep.as_bytes()).len() < 10_000 * 80);
+    }
+
+    #[test]
+    fn hex_lines_are_sixteen_bytes_with_their_text() {
+        let lines = hex(b"{\"a\":\xff\n1234567890}");
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].lead.as_str(), "00000000");
+        assert_eq!(
+            lines[0].text.as_str(),
+            "7b 22 61 22 3a ff 0a 31  32 33 34 35 36 37 38 39  {\"a\":..123456789"
+        );
+        assert_eq!(lines[1].lead.as_str(), "00000010");
+    }
+}

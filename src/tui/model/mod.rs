@@ -1,0 +1,270 @@
+//! Everything the dashboard knows: what it was told, and where the user is in it. Pure data; the
+//! views read it, only [`update`](crate::tui::update) changes it.
+
+pub mod asset;
+pub mod axis;
+pub mod catalogue;
+pub mod detail;
+pub mod layout;
+pub mod listing;
+pub mod mode;
+pub mod names;
+pub mod picture;
+pub mod rows;
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::filter::Filter;
+
+use asset::AssetView;
+use axis::{Axis, Stretch};
+use listing::Listing;
+use mode::{Mode, Pane, Screen, Target};
+use picture::{Frozen, Picture};
+
+/// What does not change during a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// The URL that the sender has to call; empty where nothing listens.
+    pub callback_url: String,
+    /// The address and path that are listened on, as short as the header shows it.
+    pub door: String,
+    /// A `send` line that works when pasted; empty where there is none, because no key that it
+    /// could sign with is trusted.
+    pub send_line: String,
+    /// Where the journal is.
+    pub journal: String,
+    /// The names of the trusted keys.
+    pub keys: Vec<String>,
+    /// What stays on the screen all the time, where something does: a demo, a policy, a journal
+    /// that another one writes.
+    pub banner: Option<Banner>,
+    /// Whether the user wants to be called when something failed or is done.
+    pub bell: bool,
+    /// How long a version may generate before it is overdue.
+    pub overdue: SignedDuration,
+    /// When the run began.
+    pub started: Timestamp,
+    /// The zone in which times are shown.
+    pub zone: TimeZone,
+}
+
+/// What stays on the screen all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Banner {
+    /// Everything shown is made up.
+    Demo,
+    /// `--signature off`: anybody can put anything in.
+    Unchecked,
+    /// Another dubwatch writes this journal; this one only looks.
+    ReadOnly,
+}
+
+/// Where the user is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The selected asset.
+    pub asset: Option<Arc<str>>,
+    /// Whether the user chose it. Until then a new failure is selected as it comes: a dashboard
+    /// that nobody touches shows what went wrong last.
+    pub chosen: bool,
+    /// The selected version of it; `None`: the first lane.
+    pub version: Option<String>,
+    /// The selected row on the Deliveries screen; `None` follows the newest.
+    pub row: Option<Target>,
+    /// The selected row among the asset's deliveries; `None` follows the newest.
+    pub asset_row: Option<Target>,
+    /// Rows that came on the Deliveries screen since it stopped following.
+    pub since: u64,
+    /// The selected column of the matrix; `None`: the first. Of its two options the inner one is
+    /// that of versions without a locale.
+    pub locale: Option<Option<String>>,
+}
+
+/// The filter in force.
+#[derive(Debug, Clone, Default)]
+pub struct Filtering {
+    /// As typed.
+    pub text: String,
+    /// As understood.
+    pub filter: Filter,
+    /// Why the text could not be understood; then the filter before it stays in force.
+    pub error: Option<String>,
+}
+
+/// What of a delivery is to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The body, as text.
+    Body,
+    /// A command that posts it again.
+    Curl,
+}
+
+/// The dashboard's state: all of one journal's. See [`Dashboard`] for that of the whole program.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What does not change.
+    pub facts: Facts,
+    /// The time of the last tick: what the views call now.
+    pub now: Timestamp,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// What is known.
+    pub live: Picture,
+    /// What is shown in its place while frozen.
+    pub frozen: Option<Frozen>,
+    /// The screen.
+    pub screen: Screen,
+    /// The pane of the Timeline screen that keys go to.
+    pub pane: Pane,
+    /// What keys mean.
+    pub mode: Mode,
+    /// Where the user is.
+    pub cursor: Cursor,
+    /// The time axis of the lanes.
+    pub axis: Axis,
+    /// The filter.
+    pub filtering: Filtering,
+    /// Whether only failures are listed.
+    pub failures_only: bool,
+    /// What is listed, under filter and failures only; see [`Model::settle`].
+    pub listing: Listing,
+    /// A word about what was just done, and until when it stands.
+    pub word: Option<(String, Timestamp)>,
+    /// Until when places in the list stand still.
+    pub hold_until: Option<Timestamp>,
+    /// When older rows were asked for that have not come yet. A request can be lost where too many
+    /// wait, so after a while it is made again.
+    pub asked_for_older: Option<Timestamp>,
+    /// What is to be copied of a delivery once it has been read.
+    pub wanted: Option<(Target, Wanted)>,
+    /// Deliveries that came to the real listener while this, the demo, is shown.
+    pub backstage: u64,
+}
+
+/// The real model, and that of a demo that was started beside it.
+#[derive(Debug, Clone)]
+pub struct Dashboard {
+    /// The model of the journal that the program was started on.
+    pub real: Model,
+    /// That of a demo, which is shown as long as it is there.
+    pub demo: Option<Model>,
+}
+
+impl Dashboard {
+    /// A dashboard that was told nothing yet.
+    pub fn new(facts: Facts, now: Timestamp, size: (u16, u16)) -> Self {
+        Self { real: Model::new(facts, now, size), demo: None }
+    }
+
+    /// The model that is shown and that keys go to.
+    pub fn shown(&self) -> &Model {
+        self.demo.as_ref().unwrap_or(&self.real)
+    }
+
+    /// The same, to be changed.
+    pub fn shown_mut(&mut self) -> &mut Model {
+        self.demo.as_mut().unwrap_or(&mut self.real)
+    }
+}
+
+impl Model {
+    /// A dashboard that was told nothing yet.
+    pub fn new(facts: Facts, now: Timestamp, size: (u16, u16)) -> Self {
+        Self {
+            facts,
+            now,
+            size,
+            live: Picture::default(),
+            frozen: None,
+            screen: Screen::Timeline,
+            pane: Pane::Assets,
+            mode: Mode::Normal,
+            cursor: Cursor::default(),
+            axis: Axis::default(),
+            filtering: Filtering::default(),
+            failures_only: false,
+            listing: Listing::default(),
+            word: None,
+            hold_until: None,
+            asked_for_older: None,
+            wanted: None,
+            backstage: 0,
+        }
+    }
+
+    /// What is shown: the live picture, or the frozen one.
+    pub fn shown(&self) -> &Picture {
+        self.frozen.as_ref().map_or(&self.live, |frozen| &frozen.picture)
+    }
+
+    /// The moment that is shown.
+    pub fn shown_at(&self) -> Timestamp {
+        self.frozen.as_ref().map_or(self.now, |frozen| frozen.at)
+    }
+
+    /// The selected asset; `None` where none is listed.
+    pub fn selected_asset(&self) -> Option<&Arc<AssetView>> {
+        let chosen = self.cursor.asset.as_ref().and_then(|id| self.shown().catalogue.get(id));
+        chosen.filter(|asset| self.lists(asset)).or_else(|| {
+            let first = self.assets().first()?;
+            self.shown().catalogue.get(&first.id)
+        })
+    }
+
+    /// The index of the selected version among the lanes of the selected asset.
+    pub fn selected_lane(&self) -> usize {
+        let Some(asset) = self.selected_asset() else { return 0 };
+        let Some(version) = &self.cursor.version else { return 0 };
+        asset.lanes().iter().position(|lane| lane.version_id == *version).unwrap_or(0)
+    }
+
+    /// The stretch of time that the lanes show.
+    pub fn stretch(&self) -> Stretch {
+        let now = self.shown_at();
+        let since = self.selected_asset().map_or(now, |asset| asset.worth_showing(now));
+        self.axis.stretch(since, now, layout::axis_columns(self.size.0))
+    }
+
+    /// The place of the selected locale among those of the catalogue.
+    pub fn selected_column(&self) -> usize {
+        let Some(locale) = &self.cursor.locale else { return 0 };
+        let mut locales = self.shown().catalogue.locales();
+        // Where it is gone, the one that comes after it in order.
+        let wanted = locale.as_deref();
+        let place = locales.position(|other| other >= wanted);
+        let count = self.shown().catalogue.locales().count();
+        place.unwrap_or(count.saturating_sub(1))
+    }
+
+    /// The selected locale of the matrix; `None` where there are none.
+    pub fn selected_locale(&self) -> Option<Option<&str>> {
+        self.shown().catalogue.locales().nth(self.selected_column())
+    }
+
+    /// Whether nothing was ever let in: then the screen says how to begin.
+    pub fn is_empty(&self) -> bool {
+        let shown = self.shown();
+        shown.loaded && shown.catalogue.is_empty() && shown.rows.newest_seq().is_none()
+    }
+
+    /// Whether anything narrows what is listed.
+    pub fn is_narrowed(&self) -> bool {
+        self.failures_only || !self.filtering.filter.is_empty()
+    }
+
+    /// Whether places in the asset list stand still at the moment.
+    pub fn is_held(&self) -> bool {
+        self.hold_until.is_some()
+    }
+
+    /// Whether an asset is listed: by the filter, and as a failure where only those are.
+    pub fn lists(&self, asset: &AssetView) -> bool {
+        (!self.failures_only || asset.group() == asset::Group::NeedsYou)
+            && asset.fits(&self.filtering.filter)
+    }
+}

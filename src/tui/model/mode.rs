@@ -1,0 +1,277 @@
+//! Which screen, pane and mode the dashboard is in: enums, so that no mode is unreachable or two at
+//! once.
+
+use std::sync::Arc;
+
+use super::detail::{Detail, DetailLine};
+
+/// One of the four screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Assets, lanes, deliveries of the selected asset.
+    Timeline,
+    /// Assets × locales.
+    Matrix,
+    /// All deliveries and refusals.
+    Deliveries,
+    /// How the program is doing.
+    Health,
+}
+
+impl Screen {
+    /// Every screen, in the order of the tab bar.
+    pub const ALL: [Self; 4] = [Self::Timeline, Self::Matrix, Self::Deliveries, Self::Health];
+
+    /// The word in the tab bar.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeline => "Timeline",
+            Self::Matrix => "Matrix",
+            Self::Deliveries => "Deliveries",
+            Self::Health => "Health",
+        }
+    }
+}
+
+/// The part of the Timeline screen that keys go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pane {
+    /// The list of assets.
+    Assets,
+    /// The lanes of the selected asset.
+    Lanes,
+    /// Its deliveries.
+    Deliveries,
+}
+
+impl Pane {
+    /// The pane after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Assets => Self::Lanes,
+            Self::Lanes => Self::Deliveries,
+            Self::Deliveries => Self::Assets,
+        }
+    }
+
+    /// The pane before this one.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        match self {
+            Self::Assets => Self::Deliveries,
+            Self::Lanes => Self::Assets,
+            Self::Deliveries => Self::Lanes,
+        }
+    }
+}
+
+/// What keys mean at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Looking around.
+    Normal,
+    /// Typing a filter. Holds what was before, for `esc`.
+    Filter {
+        /// What is typed.
+        line: Line,
+        /// What was in force before.
+        before: String,
+        /// The asset that was selected before.
+        asset: Option<Arc<str>>,
+    },
+    /// Typing a name for an asset.
+    Name {
+        /// The asset.
+        asset_id: String,
+        /// What is typed.
+        line: Line,
+    },
+    /// Choosing what to copy. Holds the mode that it was opened from.
+    Copy(Box<Mode>),
+    /// One delivery or refusal, in full.
+    Detail(DetailMode),
+    /// All keys. Holds the mode that it was opened from.
+    Help {
+        /// The first line shown.
+        scroll: usize,
+        /// The mode that it was opened from.
+        under: Box<Mode>,
+    },
+}
+
+impl Mode {
+    /// The mode under the menus that are open over it.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::Copy(under) | Self::Help { under, .. } => under.innermost(),
+            mode => mode,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn innermost_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Copy(under) | Self::Help { under, .. } => under.innermost_mut(),
+            mode => mode,
+        }
+    }
+}
+
+/// One delivery or refusal on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetailMode {
+    /// Which one.
+    pub target: Target,
+    /// The part that is shown.
+    pub tab: Tab,
+    /// Whether the other form of the part is shown: as sent in place of pretty, hex in place of
+    /// text.
+    pub other_form: bool,
+    /// The first line shown.
+    pub scroll: usize,
+    /// What was read of it; `None` until it is there.
+    pub detail: Option<Arc<Detail>>,
+    /// The part as it is shown, a line each; see [`super::Model::settle`].
+    pub lines: Arc<Vec<DetailLine>>,
+    /// The columns for which the lines were made; `None` when they have to be made anew.
+    pub laid_out: Option<u16>,
+}
+
+/// A row of the Deliveries screen, by what never changes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A delivery, by its `seq`.
+    Delivery(u64),
+    /// An entry of the log of refusals, by its id.
+    Refusal(u64),
+}
+
+/// A part of the detail view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tab {
+    /// The body, pretty or as sent.
+    Payload,
+    /// The request line and the headers.
+    Headers,
+    /// The body's bytes, as text or hex.
+    Raw,
+    /// Each step of the signature check.
+    Signature,
+}
+
+impl Tab {
+    /// Every part, in order.
+    pub const ALL: [Self; 4] = [Self::Payload, Self::Headers, Self::Raw, Self::Signature];
+
+    /// The word shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Payload => "Payload",
+            Self::Headers => "Headers",
+            Self::Raw => "Raw",
+            Self::Signature => "Signature",
+        }
+    }
+
+    /// The part `by` further, around the corner.
+    #[must_use]
+    pub fn moved(self, by: isize) -> Self {
+        let count = Self::ALL.len().cast_signed();
+        Self::ALL[(self as isize + by).rem_euclid(count).cast_unsigned()]
+    }
+}
+
+/// A line that is being typed: text and the cursor, counted in characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    text: String,
+    cursor: usize,
+}
+
+/// The longest line that can be typed, in characters. Further ones are dropped.
+const LONGEST: usize = 200;
+
+impl Line {
+    /// A line with the cursor at its end.
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), cursor: text.chars().count() }
+    }
+
+    /// What is typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many characters stand before the cursor.
+    pub const fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Puts text in at the cursor; controls are left out.
+    pub fn insert(&mut self, text: &str) {
+        for character in text.chars().filter(|c| !c.is_control()) {
+            if self.text.chars().count() < LONGEST {
+                self.text.insert(self.byte(self.cursor), character);
+                self.cursor += 1;
+            }
+        }
+    }
+
+    /// Takes out the character before the cursor.
+    pub fn backspace(&mut self) {
+        if self.cursor > 0 {
+            self.cursor -= 1;
+            self.text.remove(self.byte(self.cursor));
+        }
+    }
+
+    /// Takes out the character under the cursor.
+    pub fn delete(&mut self) {
+        if self.cursor < self.text.chars().count() {
+            self.text.remove(self.byte(self.cursor));
+        }
+    }
+
+    /// Moves the cursor.
+    pub fn move_by(&mut self, by: isize) {
+        self.cursor = self.cursor.saturating_add_signed(by).min(self.text.chars().count());
+    }
+
+    /// Takes out everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        self.text.char_indices().nth(character).map_or(self.text.len(), |(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_edited_by_characters() {
+        let mut line = Line::new("é漢");
+        line.move_by(-1);
+        line.insert("x\u{1b}y");
+        assert_eq!((line.text(), line.cursor()), ("éxy漢", 3));
+        line.backspace();
+        line.delete();
+        assert_eq!((line.text(), line.cursor()), ("éx", 2));
+        line.move_by(-9);
+        line.backspace();
+        line.delete();
+        assert_eq!((line.text(), line.cursor()), ("x", 0));
+        line.insert(&"z".repeat(1000));
+        assert_eq!(line.text().chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn tabs_go_around() {
+        assert_eq!(Tab::Payload.moved(-1), Tab::Signature);
+        assert_eq!(Tab::Signature.moved(1), Tab::Payload);
+    }
+}
