@@ -1,0 +1,211 @@
+//! What the list of keys says, as lines: made from the tables of keys and of the filter language.
+
+use crate::filter::TERMS;
+
+use super::keymap::{Context, KEYMAP};
+use super::widget::glyph;
+
+/// Columns that one column of the list takes.
+const COLUMN: u16 = 58;
+/// Columns between two of them.
+const GAP: u16 = 2;
+/// Columns of the keys, or of a term, in front of what they mean.
+const LEAD: u16 = 19;
+/// The same where the screen is narrow.
+const NARROW_LEAD: u16 = 14;
+
+/// A line of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HelpLine {
+    /// Nothing.
+    Blank,
+    /// The words above a part.
+    Title(&'static str),
+    /// Words over the whole width.
+    Text(String),
+    /// Keys, or a term, and what they mean; either goes on in the next line.
+    Entry {
+        /// The keys or the term.
+        lead: String,
+        /// What they mean.
+        text: String,
+    },
+    /// A glyph and what it stands for.
+    Sign(char, &'static str),
+}
+
+/// The list, laid out for a screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Help {
+    /// The columns, from left to right, each its lines from top to bottom.
+    pub columns: Vec<Vec<HelpLine>>,
+    /// How wide each is.
+    pub width: u16,
+    /// How wide the lead of an entry is in it, with the blank after it.
+    pub lead: u16,
+}
+
+impl Help {
+    /// The list for a screen of this width.
+    pub fn new(width: u16) -> Self {
+        let count = (width / COLUMN).clamp(1, 3);
+        let column = (width / count).saturating_sub(GAP).max(1);
+        let lead = if column < 50 { NARROW_LEAD } else { LEAD };
+        let parts = parts(lead.into(), column.into());
+        // Parts stay whole and in order; each column is filled up to its share.
+        let total: usize = parts.iter().map(|part| part.len() + 1).sum();
+        let mut columns: Vec<Vec<HelpLine>> = vec![Vec::new()];
+        let mut before = 0;
+        for part in parts {
+            let share = (total * columns.len()).div_ceil(count.into());
+            let last = columns.len() == usize::from(count);
+            // A part begins the next column when most of it would stand beyond this one's share.
+            if !last && before + part.len() / 2 > share {
+                columns.push(Vec::new());
+            }
+            before += part.len() + 1;
+            if let Some(column) = columns.last_mut() {
+                if !column.is_empty() {
+                    column.push(HelpLine::Blank);
+                }
+                column.extend(part);
+            }
+        }
+        Self { columns, width: column, lead }
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.columns.iter().map(Vec::len).max().unwrap_or(0)
+    }
+}
+
+/// The parts of the list: a context's keys each, the lanes' grammar, the filter language.
+fn parts(lead: usize, column: usize) -> Vec<Vec<HelpLine>> {
+    let mut parts: Vec<Vec<HelpLine>> = Context::ALL
+        .into_iter()
+        .map(|context| {
+            let rows = KEYMAP.iter().filter(|row| row.context == context);
+            std::iter::once(HelpLine::Title(context.title()))
+                .chain(rows.flat_map(|row| entry(&row.keys.join(" "), row.help, lead, column)))
+                .collect::<Vec<_>>()
+        })
+        // A context without keys of its own has nothing to say.
+        .filter(|part| part.len() > 1)
+        .collect();
+    parts.insert(2.min(parts.len()), grammar());
+    parts.push(filter(lead, column));
+    parts
+}
+
+/// How lanes are read.
+fn grammar() -> Vec<HelpLine> {
+    let signs = [
+        (glyph::THIN, "thin: waits for a person"),
+        (glyph::THICK, "thick: the machine works"),
+        (glyph::BROKEN, "red: still broken"),
+        (glyph::GHOST, "ghost: where it is expected to end"),
+        (glyph::CYCLE, "the next cycle begins: revised or made again"),
+        (glyph::FAILED, "failed"),
+        (glyph::GENERATING, "being generated"),
+        (glyph::READY, "ready: waits for a person"),
+        (glyph::DONE, "done; of a delivery: its signature holds"),
+        (glyph::DOUBT, "a guess; open the delivery for the reason"),
+    ];
+    let signs = signs.into_iter().map(|(sign, text)| HelpLine::Sign(sign, text));
+    std::iter::once(HelpLine::Title("How lanes and lists are read")).chain(signs).collect()
+}
+
+fn filter(lead: usize, column: usize) -> Vec<HelpLine> {
+    let general = "Terms with a space between; what fits all of them is listed. ! before a term \
+                   turns it round. Quotes keep spaces and colons together. TIME is a span back from \
+                   now (90m, 2d) or RFC 3339.";
+    let mut part = vec![HelpLine::Title("Filter terms, after /")];
+    part.extend(wrapped(general, column.saturating_sub(2)).into_iter().map(HelpLine::Text));
+    for term in &TERMS {
+        // What it is an example of, where that says more than the example.
+        let text = if term.forms.contains([' ', ':']) {
+            format!("{}: {}", term.matches, term.forms)
+        } else {
+            term.matches.to_owned()
+        };
+        part.extend(entry(term.example, &text, lead, column));
+    }
+    part
+}
+
+fn entry(words: &str, text: &str, lead: usize, column: usize) -> Vec<HelpLine> {
+    let words = wrapped(words, lead.saturating_sub(2));
+    let text = wrapped(text, column.saturating_sub(lead).max(8));
+    (0..words.len().max(text.len()))
+        .map(|line| HelpLine::Entry {
+            lead: words.get(line).cloned().unwrap_or_default(),
+            text: text.get(line).cloned().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Our own words, which are one column a character, in lines of at most `columns` columns.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_and_every_term_is_listed_at_every_width() {
+        for width in [0, 1, 40, 80, 120, 132, 200, u16::MAX] {
+            let help = Help::new(width);
+            let mut words = Vec::new();
+            for line in help.columns.iter().flatten() {
+                if let HelpLine::Entry { lead, .. } = line {
+                    words.extend(lead.split(' '));
+                }
+            }
+            for row in KEYMAP {
+                let all = words.windows(row.keys.len()).any(|some| some == row.keys);
+                assert!(all, "{:?} at {width}", row.keys);
+            }
+            for term in &TERMS {
+                assert!(words.contains(&term.example), "{} at {width}", term.example);
+            }
+            assert!(help.columns.len() <= 3 && help.rows() > 0);
+        }
+    }
+
+    #[test]
+    fn columns_are_about_as_long_as_each_other() {
+        for width in [120, 150, 200] {
+            let help = Help::new(width);
+            let lengths: Vec<usize> = help.columns.iter().map(Vec::len).collect();
+            assert_eq!(lengths.len(), usize::from((width / COLUMN).min(3)));
+            let (least, most) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
+            assert!(most - least <= most / 2, "{lengths:?} at {width}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_its_column() {
+        for width in [40, 80, 120, 200] {
+            let help = Help::new(width);
+            for line in help.columns.iter().flatten() {
+                if let HelpLine::Entry { lead, text } = line {
+                    assert!(text.chars().count() <= usize::from(help.width - help.lead));
+                    assert!(lead.chars().count() + 1 < usize::from(help.lead), "{line:?}");
+                }
+            }
+        }
+    }
+}

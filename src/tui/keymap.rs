@@ -1,0 +1,345 @@
+//! The one table of keys: drives dispatch, footer, help screen and the README's list of keys.
+
+use super::input::Chord;
+use super::model::mode::{Mode, Pane, Screen};
+use super::model::{Banner, Model};
+
+/// Something that a key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each row of the table says what its action does")]
+pub enum Action {
+    Quit,
+    Suspend,
+    Back,
+    Help,
+    Show(Screen),
+    NextPane,
+    PreviousPane,
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    NextFailure,
+    PreviousFailure,
+    FailuresOnly,
+    Filter,
+    Name,
+    Acknowledge,
+    Freeze,
+    Copy,
+    ZoomIn,
+    ZoomOut,
+    Fit,
+    Demo,
+    NextTab,
+    PreviousTab,
+    OtherForm,
+    CopyId,
+    CopyVersion,
+    CopyBody,
+    CopyCurl,
+    CopyUrl,
+    CopySend,
+    Accept,
+    Abandon,
+    Backspace,
+    Delete,
+    Clear,
+    CursorLeft,
+    CursorRight,
+    CursorStart,
+    CursorEnd,
+}
+
+/// Where a key means what its row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere.
+    Always,
+    /// On every screen, where nothing is open over it.
+    Screens,
+    /// On the Timeline.
+    Timeline,
+    /// Where a list of deliveries has the keys.
+    Rows,
+    /// In the matrix.
+    Matrix,
+    /// While nothing was received yet.
+    Empty,
+    /// In one delivery.
+    Detail,
+    /// In the list of keys.
+    Help,
+    /// While choosing what to copy.
+    Copy,
+    /// While typing.
+    Line,
+}
+
+impl Context {
+    /// Every context, in the order of the help screen.
+    pub const ALL: [Self; 10] = [
+        Self::Screens,
+        Self::Timeline,
+        Self::Rows,
+        Self::Matrix,
+        Self::Empty,
+        Self::Detail,
+        Self::Copy,
+        Self::Line,
+        Self::Help,
+        Self::Always,
+    ];
+
+    /// The words above its keys.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::Screens => "On every screen",
+            Self::Timeline => "On the Timeline",
+            Self::Rows => "In a list of deliveries",
+            Self::Matrix => "In the Matrix",
+            Self::Empty => "Before the first callback",
+            Self::Detail => "In one delivery",
+            Self::Help => "In this list",
+            Self::Copy => "After y",
+            Self::Line => "While typing",
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Where.
+    pub context: Context,
+    /// The keys, as [`Chord`] spells them.
+    pub keys: &'static [&'static str],
+    /// What they do.
+    pub action: Action,
+    /// The same in words.
+    pub help: &'static str,
+    /// The same in a word or two for the footer; empty where it is not shown there.
+    pub footer: &'static str,
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [&'static str],
+    action: Action,
+    footer: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { context, keys, action, help, footer }
+}
+
+use Action as A;
+use Context as C;
+
+/// The table. Of two rows for one key, that of the nearer context counts.
+pub const KEYMAP: &[Binding] = &[
+    bind(C::Screens, &["1"], A::Show(Screen::Timeline), "", "the Timeline"),
+    bind(C::Screens, &["2"], A::Show(Screen::Matrix), "", "the Matrix: assets by locales"),
+    bind(C::Screens, &["3"], A::Show(Screen::Deliveries), "", "all deliveries and refusals"),
+    bind(C::Screens, &["4"], A::Show(Screen::Health), "", "how dubwatch itself is doing"),
+    bind(C::Screens, &["up", "k"], A::Up, "", "up"),
+    bind(C::Screens, &["down", "j"], A::Down, "", "down"),
+    bind(C::Screens, &["pgup", "ctrl-u"], A::PageUp, "", "a page up"),
+    bind(C::Screens, &["pgdn", "ctrl-d"], A::PageDown, "", "a page down"),
+    bind(C::Screens, &["home", "g"], A::First, "", "to the first"),
+    bind(
+        C::Screens,
+        &["end", "G"],
+        A::Last,
+        "",
+        "to the last; in a list of deliveries, follow the newest",
+    ),
+    bind(C::Timeline, &["tab"], A::NextPane, "pane", "the next pane: assets, lanes, deliveries"),
+    bind(C::Timeline, &["shift-tab"], A::PreviousPane, "", "the pane before"),
+    bind(C::Screens, &["enter"], A::Open, "open", "open what is selected"),
+    bind(
+        C::Screens,
+        &["n"],
+        A::NextFailure,
+        "next failure",
+        "the next failure that nobody has seen",
+    ),
+    bind(C::Screens, &["N"], A::PreviousFailure, "", "the one before"),
+    bind(
+        C::Screens,
+        &["x"],
+        A::Acknowledge,
+        "",
+        "mark the selected failure as seen, or take that back; it stays listed",
+    ),
+    bind(C::Screens, &["!"], A::FailuresOnly, "", "only failures, or everything again"),
+    bind(C::Screens, &["/"], A::Filter, "filter", "filter, like: failed locale:es !valid since:1h"),
+    bind(C::Screens, &["L"], A::Name, "", "give the asset a name of your own"),
+    bind(
+        C::Screens,
+        &["space"],
+        A::Freeze,
+        "freeze",
+        "stop the picture while receiving goes on, or go on",
+    ),
+    bind(C::Screens, &["y"], A::Copy, "copy", "copy something"),
+    bind(C::Timeline, &["+", "="], A::ZoomIn, "", "zoom the time axis in"),
+    bind(C::Timeline, &["-"], A::ZoomOut, "", "zoom it out"),
+    bind(C::Timeline, &["0"], A::Fit, "", "zoom so that all of the asset is seen, and follow now"),
+    bind(C::Timeline, &["left", "h"], A::Left, "", "back in time"),
+    bind(C::Timeline, &["right", "l"], A::Right, "", "on in time; at now, follow it"),
+    bind(C::Matrix, &["left", "h"], A::Left, "", "one locale to the left"),
+    bind(C::Matrix, &["right", "l"], A::Right, "", "one locale to the right"),
+    bind(
+        C::Empty,
+        &["d"],
+        A::Demo,
+        "demo",
+        "play a made-up catalogue beside the real thing; esc ends it",
+    ),
+    bind(C::Screens, &["esc", "q"], A::Back, "", "one level back; q at the top ends the program"),
+    bind(C::Screens, &["?"], A::Help, "keys", "this list"),
+    bind(
+        C::Detail,
+        &["tab", "right", "l"],
+        A::NextTab,
+        "part",
+        "the next part: payload, headers, raw, signature",
+    ),
+    bind(C::Detail, &["shift-tab", "left", "h"], A::PreviousTab, "", "the part before"),
+    bind(C::Detail, &["v"], A::OtherForm, "form", "payload pretty or as sent, raw as text or hex"),
+    bind(C::Detail, &["up", "k"], A::Up, "scroll", "up"),
+    bind(C::Detail, &["down", "j"], A::Down, "", "down"),
+    bind(C::Detail, &["pgup", "ctrl-u"], A::PageUp, "", "a page up"),
+    bind(C::Detail, &["pgdn", "ctrl-d", "space"], A::PageDown, "", "a page down"),
+    bind(C::Detail, &["home", "g"], A::First, "", "to the beginning"),
+    bind(C::Detail, &["end", "G"], A::Last, "", "to the end"),
+    bind(C::Detail, &["n"], A::NextFailure, "", "the delivery after it in the list"),
+    bind(C::Detail, &["N"], A::PreviousFailure, "", "the delivery before it in the list"),
+    bind(C::Detail, &["y"], A::Copy, "copy", "copy something of it"),
+    bind(C::Detail, &["esc", "q", "enter"], A::Back, "back", "back to the list"),
+    bind(C::Detail, &["?"], A::Help, "keys", "this list"),
+    bind(C::Copy, &["i"], A::CopyId, "", "the asset's id"),
+    bind(C::Copy, &["v"], A::CopyVersion, "", "the version's id"),
+    bind(C::Copy, &["b"], A::CopyBody, "", "the body of the selected delivery"),
+    bind(C::Copy, &["c"], A::CopyCurl, "", "a curl command that posts it again, byte for byte"),
+    bind(C::Copy, &["u"], A::CopyUrl, "", "the callback URL"),
+    bind(C::Copy, &["s"], A::CopySend, "", "a command that posts a test callback"),
+    bind(C::Copy, &["esc", "q", "y"], A::Back, "nothing", "nothing"),
+    bind(C::Line, &["enter"], A::Accept, "keep", "keep what is typed"),
+    bind(C::Line, &["esc"], A::Abandon, "leave", "leave it as it was"),
+    bind(C::Line, &["left"], A::CursorLeft, "", "a character to the left"),
+    bind(C::Line, &["right"], A::CursorRight, "", "a character to the right"),
+    bind(C::Line, &["home", "ctrl-a"], A::CursorStart, "", "to the beginning"),
+    bind(C::Line, &["end", "ctrl-e"], A::CursorEnd, "", "to the end"),
+    bind(C::Line, &["backspace", "ctrl-h"], A::Backspace, "", "delete the character before"),
+    bind(C::Line, &["del"], A::Delete, "", "delete the character under the cursor"),
+    bind(C::Line, &["ctrl-u"], A::Clear, "", "delete everything"),
+    bind(C::Help, &["up", "k"], A::Up, "scroll", "up"),
+    bind(C::Help, &["down", "j"], A::Down, "", "down"),
+    bind(C::Help, &["pgup", "ctrl-u"], A::PageUp, "", "a page up"),
+    bind(C::Help, &["pgdn", "ctrl-d", "space"], A::PageDown, "", "a page down"),
+    bind(C::Help, &["home", "g"], A::First, "", "to the beginning"),
+    bind(C::Help, &["end", "G"], A::Last, "", "to the end"),
+    bind(C::Help, &["esc", "q", "?", "enter"], A::Back, "back", "back"),
+    bind(
+        C::Always,
+        &["ctrl-z"],
+        A::Suspend,
+        "",
+        "back to the shell; until `fg`, nothing is received",
+    ),
+    bind(C::Always, &["ctrl-c"], A::Quit, "", "end the program"),
+];
+
+/// The contexts that hold at the moment, the nearest first.
+pub fn contexts(model: &Model) -> Vec<Context> {
+    let mut contexts = match &model.mode {
+        Mode::Normal => {
+            let mut own = Vec::new();
+            if model.is_empty() && model.facts.banner != Some(Banner::Demo) {
+                own.push(Context::Empty);
+            }
+            match model.screen {
+                Screen::Timeline if model.pane == Pane::Deliveries => {
+                    own.extend([Context::Rows, Context::Timeline]);
+                }
+                Screen::Timeline => own.push(Context::Timeline),
+                Screen::Matrix => own.push(Context::Matrix),
+                Screen::Deliveries => own.push(Context::Rows),
+                Screen::Health => {}
+            }
+            own.push(Context::Screens);
+            own
+        }
+        Mode::Filter { .. } | Mode::Name { .. } => vec![Context::Line],
+        Mode::Copy(_) => vec![Context::Copy],
+        Mode::Detail(_) => vec![Context::Detail],
+        Mode::Help { .. } => vec![Context::Help],
+    };
+    contexts.push(Context::Always);
+    contexts
+}
+
+/// What a key does at the moment.
+pub fn action(model: &Model, chord: &Chord) -> Option<Action> {
+    let spelt = chord.to_string();
+    contexts(model).into_iter().find_map(|context| {
+        let mut rows = KEYMAP.iter().filter(|row| row.context == context);
+        rows.find(|row| row.keys.contains(&&*spelt)).map(|row| row.action)
+    })
+}
+
+/// What the footer shows at the moment: the first key of each row that has a word for it.
+pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
+    // Before the first callback there is nothing to move in.
+    let empty = contexts(model).contains(&Context::Empty);
+    let useful = move |row: &&Binding| {
+        !empty || row.context == Context::Empty || matches!(row.action, Action::Copy | Action::Help)
+    };
+    contexts(model)
+        .into_iter()
+        .flat_map(|context| KEYMAP.iter().filter(move |row| row.context == context))
+        .filter(|row| !row.footer.is_empty())
+        .filter(useful)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_is_spelt_as_it_is_read() {
+        for row in KEYMAP {
+            for key in row.keys {
+                let chord: Chord = key.parse().unwrap_or_else(|_| panic!("{key} is no key"));
+                assert_eq!(chord.to_string(), **key);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_context() {
+        let mut seen = HashSet::new();
+        for row in KEYMAP {
+            assert!(!row.help.is_empty());
+            for key in row.keys {
+                assert!(seen.insert((row.context, *key)), "{key} twice in {:?}", row.context);
+            }
+        }
+    }
+
+    #[test]
+    fn every_context_is_listed() {
+        for row in KEYMAP {
+            assert!(Context::ALL.contains(&row.context));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Copying: ids, URLs and commands at once; what needs a whole delivery once it has been read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::effect::{Effect, Request};
+use super::super::keymap::Action;
+use super::super::model::detail::Detail;
+use super::super::model::mode::{Mode, Screen, Target};
+use super::super::model::{Model, Wanted};
+use super::super::msg::Stage;
+use super::{enter, say};
+use crate::text::{Printable, shell_word};
+
+/// Opens the menu.
+pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
+    let under = Box::new(std::mem::replace(&mut model.mode, Mode::Normal));
+    model.mode = Mode::Copy(under);
+    Vec::new()
+}
+
+/// A choice from the menu.
+pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effect> {
+    let Mode::Copy(under) = std::mem::replace(&mut model.mode, Mode::Normal) else {
+        return Vec::new();
+    };
+    model.mode = *under;
+    let (what, text) = match action {
+        Action::CopyId => ("the asset's id", asset_id(model)),
+        Action::CopyVersion => ("the version's id", version_id(model)),
+        Action::CopyUrl => ("the callback URL", filled(&model.facts.callback_url)),
+        Action::CopySend => ("the command", filled(&model.facts.send_line)),
+        Action::CopyBody => return copy_of_delivery(model, stage, Wanted::Body),
+        Action::CopyCurl => return copy_of_delivery(model, stage, Wanted::Curl),
+        _ => return Vec::new(),
+    };
+    let Some(text) = text else {
+        say(model, format!("{what}: there is none here"));
+        return Vec::new();
+    };
+    // Ids come from outside, and what is pasted into a shell is obeyed.
+    if Printable::new(&text).as_str() != text {
+        say(model, format!("{what} has characters in it that do not show: see the body"));
+        return Vec::new();
+    }
+    sent(model, what);
+    vec![Effect::Copy(text)]
+}
+
+fn copy_of_delivery(model: &mut Model, stage: Stage, wanted: Wanted) -> Vec<Effect> {
+    if let Mode::Detail(open) = &model.mode
+        && let Some(detail) = open.detail.clone()
+    {
+        return copied(model, wanted, &detail);
+    }
+    let target = match &model.mode {
+        Mode::Detail(open) => Some(open.target),
+        _ => enter::selected_target(model),
+    };
+    let Some(target) = target else {
+        say(model, "no delivery is selected");
+        return Vec::new();
+    };
+    model.wanted = Some((target, wanted));
+    vec![Effect::Ask(stage, Request::Detail(target))]
+}
+
+/// Copies what was waited for, when this is it.
+pub(super) fn arrived(model: &mut Model, target: Target, detail: Option<&Detail>) -> Vec<Effect> {
+    match (model.wanted, detail) {
+        (Some((wanted_of, wanted)), Some(detail)) if wanted_of == target => {
+            model.wanted = None;
+            copied(model, wanted, detail)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn copied(model: &mut Model, wanted: Wanted, detail: &Detail) -> Vec<Effect> {
+    if detail.truncated {
+        say(model, "its body was cut when it was refused: a copy would not be what was sent");
+        return Vec::new();
+    }
+    if wanted == Wanted::Curl && model.facts.callback_url.is_empty() {
+        say(model, "nothing listens here that it could be posted to");
+        return Vec::new();
+    }
+    let text = match wanted {
+        Wanted::Body => {
+            let Ok(text) = String::from_utf8(detail.body.clone()) else {
+                say(model, "the body is no text; y c copies a command that posts its bytes");
+                return Vec::new();
+            };
+            text
+        }
+        Wanted::Curl => curl(detail, &model.facts.callback_url),
+    };
+    sent(model, if wanted == Wanted::Body { "the body" } else { "the command" });
+    vec![Effect::Copy(text)]
+}
+
+/// Nobody says whether the terminal took it: some do not, and tmux only when it is told to.
+fn sent(model: &mut Model, what: &str) {
+    say(model, format!("sent {what} to the terminal's clipboard"));
+}
+
+/// A command that posts the same bytes under the same signature. Headers are text from outside, so
+/// each stands in single quotes.
+fn curl(detail: &Detail, url: &str) -> String {
+    let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(&detail.body));
+    for (name, value) in detail.headers.iter() {
+        if matches!(name, "content-type" | "x-signature" | "x-signature-algorithm") {
+            line.push_str(" -H ");
+            line.push_str(&shell_word(&format!("{name}: {value}")));
+        }
+    }
+    line.push_str(" --data-binary @- ");
+    line.push_str(&shell_word(url));
+    line
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn asset_id(model: &Model) -> Option<String> {
+    if let Mode::Detail(open) = &model.mode {
+        return open.detail.as_ref()?.row.callback().asset_id.clone();
+    }
+    if model.screen == Screen::Deliveries {
+        return model.row(model.selected_row()?)?.callback().asset_id.clone();
+    }
+    model.selected_asset().map(|asset| asset.id().to_owned())
+}
+
+fn version_id(model: &Model) -> Option<String> {
+    if let Mode::Detail(open) = &model.mode {
+        return open.detail.as_ref()?.row.callback().version_id.clone();
+    }
+    if model.screen == Screen::Deliveries {
+        return model.row(model.selected_row()?)?.callback().version_id.clone();
+    }
+    let asset = model.selected_asset()?;
+    Some(asset.lanes().get(model.selected_lane())?.version_id.clone())
+}

@@ -1,0 +1,265 @@
+//! What each key does.
+
+use super::super::effect::{Effect, Request};
+use super::super::help::Help;
+use super::super::input::Chord;
+use super::super::keymap::{self, Action, KEYMAP};
+use super::super::model::mode::{Mode, Pane, Screen};
+use super::super::model::picture::{AssetRows, Frozen};
+use super::super::model::{Banner, Dashboard, Model};
+use super::super::msg::Stage;
+use super::moves::{self, By};
+use super::{copy, enter, follow_selection, line, older, say, show};
+
+/// Takes a key in.
+pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect> {
+    let model = dashboard.shown_mut();
+    // Selections are by place in what is listed, which has to be what is known.
+    model.settle();
+    model.word = None;
+    let Some(action) = keymap::action(model, &chord) else {
+        line::typed(model, chord);
+        return follow_selection(model, stage);
+    };
+    match action {
+        Action::Quit => return vec![Effect::Quit],
+        Action::Suspend => return vec![Effect::Suspend],
+        _ => {}
+    }
+    let mut effects = match &mut model.mode {
+        Mode::Normal => normal(model, stage, action, &chord),
+        Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, stage, action),
+        Mode::Copy(_) => copy::press(model, stage, action),
+        Mode::Help { .. } => help(model, action),
+        Mode::Detail(_) => match action {
+            Action::Copy => copy::begin(model),
+            Action::Help => open_help(model),
+            _ => enter::press(model, stage, action),
+        },
+    };
+    effects.extend(follow_selection(model, stage));
+    effects
+}
+
+fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec<Effect> {
+    match action {
+        Action::Show(screen) => show(model, screen),
+        Action::NextPane => model.pane = model.pane.next(),
+        Action::PreviousPane => model.pane = model.pane.previous(),
+        Action::Up => return go(model, stage, By::Steps(-1)),
+        Action::Down => return go(model, stage, By::Steps(1)),
+        Action::PageUp => return go(model, stage, By::Pages(-1)),
+        Action::PageDown => return go(model, stage, By::Pages(1)),
+        Action::First => return go(model, stage, By::First),
+        Action::Last => return go(model, stage, By::Last),
+        Action::Left | Action::Right => {
+            let by = if action == Action::Left { -1 } else { 1 };
+            if model.screen == Screen::Matrix {
+                moves::locales(model, by);
+            } else {
+                let (now, shown) = (model.shown_at(), model.stretch());
+                model.axis.pan(by as i64, now, &shown);
+            }
+        }
+        Action::Open => return enter::open(model, stage),
+        Action::NextFailure | Action::PreviousFailure => {
+            let by = if action == Action::NextFailure { 1 } else { -1 };
+            if !moves::to_failure(model, by) {
+                say(model, "nothing has failed");
+            }
+        }
+        Action::FailuresOnly => {
+            model.failures_only = !model.failures_only;
+            model.listing.stale = true;
+            let word =
+                if model.failures_only { "failures only; ! shows all" } else { "everything" };
+            say(model, word);
+        }
+        Action::Filter => line::begin_filter(model),
+        Action::Name | Action::Acknowledge if is_read_only(model) => say(model, READ_ONLY),
+        Action::Name => line::begin_name(model),
+        Action::Acknowledge => return acknowledge(model, stage),
+        Action::Freeze => freeze(model),
+        Action::Copy => return copy::begin(model),
+        Action::ZoomIn | Action::ZoomOut => {
+            let shown = model.stretch();
+            model.axis.zoom(if action == Action::ZoomIn { 1 } else { -1 }, &shown);
+        }
+        Action::Fit => model.axis.fit(),
+        Action::Help => return open_help(model),
+        Action::Demo => {
+            say(model, "the demo begins");
+            return vec![Effect::Ask(Stage::Real, Request::StartDemo)];
+        }
+        Action::Back => return back(model, stage, chord),
+        _ => {}
+    }
+    Vec::new()
+}
+
+const READ_ONLY: &str = "another dubwatch writes this journal: names and marks are given there";
+
+fn is_read_only(model: &Model) -> bool {
+    model.facts.banner == Some(Banner::ReadOnly)
+}
+
+/// Moves, and asks for rows that are not held where the end of those that are comes near.
+fn go(model: &mut Model, stage: Stage, by: By) -> Vec<Effect> {
+    moves::go(model, by);
+    if model.screen != Screen::Deliveries || model.frozen.is_some() {
+        return Vec::new();
+    }
+    if model.cursor.row.is_none() && model.live.rows.is_behind() {
+        // The newest are to be followed again, and are not here.
+        model.asked_for_older = Some(model.now);
+        return vec![Effect::Ask(stage, Request::Older(u64::MAX))];
+    }
+    if model.selected_row().is_none_or(|at| at < usize::from(model.size.1)) {
+        return older(model, stage);
+    }
+    Vec::new()
+}
+
+/// One level back: the pane, the filter, the freeze, the screen, the demo; then, by `q`, the end.
+fn back(model: &mut Model, stage: Stage, chord: &Chord) -> Vec<Effect> {
+    let is_q = chord.to_string() == "q";
+    if model.frozen.is_some() {
+        freeze(model);
+    } else if model.is_narrowed() || model.filtering.error.is_some() {
+        model.failures_only = false;
+        line::set_filter(model, "");
+    } else if model.screen == Screen::Timeline && model.pane != Pane::Assets {
+        model.pane = Pane::Assets;
+    } else if model.screen != Screen::Timeline {
+        show(model, Screen::Timeline);
+    } else if stage == Stage::Demo {
+        return vec![Effect::Ask(Stage::Real, Request::StopDemo)];
+    } else if !model.axis.is_following() {
+        model.axis.fit();
+    } else if is_q {
+        return vec![Effect::Quit];
+    } else {
+        let key =
+            KEYMAP.iter().find(|row| row.action == Action::Quit).map_or("", |row| row.keys[0]);
+        say(model, format!("q or {key} ends dubwatch"));
+    }
+    Vec::new()
+}
+
+/// Stops the picture, or lets it go on.
+fn freeze(model: &mut Model) {
+    model.frozen = match model.frozen.take() {
+        Some(_) => None,
+        None => Some(Frozen { picture: model.live.clone(), at: model.now, waiting: 0 }),
+    };
+    if model.frozen.is_none() && model.live.of_asset.asset != model.cursor.asset {
+        // What the user looked at while it stood still is not what the live picture has.
+        model.live.of_asset = AssetRows::default();
+    }
+    model.listing.stale = true;
+}
+
+/// Marks the selected failure as seen, or takes that back: that of the selected lane, cell or
+/// delivery; in the asset list, all of the asset's.
+fn acknowledge(model: &mut Model, stage: Stage) -> Vec<Effect> {
+    let Some((asset_id, versions)) = subject(model) else {
+        say(model, "what is selected has not failed");
+        return Vec::new();
+    };
+    let Some(asset) = model.shown().catalogue.get(&asset_id).cloned() else {
+        say(model, "its asset is not among those that are shown");
+        return Vec::new();
+    };
+    let meant = |version: Option<&str>| match &versions {
+        None => true,
+        Some(versions) => versions.iter().any(|id| id.as_deref() == version),
+    };
+    let failures: Vec<_> = asset
+        .failures()
+        .filter(|failure| meant(failure.version.map(|row| row.version_id.as_str())))
+        .collect();
+    if failures.is_empty() {
+        say(model, "what is selected has not failed");
+        return Vec::new();
+    }
+    let take_back = failures.iter().all(|failure| failure.acknowledged);
+    let marked: Vec<_> =
+        failures.iter().filter(|failure| take_back || !failure.acknowledged).collect();
+    let word = match (take_back, marked.len()) {
+        (true, _) => "not seen after all".to_owned(),
+        (false, 1) => "marked as seen: it stays listed and stops shouting".to_owned(),
+        (false, count) => format!("{count} failures marked as seen"),
+    };
+    say(model, word);
+    marked
+        .iter()
+        .map(|failure| {
+            Effect::Ask(
+                stage,
+                Request::Acknowledge {
+                    asset_id: asset.id().to_owned(),
+                    version_id: failure.version.map(|version| version.version_id.clone()),
+                    at: (!take_back).then_some(failure.at),
+                },
+            )
+        })
+        .collect()
+}
+
+/// What is selected: an asset, and which of its versions; `None` of them means all, and among them
+/// `None` is the asset as a whole.
+fn subject(model: &Model) -> Option<(String, Option<Vec<Option<String>>>)> {
+    let asset = || model.selected_asset().map(|asset| asset.id().to_owned());
+    match (model.screen, model.pane) {
+        (Screen::Health, _) => None,
+        (Screen::Timeline, Pane::Assets) => Some((asset()?, None)),
+        (Screen::Timeline, Pane::Lanes) => {
+            let shown = model.selected_asset()?;
+            let lanes = shown.lanes();
+            // An asset that failed before it had versions has no lane.
+            let lane = lanes.get(model.selected_lane()).map(|lane| lane.version_id.clone());
+            Some((asset()?, Some(vec![lane])))
+        }
+        (Screen::Matrix, _) => {
+            let locale = model.selected_locale();
+            let shown = model.selected_asset()?;
+            let here = shown.row.versions.iter().filter(|row| Some(row.version.locale()) == locale);
+            Some((asset()?, Some(here.map(|row| Some(row.version_id.clone())).collect())))
+        }
+        (Screen::Deliveries, _) | (Screen::Timeline, Pane::Deliveries) => {
+            let row = enter::selected_delivery(model)?;
+            // Only what was believed: nobody vouches for what a refused body says.
+            if row.is_refusal() || !row.is_failure() {
+                return None;
+            }
+            let callback = row.callback();
+            Some((callback.asset_id.clone()?, Some(vec![callback.version_id.clone()])))
+        }
+    }
+}
+
+fn open_help(model: &mut Model) -> Vec<Effect> {
+    let under = Box::new(std::mem::replace(&mut model.mode, Mode::Normal));
+    model.mode = Mode::Help { scroll: 0, under };
+    Vec::new()
+}
+
+fn help(model: &mut Model, action: Action) -> Vec<Effect> {
+    let page = model.help_page();
+    let last = Help::new(model.size.0).rows().saturating_sub(page);
+    let Mode::Help { scroll, under } = &mut model.mode else { return Vec::new() };
+    match action {
+        Action::Up => *scroll = scroll.saturating_sub(1),
+        Action::Down => *scroll = (*scroll + 1).min(last),
+        Action::PageUp => *scroll = scroll.saturating_sub(page),
+        Action::PageDown => *scroll = (*scroll + page).min(last),
+        Action::First => *scroll = 0,
+        Action::Last => *scroll = last,
+        Action::Back => {
+            let under = std::mem::replace(&mut **under, Mode::Normal);
+            model.mode = under;
+        }
+        _ => {}
+    }
+    Vec::new()
+}

@@ -1,0 +1,129 @@
+//! Typing: the filter, which is in force while it is typed, and the name of an asset.
+
+use super::super::effect::{Effect, Request};
+use super::super::input::Chord;
+use super::super::keymap::Action;
+use super::super::model::Model;
+use super::super::model::mode::{Line, Mode, Screen};
+use super::super::msg::Stage;
+use super::{enter, say};
+use crate::filter::Filter;
+
+/// Begins to type a filter.
+pub(super) fn begin_filter(model: &mut Model) {
+    let before = model.filtering.text.clone();
+    let asset = model.cursor.asset.clone();
+    model.mode = Mode::Filter { line: Line::new(&before), before, asset };
+}
+
+/// Begins to type a name for the selected asset, or that of the selected delivery.
+pub(super) fn begin_name(model: &mut Model) {
+    let id = match model.screen {
+        Screen::Deliveries => {
+            enter::selected_delivery(model).and_then(|row| row.callback().asset_id.clone())
+        }
+        Screen::Health => None,
+        _ => model.selected_asset().map(|asset| asset.id().to_owned()),
+    };
+    let Some(asset) = id.and_then(|id| model.shown().catalogue.get(&id).cloned()) else {
+        say(model, "no asset is selected");
+        return;
+    };
+    let line = Line::new(asset.notes.name.as_deref().unwrap_or_default());
+    model.mode = Mode::Name { asset_id: asset.id().to_owned(), line };
+}
+
+/// A character that is typed into a line. Also what has a meaning elsewhere: `q` is a letter.
+pub(super) fn typed(model: &mut Model, chord: Chord) {
+    if let Some(character) = chord.text() {
+        paste(model, character.encode_utf8(&mut [0; 4]));
+    }
+}
+
+/// Text that goes into the line that is being typed; nowhere else.
+pub(super) fn paste(model: &mut Model, text: &str) {
+    if let Some(line) = line(model) {
+        line.insert(text);
+        refilter(model);
+    }
+}
+
+/// An editing key.
+pub(super) fn edit(model: &mut Model, stage: Stage, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Accept => return accept(model, stage),
+        Action::Abandon => return abandon(model),
+        _ => {}
+    }
+    let Some(line) = line(model) else { return Vec::new() };
+    match action {
+        Action::Backspace => line.backspace(),
+        Action::Delete => line.delete(),
+        Action::Clear => line.clear(),
+        Action::CursorLeft => line.move_by(-1),
+        Action::CursorRight => line.move_by(1),
+        Action::CursorStart => line.move_by(isize::MIN),
+        Action::CursorEnd => line.move_by(isize::MAX),
+        _ => {}
+    }
+    refilter(model);
+    Vec::new()
+}
+
+/// Whether a filter lets other things through as time goes by.
+pub(super) fn is_about_time(text: &str) -> bool {
+    text.contains("since:") || text.contains("until:")
+}
+
+/// Puts a filter in force, or says why it cannot be.
+pub(super) fn set_filter(model: &mut Model, text: &str) {
+    text.clone_into(&mut model.filtering.text);
+    match Filter::parse(text, model.shown_at()) {
+        Ok(filter) => {
+            model.filtering.filter = filter;
+            model.filtering.error = None;
+            model.listing.stale = true;
+        }
+        Err(error) => model.filtering.error = Some(error.to_string()),
+    }
+}
+
+fn line(model: &mut Model) -> Option<&mut Line> {
+    match &mut model.mode {
+        Mode::Filter { line, .. } | Mode::Name { line, .. } => Some(line),
+        _ => None,
+    }
+}
+
+fn refilter(model: &mut Model) {
+    if let Mode::Filter { line, .. } = &model.mode {
+        let text = line.text().to_owned();
+        if text != model.filtering.text {
+            set_filter(model, &text);
+        }
+    }
+}
+
+fn accept(model: &mut Model, stage: Stage) -> Vec<Effect> {
+    match std::mem::replace(&mut model.mode, Mode::Normal) {
+        Mode::Name { asset_id, line } => {
+            let name = line.text().trim();
+            let name = (!name.is_empty()).then(|| name.to_owned());
+            vec![Effect::Ask(stage, Request::Name { asset_id, name })]
+        }
+        // A filter that cannot be understood stays open, so that it can be mended.
+        mode @ Mode::Filter { .. } if model.filtering.error.is_some() => {
+            model.mode = mode;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn abandon(model: &mut Model) -> Vec<Effect> {
+    if let Mode::Filter { before, asset, .. } = std::mem::replace(&mut model.mode, Mode::Normal) {
+        set_filter(model, &before);
+        model.cursor.asset = asset;
+    }
+    Vec::new()
+}

@@ -1,0 +1,180 @@
+//! What each message makes of the model, and what is to be done about it. Does no IO.
+
+mod copy;
+mod enter;
+mod keys;
+mod line;
+mod moves;
+mod next_change;
+mod told;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::effect::{Effect, Request};
+use super::model::mode::{Mode, Pane, Screen};
+use super::model::{Banner, Dashboard, Model};
+use super::msg::{Msg, Stage};
+
+pub use next_change::next_change;
+
+/// How long a word about what was done stands.
+const WORD_STANDS: SignedDuration = SignedDuration::from_secs(4);
+/// How long places in the asset list stand still after a key.
+const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
+
+/// Takes one message in. Call [`Model::settle`] before the next frame is drawn.
+pub fn update(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
+    let stage = if dashboard.demo.is_some() { Stage::Demo } else { Stage::Real };
+    match msg {
+        Msg::Key(chord) => keys::press(dashboard, stage, chord),
+        Msg::Paste(text) => {
+            line::paste(dashboard.shown_mut(), &text);
+            Vec::new()
+        }
+        Msg::Resize(columns, rows) => {
+            for model in models(dashboard) {
+                model.size = (columns, rows);
+            }
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            for model in models(dashboard) {
+                tick(model, now);
+            }
+            Vec::new()
+        }
+        Msg::Told(about, told) => {
+            let model = match about {
+                Stage::Real => &mut dashboard.real,
+                Stage::Demo => match &mut dashboard.demo {
+                    Some(demo) => demo,
+                    // The last words of a demo that was ended.
+                    None => return Vec::new(),
+                },
+            };
+            let before = model.live.came;
+            let effects = told::hear(model, about, told);
+            let came = model.live.came.saturating_sub(before);
+            if about == Stage::Real
+                && let Some(demo) = &mut dashboard.demo
+            {
+                demo.backstage += came;
+            }
+            effects
+        }
+        Msg::DemoBegan(facts) => {
+            let real = &dashboard.real;
+            let facts = super::model::Facts { banner: Some(Banner::Demo), ..*facts };
+            dashboard.demo = Some(Model::new(facts, real.now, real.size));
+            Vec::new()
+        }
+        Msg::DemoEnded(why) => {
+            dashboard.demo = None;
+            if let Some(why) = why {
+                say(&mut dashboard.real, format!("the demo ended: {why}"));
+            }
+            Vec::new()
+        }
+        Msg::Word(word) => {
+            say(dashboard.shown_mut(), word);
+            Vec::new()
+        }
+    }
+}
+
+fn models(dashboard: &mut Dashboard) -> impl Iterator<Item = &mut Model> {
+    std::iter::once(&mut dashboard.real).chain(&mut dashboard.demo)
+}
+
+fn tick(model: &mut Model, now: Timestamp) {
+    let minute = |at: Timestamp| at.as_second().div_euclid(60);
+    // What `since:1h` lets through changes with the time.
+    if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
+        let text = model.filtering.text.clone();
+        line::set_filter(model, &text);
+    }
+    model.now = now;
+    // Also when the clock was set back: nothing stands for longer than it was meant to.
+    let is_over = |until: Timestamp| until <= now || until.duration_since(now) > HELD_FOR;
+    if model.word.as_ref().is_some_and(|(_, until)| is_over(*until)) {
+        model.word = None;
+    }
+    if model.hold_until.is_some_and(is_over) {
+        model.hold_until = None;
+        model.live.catalogue.hold(false);
+        model.listing.stale = true;
+    }
+}
+
+/// Puts a word about what was done on the screen.
+fn say(model: &mut Model, word: impl Into<String>) {
+    let until = model.now.checked_add(WORD_STANDS).unwrap_or(model.now);
+    model.word = Some((word.into(), until));
+}
+
+/// Has the asset list stand still for a while, because the user moves in it.
+fn hold(model: &mut Model) {
+    model.live.catalogue.hold(true);
+    model.hold_until = model.now.checked_add(HELD_FOR).ok();
+}
+
+/// Selects what has to be selected, and asks for what the selection needs.
+fn follow_selection(model: &mut Model, stage: Stage) -> Vec<Effect> {
+    model.settle();
+    let Some(asset) = model.selected_asset().cloned() else { return Vec::new() };
+    let id = match &model.cursor.asset {
+        Some(id) if **id == *asset.id() => std::sync::Arc::clone(id),
+        _ => {
+            model.cursor.version = None;
+            std::sync::Arc::from(asset.id())
+        }
+    };
+    // The selection sticks: what becomes active elsewhere does not change what is looked at.
+    model.cursor.asset = Some(std::sync::Arc::clone(&id));
+    let mut effects = fill(model, stage);
+    if model.shown().of_asset.asset.as_ref() == Some(&id) {
+        return effects;
+    }
+    model.cursor.asset_row = None;
+    let live = super::model::picture::AssetRows::begin(&id, &model.live.rows);
+    if let Some(frozen) = &mut model.frozen {
+        frozen.picture.of_asset =
+            super::model::picture::AssetRows::begin(&id, &frozen.picture.rows);
+    }
+    model.live.of_asset = live;
+    model.listing.stale = true;
+    effects.push(Effect::Ask(stage, Request::OfAsset(asset.id().to_owned())));
+    effects
+}
+
+/// Asks for older rows while a filter leaves less than a screen of those that are held.
+fn fill(model: &mut Model, stage: Stage) -> Vec<Effect> {
+    let few = model.row_count() < usize::from(model.size.1);
+    if model.screen == Screen::Deliveries && model.is_narrowed() && few {
+        return older(model, stage);
+    }
+    Vec::new()
+}
+
+/// After how long a request for older rows counts as lost.
+const LOST: SignedDuration = SignedDuration::from_secs(3);
+
+/// Asks for the rows before the oldest that is held, where there are any and none are under way.
+fn older(model: &mut Model, stage: Stage) -> Vec<Effect> {
+    let waits = model.asked_for_older.is_some_and(|at| model.now.duration_since(at) <= LOST);
+    if model.frozen.is_some() || waits || model.live.rows.is_complete() {
+        return Vec::new();
+    }
+    let Some(seq) = model.live.rows.oldest_seq() else { return Vec::new() };
+    model.asked_for_older = Some(model.now);
+    vec![Effect::Ask(stage, Request::Older(seq))]
+}
+
+/// Goes to a screen.
+fn show(model: &mut Model, screen: Screen) {
+    model.screen = screen;
+    if screen != Screen::Timeline {
+        model.pane = Pane::Assets;
+    }
+    model.mode = Mode::Normal;
+}

@@ -1,0 +1,90 @@
+//! When what is on the screen will look different although nothing happens: the next time to wake.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::model::mode::{Mode, Screen};
+use super::super::model::{Dashboard, Model};
+use crate::callback::State;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The next moment at which something on the screen ages; `None` while nothing does.
+pub fn next_change(dashboard: &Dashboard) -> Option<Timestamp> {
+    let model = dashboard.shown();
+    let word = model.word.as_ref().map(|(_, until)| *until);
+    let soonest = [word, model.hold_until, ages(model)].into_iter().flatten().min();
+    // Never now or earlier: a clock that was set back must not make the loop spin.
+    soonest.map(|at| at.max(after(model.now, SignedDuration::from_millis(50))))
+}
+
+fn ages(model: &Model) -> Option<Timestamp> {
+    let now = model.now;
+    // Time stands still on a frozen picture.
+    if model.frozen.is_some() {
+        return None;
+    }
+    let list = match (model.screen, &model.mode) {
+        (
+            Screen::Timeline,
+            Mode::Normal | Mode::Filter { .. } | Mode::Name { .. } | Mode::Copy(_),
+        ) => timeline(model),
+        (Screen::Matrix, Mode::Normal) => {
+            model.selected_asset().map(|_| next_multiple(now, MINUTE))
+        }
+        (Screen::Health, Mode::Normal) => Some(next_multiple(now, MINUTE)),
+        _ => None,
+    };
+    [list, chart(model)].into_iter().flatten().min()
+}
+
+/// A lane that is being generated counts seconds; every other age counts minutes, then hours.
+fn timeline(model: &Model) -> Option<Timestamp> {
+    let now = model.now;
+    let asset = model.selected_asset()?;
+    let generating = asset.row.versions.iter().any(|row| row.version.state() == State::Generating);
+    if generating {
+        return Some(next_multiple(now, SECOND));
+    }
+    let seen = usize::from(model.size.1);
+    let at = model.selected_place().saturating_sub(seen);
+    let listed = model.assets().iter().skip(at).take(2 * seen);
+    let ages = listed
+        .filter_map(|place| model.shown().catalogue.get(&place.id))
+        .map(|asset| next_age(asset.last_at(), now));
+    let lanes = asset.row.versions.iter().map(|row| next_age(row.version.since(), now));
+    ages.chain(lanes).chain(next_column(model)).min()
+}
+
+/// When now comes to the next column of the axis, where it is on the axis.
+fn next_column(model: &Model) -> Option<Timestamp> {
+    let stretch = model.stretch();
+    let column = u16::try_from(stretch.column(model.now)).ok()?;
+    (column < stretch.columns()).then(|| stretch.time_of(column + 1))
+}
+
+/// When an age that is shown in minutes, or in hours from an hour on, shows another number.
+fn next_age(since: Timestamp, now: Timestamp) -> Timestamp {
+    let age = now.duration_since(since);
+    let unit = if age < HOUR { MINUTE } else { HOUR };
+    let units = age.as_secs().max(0) / unit.as_secs();
+    let next = since.checked_add(SignedDuration::from_secs((units + 1) * unit.as_secs()));
+    next.unwrap_or(Timestamp::MAX)
+}
+
+/// The chart moves with the minute for as long as it shows anything.
+fn chart(model: &Model) -> Option<Timestamp> {
+    let shown = model.shown();
+    (!shown.chart.is_flat(model.now)).then(|| next_multiple(model.now, MINUTE))
+}
+
+fn next_multiple(now: Timestamp, unit: SignedDuration) -> Timestamp {
+    let unit = unit.as_secs();
+    let second = (now.as_second().div_euclid(unit) + 1) * unit;
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+}
+
+fn after(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,578 @@
+//! What keys do: scripts, and thousands of random keys, deliveries and sizes, after any of which the
+//! dashboard draws and leads back to where it began.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
+mod stage;
+
+use std::collections::BTreeSet;
+
+use dubwatch::callback::{Headers, State, Verdict};
+use dubwatch::simulate::{Message, Tamper};
+use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::keymap::KEYMAP;
+use dubwatch::tui::model::detail::Detail;
+use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
+use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::msg::{Msg, Told};
+use dubwatch::tui::update::next_change;
+use jiff::SignedDuration;
+use stage::{COLOR, Stage, curtain};
+
+fn asks(effects: &[Effect]) -> Vec<&Request> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Ask(_, request) => Some(request),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
+    let mut stage = Stage::story(7, 130);
+    let failures = stage.model().shown().catalogue.failures().count();
+    assert!(failures >= 3);
+    let mut seen = BTreeSet::new();
+    for _ in 0..failures {
+        stage.press("n");
+        let model = stage.model();
+        let asset = model.selected_asset().unwrap().id().to_owned();
+        seen.insert((asset, model.cursor.version.clone()));
+    }
+    assert_eq!(seen.len(), failures, "each failure once");
+    stage.press("n");
+    // The ring begins anew with one that was seen first.
+    let effects = stage.press("x");
+    let asked = asks(&effects);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(matches!(asked[0], Request::Acknowledge { at: Some(_), .. }), "{asked:?}");
+}
+
+#[test]
+fn what_was_marked_stops_shouting_and_stays_listed() {
+    let mut stage = Stage::story(7, 130);
+    let asset = stage.model().selected_asset().unwrap().clone();
+    assert!(asset.shouts());
+    let mut marked = (*asset).clone();
+    for failure in asset.failures() {
+        let version = failure.version.map(|version| version.version_id.clone());
+        marked.notes.acknowledged.insert(version, failure.at);
+    }
+    stage.tell(Told::Asset(Box::new(marked)));
+    let asset = stage.model().selected_asset().unwrap().clone();
+    assert!(!asset.shouts());
+    assert!(asset.failures().count() > 0);
+    // Once more takes it back.
+    let effects = stage.press("x");
+    assert!(
+        asks(&effects).iter().all(|r| matches!(r, Request::Acknowledge { at: None, .. })),
+        "{effects:?}"
+    );
+    assert!(!asks(&effects).is_empty());
+}
+
+#[test]
+fn a_filter_is_in_force_while_it_is_typed_and_esc_takes_it_back() {
+    let mut stage = Stage::story(7, 130);
+    let all = stage.model().assets().len();
+    stage.press("/");
+    stage.type_text("keynote");
+    stage.model().settle();
+    assert_eq!(stage.model().assets().len(), 1);
+    assert!(
+        stage.model().selected_asset().unwrap().notes.name.as_ref().unwrap().contains("Keynote")
+    );
+    stage.press("esc");
+    stage.model().settle();
+    assert_eq!(stage.model().assets().len(), all);
+
+    // Letters that mean something elsewhere are letters here, and a filter that cannot be
+    // understood stays open.
+    stage.press("/");
+    stage.type_text("nosuch:q");
+    stage.press("enter");
+    assert!(matches!(stage.model().mode, Mode::Filter { .. }));
+    assert!(stage.model().filtering.error.is_some());
+    stage.press("ctrl-u");
+    stage.type_text("failed");
+    stage.press("enter");
+    assert_eq!(stage.model().mode, Mode::Normal);
+    stage.model().settle();
+    let model = stage.model();
+    assert!(model.assets().len() < all && !model.assets().is_empty());
+    stage.press("esc");
+    stage.model().settle();
+    assert_eq!(stage.model().assets().len(), all, "esc shows all again");
+}
+
+#[test]
+fn a_frozen_picture_stands_still_and_counts_what_waits() {
+    let mut stage = Stage::story(7, 60);
+    let before = stage.frame((120, 30), COLOR);
+    stage.press("space");
+    let frozen = stage.frame((120, 30), COLOR);
+    stage.tick(curtain() + SignedDuration::from_secs(70));
+    let message = Message {
+        event: "version_failed".to_owned(),
+        asset_id: "ast_new".to_owned(),
+        version_id: Some("ver_new".to_owned()),
+        version_locale: None,
+    };
+    let row = stage.delivery(&message, curtain() + SignedDuration::from_secs(65));
+    stage.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
+    let later = stage.frame((120, 30), COLOR);
+    assert_eq!(stage.model().frozen.as_ref().unwrap().waiting, 1);
+    let body = |buffer: &ratatui::buffer::Buffer| -> Vec<String> {
+        (1..29).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect()
+    };
+    // The footer says that it is frozen; everything else stays where and what it is.
+    assert_eq!(body(&before), body(&frozen));
+    assert_eq!(body(&frozen), body(&later));
+    stage.press("space");
+    assert!(stage.model().frozen.is_none());
+    assert!(stage.model().shown().catalogue.get("ast_new").is_some());
+}
+
+#[test]
+fn following_stops_when_one_moves_and_says_how_many_came() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("3 up up");
+    let model = stage.model();
+    let newest = model.row_count() - 1;
+    assert_eq!(model.selected_row(), Some(newest - 2));
+    let message = Message {
+        event: "version_ready".to_owned(),
+        asset_id: "ast_new".to_owned(),
+        version_id: Some("ver_new".to_owned()),
+        version_locale: Some("es-ES".to_owned()),
+    };
+    for second in 61..64 {
+        let at = curtain() + SignedDuration::from_secs(second);
+        let row = stage.delivery(&message, at);
+        stage.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
+    }
+    let model = stage.model();
+    assert_eq!(model.selected_row(), Some(newest - 2), "the selected one stays selected");
+    assert_eq!(model.cursor.since, 3);
+    stage.press("G");
+    let model = stage.model();
+    assert_eq!((model.cursor.row, model.cursor.since), (None, 0));
+}
+
+#[test]
+fn the_selection_sticks_while_others_become_active() {
+    let mut stage = Stage::story(7, 20);
+    stage.press("down down");
+    let selected = stage.model().selected_asset().unwrap().id().to_owned();
+    let order: Vec<_> = stage.model().assets().iter().map(|place| place.id.clone()).collect();
+    let message = Message {
+        event: "version_failed".to_owned(),
+        asset_id: order.last().unwrap().to_string(),
+        version_id: Some("ver_x".to_owned()),
+        version_locale: None,
+    };
+    let row = stage.delivery(&message, curtain() + SignedDuration::from_secs(21));
+    stage.news(vec![row], &BTreeSet::from([order.last().unwrap().to_string()]), false);
+    let held: Vec<_> = stage.model().assets().iter().map(|place| place.id.clone()).collect();
+    assert_eq!(held, order, "nothing moves under the user's hands");
+    stage.tick(curtain() + SignedDuration::from_secs(40));
+    let model = stage.model();
+    assert_eq!(model.selected_asset().unwrap().id(), selected);
+    assert_eq!(model.assets()[0].id, *order.last().unwrap(), "then the failure goes up");
+}
+
+#[test]
+fn enter_leads_in_and_esc_leads_out() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("enter");
+    assert_eq!(stage.model().pane, Pane::Lanes);
+    let effects = stage.press("enter");
+    assert!(matches!(asks(&effects)[..], [Request::Detail(_)]), "{effects:?}");
+    assert!(matches!(stage.model().mode, Mode::Detail(_)));
+    stage.press("tab");
+    assert!(matches!(&stage.model().mode, Mode::Detail(open) if open.tab == Tab::Headers));
+    stage.press("?");
+    stage.press("esc");
+    assert!(matches!(stage.model().mode, Mode::Detail(_)), "help goes back to where it was opened");
+    stage.press("q q");
+    assert_eq!((stage.model().mode.clone(), stage.model().pane), (Mode::Normal, Pane::Assets));
+    assert!(!stage.press("esc").contains(&Effect::Quit), "esc never ends the program");
+    assert!(stage.press("q").contains(&Effect::Quit));
+}
+
+#[test]
+fn control_c_ends_it_from_everywhere() {
+    for keys in ["1", "/", "L", "y", "?", "3 enter", "tab tab enter", "space", "!"] {
+        let mut stage = Stage::story(7, 60);
+        stage.press(keys);
+        assert_eq!(stage.press("ctrl-c"), [Effect::Quit], "after {keys}");
+    }
+}
+
+#[test]
+fn copying_says_what_and_copies_it() {
+    let mut stage = Stage::empty();
+    let effects = stage.press("y u");
+    assert_eq!(effects, [Effect::Copy("http://127.0.0.1:3829/callback".to_owned())]);
+    let effects = stage.press("y s");
+    assert!(matches!(&effects[..], [Effect::Copy(line)] if line.contains(" send ")), "{effects:?}");
+    let mut stage = Stage::story(7, 60);
+    let id = stage.model().selected_asset().unwrap().id().to_owned();
+    assert!(stage.press("y i").contains(&Effect::Copy(id)));
+}
+
+#[test]
+fn a_name_is_given_and_taken_away() {
+    let mut stage = Stage::story(7, 60);
+    let id = stage.model().selected_asset().unwrap().id().to_owned();
+    stage.press("L ctrl-u");
+    stage.type_text("Night Ferry");
+    let effects = stage.press("enter");
+    let name = Some("Night Ferry".to_owned());
+    assert_eq!(asks(&effects), [&Request::Name { asset_id: id.clone(), name }]);
+    stage.press("L ctrl-u");
+    let effects = stage.press("enter");
+    assert_eq!(asks(&effects), [&Request::Name { asset_id: id, name: None }]);
+}
+
+#[test]
+fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
+    let stage = Stage::empty();
+    assert_eq!(next_change(&stage.dashboard), None);
+    let mut stage = Stage::story(7, 60);
+    // An asset one of whose versions is being generated.
+    while stage.model().selected_asset().unwrap().count(State::Generating) == 0 {
+        stage.press("down");
+    }
+    stage.tick(curtain() + SignedDuration::from_secs(70));
+    let next = next_change(&stage.dashboard).unwrap();
+    assert!(next <= curtain() + SignedDuration::from_secs(71), "a lane counts seconds: {next}");
+    stage.press("space");
+    stage.tick(curtain() + SignedDuration::from_secs(90));
+    assert_eq!(next_change(&stage.dashboard), None, "time stands still");
+}
+
+/// A version's callback.
+fn about(asset: &str, version: &str, event: &str) -> Message {
+    Message {
+        event: format!("version_{event}"),
+        asset_id: asset.to_owned(),
+        version_id: Some(version.to_owned()),
+        version_locale: Some("es-ES".to_owned()),
+    }
+}
+
+fn deliver(stage: &mut Stage, message: &Message, second: i64) {
+    let at = curtain() + SignedDuration::from_secs(second);
+    stage.tick(at);
+    let row = stage.delivery(message, at);
+    stage.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false);
+}
+
+#[test]
+fn on_the_deliveries_x_and_l_are_about_the_selected_row() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "v1", "failed"), 1);
+    deliver(&mut stage, &about("ast_b", "v2", "failed"), 2);
+    deliver(&mut stage, &about("ast_b", "v3", "ready"), 3);
+    stage.press("3");
+    assert!(asks(&stage.press("x")).is_empty(), "what is selected has not failed");
+    stage.press("up");
+    let effects = stage.press("x");
+    assert!(
+        matches!(&asks(&effects)[..], [Request::Acknowledge { asset_id, version_id, .. }]
+            if asset_id == "ast_b" && version_id.as_deref() == Some("v2")),
+        "{effects:?}"
+    );
+    stage.press("up up L");
+    assert!(matches!(&stage.model().mode, Mode::Name { asset_id, .. } if asset_id == "ast_a"));
+    stage.press("esc 4");
+    assert!(asks(&stage.press("x")).is_empty(), "Health has nothing that failed");
+}
+
+#[test]
+fn a_failure_that_comes_while_one_moves_is_reached() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
+    deliver(&mut stage, &about("ast_b", "v1", "ready"), 2);
+    stage.press("down");
+    deliver(&mut stage, &about("ast_a", "v1", "failed"), 3);
+    assert_eq!(stage.model().shown().catalogue.failures().count(), 1);
+    stage.press("n");
+    assert_eq!(stage.model().selected_asset().unwrap().id(), "ast_a");
+}
+
+#[test]
+fn older_rows_come_and_the_newest_come_back() {
+    let mut stage = Stage::empty();
+    for number in 0..5_000 {
+        deliver(&mut stage, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
+    }
+    stage.press("3");
+    let effects = stage.press("g");
+    let oldest = stage.model().shown().rows.oldest_seq().unwrap();
+    assert!(asks(&effects).contains(&&Request::Older(oldest)), "{effects:?}");
+    // What is looked at stays, whatever comes.
+    let selected = stage.model().cursor.row;
+    deliver(&mut stage, &about("ast_a", "v1", "generating"), 60);
+    assert_eq!(stage.model().cursor.row, selected);
+    assert_eq!(stage.model().selected_row(), Some(0));
+    assert!(stage.model().shown().rows.is_behind());
+    // An answer that was lost is asked for again, in time.
+    stage.tick(curtain() + SignedDuration::from_secs(70));
+    assert!(asks(&stage.press("g")).contains(&&Request::Older(oldest)));
+    // Following again begins anew with the newest.
+    let effects = stage.press("G");
+    assert!(asks(&effects).contains(&&Request::Older(u64::MAX)), "{effects:?}");
+    let newest = stage.delivery(&about("ast_a", "v2", "generating"), curtain());
+    stage.tell(Told::Older(u64::MAX, vec![newest]));
+    let model = stage.model();
+    assert!(!model.shown().rows.is_behind());
+    assert_eq!(model.selected_row(), Some(0));
+}
+
+#[test]
+fn a_filter_with_few_rows_reads_on() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("3 /");
+    stage.type_text("nothing-has-this-in-it");
+    let effects = stage.press("enter");
+    let oldest = stage.model().shown().rows.oldest_seq().unwrap();
+    let first = stage.model().asked_for_older;
+    assert!(asks(&effects).contains(&&Request::Older(oldest)) || first.is_some());
+    stage.tell(Told::Older(oldest, Vec::new()));
+    assert!(stage.model().shown().rows.is_complete(), "until there is nothing more");
+    assert_eq!(stage.model().asked_for_older, None);
+}
+
+#[test]
+fn a_local_name_is_looked_for_in_rows_as_well() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("/");
+    stage.type_text("keynote");
+    stage.press("enter");
+    let model = stage.model();
+    model.settle();
+    assert_eq!(model.assets().len(), 1);
+    assert!(model.row_count() > 0);
+}
+
+#[test]
+fn copying_is_of_what_can_be_pasted() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("a\nrm -rf ~\n", "v1", "ready"), 1);
+    assert_eq!(stage.press("y i"), [], "an id with a line end in it is not for a shell");
+    assert!(stage.model().word.is_some());
+}
+
+#[test]
+fn the_matrix_keeps_its_column_and_opens_its_cell() {
+    let mut stage = Stage::empty();
+    let with = |locale: &str, version: &str| Message {
+        version_locale: Some(locale.to_owned()),
+        ..about("ast_a", version, "ready")
+    };
+    deliver(&mut stage, &with("es-ES", "v1"), 1);
+    deliver(&mut stage, &with("fr-FR", "v2"), 2);
+    stage.press("2 right");
+    assert_eq!(stage.model().selected_locale(), Some(Some("fr-FR")));
+    deliver(&mut stage, &with("de-DE", "v3"), 3);
+    assert_eq!(stage.model().selected_locale(), Some(Some("fr-FR")), "another came before it");
+    stage.press("enter");
+    assert_eq!(stage.model().cursor.version.as_deref(), Some("v2"));
+    assert_eq!(stage.model().screen, Screen::Timeline);
+}
+
+#[test]
+fn enter_on_a_lane_opens_what_made_it_what_it_is() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
+    deliver(&mut stage, &about("ast_a", "v1", "generating"), 2);
+    deliver(&mut stage, &about("ast_a", "v1", "generating"), 3);
+    let effects = stage.press("tab enter");
+    assert!(asks(&effects).contains(&&Request::Detail(Target::Delivery(2))), "{effects:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_for_ever() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("down y u");
+    assert!(stage.model().is_held() && stage.model().word.is_some());
+    stage.tick(curtain() - SignedDuration::from_hours(1));
+    assert!(!stage.model().is_held() && stage.model().word.is_none());
+}
+
+#[test]
+fn coalesced_refusals_are_counted_once_each() {
+    let mut stage = Stage::empty();
+    let message = about("ast_a", "v1", "ready");
+    let Row::Refusal { mut listed, claim } = stage.refusal(&message, Some(Tamper::Key), curtain())
+    else {
+        panic!("a refusal was asked for")
+    };
+    for count in [3, 10] {
+        listed.refusal.count = count;
+        let row = Row::Refusal { listed: listed.clone(), claim: claim.clone() };
+        stage.news(vec![row], &BTreeSet::new(), false);
+    }
+    assert_eq!(stage.model().live.came, 10);
+    assert_eq!(stage.model().row_count(), 1);
+}
+
+/// Numbers that look random and are the same every time (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let drawn = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(drawn).unwrap() % end
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+}
+
+fn random_message(dice: &mut Dice) -> Message {
+    let events: Vec<String> = State::ALL
+        .iter()
+        .map(|state| format!("version_{}", state.name()))
+        .chain(["asset_failed".to_owned(), "version_published".to_owned(), String::new()])
+        .collect();
+    let ids = ["ast_a", "ast_b", "x", "", "\u{1b}[2J", "ast_漢字漢字漢字漢字", "b_same", "c_same"];
+    let event = dice.pick(&events);
+    let about_version = event != "asset_failed";
+    Message {
+        event,
+        asset_id: dice.pick(&ids).to_owned(),
+        version_id: about_version
+            .then(|| dice.pick(&["v1", "v2", "v3", "\u{202e}v", ""]).to_owned()),
+        version_locale: about_version.then(|| {
+            dice.pick(&["es-ES", "fr-FR", "", "zz\u{9b}", "de-DE-1996-x-long-long"]).to_owned()
+        }),
+    }
+}
+
+#[test]
+fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
+    let keys: Vec<&str> =
+        KEYMAP.iter().flat_map(|row| row.keys).copied().chain(["a", "é", ":", "\"", "9"]).collect();
+    let sizes =
+        [(200, 50), (120, 30), (80, 24), (79, 24), (40, 10), (39, 9), (1, 1), (0, 0), (300, 3)];
+    let mut dice = Dice(0x00d0_b0a7_c411);
+    let mut stage = Stage::story(7, 90);
+    let mut size = (120, 30);
+    let mut now = curtain() + SignedDuration::from_secs(90);
+    for step in 0..10_000 {
+        match dice.below(10) {
+            0..6 => {
+                let key = dice.pick(&keys);
+                if let Ok(chord) = key.parse() {
+                    let effects = stage.send(Msg::Key(chord));
+                    for request in asks(&effects) {
+                        answer(&mut stage, &mut dice, request, now);
+                    }
+                }
+            }
+            6 => {
+                let message = random_message(&mut dice);
+                let row = stage.delivery(&message, now);
+                let touched = match &row.callback().asset_id {
+                    Some(id) if row.callback().unreadable.is_none() => BTreeSet::from([id.clone()]),
+                    _ => BTreeSet::new(),
+                };
+                stage.news(vec![row], &touched, false);
+            }
+            7 => {
+                let message = random_message(&mut dice);
+                let tamper = dice.pick(&Tamper::ALL);
+                let row = stage.refusal(&message, Some(tamper), now);
+                stage.news(vec![row], &BTreeSet::new(), false);
+            }
+            8 => {
+                now += SignedDuration::from_millis(dice.below(90_000).try_into().unwrap());
+                stage.tick(now);
+            }
+            _ => {
+                size = dice.pick(&sizes);
+                stage.send(Msg::Paste("a\u{1b}b".to_owned()));
+            }
+        }
+        if step % 3 == 0 {
+            stage.frame(size, COLOR);
+        }
+        if step % 100 == 0 {
+            assert!(leads_back(&stage), "stuck at step {step}: {:?}", stage.dashboard.shown().mode);
+        }
+    }
+}
+
+/// What `app` might say to a request: something, nothing, or that it cannot.
+fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Timestamp) {
+    if dice.below(4) == 0 {
+        if dice.below(2) == 0 {
+            stage.tell(Told::Unanswered(request.clone()));
+        }
+        return;
+    }
+    let told = match request {
+        Request::Detail(target) => {
+            let detail = Detail {
+                row: stage.delivery(&about("ast_a", "v1", "ready"), now),
+                committed_at: Some(now),
+                request: "POST /callback".to_owned(),
+                headers: Headers::default(),
+                body: vec![b'['; dice.below(3_000)],
+                truncated: dice.below(2) == 0,
+                verdict: Verdict::Missing,
+                steps: Vec::new(),
+            };
+            Told::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
+        }
+        Request::Older(below) => {
+            let rows = (0..dice.below(3)).map(|_| stage.delivery(&random_message(dice), now));
+            Told::Older(*below, rows.collect())
+        }
+        Request::OfAsset(asset) => {
+            let rows =
+                (0..dice.below(3)).map(|_| stage.delivery(&about(asset, "v1", "ready"), now));
+            Told::OfAsset(asset.clone(), rows.collect())
+        }
+        Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. } => {
+            Told::Gone(asset_id.clone())
+        }
+        Request::StartDemo => {
+            stage.send(Msg::DemoBegan(Box::new(stage::facts(None))));
+            return;
+        }
+        Request::StopDemo => {
+            stage.send(Msg::DemoEnded(None));
+            return;
+        }
+    };
+    stage.tell(told);
+}
+
+/// Whether `esc` leads from here to the Timeline with everything listed, and `q` ends it there.
+fn leads_back(stage: &Stage) -> bool {
+    let mut copy = Stage::of(stage.dashboard.clone());
+    for _ in 0..12 {
+        for request in asks(&copy.press("esc")) {
+            if *request == Request::StopDemo {
+                copy.send(Msg::DemoEnded(None));
+            }
+        }
+    }
+    let model = copy.model();
+    let home = model.mode == Mode::Normal
+        && model.screen == Screen::Timeline
+        && model.pane == Pane::Assets
+        && model.frozen.is_none()
+        && !model.is_narrowed();
+    home && copy.press("q").contains(&Effect::Quit)
+}

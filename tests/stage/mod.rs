@@ -1,0 +1,345 @@
+//! Plays the demo's story into a dashboard without a clock or a network, and prints frames: what the
+//! tests of screens and the pictures of the README look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use dubwatch::callback::{
+    BodySample, Callback, Delivery, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
+    Source, Verdict,
+};
+use dubwatch::signature::fingerprint;
+use dubwatch::simulate::{How, Message, Story, Tamper};
+use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use dubwatch::tui::effect::Effect;
+use dubwatch::tui::input::Chord;
+use dubwatch::tui::model::asset::AssetView;
+use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::{Banner, Dashboard, Facts, Model};
+use dubwatch::tui::msg::{Msg, News, Stage as Of, Told};
+use dubwatch::tui::update::update;
+use dubwatch::tui::view;
+use dubwatch::tui::widget::look::Look;
+use dubwatch::vitals::Counts;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+/// The sizes that every screen is looked at in.
+pub(crate) const SIZES: [(u16, u16); 5] = [(200, 50), (120, 30), (80, 24), (40, 10), (1, 1)];
+
+/// In colour.
+pub(crate) const COLOR: Look = Look { color: true, ascii: false, light: false };
+
+/// A dashboard and what has been played to it.
+pub(crate) struct Stage {
+    pub(crate) dashboard: Dashboard,
+    timeline: Timeline,
+    names: Vec<(String, String)>,
+    /// The signature under which each body was last sent.
+    signed: BTreeMap<Vec<u8>, u64>,
+    seq: u64,
+    refusals: u64,
+    counts: Counts,
+    now: Timestamp,
+}
+
+/// When every story begins.
+pub(crate) fn curtain() -> Timestamp {
+    "2026-11-24T14:00:00Z".parse().unwrap()
+}
+
+/// The facts of a listener on the default port.
+pub(crate) fn facts(banner: Option<Banner>) -> Facts {
+    Facts {
+        callback_url: "http://127.0.0.1:3829/callback".to_owned(),
+        door: "127.0.0.1:3829/callback".to_owned(),
+        send_line: "/usr/local/bin/dubwatch send --event version_generating".to_owned(),
+        journal: "/home/ada/.local/share/dubwatch/journal.db".to_owned(),
+        keys: vec!["panjaya".to_owned(), "dev".to_owned()],
+        banner,
+        bell: true,
+        overdue: SignedDuration::from_hours(3),
+        started: curtain() - SignedDuration::from_mins(60),
+        zone: TimeZone::UTC,
+    }
+}
+
+impl Stage {
+    /// A dashboard on an empty journal.
+    pub(crate) fn empty() -> Self {
+        let mut stage = Self::of(Dashboard::new(facts(None), curtain(), (120, 30)));
+        stage.tell(Told::Loaded);
+        stage
+    }
+
+    /// A dashboard to which something was played elsewhere.
+    pub(crate) fn of(dashboard: Dashboard) -> Self {
+        let now = dashboard.shown().now;
+        Self {
+            dashboard,
+            timeline: Timeline::default(),
+            names: Vec::new(),
+            signed: BTreeMap::new(),
+            seq: 0,
+            refusals: 0,
+            counts: Counts::default(),
+            now,
+        }
+    }
+
+    /// The story of a seed, played up to a second of it.
+    pub(crate) fn story(seed: u64, second: u64) -> Self {
+        let mut stage = Self::empty();
+        let story = Story::new(seed);
+        stage.names =
+            story.names().iter().map(|(id, name)| (id.clone(), (*name).to_owned())).collect();
+        let mut touched = BTreeSet::new();
+        let mut rows = Vec::new();
+        for past in story.history(curtain()) {
+            touched.insert(past.message.asset_id.clone());
+            rows.push(stage.delivery(&past.message, past.at));
+        }
+        stage.news(rows, &touched, true);
+        for scene in story.scenes() {
+            let at = curtain() + SignedDuration::try_from(scene.at).unwrap();
+            if at > curtain() + SignedDuration::from_secs(second.cast_signed()) {
+                break;
+            }
+            stage.tick(at);
+            let (row, touched) = match scene.how {
+                How::Sound | How::Again => {
+                    let touched = BTreeSet::from([scene.message.asset_id.clone()]);
+                    // A retry has the bytes of the last copy, everything else is signed anew.
+                    let signature = match scene.how {
+                        How::Again => stage.signed.get(&scene.message.body()).copied(),
+                        _ => None,
+                    };
+                    (stage.signed_delivery(&scene.message, at, signature), touched)
+                }
+                How::Spoiled(tamper) => {
+                    (stage.refusal(&scene.message, Some(tamper), at), BTreeSet::new())
+                }
+                How::Astray => (stage.refusal(&scene.message, None, at), BTreeSet::new()),
+            };
+            stage.news(vec![row], &touched, false);
+        }
+        stage.tick(curtain() + SignedDuration::from_secs(second.cast_signed()));
+        stage
+    }
+
+    /// The model that is shown.
+    pub(crate) fn model(&mut self) -> &mut Model {
+        self.dashboard.shown_mut()
+    }
+
+    /// Lets it get this late.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        self.now = now;
+        self.send(Msg::Tick(now));
+    }
+
+    /// Hands the dashboard a message.
+    pub(crate) fn send(&mut self, msg: Msg) -> Vec<Effect> {
+        update(&mut self.dashboard, msg)
+    }
+
+    /// Tells the dashboard something about its journal.
+    pub(crate) fn tell(&mut self, told: Told) -> Vec<Effect> {
+        self.send(Msg::Told(Of::Real, told))
+    }
+
+    /// Presses keys, given as in the keymap with blanks between.
+    pub(crate) fn press(&mut self, keys: &str) -> Vec<Effect> {
+        let chords: Vec<Chord> =
+            keys.split(' ').map(|key| key.parse().unwrap_or_else(|_| panic!("{key}"))).collect();
+        chords.into_iter().flat_map(|chord| self.send(Msg::Key(chord))).collect()
+    }
+
+    /// Types a text.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        for character in text.chars() {
+            let key = if character == ' ' { "space".to_owned() } else { character.to_string() };
+            self.press(&key);
+        }
+    }
+
+    /// A frame of this size.
+    pub(crate) fn frame(&mut self, (columns, rows): (u16, u16), look: Look) -> Buffer {
+        self.send(Msg::Resize(columns, rows));
+        let model = self.dashboard.shown_mut();
+        model.settle();
+        let area = Rect::new(0, 0, columns, rows);
+        let mut buffer = Buffer::empty(area);
+        view::draw(model, look, area, &mut buffer);
+        buffer
+    }
+
+    /// Tells of rows and of what they made of their assets.
+    pub(crate) fn news(&mut self, rows: Vec<Row>, touched: &BTreeSet<String>, old: bool) {
+        let assets = touched.iter().map(|id| self.asset(id)).collect();
+        self.tell(Told::News(News { rows, assets, head: self.seq, old }));
+        let counts = self.counts;
+        self.tell(Told::Counts(counts));
+    }
+
+    /// A sound delivery of a message, folded.
+    pub(crate) fn delivery(&mut self, message: &Message, at: Timestamp) -> Row {
+        self.signed_delivery(message, at, None)
+    }
+
+    fn signed_delivery(&mut self, message: &Message, at: Timestamp, signature: Option<u64>) -> Row {
+        let body = message.body();
+        let signature = signature.unwrap_or(self.seq);
+        self.signed.insert(body.clone(), signature);
+        let print = fingerprint(&format!("{signature:x}"), &body);
+        let callback = Callback::read(&body);
+        let outcome = self.timeline.apply(&callback, at, print);
+        self.seq += 1;
+        self.counts.valid += 1;
+        Row::delivery(Delivery {
+            seq: self.seq,
+            committed_at: at + SignedDuration::from_millis(1),
+            request: received(at, "/callback"),
+            verdict: Verdict::Valid { key: "demo".into(), encoding: Encoding::Der },
+            callback,
+            outcome,
+        })
+    }
+
+    /// The refusal of a message that was spoiled, or went to another path.
+    pub(crate) fn refusal(
+        &mut self,
+        message: &Message,
+        tamper: Option<Tamper>,
+        at: Timestamp,
+    ) -> Row {
+        self.refusals += 1;
+        let (kind, status, why) = match tamper {
+            Some(Tamper::Body) => {
+                (RefusalKind::Invalid, 401, "no trusted key made it over this body (1 tried)")
+            }
+            Some(Tamper::Newline) => (
+                RefusalKind::Invalid,
+                401,
+                "the signature holds for the body without its trailing newline",
+            ),
+            Some(Tamper::Missing) => (
+                RefusalKind::Missing,
+                401,
+                "there is no X-Signature header; the sender signs every callback",
+            ),
+            Some(Tamper::Encoding) => {
+                (RefusalKind::Malformed, 401, "the header is base64, hex was expected")
+            }
+            Some(_) => (
+                RefusalKind::Invalid,
+                401,
+                "hex is fine, DER is fine, no trusted key made it (1 tried)",
+            ),
+            None => (RefusalKind::WrongPath, 404, "POST /callbacks: the path is /callback"),
+        };
+        self.counts.refused[RefusalKind::ALL.iter().position(|other| *other == kind).unwrap()] += 1;
+        let request = received(at, if tamper.is_none() { "/callbacks" } else { "/callback" });
+        Row::refusal(Listed {
+            id: self.refusals,
+            refusal: Refusal {
+                at,
+                kind,
+                status,
+                why: why.to_owned(),
+                count: 1,
+                method: request.method,
+                path: request.path,
+                peer: request.peer,
+                headers: request.headers,
+                body: BodySample::of(&message.body()),
+            },
+        })
+    }
+
+    /// An asset as the fold has it.
+    fn asset(&self, id: &str) -> AssetView {
+        let versions = self.timeline.versions(id).map(|(version_id, version)| VersionRow {
+            version_id: version_id.to_owned(),
+            version: version.clone(),
+        });
+        let row = AssetRow {
+            asset_id: id.to_owned(),
+            asset: self.timeline.asset(id).unwrap().clone(),
+            versions: versions.collect(),
+        };
+        let name = self.names.iter().find(|(other, _)| other == id).map(|(_, name)| name.clone());
+        AssetView::new(row, Notes { name, ..Notes::default() })
+    }
+}
+
+fn received(at: Timestamp, path: &str) -> Received {
+    Received {
+        received_at: at,
+        source: Source::Direct,
+        peer: "127.0.0.1:50312".to_owned(),
+        method: "POST".to_owned(),
+        path: path.to_owned(),
+        headers: Headers::from_raw([("X-Signature", b"3045".as_slice())]),
+        body: Vec::new(),
+    }
+}
+
+/// A frame as text, and under it the runs of cells that are not plain.
+pub(crate) fn rendered(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    let mut runs = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        let mut skip = 0;
+        let mut run: Option<(u16, Style)> = None;
+        for x in 0..=buffer.area.width {
+            let style = (x < buffer.area.width).then(|| buffer[(x, y)].style());
+            if run.map(|(_, style)| style) != style {
+                if let Some((from, style)) = run
+                    && let Some(words) = words(style)
+                {
+                    let _ = writeln!(runs, "{y}:{from}-{} {words}", x - 1);
+                }
+                run = style.map(|style| (x, style));
+            }
+            if x < buffer.area.width {
+                let symbol = buffer[(x, y)].symbol();
+                if skip == 0 {
+                    line.push_str(symbol);
+                    skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+                } else {
+                    skip -= 1;
+                }
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    format!("{out}---\n{runs}")
+}
+
+/// A style in words; `None` for the plain one.
+fn words(style: Style) -> Option<String> {
+    let mut words = Vec::new();
+    if let Some(color) = style.fg.filter(|color| *color != Color::Reset) {
+        words.push(color.to_string().to_lowercase());
+    }
+    if let Some(color) = style.bg.filter(|color| *color != Color::Reset) {
+        words.push(format!("on {}", color.to_string().to_lowercase()));
+    }
+    for (modifier, word) in [
+        (Modifier::BOLD, "bold"),
+        (Modifier::DIM, "dim"),
+        (Modifier::REVERSED, "reversed"),
+        (Modifier::UNDERLINED, "underlined"),
+    ] {
+        if style.add_modifier.contains(modifier) {
+            words.push(word.to_owned());
+        }
+    }
+    (!words.is_empty()).then(|| words.join(" "))
+}
