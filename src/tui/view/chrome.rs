@@ -1,0 +1,369 @@
+//! What stands around every screen: header, banners, alert bar, filter line, footer.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::keymap::{self, Action, Binding};
+use super::super::model::axis::Axis;
+use super::super::model::layout::{NARROW, WIDE};
+use super::super::model::listing::group_sizes;
+use super::super::model::mode::{Line, Mode, Screen};
+use super::super::model::{Banner, Model};
+use super::super::widget::ago;
+use super::super::widget::glyph;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use crate::text::Printable;
+
+/// Draws header, banners, alert bar and footer; returns what is left between them.
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Rect {
+    let mut top = 0;
+    header(model, look, &mut Pen::new(buffer, area, top));
+    top += 1;
+    for (role, words) in banners(model) {
+        let mut pen = Pen::new(buffer, area, top).on(look.of(role));
+        pen.skip(1).text(&words, look.of(role)).finish();
+        top += 1;
+    }
+    alert(model, look, &mut Pen::new(buffer, area, top));
+    top += 1;
+    let mut bottom = area.height - 1;
+    footer(model, look, &mut Pen::new(buffer, area, bottom));
+    if model.has_line() {
+        bottom -= 1;
+        line(model, look, &mut Pen::new(buffer, area, bottom));
+    }
+    Rect { y: area.y + top, height: bottom.saturating_sub(top), ..area }
+}
+
+/// The title of the terminal's window: assets done of those seen, and failures that stand.
+pub fn title(model: &Model) -> Printable {
+    let [needs, running, done] = group_sizes(model.live.catalogue.order());
+    let all = needs + running + done;
+    let failures = model.live.catalogue.failing().all;
+    let failed =
+        if failures > 0 { format!(" {failures} {}", glyph::FAILED) } else { String::new() };
+    Printable::new(&format!("dubwatch {done}/{all} {}{failed}", glyph::DONE))
+}
+
+fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let width = pen.left();
+    let (plain, dim) = (look.of(Role::Plain), look.of(Role::Dim));
+    if width >= NARROW {
+        pen.text("dubwatch", look.of(Role::Strong)).skip(2);
+    }
+    for (place, screen) in Screen::ALL.into_iter().enumerate() {
+        let number = place + 1;
+        if screen == model.screen {
+            pen.text(&format!(" {number} {} ", screen.name()), look.of(Role::Tab));
+        } else if width >= NARROW {
+            pen.text(&format!(" {number} "), look.of(Role::Key)).text(screen.name(), plain).skip(1);
+        } else {
+            pen.text(&format!(" {number} "), look.of(Role::Key));
+        }
+    }
+    let shown = model.shown();
+    let counts = &shown.counts;
+    let mut parts: Vec<(String, Role)> = Vec::new();
+    if model.facts.banner == Some(Banner::ReadOnly) {
+        // Who answers is another process; what it wrote is all that is known.
+        parts.push((format!("delivery {}", shown.head), Role::Plain));
+    } else {
+        parts.push((format!("{} {}", glyph::DONE, counts.valid), Role::Done));
+        let refused = if counts.refusals() > 0 { Role::Failed } else { Role::Dim };
+        parts.push((format!("  {} {}", glyph::FAILED, counts.refusals()), refused));
+    }
+    if counts.unchecked > 0 {
+        parts.push((format!("  {} {}", glyph::DOUBT, counts.unchecked), Role::Doubt));
+    }
+    if counts.unavailable > 0 {
+        parts.push((format!("  503 {}", counts.unavailable), Role::Failed));
+    }
+    if width >= WIDE - 20 {
+        let minutes = shown.chart.minutes(model.shown_at());
+        parts.push((format!("  {}", chart(&minutes)), Role::Generating));
+        // The running minute has only begun: what is told is the more lively of the last two.
+        let [.., before, now] = minutes;
+        parts.push((format!(" {}/min", before.max(now)), Role::Plain));
+    }
+    let mut wide: usize = parts.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum();
+    // The door gets what is left, where that says something.
+    let room = usize::from(pen.left()).saturating_sub(wide + 6);
+    if room >= 14 && !model.facts.door.is_empty() {
+        let role = if model.store_trouble().is_some() { Role::Failed } else { Role::Done };
+        let door = Printable::new_or_blank(&model.facts.door).cut(room);
+        wide += door.width() + 4;
+        parts.insert(0, (glyph::OPEN.to_string(), role));
+        parts.insert(1, (format!(" {door}  "), Role::Plain));
+    }
+    pen.to_right(u16::try_from(wide).unwrap_or(u16::MAX));
+    for (text, role) in parts {
+        let style = if role == Role::Dim { dim } else { look.of(role) };
+        pen.text(&text, style);
+    }
+}
+
+fn chart(minutes: &[u32]) -> String {
+    let most = minutes.iter().copied().max().unwrap_or(0).max(1);
+    let step = |count: u32| (count as usize * (glyph::CHART.len() - 1)).div_ceil(most as usize);
+    minutes.iter().map(|count| glyph::CHART[step(*count)]).collect()
+}
+
+/// What has to be known before anything below it is believed.
+fn banners(model: &Model) -> Vec<(Role, String)> {
+    let mut banners = Vec::new();
+    match model.facts.banner {
+        Some(Banner::Demo) if model.backstage > 0 => {
+            let real = match model.backstage {
+                1 => "1 real request came meanwhile".to_owned(),
+                more => format!("{more} real requests came meanwhile"),
+            };
+            banners.push((Role::Banner, format!("DEMO  {real}: esc shows them")));
+        }
+        Some(Banner::Demo) if model.live.story_over => banners.push((
+            Role::Banner,
+            format!("DEMO  the story is over  {}  look around, q ends it", glyph::DOT),
+        )),
+        Some(Banner::Demo) => banners.push((
+            Role::Banner,
+            format!("DEMO  made up, signed and posted to itself  {}  nothing is kept", glyph::DOT),
+        )),
+        Some(Banner::Unchecked) => banners.push((
+            Role::Shout,
+            "UNCHECKED  --signature off: anyone who reaches the listener can put anything here"
+                .to_owned(),
+        )),
+        Some(Banner::ReadOnly) => banners.push((
+            Role::Banner,
+            format!("READ ONLY  another dubwatch writes {}", model.facts.journal),
+        )),
+        None => {}
+    }
+    if let Some(why) = model.store_trouble() {
+        let words = format!(
+            "{} THE JOURNAL CANNOT BE WRITTEN  {why}  {}  callbacks are answered 503 until it can",
+            glyph::FAILED,
+            glyph::DOT
+        );
+        banners.push((Role::Shout, words));
+    }
+    banners
+}
+
+/// Failures that nobody has seen; without any, how the catalogue stands.
+fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let count = model.shown().catalogue.failing().shouting;
+    if count == 0 {
+        return calm(model, look, pen);
+    }
+    let shouting = model.shown().catalogue.failures().filter(|failure| !failure.acknowledged);
+    let style = look.of(Role::Shout);
+    let width = pen.left();
+    let keys = if width >= NARROW { "  n next   x seen " } else { "" };
+    let room = width.saturating_sub(keys.len().try_into().unwrap_or(0));
+    let mut words = Vec::new();
+    let mut wide = 0;
+    // Only as many as there is room for are put into words, however many there are.
+    for failure in shouting {
+        if wide > usize::from(room) {
+            break;
+        }
+        let label = model.shown().catalogue.label(failure.asset);
+        let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
+        let text = match failure.version {
+            Some(version) => {
+                let locale = version.version.locale().unwrap_or(&version.version_id);
+                let what = failed_word(version.version.state());
+                format!("{}  {}  {what} {at}", Printable::new(label), Printable::new(locale))
+            }
+            None => format!("{}  asset failed {at}", Printable::new(label)),
+        };
+        let text = Printable::new(&text);
+        wide += text.width() + 5;
+        words.push(text);
+    }
+    pen.glyph(' ', style).glyph(glyph::FAILED, style);
+    pen.text(&format!(" {count} FAILED   "), style);
+    let end = pen.x() + pen.left() - u16::try_from(keys.len()).unwrap_or(0).min(pen.left());
+    for (place, text) in words.iter().enumerate() {
+        if place > 0 {
+            pen.within(end.saturating_sub(pen.x()), &format!("  {}  ", glyph::DOT), style);
+        }
+        let left = end.saturating_sub(pen.x());
+        // Less than this says nothing.
+        if left < 12 {
+            break;
+        }
+        pen.printable(left, text, style);
+    }
+    while pen.x() < end {
+        pen.glyph(' ', style);
+    }
+    pen.text(keys, style);
+}
+
+/// What failed, in a word or two.
+pub(super) const fn failed_word(state: crate::callback::State) -> &'static str {
+    match state {
+        crate::callback::State::GenerateFailed => "generate failed",
+        _ => "dubbing failed",
+    }
+}
+
+fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let catalogue = &model.shown().catalogue;
+    let [needs, running, done] = group_sizes(catalogue.order());
+    let dim = look.of(Role::Dim);
+    pen.skip(1);
+    if needs + running + done == 0 {
+        let words =
+            if model.shown().loaded { "nothing was received yet" } else { "reading the journal" };
+        pen.text(words, dim);
+        return;
+    }
+    let failing = catalogue.failing().all;
+    if failing > 0 {
+        let words =
+            if failing == 1 { "1 failure, marked as seen" } else { "failures, all marked as seen" };
+        let count = if failing == 1 { String::new() } else { format!("{failing} ") };
+        pen.text(&format!("{count}{words}"), look.of(Role::Failed));
+    } else {
+        pen.text("nothing has failed", look.of(Role::Done));
+    }
+    pen.text(&format!("  {}  {running} running  {}  {done} done", glyph::DOT, glyph::DOT), dim);
+}
+
+fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let (plain, dim) = (look.of(Role::Plain), look.of(Role::Dim));
+    match &model.mode {
+        Mode::Name { line, .. } => {
+            pen.text(" name: ", look.of(Role::Key));
+            typed(line, look, pen);
+            return;
+        }
+        Mode::Filter { line, .. } => {
+            pen.text(" / ", look.of(Role::Key));
+            typed(line, look, pen);
+        }
+        _ => {
+            if model.failures_only {
+                pen.text(" failures only ", look.of(Role::Failed));
+            }
+            if !model.filtering.text.is_empty() {
+                pen.text(" / ", look.of(Role::Key)).text(&model.filtering.text, plain);
+            }
+        }
+    }
+    if let Some(error) = &model.filtering.error {
+        pen.skip(2).text(error, look.of(Role::Failed));
+        return;
+    }
+    let (listed, all) = (model.assets().len(), model.shown().catalogue.len());
+    let (rows, all_rows) = (model.row_count(), model.shown().rows.len());
+    let loaded = if model.shown().rows.is_complete() { "" } else { " read so far" };
+    let words =
+        format!("{listed} of {all} assets  {}  {rows} of {all_rows} rows{loaded}", glyph::DOT);
+    pen.skip(3).text(&words, dim);
+    if model.mode == Mode::Normal {
+        pen.text("   esc shows all", dim);
+    }
+}
+
+/// A line that is being typed, with its cursor.
+fn typed(line: &Line, look: Look, pen: &mut Pen<'_>) {
+    let text = line.text();
+    let at = text.char_indices().nth(line.cursor()).map_or(text.len(), |(at, _)| at);
+    let (before, after) = text.split_at(at);
+    let style = look.of(Role::Line);
+    // The end that is typed at stays in sight: what does not fit is left out on the left.
+    let room = usize::from(pen.left()).saturating_sub(4);
+    let mut before = Printable::new_or_blank(before);
+    if before.width() > room {
+        before = before.pieces(room).pop().unwrap_or_default();
+    }
+    pen.printable(pen.left(), &before, style);
+    let mut rest = after.chars();
+    let under = rest.next().unwrap_or(' ');
+    pen.text(under.encode_utf8(&mut [0; 4]), look.of(Role::Tab)).text(rest.as_str(), style);
+}
+
+fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let dim = look.of(Role::Dim);
+    let right = scale(model);
+    let end = pen.x() + pen.left() - u16::try_from(right.len()).unwrap_or(0).min(pen.left());
+    pen.skip(1);
+    if let Some(frozen) = &model.frozen {
+        // In the place of the keys, and not in a row of its own: nothing else may move.
+        let at = ago::second(frozen.at, &model.facts.zone);
+        let waiting = match frozen.waiting {
+            0 => "receiving goes on".to_owned(),
+            waiting => format!("{waiting} came since"),
+        };
+        let words = format!(" FROZEN {at} {} space goes on {} {waiting} ", glyph::DOT, glyph::DOT);
+        pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Tab)).skip(1);
+        // A failure cannot be missed, not even so.
+        let live = model.live.catalogue.failing().shouting;
+        let anew = live.saturating_sub(frozen.picture.catalogue.failing().shouting);
+        if anew > 0 {
+            let words = format!(" {} {anew} FAILED since ", glyph::FAILED);
+            pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Shout)).skip(1);
+        }
+    }
+    if let Some((word, _)) = &model.word {
+        pen.text(word, look.of(Role::Strong)).skip(1);
+    } else {
+        // The list of keys leads to all others, so it has its place before any of them.
+        let all: Vec<&Binding> = keymap::footer(model).collect();
+        let help = all.iter().find(|binding| binding.action == Action::Help).copied();
+        let reserved = help.map_or(0, width_of);
+        let others = all.iter().filter(|binding| binding.action != Action::Help);
+        for binding in others {
+            if usize::from(end.saturating_sub(pen.x())) < width_of(binding) + reserved {
+                break;
+            }
+            entry(binding, look, pen);
+        }
+        if let Some(help) = help {
+            entry(help, look, pen);
+        }
+    }
+    if pen.x() <= end {
+        pen.to(end).text(&right, dim);
+    }
+}
+
+/// A key and its word.
+fn entry(binding: &Binding, look: Look, pen: &mut Pen<'_>) {
+    pen.text(shown_key(binding), look.of(Role::Key));
+    pen.text(&format!(" {}  ", binding.footer), look.of(Role::Dim));
+}
+
+/// Columns that they take.
+fn width_of(binding: &Binding) -> usize {
+    Printable::new_or_blank(shown_key(binding)).width() + binding.footer.len() + 3
+}
+
+/// A key as the footer shows it.
+fn shown_key(binding: &Binding) -> &'static str {
+    match binding.keys[0] {
+        "enter" => "⏎",
+        "tab" => "tab",
+        "up" => "↑↓",
+        key => key,
+    }
+}
+
+/// What the time axis shows.
+fn scale(model: &Model) -> String {
+    if model.screen != Screen::Timeline || model.mode != Mode::Normal || model.is_empty() {
+        return String::new();
+    }
+    let axis: &Axis = &model.axis;
+    let step = ago::said(jiff::SignedDuration::from_secs(model.stretch().step()));
+    let follows = if axis.is_following() { "following now" } else { "0 follows now" };
+    if model.size.0 >= WIDE {
+        format!("{follows}, {step} a column, +/- zoom ")
+    } else {
+        String::new()
+    }
+}

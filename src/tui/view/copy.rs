@@ -1,0 +1,34 @@
+//! The menu of what can be copied, over the bottom of whatever it was opened from.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::keymap::{Action, Binding, Context, KEYMAP};
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use super::super::widget::rule;
+
+pub(super) fn draw(look: Look, area: Rect, buffer: &mut Buffer) {
+    let choices: Vec<&Binding> = KEYMAP
+        .iter()
+        .filter(|row| row.context == Context::Copy && row.action != Action::Back)
+        .collect();
+    let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
+    // A rule above, a blank line below: what is under it stays in sight where there is room.
+    let wanted = count + if area.height > count + 6 { 2 } else { 1 };
+    let height = wanted.min(area.height);
+    let menu = Rect { y: area.bottom() - height, height, ..area }.intersection(buffer.area);
+    for y in menu.top()..menu.bottom() {
+        for x in menu.left()..menu.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.reset();
+            }
+        }
+    }
+    rule::draw(&mut Pen::new(buffer, menu, 0), look, "Copy", &[("esc leaves it", Role::Dim)]);
+    for (line, choice) in (1..).zip(choices) {
+        let mut pen = Pen::new(buffer, menu, line);
+        let key = choice.keys.first().copied().unwrap_or_default();
+        pen.skip(3).field(4, key, look.of(Role::Key)).text(choice.help, look.of(Role::Plain));
+    }
+}

@@ -1,0 +1,166 @@
+//! The Deliveries screen: all deliveries and refusals, newest last. Draws the rows that fit and looks
+//! at no others.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::model::Model;
+use super::super::model::rows::Row;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use super::super::widget::window::window;
+use super::super::widget::{glyph, rule};
+use super::row::{self, Columns, number};
+use crate::callback::Verdict;
+
+/// From this height on the columns have heads and the selected row has a rule above its sentence.
+const ROOMY: u16 = 14;
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    title(model, look, &mut Pen::new(buffer, area, 0));
+    let Some(selected) = model.selected_row() else {
+        return nothing(model, look, area, buffer);
+    };
+    let roomy = area.height >= ROOMY;
+    let (above, below) = if roomy { (2, 3) } else { (1, 1) };
+    let height = area.height.saturating_sub(above + below);
+    let seen = window(selected, model.row_count(), height.into());
+    let oldest = model.row(seen.start).map(|row| &**row);
+    let columns = Columns::new(model, true, area.width, oldest);
+    if roomy {
+        columns.heads(look, &mut Pen::new(buffer, area, 1));
+    }
+    for (line, place) in (above..).zip(seen) {
+        let Some(row) = model.row(place) else { break };
+        let on = place == selected;
+        let under = look.of(if on { Role::Strong } else { Role::Plain });
+        let mut pen = Pen::new(buffer, area, line).on(under);
+        row::draw(model, row, look, columns, on, &mut pen);
+    }
+    if let Some(row) = model.row(selected) {
+        if roomy {
+            let line = area.height - below;
+            let mut pen = Pen::new(buffer, area, line);
+            pen.glyphs(glyph::THIN, area.width, look.of(Role::Dim));
+            about(model, row, look, &mut Pen::new(buffer, area, line + 2));
+        }
+        let line = area.height.saturating_sub(if roomy { 2 } else { 1 });
+        said(row, look, &mut Pen::new(buffer, area, line));
+    }
+}
+
+/// How many there are, what narrows them, and whether the newest is followed.
+fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
+    let held = model.shown().rows.len();
+    let all = number(held as u64);
+    let count = if model.is_narrowed() {
+        format!("{} of {all}", number(model.row_count() as u64))
+    } else if model.shown().rows.is_complete() || model.shown().rows.oldest_seq() == Some(1) {
+        all
+    } else {
+        format!("the newest {all}")
+    };
+    let failures = if model.failures_only { "failures only" } else { "" };
+    let since = model.cursor.since;
+    let (state, role) = match (model.cursor.row, &model.frozen) {
+        (_, Some(frozen)) if frozen.waiting > 0 => {
+            (format!("frozen, {} wait", number(frozen.waiting)), Role::Strong)
+        }
+        (_, Some(_)) => ("frozen".to_owned(), Role::Strong),
+        (None, None) => ("following".to_owned(), Role::Dim),
+        (Some(_), None) if since > 0 => {
+            (format!("{} {} came since · G follows", glyph::BELOW, number(since)), Role::Strong)
+        }
+        (Some(_), None) => ("G follows".to_owned(), Role::Dim),
+    };
+    let older = if model.asked_for_older.is_some() { "reading older ones" } else { "" };
+    rule::draw(
+        pen,
+        look,
+        "Deliveries",
+        &[(&count, Role::Plain), (&state, role), (failures, Role::Failed), (older, Role::Dim)],
+    );
+}
+
+/// What the selected row does not have the room to say.
+fn said(row: &Row, look: Look, pen: &mut Pen<'_>) {
+    let (sign, word, role) = row::verdict(row);
+    pen.skip(1).glyph(sign, look.of(role)).skip(1);
+    match row {
+        Row::Refusal { listed, .. } => {
+            let refusal = &listed.refusal;
+            pen.text(&format!("{word}, answered {}", refusal.status), look.of(role));
+            if let Some(count) = row::count(row) {
+                pen.skip(1).text(&count, look.of(Role::Strong));
+            }
+        }
+        Row::Delivery(delivery) => {
+            let text = match &delivery.verdict {
+                Verdict::Valid { key, encoding } => {
+                    format!("signed by {key} ({})", encoding.name())
+                }
+                _ => word.to_owned(),
+            };
+            pen.text(&text, look.of(role)).text(", ", look.of(Role::Dim));
+            let (word, role) = row::effect_word(delivery);
+            pen.text(word, look.of(if role == Role::Dim { Role::Plain } else { role }));
+            if delivery.outcome.uncertain.is_some() {
+                pen.skip(1).glyph(glyph::DOUBT, look.of(Role::Doubt));
+            }
+        }
+    }
+    if let Some((text, _)) = row::note(row) {
+        pen.text(": ", look.of(Role::Dim)).text(&text, look.of(Role::Plain));
+    }
+}
+
+/// Which one it is: its place, the ids in full, where it came from.
+fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
+    let dim = look.of(Role::Dim);
+    let callback = row.callback();
+    let peer = match row {
+        Row::Delivery(delivery) => {
+            pen.skip(1).text(&format!("#{}", number(delivery.seq)), dim);
+            &delivery.request.peer
+        }
+        Row::Refusal { listed, .. } => {
+            let refusal = &listed.refusal;
+            pen.skip(1).text(&format!("{} {}", refusal.method, refusal.path), dim);
+            &refusal.peer
+        }
+    };
+    let name = callback.asset_id.as_deref().and_then(|id| model.shown().catalogue.get(id));
+    let name = name.and_then(|asset| asset.notes.name.as_deref());
+    let ids = [name, callback.asset_id.as_deref(), callback.version_id.as_deref()];
+    for text in ids.into_iter().flatten() {
+        pen.skip(1).glyph(glyph::DOT, dim).skip(1).text(text, dim);
+    }
+    pen.text(&format!(" {} from {peer}", glyph::DOT), dim);
+    let hint = "enter opens it";
+    let columns = u16::try_from(hint.len()).unwrap_or(0);
+    if pen.left() > columns + 2 {
+        pen.to_right(columns + 1).text(hint, dim);
+    }
+}
+
+/// Why nothing is listed, and how something is again.
+fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let held = model.shown().rows.len() as u64;
+    let (what, how) = if !model.shown().loaded {
+        ("reading the journal …".to_owned(), "")
+    } else if held == 0 {
+        ("No delivery has come yet.".to_owned(), "The callback URL is on the Timeline: 1")
+    } else {
+        let what = match (model.failures_only, model.filtering.filter.is_empty()) {
+            (true, true) => format!("None of {} is a failure.", number(held)),
+            (true, false) => format!("None of {} is a failure that fits the filter.", number(held)),
+            _ => format!("None of {} fits the filter.", number(held)),
+        };
+        (what, "esc lists all of them again")
+    };
+    let middle = area.height / 3;
+    for (line, text, role) in [(middle, what.as_str(), Role::Plain), (middle + 1, how, Role::Dim)] {
+        let line = line.max(1) + u16::from(middle == 0 && role == Role::Dim);
+        Pen::new(buffer, area, line).skip(2).text(text, look.of(role));
+    }
+}

@@ -1,0 +1,293 @@
+//! One delivery or refusal in full: what it is, and a part of it as lines, which the model has made.
+
+mod json;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::row::{self, number};
+use crate::callback::{Delivery, Source, Verdict};
+use crate::tui::model::Model;
+use crate::tui::model::detail::{Detail, DetailLine, LineKind};
+use crate::tui::model::layout::detail_head;
+use crate::tui::model::mode::{DetailMode, Screen, Tab};
+use crate::tui::model::rows::Row;
+use crate::tui::widget::look::{Look, Role};
+use crate::tui::widget::pen::Pen;
+use crate::tui::widget::{ago, glyph, rule};
+
+/// Columns of a step's name, with the blank after it: what the model leaves for it.
+const STEP: u16 = 17;
+/// Of so many headers the longest name is looked for.
+const NAMES: usize = 200;
+
+pub(super) fn draw(model: &Model, open: &DetailMode, look: Look, area: Rect, buffer: &mut Buffer) {
+    let head = detail_head(model.size.1).min(area.height);
+    if let Some(row) = row_of(model, open) {
+        if head > 2 {
+            title(model, open, row, look, &mut Pen::new(buffer, area, 0));
+            what(model, row, look, &mut Pen::new(buffer, area, 1));
+            verdict(row, look, &mut Pen::new(buffer, area, 2));
+            effect(row, look, &mut Pen::new(buffer, area, 3));
+        } else {
+            let mut pen = Pen::new(buffer, area, 0);
+            let (sign, word, role) = row::verdict(row);
+            pen.skip(1).glyph(sign, look.of(role)).skip(1).text(word, look.of(role));
+            what(model, row, look, &mut pen);
+        }
+    }
+    let height = usize::from(area.height.saturating_sub(head));
+    let count = open.lines.len();
+    let first = open.scroll.min(count.saturating_sub(height));
+    let seen = first..count.min(first + height);
+    tabs(open, &seen, look, &mut Pen::new(buffer, area, head.saturating_sub(1)));
+    let Some(detail) = &open.detail else {
+        Pen::new(buffer, area, head).skip(2).text("reading …", look.of(Role::Dim));
+        return;
+    };
+    // The columns for which the model has made the lines.
+    let columns = model.size.0.saturating_sub(4);
+    let names = open.lines.iter().take(NAMES).map(|line| line.lead.width()).max().unwrap_or(0);
+    let names = u16::try_from(names).unwrap_or(u16::MAX).min(columns / 2);
+    let mut inside = json::inside_at(&open.lines, first, columns.into());
+    for (line, place) in (head..).zip(seen) {
+        let Some(of_part) = open.lines.get(place) else { break };
+        let mut pen = Pen::new(buffer, area, line);
+        pen.skip(2);
+        match (open.tab, of_part.kind) {
+            (_, LineKind::Remark) => text(of_part, look.of(Role::Doubt), &mut pen),
+            (Tab::Payload, _) if !open.other_form => {
+                json::draw(of_part, &mut inside, look, &mut pen);
+            }
+            (Tab::Headers, _) if place == 0 => text(of_part, look.of(Role::Strong), &mut pen),
+            (Tab::Headers, _) => {
+                let value = pen.x() + names + 2;
+                pen.printable(names, &of_part.lead, look.of(Role::Key)).to(value);
+                text(of_part, look.of(Role::Plain), &mut pen);
+            }
+            (Tab::Signature, _) => step(detail, of_part, look, &mut pen),
+            _ => {
+                if of_part.lead.width() > 0 {
+                    pen.printable(pen.left(), &of_part.lead, look.of(Role::Dim)).skip(2);
+                }
+                text(of_part, look.of(Role::Plain), &mut pen);
+            }
+        }
+    }
+}
+
+fn text(line: &DetailLine, style: Style, pen: &mut Pen<'_>) {
+    pen.printable(pen.left(), &line.text, style);
+}
+
+/// Its row: as it was read, or until then as the list has it.
+fn row_of<'a>(model: &'a Model, open: &'a DetailMode) -> Option<&'a Row> {
+    if let Some(detail) = &open.detail {
+        return Some(&detail.row);
+    }
+    let row: Option<&Arc<Row>> = match model.screen {
+        Screen::Deliveries => model.row(model.selected_row()?),
+        _ => model.asset_row(model.selected_asset_row()?),
+    };
+    row.map(|row| &**row).filter(|row| row.target() == open.target)
+}
+
+/// Which one, and when it came from where.
+fn title(model: &Model, open: &DetailMode, row: &Row, look: Look, pen: &mut Pen<'_>) {
+    let zone = &model.facts.zone;
+    let at = row.at();
+    let day = ago::moment(at, model.now, zone);
+    let date = day.split_once(' ').map_or(String::new(), |(date, _)| format!("{date} "));
+    let milliseconds = at.subsec_millisecond();
+    let time = format!("{date}{}.{milliseconds:03}", ago::second(at, zone));
+    let (title, came, peer) = match row {
+        Row::Delivery(delivery) => (
+            format!("Delivery {}", number(delivery.seq)),
+            format!("received {time}"),
+            &delivery.request.peer,
+        ),
+        Row::Refusal { listed, .. } => {
+            let last = if listed.refusal.count > 1 { "the last at " } else { "" };
+            ("Refusal".to_owned(), format!("{last}{time}"), &listed.refusal.peer)
+        }
+    };
+    let written = open.detail.as_ref().and_then(|detail| detail.committed_at);
+    let mut written = written.map_or(String::new(), |then| format!("on disk {}", later(at, then)));
+    let mut from = format!("from {peer}");
+    if matches!(row, Row::Delivery(delivery) if delivery.request.source == Source::Imported) {
+        // It came through no door.
+        written.clear();
+        "imported".clone_into(&mut from);
+    }
+    rule::draw(
+        pen,
+        look,
+        &title,
+        &[(&came, Role::Plain), (&written, Role::Plain), (&from, Role::Plain)],
+    );
+}
+
+/// How long after one moment another was.
+fn later(from: Timestamp, to: Timestamp) -> String {
+    let span = to.duration_since(from);
+    match span.as_millis() {
+        ..0 => "before that, by a clock that was set".to_owned(),
+        milliseconds @ 0..1000 => format!("{milliseconds} ms later"),
+        _ => format!("{} later", ago::said(span)),
+    }
+}
+
+/// What it tells of what.
+fn what(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
+    let dim = look.of(Role::Dim);
+    let callback = row.callback();
+    let (event, role) = row::event(row);
+    pen.skip(1);
+    if row.is_refusal() && callback.event.is_some() {
+        pen.text("claims ", dim);
+    }
+    pen.text(&event, look.of(if role == Role::Dim { Role::Plain } else { role }));
+    if let Some(locale) = &callback.version_locale {
+        pen.skip(2).text(locale, look.of(Role::Strong));
+    }
+    let asset = callback.asset_id.as_deref();
+    let known = asset.and_then(|id| model.shown().catalogue.get(id));
+    if let Some(name) = known.and_then(|asset| asset.notes.name.as_deref()) {
+        pen.text("  ", dim).text(name, look.of(Role::Strong));
+    }
+    for id in [asset, callback.version_id.as_deref()].into_iter().flatten() {
+        pen.text("  ", dim).text(id, dim);
+    }
+}
+
+/// What the check found when it came, and what was answered.
+fn verdict(row: &Row, look: Look, pen: &mut Pen<'_>) {
+    let (sign, word, role) = row::verdict(row);
+    pen.skip(1).glyph(sign, look.of(role)).skip(1);
+    match row {
+        Row::Delivery(delivery) => {
+            let text = match &delivery.verdict {
+                Verdict::Valid { key, encoding } => {
+                    format!("{word}: the key {key} made its signature ({})", encoding.name())
+                }
+                Verdict::Unchecked => format!("{word}: --signature off let it in"),
+                verdict => format!("{word} {}", verdict.why().unwrap_or_default()),
+            };
+            pen.text(&text, look.of(role));
+        }
+        Row::Refusal { listed, .. } => {
+            let refusal = &listed.refusal;
+            pen.text(word, look.of(role));
+            pen.text(&format!(", answered {}: ", refusal.status), look.of(Role::Failed));
+            pen.text(&refusal.why, look.of(Role::Plain));
+        }
+    }
+}
+
+/// What it did to the timeline.
+fn effect(row: &Row, look: Look, pen: &mut Pen<'_>) {
+    pen.skip(3);
+    match row {
+        Row::Refusal { listed, .. } => {
+            let count = listed.refusal.count;
+            if count > 1 {
+                pen.text(&format!("×{} ", number(count)), look.of(Role::Strong));
+                pen.text("of this kind from there; this is the last of them. ", look.of(Role::Dim));
+            }
+            pen.text(
+                "It touched no timeline; what its body says is nobody's word.",
+                look.of(Role::Dim),
+            );
+        }
+        Row::Delivery(delivery) => {
+            let (text, role) = did(delivery);
+            pen.text(text, look.of(role));
+            if let Some(why) = &delivery.callback.unreadable {
+                pen.text(": ", look.of(Role::Dim)).text(why, look.of(Role::Plain));
+            }
+            if let Some(doubt) = delivery.outcome.uncertain {
+                pen.skip(2).glyph(glyph::DOUBT, look.of(Role::Doubt)).skip(1);
+                pen.text(doubt.sentence(), look.of(Role::Doubt));
+            }
+        }
+    }
+}
+
+/// The same as its effect, with what it means.
+const fn did(delivery: &Delivery) -> (&'static str, Role) {
+    use crate::callback::Effect;
+    match delivery.outcome.effect {
+        Effect::Applied => ("applied: it became the state", Role::Plain),
+        Effect::Repeat => ("repeat: told before, changes nothing", Role::Plain),
+        Effect::Late => ("late: came after a later step, changes nothing", Role::Plain),
+        Effect::NewCycle => ("new cycle: the version begins again", Role::Strong),
+        Effect::None => ("unreadable, kept, touches no timeline", Role::Doubt),
+    }
+}
+
+/// The parts, the other form of the open one, and which lines are seen.
+fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, look: Look, pen: &mut Pen<'_>) {
+    let dim = look.of(Role::Dim);
+    pen.glyph(glyph::THIN, dim);
+    // Where names do not fit, their beginnings do.
+    let short = pen.left() < 46;
+    for tab in Tab::ALL {
+        let name = if short && tab != open.tab { &tab.name()[..3] } else { tab.name() };
+        let style = look.of(if tab == open.tab { Role::Tab } else { Role::Plain });
+        pen.text(&format!(" {name} "), style);
+    }
+    let other = match (open.tab, open.other_form) {
+        (Tab::Payload, false) => "as sent",
+        (Tab::Payload, true) => "pretty",
+        (Tab::Raw, false) => "hex",
+        (Tab::Raw, true) => "text",
+        _ => "",
+    };
+    if !other.is_empty() && pen.left() > 14 {
+        pen.glyph(glyph::THIN, dim).skip(1).text("v", look.of(Role::Key));
+        pen.text(&format!(": {other} "), dim);
+    }
+    let count = open.lines.len();
+    let place = if seen.len() < count {
+        format!(" {}–{} of {} ", seen.start + 1, seen.end, number(count as u64))
+    } else {
+        String::new()
+    };
+    let columns = u16::try_from(place.chars().count()).unwrap_or(u16::MAX);
+    // A piece of a number would be another number.
+    if let Some(line) = pen.left().checked_sub(columns + 1) {
+        pen.glyphs(glyph::THIN, line, dim).text(&place, dim);
+    }
+    pen.glyphs(glyph::THIN, pen.left(), dim);
+}
+
+/// A step of the check, ticked or crossed; or what the check says in the end.
+fn step(detail: &Detail, line: &DetailLine, look: Look, pen: &mut Pen<'_>) {
+    let valid = detail.verdict.is_valid();
+    let (sign, role) = match line.kind {
+        LineKind::Plain => {
+            let role = match &detail.verdict {
+                Verdict::Valid { .. } => Role::Done,
+                Verdict::Unchecked => Role::Doubt,
+                _ => Role::Failed,
+            };
+            return text(line, look.of(role), pen);
+        }
+        LineKind::Passed => (glyph::DONE, Role::Done),
+        // Of a valid one, a key that did not make it is not what anybody has to look at.
+        LineKind::Failed if valid => (glyph::FAILED, Role::Dim),
+        LineKind::Failed => (glyph::FAILED, Role::Failed),
+        LineKind::Skipped | LineKind::Remark => (glyph::DOT, Role::Dim),
+    };
+    let first = line.lead.width() > 0;
+    pen.glyph(if first { sign } else { ' ' }, look.of(role)).skip(1);
+    let end = pen.x() + STEP;
+    let name = if role == Role::Dim { Role::Dim } else { Role::Strong };
+    pen.printable(STEP - 1, &line.lead, look.of(name)).to(end);
+    let role = if role == Role::Done { Role::Plain } else { role };
+    text(line, look.of(role), pen);
+}

@@ -1,0 +1,183 @@
+//! Before the first callback: what to give the sender, a line that posts one, and the demo.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::model::{Banner, Model};
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use crate::text::Printable;
+
+/// What a line of the screen is.
+enum Part {
+    Title(String),
+    Text(String),
+    Alarm(String),
+    /// Something to be copied: never cut, so it goes on in the next line.
+    Paste(String),
+    Key(&'static str, &'static str),
+    Gap,
+}
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let parts = parts(model);
+    let left = if area.width >= 100 { 8 } else { 2 };
+    let room = area.width.saturating_sub(2 * left).max(1);
+    let column = Rect { x: area.x + left.min(area.width), width: room.min(area.width), ..area };
+    let height = parts.len();
+    // A little above the middle, where eyes go first.
+    let mut row = area.height.saturating_sub(u16::try_from(height).unwrap_or(u16::MAX)) / 3;
+    for part in parts {
+        match part {
+            Part::Title(text) => {
+                Pen::new(buffer, column, row).text(&text, look.of(Role::Strong));
+            }
+            Part::Text(text) => {
+                Pen::new(buffer, column, row).text(&text, look.of(Role::Dim));
+            }
+            Part::Paste(text) => {
+                let lines = pasted(&text, usize::from(room));
+                let last = lines.len() - 1;
+                for (number, line) in lines.iter().enumerate() {
+                    Pen::new(buffer, column, row).text(line, look.of(Role::Key));
+                    row += u16::from(number < last);
+                }
+            }
+            Part::Alarm(text) => {
+                Pen::new(buffer, column, row).text(&text, look.of(Role::Failed));
+            }
+            Part::Key(key, what) => {
+                let mut pen = Pen::new(buffer, column, row);
+                pen.field(7, key, look.of(Role::Key)).text(what, look.of(Role::Plain));
+            }
+            Part::Gap => {}
+        }
+        row += 1;
+    }
+}
+
+/// What has to be done so that a service elsewhere reaches the URL.
+fn reach(url: &str) -> Option<&'static str> {
+    let host = url.split("//").nth(1)?.split('/').next()?;
+    if host.starts_with("0.0.0.0") || host.starts_with("[::]") {
+        Some("It listens on every address: put this machine's name in, or set --public-url")
+    } else if host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+    {
+        Some("From outside, by a tunnel or a proxy: --public-url has its URL shown here")
+    } else {
+        None
+    }
+}
+
+/// A command in lines that a shell joins again: cut at blanks, with a backslash at the end of each
+/// but the last. A word that is longer than a line goes on in the next one.
+fn pasted(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words(text) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() + 2 <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(line) => {
+                line.push_str(" \\");
+                lines.push(word.to_owned());
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    let lines = lines.iter().flat_map(|line| Printable::new(line).pieces(room.max(1)));
+    lines.map(|piece| piece.to_string()).collect()
+}
+
+/// The words of a command; a blank in single quotes parts none.
+fn words(text: &str) -> Vec<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(|c| {
+        let parts = c == ' ' && !quoted && !escaped;
+        quoted ^= c == '\'' && !escaped;
+        escaped = c == '\\' && !quoted && !escaped;
+        parts
+    })
+    .collect()
+}
+
+fn parts(model: &Model) -> Vec<Part> {
+    let facts = &model.facts;
+    let low = model.size.1 < 20;
+    let gap = || if low { None } else { Some(Part::Gap) };
+    let mut parts = Vec::new();
+    match facts.banner {
+        Some(Banner::Demo) => {
+            parts.push(Part::Title("The curtain rises".to_owned()));
+            return parts;
+        }
+        Some(Banner::ReadOnly) => {
+            parts.push(Part::Title("The journal is empty".to_owned()));
+            parts.push(Part::Text("What the other dubwatch receives will show here.".to_owned()));
+            return parts;
+        }
+        Some(Banner::Unchecked) | None => {}
+    }
+    parts.push(Part::Title("Waiting for the first callback".to_owned()));
+    match model.shown().rows.len() {
+        0 => {}
+        1 => parts.push(Part::Alarm("A request was refused: 3 says why".to_owned())),
+        more => parts.push(Part::Alarm(format!("{more} requests were refused: 3 says why"))),
+    }
+    parts.extend(gap());
+    parts.push(Part::Text(
+        "Give this URL to the dubbing service as the asset's callback_url:".to_owned(),
+    ));
+    parts.push(Part::Paste(facts.callback_url.clone()));
+    if let Some(hint) = reach(&facts.callback_url) {
+        parts.push(Part::Text(hint.to_owned()));
+    }
+    parts.extend(gap());
+    if facts.send_line.is_empty() {
+        parts.push(Part::Text(
+            "A test callback needs a key that is trusted: dubwatch keygen, then --public-key"
+                .to_owned(),
+        ));
+    } else {
+        parts.push(Part::Text("Or post a signed test callback from another terminal:".to_owned()));
+        parts.push(Part::Paste(facts.send_line.clone()));
+    }
+    parts.extend(gap());
+    parts.push(Part::Key("y u", "copy the URL"));
+    if !facts.send_line.is_empty() {
+        parts.push(Part::Key("y s", "copy the command"));
+    }
+    parts.push(Part::Key("d", "watch a demo: a made-up catalogue being dubbed, nothing is kept"));
+    parts.push(Part::Key("?", "all keys"));
+    parts.extend(gap());
+    let keys: Vec<String> = facts.keys.iter().map(|key| Printable::new(key).to_string()).collect();
+    parts.push(Part::Text(format!(
+        "Trusted keys: {}. Journal: {}",
+        keys.join(", "),
+        facts.journal
+    )));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_cut_where_a_shell_joins_it() {
+        assert_eq!(
+            pasted("send --to http://a --event x", 18),
+            ["send --to \\", "http://a --event \\", "x"]
+        );
+        assert_eq!(pasted("short", 40), ["short"]);
+        assert_eq!(words(r"a 'b c'\''d e' f\ g"), ["a", r"'b c'\''d e'", r"f\ g"]);
+    }
+
+    #[test]
+    fn who_cannot_be_reached_is_told() {
+        assert!(reach("http://0.0.0.0:1/x").is_some() && reach("http://127.0.0.1:1/x").is_some());
+        assert_eq!(reach("https://dubs.example/callback"), None);
+        assert_eq!(reach(""), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! How dubwatch itself is doing: its doors, its journal, what came of the requests, its warnings.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::model::Model;
+use super::super::model::picture::CHART_MINUTES;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use super::super::widget::{ago, glyph, rule};
+use super::row::number;
+use crate::callback::RefusalKind;
+use crate::text::Printable;
+use crate::tui::model::Banner;
+use crate::vitals::Store;
+
+/// From this width on there are two columns.
+const TWO: u16 = 100;
+/// Columns of the words in front of a line.
+const LEAD: u16 = 14;
+
+/// A line: what it is about, and pieces of text with their roles.
+struct Line {
+    lead: &'static str,
+    pieces: Vec<(String, Role)>,
+}
+
+/// A title with its lines.
+struct Part {
+    title: &'static str,
+    lines: Vec<Line>,
+}
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let two = area.width >= TWO;
+    let brief = area.height < if two { 20 } else { 32 };
+    let mut parts = vec![doors(model), journal(model), rates(model), answers(model, brief)];
+    if brief && !two && !model.shown().warnings.is_empty() {
+        // The header has the same chart, and nothing else has the warnings.
+        parts.remove(2);
+    }
+    if area.height < 12 && !two {
+        // What came in matters most where nothing else has room.
+        parts.reverse();
+    }
+    let half = if two { area.width / 2 } else { area.width };
+    // Doors, journal and rates to the left, what was answered to the right.
+    let left = Rect { width: if two { half - 2 } else { half }, ..area };
+    let right = Rect { x: area.x + half, width: area.width - half, ..area };
+    let mut below = 0;
+    let mut row = 0;
+    for (place, part) in parts.iter().enumerate() {
+        let beside = two && place + 1 == parts.len();
+        let column = if beside { right } else { left };
+        let begin = if beside { 0 } else { row };
+        let end = draw_part(part, look, column, begin, buffer);
+        below = below.max(end);
+        row = if beside { row } else { end };
+    }
+    warnings(model, look, area, below, buffer);
+}
+
+/// Draws a part from a row on; returns the row after it and a gap.
+fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer) -> u16 {
+    rule::draw(&mut Pen::new(buffer, area, row), look, part.title, &[]);
+    let mut row = row + 1;
+    for line in &part.lines {
+        let mut pen = Pen::new(buffer, area, row);
+        pen.skip(1).field(LEAD, line.lead, look.of(Role::Dim));
+        for (text, role) in &line.pieces {
+            pen.text(text, look.of(*role));
+        }
+        row += 1;
+    }
+    row + u16::from(area.height >= 24)
+}
+
+fn line(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
+    Line { lead, pieces: vec![(text.into(), role)] }
+}
+
+fn doors(model: &Model) -> Part {
+    let facts = &model.facts;
+    let mut lines = Vec::new();
+    if facts.door.is_empty() {
+        lines.push(line("listening", "nowhere: nothing is received here", Role::Doubt));
+    } else {
+        lines.push(Line {
+            lead: "listening",
+            pieces: vec![
+                (format!("{} ", glyph::OPEN), Role::Done),
+                (facts.door.clone(), Role::Plain),
+            ],
+        });
+    }
+    if !facts.callback_url.is_empty() {
+        lines.push(line("callback URL", facts.callback_url.clone(), Role::Plain));
+    }
+    let keys = if facts.keys.is_empty() { "none".to_owned() } else { facts.keys.join(", ") };
+    lines.push(line("keys trusted", keys, Role::Plain));
+    match facts.banner {
+        Some(Banner::Unchecked) => lines.push(line(
+            "signatures",
+            "not checked (--signature off): anybody can put anything in",
+            Role::Doubt,
+        )),
+        Some(Banner::Demo) => {
+            lines.push(line("demo", "everything shown is made up", Role::Doubt));
+        }
+        Some(Banner::ReadOnly) => lines.push(line(
+            "read-only",
+            "another dubwatch writes this journal; this one looks",
+            Role::Doubt,
+        )),
+        None => {}
+    }
+    let since = ago::moment(facts.started, model.shown_at(), &facts.zone);
+    let running = ago::said(model.shown_at().duration_since(facts.started));
+    lines.push(line("running", format!("since {since}, for {running}"), Role::Plain));
+    Part { title: "Door", lines }
+}
+
+fn journal(model: &Model) -> Part {
+    let shown = model.shown();
+    let mut lines = vec![line("file", model.facts.journal.clone(), Role::Plain)];
+    match &shown.store {
+        Store::Writing => {
+            lines.push(line("state", format!("{} writing", glyph::DONE), Role::Done));
+        }
+        Store::Failing { why } => {
+            let text = format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED);
+            lines.push(line("state", text, Role::Failed));
+        }
+    }
+    let assets = shown.catalogue.len() as u64;
+    let text = format!("deliveries up to {}, {} assets shown", number(shown.head), number(assets));
+    lines.push(line("holds", text, Role::Plain));
+    Part { title: "Journal", lines }
+}
+
+fn rates(model: &Model) -> Part {
+    let minutes = model.shown().chart.minutes(model.shown_at());
+    let most = minutes.iter().copied().max().unwrap_or(0);
+    let bars: String = minutes.iter().map(|count| bar(*count, most)).collect();
+    let [.., last] = minutes;
+    let sum: u32 = minutes.iter().sum();
+    let lines = vec![
+        Line {
+            lead: "arrivals",
+            pieces: vec![
+                (bars, Role::Generating),
+                (format!("  {} this minute", number(last)), Role::Plain),
+            ],
+        },
+        line(
+            "",
+            format!("{} in {CHART_MINUTES} minutes, most {} a minute", number(sum), number(most)),
+            Role::Dim,
+        ),
+    ];
+    Part { title: "Rate", lines }
+}
+
+/// A column of the chart: nothing is a line, and the least of something more than that.
+fn bar(count: u32, most: u32) -> char {
+    let steps = glyph::CHART.len() - 1;
+    let step = if count == 0 || most == 0 {
+        0
+    } else {
+        (count as usize * steps).div_ceil(most as usize).clamp(1, steps)
+    };
+    glyph::CHART[step]
+}
+
+/// `brief`: only what happened.
+fn answers(model: &Model, brief: bool) -> Part {
+    let counts = &model.shown().counts;
+    let mut lines = Vec::new();
+    let mut count = |lead, count: u64, what: &str, role| {
+        if brief && count == 0 && role != Role::Done {
+            return;
+        }
+        // What never happened is there, and quiet.
+        let role = if count == 0 { Role::Dim } else { role };
+        lines.push(Line {
+            lead,
+            pieces: vec![(format!("{:>9}  ", number(count)), role), (what.to_owned(), Role::Dim)],
+        });
+    };
+    count("accepted", counts.valid, "200, signed by a trusted key", Role::Done);
+    if counts.unchecked > 0 || model.facts.banner == Some(Banner::Unchecked) {
+        count("", counts.unchecked, "200, not checked", Role::Doubt);
+    }
+    let mut lead = "refused";
+    for (kind, refused) in RefusalKind::ALL.into_iter().zip(counts.refused) {
+        let what = match kind {
+            RefusalKind::Missing => "401, no signature header",
+            RefusalKind::Malformed => "401, header without a signature",
+            RefusalKind::Invalid => "401, no trusted key made it",
+            RefusalKind::WrongPath => "404, another path",
+            RefusalKind::WrongMethod => "405, another method than POST",
+            RefusalKind::TooLarge => "413, over --max-body",
+            RefusalKind::TooSlow => "408, did not arrive in time",
+            RefusalKind::Broken => "400, broke off or no HTTP",
+        };
+        count(lead, refused, what, Role::Failed);
+        if !brief || refused > 0 {
+            lead = "";
+        }
+    }
+    count("not kept", counts.unavailable, "503, the journal could not take it", Role::Failed);
+    count("not listed", counts.unlisted, "refused too fast to be looked at", Role::Doubt);
+    Part { title: "Answered since the start", lines }
+}
+
+/// Warnings, newest first, as far as there is room.
+fn warnings(model: &Model, look: Look, area: Rect, row: u16, buffer: &mut Buffer) {
+    let warnings = &model.shown().warnings;
+    let count = if warnings.is_empty() { String::new() } else { warnings.len().to_string() };
+    let words = [(&*count, Role::Doubt)];
+    rule::draw(&mut Pen::new(buffer, area, row), look, "Warnings", &words);
+    let mut row = row + 1;
+    if warnings.is_empty() {
+        Pen::new(buffer, area, row).skip(1).text("none", look.of(Role::Dim));
+    }
+    for (at, message) in warnings.iter().rev() {
+        let when = ago::moment(*at, model.shown_at(), &model.facts.zone);
+        let room = area.width.saturating_sub(LEAD + 1);
+        let pieces = Printable::new(message).pieces(room.max(8).into());
+        for (place, piece) in pieces.iter().enumerate() {
+            if row >= area.height {
+                return;
+            }
+            let mut pen = Pen::new(buffer, area, row);
+            let lead = if place == 0 { when.as_str() } else { "" };
+            pen.skip(1).field(LEAD, lead, look.of(Role::Dim));
+            pen.printable(pen.left(), piece, look.of(Role::Plain));
+            row += 1;
+        }
+    }
+}

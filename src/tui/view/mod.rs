@@ -1,0 +1,115 @@
+//! What the dashboard looks like: a frame is a function of the model. Changes nothing but the
+//! buffer.
+
+mod chrome;
+mod copy;
+mod deliveries;
+mod detail;
+mod empty;
+mod health;
+mod help;
+mod matrix;
+mod row;
+mod timeline;
+mod too_small;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::model::Model;
+use super::model::layout::SMALLEST;
+use super::model::mode::{Mode, Screen};
+use super::widget::glyph;
+use super::widget::look::Look;
+
+pub use chrome::title;
+
+/// Draws a frame over all of `area`. [`Model::settle`] has to come before.
+pub fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        too_small::draw(model, look, area, buffer);
+    } else {
+        let body = chrome::draw(model, look, area, buffer);
+        body_of(model, look, body, buffer, &model.mode);
+    }
+    if look.ascii {
+        glyph::to_ascii(buffer);
+    }
+}
+
+/// What stands between header and footer.
+fn body_of(model: &Model, look: Look, area: Rect, buffer: &mut Buffer, mode: &Mode) {
+    match mode {
+        Mode::Help { scroll, .. } => help::draw(look, *scroll, area, buffer),
+        Mode::Detail(open) => detail::draw(model, open, look, area, buffer),
+        Mode::Copy(under) => {
+            body_of(model, look, area, buffer, under);
+            copy::draw(look, area, buffer);
+        }
+        Mode::Normal | Mode::Filter { .. } | Mode::Name { .. } => match model.screen {
+            Screen::Health => health::draw(model, look, area, buffer),
+            Screen::Timeline | Screen::Matrix if model.is_empty() => {
+                empty::draw(model, look, area, buffer);
+            }
+            Screen::Deliveries if model.is_empty() && model.shown().rows.is_empty() => {
+                empty::draw(model, look, area, buffer);
+            }
+            Screen::Timeline => timeline::draw(model, look, area, buffer),
+            Screen::Matrix => matrix::draw(model, look, area, buffer),
+            Screen::Deliveries => deliveries::draw(model, look, area, buffer),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::super::model::mode::Line;
+    use super::super::model::picture::Frozen;
+    use super::super::model::{Banner, Facts};
+    use super::*;
+    use crate::vitals::Store;
+
+    fn model(banner: Option<Banner>) -> Model {
+        let facts = Facts {
+            callback_url: String::new(),
+            door: String::new(),
+            send_line: String::new(),
+            journal: String::new(),
+            keys: Vec::new(),
+            banner,
+            bell: true,
+            overdue: SignedDuration::from_hours(3),
+            started: Timestamp::UNIX_EPOCH,
+            zone: TimeZone::UTC,
+        };
+        Model::new(facts, Timestamp::UNIX_EPOCH, (80, 24))
+    }
+
+    /// What a page is depends on how many rows the chrome leaves.
+    #[test]
+    fn the_model_knows_how_many_rows_the_body_has() {
+        for state in 0..32_u8 {
+            let is = |bit: u8| state & (1 << bit) != 0;
+            let mut model = model(is(0).then_some(Banner::Demo));
+            if is(1) {
+                model.live.store = Store::Failing { why: "no space".to_owned() };
+            }
+            model.failures_only = is(2);
+            if is(3) {
+                model.mode =
+                    Mode::Filter { line: Line::default(), before: String::new(), asset: None };
+            }
+            if is(4) {
+                let picture = model.live.clone();
+                model.frozen = Some(Frozen { picture, at: model.now, waiting: 0 });
+            }
+            let area = Rect::new(0, 0, 80, 24);
+            let look = Look { color: true, ascii: false, light: false };
+            let body = chrome::draw(&model, look, area, &mut Buffer::empty(area));
+            assert_eq!(body.height, model.body_rows(), "{state:05b}");
+        }
+    }
+}

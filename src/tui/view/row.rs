@@ -1,0 +1,317 @@
+//! One delivery or refusal in one line: the same in every list. Decides no layout beyond its line.
+
+use std::borrow::Cow;
+
+use ratatui::style::Style;
+
+use super::super::model::Model;
+use super::super::model::rows::Row;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use super::super::widget::{ago, glyph};
+use crate::callback::{Delivery, Effect, Event, RefusalKind, State, Verdict};
+
+/// The name of the development key, which is drawn differently: whoever signs with it proves little.
+const DEV_KEY: &str = "dev";
+/// Below this width a row keeps glyph, event, locale and one word.
+const COMPACT: u16 = 56;
+/// From this width on event names are written out.
+const FULL_EVENTS: u16 = 79;
+/// From this width on there is room for the id of the version beside its locale.
+const VERSIONS: u16 = 158;
+
+/// How wide each column of a list of rows is; 0 where it is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Columns {
+    time: u16,
+    /// Whether times have to name their day.
+    dated: bool,
+    /// Glyph and word; 1: the glyph alone, and the word stands in the place of the effect.
+    verdict: u16,
+    event: u16,
+    asset: u16,
+    version: u16,
+    locale: u16,
+    effect: u16,
+}
+
+impl Columns {
+    /// The columns of a list that is `width` columns wide, the mark of the selected row included.
+    /// `everywhere`: the rows are of several assets, so each names its own. `oldest` is the first
+    /// row that is seen; it decides whether times need a date.
+    pub(super) fn new(model: &Model, everywhere: bool, width: u16, oldest: Option<&Row>) -> Self {
+        let dated = oldest.is_some_and(|row| {
+            let day = |at: jiff::Timestamp| at.to_zoned_datetime(model.facts.zone.clone()).date();
+            day(row.at()) != day(model.shown_at())
+        });
+        if width < COMPACT {
+            return Self {
+                time: 5,
+                dated,
+                verdict: 1,
+                event: 15,
+                asset: 0,
+                version: 0,
+                locale: 5,
+                effect: 9,
+            };
+        }
+        let asset = match width {
+            0..65 => 0,
+            65..FULL_EVENTS => width - 57,
+            FULL_EVENTS..100 => 11,
+            100..VERSIONS => 20,
+            VERSIONS.. => 26,
+        };
+        Self {
+            time: if dated && width >= 90 { 14 } else { 8 },
+            dated,
+            verdict: 11,
+            event: if width < FULL_EVENTS { 15 } else { 23 },
+            asset: if everywhere { asset.min(26) } else { 0 },
+            version: if width < VERSIONS { 0 } else { 8 },
+            locale: 7,
+            effect: 11,
+        }
+    }
+
+    /// Writes what each column holds, without a mark.
+    pub(super) fn heads(&self, look: Look, pen: &mut Pen<'_>) {
+        let dim = look.of(Role::Dim);
+        pen.skip(1).field(self.time, "received", dim).skip(self.gap());
+        for (width, word) in [
+            (self.verdict, "signature"),
+            (self.event, "event"),
+            (self.asset, "asset"),
+            (self.version, "version"),
+            (self.locale, "locale"),
+            (self.effect, "effect"),
+        ] {
+            if width > 1 {
+                pen.field(width, word, dim).skip(1);
+            } else if width == 1 {
+                pen.skip(2);
+            }
+        }
+        pen.finish();
+    }
+
+    const fn gap(&self) -> u16 {
+        if self.verdict > 1 { 2 } else { 1 }
+    }
+}
+
+/// Writes a row, from the mark of the selected one to the end of the line.
+pub(super) fn draw(
+    model: &Model,
+    row: &Row,
+    look: Look,
+    columns: Columns,
+    selected: bool,
+    pen: &mut Pen<'_>,
+) {
+    // Dim on bold is neither, so a selected row has nothing dim.
+    let quiet = look.of(if selected { Role::Plain } else { Role::Dim });
+    let of = |role| if role == Role::Dim { quiet } else { look.of(role) };
+    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
+    pen.field(columns.time, &time(model, row, columns), quiet).skip(columns.gap());
+
+    let (sign, word, role) = verdict(row);
+    if columns.verdict == 1 {
+        pen.glyph(sign, of(role)).skip(1);
+    } else {
+        pen.field(columns.verdict, &format!("{sign} {word}"), of(role)).skip(1);
+    }
+
+    let (event, role) = event(row);
+    let short = columns.event < 23;
+    let event = if short { event.strip_prefix("version_").unwrap_or(&event) } else { &event };
+    pen.field(columns.event, event, of(role)).skip(1);
+
+    let callback = row.callback();
+    let catalogue = &model.shown().catalogue;
+    if columns.asset > 0 {
+        let id = callback.asset_id.as_deref();
+        let label = id.map_or("–", |id| {
+            catalogue.get(id).map_or_else(|| catalogue.piece(id), |asset| catalogue.label(asset))
+        });
+        // What a refusal claims to be about is nobody's word.
+        let style = if row.is_refusal() { quiet } else { Style::new() };
+        pen.field(columns.asset, label, style).skip(1);
+    }
+    let version = callback.version_id.as_deref().map(|id| catalogue.piece(id));
+    if columns.version > 0 {
+        pen.field(columns.version, version.unwrap_or("–"), quiet).skip(1);
+    }
+    let version = version.filter(|_| columns.version == 0);
+    let locale = callback.version_locale.as_deref();
+    let style = if locale.is_none() || row.is_refusal() { quiet } else { Style::new() };
+    pen.field(columns.locale, locale.or(version).unwrap_or("–"), style).skip(1);
+
+    let (word, role) = effect(row, columns.verdict == 1);
+    pen.field(columns.effect, &word, of(role)).skip(1);
+
+    if pen.left() > 2
+        && let Some((text, role)) = note(row)
+    {
+        pen.skip(1);
+        if let Some(count) = count(row) {
+            pen.text(&count, look.of(Role::Strong)).skip(1);
+        }
+        pen.text(&text, of(role));
+    }
+    pen.finish();
+}
+
+fn time(model: &Model, row: &Row, columns: Columns) -> String {
+    let zone = &model.facts.zone;
+    if !columns.dated {
+        return if columns.time < 8 {
+            ago::minute(row.at(), zone)
+        } else {
+            ago::second(row.at(), zone)
+        };
+    }
+    let then = row.at().to_zoned_datetime(zone.clone());
+    let day = then.date() != model.shown_at().to_zoned_datetime(zone.clone()).date();
+    let date = format!("{:02}-{:02}", then.month(), then.day());
+    match (columns.time, day) {
+        (14.., _) => format!("{date} {}", ago::second(row.at(), zone)),
+        (_, true) => date,
+        (8.., false) => ago::second(row.at(), zone),
+        _ => ago::minute(row.at(), zone),
+    }
+}
+
+/// What the signature check, or the door, said: glyph, word and role.
+pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
+    match row {
+        Row::Delivery(delivery) => match &delivery.verdict {
+            Verdict::Valid { key, .. } if &**key == DEV_KEY => (glyph::DONE, "dev", Role::Doubt),
+            Verdict::Valid { .. } => (glyph::DONE, "valid", Role::Done),
+            Verdict::Unchecked => ('–', "unchecked", Role::Doubt),
+            Verdict::Invalid { .. } => (glyph::FAILED, "INVALID", Role::Failed),
+            Verdict::Malformed { .. } => (glyph::FAILED, "MALFORMED", Role::Failed),
+            Verdict::Missing => (glyph::FAILED, "MISSING", Role::Failed),
+        },
+        Row::Refusal { listed, .. } => {
+            let word = match listed.refusal.kind {
+                RefusalKind::Missing => "MISSING",
+                RefusalKind::Malformed => "MALFORMED",
+                RefusalKind::Invalid => "INVALID",
+                RefusalKind::WrongPath => "path",
+                RefusalKind::WrongMethod => "method",
+                RefusalKind::TooLarge => "too large",
+                RefusalKind::TooSlow => "too slow",
+                RefusalKind::Broken => "broken",
+            };
+            (glyph::FAILED, word, Role::Failed)
+        }
+    }
+}
+
+/// What it tells, in a word. Of what changed nothing, and of what nobody vouches for, dim.
+pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
+    let callback = row.callback();
+    match (row, callback.event.as_deref()) {
+        (Row::Refusal { listed, .. }, None) => {
+            let refusal = &listed.refusal;
+            (Cow::Owned(format!("{} {}", refusal.method, refusal.path)), Role::Dim)
+        }
+        (Row::Refusal { .. }, Some(event)) => (Cow::Borrowed(event), Role::Dim),
+        (Row::Delivery(_), None) => (Cow::Borrowed("no event"), Role::Doubt),
+        (Row::Delivery(delivery), Some(event)) => {
+            let role = match Event::from_name(event) {
+                // A failure stands out, also where it was told before.
+                Some(Event::AssetFailed) => Role::Failed,
+                Some(Event::Version(state)) if state.is_failure() => Role::Failed,
+                _ if changes_nothing(delivery) => Role::Dim,
+                Some(Event::Version(state)) => look_of(state),
+                None => Role::Doubt,
+            };
+            (Cow::Borrowed(event), role)
+        }
+    }
+}
+
+const fn look_of(state: State) -> Role {
+    match state {
+        State::Ready => Role::Ready,
+        State::Generating => Role::Generating,
+        State::Generated => Role::Done,
+        State::Failed | State::GenerateFailed => Role::Failed,
+    }
+}
+
+const fn changes_nothing(delivery: &Delivery) -> bool {
+    matches!(delivery.outcome.effect, Effect::Repeat | Effect::Late)
+}
+
+/// What it did. `alone`: no other column says what was wrong with the signature.
+fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
+    match row {
+        Row::Refusal { .. } if alone => (verdict(row).1.into(), Role::Failed),
+        Row::Refusal { listed, .. } => {
+            (format!("refused {}", listed.refusal.status).into(), Role::Failed)
+        }
+        Row::Delivery(delivery) => {
+            let (word, role) = effect_word(delivery);
+            match delivery.outcome.uncertain {
+                // In nine columns the glyph alone has room beside the longest word.
+                Some(_) if alone && word.len() > 7 => {
+                    (format!("{}{}", glyph::DOUBT, word.replace("new ", "")).into(), Role::Doubt)
+                }
+                Some(_) => (format!("{word} {}", glyph::DOUBT).into(), Role::Doubt),
+                None => (word.into(), role),
+            }
+        }
+    }
+}
+
+/// What a delivery did to its version, in a word.
+pub(super) const fn effect_word(delivery: &Delivery) -> (&'static str, Role) {
+    match delivery.outcome.effect {
+        Effect::Applied => ("applied", Role::Dim),
+        Effect::Repeat => ("repeat", Role::Dim),
+        Effect::Late => ("late", Role::Plain),
+        Effect::NewCycle => ("new cycle", Role::Strong),
+        Effect::None => ("unreadable", Role::Doubt),
+    }
+}
+
+/// How many it stands for, where it is more than one.
+pub(super) fn count(row: &Row) -> Option<String> {
+    match row {
+        Row::Refusal { listed, .. } if listed.refusal.count > 1 => {
+            Some(format!("×{}", number(listed.refusal.count)))
+        }
+        _ => None,
+    }
+}
+
+/// What else is to be said: why it was refused, why it is a guess, why it could not be read.
+pub(super) fn note(row: &Row) -> Option<(Cow<'_, str>, Role)> {
+    match row {
+        Row::Refusal { listed, .. } => Some((listed.refusal.why.as_str().into(), Role::Plain)),
+        Row::Delivery(delivery) => {
+            let unreadable = delivery.callback.unreadable.as_deref();
+            let doubt = delivery.outcome.uncertain;
+            unreadable
+                .map(|why| (why.into(), Role::Plain))
+                .or_else(|| doubt.map(|doubt| (doubt.sentence().into(), Role::Dim)))
+        }
+    }
+}
+
+/// A number with its thousands apart: `1,204`.
+pub(super) fn number(number: impl Into<u64>) -> String {
+    let digits = number.into().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

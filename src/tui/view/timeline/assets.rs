@@ -1,0 +1,206 @@
+//! The list of assets, grouped by what a person has to do.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::model::Model;
+use super::super::super::model::asset::{AssetView, Group};
+use super::super::super::model::mode::Pane;
+use super::super::super::widget::ago;
+use super::super::super::widget::glyph;
+use super::super::super::widget::look::{Look, Role};
+use super::super::super::widget::pen::Pen;
+use super::super::super::widget::window::window;
+use crate::callback::State;
+
+/// Cells of the little bar of an asset's versions.
+const BAR: u16 = 6;
+
+/// A line of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Title(Group),
+    Asset(usize),
+    Gap,
+}
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let sizes = model.group_sizes();
+    let count = lines(&sizes);
+    let selected = line_of(&sizes, model.selected_place());
+    let height = usize::from(area.height);
+    // The title above the first asset of the list stays in sight with it.
+    let seen = window(if model.selected_place() == 0 { 0 } else { selected }, count, height);
+    for (row, line) in seen.clone().enumerate() {
+        let row = u16::try_from(row).unwrap_or(u16::MAX);
+        let mut pen = Pen::new(buffer, area, row);
+        let below = count - seen.end;
+        let above = seen.start;
+        if below > 0 && line + 1 == seen.end {
+            pen.skip(3).text(&format!("{} {} more", glyph::MORE, below + 1), look.of(Role::Dim));
+            continue;
+        }
+        if above > 0 && line == seen.start {
+            pen.skip(3).text(&format!("{} {} above", glyph::MORE, above + 1), look.of(Role::Dim));
+            continue;
+        }
+        match entry(&sizes, line) {
+            Entry::Title(group) => {
+                let role = match group {
+                    Group::NeedsYou => Role::Failed,
+                    _ => Role::Title,
+                };
+                pen.skip(1).text(group.title(), look.of(role));
+                let size = sizes[group as usize];
+                pen.text(&format!(" {size}"), look.of(Role::Dim));
+            }
+            Entry::Asset(place) => {
+                let asset = model.assets().get(place);
+                if let Some(asset) = asset.and_then(|place| model.shown().catalogue.get(&place.id))
+                {
+                    let is_selected = line == selected;
+                    draw_asset(model, asset, is_selected, look, &mut pen);
+                }
+            }
+            Entry::Gap => {}
+        }
+    }
+}
+
+/// How many lines the list has: a title and its assets for each group that has any, a gap between.
+fn lines(sizes: &[usize]) -> usize {
+    let groups = sizes.iter().filter(|size| **size > 0).count();
+    sizes.iter().sum::<usize>() + groups + groups.saturating_sub(1)
+}
+
+/// The line on which an asset stands.
+fn line_of(sizes: &[usize], place: usize) -> usize {
+    let mut line = 0;
+    let mut begin = 0;
+    for size in sizes.iter().filter(|size| **size > 0) {
+        if place < begin + size {
+            return line + 1 + (place - begin);
+        }
+        line += size + 2;
+        begin += size;
+    }
+    0
+}
+
+/// What stands on a line.
+fn entry(sizes: &[usize], line: usize) -> Entry {
+    let mut from = 0;
+    let mut begin = 0;
+    for (group, size) in Group::ALL.into_iter().zip(sizes).filter(|(_, size)| **size > 0) {
+        if line == from {
+            return Entry::Title(group);
+        }
+        if line <= from + size {
+            return Entry::Asset(begin + line - from - 1);
+        }
+        if line == from + size + 1 {
+            return Entry::Gap;
+        }
+        from += size + 2;
+        begin += size;
+    }
+    Entry::Gap
+}
+
+fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen: &mut Pen<'_>) {
+    let width = pen.left();
+    let group = asset.group();
+    let shouts = asset.shouts();
+    let role = match group {
+        Group::NeedsYou if shouts => Role::Shout,
+        Group::NeedsYou => Role::Failed,
+        Group::Running => Role::Plain,
+        Group::Done => Role::Dim,
+    };
+    let style = look.of(role);
+    let has_keys = model.pane == Pane::Assets;
+    let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
+    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, marker);
+    let icon = match group {
+        Group::NeedsYou => (glyph::FAILED, style),
+        Group::Done => (glyph::DONE, look.of(Role::Done)),
+        Group::Running if asset.count(State::Generating) > 0 => {
+            (glyph::GENERATING, look.of(Role::Generating))
+        }
+        Group::Running => (glyph::READY, look.of(Role::Ready)),
+    };
+    pen.glyph(icon.0, icon.1).glyph(' ', style);
+    let has_bar = width >= 30;
+    let after = if has_bar { BAR + 1 } else { 0 } + 6 + 4;
+    let label = model.shown().catalogue.label(asset);
+    let strong =
+        if selected && role != Role::Shout { look.of(Role::Strong).patch(style) } else { style };
+    pen.field_in(width.saturating_sub(3 + after + 1), label, strong).glyph(' ', style);
+    if has_bar {
+        bar(asset, look, pen);
+        pen.glyph(' ', look.of(Role::Plain));
+    }
+    let plain = look.of(if group == Group::Done { Role::Dim } else { Role::Plain });
+    let done = asset.count(State::Generated);
+    let all = asset.row.versions.len();
+    let count = if all == 0 { String::new() } else { format!("{done}/{all}") };
+    pen.field_right(5, &count, plain);
+    pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), look.of(Role::Dim));
+}
+
+/// A cell for each version, or for each part of them where there are more than cells: what is done,
+/// what generates, what waits, what failed.
+fn bar(asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
+    let all = asset.row.versions.len();
+    let end = pen.x() + BAR;
+    let failed = asset.count(State::Failed) + asset.count(State::GenerateFailed);
+    if all == 0 {
+        pen.field(BAR, "asset", look.of(Role::Failed));
+        return;
+    }
+    let cells = all.min(usize::from(BAR));
+    let parts = [
+        (asset.count(State::Generated), glyph::THICK, Role::Done),
+        (asset.count(State::Generating), glyph::HALF, Role::Generating),
+        (asset.count(State::Ready), glyph::LIGHT, Role::Ready),
+        (failed, glyph::FAILED, Role::Failed),
+    ];
+    // Nothing that is there is without a cell: what is rounded away is taken from the largest.
+    let mut sizes =
+        parts.map(|(count, _, _)| if count == 0 { 0 } else { (count * cells / all).max(1) });
+    while sizes.iter().sum::<usize>() > cells {
+        let Some(largest) = sizes.iter_mut().max() else { break };
+        *largest -= 1;
+    }
+    let rest = cells - sizes.iter().sum::<usize>();
+    if let Some(largest) = sizes.iter_mut().max() {
+        *largest += rest;
+    }
+    for ((_, glyph, role), size) in parts.into_iter().zip(sizes) {
+        pen.glyphs(glyph, u16::try_from(size).unwrap_or(0), look.of(role));
+    }
+    pen.to(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_entries_agree() {
+        for sizes in [[0, 0, 0], [2, 0, 3], [0, 4, 0], [1, 1, 1], [0, 2, 1]] {
+            let count = lines(&sizes);
+            let assets: Vec<usize> = (0..count)
+                .filter_map(|line| match entry(&sizes, line) {
+                    Entry::Asset(place) => Some(place),
+                    _ => None,
+                })
+                .collect();
+            let all: usize = sizes.iter().sum();
+            assert_eq!(assets, (0..all).collect::<Vec<_>>(), "{sizes:?}");
+            for place in 0..all {
+                assert_eq!(entry(&sizes, line_of(&sizes, place)), Entry::Asset(place));
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The time axis above the lanes: marks at round times, and now.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::super::super::model::axis::Stretch;
+use super::super::super::widget::ago;
+use super::super::super::widget::glyph;
+use super::super::super::widget::look::{Look, Role};
+use super::super::super::widget::pen::Pen;
+
+/// Seconds between two marks, from near to far.
+const INTERVALS: [i64; 18] = [
+    10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
+    604_800, 2_592_000,
+];
+/// Columns between two marks, at least.
+const APART: i64 = 12;
+
+/// The moments of the marks, with their columns.
+pub(super) fn marks(stretch: &Stretch, zone: &TimeZone) -> Vec<(u16, Timestamp)> {
+    let wanted = stretch.step() * APART;
+    let interval = INTERVALS.into_iter().find(|interval| *interval >= wanted);
+    let interval = interval.unwrap_or(INTERVALS[INTERVALS.len() - 1]);
+    // Round in the zone that they are shown in.
+    let offset = i64::from(zone.to_offset(stretch.start()).seconds());
+    let start = stretch.start().as_second();
+    let first = (start + offset).div_euclid(interval) * interval - offset;
+    let mut marks = Vec::new();
+    for number in 0.. {
+        let Ok(at) = Timestamp::from_second(first + number * interval) else { break };
+        match stretch.column(at) {
+            column if column >= i64::from(stretch.columns()) => break,
+            column if column < 0 => {}
+            column => marks.push((u16::try_from(column).unwrap_or(u16::MAX), at)),
+        }
+    }
+    marks
+}
+
+/// Writes the axis. `pen` stands at its first column.
+pub(super) fn draw(
+    stretch: &Stretch,
+    marks: &[(u16, Timestamp)],
+    now: Timestamp,
+    zone: &TimeZone,
+    look: Look,
+    pen: &mut Pen<'_>,
+) {
+    let dim = look.of(Role::Dim);
+    let begin = pen.x();
+    let end = begin + stretch.columns();
+    let now_column = stretch.column(now);
+    let now_at = u16::try_from(now_column).ok().filter(|column| *column < stretch.columns());
+    // The word stands before the mark, where there is room for it.
+    let now_from = now_at.map(|column| column.saturating_sub(4));
+    let fine = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) < MINUTE);
+    let coarse = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) >= DAY);
+    for (column, at) in marks {
+        let label = match (fine, coarse) {
+            (true, _) => ago::second(*at, zone),
+            (_, true) => ago::day(*at, zone),
+            _ => ago::minute(*at, zone),
+        };
+        let wide = u16::try_from(label.len()).unwrap_or(0) + 1;
+        let meets_now = now_from.is_some_and(|from| column + wide >= from && *column <= from + 5);
+        if pen.x() > begin + column || begin + column + wide > end || meets_now {
+            continue;
+        }
+        pen.to(begin + column).glyph(glyph::TICK, dim).text(&label, dim);
+    }
+    if let (Some(column), Some(from)) = (now_at, now_from) {
+        if column >= 4 {
+            pen.to(begin + from).text(" now", look.of(Role::Strong));
+        }
+        pen.to(begin + column).glyph(glyph::NOW, look.of(Role::Strong));
+    }
+}
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);

@@ -1,0 +1,176 @@
+//! The line under the lanes: what became of the selected version, as a sentence.
+
+use jiff::SignedDuration;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::model::Model;
+use super::super::super::model::asset::{AssetView, usual_generation};
+use super::super::super::widget::ago;
+use super::super::super::widget::look::{Look, Role};
+use super::super::super::widget::pen::Pen;
+use crate::callback::State;
+use crate::text::Printable;
+use crate::timeline::{Version, VersionRow};
+
+pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buffer: &mut Buffer) {
+    let lanes = asset.lanes();
+    let Some(row) = lanes.get(model.selected_lane()) else { return };
+    let id = Printable::new(&row.version_id);
+    let room = usize::from(area.width).saturating_sub(2);
+    let head = id.cut(room / 3);
+    let mut pen = Pen::new(buffer, area, 0);
+    pen.skip(1).printable(area.width, &head, look.of(Role::Strong)).skip(2);
+    let text = Printable::new(&sentence(model, asset, row));
+    let first = room.saturating_sub(head.width() + 2).max(8);
+    let pieces = fold(&text, first, room);
+    if let Some(piece) = pieces.first() {
+        pen.text(piece, look.of(Role::Plain));
+    }
+    for (number, piece) in pieces.iter().skip(1).enumerate() {
+        let row = u16::try_from(number + 1).unwrap_or(u16::MAX);
+        Pen::new(buffer, area, row).skip(1).text(piece, look.of(Role::Plain));
+    }
+}
+
+/// Words put into lines: the first of `first` columns, the others of `rest`.
+fn fold(text: &Printable, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut wide = 0;
+    for word in text.as_str().split(' ') {
+        let width = Printable::new_or_blank(word).width();
+        let room = if lines.len() == 1 { first } else { rest };
+        if wide > 0 && wide + 1 + width > room {
+            lines.push(String::new());
+            wide = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if wide > 0 {
+                line.push(' ');
+                wide += 1;
+            }
+            line.push_str(word);
+            wide += width;
+        }
+    }
+    lines
+}
+
+/// What became of a version.
+fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
+    let version = &row.version;
+    let now = model.shown_at();
+    let clock = |at| ago::moment(at, now, &model.facts.zone);
+    let since = clock(version.since());
+    let usual = usual(model, asset);
+    let usually = usual.map(|usual| format!("usually {}", ago::said(usual)));
+    let took = took(version).map(ago::said);
+    let mut parts = vec![match version.state() {
+        State::Ready => format!("ready since {since}: waits for a person to check and edit it"),
+        State::Failed => format!("dubbing failed {since}"),
+        State::Generating => {
+            let so_far = ago::said(now.duration_since(version.since()));
+            match &usually {
+                Some(usually) => format!("generating for {so_far} ({usually})"),
+                None => format!("generating for {so_far}"),
+            }
+        }
+        State::Generated => match &took {
+            Some(took) => format!("done {since} after {took} of generating"),
+            None => format!("done {since}"),
+        },
+        State::GenerateFailed => match (&took, &usually) {
+            (Some(took), Some(usually)) => {
+                format!("generating took {took} ({usually}), then failed {since}")
+            }
+            (Some(took), None) => format!("generating took {took}, then failed {since}"),
+            (None, _) => format!("generating failed {since}"),
+        },
+    }];
+    if version.cycle() > 1 {
+        parts.push(format!("the {} cut", ordinal(version.cycle())));
+    }
+    match version.repeats() {
+        0 => {}
+        1 => parts.push("one callback came twice".to_owned()),
+        more => parts.push(format!("{more} callbacks were repeats")),
+    }
+    match version.late() {
+        0 => {}
+        1 => parts.push("one came late, after the step that follows it".to_owned()),
+        more => parts.push(format!("{more} came late")),
+    }
+    if let Some(doubt) = version.uncertain() {
+        parts.push(format!("a guess: {}", doubt.sentence()));
+    }
+    parts.join("; ")
+}
+
+/// How long the generation took that led to the current outcome.
+fn took(version: &Version) -> Option<SignedDuration> {
+    let generating = version.first_seen(State::Generating)?;
+    Some(version.since().duration_since(generating)).filter(SignedDuration::is_positive)
+}
+
+/// How long generating usually takes: for this asset, else for all of them.
+pub(super) fn usual(model: &Model, asset: &AssetView) -> Option<SignedDuration> {
+    usual_generation(asset.row.versions.iter().map(|row| &row.version)).or(model.shown().usual)
+}
+
+/// The asset's own failure, as a sentence.
+pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> {
+    let failure = asset.row.asset.failure.as_ref()?;
+    let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
+    Some(match failure.events_since {
+        0 => format!("ASSET FAILED {at}"),
+        1 => format!("ASSET FAILED {at}, then 1 event of its versions"),
+        more => format!("ASSET FAILED {at}, then {more} events of its versions"),
+    })
+}
+
+/// How many versions are in each state, in words. The sender never says how many there will be.
+pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
+    let all = asset.row.versions.len();
+    let count = |state| asset.count(state);
+    let failed = count(State::Failed) + count(State::GenerateFailed);
+    let mut parts = vec![(Role::Plain, format!("{} of {all} seen done", count(State::Generated)))];
+    for (role, count, word) in [
+        (Role::Failed, failed, "failed"),
+        (Role::Generating, count(State::Generating), "generating"),
+        (Role::Ready, count(State::Ready), "ready"),
+    ] {
+        if count > 0 {
+            parts.push((role, format!("{count} {word}")));
+        }
+    }
+    parts
+}
+
+/// 2nd, 3rd, 4th …
+pub(super) fn ordinal(number: u32) -> String {
+    let end = match (number % 10, number % 100) {
+        (1, hundred) if hundred != 11 => "st",
+        (2, hundred) if hundred != 12 => "nd",
+        (3, hundred) if hundred != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals() {
+        let all: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).into();
+        assert_eq!(all.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
+    }
+
+    #[test]
+    fn sentences_are_folded_between_words() {
+        let text = Printable::new("one two three four");
+        assert_eq!(fold(&text, 7, 10), ["one two", "three four"]);
+        assert_eq!(fold(&text, 1, 1), ["one", "two", "three", "four"]);
+    }
+}

@@ -1,0 +1,245 @@
+//! The lanes: a version each, words in fixed columns, its history as a bar on the time axis.
+//!
+//! Thin waits for a person, thick is the machine at work, `╍` from `✗` to now is still broken,
+//! nothing is finished, `╌` is the expected end, `↻` begins the next cycle.
+
+use jiff::Timestamp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::super::model::Model;
+use super::super::super::model::asset::AssetView;
+use super::super::super::model::axis::Stretch;
+use super::super::super::model::layout::Columns;
+use super::super::super::model::mode::Pane;
+use super::super::super::widget::ago;
+use super::super::super::widget::glyph;
+use super::super::super::widget::look::{Look, Role};
+use super::super::super::widget::pen::Pen;
+use super::super::super::widget::window::window;
+use super::{axis, explain};
+use crate::callback::State;
+use crate::timeline::VersionRow;
+
+/// How many rows the lanes of an asset want, the axis included.
+pub(super) struct Wanted {
+    /// With a row between two lanes.
+    pub(super) airy: u16,
+    /// Without.
+    pub(super) dense: u16,
+}
+
+pub(super) fn wanted(asset: &AssetView) -> Wanted {
+    let lanes = u16::try_from(asset.row.versions.len()).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);
+    let head = 1 + u16::from(asset.row.asset.failure.is_some());
+    Wanted { airy: head + (2 * lanes).max(1), dense: head + lanes }
+}
+
+/// Draws axis and lanes; returns how many rows they took.
+pub(super) fn draw(
+    model: &Model,
+    asset: &AssetView,
+    look: Look,
+    area: Rect,
+    widths: Columns,
+    airy: bool,
+    buffer: &mut Buffer,
+) -> u16 {
+    let now = model.shown_at();
+    let zone = &model.facts.zone;
+    let stretch = model.stretch();
+    let mut row = 0;
+    if let Some(words) = explain::asset_failure(model, asset) {
+        let failure = asset.failures().find(|failure| failure.version.is_none());
+        let seen = failure.is_some_and(|failure| failure.acknowledged);
+        let style = look.of(if seen { Role::Failed } else { Role::Shout });
+        let mut pen = Pen::new(buffer, area, row);
+        pen.skip(1).glyph(glyph::FAILED, style).text(&format!(" {words} "), style);
+        row += 1;
+    }
+    let marks = axis::marks(&stretch, zone);
+    let mut pen = Pen::new(buffer, area, row);
+    pen.skip(widths.words + 1);
+    axis::draw(&stretch, &marks, now, zone, look, &mut pen);
+    row += 1;
+
+    let lanes = asset.lanes();
+    let pitch = if airy { 2 } else { 1 };
+    let height = usize::from(area.height.saturating_sub(row)) / usize::from(pitch);
+    let selected = model.selected_lane();
+    let seen = window(selected, lanes.len(), height);
+    let usual = explain::usual(model, asset);
+    for place in seen {
+        let Some(version) = lanes.get(place) else { break };
+        let mut pen = Pen::new(buffer, area, row);
+        let lane = Lane { model, asset, version, look, is_selected: place == selected };
+        lane.words(widths.words, &mut pen);
+        pen.skip(1);
+        let begin = pen.x();
+        for (column, _) in &marks {
+            let mut tick = Pen::new(buffer, area, row);
+            tick.to(begin + column).glyph(glyph::TICK, look.of(Role::Dim));
+        }
+        lane.bar(&stretch, usual, Rect { x: begin, width: widths.axis, ..area }, row, buffer);
+        let mut pen = Pen::new(buffer, area, row);
+        pen.to(begin + widths.axis + 1);
+        lane.note(usual, widths.notes, &mut pen);
+        row += pitch;
+    }
+    row
+}
+
+struct Lane<'a> {
+    model: &'a Model,
+    asset: &'a AssetView,
+    version: &'a VersionRow,
+    look: Look,
+    is_selected: bool,
+}
+
+impl Lane<'_> {
+    /// Glyph, locale, state and age.
+    fn words(&self, width: u16, pen: &mut Pen<'_>) {
+        let (look, version) = (self.look, &self.version.version);
+        let state = version.state();
+        let now = self.model.shown_at();
+        let begin = pen.x();
+        let has_keys = self.model.pane == Pane::Lanes;
+        let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
+        pen.glyph(if self.is_selected { glyph::SELECTED } else { ' ' }, marker);
+        let shouts = self.shouts();
+        let style = if shouts { look.of(Role::Shout) } else { look.state(state) };
+        let wide = width >= 28;
+        let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 6) } else { (6, 7, 5) };
+        let piece = self.model.shown().catalogue.piece(&self.version.version_id);
+        let locale = version.locale().unwrap_or(piece);
+        let strong =
+            if self.is_selected && !shouts { style.patch(look.of(Role::Strong)) } else { style };
+        let plain = match (shouts, state) {
+            (true, _) | (_, State::Failed | State::GenerateFailed) => style,
+            (_, State::Generated) => look.of(Role::Dim),
+            _ if self.is_selected => look.of(Role::Strong),
+            _ => look.of(Role::Plain),
+        };
+        let doubt = if version.uncertain().is_some() { glyph::DOUBT } else { ' ' };
+        let guess = if shouts { style } else { look.of(Role::Doubt) };
+        pen.glyph(glyph::of(state), strong).glyph(doubt, guess);
+        pen.field_in(locale_wide, locale, plain).glyph(' ', style);
+        let word = match (state, wide) {
+            (State::Failed | State::GenerateFailed, _) => "FAILED",
+            (State::Generating, _) if self.is_overdue() => "OVERDUE",
+            (State::Generating, true) => "generating",
+            (State::Generating, false) => "gen",
+            (State::Generated, _) => "done",
+            (State::Ready, _) => "ready",
+        };
+        let late = self.is_overdue();
+        pen.field_in(state_wide, word, if late { look.of(Role::Failed) } else { strong });
+        pen.glyph(' ', style);
+        let age = match state {
+            State::Generating => ago::running(now.duration_since(version.since())),
+            State::Generated => ago::today(version.since(), now, &self.model.facts.zone),
+            _ => ago::ago(version.since(), now),
+        };
+        pen.field_in(age_wide, &age, plain);
+        pen.to(begin + width);
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.version.version.overdue(self.model.shown_at(), self.model.facts.overdue)
+    }
+
+    fn shouts(&self) -> bool {
+        self.asset.shouts_for(self.version)
+    }
+
+    /// The history, on the axis.
+    fn bar(
+        &self,
+        stretch: &Stretch,
+        usual: Option<jiff::SignedDuration>,
+        area: Rect,
+        row: u16,
+        buffer: &mut Buffer,
+    ) {
+        let look = self.look;
+        let now = self.model.shown_at();
+        let mut put = |from: i64, to: i64, glyph: char, style: Style| {
+            let last = i64::from(stretch.columns());
+            let (from, to) = (from.clamp(0, last), to.clamp(0, last));
+            let (Ok(from), Ok(to)) = (u16::try_from(from), u16::try_from(to)) else { return };
+            if from < to {
+                let mut pen = Pen::new(buffer, area, row);
+                pen.to(area.x + from).glyphs(glyph, to - from, style);
+            }
+        };
+        let now_column = stretch.column(now);
+        let mut cycle = 1;
+        for span in self.version.version.spans() {
+            let from = stretch.column(span.from);
+            // The state that it is in reaches to now and has now's own column.
+            let to = span.to.map_or(now_column + 1, |to| stretch.column(to)).max(from + 1);
+            let style = look.state(span.state);
+            match span.state {
+                State::Ready => put(from, to, glyph::THIN, style),
+                State::Generating => put(from, to, glyph::THICK, style),
+                State::Generated => put(from, from + 1, glyph::DONE, style),
+                State::Failed | State::GenerateFailed => {
+                    put(from, to, glyph::BROKEN, style);
+                    put(from, from + 1, glyph::FAILED, style);
+                }
+            }
+            if span.cycle > cycle && !matches!(span.state, State::Failed | State::GenerateFailed) {
+                put(from, from + 1, glyph::CYCLE, look.of(Role::Strong));
+            }
+            cycle = span.cycle;
+        }
+        if let Some(end) = self.expected(usual)
+            && end > now
+        {
+            put(now_column + 1, stretch.column(end) + 1, glyph::GHOST, look.of(Role::Dim));
+        }
+    }
+
+    /// When generating is expected to end.
+    fn expected(&self, usual: Option<jiff::SignedDuration>) -> Option<Timestamp> {
+        let version = &self.version.version;
+        if version.state() != State::Generating {
+            return None;
+        }
+        version.since().checked_add(usual?).ok()
+    }
+
+    /// What failed, what is expected, what it waits for.
+    fn note(&self, usual: Option<jiff::SignedDuration>, width: u16, pen: &mut Pen<'_>) {
+        let look = self.look;
+        let version = &self.version.version;
+        let now = self.model.shown_at();
+        let (role, words) = match version.state() {
+            State::GenerateFailed => (Role::Failed, "generate".to_owned()),
+            State::Failed => (Role::Failed, "dubbing".to_owned()),
+            State::Ready if version.cycle() > 1 => (Role::Ready, "revised: QC".to_owned()),
+            State::Ready => (Role::Ready, "waits QC".to_owned()),
+            State::Generating if self.is_overdue() => {
+                let usual =
+                    usual.map_or(String::new(), |usual| format!("usual {}", ago::said(usual)));
+                (Role::Failed, usual)
+            }
+            State::Generating => match (self.expected(usual), usual) {
+                (Some(end), Some(usual)) if end <= now => {
+                    (Role::Ready, format!("slow ~{}", ago::said(usual)))
+                }
+                (Some(end), _) => {
+                    (Role::Dim, format!("~{}", ago::minute(end, &self.model.facts.zone)))
+                }
+                _ => (Role::Dim, String::new()),
+            },
+            State::Generated => match version.cycle() {
+                1 => (Role::Dim, String::new()),
+                cycle => (Role::Dim, format!("{} cut", explain::ordinal(cycle))),
+            },
+        };
+        pen.within(width.saturating_sub(1), &words, look.of(role));
+    }
+}

@@ -1,0 +1,128 @@
+//! The Timeline: assets, the lanes of the selected one, its deliveries.
+
+mod assets;
+mod axis;
+mod explain;
+mod lanes;
+mod rows;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::model::Model;
+use super::super::model::asset::AssetView;
+use super::super::model::layout::{Columns, columns};
+use super::super::model::mode::Pane;
+use super::super::widget::glyph;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+use crate::text::Printable;
+
+/// Rows that the deliveries get at least, their title included.
+const LEAST_ROWS: u16 = 5;
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let widths = columns(area.width);
+    if widths.assets == 0 {
+        return one_pane(model, look, area, widths, buffer);
+    }
+    let list = Rect { width: widths.assets, ..area };
+    assets::draw(model, look, list, buffer);
+    let wall = Rect { x: area.x + widths.assets, width: 1, ..area };
+    for row in 0..wall.height {
+        Pen::new(buffer, wall, row).glyph(glyph::WALL, look.of(Role::Dim));
+    }
+    let right =
+        Rect { x: area.x + widths.assets + 1, width: area.width - widths.assets - 1, ..area };
+    match model.selected_asset() {
+        Some(asset) => of_asset(model, asset, look, right, widths, buffer),
+        None => nothing(model, look, right, buffer),
+    }
+}
+
+/// A narrow screen: the pane that has the keys, and where `tab` leads.
+fn one_pane(model: &Model, look: Look, area: Rect, widths: Columns, buffer: &mut Buffer) {
+    let mut pen = Pen::new(buffer, area, 0);
+    for (pane, word) in
+        [(Pane::Assets, "assets"), (Pane::Lanes, "lanes"), (Pane::Deliveries, "deliveries")]
+    {
+        let role = if pane == model.pane { Role::Strong } else { Role::Dim };
+        pen.skip(1).text(word, look.of(role));
+    }
+    pen.text("  tab", look.of(Role::Key));
+    let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    match (model.pane, model.selected_asset()) {
+        (Pane::Assets, _) => assets::draw(model, look, below, buffer),
+        (_, None) => nothing(model, look, below, buffer),
+        (Pane::Lanes, Some(asset)) => {
+            head(model, asset, look, &mut Pen::new(buffer, below, 0));
+            let lanes = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
+            let mut used = lanes::draw(model, asset, look, lanes, widths, false, buffer);
+            used = used.min(lanes.height);
+            let rest = Rect { y: lanes.y + used, height: lanes.height - used, ..lanes };
+            explain::draw(model, asset, look, rest, buffer);
+        }
+        (Pane::Deliveries, Some(asset)) => rows::draw(model, asset, look, below, buffer),
+    }
+}
+
+/// The selected asset: its head, lanes, the line that explains, its deliveries.
+fn of_asset(
+    model: &Model,
+    asset: &AssetView,
+    look: Look,
+    area: Rect,
+    widths: Columns,
+    buffer: &mut Buffer,
+) {
+    head(model, asset, look, &mut Pen::new(buffer, area, 0));
+    let wanted = lanes::wanted(asset);
+    // Head, the line that explains and one above it; then lanes and deliveries share the rest.
+    let room = area.height.saturating_sub(1 + 2 + LEAST_ROWS);
+    let airy = wanted.airy <= room.saturating_sub(6);
+    let height = if airy { wanted.airy } else { wanted.dense }.min(room.max(3));
+    let below = |y: u16, height: u16| Rect {
+        y: area.y + y,
+        height: height.min(area.height.saturating_sub(y)),
+        ..area
+    };
+    lanes::draw(model, asset, look, below(1, height), widths, airy, buffer);
+    explain::draw(model, asset, look, below(height + 1, 2), buffer);
+    rows::draw(model, asset, look, below(height + 3, area.height), buffer);
+}
+
+/// The name of the asset and how far its versions are.
+fn head(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
+    let label = Printable::new(model.shown().catalogue.label(asset));
+    let parts = explain::tally(asset);
+    let tally: usize = parts.iter().map(|(_, text)| text.len() + 3).sum();
+    let width = usize::from(pen.left());
+    let room = width.saturating_sub(tally + 2).max(width / 3);
+    pen.skip(1).printable(u16::try_from(room).unwrap_or(u16::MAX), &label, look.of(Role::Strong));
+    if asset.notes.name.is_some() {
+        let id = Printable::new(asset.id());
+        if label.width() + id.width() + 6 <= room {
+            pen.skip(2).printable(u16::MAX, &id, look.of(Role::Dim));
+        }
+    }
+    pen.skip(2).to_right(u16::try_from(tally).unwrap_or(u16::MAX));
+    for (place, (role, text)) in parts.iter().enumerate() {
+        if place > 0 {
+            pen.text(&format!(" {} ", glyph::DOT), look.of(Role::Dim));
+        }
+        pen.text(text, look.of(*role));
+    }
+}
+
+/// Nothing is listed.
+fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let (title, words) = if !model.shown().loaded {
+        ("Reading the journal", "")
+    } else if model.is_narrowed() {
+        ("Nothing is listed", "the filter leaves no asset; esc shows all")
+    } else {
+        ("No asset yet", "deliveries came, but none that the timeline can read: 3 shows them")
+    };
+    Pen::new(buffer, area, 1).skip(2).text(title, look.of(Role::Strong));
+    Pen::new(buffer, area, 2).skip(2).text(words, look.of(Role::Dim));
+}

@@ -1,0 +1,44 @@
+//! The deliveries of the selected asset, and the refusals that claim to be of it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::model::Model;
+use super::super::super::model::asset::AssetView;
+use super::super::super::model::mode::Pane;
+use super::super::super::widget::glyph;
+use super::super::super::widget::look::{Look, Role};
+use super::super::super::widget::pen::Pen;
+use super::super::super::widget::window::window;
+use super::super::row;
+
+pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buffer: &mut Buffer) {
+    let dim = look.of(Role::Dim);
+    let has_keys = model.pane == Pane::Deliveries;
+    let label = model.shown().catalogue.label(asset);
+    let mut pen = Pen::new(buffer, area, 0);
+    pen.glyph(glyph::THIN, dim).skip(1);
+    pen.text("Deliveries of ", look.of(if has_keys { Role::Strong } else { Role::Dim }));
+    pen.within(area.width / 2, label, look.of(if has_keys { Role::Strong } else { Role::Plain }));
+    pen.skip(1).glyph(glyph::THIN, dim).skip(1);
+    let following = model.cursor.asset_row.is_none();
+    pen.text(if following { "following" } else { "end follows" }, dim).skip(1);
+    pen.glyphs(glyph::THIN, area.width, dim);
+
+    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let Some(selected) = model.selected_asset_row() else {
+        let words = if model.is_narrowed() { "none that the filter lets through" } else { "" };
+        Pen::new(buffer, list, 0).skip(2).text(words, dim);
+        return;
+    };
+    let seen = window(selected, model.asset_row_count(), usize::from(list.height));
+    let oldest = model.asset_row(seen.start).map(|row| &**row);
+    let columns = row::Columns::new(model, false, list.width, oldest);
+    for (line, place) in (0..).zip(seen) {
+        let Some(delivery) = model.asset_row(place) else { break };
+        let is_selected = has_keys && place == selected;
+        let under = look.of(if is_selected { Role::Strong } else { Role::Plain });
+        let mut pen = Pen::new(buffer, list, line).on(under);
+        row::draw(model, delivery, look, columns, is_selected, &mut pen);
+    }
+}

@@ -1,0 +1,40 @@
+//! What is shown where nothing else has room: how much is needed, and whether something failed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::model::Model;
+use super::super::model::layout::SMALLEST;
+use super::super::widget::glyph;
+use super::super::widget::look::{Look, Role};
+use super::super::widget::pen::Pen;
+
+/// Failures are counted up to here: more than fits would be said anyway.
+const MOST: usize = 1000;
+
+pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+    let (columns, rows) = SMALLEST;
+    let (width, height) = (area.width, area.height);
+    let failed = model.shown().catalogue.failures().take(MOST).count();
+    let failed = (failed > 0).then(|| format!("{} {failed} failed", glyph::FAILED));
+    // The longest that fits; on a screen of one line, whichever counts more.
+    let notice = [
+        format!("dubwatch needs {columns}×{rows}, this is {width}×{height}"),
+        format!("needs {columns}×{rows}, is {width}×{height}"),
+        format!("needs {columns}×{rows}"),
+        format!("{columns}×{rows}"),
+    ];
+    let fits = |text: &&String| text.chars().count() <= width.into();
+    let notice = notice.iter().find(fits).map_or("", String::as_str);
+    let lines = [(Some(notice), Role::Plain), (failed.as_deref(), Role::Failed)];
+    let lines = lines.into_iter().filter_map(|(text, role)| Some((text?, role)));
+    let lines: Vec<(&str, Role)> = lines.filter(|(text, _)| !text.is_empty()).collect();
+    let skipped = lines.len().saturating_sub(height.into());
+    let shown = u16::try_from(lines.len() - skipped).unwrap_or(u16::MAX);
+    let top = height.saturating_sub(shown) / 2;
+    for (row, (text, role)) in (top..).zip(lines.into_iter().skip(skipped)) {
+        let wide = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+        let mut pen = Pen::new(buffer, area, row);
+        pen.skip(width.saturating_sub(wide) / 2).text(text, look.of(role));
+    }
+}

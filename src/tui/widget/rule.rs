@@ -1,0 +1,50 @@
+//! A thin line with a title in it: what parts the screen in place of boxes.
+
+use super::glyph;
+use super::look::{Look, Role};
+use super::pen::Pen;
+
+/// Writes `─ Title ─ words ─ words ───` to the end of the row: the title strong, words as their
+/// roles say; empty words are left out. What does not fit is cut, the last words first.
+pub fn draw(pen: &mut Pen<'_>, look: Look, title: &str, words: &[(&str, Role)]) {
+    let dim = look.of(Role::Dim);
+    pen.glyph(glyph::THIN, dim).skip(1).text(title, look.of(Role::Title));
+    for (word, role) in words.iter().filter(|(word, _)| !word.is_empty()) {
+        // A word of which nothing would be left but its beginning says nothing.
+        if pen.left() < 8 {
+            break;
+        }
+        pen.skip(1).glyph(glyph::THIN, dim).skip(1).text(word, look.of(*role));
+    }
+    if pen.left() > 1 {
+        pen.skip(1);
+        pen.glyphs(glyph::THIN, pen.left(), dim);
+    }
+    pen.finish();
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
+    use super::*;
+
+    fn drawn(columns: u16) -> String {
+        let area = Rect::new(0, 0, columns, 1);
+        let mut buffer = Buffer::empty(area);
+        let look = Look { color: true, ascii: false, light: false };
+        let words = [("", Role::Dim), ("following", Role::Dim)];
+        draw(&mut Pen::new(&mut buffer, area, 0), look, "Deliveries", &words);
+        buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect()
+    }
+
+    #[test]
+    fn it_fills_its_row_and_cuts_the_words() {
+        assert_eq!(drawn(30), "─ Deliveries ─ following ─────");
+        assert_eq!(drawn(22), "─ Deliveries ─ follow…");
+        assert_eq!(drawn(18), "─ Deliveries ─────");
+        assert_eq!(drawn(6), "─ Del…");
+        assert_eq!(drawn(0), "");
+    }
+}

@@ -1,0 +1,30 @@
+//! Which part of a long list is seen.
+
+use std::ops::Range;
+
+/// The places that are seen of `count`, where `height` fit and `selected` has to be among them.
+///
+/// The selected one stands in the middle while it can: it depends on nothing that would have to be
+/// remembered, and what comes next is seen on both sides.
+pub fn window(selected: usize, count: usize, height: usize) -> Range<usize> {
+    let start = selected.saturating_sub(height / 2).min(count.saturating_sub(height));
+    start..count.min(start + height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::window;
+
+    #[test]
+    fn the_selected_one_is_always_seen() {
+        for count in 0..20 {
+            for height in 0..10 {
+                for selected in 0..count {
+                    let seen = window(selected, count, height);
+                    assert!(seen.len() == height.min(count));
+                    assert!(height == 0 || seen.contains(&selected), "{selected} {count} {height}");
+                }
+            }
+        }
+    }
+}

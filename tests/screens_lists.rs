@@ -1,0 +1,369 @@
+//! The lists, one delivery, keys, matrix, health: in every size, and in the states that they can be
+//! in.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+mod stage;
+
+use std::collections::BTreeSet;
+
+use dubwatch::callback::{
+    Callback, Delivery, Doubt, Effect as FoldEffect, Encoding, Headers, Outcome, Refusal,
+    RefusalKind, Verdict,
+};
+use dubwatch::simulate::Message;
+use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::model::detail::{Detail, StepView};
+use dubwatch::tui::model::mode::Target;
+use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::msg::Told;
+use dubwatch::tui::widget::look::Look;
+use dubwatch::vitals::Store;
+use jiff::SignedDuration;
+use stage::{COLOR, SIZES, Stage, rendered};
+
+const PLAIN: Look = Look { color: false, ascii: false, light: false };
+const ASCII: Look = Look { color: false, ascii: true, light: false };
+/// The second of the story at which most is going on.
+const BUSY: u64 = 160;
+
+/// The story at its busiest, with the screen of a key open.
+fn busy(keys: &str) -> Stage {
+    let mut stage = Stage::story(7, BUSY);
+    if !keys.is_empty() {
+        press(&mut stage, keys);
+    }
+    stage
+}
+
+/// Presses keys, and answers what they ask for.
+fn press(stage: &mut Stage, keys: &str) {
+    for effect in stage.press(keys) {
+        if let Effect::Ask(_, Request::Detail(target)) = effect {
+            let row = (0..stage.model().row_count())
+                .filter_map(|place| stage.model().row(place).cloned())
+                .find(|row| row.target() == target);
+            let detail = row.map(|row| Box::new(detail(&row)));
+            stage.tell(Told::Detail(target, detail));
+        }
+    }
+}
+
+/// What `app` would read of a row.
+fn detail(row: &Row) -> Detail {
+    let callback = row.callback();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let body = format!(
+        r#"{{"event":"{}","asset_id":"{}","version_id":"{}","version_locale":"{}","title":"Épisode \"4\"","took":[12.5e0,null,{{}}]}}"#,
+        text(&callback.event),
+        text(&callback.asset_id),
+        text(&callback.version_id),
+        text(&callback.version_locale),
+    );
+    let valid = matches!(row.target(), Target::Delivery(_));
+    let step = |name: &str, passed: Option<bool>, note: &str| StepView {
+        name: name.to_owned(),
+        passed,
+        note: note.to_owned(),
+    };
+    let bytes = body.len();
+    Detail {
+        row: row.clone(),
+        committed_at: match row {
+            Row::Delivery(delivery) => Some(delivery.committed_at),
+            Row::Refusal { .. } => None,
+        },
+        request: "POST /callback".to_owned(),
+        headers: Headers::from_raw([
+            ("host", b"127.0.0.1:3829".as_slice()),
+            ("content-type", b"application/json"),
+            ("x-signature", "3045022100".repeat(14).as_bytes()),
+            ("x-signature-algorithm", b"ES256"),
+            ("authorization", b"Bearer secret"),
+        ]),
+        body: body.into_bytes(),
+        truncated: false,
+        verdict: if valid {
+            Verdict::Valid { key: "demo".into(), encoding: Encoding::Der }
+        } else {
+            Verdict::Invalid {
+                why: "hex is fine, DER is fine, no trusted key made it (2 tried: panjaya, demo); body changed on its way: the signature holds for the body without its trailing newline".to_owned(),
+            }
+        },
+        steps: vec![
+            step("header", Some(true), "one X-Signature header of 140 characters"),
+            step("hex", Some(true), "hex of 70 bytes"),
+            step("encoding", Some(true), "a signature by its form"),
+            step("range", Some(true), "r and s are in the range of the curve"),
+            step("key panjaya", Some(false), &format!("did not make it over these {bytes} bytes")),
+            step(
+                "key demo",
+                Some(valid),
+                &if valid {
+                    format!("made it over these {bytes} bytes")
+                } else {
+                    format!("did not make it over these {bytes} bytes")
+                },
+            ),
+            step("key later", None, ""),
+        ],
+    }
+}
+
+/// Holds a screen to its snapshot, in every size.
+fn in_every_size(name: &str, stage: &mut Stage) {
+    for (columns, rows) in SIZES {
+        let frame = stage.frame((columns, rows), COLOR);
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), rendered(&frame));
+    }
+}
+
+/// Holds a screen to its snapshot, in the size that most terminals have.
+fn at_80(name: &str, stage: &mut Stage, look: Look) {
+    let frame = stage.frame((80, 24), look);
+    insta::assert_snapshot!(name, rendered(&frame));
+}
+
+#[test]
+fn deliveries() {
+    in_every_size("deliveries", &mut busy("3"));
+}
+
+#[test]
+fn the_matrix() {
+    in_every_size("matrix", &mut busy("2 right right"));
+}
+
+#[test]
+fn health() {
+    in_every_size("health", &mut busy("4"));
+}
+
+#[test]
+fn the_keys() {
+    in_every_size("keys", &mut busy("?"));
+}
+
+#[test]
+fn one_delivery() {
+    let mut stage = busy("3 up up up up");
+    press(&mut stage, "enter");
+    in_every_size("payload", &mut stage);
+}
+
+#[test]
+fn the_signature_of_a_refusal() {
+    in_every_size("signature", &mut busy("3 enter"));
+}
+
+#[test]
+fn the_other_parts_of_a_delivery() {
+    let mut stage = busy("3 enter left left");
+    at_80("headers", &mut stage, COLOR);
+    stage.press("right v");
+    at_80("hex", &mut stage, COLOR);
+    stage.press("right y");
+    at_80("copy_over_a_delivery", &mut stage, COLOR);
+}
+
+#[test]
+fn a_delivery_that_is_still_being_read() {
+    let mut stage = busy("3");
+    stage.press("enter");
+    at_80("reading", &mut stage, COLOR);
+}
+
+#[test]
+fn the_menu_of_copies() {
+    in_every_size("copy", &mut busy("3 y"));
+}
+
+#[test]
+fn a_filter_that_lets_nothing_through() {
+    let mut stage = busy("3 /");
+    stage.type_text("locale:xx");
+    stage.press("enter");
+    in_every_size("deliveries_nothing", &mut stage);
+    stage.press("2");
+    at_80("matrix_nothing", &mut stage, COLOR);
+    stage.press("esc 3 !");
+    at_80("deliveries_failures_only", &mut stage, COLOR);
+}
+
+#[test]
+fn rows_that_came_since() {
+    let mut stage = busy("3 up up");
+    let again = Stage::story(8, BUSY);
+    let rows: Vec<Row> = (0..7)
+        .filter_map(|place| again.dashboard.shown().row(place))
+        .map(|row| Row::clone(row))
+        .collect();
+    stage.news(rows, &BTreeSet::new(), false);
+    at_80("deliveries_since", &mut stage, COLOR);
+}
+
+#[test]
+fn a_picture_that_stands_still() {
+    let mut stage = busy("3 space");
+    let now = stage.model().now + SignedDuration::from_mins(61);
+    stage.tick(now);
+    at_80("deliveries_frozen", &mut stage, COLOR);
+    stage.press("2");
+    at_80("matrix_frozen", &mut stage, COLOR);
+}
+
+#[test]
+fn a_journal_that_cannot_be_written() {
+    let mut stage = busy("4");
+    stage.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
+    let at = stage.model().now;
+    for message in [
+        "the clock was set back by 3 s",
+        "400 refusals came faster than they could be looked at; they are counted and not listed, which a flood of forgeries is not worth",
+    ] {
+        stage.tell(Told::Warning(at, message.to_owned()));
+    }
+    in_every_size("health_failed", &mut stage);
+}
+
+#[test]
+fn without_colour_and_in_ascii() {
+    for (look, name) in [(PLAIN, "plain"), (ASCII, "ascii")] {
+        for (keys, screen) in [
+            ("2", "matrix"),
+            ("3", "deliveries"),
+            ("4", "health"),
+            ("3 enter", "signature"),
+            ("?", "keys"),
+        ] {
+            at_80(&format!("{screen}_{name}"), &mut busy(keys), look);
+        }
+    }
+}
+
+#[test]
+fn a_screen_that_is_too_small() {
+    let mut stage = busy("");
+    for (columns, rows) in [(39, 10), (80, 9), (20, 3), (10, 1), (3, 2)] {
+        let frame = stage.frame((columns, rows), COLOR);
+        insta::assert_snapshot!(format!("too_small_{columns}x{rows}"), rendered(&frame));
+    }
+    for columns in 0..45 {
+        for rows in 0..12 {
+            let _ = stage.frame((columns, rows), ASCII);
+        }
+    }
+}
+
+/// Whatever is open, every size can be drawn.
+#[test]
+fn no_size_is_too_odd() {
+    for keys in ["2", "3", "4", "?", "3 enter", "3 enter v", "3 y", "3 enter y"] {
+        let mut stage = busy(keys);
+        for columns in [40, 41, 55, 56, 64, 65, 78, 79, 90, 99, 100, 119, 157, 158, 300] {
+            for rows in [10, 11, 13, 14, 19, 20, 31, 60] {
+                let _ = stage.frame((columns, rows), COLOR);
+            }
+        }
+    }
+}
+
+/// The last line can be scrolled to, and no further: what a page is agrees with what is seen.
+#[test]
+fn the_end_is_where_the_last_line_is() {
+    for (size, keys, last) in
+        [((80, 24), "?", "ast_51"), ((40, 10), "?", "ast_51"), ((40, 10), "3 enter", "tried)")]
+    {
+        let mut stage = busy("");
+        stage.frame(size, COLOR);
+        for key in keys.split(' ').chain(["G"]) {
+            press(&mut stage, key);
+        }
+        let end = rendered(&stage.frame(size, COLOR));
+        let text = end.split("---").next().unwrap();
+        assert!(text.contains(last) || text.contains("TEXT in it"), "{text}");
+        stage.press("down pgdn");
+        assert_eq!(rendered(&stage.frame(size, COLOR)), end, "{keys} goes no further");
+        stage.press("up");
+        assert_ne!(rendered(&stage.frame(size, COLOR)), end, "{keys} goes back at once");
+    }
+}
+
+/// A delivery of the story, changed.
+fn odd(stage: &mut Stage, change: impl FnOnce(&mut Delivery)) -> Row {
+    let at = stage.model().now;
+    let message = Message {
+        event: "version_ready".to_owned(),
+        asset_id: "ast_0dd0dd0dd".to_owned(),
+        version_id: Some("ver_0123456789".to_owned()),
+        version_locale: Some("zh-Hant-TW".to_owned()),
+    };
+    let Row::Delivery(mut delivery) = stage.delivery(&message, at) else { unreachable!() };
+    change(&mut delivery);
+    Row::Delivery(delivery)
+}
+
+/// A refusal of the story, changed.
+fn odd_refusal(stage: &mut Stage, change: impl FnOnce(&mut Refusal)) -> Row {
+    let at = stage.model().now;
+    let message = Message {
+        event: "version_failed".to_owned(),
+        asset_id: "ast_0dd0dd0dd".to_owned(),
+        version_id: None,
+        version_locale: None,
+    };
+    let Row::Refusal { mut listed, claim } = stage.refusal(&message, None, at) else {
+        unreachable!()
+    };
+    change(&mut listed.refusal);
+    Row::Refusal { listed, claim }
+}
+
+#[test]
+fn rows_that_are_not_what_rows_are() {
+    let mut stage = Stage::empty();
+    let yesterday = stage.model().now - SignedDuration::from_hours(20);
+    let mut rows = vec![
+        odd(&mut stage, |delivery| {
+            delivery.request.received_at = yesterday;
+            delivery.verdict = Verdict::Valid { key: "dev".into(), encoding: Encoding::Raw };
+        }),
+        odd(&mut stage, |delivery| delivery.verdict = Verdict::Unchecked),
+        odd(&mut stage, |delivery| {
+            delivery.outcome =
+                Outcome { effect: FoldEffect::NewCycle, uncertain: Some(Doubt::SameEventLater) };
+        }),
+        odd(&mut stage, |delivery| {
+            delivery.callback.version_locale = None;
+            delivery.outcome = Outcome::certain(FoldEffect::Late);
+        }),
+        odd(&mut stage, |delivery| {
+            delivery.callback = Callback::read(b"[1,2");
+            delivery.outcome = Outcome::NONE;
+        }),
+        odd(&mut stage, |delivery| {
+            delivery.callback.event = Some("version_archived\u{1b}[31m\u{202e}".to_owned());
+            delivery.callback.unreadable = Some("the event is not known".to_owned());
+            delivery.outcome = Outcome::NONE;
+        }),
+    ];
+    for (kind, status, count) in [
+        (RefusalKind::WrongMethod, 405, 12),
+        (RefusalKind::TooLarge, 413, 1),
+        (RefusalKind::TooSlow, 408, 1_234_567),
+        (RefusalKind::Broken, 400, 2),
+        (RefusalKind::Missing, 401, 1),
+    ] {
+        rows.push(odd_refusal(&mut stage, |refusal| {
+            (refusal.kind, refusal.status, refusal.count) = (kind, status, count);
+            refusal.why = "what was wrong, and what to do".to_owned();
+        }));
+    }
+    stage.news(rows, &BTreeSet::new(), true);
+    press(&mut stage, "3");
+    in_every_size("odd_rows", &mut stage);
+    for _ in 0..6 {
+        stage.press("up");
+    }
+    press(&mut stage, "enter");
+    at_80("unreadable", &mut stage, COLOR);
+}
