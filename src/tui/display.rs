@@ -1,0 +1,88 @@
+//! What the loop shows things on: the terminal with the shell around it; in tests, a record of what
+//! was asked of one.
+
+use std::future::Future;
+
+use ratatui::Frame;
+
+use super::jobs::{Job, Jobs, SuspendError};
+use super::terminal::{Screen, TerminalError};
+use crate::text::Printable;
+
+/// What the loop asks of a terminal.
+pub trait Display {
+    /// Columns and rows.
+    fn size(&self) -> Result<(u16, u16), TerminalError>;
+
+    /// Draws a frame, which shows at once.
+    fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError>;
+
+    /// Names the window.
+    fn title(&mut self, title: &Printable) -> Result<(), TerminalError>;
+
+    /// Puts text on the clipboard.
+    fn copy(&mut self, text: &str) -> Result<(), TerminalError>;
+
+    /// Calls the user, who may be looking elsewhere.
+    fn call(&mut self, words: &Printable) -> Result<(), TerminalError>;
+
+    /// Waits until the shell wants something. Nothing is lost when it is dropped before.
+    fn job(&mut self) -> impl Future<Output = Job>;
+
+    /// Gives the terminal back, stops, and comes back when the shell says so; the next frame is
+    /// drawn whole then.
+    fn suspend(&mut self) -> impl Future<Output = Result<(), SuspendError>>;
+
+    /// Takes the terminal over anew, after a stop that could not be caught; the next frame is drawn
+    /// whole.
+    fn resume(&mut self) -> Result<(), TerminalError>;
+}
+
+/// The terminal of standard input and output, as a job of its shell.
+#[derive(Debug)]
+pub struct Console {
+    screen: Screen,
+    jobs: Jobs,
+}
+
+impl Console {
+    /// The terminal that was taken over, and the signals of its shell.
+    pub const fn new(screen: Screen, jobs: Jobs) -> Self {
+        Self { screen, jobs }
+    }
+}
+
+impl Display for Console {
+    fn size(&self) -> Result<(u16, u16), TerminalError> {
+        self.screen.size().map(|size| (size.width, size.height))
+    }
+
+    fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError> {
+        self.screen.draw(render)
+    }
+
+    fn title(&mut self, title: &Printable) -> Result<(), TerminalError> {
+        self.screen.title(title)
+    }
+
+    fn copy(&mut self, text: &str) -> Result<(), TerminalError> {
+        self.screen.copy(text)
+    }
+
+    fn call(&mut self, words: &Printable) -> Result<(), TerminalError> {
+        self.screen.bell()?;
+        self.screen.notify(words)
+    }
+
+    async fn job(&mut self) -> Job {
+        self.jobs.next().await
+    }
+
+    async fn suspend(&mut self) -> Result<(), SuspendError> {
+        self.jobs.suspend(&mut self.screen).await
+    }
+
+    fn resume(&mut self) -> Result<(), TerminalError> {
+        self.screen.resume()
+    }
+}
