@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! listener ──▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200
-//!                  │                    └─▶ feed (in seq order) ──▶ text, NDJSON
+//!                  │                    └─▶ feed (in seq order) ─┬▶ teller ──▶ dashboard
+//!                  │                                             └▶ text, NDJSON
 //!                  └─▶ refusals: counted, explained, listed ──▶ 4xx was answered before
 //! ```
 //!
@@ -13,8 +14,21 @@
 //! Every door ends in [`intake`], which has [`signature`] check the raw bytes and hands what is
 //! valid to the [`journal`]. One thread writes there, in groups: the delivery and the state that
 //! [`timeline`] folds from it stand in one transaction ([`sqlite`]). When that is synced to disk,
-//! the feed moves on and the answer goes out. Faces ([`output`]) read the journal from where they
-//! were; the feed only tells them that there is more.
+//! the feed moves on and the answer goes out. Faces ([`output`], [`tui`]) read the journal from
+//! where they were; the feed only tells them that there is more.
+//!
+//! # The dashboard
+//!
+//! ```text
+//! keys ───┐                       ┌─▶ effects: copy, call, suspend, quit
+//! clock ──┼─▶ tui::run ─▶ update ─┼─▶ requests ─▶ app: the teller reads, the journal writes
+//! news ───┘       └─▶ view ◀─ model                    └─▶ news
+//! ```
+//!
+//! A message goes in, [`tui::update`] changes the [`tui::model`] and says what is to be done, and
+//! [`tui::view`] makes a frame of the model. Neither does IO: the terminal is the loop's
+//! ([`tui::run`]), the journal is read by a thread of `app::dashboard` that is only told what to
+//! read. A dashboard that is slow holds up that thread and nobody else.
 //!
 //! # Code map
 //!
@@ -34,7 +48,7 @@
 //! | [`listener`] | the HTTP door |
 //! | [`simulate`] | the signed sender behind `dubwatch send`, the story behind `dubwatch demo` |
 //! | [`output`] | lines of text and NDJSON |
-//! | [`tui`] | the dashboard's room |
+//! | [`tui`] | the dashboard: terminal, loop, keymap, model, update, views |
 //!
 //! # What is absent
 //!
@@ -42,6 +56,9 @@
 //! - No key, algorithm or identity from a request: what is trusted is named on our side.
 //! - No parsing before the verdict, and no body that was written anew.
 //! - No unbounded queue, and no wait for a slow reader.
+//! - No escape sequence outside `tui::terminal`, and no text from outside on a screen that did not
+//!   become [`text::Printable`] first.
+//! - No timer while nothing on the screen ages.
 //! - No clock, file or socket in a pure module. `tests/architecture` reads the sources for that, and
 //!   for who may use whom.
 #![forbid(unsafe_code)]

@@ -623,6 +623,9 @@ fn config_show_says_where_each_setting_comes_from() {
     ephemeral = false  # default
     output = "json"  # --json
     color = "auto"  # default
+    theme = "auto"  # default
+    # ascii is not set: by locale and terminal  # default
+    no-bell = false  # default
     max-body = "3MiB"  # --max-body
     overdue = "1h 30m"  # DUBWATCH_OVERDUE
     # keep is not set: everything  # default

@@ -2,26 +2,31 @@
 //! one key, made for the run, that is trusted; touches nothing of the user's.
 
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Run};
+use super::dashboard::Dashboard;
+use super::headless::Headless;
+use super::run::Run;
+use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, Source};
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::SIGNATURE_HEADER;
 use crate::journal::Journal;
-use crate::output::Format;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
-use crate::simulate::{Past, Sender, Speed, Story, play, sign};
+use crate::simulate::{Sender, Speed, Story, play, sign};
+use crate::tui::model::Banner;
 
 /// The name of the run's key in verdicts.
 const KEY: &str = "demo";
 
-/// How long an asset of an earlier round stays: what bounds the memory of a demo that loops.
+/// How long an asset of an earlier round stays quiet before it goes, at the journal's next hourly
+/// look: what bounds the memory of a demo that loops, the dashboard's too.
 const KEEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is played, and how.
@@ -35,34 +40,56 @@ pub struct Program {
     pub endless: bool,
 }
 
+/// A short number, so that it can be read out and typed again.
+pub fn any_seed() -> u64 {
+    Timestamp::now().subsec_nanosecond().unsigned_abs().into()
+}
+
 /// Plays a story to a listener of its own and shows what comes of it, until it ends, a signal comes
-/// or something breaks. `say` takes sentences for people; `out` takes what `format` asks for.
+/// or something breaks. The dashboard stays when it ended. `say` takes sentences for people; `out`
+/// takes what `form` asks for.
 pub fn demo(
     config: &Config,
     program: Program,
-    format: Format,
+    form: Form,
     out: impl Write + Send + 'static,
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
     let config = settings(config);
     let key = PrivateKey::generate()?;
-    let run = Run::new(&config, trusted(&key), say)?;
-    let story = Story::new(program.seed);
-    seed(&run.journal, &key, story.history(Timestamp::now()))?;
-    let caution = format!(
-        "DEMO: a made-up catalogue, sent by this program to itself; nothing is kept (--seed {} shows it again)",
-        program.seed
-    );
-    let path = config.path.clone();
-    let run = Run { caution: Some(caution), ..run };
-    run.until_the_end(format, out, move |bound, quit| async move {
-        let to: Uri = format!("http://{bound}{path}").parse().context("--path is no path")?;
-        perform(program, &Sender::new(to, key, Encoding::Der)?, &quit).await
-    })
+    let run = Run::new(&config, trusted(&key))?;
+    seed(&run.engine.journal, &key, program, Timestamp::now())?;
+    let journal = Arc::clone(&run.engine.journal);
+    let to = config.clone();
+    let stays = matches!(form, Form::Dashboard(_));
+    let over = CancellationToken::new();
+    let is_over = over.clone();
+    let beside = move |bound, quit: CancellationToken| async move {
+        perform(program, &sender(&to, bound, key)?, &journal, &quit).await?;
+        is_over.cancel();
+        if stays {
+            quit.cancelled().await;
+        }
+        Ok(())
+    };
+    match form {
+        Form::Lines(format) => {
+            let caution = format!(
+                "DEMO: a made-up catalogue, sent by this program to itself; nothing is kept (--seed {} shows it again)",
+                program.seed
+            );
+            let face = Headless::new(&run.engine.journal, format, out, say)?;
+            run.until_the_end(face.with_caution(caution), beside)
+        }
+        Form::Dashboard(look) => {
+            let face = Dashboard { look, banner: Some(Banner::Demo), story: Some(over), out, say };
+            run.until_the_end(face, beside)
+        }
+    }
 }
 
 /// The user's settings, except what would let somebody else in or touch something that lasts.
-fn settings(config: &Config) -> Config {
+pub(super) fn settings(config: &Config) -> Config {
     let mut config = config.clone();
     config.listen = (Ipv4Addr::LOCALHOST, 0).into();
     config.public_url = None;
@@ -74,17 +101,29 @@ fn settings(config: &Config) -> Config {
     config
 }
 
-fn trusted(key: &PrivateKey) -> TrustedKeys {
+pub(super) fn trusted(key: &PrivateKey) -> TrustedKeys {
     TrustedKeys::new(key.public(KEY))
 }
 
-async fn perform(
+/// Posts to the listener of a demo.
+pub(super) fn sender(
+    config: &Config,
+    bound: SocketAddr,
+    key: PrivateKey,
+) -> anyhow::Result<Sender> {
+    let to: Uri = format!("http://{bound}{}", config.path).parse().context("--path is no path")?;
+    Ok(Sender::new(to, key, Encoding::Der)?)
+}
+
+/// Plays the stories of a program; their assets get their names before they are heard of.
+pub(super) async fn perform(
     program: Program,
     sender: &Sender,
+    journal: &Journal,
     quit: &CancellationToken,
 ) -> anyhow::Result<()> {
     let rounds = if program.endless { usize::MAX } else { 1 };
-    let stories = Story::rounds(program.seed).take(rounds);
+    let stories = Story::rounds(program.seed).take(rounds).inspect(|story| name(journal, story));
     let played = play(stories, sender, program.speed, quit).await.context("the demo broke off")?;
     anyhow::ensure!(
         played.astonishing == 0,
@@ -95,15 +134,26 @@ async fn perform(
     Ok(())
 }
 
+/// Names the assets of a story in the demo's journal, because callbacks carry only ids.
+fn name(journal: &Journal, story: &Story) {
+    for (asset_id, name) in story.names() {
+        // Nobody waits for it: without its name an asset is shown by its id.
+        let _ = journal.name(asset_id.clone(), Some((*name).to_owned()));
+    }
+}
+
 /// Puts what went before the story into the demo's journal, signed by the run's key, checked like
 /// everything else, and marked as imported: it came through no door.
-fn seed(
+pub(super) fn seed(
     journal: &Journal,
     key: &PrivateKey,
-    history: impl Iterator<Item = Past>,
+    program: Program,
+    now: Timestamp,
 ) -> anyhow::Result<()> {
+    let story = Story::new(program.seed);
+    name(journal, &story);
     let keys = trusted(key);
-    for past in history {
+    for past in story.history(now) {
         let signed = sign(key, Encoding::Der, past.message.body(), None)?;
         let headers =
             Headers::from_raw(signed.headers().map(|(name, value)| (name, value.as_bytes())));

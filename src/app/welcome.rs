@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::keys::{dev_key_path, trusts_dev_key};
 use crate::config::{Config, Key, Origin};
 use crate::signature::TrustedKeys;
+use crate::text::shell_word;
 
 /// Which keys are trusted, what the sender has to call, and how to post a test callback.
 pub(super) fn first_steps(config: &Config, bound: SocketAddr, keys: &TrustedKeys) -> String {
@@ -27,40 +28,19 @@ pub(super) fn first_steps(config: &Config, bound: SocketAddr, keys: &TrustedKeys
 }
 
 /// A `send` command that works from any directory when it is pasted into a shell.
-fn send_line(config: &Config, bound: SocketAddr) -> String {
+pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "dubwatch".into());
-    let mut line = quoted(&program.to_string_lossy());
+    let mut line = shell_word(&program.to_string_lossy());
     line.push_str(" send");
     let is_default = |key| config.origins.of(key) == &Origin::Default;
     if config.ephemeral || !is_default(Key::Db) {
         line.push_str(" --key ");
-        line.push_str(&quoted(&dev_key_path(config).to_string_lossy()));
+        line.push_str(&shell_word(&dev_key_path(config).to_string_lossy()));
     }
     if !is_default(Key::Listen) || !is_default(Key::Path) {
         line.push_str(" --to ");
-        line.push_str(&quoted(&format!("http://{bound}{}", config.path)));
+        line.push_str(&shell_word(&format!("http://{bound}{}", config.path)));
     }
     line.push_str(" --event version_generating");
     line
-}
-
-/// A word as a shell reads it back (POSIX, section 2.2.2: single quotes).
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("/opt/dubwatch"), "/opt/dubwatch");
-        assert_eq!(quoted("/my dir/it's"), r"'/my dir/it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -28,7 +28,10 @@ pub(super) fn command() -> Command {
 /// alone.
 fn shown(command: &str) -> Option<&'static [&'static str]> {
     match command {
-        "demo" => Some(&["path", "json", "output", "color", "max-body", "config"]),
+        "demo" => Some(&[
+            "path", "json", "output", "color", "theme", "ascii", "no-bell", "max-body", "overdue",
+            "config",
+        ]),
         "send" => Some(&["listen", "path", "db", "ephemeral", "config"]),
         "verify" => Some(&["listen", "public-key", "no-dev-key", "db", "ephemeral", "config"]),
         "status" => Some(&["db", "json", "color", "overdue", "config"]),

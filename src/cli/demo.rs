@@ -1,8 +1,6 @@
 //! `dubwatch demo`: a story of a catalogue being dubbed, played to a listener of its own.
 
-use jiff::Timestamp;
-
-use super::watch::{format, out};
+use super::watch::{form, out};
 use super::{logging, say};
 use crate::app::{self, Exit, Program};
 use crate::config::Config;
@@ -28,9 +26,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 
 pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     logging::start(config);
-    // A short number, so that it can be read out and typed again.
-    let any = || Timestamp::now().subsec_nanosecond().unsigned_abs().into();
-    let seed = args.seed.unwrap_or_else(any);
+    let seed = args.seed.unwrap_or_else(app::any_seed);
     let program = Program { seed, speed: args.speed, endless: args.endless };
-    app::demo(config, program, format(config), out(), say)
+    app::demo(config, program, form(config), out(), say)
 }

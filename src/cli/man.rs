@@ -35,8 +35,9 @@ callback was not answered as it should be.
 2
 The command line or a setting is wrong. `verify`: the signature cannot be checked.
 .TP
-130, 143
-Ended by SIGINT or SIGTERM, after everything that was received was written.
+129, 130, 143
+Ended by SIGHUP (a closed terminal, of the dashboard), SIGINT or SIGTERM, after everything that was
+received was written.
 ";
 
 pub(super) fn run() -> anyhow::Result<Exit> {

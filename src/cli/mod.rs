@@ -37,7 +37,8 @@ use crate::signature::KeyError;
         dubwatch send --event version_generated      post a signed test callback to it\n  \
         dubwatch status                              what became of each version\n\n\
         `dubwatch COMMAND --help` says what a command takes. Exit status: 0 done, 1 failed, 2 used \
-        wrongly, 130 or 143 ended by SIGINT or SIGTERM after everything received was written."
+        wrongly, 129, 130 or 143 ended by SIGHUP (a closed terminal), SIGINT or SIGTERM after everything \
+        received was written."
 )]
 pub struct Cli {
     #[command(flatten)]

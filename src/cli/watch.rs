@@ -3,9 +3,10 @@
 use std::io::{self, BufWriter, IsTerminal};
 
 use super::{colored, logging, say};
-use crate::app::{self, Exit};
-use crate::config::{Config, Key, Output, SignaturePolicy};
+use crate::app::{self, Exit, Form};
+use crate::config::{Config, Key, Output, SignaturePolicy, Theme};
 use crate::output::{Format, Lines};
+use crate::tui::widget::look::Look;
 
 /// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
 #[derive(Debug, clap::Args)]
@@ -16,21 +17,80 @@ pub(super) struct Args {
 
 pub(super) fn run(config: &Config) -> anyhow::Result<Exit> {
     logging::start(config);
-    app::watch(config, format(config), out(), say)
+    app::watch(config, form(config), out(), say)
 }
 
-/// What standard output is to carry.
-pub(super) fn format(config: &Config) -> Format {
-    let terminal = io::stdout().is_terminal();
-    let output = config.output.unwrap_or(if terminal { Output::Text } else { Output::Json });
+/// How a run is to be shown: by default in the dashboard, where both ends are a terminal.
+pub(super) fn form(config: &Config) -> Form {
+    let output = config.output.unwrap_or_else(|| {
+        match (io::stdin().is_terminal(), io::stdout().is_terminal()) {
+            (true, true) => Output::Tui,
+            (false, true) => Output::Text,
+            (_, false) => Output::Json,
+        }
+    });
     match output {
-        Output::Text => Format::Text(Lines::new(colored(config))),
-        Output::Json => Format::Json,
-        Output::Quiet => Format::Quiet,
+        Output::Tui => Form::Dashboard(look(config)),
+        Output::Text => Form::Lines(Format::Text(Lines::new(colored(config)))),
+        Output::Json => Form::Lines(Format::Json),
+        Output::Quiet => Form::Lines(Format::Quiet),
     }
+}
+
+/// Colours as everywhere; characters that every terminal has, where it is asked for or known to have
+/// no others.
+fn look(config: &Config) -> Look {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // The first of them that is set says which characters there are (POSIX, section 8.2).
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
+    let other = locale.is_some_and(|locale| names_other_characters(&locale));
+    // The console of Linux has a font of 256 or 512 characters.
+    let console = variable("TERM").is_some_and(|term| term == "linux");
+    let light = match config.theme {
+        Theme::Dark => false,
+        Theme::Light => true,
+        Theme::Auto => variable("COLORFGBG").is_some_and(|colors| is_light(&colors)),
+    };
+    Look { color: colored(config), ascii: config.ascii.unwrap_or(other || console), light }
+}
+
+/// Whether `COLORFGBG`, foreground and background by their numbers among the 16, tells of a light
+/// ground: white, or one of the bright colours but their grey.
+fn is_light(colors: &str) -> bool {
+    let ground = colors.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
+    ground.is_some_and(|number| number == 7 || (9..=15).contains(&number))
+}
+
+/// Whether a locale names a character set that is not UTF-8. One that names none, like `C`, says
+/// nothing that terminals keep to.
+fn names_other_characters(locale: &str) -> bool {
+    let Some((_, set)) = locale.split_once('.') else { return false };
+    let set = set.split('@').next().unwrap_or_default().to_ascii_lowercase();
+    !matches!(set.as_str(), "utf-8" | "utf8")
 }
 
 /// Standard output, written a page at a time.
 pub(super) fn out() -> BufWriter<io::Stdout> {
     BufWriter::with_capacity(1 << 16, io::stdout())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ground_is_told_by_its_number() {
+        assert!(is_light("0;15") && is_light("0;default;7"));
+        assert!(!is_light("15;0") && !is_light("7;8") && !is_light("15;default"));
+    }
+
+    #[test]
+    fn only_a_named_character_set_takes_characters_away() {
+        for fine in ["C", "POSIX", "de_DE", "C.UTF-8", "en_US.utf8", "ca_ES.UTF-8@valencia"] {
+            assert!(!names_other_characters(fine), "{fine}");
+        }
+        for other in ["de_DE.ISO-8859-1", "ja_JP.eucJP", "de_DE.iso885915@euro"] {
+            assert!(names_other_characters(other), "{other}");
+        }
+    }
 }

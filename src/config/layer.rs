@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 
-use super::value::{self, Color, Output, SignaturePolicy};
+use super::value::{self, Color, Output, SignaturePolicy, Theme};
 use super::{Key, Surroundings};
 use crate::config::ConfigError;
 
@@ -69,6 +69,15 @@ pub struct Layer {
     /// See [`Key::Color`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "WHEN", hide_possible_values = true, help = Key::Color.about())]
     pub color: Option<Color>,
+    /// See [`Key::Theme`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "GROUND", hide_possible_values = true, help = Key::Theme.about())]
+    pub theme: Option<Theme>,
+    /// See [`Key::Ascii`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::Ascii.about())]
+    pub ascii: Option<bool>,
+    /// See [`Key::NoBell`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::NoBell.about())]
+    pub no_bell: Option<bool>,
     /// See [`Key::MaxBody`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "SIZE", value_parser = value::max_body, help = Key::MaxBody.about())]
     pub max_body: Option<usize>,
@@ -123,7 +132,9 @@ impl Layer {
         for setting in super::SETTINGS {
             let Some(text) = surroundings.variable(setting.env)? else { continue };
             let written = match setting.key {
-                Key::NoDevKey | Key::Ephemeral => value::flag(text).map(Written::Flag),
+                Key::NoDevKey | Key::Ephemeral | Key::Ascii | Key::NoBell => {
+                    value::flag(text).map(Written::Flag)
+                }
                 Key::PublicKey => {
                     // Like PATH: an empty piece, as a colon at the end leaves it, says nothing.
                     let pieces = text.split(':').filter(|piece| !piece.is_empty());
@@ -169,6 +180,9 @@ impl Layer {
             Key::Ephemeral => self.ephemeral = Some(written.flag()?),
             Key::Output => self.output = Some(value::word(written.text()?)?),
             Key::Color => self.color = Some(value::word(written.text()?)?),
+            Key::Theme => self.theme = Some(value::word(written.text()?)?),
+            Key::Ascii => self.ascii = Some(written.flag()?),
+            Key::NoBell => self.no_bell = Some(written.flag()?),
             Key::MaxBody => self.max_body = Some(value::max_body(written.text()?)?),
             Key::Overdue => self.overdue = Some(value::span(written.text()?)?),
             Key::Keep => self.keep = Some(value::span(written.text()?)?),

@@ -9,7 +9,9 @@ use jiff::SignedDuration;
 use super::error::shown;
 use super::file;
 use super::layer::{CONFIG_VARIABLE, Flags, Layer};
-use super::{Color, Config, ConfigError, Key, Output, SETTINGS, SignaturePolicy, Surroundings};
+use super::{
+    Color, Config, ConfigError, Key, Output, SETTINGS, SignaturePolicy, Surroundings, Theme,
+};
 
 /// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +119,9 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     let no_dev_key = merge.pick(Key::NoDevKey, |layer| layer.no_dev_key);
     let signature = merge.pick(Key::Signature, |layer| layer.signature);
     let color = merge.pick(Key::Color, |layer| layer.color);
+    let theme = merge.pick(Key::Theme, |layer| layer.theme);
+    let ascii = merge.pick(Key::Ascii, |layer| layer.ascii);
+    let no_bell = merge.pick(Key::NoBell, |layer| layer.no_bell);
     let max_body = merge.pick(Key::MaxBody, |layer| layer.max_body);
     let overdue = merge.pick(Key::Overdue, |layer| layer.overdue);
     Ok(Config {
@@ -132,6 +137,9 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         ephemeral,
         output,
         color: color.unwrap_or(Color::Auto),
+        theme: theme.unwrap_or(Theme::Auto),
+        ascii,
+        bell: !no_bell.unwrap_or(false),
         max_body: max_body.unwrap_or(1024 * 1024),
         overdue: overdue.unwrap_or(SignedDuration::from_hours(3)),
         keep: merge.pick(Key::Keep, |layer| layer.keep),

@@ -22,7 +22,7 @@ pub use layer::{Flags, Layer};
 pub use merge::{Origin, Origins};
 pub use setting::{Key, SETTINGS, Setting};
 pub use surroundings::Surroundings;
-pub use value::{Color, Output, SignaturePolicy, span as parse_span};
+pub use value::{Color, Output, SignaturePolicy, Theme, span as parse_span};
 
 /// Every setting, decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +43,16 @@ pub struct Config {
     pub db: PathBuf,
     /// Whether the journal is kept in memory only.
     pub ephemeral: bool,
-    /// How deliveries are written; `None` leaves it to whether stdout is a terminal.
+    /// How a run is shown; `None` leaves it to what stdin and stdout are.
     pub output: Option<Output>,
     /// When output is coloured.
     pub color: Color,
+    /// The ground that the dashboard is drawn on.
+    pub theme: Theme,
+    /// Whether the dashboard is drawn in ASCII alone; `None` leaves it to the locale.
+    pub ascii: Option<bool>,
+    /// Whether the dashboard rings when something failed or is done.
+    pub bell: bool,
     /// The longest body that is taken, in bytes.
     pub max_body: usize,
     /// How long a version may generate before it is overdue.

@@ -23,6 +23,12 @@ pub enum Key {
     Output,
     /// When output is coloured.
     Color,
+    /// The ground of the terminal.
+    Theme,
+    /// Whether the dashboard is drawn in ASCII.
+    Ascii,
+    /// Whether the dashboard stays silent.
+    NoBell,
     /// The longest body.
     MaxBody,
     /// When generating is overdue.
@@ -49,7 +55,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of help and of `config show`.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         key: Key::Listen,
         name: "listen",
@@ -119,8 +125,8 @@ pub const SETTINGS: [Setting; 13] = [
         name: "output",
         flag: "--output",
         env: "DUBWATCH_OUTPUT",
-        default: "text on a terminal, json elsewhere",
-        help: "Form of what is written on stdout: text, json or quiet",
+        default: "tui on a terminal, json elsewhere",
+        help: "What is shown: tui (the dashboard), or on stdout text, json or quiet (nothing)",
     },
     Setting {
         key: Key::Color,
@@ -129,6 +135,30 @@ pub const SETTINGS: [Setting; 13] = [
         env: "DUBWATCH_COLOR",
         default: "auto",
         help: "When output is coloured: auto, always or never",
+    },
+    Setting {
+        key: Key::Theme,
+        name: "theme",
+        flag: "--theme",
+        env: "DUBWATCH_THEME",
+        default: "auto",
+        help: "Ground of the terminal: dark, light, or auto, which asks COLORFGBG",
+    },
+    Setting {
+        key: Key::Ascii,
+        name: "ascii",
+        flag: "--ascii",
+        env: "DUBWATCH_ASCII",
+        default: "by locale and terminal",
+        help: "Draw the dashboard with ASCII characters alone",
+    },
+    Setting {
+        key: Key::NoBell,
+        name: "no-bell",
+        flag: "--no-bell",
+        env: "DUBWATCH_NO_BELL",
+        default: "false",
+        help: "Do not ring, nor notify the desktop, when something failed or an asset is done",
     },
     Setting {
         key: Key::MaxBody,

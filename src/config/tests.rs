@@ -93,8 +93,11 @@ fn without_settings_the_defaults_hold() {
     signature = "required" # default
     db = "~/data/dubwatch/journal.db" # default
     ephemeral = false # default
-    # output is not set: text on a terminal, json elsewhere # default
+    # output is not set: tui on a terminal, json elsewhere # default
     color = "auto" # default
+    theme = "auto" # default
+    # ascii is not set: by locale and terminal # default
+    no-bell = false # default
     max-body = "1MiB" # default
     overdue = "3h" # default
     # keep is not set: everything # default
@@ -113,6 +116,9 @@ fn without_settings_the_defaults_hold() {
 #[case(Key::Ephemeral, "true", "0", ["true", "false", "true"], "true")]
 #[case(Key::Output, "'text'", "json", ["\"text\"", "\"json\"", "\"quiet\""], "quiet")]
 #[case(Key::Color, "'always'", "never", ["\"always\"", "\"never\"", "\"auto\""], "auto")]
+#[case(Key::Theme, "'light'", "dark", ["\"light\"", "\"dark\"", "\"auto\""], "auto")]
+#[case(Key::Ascii, "true", "no", ["true", "false", "true"], "true")]
+#[case(Key::NoBell, "true", "no", ["true", "false", "true"], "true")]
 #[case(Key::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
 #[case(Key::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
 #[case(Key::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
@@ -242,7 +248,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, max-body, overdue, keep
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep
   |
 1 | [server]
   |  ^^^^^^")]
@@ -276,11 +282,11 @@ fn files_that_are_no_text_are_refused() {
   |              ^^^^^^^^"
 )]
 #[case::word(
-    "output = 'tui'",
+    "output = 'gui'",
     "\
-~/config/dubwatch/config.toml:1:10: output: tui is no choice here; expected text or json or quiet
+~/config/dubwatch/config.toml:1:10: output: gui is no choice here; expected tui or text or json or quiet
   |
-1 | output = 'tui'
+1 | output = 'gui'
   |          ^^^^^"
 )]
 #[case::empty(
@@ -308,7 +314,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, max-body, overdue, keep
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]

@@ -19,9 +19,11 @@ pub enum SignaturePolicy {
     Off,
 }
 
-/// How deliveries are written on stdout.
+/// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Output {
+    /// The dashboard, which takes the whole terminal.
+    Tui,
     /// A line a delivery, for people.
     Text,
     /// NDJSON.
@@ -39,6 +41,17 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// The ground that the dashboard is drawn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Theme {
+    /// As `COLORFGBG` says, which some terminals set; dark where they do not.
+    Auto,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
 }
 
 /// The bodies that `--max-body` may allow, in bytes.

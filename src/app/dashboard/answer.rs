@@ -1,0 +1,151 @@
+//! Answers what the dashboard asks of a journal.
+
+use super::rows::merged;
+use super::teller::{Halt, ROWS, Teller};
+use super::telling::Ask;
+use crate::callback::{Headers, Verdict};
+use crate::intake::SIGNATURE_HEADER;
+use crate::journal::JournalError;
+use crate::signature::{Mark, TrustedKeys, steps};
+use crate::tui::effect::Request;
+use crate::tui::model::detail::{Detail, StepView};
+use crate::tui::model::mode::Target;
+use crate::tui::model::rows::Row;
+use crate::tui::msg::{Msg, Told};
+
+impl Teller {
+    /// Answers; an error becomes a word, because what is asked next may go well.
+    pub(super) fn answer(&mut self, ask: Ask) -> Result<(), Halt> {
+        let request = match ask {
+            Ask::Request(request) => request,
+            Ask::Noted(request) => {
+                // Only after the news, which this may be in the midst of.
+                self.noted.push_back(request);
+                return Ok(());
+            }
+        };
+        match self.answer_request(&request) {
+            Err(Halt::Journal(error)) => {
+                self.tell(Told::Unanswered(request))?;
+                self.send(Msg::Word(error.to_string()))
+            }
+            answered => answered,
+        }
+    }
+
+    fn answer_request(&mut self, request: &Request) -> Result<(), Halt> {
+        match request {
+            &Request::Detail(target) => {
+                let detail = self.detail(target)?.map(Box::new);
+                self.tell(Told::Detail(target, detail))
+            }
+            &Request::Older(seq) => {
+                let rows = self.rows_before(seq)?;
+                self.tell(Told::Older(seq, rows))
+            }
+            Request::OfAsset(asset_id) => {
+                self.of_asset = Some(asset_id.clone());
+                self.tell_of_asset(asset_id.clone())
+            }
+            // Whoever writes, and whoever runs demos, got these.
+            Request::Name { .. }
+            | Request::Acknowledge { .. }
+            | Request::StartDemo
+            | Request::StopDemo => Ok(()),
+        }
+    }
+
+    /// Tells the deliveries of an asset, as far as deliveries were told: what is newer comes as news.
+    pub(super) fn tell_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
+        let page = self.reader.summaries_of(&asset_id, self.seen.head + 1, ROWS)?;
+        if page.is_empty() && !self.reader.has_asset(&asset_id)? {
+            self.tell_gone(&asset_id)?;
+        }
+        let deliveries = page.into_iter().rev().map(Row::delivery).collect();
+        let claims = self.refusals.values().filter(|row| row.is_of(&asset_id)).cloned();
+        let rows = merged(deliveries, claims.collect());
+        self.tell(Told::OfAsset(asset_id, rows))
+    }
+
+    /// The rows before a delivery, newest first: a page of deliveries, and the refusals of their
+    /// time; with the first deliveries also those from before.
+    pub(super) fn rows_before(&self, seq: u64) -> Result<Vec<Row>, Halt> {
+        // What was not told yet comes as news.
+        let seq = seq.min(self.seen.head + 1);
+        let deliveries = self.reader.summaries_before(seq, ROWS)?;
+        let is_end = match deliveries.last() {
+            Some(last) => self.reader.summaries_before(last.seq, 1)?.is_empty(),
+            // Older refusals came with the first deliveries, unless there were never any.
+            None if seq > self.seen.head => true,
+            None => return Ok(Vec::new()),
+        };
+        let from = deliveries.last().map(|last| last.request.received_at).filter(|_| !is_end);
+        // Up to where the rows begin that were told before.
+        let to = self
+            .reader
+            .summaries_after(seq.saturating_sub(1), 1)?
+            .first()
+            .map(|d| d.request.received_at);
+        let refusals = self
+            .refusals
+            .values()
+            .filter(|row| from.is_none_or(|from| row.at() >= from))
+            .filter(|row| seq > self.seen.head || to.is_none_or(|to| row.at() < to))
+            .cloned()
+            .collect();
+        let deliveries = deliveries.into_iter().rev().map(Row::delivery).collect();
+        let mut rows = merged(deliveries, refusals);
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// A delivery or refusal in full, checked again with the keys of this run.
+    fn detail(&self, target: Target) -> Result<Option<Detail>, JournalError> {
+        Ok(match target {
+            Target::Delivery(seq) => self.reader.delivery(seq)?.map(|delivery| {
+                let request = &delivery.request;
+                let (headers, body) = (request.headers.clone(), request.body.clone());
+                let (verdict, steps) = check(&self.keys, &headers, &body);
+                Detail {
+                    request: format!("{} {}", request.method, request.path),
+                    committed_at: Some(delivery.committed_at),
+                    headers,
+                    body,
+                    truncated: false,
+                    verdict,
+                    steps,
+                    row: Row::delivery(delivery),
+                }
+            }),
+            Target::Refusal(id) => self.reader.refusal(id)?.map(|listed| {
+                let refusal = &listed.refusal;
+                let (headers, body) = (refusal.headers.clone(), refusal.body.clone());
+                let (verdict, steps) = check(&self.keys, &headers, &body.bytes);
+                Detail {
+                    request: format!("{} {}", refusal.method, refusal.path),
+                    committed_at: None,
+                    headers,
+                    truncated: body.truncated,
+                    body: body.bytes,
+                    verdict,
+                    steps,
+                    row: Row::refusal(listed),
+                }
+            }),
+        })
+    }
+}
+
+fn check(keys: &TrustedKeys, headers: &Headers, body: &[u8]) -> (Verdict, Vec<StepView>) {
+    let signatures: Vec<&str> = headers.all(SIGNATURE_HEADER).collect();
+    let steps = steps(keys, &signatures, body).into_iter().map(|step| StepView {
+        name: step.name,
+        passed: match step.mark {
+            Mark::Passed => Some(true),
+            Mark::Failed => Some(false),
+            Mark::Skipped => None,
+        },
+        note: step.note,
+    });
+    (keys.check(&signatures, body), steps.collect())
+}

@@ -1,0 +1,231 @@
+//! Tells what was committed since the last time: rows with their assets, refusals, notes, and which
+//! assets went.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::teller::{ASSETS, Halt, Teller};
+use super::telling::Source;
+use crate::journal::MAX_REFUSALS;
+use crate::timeline::{AssetRow, Notes};
+use crate::tui::effect::Request;
+use crate::tui::model::asset::AssetView;
+use crate::tui::model::catalogue::MAX_ASSETS;
+use crate::tui::model::rows::{MAX_ROWS, Row};
+use crate::tui::msg::{Msg, News, Told};
+
+/// Deliveries and refusals that are read at once.
+const PAGE: u32 = 256;
+/// The time between two reads while much comes. The dashboard draws no more often than that.
+const BREATH: Duration = Duration::from_millis(30);
+/// How far the times of deliveries can be from their order in the journal.
+const DISORDER: SignedDuration = SignedDuration::from_secs(60);
+/// How often an asset is read that changes all the time.
+const TRIES: usize = 4;
+
+impl Teller {
+    /// Tells everything that was committed and not told. Questions are answered in between.
+    pub(super) fn catch_up(&mut self) -> Result<(), Halt> {
+        let marks = self.marks()?;
+        // What nobody could see for so long is shown, and nobody is called for it.
+        let has_skipped = self.skip(marks.head)?;
+        while self.seen.head < marks.head {
+            let left = u32::try_from(marks.head - self.seen.head).unwrap_or(PAGE);
+            let page = self.reader.summaries_after(self.seen.head, left.min(PAGE))?;
+            let Some(last) = page.last() else {
+                // The newest of them have been deleted already.
+                self.seen.head = marks.head;
+                break;
+            };
+            self.seen.head = last.seq;
+            let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
+            // After a skip all of them were told as they are now.
+            let (assets, gone) =
+                if has_skipped { Default::default() } else { self.assets_of(&rows)? };
+            self.tell_news(rows, assets, has_skipped)?;
+            for asset_id in gone {
+                self.tell_gone(&asset_id)?;
+            }
+            self.answer_waiting()?;
+        }
+        if marks.refusals < self.seen.refusals {
+            // The process that writes them was started anew.
+            self.seen.refusals = 0;
+        }
+        while self.seen.refusals < marks.refusals {
+            let rows = self.next_refusals()?;
+            if rows.is_empty() {
+                // The newest of them have been trimmed already.
+                self.seen.refusals = marks.refusals;
+                break;
+            }
+            self.tell_news(rows, Vec::new(), has_skipped)?;
+        }
+        if marks.pruned != self.seen.pruned {
+            self.seen.pruned = marks.pruned;
+            self.tell_pruned()?;
+        }
+        if has_skipped && let Some(asset_id) = self.of_asset.clone() {
+            // The list that is open misses what was skipped.
+            self.tell_of_asset(asset_id)?;
+        }
+        self.not_before = Some(Instant::now() + BREATH);
+        Ok(())
+    }
+
+    fn tell_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
+        self.tell(Told::News(News { rows, assets, head: self.seen.head, old }))
+    }
+
+    /// Where there are more new rows than the dashboard holds, passes over all but the last of them,
+    /// which it fills with, and tells the assets that have changed meanwhile. Says whether it did.
+    fn skip(&mut self, head: u64) -> Result<bool, Halt> {
+        if head.saturating_sub(self.seen.head) <= MAX_ROWS as u64 {
+            return Ok(false);
+        }
+        let first = self.reader.seq_before(head + 1, MAX_ROWS)?;
+        let next = self.reader.summaries_after(self.seen.head, 1)?;
+        let (Some(first), Some(next)) = (first, next.first()) else { return Ok(false) };
+        if first <= next.seq {
+            return Ok(false);
+        }
+        let since = next.request.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
+        self.seen.head = first - 1;
+        let (mut place, mut told) = (None, 0);
+        while told < MAX_ASSETS
+            && let Some((last, assets)) = self.assets_before(place.as_ref(), since, ASSETS)?
+        {
+            told += assets.len();
+            place = Some(last);
+            self.tell_news(Vec::new(), assets, true)?;
+            self.answer_waiting()?;
+        }
+        Ok(true)
+    }
+
+    /// The assets that rows are about, each once, and the ids of those that are not there (any more).
+    /// Refusals touch none.
+    fn assets_of(&mut self, rows: &[Row]) -> Result<(Vec<AssetView>, Vec<String>), Halt> {
+        let ids: BTreeSet<&str> =
+            rows.iter().filter_map(|row| row.callback().asset_id.as_deref()).collect();
+        let (mut assets, mut gone) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match self.reader.asset(id)? {
+                Some((row, notes)) => assets.push(self.view(row, notes)),
+                None => gone.push(id.to_owned()),
+            }
+        }
+        Ok((assets, gone))
+    }
+
+    /// Deliveries were deleted: tells which assets went with them.
+    fn tell_pruned(&mut self) -> Result<(), Halt> {
+        let mut gone = Vec::new();
+        for asset_id in self.told.keys() {
+            if !self.reader.has_asset(asset_id)? {
+                gone.push(asset_id.clone());
+            }
+        }
+        gone.iter().try_for_each(|asset_id| self.tell_gone(asset_id))
+    }
+
+    /// Tells that an asset is not there any more, where it was told that it is.
+    pub(super) fn tell_gone(&mut self, asset_id: &str) -> Result<(), Halt> {
+        match self.told.remove(asset_id) {
+            Some(_) => self.tell(Told::Gone(asset_id.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells what became of the assets that the user of this dashboard noted something of.
+    pub(super) fn tell_noted(&mut self) -> Result<(), Halt> {
+        while let Some(request) = self.noted.pop_front() {
+            let (Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. }) = &request
+            else {
+                continue;
+            };
+            if self.tell_asset(asset_id)? {
+                continue;
+            }
+            // Also where it was never told: whoever asks shows it.
+            self.told.remove(asset_id.as_str());
+            self.tell(Told::Gone(asset_id.clone()))?;
+            self.tell(Told::Unanswered(request))?;
+            self.send(Msg::Word("that asset is no longer in the journal".to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// Tells what the user of the process that writes noted meanwhile, of which no feed tells.
+    pub(super) fn tell_notes(&mut self) -> Result<(), Halt> {
+        if let Source::Feed(_) = self.source {
+            return Ok(());
+        }
+        let version = self.reader.notes_version()?;
+        if version == self.notes.0 {
+            return Ok(());
+        }
+        let (_, before) = std::mem::replace(&mut self.notes, (version, self.reader.all_notes()?));
+        let (_, now) = &self.notes;
+        let ids: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let changed: Vec<String> = ids
+            .into_iter()
+            .filter(|id| before.get(*id) != now.get(*id) && self.told.contains_key(id.as_str()))
+            .cloned()
+            .collect();
+        for asset_id in changed {
+            self.tell_asset(&asset_id)?;
+        }
+        Ok(())
+    }
+
+    /// Tells an asset whose notes were changed, after all that made it what it is: otherwise what is
+    /// new about it would not be news any more. Says whether there is one.
+    fn tell_asset(&mut self, asset_id: &str) -> Result<bool, Halt> {
+        let mut found = self.reader.asset(asset_id)?;
+        for _ in 0..TRIES {
+            self.catch_up()?;
+            let now = self.reader.asset(asset_id)?;
+            let is_told = row_of(now.as_ref()) == row_of(found.as_ref());
+            found = now;
+            if is_told {
+                break;
+            }
+        }
+        let Some((row, notes)) = found else { return Ok(false) };
+        let asset = Box::new(self.view(row, notes));
+        self.tell(Told::Asset(asset))?;
+        Ok(true)
+    }
+
+    /// Reads the whole log of refusals.
+    pub(super) fn read_refusals(&mut self) -> Result<(), Halt> {
+        while !self.next_refusals()?.is_empty() {}
+        Ok(())
+    }
+
+    /// Reads refusals that were not read, in the order of their changes.
+    fn next_refusals(&mut self) -> Result<Vec<Row>, Halt> {
+        let (page, last) = self.reader.refusals_after(self.seen.refusals, PAGE)?;
+        if !page.is_empty() {
+            self.seen.refusals = last;
+        }
+        let rows: Vec<Row> = page.into_iter().map(Row::refusal).collect();
+        for row in &rows {
+            if let Row::Refusal { listed, .. } = row {
+                self.refusals.insert(listed.id, row.clone());
+            }
+        }
+        while self.refusals.len() > MAX_REFUSALS {
+            self.refusals.pop_first();
+        }
+        Ok(rows)
+    }
+}
+
+fn row_of(found: Option<&(AssetRow, Notes)>) -> Option<&AssetRow> {
+    found.map(|(row, _)| row)
+}

@@ -1,0 +1,247 @@
+//! The dashboard of a run: gives it what it is told, and carries out what it asks for.
+
+mod answer;
+mod aside;
+mod catch_up;
+mod console;
+mod facts;
+mod read_only;
+mod route;
+mod rows;
+mod teller;
+mod telling;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use super::engine::Engine;
+use super::run::{Face, Run, Shown};
+use crate::config::Config;
+use crate::intake::Intake;
+use crate::journal::JournalError;
+use crate::signature::TrustedKeys;
+use crate::sqlite::OpenError;
+use crate::tui::model::Banner;
+use crate::tui::msg::{Msg, Stage, Told};
+use crate::tui::widget::look::Look;
+use crate::vitals::{Counts, Store};
+use aside::Aside;
+use console::Playing;
+use route::{Notary, route};
+use telling::{Source, Sources, Telling};
+
+/// Messages that may wait for the dashboard. Whoever has one more waits until there is room.
+const INBOX: usize = 64;
+/// Requests of the dashboard that may wait.
+const REQUESTS: usize = 64;
+/// The time between two reports of counts.
+const COUNT_EVERY: Duration = Duration::from_millis(250);
+/// How long the last of it may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Receives callbacks and shows them in the dashboard; only shows them, where another process
+/// receives.
+pub(super) fn watch(
+    config: &Config,
+    keys: TrustedKeys,
+    look: Look,
+    out: impl Write + Send + 'static,
+    say: fn(&str),
+) -> anyhow::Result<Exit> {
+    // Both ways need the keys, and the first one would take them away.
+    let keys = Arc::new(keys);
+    let run = match Run::new(config, Arc::clone(&keys)) {
+        Ok(run) => run,
+        Err(error) if is_in_use(&error) => return read_only::watch(config, keys, look),
+        Err(error) => return Err(error),
+    };
+    run.until_the_end(
+        Dashboard { look, banner: None, story: None, out, say },
+        |_, quit| async move {
+            quit.cancelled().await;
+            Ok(())
+        },
+    )
+}
+
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(JournalError::Open(OpenError::InUse { .. })))
+}
+
+/// A dashboard that is to show a run.
+pub(super) struct Dashboard<W> {
+    pub(super) look: Look,
+    /// What stays on the screen, where that is not said by the settings.
+    pub(super) banner: Option<Banner>,
+    /// Cancelled when the story of a demo has come to its end.
+    pub(super) story: Option<CancellationToken>,
+    /// Takes the last words, when the terminal was given back.
+    pub(super) out: W,
+    /// Takes sentences for people, once they do not disturb the dashboard.
+    pub(super) say: fn(&str),
+}
+
+impl<W: Write + Send + 'static> Face for Dashboard<W> {
+    type Shown = Watching<W>;
+    const ON_TERMINAL: bool = true;
+
+    fn start(self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Watching<W>> {
+        let engine = &run.engine;
+        let facts = facts::of_engine(run.config, engine, bound, self.banner);
+        let (inbox, told) = mpsc::channel(INBOX);
+        let sources = sources_of(engine, Stage::Real)?;
+        let (requests, asked) = mpsc::channel(REQUESTS);
+        // Of what can fail the last: who has the terminal is not to be given up halfway.
+        let playing = Playing::start(facts, self.look, told, requests)?;
+        let telling = Telling::start(sources, inbox.clone());
+        let stop = CancellationToken::new();
+        let counting = tell_counts(Stage::Real, Arc::clone(&engine.intake), inbox.clone());
+        let counting = until(&stop, counting);
+        let (notices, waiting) = mpsc::channel(INBOX);
+        let passing = until(&stop, pass_on(waiting, inbox.clone()));
+        let (store, states) = watch::channel(Store::Writing);
+        let minding = until(&stop, tell_store(states, inbox.clone()));
+        let mut tasks = vec![counting, passing, minding];
+        if let Some(story) = self.story {
+            let inbox = inbox.clone();
+            tasks.push(until(&stop, async move {
+                story.cancelled().await;
+                let _ = inbox.send(Msg::Told(Stage::Real, Told::StoryOver)).await;
+            }));
+        }
+        let notary = Notary {
+            stage: Stage::Real,
+            asks: telling.asks.clone(),
+            journal: Some(Arc::clone(&engine.journal)),
+            inbox: inbox.clone(),
+        };
+        let aside = Aside::new(run.config, inbox);
+        let routing = tokio::spawn(route(asked, notary, aside, stop.clone()));
+        tasks.push(routing);
+        let (out, say) = (self.out, self.say);
+        Ok(Watching { playing, telling, notices, store, stop, tasks, out, say, has_left: false })
+    }
+}
+
+/// What a teller of an engine's journal works with.
+fn sources_of(engine: &Engine, stage: Stage) -> anyhow::Result<Sources> {
+    Ok(Sources {
+        stage,
+        reader: engine.journal.reader()?,
+        source: Source::Feed(engine.journal.feed()),
+        keys: Arc::clone(&engine.keys),
+    })
+}
+
+/// Runs until it ends or is stopped.
+fn until(
+    stop: &CancellationToken,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        stop.run_until_cancelled(task).await;
+    })
+}
+
+/// Tells what became of the requests, whenever that changed and not too often.
+async fn tell_counts(stage: Stage, intake: Arc<Intake>, inbox: mpsc::Sender<Msg>) {
+    loop {
+        intake.counted().await;
+        let counts = Told::Counts(intake.counts());
+        if inbox.send(Msg::Told(stage, counts)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(COUNT_EVERY).await;
+    }
+}
+
+/// Something that a person should know, and since when.
+type Warning = (Timestamp, String);
+
+/// Passes on what the run has to say, in its order.
+async fn pass_on(mut notices: mpsc::Receiver<Warning>, inbox: mpsc::Sender<Msg>) {
+    while let Some((at, message)) = notices.recv().await {
+        if inbox.send(Msg::Told(Stage::Real, Told::Warning(at, message))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells whether the journal can be written: not every change of it, but always the last.
+async fn tell_store(mut states: watch::Receiver<Store>, inbox: mpsc::Sender<Msg>) {
+    while states.changed().await.is_ok() {
+        let store = states.borrow_and_update().clone();
+        if inbox.send(Msg::Told(Stage::Real, Told::Store(store))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A dashboard that shows a run.
+pub(super) struct Watching<W> {
+    playing: Playing,
+    telling: Telling,
+    notices: mpsc::Sender<Warning>,
+    store: watch::Sender<Store>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    out: W,
+    say: fn(&str),
+    has_left: bool,
+}
+
+impl<W: Write + Send + 'static> Shown for Watching<W> {
+    fn warn(&self, message: String) {
+        if self.has_left {
+            (self.say)(&message);
+            return;
+        }
+        // Standard error is most likely the terminal that is drawn on. More than can wait are in the
+        // log file.
+        let _ = self.notices.try_send((Timestamp::now(), message));
+    }
+
+    fn store(&self, store: Store) {
+        self.store.send_replace(store);
+    }
+
+    async fn over(&mut self) -> anyhow::Result<Exit> {
+        tokio::select! {
+            over = self.playing.over() => over,
+            error = self.telling.broken() => Err(error.context("stopped receiving")),
+        }
+    }
+
+    async fn leave(&mut self) {
+        self.playing.leave().await;
+        self.has_left = true;
+    }
+
+    async fn finish(mut self, counts: Counts) {
+        self.stop.cancel();
+        let finish = async {
+            for task in self.tasks {
+                let _ = task.await;
+            }
+            self.telling.close().await;
+        };
+        if tokio::time::timeout(LAST_LINES, finish).await.is_err() {
+            tracing::warn!("what reads for the dashboard did not end in time");
+        }
+        // Nobody to tell is no failure: the terminal may be gone.
+        let (kept, refused) = (counts.accepted(), counts.refusals());
+        let _ = writeln!(self.out, "Stopped: {kept} kept, {refused} refused.");
+        let _ = self.out.flush();
+    }
+}

@@ -1,0 +1,65 @@
+//! A dashboard on a journal that another process writes: no door, no notes, only looking.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::super::Exit;
+use super::super::run::in_runtime;
+use super::super::signals::{Signals, at_once};
+use super::aside::Aside;
+use super::console::Playing;
+use super::route::{Notary, route};
+use super::telling::{Source, Sources, Telling};
+use super::{INBOX, REQUESTS, facts};
+use crate::config::Config;
+use crate::journal::Reader;
+use crate::signature::TrustedKeys;
+use crate::tui::msg::Stage;
+use crate::tui::widget::look::Look;
+
+/// Shows the journal until the user quits or a signal comes.
+pub(super) fn watch(config: &Config, keys: Arc<TrustedKeys>, look: Look) -> anyhow::Result<Exit> {
+    let reader = Reader::open(&config.db)?;
+    in_runtime(look_on(config, keys, look, reader))
+}
+
+async fn look_on(
+    config: &Config,
+    keys: Arc<TrustedKeys>,
+    look: Look,
+    reader: Reader,
+) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new(true).context("cannot listen for signals")?;
+    let facts = facts::of_file(config, &keys);
+    let (inbox, told) = mpsc::channel(INBOX);
+    let sources = Sources { stage: Stage::Real, reader, source: Source::File, keys };
+    let (requests, asked) = mpsc::channel(REQUESTS);
+    let mut playing = Playing::start(facts, look, told, requests)?;
+    let mut telling = Telling::start(sources, inbox.clone());
+    let stop = CancellationToken::new();
+    let notary = Notary {
+        stage: Stage::Real,
+        asks: telling.asks.clone(),
+        journal: None,
+        inbox: inbox.clone(),
+    };
+    let routing = tokio::spawn(route(asked, notary, Aside::new(config, inbox), stop.clone()));
+    let exit = tokio::select! {
+        signal = signals.next() => Ok(Exit::Signal(signal)),
+        over = playing.over() => over,
+        error = telling.broken() => Err(error),
+    };
+    let graceful = async {
+        playing.leave().await;
+        stop.cancel();
+        let _ = routing.await;
+        telling.close().await;
+    };
+    tokio::select! {
+        () = graceful => exit,
+        signal = signals.again() => at_once(signal),
+    }
+}

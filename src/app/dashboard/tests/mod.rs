@@ -1,0 +1,214 @@
+//! What the dashboard is told of a journal, and what its requests come to.
+
+mod behind;
+mod beside;
+mod following;
+mod loading;
+mod news;
+mod notes;
+
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
+
+use super::telling::Ask;
+use super::*;
+use crate::callback::{
+    Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
+    Source as Door, Verdict,
+};
+use crate::config::{Flags, Surroundings};
+use crate::intake::SIGNATURE_HEADER;
+use crate::journal::{Journal, Place, Reader};
+use crate::signature::{PrivateKey, fingerprint};
+use crate::tui::effect::Request;
+use crate::tui::model::asset::AssetView;
+use crate::tui::model::mode::Target;
+use crate::tui::model::rows::Row;
+use crate::tui::msg::News;
+
+/// Nothing here takes this long unless it hangs.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A journal that is told of, its teller, and what it tells.
+struct Scene {
+    journal: Arc<Journal>,
+    key: PrivateKey,
+    telling: Telling,
+    told: mpsc::Receiver<Msg>,
+    inbox: mpsc::Sender<Msg>,
+}
+
+fn trusted(key: &PrivateKey) -> Arc<TrustedKeys> {
+    Arc::new(TrustedKeys::new(key.public("dev")))
+}
+
+impl Scene {
+    fn open(journal: Journal, key: PrivateKey, room: usize) -> Self {
+        let (inbox, told) = mpsc::channel(room);
+        let sources = Sources {
+            stage: Stage::Real,
+            reader: journal.reader().unwrap(),
+            source: Source::Feed(journal.feed()),
+            keys: trusted(&key),
+        };
+        let telling = Telling::start(sources, inbox.clone());
+        Self { journal: Arc::new(journal), key, telling, told, inbox }
+    }
+
+    /// One that looks at a file that somebody else writes: `journal`, where that is open.
+    fn beside(path: &Path, journal: Journal, key: PrivateKey) -> Self {
+        let (inbox, told) = mpsc::channel(64);
+        let sources = Sources {
+            stage: Stage::Real,
+            reader: Reader::open(path).unwrap(),
+            source: Source::File,
+            keys: trusted(&key),
+        };
+        let telling = Telling::start(sources, inbox.clone());
+        Self { journal: Arc::new(journal), key, telling, told, inbox }
+    }
+
+    async fn next(&mut self) -> Told {
+        match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
+            Some(Msg::Told(Stage::Real, told)) => told,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn word(&mut self) -> String {
+        match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
+            Some(Msg::Word(word)) => word,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn news(&mut self) -> News {
+        match self.next().await {
+            Told::News(news) => news,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Everything that is told at the start, up to its end.
+    async fn start(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        loop {
+            match self.next().await {
+                Told::Loaded => return told,
+                other => told.push(other),
+            }
+        }
+    }
+
+    async fn ask(&self, request: Request) {
+        self.telling.asks.send(Ask::Request(request)).await.unwrap();
+    }
+
+    fn notary(&self, journal: Option<Arc<Journal>>) -> Notary {
+        let (asks, inbox) = (self.telling.asks.clone(), self.inbox.clone());
+        Notary { stage: Stage::Real, asks, journal, inbox }
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    // Within the horizon, whenever this runs.
+    let day = Timestamp::now().as_second() / 86_400 * 86_400 - 2 * 86_400;
+    Timestamp::from_second(day + second).unwrap()
+}
+
+fn body(asset: &str) -> Vec<u8> {
+    format!(
+        r#"{{"event":"version_ready","asset_id":"{asset}","version_id":"v","version_locale":"es-ES"}}"#
+    )
+    .into_bytes()
+}
+
+async fn append(journal: &Journal, key: &PrivateKey, asset: &str, second: i64) -> u64 {
+    let body = body(asset);
+    let signature = hex::encode(key.sign(&body, Encoding::Der).unwrap());
+    let headers = Headers::from_raw([(SIGNATURE_HEADER, signature.as_bytes())]);
+    let accepted = Accepted {
+        verdict: trusted(key).check(&[&signature], &body),
+        callback: Callback::read(&body),
+        fingerprint: fingerprint(&signature, &body),
+        request: Received {
+            received_at: at(second),
+            source: Door::Direct,
+            peer: "127.0.0.1:5".to_owned(),
+            method: "POST".to_owned(),
+            path: "/callback".to_owned(),
+            headers,
+            body,
+        },
+    };
+    journal.append(accepted).unwrap().receipt().await.unwrap()
+}
+
+/// Deliveries that nobody checked, a millisecond apart, as fast as they can be written.
+async fn flood(journal: &Journal, event: &str, asset: &str, second: i64, count: u64) {
+    let body = format!(
+        r#"{{"event":"{event}","asset_id":"{asset}","version_id":"v","version_locale":"es-ES"}}"#
+    );
+    let mut pending = VecDeque::new();
+    for number in 0..count {
+        let accepted = Accepted {
+            verdict: Verdict::Unchecked,
+            callback: Callback::read(body.as_bytes()),
+            fingerprint: fingerprint(&number.to_string(), body.as_bytes()),
+            request: Received {
+                received_at: at(second) + Duration::from_millis(number),
+                source: Door::Direct,
+                peer: "127.0.0.1:5".to_owned(),
+                method: "POST".to_owned(),
+                path: "/callback".to_owned(),
+                headers: Headers::default(),
+                body: body.clone().into_bytes(),
+            },
+        };
+        pending.push_back(journal.append(accepted).unwrap());
+        if pending.len() > 100 {
+            pending.pop_front().unwrap().receipt().await.unwrap();
+        }
+    }
+    for pending in pending {
+        pending.receipt().await.unwrap();
+    }
+}
+
+async fn refuse(journal: &Journal, id: u64, asset: &str, second: i64) {
+    let refusal = Refusal {
+        at: at(second),
+        kind: RefusalKind::Missing,
+        status: 401,
+        why: "no header".to_owned(),
+        count: 1,
+        method: "POST".to_owned(),
+        path: "/callback".to_owned(),
+        peer: "127.0.0.1:5".to_owned(),
+        headers: Headers::default(),
+        body: BodySample::of(&body(asset)),
+    };
+    let pending = journal.list_refusals(vec![Listed { id, refusal }]);
+    pending.unwrap().receipt().await.unwrap();
+}
+
+fn memory() -> Journal {
+    Journal::open(&Place::Memory, None).unwrap()
+}
+
+fn targets(rows: &[Row]) -> Vec<Target> {
+    rows.iter().map(Row::target).collect()
+}
+
+/// 1,200 deliveries of 400 assets, a second apart, and a refusal after every 100th.
+async fn filled() -> (Journal, PrivateKey) {
+    let (journal, key) = (memory(), PrivateKey::generate().unwrap());
+    for second in 0..1_200 {
+        append(&journal, &key, &format!("a{}", second % 400), second).await;
+        if second % 100 == 99 {
+            let id = u64::try_from(second / 100 + 1).unwrap();
+            refuse(&journal, id, "a7", second).await;
+        }
+    }
+    (journal, key)
+}

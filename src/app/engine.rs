@@ -1,0 +1,107 @@
+//! What receives: the journal, the way into it, and the door before that. Shows nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, SignaturePolicy};
+use crate::intake::{Intake, Policy};
+use crate::journal::{Journal, Place};
+use crate::listener::{self, Listener};
+use crate::serve::{self, serve};
+use crate::signature::TrustedKeys;
+
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// An open journal and the way into it.
+pub(super) struct Engine {
+    pub(super) journal: Arc<Journal>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) keys: Arc<TrustedKeys>,
+}
+
+impl Engine {
+    /// Opens both as the settings say.
+    pub(super) fn open(config: &Config, keys: Arc<TrustedKeys>) -> anyhow::Result<Self> {
+        // Before the listener counts how many connections it may have.
+        serve::raise_open_files();
+        let place = if config.ephemeral { Place::Memory } else { Place::File(config.db.clone()) };
+        let journal = Arc::new(Journal::open(&place, config.keep)?);
+        let policy = match config.signature {
+            SignaturePolicy::Required => Policy::Required,
+            SignaturePolicy::Off => Policy::Off,
+        };
+        let first_refusal = journal.next_refusal_id()?;
+        let trusted = Arc::clone(&keys);
+        let intake = Intake::new(trusted, policy, Arc::clone(&journal) as _, first_refusal)
+            .context("cannot start the refusals thread")?;
+        Ok(Self { journal, intake: Arc::new(intake), keys })
+    }
+
+    /// Receives what comes to a socket.
+    pub(super) fn serve(&self, config: &Config, socket: TcpListener) -> Serving {
+        let door = Listener::new(
+            listener::Settings {
+                path: config.path.clone(),
+                max_body: config.max_body,
+                body_timeout: BODY_TIMEOUT,
+            },
+            Arc::clone(&self.intake),
+        );
+        let stop = CancellationToken::new();
+        let router = door.router();
+        let broken = move |broken| door.broken(&broken);
+        let task =
+            tokio::spawn(serve(socket, router, serve::Limits::default(), stop.clone(), broken));
+        Serving { stop, task }
+    }
+
+    /// Writes the refusals that are not in the log yet. Nothing may be received any more.
+    pub(super) async fn close_intake(&self) {
+        let intake = Arc::clone(&self.intake);
+        let _ = tokio::task::spawn_blocking(move || intake.close()).await;
+    }
+
+    /// Writes the rest and closes the journal. Its readers have to be gone by then: the last one to
+    /// close an SQLite file has to be the writer, so that no write-ahead log is left behind.
+    pub(super) async fn close_journal(&self) {
+        let journal = Arc::clone(&self.journal);
+        let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+    }
+}
+
+/// A listener that receives.
+pub(super) struct Serving {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Waits until it ends, which it does not by itself: says what happened.
+    pub(super) async fn broken(&mut self) -> anyhow::Error {
+        let ended = (&mut self.task).await;
+        let why = ended.err().map_or_else(String::new, |error| format!(": {error}"));
+        anyhow::anyhow!("the listener ended unexpectedly{why}")
+    }
+
+    /// Stops taking requests; waits for those that are under way.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        if !self.task.is_finished() {
+            let _ = self.task.await;
+        }
+    }
+}
+
+/// Takes the address to listen on.
+pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with --listen, port 0 takes a free one")
+    })
+}

@@ -1,0 +1,147 @@
+//! Shows a run as lines on standard output, with words for people on standard error.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Exit;
+use super::run::{Face, Run, Shown};
+use super::welcome::first_steps;
+use crate::config::SignaturePolicy;
+use crate::journal::Journal;
+use crate::output::{self, Ended, Format, Notice, Ready};
+use crate::vitals::{Counts, Store};
+
+/// How long standard output may take to accept the last lines.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Lines that are to be written.
+pub(super) struct Headless<W: Write> {
+    face: output::Face<W>,
+    format: Format,
+    say: fn(&str),
+    /// What has to be known before anything that is shown is believed.
+    caution: Option<String>,
+}
+
+impl<W: Write + Send + 'static> Headless<W> {
+    /// Lines for all that is committed from now on. `say` takes sentences for people.
+    pub(super) fn new(
+        journal: &Journal,
+        format: Format,
+        out: W,
+        say: fn(&str),
+    ) -> anyhow::Result<Self> {
+        let face = output::Face::new(out, format.clone(), journal.reader()?, journal.feed());
+        Ok(Self { face, format, say, caution: None })
+    }
+
+    /// The same with a warning at its beginning.
+    pub(super) fn with_caution(self, caution: String) -> Self {
+        Self { caution: Some(caution), ..self }
+    }
+
+    /// Says what there is to say before the first line.
+    fn announce(&mut self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<()> {
+        let config = run.config;
+        let journal = run.engine.journal.path().display().to_string();
+        let local = format!("http://{bound}{}", config.path);
+        let mut sentence = format!("Listening on {local}, journal {journal}");
+        if matches!(self.format, Format::Quiet) {
+            (self.say)(&sentence);
+        }
+        if config.signature == SignaturePolicy::Off {
+            (self.say)(
+                "signatures are NOT checked (--signature off): anyone who reaches the listener can put anything in the journal",
+            );
+        }
+        if matches!(self.format, Format::Text(_)) {
+            sentence.push('\n');
+            sentence.push_str(&first_steps(config, bound, &run.engine.keys));
+        }
+        let ready = Ready::new(bound.to_string(), config.callback_url(bound), journal);
+        Ok(self.face.announce(&ready, &sentence)?)
+    }
+}
+
+impl<W: Write + Send + 'static> Face for Headless<W> {
+    type Shown = Lines;
+    const ON_TERMINAL: bool = false;
+
+    fn start(mut self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Lines> {
+        self.announce(run, bound)?;
+        let (notices, inbox) = mpsc::channel(64);
+        let (ended, is_over) = oneshot::channel();
+        let runtime = Handle::current();
+        let face = self.face;
+        std::thread::Builder::new()
+            .name("face".to_owned())
+            .spawn(move || {
+                let _ = ended.send(face.run(&runtime, inbox));
+            })
+            .context("cannot start the thread that writes to standard output")?;
+        let lines =
+            Lines { notices, ended: Some(is_over), say: self.say, ephemeral: run.config.ephemeral };
+        if let Some(caution) = self.caution {
+            tracing::warn!("{caution}");
+            lines.warn(caution);
+        }
+        Ok(lines)
+    }
+}
+
+/// Lines that are being written, by a thread of their own.
+pub(super) struct Lines {
+    notices: mpsc::Sender<Notice>,
+    /// `None` once it was told.
+    ended: Option<oneshot::Receiver<Result<(), Ended>>>,
+    say: fn(&str),
+    /// Whether what is not written is lost.
+    ephemeral: bool,
+}
+
+impl Shown for Lines {
+    fn warn(&self, message: String) {
+        (self.say)(&message);
+        // When the face is that far behind, the words on standard error have to do.
+        let _ = self.notices.try_send(Notice::Warning { at: Timestamp::now(), message });
+    }
+
+    fn store(&self, _: Store) {}
+
+    async fn over(&mut self) -> anyhow::Result<Exit> {
+        let Some(ended) = &mut self.ended else { std::future::pending().await };
+        let ended = ended.await;
+        self.ended = None;
+        match ended {
+            Ok(Err(error)) => Err(anyhow::Error::from(error).context("stopped receiving")),
+            Ok(Ok(())) | Err(_) => {
+                Err(anyhow::anyhow!("the thread that writes to standard output ended"))
+            }
+        }
+    }
+
+    async fn leave(&mut self) {}
+
+    async fn finish(self, counts: Counts) {
+        let finish = async {
+            if self.notices.send(Notice::Finish(counts)).await.is_ok()
+                && let Some(ended) = self.ended
+            {
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(LAST_LINES, finish).await.is_err() {
+            (self.say)(if self.ephemeral {
+                "standard output did not take the last lines; they are lost with the journal in memory"
+            } else {
+                "standard output did not take the last lines; they are in the journal"
+            });
+        }
+    }
+}

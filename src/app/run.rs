@@ -1,0 +1,164 @@
+//! One run: an engine that receives, a face that shows it, signals that end it; takes them down in
+//! order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use super::engine::{Engine, bind};
+use super::signals::{Signals, at_once};
+use crate::config::Config;
+use crate::journal::{Health, Unwritten};
+use crate::signature::TrustedKeys;
+use crate::vitals::{Counts, Store};
+
+/// What is to show a run.
+pub(super) trait Face {
+    /// The same while it shows.
+    type Shown: Shown;
+    /// Whether it has the terminal, so that the run ends when that hangs up.
+    const ON_TERMINAL: bool;
+
+    /// Starts to show. The socket accepts by then.
+    fn start(self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Self::Shown>;
+}
+
+/// What shows a run.
+pub(super) trait Shown {
+    /// Passes on a sentence that a person should know.
+    fn warn(&self, message: String);
+
+    /// Passes on whether the journal can be written.
+    fn store(&self, store: Store);
+
+    /// Waits until it shows nothing any more: the user had enough, or it cannot go on.
+    async fn over(&mut self) -> anyhow::Result<Exit>;
+
+    /// Gives the terminal back, where it has that.
+    async fn leave(&mut self);
+
+    /// Shows the last of it and lets go of the journal.
+    async fn finish(self, counts: Counts);
+}
+
+/// One run of the listener.
+pub(super) struct Run<'a> {
+    pub(super) config: &'a Config,
+    pub(super) engine: Engine,
+}
+
+impl<'a> Run<'a> {
+    /// Opens the journal and the way into it.
+    pub(super) fn new(
+        config: &'a Config,
+        keys: impl Into<Arc<TrustedKeys>>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { config, engine: Engine::open(config, keys.into())? })
+    }
+
+    /// Receives until a signal comes, something breaks, the face is over or `beside` is done.
+    ///
+    /// `beside` is told the address that was bound and runs from then on. It has to end soon once
+    /// its token is cancelled.
+    pub(super) fn until_the_end<B: Future<Output = anyhow::Result<()>> + Send + 'static>(
+        self,
+        face: impl Face,
+        beside: impl FnOnce(SocketAddr, CancellationToken) -> B,
+    ) -> anyhow::Result<Exit> {
+        in_runtime(self.receive(face, beside))
+    }
+
+    async fn receive<F: Face, B: Future<Output = anyhow::Result<()>> + Send + 'static>(
+        self,
+        face: F,
+        beside: impl FnOnce(SocketAddr, CancellationToken) -> B,
+    ) -> anyhow::Result<Exit> {
+        // Before anything is announced: a signal that comes at once has to drain as well.
+        let mut signals = Signals::new(F::ON_TERMINAL).context("cannot listen for signals")?;
+        let socket = bind(self.config.listen).await?;
+        let bound = socket.local_addr().context("cannot tell the address that was bound")?;
+        let mut serving = self.engine.serve(self.config, socket);
+        let mut shown = face.start(&self, bound)?;
+        let mut health = self.engine.journal.health();
+        let quit = CancellationToken::new();
+        let mut beside = tokio::spawn(beside(bound, quit.clone()));
+
+        let exit = loop {
+            tokio::select! {
+                signal = signals.next() => break Ok(Exit::Signal(signal)),
+                over = shown.over() => break over,
+                changed = health.changed() => match changed {
+                    Ok(()) => tell_health(&mut health, &shown),
+                    Err(_) => break Err(anyhow::anyhow!("the journal's thread ended unexpectedly")),
+                },
+                trouble = self.engine.intake.trouble() => self.tell_trouble(&trouble, &shown),
+                ended = &mut beside => break ended
+                    .map_err(anyhow::Error::from)
+                    .flatten()
+                    .map(|()| Exit::Done),
+                broken = serving.broken() => break Err(broken),
+            }
+        };
+        let graceful = async {
+            // The user has the terminal back at once, whatever there is still to be written.
+            shown.leave().await;
+            // Whoever posts to the listener stops before it does.
+            quit.cancel();
+            if !beside.is_finished() {
+                let _ = beside.await;
+            }
+            serving.close().await;
+            self.engine.close_intake().await;
+            shown.finish(self.engine.intake.counts()).await;
+            self.engine.close_journal().await;
+        };
+        tokio::select! {
+            () = graceful => exit,
+            signal = signals.again() => at_once(signal),
+        }
+    }
+
+    /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
+    fn tell_trouble(&self, trouble: &Unwritten, shown: &impl Shown) {
+        if *self.engine.journal.health().borrow() == Health::Writing {
+            warn(shown, format!("callbacks are answered 503: {trouble}"));
+        }
+    }
+}
+
+/// Runs to the end on a runtime of its own.
+pub(super) fn in_runtime(run: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let exit = runtime.block_on(run);
+    // A thread that hangs in a write to standard output must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit
+}
+
+fn tell_health(health: &mut watch::Receiver<Health>, shown: &impl Shown) {
+    let (store, message) = match &*health.borrow_and_update() {
+        Health::Writing => (Store::Writing, "the journal can be written again".to_owned()),
+        Health::Failing { why } => (
+            Store::Failing { why: (**why).to_owned() },
+            format!(
+                "the journal cannot be written ({why}); callbacks are answered 503 until it can"
+            ),
+        ),
+    };
+    shown.store(store);
+    warn(shown, message);
+}
+
+fn warn(shown: &impl Shown, message: String) {
+    tracing::warn!("{message}");
+    shown.warn(message);
+}

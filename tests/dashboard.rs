@@ -1,0 +1,321 @@
+//! The dashboard of the real binary on a terminal of its own: begins, shows what comes, obeys, ends.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "the tests of commands use the rest")]
+mod cli_support;
+#[expect(dead_code, reason = "the tests of the terminal use the rest")]
+mod tui_support;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cli_support::Home;
+use portable_pty::ExitStatus;
+use rustix::process::Signal;
+use tui_support::{LIMIT, Pty};
+
+/// A dashboard with a home, and how its terminal was before.
+struct Watch {
+    pty: Pty,
+    stty: String,
+    modes: tui_support::Modes,
+}
+
+fn envs(home: &Home) -> Vec<(&'static str, String)> {
+    let path = |name: &str| home.path(name).to_str().unwrap().to_owned();
+    vec![
+        ("HOME", path("")),
+        ("XDG_CONFIG_HOME", path("config")),
+        ("XDG_DATA_HOME", path("data")),
+        ("XDG_STATE_HOME", path("state")),
+        ("LANG", "C.UTF-8".to_owned()),
+    ]
+}
+
+impl Watch {
+    fn open(home: &Home, args: &str) -> Self {
+        Self::with(home, args, &[])
+    }
+
+    fn with(home: &Home, args: &str, more: &[(&str, &str)]) -> Self {
+        Self::sized(120, home, args, more)
+    }
+
+    fn sized(columns: u16, home: &Home, args: &str, more: &[(&str, &str)]) -> Self {
+        let envs = envs(home);
+        let mut envs: Vec<(&str, &str)> = envs.iter().map(|(name, v)| (*name, &**v)).collect();
+        envs.extend(more);
+        // Words are separated by spaces.
+        let pty = Pty::spawn(columns, 30, args.split_whitespace(), &envs);
+        let (stty, modes) = (pty.stty(), pty.modes());
+        Self { pty, stty, modes }
+    }
+
+    /// What follows a word on the screen, up to the next blank.
+    fn after(&self, word: &str) -> String {
+        self.pty.wait_for_text(word);
+        let text = self.pty.screen_text();
+        let (_, rest) = text.split_once(word).unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The program ended; its terminal is as it was.
+    #[track_caller]
+    fn ended(&self) -> (ExitStatus, String) {
+        let exit = self.pty.wait(LIMIT);
+        self.pty.settle();
+        assert_eq!(self.pty.stty(), self.stty);
+        assert_eq!(self.pty.modes(), self.modes);
+        (exit, self.pty.screen_text())
+    }
+}
+
+fn send(home: &Home, url: &str, rest: &str) {
+    let sent = home.run(&format!("send --to {url} {rest}"));
+    assert!(sent.out.contains("kept"), "{}{}", sent.out, sent.err);
+}
+
+#[test]
+fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_generate_failed --asset ast_9f3c81 --locale de-DE");
+    watch.pty.wait_for_text("NEEDS YOU 1");
+    watch.pty.wait_for_text("✓ 1");
+    assert!(watch.pty.told().bells >= 1, "a failure rings");
+    watch.pty.type_keys("q");
+    let (exit, text) = watch.ended();
+    assert_eq!(exit.exit_code(), 0);
+    assert_eq!(text.trim(), "Stopped: 1 kept, 0 refused.");
+    assert!(home.run("status").done().contains("ast_9f3c81"));
+}
+
+/// The line is there to be pasted, as it stands, in another terminal.
+#[test]
+fn the_line_that_is_shown_posts_a_callback() {
+    let home = Home::new();
+    let odd = home.path("my dir/it's.db");
+    for more in [&[][..], &[("DUBWATCH_DB", odd.to_str().unwrap())]] {
+        let watch = Watch::sized(80, &home, "--listen 0", more);
+        watch.pty.wait_for_text("from another terminal:");
+        watch.pty.wait_for_text("copy the command");
+        let rows: Vec<String> = watch.pty.screen(|screen| screen.rows(0, 80).collect());
+        let above = rows.iter().position(|row| row.contains("from another terminal:")).unwrap();
+        let shown = rows[above + 1..].iter().take_while(|row| !row.trim().is_empty());
+        // As a mouse would take it up: a row is a line.
+        let line = shown.map(|row| row.trim()).collect::<Vec<_>>().join("\n");
+        assert!(line.contains('\n'), "more than a row: {line}");
+
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).env_clear().envs(envs(&home)).stdin(Stdio::null());
+        let sent = home.ran(shell.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        assert!(sent.out.contains("kept"), "{line}: {}{}", sent.out, sent.err);
+        watch.pty.wait_for_text("RUNNING 1");
+        watch.pty.key("ctrl-c");
+        watch.ended();
+    }
+}
+
+#[test]
+fn a_lane_moves_with_every_callback() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    for (event, words, bar) in [
+        ("version_ready", "○ de-DE    ready", '─'),
+        ("version_generating", "◐ de-DE    generating", '█'),
+        ("version_generate_failed", "✗ de-DE    FAILED", '✗'),
+    ] {
+        let what = "--asset ast_1 --version ver_1 --locale de-DE";
+        send(&home, &url, &format!("--event {event} {what}"));
+        watch.pty.wait_for(LIMIT, |screen| {
+            let is_lane =
+                |row: String| row.split_once(words).is_some_and(|(_, bars)| bars.contains(bar));
+            screen.rows(0, 120).any(is_lane)
+        });
+    }
+}
+
+#[test]
+fn a_key_is_answered_and_q_ends_it_while_much_comes() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    let line = format!("send --to {url} --event version_ready --count 100000 --rate 1000");
+    let mut sending = home.command(line.split_whitespace());
+    let mut sending = cli_support::start(sending.stdout(Stdio::null()).stderr(Stdio::null()));
+    watch.pty.wait_for_text("RUNNING 1");
+    watch.pty.type_keys("?");
+    watch.pty.wait_for_text("─ Keys ─");
+    watch.pty.type_keys("qq");
+    let (exit, text) = watch.ended();
+    // It may have found out already that nobody is there any more.
+    let _ = sending.kill();
+    sending.wait().unwrap();
+    assert_eq!(exit.exit_code(), 0, "{text}");
+    assert!(text.starts_with("Stopped: "), "{text}");
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+}
+
+#[test]
+fn it_is_the_dashboard_on_a_terminal_alone() {
+    let home = Home::new();
+    let envs = envs(&home);
+    let mut envs: Vec<(&str, &str)> = envs.iter().map(|(name, v)| (*name, &**v)).collect();
+    let program = env!("CARGO_BIN_EXE_dubwatch");
+    envs.push(("DUBWATCH_LISTEN", "0"));
+    let script = format!("{program} </dev/null");
+    let pty = Pty::start(120, 30, ["sh", "-c", &script], &envs);
+    pty.wait_for_text("Listening on http://127.0.0.1:");
+    assert!(!pty.screen(vt100::Screen::alternate_screen));
+    drop(pty);
+
+    let script = format!("{program} --output tui </dev/null");
+    let pty = Pty::start(120, 30, ["sh", "-c", &script], &envs);
+    assert_eq!(pty.wait(LIMIT).exit_code(), 1);
+    assert!(pty.screen_text().contains("standard input is no terminal"), "{}", pty.screen_text());
+    for run in ["", "demo", "--ephemeral"] {
+        let script = format!("{program} {run} --output tui </dev/null");
+        let pty = Pty::start(200, 30, ["sh", "-c", &script], &envs);
+        assert_eq!(pty.wait(LIMIT).exit_code(), 1);
+        // All of it: nothing may break down on the way out.
+        let said = "dubwatch: standard input is no terminal, so there is nothing to draw on; use --output text or json";
+        assert_eq!(pty.screen_text().trim(), said, "{run}");
+    }
+
+    let watch = Watch::open(&home, "--listen 0 --output text");
+    watch.pty.wait_for_text("Listening on http://127.0.0.1:");
+    assert!(!watch.pty.screen(vt100::Screen::alternate_screen));
+}
+
+#[test]
+fn every_signal_ends_it_with_its_number_and_the_terminal_as_it_was() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let home = Home::new();
+        let watch = Watch::open(&home, "--listen 0");
+        watch.pty.wait_for_text("Waiting for the first callback");
+        watch.pty.kill(signal);
+        let (exit, text) = watch.ended();
+        assert_eq!(exit.exit_code(), code);
+        assert_eq!(text.trim(), "Stopped: 0 kept, 0 refused.");
+        let left = home.path("data/dubwatch/journal.db-wal");
+        assert!(!left.exists(), "the journal was closed");
+    }
+}
+
+#[test]
+fn a_dead_terminal_ends_it() {
+    let home = Home::new();
+    let mut watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    watch.pty.die();
+    watch.pty.wait(Duration::from_secs(10));
+    assert!(!home.path("data/dubwatch/journal.db-wal").exists(), "the journal was closed");
+}
+
+#[test]
+fn a_start_that_cannot_be_is_one_sentence_and_no_dashboard() {
+    let home = Home::new();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = socket.local_addr().unwrap();
+    let watch = Watch::open(&home, &format!("--listen {taken}"));
+    let (exit, text) = watch.ended();
+    assert_eq!(exit.exit_code(), 1);
+    assert!(text.contains(&format!("cannot listen on {taken}")), "{text}");
+    assert!(!watch.pty.wrote("\u{1b}[?1049h"));
+}
+
+#[test]
+fn a_journal_in_use_is_looked_at_and_followed() {
+    let home = Home::new();
+    let first = Watch::open(&home, "--listen 0");
+    let url = first.after("callback_url:");
+    let second = Watch::open(&home, "--listen 0");
+    second.pty.wait_for_text("READ ONLY");
+    assert!(!second.pty.screen_text().contains("callback_url"), "nothing listens there");
+    send(&home, &url, "--event version_ready --asset ast_77aa02 --locale de-DE");
+    second.pty.wait_for_text("RUNNING 1");
+    // A name that is given in the first one comes to the second.
+    first.pty.wait_for_text("RUNNING 1");
+    first.pty.type_keys("L");
+    first.pty.type_keys("Interview\r");
+    first.pty.wait_for_text("Interview  ast_77aa02");
+    second.pty.wait_for_text("Interview  ast_77aa02");
+    second.pty.type_keys("L");
+    second.pty.wait_for_text("another dubwatch writes this journal");
+    second.pty.key("ctrl-c");
+    assert_eq!(second.ended().0.exit_code(), 0);
+    first.pty.key("ctrl-c");
+    assert_eq!(first.ended().0.exit_code(), 0);
+    assert!(home.run("status").done().contains("Interview"));
+}
+
+#[test]
+fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    watch.pty.type_keys("d");
+    watch.pty.wait_for_text("DEMO");
+    watch.pty.wait_for_text("RUNNING");
+    send(&home, &url, "--event version_ready --asset ast_real --locale de-DE");
+    watch.pty.wait_for_text("1 real request came meanwhile");
+    watch.pty.key("esc");
+    watch.pty.wait_for_text("RUNNING 1");
+    assert!(!watch.pty.screen_text().contains("DEMO"));
+    watch.pty.type_keys("q");
+    let (exit, text) = watch.ended();
+    assert_eq!((exit.exit_code(), text.trim()), (0, "Stopped: 1 kept, 0 refused."));
+}
+
+#[test]
+fn a_demo_stays_when_its_story_has_ended() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "demo --speed 1000 --seed 7");
+    watch.pty.wait_for_text("DEMO");
+    // What its last scene comes to.
+    watch.pty.wait_for_text("DONE 6");
+    watch.pty.wait_for_text("the story is over");
+    watch.pty.type_keys("4");
+    watch.pty.wait_for_text("memory");
+    watch.pty.type_keys("1");
+    watch.pty.wait_for_text("DONE 6");
+    watch.pty.type_keys("q");
+    let (exit, text) = watch.ended();
+    assert_eq!(exit.exit_code(), 0);
+    assert!(text.starts_with("Stopped: "), "{text}");
+    assert!(!home.path("data").exists(), "it touches nothing of the user's");
+}
+
+#[test]
+fn unchecked_signatures_are_said_all_the_time() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0 --signature off");
+    watch.pty.wait_for_text("UNCHECKED");
+    watch.pty.type_keys("4");
+    watch.pty.wait_for_text("UNCHECKED");
+}
+
+#[test]
+fn characters_and_colours_are_those_that_there_are() {
+    let home = Home::new();
+    for (args, envs) in [
+        ("--listen 0 --ascii", ("LANG", "C.UTF-8")),
+        ("--listen 0", ("LC_ALL", "de_DE.ISO-8859-1")),
+    ] {
+        let watch = Watch::with(&home, args, &[envs]);
+        watch.pty.wait_for_text("Waiting for the first callback");
+        assert!(watch.pty.screen_text().is_ascii(), "{}", watch.pty.screen_text());
+        watch.pty.key("ctrl-c");
+        watch.ended();
+    }
+    let colours = |watch: &Watch| {
+        watch.pty.wait_for_text("Waiting for the first callback");
+        watch.pty.wrote("\u{1b}[38;5;")
+    };
+    assert!(colours(&Watch::open(&home, "--ephemeral --listen 0")));
+    assert!(!colours(&Watch::with(&home, "--ephemeral --listen 0", &[("NO_COLOR", "1")])));
+    assert!(!colours(&Watch::open(&home, "--ephemeral --listen 0 --color never")));
+}
