@@ -1,9 +1,11 @@
 //! The README's tables are those of the program. `DUBWATCH_WRITE_README=1 cargo test --test readme`
 //! writes them anew.
 
+use std::fmt::Write as _;
 use std::{env, fs};
 
 use dubwatch::config::{SETTINGS, Setting};
+use dubwatch::tui::keymap::{Context, KEYMAP};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
@@ -16,19 +18,36 @@ fn settings() -> String {
     format!("| flag, variable | default | what it does |\n|---|---|---|\n{rows}")
 }
 
+fn keys() -> String {
+    let mut table = "| where | keys | what they do |\n|---|---|---|\n".to_owned();
+    for context in Context::ALL {
+        let mut title = context.title();
+        for row in KEYMAP.iter().filter(|row| row.context == context) {
+            let keys: Vec<String> = row.keys.iter().map(|key| format!("`{key}`")).collect();
+            let _ = writeln!(table, "| {title} | {} | {} |", keys.join(" "), row.help);
+            title = "";
+        }
+    }
+    table
+}
+
 #[test]
-fn the_settings_are_those_of_the_program() {
-    let readme = fs::read_to_string(README).unwrap();
-    let (begin, end) = ("<!-- settings -->\n", "<!-- /settings -->");
-    let (before, rest) = readme.split_once(begin).unwrap();
-    let (found, after) = rest.split_once(end).unwrap();
-    let wanted = settings();
-    if env::var_os("DUBWATCH_WRITE_README").is_some() {
-        fs::write(README, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
-    } else {
-        assert_eq!(
-            found, wanted,
-            "DUBWATCH_WRITE_README=1 cargo test --test readme writes it anew"
-        );
+fn the_tables_are_those_of_the_program() {
+    let mut readme = fs::read_to_string(README).unwrap();
+    let written = env::var_os("DUBWATCH_WRITE_README").is_some();
+    for (name, wanted) in [("settings", settings()), ("keys", keys())] {
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+        let (before, rest) = readme.split_once(&begin).unwrap();
+        let (found, after) = rest.split_once(&end).unwrap();
+        if !written {
+            assert_eq!(
+                found, wanted,
+                "DUBWATCH_WRITE_README=1 cargo test --test readme writes it anew"
+            );
+        }
+        readme = format!("{before}{begin}{wanted}{end}{after}");
+    }
+    if written {
+        fs::write(README, readme).unwrap();
     }
 }
