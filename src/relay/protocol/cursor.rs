@@ -1,0 +1,96 @@
+//! A place in an inbox: epoch and seq; does no arithmetic across epochs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A label for a stretch of an inbox's deliveries: 64 random bits, written as 16 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Epoch(pub u64);
+
+/// A text that is no epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an epoch has 16 lower-case hex digits")]
+pub struct EpochFault;
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Epoch {
+    type Err = EpochFault;
+
+    fn from_str(text: &str) -> Result<Self, EpochFault> {
+        // `from_str_radix` alone would take a sign and capitals: one epoch, one spelling.
+        let spelt =
+            text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !spelt {
+            return Err(EpochFault);
+        }
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| EpochFault)
+    }
+}
+
+impl TryFrom<String> for Epoch {
+    type Error = EpochFault;
+
+    fn try_from(text: String) -> Result<Self, EpochFault> {
+        text.parse()
+    }
+}
+
+impl From<Epoch> for String {
+    fn from(epoch: Epoch) -> Self {
+        epoch.to_string()
+    }
+}
+
+/// A delivery, or the end of a gap. The pair is its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The label of its stretch.
+    pub epoch: Epoch,
+    /// Its place in the inbox: 1 and up.
+    pub seq: u64,
+}
+
+/// Where a reader was: the last delivery or gap that it recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Resume {
+    /// The label that it came with.
+    pub epoch: Epoch,
+    /// Its `seq`.
+    pub after: u64,
+}
+
+impl From<Cursor> for Resume {
+    fn from(cursor: Cursor) -> Self {
+        Self { epoch: cursor.epoch, after: cursor.seq }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_has_one_spelling() {
+        assert_eq!(Epoch(0x9f).to_string(), "000000000000009f");
+        assert_eq!("000000000000009f".parse(), Ok(Epoch(0x9f)));
+        assert_eq!("ffffffffffffffff".parse(), Ok(Epoch(u64::MAX)));
+        for wrong in [
+            "",
+            "9f",
+            "000000000000009F",
+            "+00000000000009f",
+            "00000000000000009f",
+            "é00000000000009",
+        ] {
+            assert_eq!(wrong.parse::<Epoch>(), Err(EpochFault), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! When an end pings and when it gives up; the clock is an argument.
+
+use std::time::Duration;
+
+use super::{Beat, DEAD_AFTER, HEARTBEAT};
+
+/// The heartbeat of one end of a connection. Times are counted from any fixed moment.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    heard: Duration,
+    pinged: Duration,
+    /// The newest ping, and when it went out, while its pong has not come.
+    awaited: Option<(u64, Duration)>,
+    next_id: u64,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// A ping is to be sent.
+    Ping(Beat),
+    /// Nothing was heard for too long.
+    Dead,
+    /// Nothing is due before this time.
+    Rest(Duration),
+}
+
+impl Heartbeat {
+    /// A connection that begins at `now`.
+    pub const fn new(now: Duration) -> Self {
+        Self { heard: now, pinged: now, awaited: None, next_id: 1 }
+    }
+
+    /// Something came in, whatever it was.
+    pub const fn heard(&mut self, now: Duration) {
+        self.heard = now;
+    }
+
+    /// A pong came in: gives the round trip, where it answers the newest ping.
+    pub fn pong(&mut self, beat: Beat, now: Duration) -> Option<Duration> {
+        let (_, sent) = self.awaited.take_if(|(id, _)| *id == beat.id)?;
+        Some(now.saturating_sub(sent))
+    }
+
+    /// What is due at `now`. A ping that is given counts as sent.
+    pub fn due(&mut self, now: Duration) -> Pulse {
+        let dead = self.heard + DEAD_AFTER;
+        if now >= dead {
+            return Pulse::Dead;
+        }
+        let ping = self.pinged + HEARTBEAT;
+        if now < ping {
+            return Pulse::Rest(ping.min(dead));
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.pinged = now;
+        self.awaited = Some((id, now));
+        Pulse::Ping(Beat { id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn pings_every_fifteen_seconds_and_dies_after_thirty_of_silence() {
+        let mut heart = Heartbeat::new(at(100));
+        assert_eq!(heart.due(at(100)), Pulse::Rest(at(115)));
+        assert_eq!(heart.due(at(115)), Pulse::Ping(Beat { id: 1 }));
+        assert_eq!(heart.due(at(115)), Pulse::Rest(at(130)));
+        heart.heard(at(116));
+        assert_eq!(heart.pong(Beat { id: 2 }, at(116)), None);
+        assert_eq!(heart.pong(Beat { id: 1 }, at(116)), Some(at(1)));
+        assert_eq!(heart.pong(Beat { id: 1 }, at(117)), None);
+        assert_eq!(heart.due(at(130)), Pulse::Ping(Beat { id: 2 }));
+        assert_eq!(heart.due(at(145)), Pulse::Ping(Beat { id: 3 }));
+        // The rest is never beyond the moment of death.
+        assert_eq!(heart.due(at(145)), Pulse::Rest(at(146)));
+        assert_eq!(heart.due(at(146)), Pulse::Dead);
+    }
+
+    #[test]
+    fn a_clock_that_slept_is_dead_at_once() {
+        let mut heart = Heartbeat::new(at(0));
+        assert_eq!(heart.due(at(3600)), Pulse::Dead);
+    }
+}

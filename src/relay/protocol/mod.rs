@@ -1,0 +1,173 @@
+//! Protocol 1 between a relay and its readers: frames, limits and the rules of who may say what
+//! when; pure, and so the same for both ends.
+//!
+//! This page is all that another implementation needs.
+//!
+//! # Connecting
+//!
+//! A reader asks for `GET /v1/subscribe`, upgraded to a websocket (RFC 6455):
+//!
+//! - `Authorization: Bearer TOKEN`, the inbox's subscribe token. It is never part of a URL.
+//! - `Sec-WebSocket-Protocol: dubwatch.v1` ([`SUBPROTOCOL`]). The relay answers with the same; a
+//!   request without it is answered 400.
+//! - No extensions: no compression.
+//!
+//! Whatever is wrong with the token, the answer is 401 with one constant body. Knowing the URL that
+//! senders post to does not let anyone read.
+//!
+//! # Messages
+//!
+//! One frame is one websocket message.
+//!
+//! - A frame without a body is a **text** message: a JSON object whose `type` says which frame it
+//!   is. It has at most 64 KiB ([`MAX_TEXT`]).
+//! - A frame with a body is a **binary** message. So far that is `delivery` alone, and only from
+//!   the relay:
+//!
+//!   | bytes | what |
+//!   |---|---|
+//!   | 4 | length of the header in bytes, unsigned, big-endian; at most 64 KiB less these four |
+//!   | as many | the header: a JSON object with `type`, in UTF-8 |
+//!   | all others | the body exactly as the sender sent it; may be empty |
+//!
+//! A message has at most the relay's body limit and 64 KiB ([`message_limit`]). Frames of an unknown
+//! `type`, and unknown fields of known ones, are passed over. Everything else that does not read is
+//! answered with a close ([`CloseCode::Malformed`]); neither end loses anything by it.
+//!
+//! Numbers are integers below 2⁵³. Times are RFC 3339 with `Z`.
+//!
+//! # Cursors
+//!
+//! Within an inbox every delivery has a `seq`: 1 and up, in the order in which the relay committed.
+//! `seq` alone is no identity, because a relay's disk can be put back to an older state, after
+//! which the same numbers mean other deliveries. So every run of a relay labels what it takes with
+//! an `epoch` of its own, 64 random bits as 16 lower-case hex digits, and **(`epoch`, `seq`) is the
+//! identity of a delivery**: the same pair is the same delivery, and a reader stores it once.
+//! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next.
+//!
+//! # The reader's frames
+//!
+//! ```json
+//! {"type":"hello","protocol":{"min":1,"max":1},"reader":"laptop","resume":{"epoch":"9f…","after":214}}
+//! {"type":"ack","epoch":"9f…","seq":230}
+//! {"type":"ping","id":7}
+//! {"type":"pong","id":3}
+//! ```
+//!
+//! **hello** comes first and once, within 10 s ([`HELLO_TIMEOUT`]). `protocol` is the range that the
+//! reader speaks. `reader` names its durable cursor ([`ReaderName`]); it is `null` for a reader that
+//! keeps nothing. `resume` is the last delivery or gap that the reader has recorded, `null` or absent
+//! where it remembers none. An optional `agent` says what program this is.
+//!
+//! **ack** says that everything up to and including this delivery (or gap, by its `to`) is on the
+//! reader's disk, also what it refused: one bad delivery must not block those behind it. It is
+//! cumulative. It names something that was sent on this connection, and more than the one before; a
+//! replayed ack, or one from the future, is closed with [`CloseCode::BadAck`]. A reader without a
+//! name never acks.
+//!
+//! # The relay's frames
+//!
+//! ```json
+//! {"type":"welcome","protocol":1,"epoch":"9f…","head":230,"retained_from":17,"after":214,"resumed":"continued","callback_url":"https://…","window":1024,"max_body":1048576}
+//! {"type":"delivery","epoch":"9f…","seq":215,"head":230,"received_at":"2026-11-23T21:04:05.123456Z","method":"POST","tail":"","query":null,"headers":[["x-signature","30…"]],"peer":"192.0.2.7:50312"}
+//! {"type":"gap","epoch":"9f…","from":216,"to":219,"reason":"unverified","count":4,"at":"…"}
+//! {"type":"draining","retry_after":5}
+//! {"type":"superseded"}
+//! {"type":"error","code":4004,"sentence":"…"}
+//! {"type":"ping","id":3}
+//! {"type":"pong","id":7}
+//! ```
+//!
+//! **welcome** answers `hello`. `epoch` labels what comes from now on, `head` is the newest `seq`
+//! (0: none yet), `retained_from` the oldest that is still there. The first frame about the inbox
+//! will be about `after` + 1, which `resumed` ([`Resumed`]) explains:
+//!
+//! - `start`: nothing was to be resumed, so it begins at `retained_from`.
+//! - `continued`: it goes on where the reader was.
+//! - `rolled_back`: the relay does not know the place. Its store was lost, or is an older copy. It
+//!   begins where both are known to agree, or at `retained_from`; the reader should say so, because
+//!   what the relay had taken and not yet delivered may be lost.
+//!
+//! **delivery** is one request to the inbox, in order of `seq`. `tail` is the path behind the publish
+//! id (empty, or beginning with `/`), `query` what stood behind the `?`. Header names are lower-case,
+//! the values of `authorization`, `proxy-authorization` and `cookie` replaced. `head` tells how far
+//! the inbox goes. At most `window` frames (deliveries and gaps) to a reader with a name are unacked;
+//! a reader should ack at the latest when half of them are.
+//!
+//! **gap** says that `from` to `to` will never come, and why ([`GapReason`]): there is no silent
+//! loss. `count` is how many requests that was. Deliveries and gaps together are without holes: a
+//! reader that sees one should close the connection ([`Expected`]).
+//!
+//! **draining** precedes a stop: dial again after `retry_after` seconds. **superseded**: another
+//! connection came with the same reader name and took over. **error** says in a sentence for people
+//! why the relay closes; the close that follows has the same code.
+//!
+//! # Heartbeat
+//!
+//! Each end sends `ping` every 15 s ([`HEARTBEAT`]) and answers the other's at once with a `pong` of
+//! the same `id`, which gives it the round trip. An end that heard nothing at all for 30 s
+//! ([`DEAD_AFTER`]) gives the connection up.
+//!
+//! # Closing
+//!
+//! | code | meaning | dial again? |
+//! |---|---|---|
+//! | 4000 | a message that is no frame | later |
+//! | 4001 | no common protocol version | no |
+//! | 4002 | a frame out of order: before `hello`, or a second `hello` | later |
+//! | 4003 | a `hello` that makes no sense | no |
+//! | 4004 | an ack of what was not sent, or was acked before | later |
+//! | 4005 | a message over the limit | later |
+//! | 4006 | no `hello` within 10 s | later |
+//! | 4007 | nothing heard for 30 s | at once |
+//! | 4008 | superseded by a newer connection of the same name | no |
+//! | 4009 | the token was rotated or revoked | no |
+//! | 4010 | the relay stops | after `retry_after` |
+//! | 4011 | the reader did not take what was sent | later |
+//! | 4012 | too many connections to this inbox | later |
+//! | 4013 | the inbox has a new epoch: subscribe anew | at once |
+//! | 4014 | the relay cannot read its store | later |
+
+mod close;
+mod cursor;
+mod expect;
+mod frame;
+mod heartbeat;
+mod outstanding;
+mod reader_name;
+mod session;
+mod wire;
+
+use std::time::Duration;
+
+pub use close::{Close, CloseCode, Redial};
+pub use cursor::{Cursor, Epoch, EpochFault, Resume};
+pub use expect::{Expected, Hole};
+pub use frame::{
+    Beat, ClientFrame, Delivery, Draining, Fault, Gap, GapReason, Hello, RelayFrame, Resumed,
+    Versions, Welcome,
+};
+pub use heartbeat::{Heartbeat, Pulse};
+pub use outstanding::{AckFault, Outstanding};
+pub use reader_name::{NameFault, ReaderName};
+pub use session::{Session, Step};
+pub use wire::{Encoded, FrameFault, decode_client, message_limit};
+
+/// The version of this module.
+pub const VERSION: u32 = 1;
+/// The subprotocol that both ends name in the upgrade.
+pub const SUBPROTOCOL: &str = "dubwatch.v1";
+/// The path to subscribe at.
+pub const SUBSCRIBE_PATH: &str = "/v1/subscribe";
+/// What precedes a publish id in a path.
+pub const PUBLISH_PREFIX: &str = "/in/";
+/// The longest text message, in bytes, and the room for a delivery's header beside its body.
+pub const MAX_TEXT: usize = 64 << 10;
+/// Frames (deliveries and gaps) that a reader may leave unacked.
+pub const WINDOW: usize = 1024;
+/// How long `hello` may take after the upgrade.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often each end sends a `ping`.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a silent connection is believed in.
+pub const DEAD_AFTER: Duration = Duration::from_secs(30);

@@ -1,0 +1,141 @@
+//! What was sent to a reader and is not acked yet; decides what an ack may say, sends nothing.
+
+use std::collections::VecDeque;
+
+use super::{Close, CloseCode, Cursor};
+
+/// The frames (deliveries and gaps) on their way to one reader. Bounded by its window.
+#[derive(Debug, Clone)]
+pub struct Outstanding {
+    /// In order of `seq`; a gap stands under its end.
+    sent: VecDeque<Cursor>,
+    window: usize,
+}
+
+/// An ack that makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AckFault {
+    /// It names what was acked before, or what came before this connection.
+    #[error("ack of {0}, which is acked already")]
+    Replayed(u64),
+    /// It names what was not sent yet.
+    #[error("ack of {0}, which was not sent yet")]
+    Future(u64),
+    /// It names what is no delivery and no end of a gap, or has another epoch.
+    #[error("ack of {0}, which was not sent with that epoch")]
+    Unsent(u64),
+}
+
+impl From<AckFault> for Close {
+    fn from(fault: AckFault) -> Self {
+        Self::new(CloseCode::BadAck, fault.to_string())
+    }
+}
+
+impl Outstanding {
+    /// Nothing sent yet, at most `window` frames at a time.
+    pub fn new(window: usize) -> Self {
+        Self { sent: VecDeque::new(), window }
+    }
+
+    /// How many frames more may be sent now.
+    pub fn room(&self) -> usize {
+        self.window.saturating_sub(self.sent.len())
+    }
+
+    /// How many frames are unacked.
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether everything that was sent is acked.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// A frame goes out. The caller has seen that there is room, and keeps the order.
+    pub fn sent(&mut self, cursor: Cursor) {
+        self.sent.push_back(cursor);
+    }
+
+    /// An ack came in: gives how many frames it settles, which is never none.
+    pub fn ack(&mut self, ack: Cursor) -> Result<usize, AckFault> {
+        let Some(first) = self.sent.front() else {
+            // Nothing is unacked: whether it is old or new cannot be told, and does not matter.
+            return Err(AckFault::Replayed(ack.seq));
+        };
+        if ack.seq < first.seq {
+            return Err(AckFault::Replayed(ack.seq));
+        }
+        match self.sent.binary_search_by_key(&ack.seq, |cursor| cursor.seq) {
+            Ok(at) if self.sent[at] == ack => {
+                self.sent.drain(..=at);
+                Ok(at + 1)
+            }
+            Err(at) if at == self.sent.len() => Err(AckFault::Future(ack.seq)),
+            _ => Err(AckFault::Unsent(ack.seq)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::protocol::Epoch;
+
+    const fn at(seq: u64) -> Cursor {
+        Cursor { epoch: Epoch(1), seq }
+    }
+
+    #[test]
+    fn acks_are_cumulative_and_only_go_forward() {
+        let mut outstanding = Outstanding::new(4);
+        for seq in [3, 4, 9, 10] {
+            outstanding.sent(at(seq));
+        }
+        assert_eq!(outstanding.room(), 0);
+        assert_eq!(outstanding.ack(at(2)), Err(AckFault::Replayed(2)));
+        assert_eq!(outstanding.ack(at(7)), Err(AckFault::Unsent(7)));
+        assert_eq!(outstanding.ack(at(11)), Err(AckFault::Future(11)));
+        assert_eq!(outstanding.ack(at(u64::MAX)), Err(AckFault::Future(u64::MAX)));
+        let other = Cursor { epoch: Epoch(2), seq: 9 };
+        assert_eq!(outstanding.ack(other), Err(AckFault::Unsent(9)));
+        // A wrong ack changes nothing.
+        assert_eq!(outstanding.len(), 4);
+
+        assert_eq!(outstanding.ack(at(9)), Ok(3));
+        assert_eq!(outstanding.room(), 3);
+        assert_eq!(outstanding.ack(at(9)), Err(AckFault::Replayed(9)));
+        assert_eq!(outstanding.ack(at(10)), Ok(1));
+        assert_eq!(outstanding.ack(at(10)), Err(AckFault::Replayed(10)));
+        assert!(outstanding.is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_window_holds_and_nothing_is_settled_twice(
+            moves in proptest::collection::vec((proptest::bool::ANY, 0..20_u64), 0..200),
+        ) {
+            let mut outstanding = Outstanding::new(8);
+            let (mut head, mut settled, mut acked) = (0, 0, 0);
+            for (send, number) in moves {
+                if send && outstanding.room() > 0 {
+                    head += 1;
+                    outstanding.sent(at(head));
+                } else if !send {
+                    let seq = acked + number;
+                    match outstanding.ack(at(seq)) {
+                        Ok(count) => {
+                            proptest::prop_assert!(seq > acked && seq <= head);
+                            settled += count as u64;
+                            acked = seq;
+                        }
+                        Err(_) => proptest::prop_assert!(seq <= acked || seq > head),
+                    }
+                }
+                proptest::prop_assert!(outstanding.len() <= 8);
+                proptest::prop_assert_eq!(settled, acked);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The relay's side of one subscription: which frame may come when, and how much may go out; reads
+//! no store and no socket.
+
+use super::{
+    AckFault, Beat, ClientFrame, Close, CloseCode, Cursor, Hello, Outstanding, ReaderName, Resume,
+    Versions, WINDOW,
+};
+
+/// The longest `agent` that is kept, in bytes.
+const MAX_AGENT: usize = 200;
+
+/// What has been said on a connection so far.
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing yet.
+    Greeting,
+    /// Hello came; `None` for a reader without a name, who is held back by its socket alone.
+    Reading(Option<Outstanding>),
+}
+
+/// What a frame asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Begin: find where the reader was and welcome it.
+    Begin {
+        /// The version that both speak.
+        protocol: u32,
+        /// The name of its cursor.
+        reader: Option<ReaderName>,
+        /// Where it was.
+        resume: Option<Resume>,
+        /// What program it is; comes from outside.
+        agent: Option<String>,
+    },
+    /// Everything up to here is on the reader's disk.
+    Acked(Cursor),
+    /// Answer with a pong of this `id`.
+    Pong(Beat),
+    /// A pong came.
+    Beat(Beat),
+    /// Nothing.
+    Nothing,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { state: State::Greeting }
+    }
+}
+
+impl Session {
+    /// A frame came in. An error ends the connection; the store stays as it is.
+    pub fn heard(&mut self, frame: ClientFrame) -> Result<Step, Close> {
+        match (&mut self.state, frame) {
+            (_, ClientFrame::Unknown) => Ok(Step::Nothing),
+            (_, ClientFrame::Ping(beat)) => Ok(Step::Pong(beat)),
+            (_, ClientFrame::Pong(beat)) => Ok(Step::Beat(beat)),
+            (State::Greeting, ClientFrame::Hello(hello)) => self.greeted(hello),
+            (State::Greeting, ClientFrame::Ack(_)) => {
+                Err(Close::new(CloseCode::OutOfOrder, "an ack before hello"))
+            }
+            (State::Reading(_), ClientFrame::Hello(_)) => {
+                Err(Close::new(CloseCode::OutOfOrder, "a second hello"))
+            }
+            (State::Reading(None), ClientFrame::Ack(_)) => {
+                Err(Close::new(CloseCode::BadAck, "an ack of a reader without a name"))
+            }
+            (State::Reading(Some(outstanding)), ClientFrame::Ack(ack)) => outstanding
+                .ack(ack)
+                .map_err(|fault: AckFault| fault.into())
+                .map(|_| Step::Acked(ack)),
+        }
+    }
+
+    fn greeted(&mut self, hello: Hello) -> Result<Step, Close> {
+        let Hello { protocol, reader, resume, agent } = hello;
+        if protocol.min > protocol.max {
+            return Err(Close::new(CloseCode::BadHello, "a range of versions that is none"));
+        }
+        let Some(protocol) = Versions::OURS.common(protocol) else {
+            let Versions { min, max } = Versions::OURS;
+            let sentence =
+                format!("this relay speaks protocol {min} to {max}: use another dubwatch");
+            return Err(Close::new(CloseCode::Version, sentence));
+        };
+        let agent = agent.filter(|agent| agent.len() <= MAX_AGENT);
+        self.state = State::Reading(reader.as_ref().map(|_| Outstanding::new(WINDOW)));
+        Ok(Step::Begin { protocol, reader, resume, agent })
+    }
+
+    /// Whether hello came.
+    pub const fn is_reading(&self) -> bool {
+        matches!(self.state, State::Reading(_))
+    }
+
+    /// How many deliveries and gaps may go out now.
+    pub fn room(&self) -> usize {
+        match &self.state {
+            State::Greeting => 0,
+            State::Reading(None) => WINDOW,
+            State::Reading(Some(outstanding)) => outstanding.room(),
+        }
+    }
+
+    /// A delivery or a gap goes out.
+    pub fn sent(&mut self, cursor: Cursor) {
+        if let State::Reading(Some(outstanding)) = &mut self.state {
+            outstanding.sent(cursor);
+        }
+    }
+
+    /// How many frames are unacked.
+    pub fn unacked(&self) -> usize {
+        match &self.state {
+            State::Reading(Some(outstanding)) => outstanding.len(),
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::protocol::Epoch;
+
+    const fn at(seq: u64) -> Cursor {
+        Cursor { epoch: Epoch(1), seq }
+    }
+
+    fn hello(reader: Option<&str>) -> Hello {
+        let reader = reader.map(|name| name.parse().unwrap());
+        Hello { protocol: Versions::OURS, reader, resume: None, agent: None }
+    }
+
+    fn code(result: Result<Step, Close>) -> CloseCode {
+        result.unwrap_err().code
+    }
+
+    #[test]
+    fn hello_comes_first_and_once() {
+        let mut session = Session::default();
+        assert_eq!(session.room(), 0);
+        assert_eq!(session.heard(ClientFrame::Unknown), Ok(Step::Nothing));
+        let beat = Beat { id: 1 };
+        assert_eq!(session.heard(ClientFrame::Ping(beat)), Ok(Step::Pong(beat)));
+        assert_eq!(code(session.heard(ClientFrame::Ack(at(1)))), CloseCode::OutOfOrder);
+        let begun = session.heard(ClientFrame::Hello(hello(Some("a"))));
+        assert!(matches!(begun, Ok(Step::Begin { protocol: 1, .. })));
+        assert_eq!(session.room(), WINDOW);
+        let again = session.heard(ClientFrame::Hello(hello(Some("a"))));
+        assert_eq!(code(again), CloseCode::OutOfOrder);
+    }
+
+    #[test]
+    fn versions_have_to_meet() {
+        let with = |min, max| {
+            let protocol = Versions { min, max };
+            Session::default().heard(ClientFrame::Hello(Hello { protocol, ..hello(None) }))
+        };
+        assert!(matches!(with(0, 9), Ok(Step::Begin { protocol: 1, .. })));
+        assert_eq!(code(with(2, 9)), CloseCode::Version);
+        assert_eq!(code(with(0, 0)), CloseCode::Version);
+        assert_eq!(code(with(2, 1)), CloseCode::BadHello);
+    }
+
+    #[test]
+    fn the_window_closes_and_acks_open_it() {
+        let mut session = Session::default();
+        session.heard(ClientFrame::Hello(hello(Some("a")))).unwrap();
+        for seq in 1..=WINDOW as u64 {
+            session.sent(at(seq));
+        }
+        assert_eq!((session.room(), session.unacked()), (0, WINDOW));
+        assert_eq!(session.heard(ClientFrame::Ack(at(10))), Ok(Step::Acked(at(10))));
+        assert_eq!(session.room(), 10);
+        assert_eq!(code(session.heard(ClientFrame::Ack(at(10)))), CloseCode::BadAck);
+        assert_eq!(code(session.heard(ClientFrame::Ack(at(5000)))), CloseCode::BadAck);
+    }
+
+    #[test]
+    fn a_reader_without_a_name_has_no_window_and_never_acks() {
+        let mut session = Session::default();
+        session.heard(ClientFrame::Hello(hello(None))).unwrap();
+        for seq in 1..=3 * WINDOW as u64 {
+            session.sent(at(seq));
+        }
+        assert_eq!((session.room(), session.unacked()), (WINDOW, 0));
+        assert_eq!(code(session.heard(ClientFrame::Ack(at(1)))), CloseCode::BadAck);
+    }
+}

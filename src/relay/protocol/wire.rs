@@ -1,0 +1,228 @@
+//! Frames to websocket messages and back; never panics, whatever the message.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::frame::{Beat, ClientFrame, Delivery, Draining, Fault, Gap, RelayFrame, Welcome};
+use super::{Close, CloseCode, Cursor, Epoch, MAX_TEXT};
+use crate::callback::Headers;
+use crate::text::Printable;
+
+/// The length of the length in front of a binary message's header, in bytes.
+const PREFIX: usize = 4;
+/// How much of an error's words is kept, in columns: they can quote the message.
+const WORDS: usize = 80;
+
+/// The longest message of a relay whose bodies have at most `max_body` bytes.
+pub const fn message_limit(max_body: usize) -> usize {
+    max_body.saturating_add(MAX_TEXT)
+}
+
+/// A frame as a websocket message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoded {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+/// A message that is no frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameFault {
+    /// A text message that does not read.
+    #[error("not a frame: {0}")]
+    Text(String),
+    /// A text message over [`MAX_TEXT`].
+    #[error("a text message of {0} bytes, at most {MAX_TEXT} are read")]
+    TooLong(usize),
+    /// A binary message from a reader: none of its frames has a body.
+    #[error("a binary message, but no frame of a reader has a body")]
+    BinaryFromReader,
+    /// A binary message shorter than what it says of itself, or with too long a header.
+    #[error("a binary message whose header does not fit in it")]
+    Header,
+}
+
+impl From<FrameFault> for Close {
+    fn from(fault: FrameFault) -> Self {
+        let code = match fault {
+            FrameFault::TooLong(_) => CloseCode::TooLarge,
+            _ => CloseCode::Malformed,
+        };
+        Self::new(code, fault.to_string())
+    }
+}
+
+impl From<serde_json::Error> for FrameFault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Text(Printable::new(&error.to_string()).cut(WORDS).as_str().to_owned())
+    }
+}
+
+/// A relay's frames without a body, as they stand in a text message.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Text {
+    Welcome(Welcome),
+    Gap(Gap),
+    Draining(Draining),
+    Superseded,
+    Error(Fault),
+    Ping(Beat),
+    Pong(Beat),
+    // Known, so that it is told from an unknown one: it cannot come without its body.
+    Delivery,
+    #[serde(other)]
+    Unknown,
+}
+
+/// The header of a binary message.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Header {
+    Delivery(DeliveryHeader),
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct DeliveryHeader {
+    epoch: Epoch,
+    seq: u64,
+    head: u64,
+    received_at: Timestamp,
+    method: String,
+    #[serde(default)]
+    tail: String,
+    #[serde(default)]
+    query: Option<String>,
+    headers: Headers,
+    peer: String,
+}
+
+/// Reads a reader's message; `None` for its text stands for a binary one.
+pub fn decode_client(text: Option<&str>) -> Result<ClientFrame, FrameFault> {
+    let text = text.ok_or(FrameFault::BinaryFromReader)?;
+    bounded(text)?;
+    Ok(serde_json::from_str(text)?)
+}
+
+fn bounded(text: &str) -> Result<(), FrameFault> {
+    if text.len() > MAX_TEXT { Err(FrameFault::TooLong(text.len())) } else { Ok(()) }
+}
+
+impl ClientFrame {
+    /// The frame as a text message.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl RelayFrame {
+    /// The frame as a message.
+    ///
+    /// A [`RelayFrame::Unknown`] is written as one that every reader passes over.
+    pub fn encode(&self) -> Encoded {
+        let text = match self {
+            Self::Delivery(delivery) => return Encoded::Binary(delivery.encode()),
+            Self::Welcome(welcome) => Text::Welcome(welcome.clone()),
+            Self::Gap(gap) => Text::Gap(*gap),
+            Self::Draining(draining) => Text::Draining(*draining),
+            Self::Superseded => Text::Superseded,
+            Self::Error(fault) => Text::Error(fault.clone()),
+            Self::Ping(beat) => Text::Ping(*beat),
+            Self::Pong(beat) => Text::Pong(*beat),
+            Self::Unknown => Text::Unknown,
+        };
+        Encoded::Text(serde_json::to_string(&text).unwrap_or_default())
+    }
+
+    /// Reads a text message of a relay.
+    pub fn decode_text(text: &str) -> Result<Self, FrameFault> {
+        bounded(text)?;
+        Ok(match serde_json::from_str(text)? {
+            Text::Welcome(welcome) => Self::Welcome(welcome),
+            Text::Gap(gap) if gap.from > gap.to || gap.from == 0 => {
+                return Err(FrameFault::Text("a gap ends before it begins".to_owned()));
+            }
+            Text::Gap(gap) => Self::Gap(gap),
+            Text::Draining(draining) => Self::Draining(draining),
+            Text::Superseded => Self::Superseded,
+            Text::Error(fault) => Self::Error(fault),
+            Text::Ping(beat) => Self::Ping(beat),
+            Text::Pong(beat) => Self::Pong(beat),
+            Text::Delivery => {
+                return Err(FrameFault::Text("a delivery is a binary message".to_owned()));
+            }
+            Text::Unknown => Self::Unknown,
+        })
+    }
+
+    /// Reads a binary message of a relay.
+    pub fn decode_binary(message: &[u8]) -> Result<Self, FrameFault> {
+        let (length, rest) = message.split_first_chunk::<PREFIX>().ok_or(FrameFault::Header)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if length > MAX_TEXT - PREFIX || length > rest.len() {
+            return Err(FrameFault::Header);
+        }
+        let (header, body) = rest.split_at(length);
+        Ok(match serde_json::from_slice(header)? {
+            Header::Delivery(header) => Self::Delivery(Box::new(header.with(body.to_vec()))),
+            Header::Unknown => Self::Unknown,
+        })
+    }
+}
+
+impl DeliveryHeader {
+    fn with(self, body: Vec<u8>) -> Delivery {
+        // A relay is not trusted to have kept to the rules for names and secrets.
+        let headers = Headers::from_raw(self.headers.iter().map(|(n, v)| (n, v.as_bytes())));
+        Delivery {
+            cursor: Cursor { epoch: self.epoch, seq: self.seq },
+            head: self.head,
+            received_at: self.received_at,
+            method: self.method,
+            tail: self.tail,
+            query: self.query,
+            headers,
+            peer: self.peer,
+            body,
+        }
+    }
+}
+
+impl Delivery {
+    /// The binary message: the header's length, the header, the body.
+    ///
+    /// The header has at most [`MAX_TEXT`] with its length if the request's head had at most
+    /// [`Delivery::MAX_HEAD`].
+    pub fn encode(&self) -> Vec<u8> {
+        let header = Header::Delivery(DeliveryHeader {
+            epoch: self.cursor.epoch,
+            seq: self.cursor.seq,
+            head: self.head,
+            received_at: self.received_at,
+            method: self.method.clone(),
+            tail: self.tail.clone(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            peer: self.peer.clone(),
+        });
+        let mut message = Vec::with_capacity(512 + self.headers.size() + self.body.len());
+        message.extend([0; PREFIX]);
+        // Writing to a vector cannot fail, and neither can strings and numbers be refused.
+        let _ = serde_json::to_writer(&mut message, &header);
+        let length = u32::try_from(message.len() - PREFIX).unwrap_or(u32::MAX);
+        message[..PREFIX].copy_from_slice(&length.to_be_bytes());
+        message.extend_from_slice(&self.body);
+        message
+    }
+
+    /// The longest head of a request, in bytes, whose delivery is sure to fit: JSON makes at most
+    /// two bytes of each, and adds six to each of at most 100 headers.
+    pub const MAX_HEAD: usize = 24 << 10;
+}
+
+#[cfg(test)]
+mod tests;
