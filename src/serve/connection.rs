@@ -1,6 +1,7 @@
 //! One connection from its first byte to its last: lets hyper run it, ends it when asked and says
 //! what was wrong; accepts and times nothing.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -28,9 +29,17 @@ pub(super) struct Ends {
     pub(super) max_head: usize,
 }
 
-/// Runs a connection until its socket is closed.
-pub(super) async fn run(talk: Talk, ends: Ends) {
+/// Runs a connection until its socket is closed. `open` shakes hands where that is to be done, and
+/// hands it to hyper.
+pub(super) async fn run(open: impl Future<Output = io::Result<Talk>>, ends: Ends) {
     let Ends { slot, finish, closed, observer, max_head } = ends;
+    let talk = match open.await {
+        Ok(talk) => talk,
+        Err(error) => {
+            tracing::debug!(peer = %slot.peer, %error, "no TLS handshake");
+            return;
+        }
+    };
     if let Err(error) = converse(talk, finish).await {
         if let Some(broken) = trouble::of(&slot, &error, max_head) {
             observer(broken);

@@ -13,6 +13,7 @@ mod answer;
 mod connection;
 mod open_files;
 mod slot;
+mod socket;
 mod table;
 mod trouble;
 mod wire;
@@ -30,16 +31,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use answer::Routed;
 use connection::Ends;
 use slot::{Clock, Phase, Slot};
+use socket::Stream;
 use table::Table;
 use wire::Wire;
 
 pub use answer::Peer;
 pub use open_files::raise_open_files;
+pub use socket::Socket;
 pub use trouble::{Broken, Trouble};
 
 /// How long accepting rests after an error that would only repeat itself.
@@ -83,13 +87,18 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many connections may really be open: the process's limit of open files counts as well.
+    pub fn room(&self) -> usize {
+        self.max_connections.min(open_files::connections()).max(1)
+    }
+
     /// The soonest that a connection which is in time now can be late.
     fn shortest(&self) -> Duration {
         self.head_timeout.min(self.idle_timeout)
     }
 }
 
-/// Serves `router` on `listener` until `stop`, then returns when the connections are gone.
+/// Serves `router` on `socket` (a listener, or one with TLS) until `stop`, then returns when the connections are gone.
 ///
 /// Every request carries its [`Peer`] as an extension. `observer` is told of every connection that
 /// ended without its request reaching the router whole, except those that never sent a byte; it is
@@ -103,13 +112,14 @@ impl Limits {
 /// A connection that a handler upgraded counts until the handler drops it. It is neither timed nor
 /// evicted, and a stop waits for it no longer than [`Limits::drain`].
 pub async fn serve(
-    listener: TcpListener,
+    socket: impl Into<Socket>,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
     observer: impl Fn(Broken) + Send + Sync + 'static,
 ) {
-    let mut server = Server::new(router, limits, Arc::new(observer));
+    let Socket { listener, tls } = socket.into();
+    let mut server = Server::new(router, limits, tls, Arc::new(observer));
     loop {
         tokio::select! {
             biased;
@@ -127,6 +137,7 @@ type Observer = Arc<dyn Fn(Broken) + Send + Sync>;
 struct Server {
     router: Router,
     limits: Limits,
+    tls: Option<TlsAcceptor>,
     observer: Observer,
     http: http1::Builder,
     /// How many connections may be open.
@@ -147,7 +158,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, limits: Limits, observer: Observer) -> Self {
+    fn new(router: Router, limits: Limits, tls: Option<TlsAcceptor>, observer: Observer) -> Self {
         let mut http = http1::Builder::new();
         // A half-closed client still gets its answer, and while a request is being answered the
         // socket is not read, which is what `Slot::starved` relies on.
@@ -156,9 +167,10 @@ impl Server {
             .max_header_size(limits.max_head)
             .max_buf_size(limits.max_head.max(SMALLEST_BUFFER));
         Self {
-            room: limits.max_connections.min(open_files::connections()).max(1),
+            room: limits.room(),
             router,
             limits,
+            tls,
             observer,
             http,
             clock: Clock::start(),
@@ -228,9 +240,12 @@ impl Server {
         let slot = Arc::new(Slot::new(peer, self.accepted, self.clock));
         let (asked, finish) = oneshot::channel();
         let (held, closed) = oneshot::channel();
-        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&slot), held));
         let routed = Routed::new(self.router.clone(), Arc::clone(&slot));
-        let talk = self.http.serve_connection(wire, routed).with_upgrades();
+        let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&slot));
+        let open = async move {
+            let wire = TokioIo::new(Wire::new(Stream::open(stream, tls).await?, of, held));
+            Ok(http.serve_connection(wire, routed).with_upgrades())
+        };
         let ends = Ends {
             slot: Arc::clone(&slot),
             finish,
@@ -238,7 +253,7 @@ impl Server {
             observer: Arc::clone(&self.observer),
             max_head: self.limits.max_head,
         };
-        let task = self.tasks.spawn(connection::run(talk, ends));
+        let task = self.tasks.spawn(connection::run(open, ends));
         self.table.insert(task, slot, asked);
         self.sweep_at.get_or_insert_with(|| Instant::now() + self.limits.shortest());
     }
@@ -349,7 +364,7 @@ mod tests {
 
     async fn bound() -> (Server, TcpListener) {
         let router = Router::new().route("/", get(async || "hello"));
-        let server = Server::new(router, Limits::default(), Arc::new(|_| {}));
+        let server = Server::new(router, Limits::default(), None, Arc::new(|_| {}));
         (server, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 

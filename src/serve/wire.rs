@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::slot::Slot;
+use super::socket::Stream;
 
 /// How long a client may take to notice that we closed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// A socket under hyper.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     slot: Arc<Slot>,
     /// Dropped with the socket: the connection's task waits for that when a handler has it.
     _held: oneshot::Sender<()>,
@@ -44,7 +44,7 @@ struct Linger {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, slot: Arc<Slot>, held: oneshot::Sender<()>) -> Self {
+    pub(super) fn new(stream: Stream, slot: Arc<Slot>, held: oneshot::Sender<()>) -> Self {
         Self { stream, slot, _held: held, ended: false, stalled: false, linger: None }
     }
 
@@ -59,7 +59,7 @@ impl Wire {
 impl Linger {
     /// Reads and discards until the client closes, a limit is reached, or, where nothing is
     /// outstanding, there is nothing to read.
-    fn poll(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
         loop {
             let mut buffer = ReadBuf::uninit(&mut scratch);
