@@ -45,6 +45,11 @@ pub trait Ledger: Send + 'static {
     /// `None`: until the next entry comes.
     fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>>;
 
+    /// Writes what only waits for its time, before the writer ends.
+    fn end(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
     /// Writes something of no consequence, to see whether writing works again.
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 }
@@ -278,6 +283,7 @@ impl<L: Ledger> Desk<L> {
                 due = self.tend().map(|rest| Instant::now() + rest);
             }
         }
+        self.end();
         if let Err(error) = self.connection.close() {
             // Nothing is lost: the next start reads the log that is still there.
             tracing::warn!(%error, "the journal was not closed cleanly");
@@ -391,6 +397,20 @@ impl<L: Ledger> Desk<L> {
                 self.ledger.rolled_back();
                 self.set_health(Health::Failing { why: error.to_string().into() });
                 Some(PROBE)
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if *self.health.borrow() != Health::Writing {
+            return;
+        }
+        let ledger = &mut self.ledger;
+        match transact(&mut self.connection, |connection| ledger.end(connection)) {
+            Ok(()) => self.ledger.committed(),
+            Err(error) => {
+                self.ledger.rolled_back();
+                tracing::warn!(%error, "the last of what was to be written could not be");
             }
         }
     }

@@ -1,0 +1,217 @@
+//! The inboxes as everybody asks for them, in memory: who they are, how far they go; writes nothing.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rusqlite::{Connection, Row};
+use tokio::sync::watch;
+
+use super::schema::unsigned;
+use super::secret::{self, Hash};
+
+/// Which inbox, in this store.
+pub type InboxId = i64;
+
+/// What its readers wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// The newest `seq`.
+    pub head: u64,
+    /// Goes up when the token is replaced; `None` when the inbox is closed for good.
+    pub token: Option<u64>,
+    /// Goes up when deliveries that were there already get another epoch.
+    pub relabelled: u64,
+}
+
+/// An open inbox.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Which one.
+    pub id: InboxId,
+    /// The operator's word for it.
+    pub name: String,
+    keys: RwLock<Keys>,
+    state: watch::Sender<State>,
+    /// Kept now: deliveries, bytes.
+    pub(super) count: AtomicU64,
+    pub(super) bytes: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+struct Keys {
+    publish_id: String,
+    token_key: String,
+    token_hash: Hash,
+}
+
+impl Inbox {
+    /// What stands in its publish URL.
+    pub fn publish_id(&self) -> String {
+        self.keys().publish_id
+    }
+
+    /// How far it goes and whether it may be read, and every change of that.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Deliveries and bytes kept now.
+    pub fn holds(&self) -> (u64, u64) {
+        (self.count.load(Relaxed), self.bytes.load(Relaxed))
+    }
+
+    pub(super) fn tell(&self, change: impl FnOnce(&mut State)) {
+        self.state.send_if_modified(|state| {
+            let before = *state;
+            change(state);
+            *state != before
+        });
+    }
+
+    fn keys(&self) -> Keys {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Every inbox that is open. Bounded by [`super::Caps::inboxes`].
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    maps: RwLock<Maps>,
+    /// Refused outside of the log since the writer last looked: beside its queue, which is full
+    /// when there is most to count.
+    refused: Mutex<HashMap<InboxId, u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Maps {
+    ids: HashMap<InboxId, Arc<Inbox>>,
+    publish_ids: HashMap<String, Arc<Inbox>>,
+    token_keys: HashMap<String, Arc<Inbox>>,
+}
+
+impl Directory {
+    /// Reads them from the store.
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let directory = Self::default();
+        let mut statement = connection.prepare(
+            "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes
+             FROM inbox WHERE revoked_at IS NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            directory.insert(inbox(row)?);
+        }
+        Ok(directory)
+    }
+
+    pub(super) fn add(&self, id: InboxId, name: &str, publish_id: &str, token: &super::Token) {
+        let keys = Keys {
+            publish_id: publish_id.to_owned(),
+            token_key: token.key().to_owned(),
+            token_hash: token.hash(),
+        };
+        self.insert(new(id, name.to_owned(), keys, 0, (0, 0)));
+    }
+
+    fn insert(&self, inbox: Inbox) {
+        let inbox = Arc::new(inbox);
+        let Keys { publish_id, token_key, .. } = inbox.keys();
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        maps.ids.insert(inbox.id, Arc::clone(&inbox));
+        maps.publish_ids.insert(publish_id, Arc::clone(&inbox));
+        maps.token_keys.insert(token_key, inbox);
+    }
+
+    /// Gives an inbox other keys. Whoever reads with the old token is told.
+    pub(super) fn rekey(&self, id: InboxId, publish_id: &str, token: &super::Token) {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(inbox) = maps.ids.get(&id).cloned() else { return };
+        let old = inbox.keys();
+        maps.publish_ids.remove(&old.publish_id);
+        maps.token_keys.remove(&old.token_key);
+        let keys = Keys {
+            publish_id: publish_id.to_owned(),
+            token_key: token.key().to_owned(),
+            token_hash: token.hash(),
+        };
+        maps.publish_ids.insert(keys.publish_id.clone(), Arc::clone(&inbox));
+        maps.token_keys.insert(keys.token_key.clone(), Arc::clone(&inbox));
+        *inbox.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        inbox.tell(|state| state.token = state.token.map(|number| number + 1));
+    }
+
+    /// Takes an inbox away. Whoever reads it is told.
+    pub(super) fn remove(&self, id: InboxId) {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(inbox) = maps.ids.remove(&id) else { return };
+        let keys = inbox.keys();
+        maps.publish_ids.remove(&keys.publish_id);
+        maps.token_keys.remove(&keys.token_key);
+        inbox.tell(|state| state.token = None);
+    }
+
+    /// Counts deliveries to an inbox that were refused.
+    pub(super) fn refuse(&self, inbox: InboxId, count: u64) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(inbox).or_default() += count;
+    }
+
+    /// What was counted since this was last asked.
+    pub(super) fn take_refused(&self) -> HashMap<InboxId, u64> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn by_id(&self, id: InboxId) -> Option<Arc<Inbox>> {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).ids.get(&id).cloned()
+    }
+
+    pub(super) fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>> {
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        maps.publish_ids.get(publish_id).cloned()
+    }
+
+    /// Finds by what is no secret, then compares what is, always one hash with one hash.
+    pub(super) fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
+        let key = secret::key_of(token).unwrap_or_default();
+        let found = {
+            let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+            maps.token_keys.get(key).cloned()
+        };
+        let kept = found.as_ref().map_or(Hash::NONE, |inbox| inbox.keys().token_hash);
+        let equal = kept.equals(&Hash::of(token));
+        found.filter(|_| equal)
+    }
+
+    /// Walks all of them: for operators, not for requests.
+    pub(super) fn by_name(&self, name: &str) -> Option<Arc<Inbox>> {
+        self.all().into_iter().find(|inbox| inbox.name == name)
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Inbox>> {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).ids.values().cloned().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).ids.len()
+    }
+}
+
+fn inbox(row: &Row<'_>) -> rusqlite::Result<Inbox> {
+    let keys =
+        Keys { publish_id: row.get(2)?, token_key: row.get(3)?, token_hash: Hash(row.get(4)?) };
+    let holds = (unsigned(row.get(6)?), unsigned(row.get(7)?));
+    Ok(new(row.get(0)?, row.get(1)?, keys, unsigned(row.get(5)?), holds))
+}
+
+fn new(id: InboxId, name: String, keys: Keys, head: u64, holds: (u64, u64)) -> Inbox {
+    let state = State { head, token: Some(0), relabelled: 0 };
+    Inbox {
+        id,
+        name,
+        keys: RwLock::new(keys),
+        state: watch::Sender::new(state),
+        count: AtomicU64::new(holds.0),
+        bytes: AtomicU64::new(holds.1),
+    }
+}

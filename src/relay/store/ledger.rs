@@ -1,0 +1,466 @@
+//! What the relay's writer thread writes: arrivals, cursors, inboxes; its upkeep.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::books::{Announce, Book, Books};
+use super::directory::{Directory, InboxId};
+use super::log::OVERHEAD;
+use super::schema::{place, unsigned};
+use super::{Arrival, Caps, Issued, LogError, Start, places, secret};
+use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume, Resumed};
+use crate::sqlite;
+
+/// How often upkeep looks for what is too old, where nothing is left to do.
+const TEND: Duration = Duration::from_secs(10);
+/// Deliveries that upkeep deletes at a time, so that arrivals never wait long for it.
+const SLICE: u16 = 500;
+/// Pages that upkeep gives back to the disk at a time.
+const PAGES: u32 = 1000;
+
+/// One thing to be written.
+pub(super) enum Entry {
+    Append(InboxId, Box<Arrival>),
+    Attach { inbox: InboxId, reader: Option<ReaderName>, resume: Option<Resume> },
+    Ack { inbox: InboxId, reader: ReaderName, seq: u64 },
+    Touch { inbox: InboxId, reader: ReaderName },
+    Create(Box<Issued>),
+    Rotate(InboxId, Box<Issued>),
+    Revoke(InboxId),
+}
+
+impl Entry {
+    /// About how many bytes wait with it.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Append(_, arrival) => arrival.size(),
+            _ => OVERHEAD,
+        }
+    }
+}
+
+/// What became of an entry.
+pub(super) enum Receipt {
+    Kept(u64),
+    Start(Start),
+    Done,
+    Refused(LogError),
+}
+
+/// What the directory learns when the transaction is committed.
+enum Change {
+    Created(InboxId, Box<Issued>),
+    Rekeyed(InboxId, Box<Issued>),
+    Revoked(InboxId),
+    Relabelled(InboxId),
+    Numbers(InboxId, Book),
+}
+
+pub(super) struct Ledger {
+    directory: Arc<Directory>,
+    caps: Caps,
+    /// The epoch of this run.
+    run: Epoch,
+    books: Books,
+    changes: Vec<Change>,
+    /// Refusals that the directory counted and this transaction took over.
+    refused: HashMap<InboxId, u64>,
+}
+
+impl Ledger {
+    pub(super) fn new(directory: Arc<Directory>, caps: Caps, run: Epoch) -> Self {
+        Self {
+            directory,
+            caps,
+            run,
+            books: Books::default(),
+            changes: Vec::new(),
+            refused: HashMap::new(),
+        }
+    }
+
+    fn append(
+        &mut self,
+        connection: &Connection,
+        inbox: InboxId,
+        arrival: &Arrival,
+    ) -> rusqlite::Result<Receipt> {
+        let Some(book) = self.books.get(connection, inbox)? else {
+            return Ok(Receipt::Refused(LogError::NoInbox));
+        };
+        label(connection, self.run, inbox, book)?;
+        let size = arrival.size() as u64;
+        let entered = (size, arrival.verified);
+        let now = arrival.received_at;
+        let seq = self.books.enter(connection, &self.caps, inbox, entered, now)?;
+        let Some(seq) = seq else { return Ok(Receipt::Refused(LogError::Full)) };
+        let headers = serde_json::to_string(&arrival.headers)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        connection
+            .prepare_cached(
+                "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute((
+                place(inbox, seq),
+                arrival.received_at.as_microsecond(),
+                arrival.verified,
+                super::schema::signed(size),
+                &arrival.method,
+                &arrival.tail,
+                &arrival.query,
+                headers,
+                &arrival.peer,
+                &arrival.body,
+            ))?;
+        Ok(Receipt::Kept(seq))
+    }
+
+    fn attach(
+        &mut self,
+        connection: &Connection,
+        inbox: InboxId,
+        reader: Option<&ReaderName>,
+        resume: Option<Resume>,
+    ) -> rusqlite::Result<Receipt> {
+        let Some(book) = self.books.get(connection, inbox)? else {
+            return Ok(Receipt::Refused(LogError::NoInbox));
+        };
+        if let Some(reader) = reader
+            && !places::has_reader(connection, inbox, reader.as_str())?
+            && places::readers(connection, inbox)? >= self.caps.readers
+        {
+            return Ok(Receipt::Refused(LogError::TooManyReaders(self.caps.readers)));
+        }
+        label(connection, self.run, inbox, book)?;
+        let head = book.head;
+        let retained_from = places::oldest(connection, inbox, head)?;
+        let epochs = places::epochs(connection, inbox)?;
+        let found = resolve(&epochs, head, retained_from, resume);
+        if found.relabel {
+            let first = epochs.last().map_or(1, |(first, _)| *first);
+            let epoch = Epoch(secret::epoch().unwrap_or_else(|_| self.run.0.wrapping_add(1)));
+            places::label(connection, inbox, first, epoch)?;
+            self.changes.push(Change::Relabelled(inbox));
+        }
+        let epoch = places::epochs(connection, inbox)?.last().map_or(self.run, |(_, epoch)| *epoch);
+        if let Some(reader) = reader {
+            let now = Timestamp::now();
+            places::note_reader(connection, inbox, reader.as_str(), found.after, now)?;
+        }
+        let Found { after, resumed, .. } = found;
+        let touch_every = self.caps.touch_every();
+        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
+    }
+
+    fn create(&mut self, connection: &Connection, issued: &Issued) -> rusqlite::Result<Receipt> {
+        if self.directory.len() >= self.caps.inboxes {
+            return Ok(Receipt::Refused(LogError::TooManyInboxes(self.caps.inboxes)));
+        }
+        let taken = connection
+            .prepare_cached("SELECT 1 FROM inbox WHERE name = ?1")?
+            .exists([&issued.name])?;
+        if taken {
+            return Ok(Receipt::Refused(LogError::NameTaken(issued.name.clone())));
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO inbox (name, publish_id, token_key, token_hash, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                &issued.name,
+                &issued.publish_id,
+                issued.token.key(),
+                issued.token.hash().0,
+                Timestamp::now().as_microsecond(),
+            ))?;
+        let id = connection.last_insert_rowid();
+        self.changes.push(Change::Created(id, Box::new(issued.clone())));
+        Ok(Receipt::Done)
+    }
+
+    fn rotate(
+        &mut self,
+        connection: &Connection,
+        inbox: InboxId,
+        issued: &Issued,
+    ) -> rusqlite::Result<Receipt> {
+        let changed = connection
+            .prepare_cached(
+                "UPDATE inbox SET publish_id = ?2, token_key = ?3, token_hash = ?4, rotated_at = ?5
+                 WHERE id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute((
+                inbox,
+                &issued.publish_id,
+                issued.token.key(),
+                issued.token.hash().0,
+                Timestamp::now().as_microsecond(),
+            ))?;
+        if changed == 0 {
+            return Ok(Receipt::Refused(LogError::NoInbox));
+        }
+        self.changes.push(Change::Rekeyed(inbox, Box::new(issued.clone())));
+        Ok(Receipt::Done)
+    }
+
+    fn revoke(&mut self, connection: &Connection, inbox: InboxId) -> rusqlite::Result<Receipt> {
+        // The name is free at once; what it held goes piece by piece. No name of an inbox has a #.
+        let changed = connection
+            .prepare_cached(
+                "UPDATE inbox SET revoked_at = ?2, name = name || '#' || id
+                 WHERE id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute((inbox, Timestamp::now().as_microsecond()))?;
+        if changed == 0 {
+            return Ok(Receipt::Refused(LogError::NoInbox));
+        }
+        self.books.forget(inbox);
+        self.changes.push(Change::Revoked(inbox));
+        Ok(Receipt::Done)
+    }
+
+    /// Deletes a slice of what is too old; whether there may be more.
+    fn expire(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+        let Ok(cutoff) = now.checked_sub(self.caps.age) else { return Ok(false) };
+        let old: Vec<(i64, i64, bool)> = connection
+            .prepare_cached(places::OLDER_THAN)?
+            .query_map((cutoff.as_microsecond(), SLICE), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let more = old.len() == usize::from(SLICE);
+        for (place, size, verified) in old {
+            let entered = (unsigned(size), verified);
+            self.books.discard(connection, place, entered, GapReason::Age, now)?;
+        }
+        Ok(more)
+    }
+
+    /// Deletes a slice of what a closed inbox held; whether there may be more.
+    fn purge(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        let closed: Option<i64> = connection
+            .prepare_cached("SELECT min(id) FROM inbox WHERE revoked_at IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        let Some(inbox) = closed else { return Ok(false) };
+        let deleted = connection
+            .prepare_cached(
+                "DELETE FROM delivery WHERE place IN (
+                     SELECT place FROM delivery WHERE place > ?1 AND place < ?2 LIMIT ?3)",
+            )?
+            .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
+        if deleted < usize::from(SLICE) {
+            for table in ["gap", "epoch", "reader"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
+            }
+            connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;
+            self.books.forget(inbox);
+        }
+        Ok(true)
+    }
+
+    /// Announces what was refused, and writes the books.
+    fn seal_at(&mut self, connection: &Connection, announce: Announce) -> rusqlite::Result<()> {
+        let run = self.run;
+        self.refused = self.directory.take_refused();
+        for (inbox, count) in &self.refused {
+            self.books.refuse(connection, *inbox, *count)?;
+        }
+        let changed = self.books.seal(
+            connection,
+            announce,
+            Timestamp::now(),
+            |connection, inbox, book| label(connection, run, inbox, book),
+        )?;
+        self.changes.extend(changed.into_iter().map(|(inbox, book)| Change::Numbers(inbox, book)));
+        Ok(())
+    }
+}
+
+impl sqlite::Ledger for Ledger {
+    type Entry = Entry;
+    type Receipt = Receipt;
+
+    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+        match entry {
+            Entry::Append(inbox, arrival) => self.append(connection, *inbox, arrival),
+            Entry::Attach { inbox, reader, resume } => {
+                self.attach(connection, *inbox, reader.as_ref(), *resume)
+            }
+            Entry::Ack { inbox, reader, seq } => {
+                let Some(book) = self.books.get(connection, *inbox)? else {
+                    return Ok(Receipt::Refused(LogError::NoInbox));
+                };
+                let (seq, now) = ((*seq).min(book.head), Timestamp::now());
+                places::ack(connection, *inbox, reader.as_str(), seq, now)?;
+                Ok(Receipt::Done)
+            }
+            Entry::Touch { inbox, reader } => {
+                places::touch(connection, *inbox, reader.as_str(), Timestamp::now())?;
+                Ok(Receipt::Done)
+            }
+            Entry::Create(issued) => self.create(connection, issued),
+            Entry::Rotate(inbox, issued) => self.rotate(connection, *inbox, issued),
+            Entry::Revoke(inbox) => self.revoke(connection, *inbox),
+        }
+    }
+
+    fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.seal_at(connection, Announce::WhenDue)
+    }
+
+    fn end(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.seal_at(connection, Announce::Now)
+    }
+
+    fn committed(&mut self) {
+        self.refused.clear();
+        for change in self.changes.drain(..) {
+            match change {
+                Change::Created(id, issued) => {
+                    self.directory.add(id, &issued.name, &issued.publish_id, &issued.token);
+                }
+                Change::Rekeyed(id, issued) => {
+                    self.directory.rekey(id, &issued.publish_id, &issued.token);
+                }
+                Change::Revoked(id) => self.directory.remove(id),
+                Change::Relabelled(id) => {
+                    if let Some(inbox) = self.directory.by_id(id) {
+                        inbox.tell(|state| state.relabelled += 1);
+                    }
+                }
+                Change::Numbers(id, book) => {
+                    if let Some(inbox) = self.directory.by_id(id) {
+                        inbox.count.store(book.count, Relaxed);
+                        inbox.bytes.store(book.bytes, Relaxed);
+                        inbox.tell(|state| state.head = book.head);
+                    }
+                }
+            }
+        }
+    }
+
+    fn rolled_back(&mut self) {
+        self.changes.clear();
+        for (inbox, count) in self.refused.drain() {
+            self.directory.refuse(inbox, count);
+        }
+        self.books.forget_all();
+    }
+
+    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>> {
+        let now = Timestamp::now();
+        let more = self.expire(connection, now)? | self.purge(connection)?;
+        if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
+            connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])?;
+        }
+        sqlite::Ledger::seal(self, connection)?;
+        give_back(connection)?;
+        Ok(Some(if more { Duration::ZERO } else { TEND }))
+    }
+
+    fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        connection.execute("INSERT OR REPLACE INTO probe VALUES (1, 1)", []).map(drop)
+    }
+}
+
+/// Gives pages that are not used any more back to the disk.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Labels what comes from now on with this run's epoch, once an inbox and run.
+fn label(
+    connection: &Connection,
+    run: Epoch,
+    inbox: InboxId,
+    book: &mut Book,
+) -> rusqlite::Result<()> {
+    if !book.labelled {
+        // After a failed transaction the book is new, but the label may be there.
+        let epochs = places::epochs(connection, inbox)?;
+        if epochs.iter().all(|(_, epoch)| *epoch != run) {
+            // An epoch that labels nothing is replaced: restarts alone leave no trace.
+            places::label(connection, inbox, book.head + 1, run)?;
+        }
+        book.labelled = true;
+    }
+    Ok(())
+}
+
+/// Where a resume leads.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    after: u64,
+    resumed: Resumed,
+    /// Whether what the newest epoch labels has to get another: the reader has other deliveries
+    /// under it than we have.
+    relabel: bool,
+}
+
+/// Looks a resume up in an inbox's epochs (from which `seq`, and which; oldest first).
+fn resolve(
+    epochs: &[(u64, Epoch)],
+    head: u64,
+    retained_from: u64,
+    resume: Option<Resume>,
+) -> Found {
+    let start = retained_from.saturating_sub(1);
+    let Some(Resume { epoch, after }) = resume else {
+        return Found { after: start, resumed: Resumed::Start, relabel: false };
+    };
+    let lost = Found { after: start, resumed: Resumed::RolledBack, relabel: false };
+    let Some(at) = epochs.iter().position(|(_, known)| *known == epoch) else { return lost };
+    let first = epochs[at].0;
+    let next = epochs.get(at + 1).map(|(next, _)| *next);
+    let last = next.map_or(head, |next| next - 1);
+    match after {
+        // It says that it has something that this epoch never labelled.
+        _ if after < first => lost,
+        _ if after <= last => Found { after, resumed: Resumed::Continued, relabel: false },
+        // That epoch went further than this copy of it: the rest is lost, and what came since has
+        // other epochs.
+        _ if next.is_some() => Found { after: last, ..lost },
+        // It is this run's: the machine was put back while it ran. Nobody knows what the reader has
+        // under our numbers, so it gets everything under a new label.
+        _ => Found { relabel: true, ..lost },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(epoch: u64, after: u64) -> Resume {
+        Resume { epoch: Epoch(epoch), after }
+    }
+
+    #[test]
+    fn a_resume_is_found_in_its_epoch() {
+        let epochs = [(1, Epoch(7)), (11, Epoch(8)), (21, Epoch(9))];
+        let find = |resume: Resume| resolve(&epochs, 25, 5, Some(resume));
+        let found = |after, resumed| Found { after, resumed, relabel: false };
+        assert_eq!(resolve(&epochs, 25, 5, None), found(4, Resumed::Start));
+        assert_eq!(find(at(7, 10)), found(10, Resumed::Continued));
+        assert_eq!(find(at(7, 2)), found(2, Resumed::Continued));
+        assert_eq!(find(at(8, 15)), found(15, Resumed::Continued));
+        assert_eq!(find(at(9, 25)), found(25, Resumed::Continued));
+        // Beyond the end of an older copy: on from there, nothing twice.
+        assert_eq!(find(at(8, 23)), found(20, Resumed::RolledBack));
+        // From before it began, and from an epoch that is not here.
+        assert_eq!(find(at(8, 9)), found(4, Resumed::RolledBack));
+        assert_eq!(find(at(6, 9)), found(4, Resumed::RolledBack));
+        // Beyond our own head.
+        let relabelled = Found { after: 4, resumed: Resumed::RolledBack, relabel: true };
+        assert_eq!(find(at(9, 26)), relabelled);
+        assert_eq!(resolve(&[], 0, 1, Some(at(9, 26))), found(0, Resumed::RolledBack));
+    }
+}

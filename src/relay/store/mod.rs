@@ -1,0 +1,255 @@
+//! What a relay keeps: inboxes, their deliveries, how far their readers are; on [`crate::sqlite`].
+//!
+//! The same promise as the journal's: once [`Log::append`] gives a `seq`, the delivery is on disk.
+//! A server sees the store through [`Log`], a small trait, so that another log can stand behind it.
+//!
+//! # What is kept when room runs out
+//!
+//! The sender may never send again, so what counts must not be pushed out by what does not:
+//!
+//! 1. Deliveries whose signature did not hold at the relay have a tenth of an inbox's room, and the
+//!    oldest of them go first. That is a gap.
+//! 2. Then go those that every named reader has acked, oldest first: nobody misses them.
+//! 3. What is left is unread and counts: it stays, and the new delivery is answered 503. That is
+//!    counted and announced as a gap as well.
+//!
+//! Whatever is older than [`Caps::age`] goes in any case. A reader who was away for longer than
+//! [`Caps::absence`] is forgotten, and holds nothing back any more.
+//!
+//! A gap is seen from the numbers: what a reader asks for and is not there. The table of gaps only
+//! says why, so it may be bounded, and no loss can be silent.
+//!
+//! # Epochs
+//!
+//! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
+//! an older copy therefore never gives one cursor to two deliveries, whether or not anybody notices
+//! that it was put back; and a reader that comes with a cursor from the lost time is told so.
+
+mod books;
+mod directory;
+mod ledger;
+mod log;
+mod page;
+mod places;
+mod schema;
+mod secret;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::protocol::{Epoch, ReaderName, Resume};
+use crate::sqlite::{Database, Health, Limits, OpenError, Place, Writer};
+
+pub use directory::{Inbox, InboxId, State};
+pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
+pub use secret::Token;
+
+use directory::Directory;
+use ledger::{Entry, Ledger, Receipt};
+
+/// Connections that read at a time. More readers wait for each other, never for a writer.
+const READERS: usize = 4;
+
+/// The log in an SQLite file.
+pub struct Store {
+    writer: Writer<Ledger>,
+    database: Arc<Database>,
+    directory: Arc<Directory>,
+    reading: Arc<Reading>,
+}
+
+/// The connections that read.
+struct Reading {
+    turns: Arc<Semaphore>,
+    idle: Mutex<Vec<rusqlite::Connection>>,
+}
+
+impl Store {
+    /// Opens the store at `place`, making it where there is none. Reads no history.
+    pub fn open(place: &Place, caps: Caps) -> Result<Self, StoreError> {
+        Self::open_bounded(place, caps, Limits::default())
+    }
+
+    /// The same with other bounds for what may wait to be written.
+    pub fn open_bounded(place: &Place, caps: Caps, limits: Limits) -> Result<Self, StoreError> {
+        let (database, connection) = Database::open(place, schema::SCHEMA)?;
+        let directory = Arc::new(Directory::load(&connection)?);
+        let run = Epoch(secret::epoch()?);
+        let ledger = Ledger::new(Arc::clone(&directory), caps, run);
+        let writer = Writer::start(connection, ledger, limits).map_err(StoreError::Thread)?;
+        let reading = Reading {
+            turns: Arc::new(Semaphore::new(READERS)),
+            idle: Mutex::new(Vec::with_capacity(READERS)),
+        };
+        let (database, reading) = (Arc::new(database), Arc::new(reading));
+        Ok(Self { writer, database, directory, reading })
+    }
+
+    /// Makes an inbox.
+    pub async fn create(&self, name: ReaderName) -> Result<Issued, LogError> {
+        let token = Token::generate()?;
+        let publish_id = secret::publish_id()?;
+        let issued = Issued { name: name.to_string(), publish_id, token };
+        self.submit(Entry::Create(Box::new(issued.clone()))).await?;
+        Ok(issued)
+    }
+
+    /// Replaces an inbox's token, and its publish id too where `url` says so. The old ones open
+    /// nothing any more; whoever reads with them is disconnected.
+    pub async fn rotate(&self, name: &str, url: bool) -> Result<Issued, LogError> {
+        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
+        let publish_id = if url { secret::publish_id()? } else { inbox.publish_id() };
+        let issued = Issued { name: name.to_owned(), publish_id, token: Token::generate()? };
+        self.submit(Entry::Rotate(inbox.id, Box::new(issued.clone()))).await?;
+        Ok(issued)
+    }
+
+    /// Closes an inbox for good and deletes what it holds.
+    pub async fn revoke(&self, name: &str) -> Result<(), LogError> {
+        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
+        self.submit(Entry::Revoke(inbox.id)).await.map(drop)
+    }
+
+    /// Every inbox, by name, the closed ones as well.
+    pub async fn list(&self) -> Result<Vec<Listed>, LogError> {
+        self.reading(|connection| places::list(connection)).await
+    }
+
+    /// Whether writing works, and every change of that.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.writer.health()
+    }
+
+    /// Where it is, as shown to people.
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// Writes what is queued and closes the file. Blocks until then.
+    pub fn close(&self) {
+        self.reading.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.writer.stop();
+    }
+
+    async fn submit(&self, entry: Entry) -> Result<Receipt, LogError> {
+        let size = entry.size();
+        match self.writer.submit(entry, size)?.receipt().await? {
+            Receipt::Refused(why) => Err(why),
+            receipt => Ok(receipt),
+        }
+    }
+
+    /// Runs `read` on a connection of its own, in a thread that may block.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let unread = |why: &dyn std::fmt::Display| LogError::Unread(why.to_string().into());
+        let turn = Arc::clone(&self.reading.turns)
+            .acquire_owned()
+            .await
+            .map_err(|error| unread(&error))?;
+        let (reading, database) = (Arc::clone(&self.reading), Arc::clone(&self.database));
+        let task = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let idle = reading.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => database.reader().map_err(|e| LogError::Unread(e.to_string().into()))?,
+            };
+            let result = read(&mut connection)?;
+            // One that failed is closed instead.
+            reading.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(result)
+        });
+        task.await.map_err(|error| unread(&error))?
+    }
+}
+
+impl Log for Store {
+    fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>> {
+        self.directory.by_publish_id(publish_id)
+    }
+
+    fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
+        self.directory.by_token(token)
+    }
+
+    fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
+        Box::pin(async move {
+            match self.submit(Entry::Append(inbox, Box::new(arrival))).await? {
+                Receipt::Kept(seq) => Ok(seq),
+                _ => Err(LogError::NoInbox),
+            }
+        })
+    }
+
+    fn refused(&self, inbox: InboxId) {
+        self.directory.refuse(inbox, 1);
+    }
+
+    fn attach(
+        &self,
+        inbox: InboxId,
+        reader: Option<ReaderName>,
+        resume: Option<Resume>,
+    ) -> Answer<'_, Start> {
+        Box::pin(async move {
+            match self.submit(Entry::Attach { inbox, reader, resume }).await? {
+                Receipt::Start(start) => Ok(start),
+                _ => Err(LogError::NoInbox),
+            }
+        })
+    }
+
+    fn read(
+        &self,
+        inbox: InboxId,
+        after: u64,
+        items: usize,
+        bytes: usize,
+    ) -> Answer<'_, Vec<Item>> {
+        Box::pin(self.reading(move |connection| page::read(connection, inbox, after, items, bytes)))
+    }
+
+    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
+        Box::pin(async move { self.submit(Entry::Ack { inbox, reader, seq }).await.map(drop) })
+    }
+
+    fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()> {
+        Box::pin(async move { self.submit(Entry::Touch { inbox, reader }).await.map(drop) })
+    }
+
+    fn is_writing(&self) -> bool {
+        !self.writer.is_behind() && *self.writer.health().borrow() == Health::Writing
+    }
+
+    fn inboxes(&self) -> Vec<Arc<Inbox>> {
+        self.directory.all()
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What is in it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The writer's thread.
+    #[error("cannot start the store's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Small questions to the tables: heads, epochs, readers, lists; decides nothing.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::Listed;
+use super::directory::InboxId;
+use super::schema::{place, seq_of, signed, unsigned};
+use crate::relay::protocol::Epoch;
+
+/// The epochs of an inbox that are remembered. A reader that comes from an older one is told that
+/// the relay does not know its place.
+const EPOCHS: u64 = 256;
+
+pub(super) const OLDEST: &str =
+    "SELECT place FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT 1";
+pub(super) const OLDEST_UNVERIFIED: &str = "
+    SELECT place, size FROM delivery WHERE verified = 0 AND place > ?1 AND place <= ?2
+    ORDER BY place LIMIT 1";
+pub(super) const OLDEST_UP_TO: &str = "SELECT place, size, verified FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT 1";
+pub(super) const OLDER_THAN: &str = "
+    SELECT place, size, verified FROM delivery WHERE received_at < ?1 ORDER BY received_at LIMIT ?2";
+pub(super) const SLOWEST: &str = "SELECT min(acked) FROM reader WHERE inbox = ?1";
+pub(super) const ABSENT: &str = "DELETE FROM reader WHERE seen_at < ?1";
+
+/// The highest `seq` ever given out in an inbox that is open.
+pub(super) fn head(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached("SELECT head FROM inbox WHERE id = ?1 AND revoked_at IS NULL")?
+        .query_row([inbox], |row| row.get(0))
+        .optional()
+        .map(|head| head.map(unsigned))
+}
+
+/// The oldest `seq` that is still there.
+pub(super) fn oldest(connection: &Connection, inbox: InboxId, head: u64) -> rusqlite::Result<u64> {
+    let found: Option<i64> = connection
+        .prepare_cached(OLDEST)?
+        .query_row((place(inbox, 0), place(inbox, head)), |row| row.get(0))
+        .optional()?;
+    Ok(found.map_or(head + 1, seq_of))
+}
+
+/// How far the slowest named reader is; `None` where there is none.
+pub(super) fn slowest(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<u64>> {
+    let acked: Option<i64> =
+        connection.prepare_cached(SLOWEST)?.query_row([inbox], |row| row.get(0))?;
+    Ok(acked.map(unsigned))
+}
+
+pub(super) fn readers(connection: &Connection, inbox: InboxId) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM reader WHERE inbox = ?1")?
+        .query_row([inbox], |row| row.get(0))
+        .map(unsigned)
+}
+
+pub(super) fn note_reader(
+    connection: &Connection,
+    inbox: InboxId,
+    name: &str,
+    acked: u64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO reader VALUES (?1, ?2, ?3, ?4)")?
+        .execute((inbox, name, signed(acked), now.as_microsecond()))
+        .map(drop)
+}
+
+/// Notes how far a reader is, unless it was forgotten.
+pub(super) fn ack(
+    connection: &Connection,
+    inbox: InboxId,
+    name: &str,
+    acked: u64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE reader SET acked = ?3, seen_at = ?4 WHERE inbox = ?1 AND name = ?2",
+        )?
+        .execute((inbox, name, signed(acked), now.as_microsecond()))
+        .map(drop)
+}
+
+/// Notes that a reader is there, unless it was forgotten.
+pub(super) fn touch(
+    connection: &Connection,
+    inbox: InboxId,
+    name: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE reader SET seen_at = ?3 WHERE inbox = ?1 AND name = ?2")?
+        .execute((inbox, name, now.as_microsecond()))
+        .map(drop)
+}
+
+pub(super) fn has_reader(
+    connection: &Connection,
+    inbox: InboxId,
+    name: &str,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM reader WHERE inbox = ?1 AND name = ?2")?
+        .exists((inbox, name))
+}
+
+/// The epochs of an inbox, oldest first: from which `seq`, and which.
+pub(super) fn epochs(
+    connection: &Connection,
+    inbox: InboxId,
+) -> rusqlite::Result<Vec<(u64, Epoch)>> {
+    connection
+        .prepare_cached("SELECT first_seq, epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq")?
+        .query_map([inbox], |row| {
+            Ok((unsigned(row.get(0)?), Epoch(row.get::<_, i64>(1)?.cast_unsigned())))
+        })?
+        .collect()
+}
+
+pub(super) fn oldest_epoch(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Epoch> {
+    let epoch: Option<i64> = connection
+        .prepare_cached("SELECT epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq LIMIT 1")?
+        .query_row([inbox], |row| row.get(0))
+        .optional()?;
+    Ok(Epoch(epoch.unwrap_or(0).cast_unsigned()))
+}
+
+pub(super) fn next_epoch_after(
+    connection: &Connection,
+    inbox: InboxId,
+    from: u64,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT first_seq FROM epoch WHERE inbox = ?1 AND first_seq > ?2
+             ORDER BY first_seq LIMIT 1",
+        )?
+        .query_row((inbox, signed(from)), |row| row.get(0))
+        .optional()
+        .map(|seq| seq.map(unsigned))
+}
+
+/// Labels everything from `first` on, in place of labels that begin there or later.
+pub(super) fn label(
+    connection: &Connection,
+    inbox: InboxId,
+    first: u64,
+    epoch: Epoch,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM epoch WHERE inbox = ?1 AND first_seq >= ?2")?
+        .execute((inbox, signed(first)))?;
+    connection.prepare_cached("INSERT INTO epoch VALUES (?1, ?2, ?3)")?.execute((
+        inbox,
+        signed(first),
+        epoch.0.cast_signed(),
+    ))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM epoch WHERE inbox = ?1 AND first_seq <= (
+                 SELECT first_seq FROM epoch WHERE inbox = ?1
+                 ORDER BY first_seq DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute((inbox, signed(EPOCHS)))
+        .map(drop)
+}
+
+/// Every inbox with its readers, by name.
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
+    let time = |micros: i64| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut readers = connection
+        .prepare_cached("SELECT name, acked, seen_at FROM reader WHERE inbox = ?1 ORDER BY name")?;
+    let mut inboxes = connection.prepare_cached(
+        "SELECT id, name, publish_id, created_at, rotated_at, revoked_at, count, bytes, head
+         FROM inbox ORDER BY name",
+    )?;
+    let mut rows = inboxes.query([])?;
+    let mut listed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let readers = readers
+            .query_map([row.get::<_, i64>(0)?], |row| {
+                Ok((row.get(0)?, unsigned(row.get(1)?), time(row.get(2)?)))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        listed.push(Listed {
+            name: row.get(1)?,
+            publish_id: row.get(2)?,
+            created_at: time(row.get(3)?),
+            rotated_at: row.get::<_, Option<i64>>(4)?.map(time),
+            revoked_at: row.get::<_, Option<i64>>(5)?.map(time),
+            count: unsigned(row.get(6)?),
+            bytes: unsigned(row.get(7)?),
+            head: unsigned(row.get(8)?),
+            readers,
+        });
+    }
+    Ok(listed)
+}

@@ -1,0 +1,103 @@
+//! The shape of the relay's tables, and how it came to be.
+
+use crate::sqlite::Schema;
+
+/// `dubr`, in the file's header: a journal is never taken for a relay's store, nor the other way.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubr");
+
+/// Bits of a `place` that are the `seq`: 2⁴⁰ deliveries an inbox, 2²³ inboxes.
+pub(super) const SEQ_BITS: u32 = 40;
+
+/// Times are microseconds since 1970-01-01T00:00:00Z.
+///
+/// Steps are only ever appended: a file in the field stands on one of them.
+pub(super) const SCHEMA: Schema = Schema {
+    what: "relay store",
+    application_id: APPLICATION_ID,
+    migrations: &["
+    CREATE TABLE inbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,          -- the operator's word for it
+        publish_id TEXT NOT NULL UNIQUE,
+        token_key TEXT NOT NULL UNIQUE,     -- the part of the token that finds the inbox
+        token_hash BLOB NOT NULL,           -- SHA-256 of the whole token
+        created_at INTEGER NOT NULL,
+        rotated_at INTEGER,
+        revoked_at INTEGER,
+        -- Kept in the transaction of what they count, so that a start reads no history.
+        head INTEGER NOT NULL DEFAULT 0,    -- the highest seq ever given out
+        count INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        unverified_count INTEGER NOT NULL DEFAULT 0,
+        unverified_bytes INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    -- One number is inbox and seq: what an inbox holds lies side by side, in order, and needs no
+    -- index beside the table itself.
+    CREATE TABLE delivery (
+        place INTEGER PRIMARY KEY,          -- inbox << 40 | seq
+        received_at INTEGER NOT NULL,
+        verified INTEGER NOT NULL,
+        size INTEGER NOT NULL,              -- as the caps count it
+        method TEXT NOT NULL,
+        tail TEXT NOT NULL,
+        query TEXT,
+        headers TEXT NOT NULL,              -- JSON: [[name, value], …]
+        peer TEXT NOT NULL,
+        body BLOB NOT NULL                  -- last: a long one spills, the rest stays on its page
+    ) STRICT;
+    CREATE INDEX delivery_unverified ON delivery (place) WHERE verified = 0;
+    CREATE INDEX delivery_by_age ON delivery (received_at);
+
+    -- Which epoch labels an inbox's deliveries from a seq on.
+    CREATE TABLE epoch (
+        inbox INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        PRIMARY KEY (inbox, first_seq)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE reader (
+        inbox INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        acked INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (inbox, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX reader_by_absence ON reader (seen_at);
+
+    -- Why something is missing. That it is missing is seen from the numbers themselves, so this may
+    -- be bounded: what is not found here is announced all the same.
+    CREATE TABLE gap (
+        inbox INTEGER NOT NULL,
+        to_seq INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (inbox, to_seq)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE probe (id INTEGER PRIMARY KEY, written INTEGER NOT NULL) STRICT;
+    "],
+};
+
+/// The place of a delivery.
+pub(super) fn place(inbox: i64, seq: u64) -> i64 {
+    inbox << SEQ_BITS | signed(seq)
+}
+
+/// The `seq` of a place.
+pub(super) fn seq_of(place: i64) -> u64 {
+    unsigned(place & ((1 << SEQ_BITS) - 1))
+}
+
+/// A number that is never negative, from the database.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A number for the database. Larger ones do not occur: sizes are bounded and a seq has 40 bits.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
