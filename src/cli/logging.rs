@@ -6,7 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::say;
 use crate::config::Config;
@@ -33,6 +36,20 @@ pub(super) fn start(config: &Config) {
         }
         Err(error) => say(&format!("no log file: cannot open {}: {error}", path.display())),
     }
+}
+
+/// Starts the log of a server: lines of JSON on standard error.
+///
+/// Whatever `DUBWATCH_LOG` asks for, other crates say no more than what happened: in what they
+/// would tell a developer stand headers, and so tokens.
+pub(super) fn to_stderr() {
+    let filter = EnvFilter::try_from_env("DUBWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let ours = filter_fn(|meta| {
+        meta.target().starts_with("dubwatch") || *meta.level() <= tracing::Level::INFO
+    });
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+    // Only fails when there is a subscriber already, as in a test that runs this twice.
+    let _ = tracing_subscriber::registry().with(filter).with(lines.with_filter(ours)).try_init();
 }
 
 fn open(path: &Path) -> io::Result<File> {

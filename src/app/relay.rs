@@ -1,0 +1,225 @@
+//! The composition root of `dubwatch relay`: store, server, operator's socket; takes them down in
+//! order.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use super::signals::{Signals, at_once};
+use crate::relay::admin::{self, Command, Reply};
+use crate::relay::server::{Server, Settings};
+use crate::relay::store::{Caps, Log, Store, StoreError};
+use crate::serve::{self, Socket, serve};
+use crate::signature::{PublicKey, TrustedKeys};
+use crate::sqlite::{OpenError, Place};
+
+/// What a relay is told by its command line.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its store.
+    pub db: PathBuf,
+    /// How much it keeps.
+    pub caps: Caps,
+    /// What its server is told.
+    pub server: Settings,
+    /// PEM files of its certificate chain and key, where it speaks TLS itself.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// PEM files of keys whose signatures count beside the vendor's.
+    pub public_keys: Vec<PathBuf>,
+}
+
+impl Relay {
+    /// The URL at which it is reached, as far as is known before anybody has called.
+    fn base_url(&self, bound: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.server.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"))
+    }
+}
+
+/// Runs a relay until a signal comes or something breaks.
+pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
+    // Before the server counts how many connections it may have.
+    serve::raise_open_files();
+    let mut keys = TrustedKeys::new(PublicKey::vendor());
+    for path in &relay.public_keys {
+        keys = keys.and(PublicKey::from_file(path)?);
+    }
+    let tls = match &relay.tls {
+        Some((certificate, key)) => Some(acceptor(certificate, key)?),
+        None => None,
+    };
+    let store = Arc::new(Store::open(&Place::File(relay.db.clone()), relay.caps.clone())?);
+    let runtime = runtime()?;
+    let exit = runtime.block_on(run(relay, store, keys, tls, say));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit
+}
+
+async fn run(
+    relay: &Relay,
+    store: Arc<Store>,
+    keys: TrustedKeys,
+    tls: Option<TlsAcceptor>,
+    say: fn(&str),
+) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new(false).context("cannot listen for signals")?;
+    let listen = relay.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; choose another address with --listen, port 0 takes a free one")
+    })?;
+    let bound = listener.local_addr().context("cannot tell the address that was bound")?;
+    let base = relay.base_url(bound);
+    let quit = CancellationToken::new();
+    let operator = match admin::listen(store.path()) {
+        Ok(socket) => {
+            Some(tokio::spawn(admin::serve(socket, Arc::clone(&store), base.clone(), quit.clone())))
+        }
+        Err(error) => {
+            // It relays all the same; inboxes can be made when it is stopped.
+            let path = admin::socket_path(store.path());
+            say(&format!(
+                "no `dubwatch relay inbox` beside this relay: cannot make {}: {error}",
+                path.display()
+            ));
+            None
+        }
+    };
+    let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
+    let socket = match tls {
+        Some(acceptor) => Socket::with_tls(listener, acceptor),
+        None => listener.into(),
+    };
+    let stop = CancellationToken::new();
+    let counted = server.clone();
+    let mut serving = tokio::spawn(serve(
+        socket,
+        server.router(),
+        relay.server.serve_limits(),
+        stop.clone(),
+        move |_| counted.broken(),
+    ));
+    announce(bound, &base, store.path());
+    let mut health = store.health();
+    let exit = loop {
+        tokio::select! {
+            signal = signals.next() => break Ok(Exit::Signal(signal)),
+            changed = health.changed() => match changed {
+                Ok(()) => tracing::warn!(health = ?*health.borrow_and_update(), "the store"),
+                Err(_) => break Err(anyhow::anyhow!("the store's thread ended unexpectedly")),
+            },
+            ended = &mut serving => {
+                let why = ended.err().map_or_else(String::new, |error| format!(": {error}"));
+                break Err(anyhow::anyhow!("the listener ended unexpectedly{why}"));
+            }
+        }
+    };
+    tracing::info!("stopping");
+    let graceful = async {
+        stop.cancel();
+        tokio::join!(server.drain(), async {
+            if !serving.is_finished() {
+                let _ = serving.await;
+            }
+        });
+        quit.cancel();
+        if let Some(operator) = operator {
+            let _ = operator.await;
+        }
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    };
+    tokio::select! {
+        () = graceful => exit,
+        signal = signals.next() => at_once(signal),
+    }
+}
+
+/// Says that the relay is ready: a sentence on a terminal, a line of JSON elsewhere.
+fn announce(bound: SocketAddr, url: &str, store: &Path) {
+    let store = store.display().to_string();
+    tracing::info!(listen = %bound, url, store, version = env!("CARGO_PKG_VERSION"), "ready");
+    let mut out = io::stdout();
+    let _ = if out.is_terminal() {
+        writeln!(
+            out,
+            "Relaying on {bound}, reached at {url}, store {store}\n\
+             Make an inbox with `dubwatch relay inbox create NAME`."
+        )
+    } else {
+        let ready = serde_json::json!({
+            "v": 1, "type": "ready", "listen": bound.to_string(), "url": url, "store": store,
+        });
+        writeln!(out, "{ready}")
+    };
+    let _ = out.flush();
+}
+
+/// Carries out an operator's command: by the relay that runs on the store, or on the store itself
+/// where none does.
+pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
+    let runtime = runtime()?;
+    // The command knows nothing of the caps that the relay runs with: it must delete nothing by its
+    // own.
+    match Store::open(&Place::File(relay.db.clone()), relay.caps.clone().without_expiry()) {
+        Ok(store) => {
+            let base = relay.base_url(relay.listen);
+            let reply = runtime.block_on(admin::carry_out(&store, &base, command));
+            store.close();
+            Ok(reply)
+        }
+        Err(StoreError::Open(OpenError::InUse { .. })) => {
+            runtime.block_on(admin::ask(&relay.db, &command)).with_context(|| {
+                format!(
+                    "a relay runs on {} and does not answer at {}",
+                    relay.db.display(),
+                    admin::socket_path(&relay.db).display()
+                )
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// TLS 1.2 and 1.3 with a certificate chain and its key, by ring.
+fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
+    anyhow::ensure!(
+        !chain.is_empty(),
+        "there is no certificate in {}: a PEM file with the chain is expected",
+        certificate.display()
+    );
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("cannot read the private key {}", key.display()))?;
+    // Named, because rustls refuses to choose where more than one provider is compiled in.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("cannot set up TLS")?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .with_context(|| {
+            format!("{} and {} do not belong together", certificate.display(), key.display())
+        })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

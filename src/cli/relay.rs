@@ -1,0 +1,270 @@
+//! `dubwatch relay`: runs a relay, and makes, lists, rotates and revokes its inboxes.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::SignedDuration;
+
+use super::{Usage, done_unless, logging, say};
+use crate::app::{self, Exit, Relay};
+use crate::config::{Config, Layer, Output, parse_size, parse_span};
+use crate::relay::admin::{Command as Admin, Reply, Row};
+use crate::relay::protocol::ReaderName;
+use crate::relay::server::{Rate, Settings};
+use crate::relay::store::Caps;
+
+/// Where a relay listens unless it is told otherwise.
+pub(super) const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3830);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// PEM file of the certificate chain, to speak TLS; needs --tls-key
+    #[arg(long, value_name = "PEM", requires = "tls_key", env = "DUBWATCH_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, value_name = "PEM", requires = "tls_cert", env = "DUBWATCH_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Believe X-Forwarded-For and -Proto: only behind a proxy of yours that sets them
+    #[arg(long)]
+    trust_forwarded_for: bool,
+    #[command(flatten)]
+    caps: CapFlags,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Caps")]
+#[expect(clippy::struct_field_names, reason = "each is the flag that it is called after")]
+struct CapFlags {
+    /// Deliveries that an inbox keeps [default: 100000]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(10..))]
+    max_count: Option<u64>,
+    /// Bytes that an inbox keeps, like 256MiB [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_bytes: Option<u64>,
+    /// Bytes that all inboxes keep together [default: 8GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_total: Option<u64>,
+    /// How long a delivery is kept [default: 7d]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    max_age: Option<SignedDuration>,
+    /// How long a reader may be away before its cursor is forgotten [default: 30d]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    max_absence: Option<SignedDuration>,
+    /// Requests a second that an inbox takes in the long run [default: 1000]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    max_rate: Option<u32>,
+    /// Inboxes [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    max_inboxes: Option<usize>,
+    /// Connections that read, together [default: 8192]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    max_readers: Option<u16>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make, list, rotate and revoke inboxes, also beside a running relay
+    #[command(subcommand)]
+    Inbox(Inbox),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Inbox {
+    /// Make an inbox; prints its publish URL and its token, the token only this once
+    Create {
+        /// What you call it: letters, digits, . _ -
+        name: ReaderName,
+        /// Write the token to this new file (0600) instead of standard output
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+    },
+    /// List inboxes and how far their readers are
+    List,
+    /// Replace an inbox's token: the old one opens nothing any more
+    Rotate {
+        /// The inbox
+        name: ReaderName,
+        /// Replace the publish URL as well
+        #[arg(long)]
+        url: bool,
+        /// Write the token to this new file (0600) instead of standard output
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+    },
+    /// Close an inbox for good, and delete what it holds
+    Revoke {
+        /// The inbox
+        name: ReaderName,
+    },
+}
+
+/// `flags` are those of the command line alone: the watcher's variables and file speak of its own
+/// listener and journal.
+pub(super) fn run(config: &Config, flags: &Layer, args: Args) -> anyhow::Result<Exit> {
+    let relay = Relay {
+        listen: flags.listen.unwrap_or(LISTEN),
+        db: flags.db.clone().unwrap_or_else(|| config.data_dir().join("relay.db")),
+        caps: caps(&args.caps),
+        server: settings(config, flags, &args)?,
+        tls: args.tls_cert.zip(args.tls_key),
+        public_keys: config.public_keys.clone(),
+    };
+    match args.command {
+        None => {
+            logging::to_stderr();
+            app::relay(&relay, say)
+        }
+        Some(Command::Inbox(command)) => inbox(&relay, config, command),
+    }
+}
+
+fn caps(flags: &CapFlags) -> Caps {
+    let default = Caps::default();
+    Caps {
+        count: flags.max_count.unwrap_or(default.count),
+        bytes: flags.max_bytes.unwrap_or(default.bytes),
+        relay_bytes: flags.max_total.unwrap_or(default.relay_bytes),
+        age: flags.max_age.unwrap_or(default.age),
+        absence: flags.max_absence.unwrap_or(default.absence),
+        inboxes: flags.max_inboxes.unwrap_or(default.inboxes),
+        ..default
+    }
+}
+
+fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Settings> {
+    let default = Settings::default();
+    let rate = args.caps.max_rate.map_or(default.rate, |per_second| {
+        let per_second = f64::from(per_second);
+        Rate { per_second, burst: 5.0 * per_second }
+    });
+    if let Some(url) = &flags.public_url
+        && url.contains('?')
+    {
+        return Err(Usage("--public-url: a relay's has no query".to_owned()).into());
+    }
+    Ok(Settings {
+        max_body: flags.max_body.unwrap_or(config.max_body),
+        rate,
+        connections: args.caps.max_readers.map_or(default.connections, usize::from),
+        trust_forwarded_for: args.trust_forwarded_for,
+        public_url: flags.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        tls: args.tls_cert.is_some(),
+        ..default
+    })
+}
+
+fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
+    let json = config.output == Some(Output::Json);
+    let (command, token_file) = match command {
+        Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
+        Inbox::Rotate { name, url, token_file } => (Admin::Rotate { name, url }, token_file),
+        Inbox::Revoke { name } => (Admin::Revoke { name }, None),
+        Inbox::List => (Admin::List, None),
+    };
+    // Before anything is made: a token that cannot be written down would be lost.
+    let file = token_file.map(TokenFile::create).transpose()?;
+    match app::relay_admin(relay, command)? {
+        Reply::Issued { name, publish_url, token } => {
+            let place = file.map(|file| file.keep(&token)).transpose()?;
+            done_unless(issued(json, &name, &publish_url, &token, place.as_deref()))
+        }
+        Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
+        Reply::Revoked => Ok(Exit::Done),
+        Reply::Failed { why } => Err(anyhow::anyhow!(why)),
+    }
+}
+
+/// A file for a token, made before the token; taken away again unless it gets one.
+struct TokenFile {
+    path: PathBuf,
+    file: fs::File,
+    kept: bool,
+}
+
+impl TokenFile {
+    fn create(path: PathBuf) -> anyhow::Result<Self> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot make the token file {}", path.display()))?;
+        Ok(Self { path, file, kept: false })
+    }
+
+    fn keep(mut self, token: &str) -> anyhow::Result<PathBuf> {
+        // Whatever fails from here on, the token exists: what is written of it stays.
+        self.kept = true;
+        writeln!(self.file, "{token}").and_then(|()| self.file.sync_all()).with_context(|| {
+            format!("cannot write {}: rotate the inbox for another token", self.path.display())
+        })?;
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn issued(
+    json: bool,
+    name: &str,
+    publish_url: &str,
+    token: &str,
+    place: Option<&Path>,
+) -> anyhow::Result<()> {
+    let mut out = io::stdout();
+    if json {
+        let mut line = serde_json::json!({
+            "v": 1, "type": "inbox", "name": name, "publish_url": publish_url,
+        });
+        line["token"] = if place.is_none() { token.into() } else { serde_json::Value::Null };
+        line["token_file"] = place.map(|path| path.display().to_string()).into();
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    let token = place.map_or_else(
+        || format!("{token}  (shown this once; whoever has it can read)"),
+        |path| format!("in {}", path.display()),
+    );
+    writeln!(
+        out,
+        "Inbox:       {name}\nPublish URL: {publish_url}  (what the sender calls)\nToken:       {token}"
+    )?;
+    Ok(())
+}
+
+fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
+    let mut out = io::stdout();
+    for row in inboxes {
+        if json {
+            let mut line = serde_json::to_value(row)?;
+            line["v"] = 1.into();
+            line["type"] = "inbox".into();
+            writeln!(out, "{line}")?;
+            continue;
+        }
+        let Row { name, publish_url, count, bytes, head, .. } = row;
+        writeln!(out, "{name}  {publish_url}\n  {count} kept, {bytes} bytes, newest {head}")?;
+        for reader in &row.readers {
+            let behind = head.saturating_sub(reader.acked);
+            let (name, seen_at) = (&reader.name, &reader.seen_at);
+            writeln!(out, "  reader {name}: {behind} behind, last here {seen_at}")?;
+        }
+    }
+    if inboxes.is_empty() && !json {
+        writeln!(out, "No inbox yet; make one with `dubwatch relay inbox create NAME`.")?;
+    }
+    Ok(())
+}

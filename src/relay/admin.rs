@@ -1,0 +1,299 @@
+//! How an operator makes, lists, rotates and revokes inboxes, also beside a running relay; serves
+//! no network.
+//!
+//! A store has one writer. While a relay runs, it is that writer: commands then go to it as lines
+//! of JSON by a socket beside the store that only its owner may open.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::ReaderName;
+use super::store::{Listed, LogError, Store};
+
+/// The longest line, in bytes.
+const MAX_LINE: u64 = 64 << 20;
+/// How long a command may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command's line may take, and how long a stop waits for a command that is being
+/// carried out.
+const BRIEF: Duration = Duration::from_secs(2);
+/// How long accepting rests after an error that would only repeat itself.
+const REST: Duration = Duration::from_millis(50);
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 16;
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// A new inbox.
+    Create {
+        /// Its name.
+        name: ReaderName,
+    },
+    /// Every inbox.
+    List,
+    /// A new token, and a new publish URL where `url` says so.
+    Rotate {
+        /// Its name.
+        name: ReaderName,
+        /// Whether the publish URL changes too.
+        url: bool,
+    },
+    /// The end of an inbox, with all that it holds.
+    Revoke {
+        /// Its name.
+        name: ReaderName,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// An inbox's keys; the only time that its token is shown.
+    Issued {
+        /// Its name.
+        name: String,
+        /// Where senders post to.
+        publish_url: String,
+        /// What lets read.
+        token: String,
+    },
+    /// Every inbox that is open.
+    Listed {
+        /// In order of their names.
+        inboxes: Vec<Row>,
+    },
+    /// The inbox is closed.
+    Revoked,
+    /// It could not be done.
+    Failed {
+        /// A sentence.
+        why: String,
+    },
+}
+
+/// An inbox in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Where senders post to.
+    pub publish_url: String,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// When its token was last replaced.
+    pub rotated_at: Option<String>,
+    /// Deliveries kept.
+    pub count: u64,
+    /// Bytes kept.
+    pub bytes: u64,
+    /// The newest `seq`.
+    pub head: u64,
+    /// Its named readers.
+    pub readers: Vec<ReaderRow>,
+}
+
+/// A reader in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderRow {
+    /// Its name.
+    pub name: String,
+    /// How far it acked.
+    pub acked: u64,
+    /// When it was last heard of, RFC 3339.
+    pub seen_at: String,
+}
+
+impl Row {
+    fn new(listed: Listed, base: &str) -> Self {
+        Self {
+            publish_url: publish_url(base, &listed.publish_id),
+            name: listed.name,
+            created_at: listed.created_at.to_string(),
+            rotated_at: listed.rotated_at.map(|at| at.to_string()),
+            count: listed.count,
+            bytes: listed.bytes,
+            head: listed.head,
+            readers: listed
+                .readers
+                .into_iter()
+                .map(|(name, acked, seen_at)| ReaderRow {
+                    name,
+                    acked,
+                    seen_at: seen_at.to_string(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn publish_url(base: &str, publish_id: &str) -> String {
+    format!("{}{}{publish_id}", base.trim_end_matches('/'), super::protocol::PUBLISH_PREFIX)
+}
+
+/// Carries a command out. `base` is the URL at which the relay is reached.
+pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
+    let done = match command {
+        Command::Create { name } => store.create(name).await.map(|issued| Reply::Issued {
+            name: issued.name,
+            publish_url: publish_url(base, &issued.publish_id),
+            token: issued.token.reveal().to_owned(),
+        }),
+        Command::Rotate { name, url } => {
+            store.rotate(name.as_str(), url).await.map(|issued| Reply::Issued {
+                name: issued.name,
+                publish_url: publish_url(base, &issued.publish_id),
+                token: issued.token.reveal().to_owned(),
+            })
+        }
+        Command::Revoke { name } => store.revoke(name.as_str()).await.map(|()| Reply::Revoked),
+        Command::List => store.list().await.map(|listed| Reply::Listed {
+            inboxes: listed
+                .into_iter()
+                .filter(|inbox| inbox.revoked_at.is_none())
+                .map(|inbox| Row::new(inbox, base))
+                .collect(),
+        }),
+    };
+    done.unwrap_or_else(|error: LogError| Reply::Failed { why: error.to_string() })
+}
+
+/// Where a relay listens for its operator: beside its store.
+pub fn socket_path(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".admin");
+    PathBuf::from(name)
+}
+
+/// Listens for the operator of the relay that writes the store at `store`.
+///
+/// Only for whoever holds the store's lock: the socket of a relay that was killed is replaced.
+pub fn listen(store: &Path) -> io::Result<UnixListener> {
+    let path = socket_path(store);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(&path)?;
+    // Before it listens: until then nobody can connect, whatever the process's mask made of it.
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)
+}
+
+/// Carries out what comes by `listener`, one command after the other, until `stop`.
+pub async fn serve(
+    listener: UnixListener,
+    store: Arc<Store>,
+    base: String,
+    stop: CancellationToken,
+) {
+    let path = socket_path(store.path());
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "an operator's connection was not accepted");
+                sleep(REST).await;
+                continue;
+            }
+        };
+        let conversation = timeout(PATIENCE, converse(stream, &store, &base, &stop));
+        let stopped = async {
+            stop.cancelled().await;
+            sleep(BRIEF).await;
+        };
+        tokio::select! {
+            ended = conversation => if let Ok(Err(error)) = ended {
+                tracing::debug!(%error, "an operator's command broke off");
+            },
+            () = stopped => {}
+        }
+    }
+    let _ = fs::remove_file(path);
+}
+
+async fn converse(
+    mut stream: UnixStream,
+    store: &Store,
+    base: &str,
+    stop: &CancellationToken,
+) -> io::Result<()> {
+    let mut line = String::new();
+    let (read, mut write) = stream.split();
+    let mut read = BufReader::new(read.take(4096));
+    tokio::select! {
+        // Who has said nothing yet loses nothing.
+        () = stop.cancelled() => return Ok(()),
+        read = timeout(BRIEF, read.read_line(&mut line)) => {
+            read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        }
+    }
+    let reply = match serde_json::from_str(&line) {
+        Ok(command) => carry_out(store, base, command).await,
+        Err(error) => Reply::Failed { why: format!("not a command: {error}") },
+    };
+    let mut line = serde_json::to_vec(&reply)?;
+    line.push(b'\n');
+    write.write_all(&line).await?;
+    write.shutdown().await
+}
+
+/// Has the relay that runs on the store at `store` carry a command out.
+pub async fn ask(store: &Path, command: &Command) -> io::Result<Reply> {
+    let ask = async {
+        let mut stream = UnixStream::connect(socket_path(store)).await?;
+        let mut line = serde_json::to_vec(command)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        let mut reply = String::new();
+        BufReader::new(stream.take(MAX_LINE)).read_line(&mut reply).await?;
+        Ok(serde_json::from_str(&reply)?)
+    };
+    timeout(PATIENCE, ask).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::store::Caps;
+    use crate::sqlite::Place;
+
+    #[tokio::test]
+    async fn a_silent_connection_holds_no_stop_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("relay.db");
+        let store = Arc::new(Store::open(&Place::File(db.clone()), Caps::default()).unwrap());
+        let listener = listen(&db).unwrap();
+        let mode = fs::metadata(socket_path(&db)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, store, String::new(), stop.clone()));
+        // It is taken first: the next is answered only when its time for a line is over.
+        let silent = UnixStream::connect(socket_path(&db)).await.unwrap();
+        let reply = ask(&db, &Command::List).await.unwrap();
+        assert_eq!(reply, Reply::Listed { inboxes: Vec::new() });
+        drop(silent);
+        let _silent = UnixStream::connect(socket_path(&db)).await.unwrap();
+        tokio::task::yield_now().await;
+        stop.cancel();
+        timeout(Duration::from_secs(1), serving).await.unwrap().unwrap();
+        assert!(!socket_path(&db).exists());
+    }
+}

@@ -1,0 +1,109 @@
+//! `POST /in/{publish id}`: a sender's door; answers 200 when the request is on disk, not before.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::request::Parts;
+use http::{Method, header};
+use jiff::Timestamp;
+
+use super::body::{self, Unread};
+use super::{Shared, answer, origin};
+use crate::callback::Headers;
+use crate::relay::protocol::PUBLISH_PREFIX;
+use crate::relay::store::{Arrival, LogError};
+use crate::serve::Peer;
+
+/// The header that carries the signature.
+const SIGNATURE_HEADER: &str = "x-signature";
+/// How long an answer waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The moment from which the rates count.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+pub(super) async fn post(shared: &Shared, request: Request) -> Response {
+    let received_at = Timestamp::now();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PUBLISH_PREFIX).unwrap_or_default();
+    let (publish_id, tail) = match path.find('/') {
+        Some(at) => path.split_at(at),
+        None => (path, ""),
+    };
+    let Some(inbox) = shared.log.by_publish_id(publish_id) else { return answer::not_found() };
+    if parts.method != Method::POST {
+        return answer::method_not_allowed("POST");
+    }
+    let settings = &shared.settings;
+    let announced = content_length(&parts);
+    let read =
+        body::read(body, announced, settings.max_body, settings.body_timeout, &shared.budget).await;
+    let (body, _share) = match read {
+        Ok(read) => read,
+        Err(Unread::TooLarge) => return answer::too_large(),
+        Err(Unread::TooSlow) => return answer::too_slow(),
+        Err(Unread::Broken) => return answer::broken(),
+        Err(Unread::NoRoom) => return answer::unavailable(),
+    };
+    let raw = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers = Headers::from_raw(raw);
+    let signatures: Vec<_> = headers.all(SIGNATURE_HEADER).collect();
+    // Without a signature there is nothing to check.
+    if !signatures.is_empty() && !shared.rates.may_check(inbox.id, START.elapsed()) {
+        // Nobody knows whether it counts, so it is told as if it did.
+        shared.log.refused(inbox.id);
+        return answer::too_often();
+    }
+    let verified = shared.keys.check(&signatures, &body).is_valid();
+    if !shared.rates.admits(inbox.id, verified, START.elapsed()) {
+        if verified {
+            shared.log.refused(inbox.id);
+        }
+        return answer::too_often();
+    }
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let socket = parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0);
+    let arrival = Arrival {
+        received_at,
+        verified,
+        method: parts.method.to_string(),
+        tail: tail.to_owned(),
+        query: parts.uri.query().map(str::to_owned),
+        peer: origin::peer(settings, socket, &parts.headers),
+        headers,
+        body,
+    };
+    match tokio::time::timeout(PATIENCE, shared.log.append(inbox.id, arrival)).await {
+        Ok(Ok(_)) => {
+            shared.figures.kept(verified);
+            answer::kept()
+        }
+        Ok(Err(LogError::Full)) => {
+            shared.figures.full();
+            answer::full()
+        }
+        Ok(Err(LogError::NoInbox)) => answer::not_found(),
+        // It may be on disk all the same: then it is delivered, and again if the sender repeats it.
+        Ok(Err(error)) => {
+            tracing::warn!(inbox = inbox.name, %error, "a delivery was answered 503");
+            if verified {
+                shared.log.refused(inbox.id);
+            }
+            answer::unavailable()
+        }
+        Err(_) => {
+            tracing::warn!(inbox = inbox.name, "a delivery was answered 503: the disk is late");
+            if verified {
+                shared.log.refused(inbox.id);
+            }
+            answer::unavailable()
+        }
+    }
+}
+
+fn content_length(parts: &Parts) -> Option<u64> {
+    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,54 @@
+//! How a subscription is closed: why in a frame, a typed close, a moment for both to arrive; decides
+//! nothing.
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::StreamExt as _;
+use futures_util::stream::SplitStream;
+use tokio::time::timeout;
+
+use super::Shared;
+use super::outlet::Outlet;
+use crate::relay::protocol::{Close, CloseCode, Draining, Encoded, Fault, RelayFrame};
+
+/// Sends a reader away for whom there is no place.
+pub(super) async fn turn_away(shared: &Shared, socket: WebSocket, whose: &str) {
+    let (sink, stream) = socket.split();
+    let sentence = format!("{whose} has as many connections as it may have");
+    finish(shared, Outlet::start(sink), stream, &Close::new(CloseCode::TooMany, sentence)).await;
+}
+
+/// Says why, closes, and waits a moment for the other side to have read it: a socket that is closed
+/// with unread bytes takes its last words back.
+pub(super) async fn finish(
+    shared: &Shared,
+    outlet: Outlet,
+    mut stream: SplitStream<WebSocket>,
+    close: &Close,
+) {
+    shared.figures.closed();
+    let mut last = Vec::with_capacity(3);
+    match close.code {
+        CloseCode::Draining => {
+            let retry_after = shared.settings.retry_after;
+            last.push(message(&RelayFrame::Draining(Draining { retry_after })));
+        }
+        CloseCode::Superseded => last.push(message(&RelayFrame::Superseded)),
+        _ => last.push(message(&RelayFrame::Error(Fault::from(close)))),
+    }
+    last.push(Message::Close(Some(CloseFrame {
+        code: close.code.number(),
+        reason: close.reason().into(),
+    })));
+    let _ = timeout(Close::PATIENCE, async {
+        let hear = async { while let Some(Ok(_)) = stream.next().await {} };
+        tokio::join!(outlet.end(last, Close::PATIENCE), hear);
+    })
+    .await;
+}
+
+pub(super) fn message(frame: &RelayFrame) -> Message {
+    match frame.encode() {
+        Encoded::Text(text) => Message::Text(text.into()),
+        Encoded::Binary(bytes) => Message::Binary(bytes.into()),
+    }
+}

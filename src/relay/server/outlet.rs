@@ -1,0 +1,125 @@
+//! Writes to one reader: small frames before batches, each batch flushed once; decides nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::SinkExt as _;
+use futures_util::stream::SplitSink;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Small frames that may wait. A reader that leaves more unread is stalled.
+const SMALL: usize = 16;
+/// Batches that may wait beside the one that is being written.
+const BATCHES: usize = 1;
+
+/// The sending side. Writing happens in a task of its own, so that no deadline waits for a reader.
+pub(super) struct Outlet {
+    small: mpsc::Sender<Message>,
+    batches: mpsc::Sender<Vec<Message>>,
+    pulse: Arc<Pulse>,
+    task: JoinHandle<()>,
+}
+
+/// Since when the task is at one write.
+struct Pulse {
+    epoch: Instant,
+    /// Milliseconds since the epoch, and one; 0 while nothing is written.
+    busy_since: AtomicU64,
+}
+
+impl Pulse {
+    fn beat(&self) {
+        let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.busy_since.store(millis + 1, Relaxed);
+    }
+
+    fn rest(&self) {
+        self.busy_since.store(0, Relaxed);
+    }
+}
+
+impl Outlet {
+    pub(super) fn start(sink: SplitSink<WebSocket, Message>) -> Self {
+        let (small, small_inbox) = mpsc::channel(SMALL);
+        let (batches, batch_inbox) = mpsc::channel(BATCHES);
+        let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
+        let task = tokio::spawn(write(sink, small_inbox, batch_inbox, Arc::clone(&pulse)));
+        Self { small, batches, pulse, task }
+    }
+
+    /// Hands over a small frame; `false` where the reader has left too many unread.
+    pub(super) fn say(&self, message: Message) -> bool {
+        self.small.try_send(message).is_ok()
+    }
+
+    /// Waits for a place for a batch. An error where the connection is broken.
+    pub(super) async fn place(&self) -> Result<mpsc::Permit<'_, Vec<Message>>, ()> {
+        self.batches.reserve().await.map_err(|_| ())
+    }
+
+    /// How long the reader has taken nothing of what is being written.
+    pub(super) fn stuck_for(&self) -> Option<Duration> {
+        let since = self.pulse.busy_since.load(Relaxed).checked_sub(1)?;
+        let now = u64::try_from(self.pulse.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(Duration::from_millis(now.saturating_sub(since)))
+    }
+
+    /// Says these last frames after what is being written and ends; cuts off what takes too long.
+    pub(super) async fn end(self, last: Vec<Message>, patience: Duration) {
+        let Self { small, batches, mut task, .. } = self;
+        // What waits is dropped: it is sent again to whoever asks for it.
+        drop(batches);
+        let ended = async {
+            for message in last {
+                if small.send(message).await.is_err() {
+                    break;
+                }
+            }
+            drop(small);
+            let _ = (&mut task).await;
+        };
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            task.abort();
+        }
+    }
+}
+
+async fn write(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut small: mpsc::Receiver<Message>,
+    mut batches: mpsc::Receiver<Vec<Message>>,
+    pulse: Arc<Pulse>,
+) {
+    loop {
+        let batch = tokio::select! {
+            // A pong does not wait for a catch-up.
+            biased;
+            message = small.recv() => match message {
+                Some(message) => vec![message],
+                None => break,
+            },
+            Some(batch) = batches.recv() => batch,
+        };
+        for message in batch {
+            pulse.beat();
+            if sink.feed(message).await.is_err() {
+                return;
+            }
+            // Between two frames of a long batch as well.
+            while let Ok(message) = small.try_recv() {
+                if sink.feed(message).await.is_err() {
+                    return;
+                }
+            }
+        }
+        pulse.beat();
+        if sink.flush().await.is_err() {
+            return;
+        }
+        pulse.rest();
+    }
+}

@@ -1,0 +1,131 @@
+//! Who reads what now; a newer connection of a name takes over from the older. Speaks to no socket.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::relay::protocol::ReaderName;
+use crate::relay::store::InboxId;
+
+/// The connections that read. Bounded by its two limits.
+pub(super) struct Presence {
+    each: usize,
+    all: usize,
+    here: Mutex<Here>,
+}
+
+#[derive(Default)]
+struct Here {
+    count: usize,
+    inboxes: HashMap<InboxId, Inbox>,
+    next: u64,
+}
+
+#[derive(Default)]
+struct Inbox {
+    count: usize,
+    names: HashMap<ReaderName, (u64, CancellationToken)>,
+}
+
+/// Why a connection has no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crowded {
+    Inbox,
+    Relay,
+}
+
+/// A connection's place; given back when dropped.
+pub(super) struct Seat<'a> {
+    presence: &'a Presence,
+    inbox: InboxId,
+    name: Option<(ReaderName, u64)>,
+}
+
+impl Presence {
+    pub(super) fn new(each: usize, all: usize) -> Self {
+        Self { each, all, here: Mutex::default() }
+    }
+
+    /// Takes a place.
+    pub(super) fn enter(&self, inbox: InboxId) -> Result<Seat<'_>, Crowded> {
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        if here.count >= self.all {
+            return Err(Crowded::Relay);
+        }
+        let entry = here.inboxes.entry(inbox).or_default();
+        if entry.count >= self.each {
+            return Err(Crowded::Inbox);
+        }
+        entry.count += 1;
+        here.count += 1;
+        Ok(Seat { presence: self, inbox, name: None })
+    }
+
+    /// Connections that read now.
+    pub(super) fn count(&self) -> usize {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
+}
+
+impl Seat<'_> {
+    /// Takes a name. The token that comes back is cancelled when somebody else takes it; whoever had
+    /// it is told that way.
+    pub(super) fn take(&mut self, name: &ReaderName) -> CancellationToken {
+        let superseded = CancellationToken::new();
+        let mut here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
+        here.next += 1;
+        let number = here.next;
+        let inbox = here.inboxes.entry(self.inbox).or_default();
+        if let Some((_, older)) = inbox.names.insert(name.clone(), (number, superseded.clone())) {
+            older.cancel();
+        }
+        self.name = Some((name.clone(), number));
+        superseded
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let mut here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
+        here.count = here.count.saturating_sub(1);
+        let Some(inbox) = here.inboxes.get_mut(&self.inbox) else { return };
+        inbox.count = inbox.count.saturating_sub(1);
+        if let Some((name, number)) = self.name.take()
+            && inbox.names.get(&name).is_some_and(|(holder, _)| *holder == number)
+        {
+            inbox.names.remove(&name);
+        }
+        if inbox.count == 0 {
+            here.inboxes.remove(&self.inbox);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_takes_over_and_places_are_bounded_and_given_back() {
+        let presence = Presence::new(2, 3);
+        let name: ReaderName = "a".parse().unwrap();
+        let mut one = presence.enter(1).unwrap();
+        let first = one.take(&name);
+        let mut two = presence.enter(1).unwrap();
+        assert!(!first.is_cancelled());
+        let second = two.take(&name);
+        assert!(first.is_cancelled() && !second.is_cancelled());
+        assert_eq!(presence.enter(1).err(), Some(Crowded::Inbox));
+        let other = presence.enter(2).unwrap();
+        assert_eq!(presence.enter(3).err(), Some(Crowded::Relay));
+        // The older goes: the name stays with the newer.
+        drop(one);
+        let mut three = presence.enter(1).unwrap();
+        three.take(&name);
+        assert!(second.is_cancelled());
+        drop((two, three, other));
+        assert_eq!(presence.count(), 0);
+        assert!(presence.here.lock().unwrap().inboxes.is_empty());
+    }
+}

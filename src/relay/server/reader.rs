@@ -1,0 +1,420 @@
+//! One subscription from hello to close: reads its frames, sends what its inbox has; holds no other
+//! reader up, and no sender.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::StreamExt as _;
+use futures_util::stream::SplitStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::goodbye::{finish, message};
+use super::outlet::Outlet;
+use super::presence::Seat;
+use crate::relay::protocol::{
+    Close, CloseCode, DEAD_AFTER, FrameFault, HELLO_TIMEOUT, Heartbeat, Pulse, ReaderName,
+    RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
+};
+use crate::relay::store::{Answer, Inbox, Item, LogError, State};
+use crate::text::Printable;
+
+/// Frames in a batch at most.
+const BATCH: usize = 256;
+/// Bytes of deliveries in a batch at most, heads and bodies, unless one alone has more.
+const BATCH_BYTES: usize = 128 << 10;
+/// How often a reader's acks are written down: its own cursor is what counts.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Who subscribed.
+pub(super) struct Subscriber {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) state: watch::Receiver<State>,
+    /// The token's number when it was checked.
+    pub(super) token: Option<u64>,
+    pub(super) peer: String,
+    pub(super) callback_url: String,
+}
+
+/// Why a subscription ended.
+enum End {
+    /// We close it.
+    Close(Close),
+    /// The other side closed, or the connection broke.
+    Gone,
+}
+
+impl<C: Into<Close>> From<C> for End {
+    fn from(close: C) -> Self {
+        Self::Close(close.into())
+    }
+}
+
+/// Serves a subscription until it ends.
+pub(super) async fn run(
+    shared: &Shared,
+    socket: WebSocket,
+    subscriber: Subscriber,
+    seat: Seat<'_>,
+) {
+    let (sink, stream) = socket.split();
+    let inbox = Arc::clone(&subscriber.inbox);
+    let peer = subscriber.peer.clone();
+    shared.figures.subscribed();
+    let mut reader = Reader {
+        shared,
+        subscriber,
+        seat,
+        stream,
+        outlet: Outlet::start(sink),
+        session: Session::default(),
+        begun: Instant::now(),
+        heart: Heartbeat::new(Duration::ZERO),
+        name: None,
+        touch_every: Duration::MAX,
+        touch_at: None,
+        after: 0,
+        relabelled: 0,
+        superseded: CancellationToken::new(),
+        unsaved: None,
+        exhausted: None,
+        ready: None,
+    };
+    let end = reader.converse().await;
+    let Reader { stream, outlet, name, unsaved, superseded, seat, .. } = reader;
+    // A successor's cursor must not be written over.
+    if let (Some(reader), Some(seq)) = (name, unsaved)
+        && !superseded.is_cancelled()
+    {
+        let _ = timeout(Close::PATIENCE, shared.log.ack(inbox.id, reader, seq)).await;
+    }
+    // The place is free before the long goodbye.
+    drop(seat);
+    match end {
+        End::Close(close) => {
+            let (code, why) = (close.code.number(), &close.sentence);
+            tracing::info!(inbox = inbox.name, peer, code, why, "closed a subscription");
+            finish(shared, outlet, stream, &close).await;
+        }
+        End::Gone => {
+            tracing::info!(inbox = inbox.name, peer, "a subscription ended");
+            outlet.end(Vec::new(), Close::PATIENCE).await;
+        }
+    }
+}
+
+struct Reader<'a> {
+    shared: &'a Shared,
+    subscriber: Subscriber,
+    seat: Seat<'a>,
+    stream: SplitStream<WebSocket>,
+    outlet: Outlet,
+    session: Session,
+    begun: Instant,
+    heart: Heartbeat,
+    name: Option<ReaderName>,
+    /// How often the log is told that it is there, and when next; never without a name.
+    touch_every: Duration,
+    touch_at: Option<Instant>,
+    /// How far it was sent.
+    after: u64,
+    relabelled: u64,
+    superseded: CancellationToken,
+    /// Acked, and not written down yet.
+    unsaved: Option<u64>,
+    /// The head at which reading gave nothing, so that it is not asked for again and again.
+    exhausted: Option<u64>,
+    ready: Option<Ready>,
+}
+
+impl Reader<'_> {
+    async fn converse(&mut self) -> End {
+        let shared = self.shared;
+        let log = &*shared.log;
+        let inbox = self.subscriber.inbox.id;
+        let mut page: Option<Answer<'_, Vec<Item>>> = None;
+        let mut saving: Option<Answer<'_, ()>> = None;
+        let mut save_at: Option<Instant> = None;
+        loop {
+            let now = self.begun.elapsed();
+            let wake = match self.due(now) {
+                Ok(wake) => self.begun + wake,
+                Err(end) => return end,
+            };
+            if self.unsaved.is_some() && saving.is_none() && save_at.is_none() {
+                save_at = Some(Instant::now() + SAVE_EVERY);
+            }
+            // One page at a time, and the next only when the outlet has the last.
+            if page.is_none() && self.ready.is_none() && self.has_more() {
+                let items = self.session.room().min(BATCH);
+                page = Some(log.read(inbox, self.after, items, BATCH_BYTES));
+            }
+            let happened = tokio::select! {
+                // The end comes first; then what the reader says, because acks make room.
+                biased;
+                () = shared.stop.cancelled() => {
+                    return Close::new(CloseCode::Draining, "the relay stops").into();
+                }
+                () = self.superseded.cancelled() => {
+                    let why = "another connection came with this reader name";
+                    return Close::new(CloseCode::Superseded, why).into();
+                }
+                changed = self.subscriber.state.changed() => match changed {
+                    Ok(()) => self.changed(),
+                    Err(_) => Err(Close::new(CloseCode::Revoked, "the inbox is closed").into()),
+                },
+                heard = self.stream.next() => match heard {
+                    Some(Ok(heard)) => self.heard(heard).await,
+                    Some(Err(error)) => Err(broken(error)),
+                    None => Err(End::Gone),
+                },
+                () = sleep_until(wake) => Ok(()),
+                saved = some(&mut saving) => {
+                    saving = None;
+                    // The reader keeps its own cursor: ours is late, nothing is lost.
+                    if let Err(error) = saved {
+                        tracing::debug!(%error, "a cursor was not written");
+                    }
+                    Ok(())
+                }
+                () = at(save_at) => {
+                    save_at = None;
+                    if let (Some(name), Some(seq)) = (&self.name, self.unsaved.take()) {
+                        saving = Some(log.ack(inbox, name.clone(), seq));
+                        self.touch_at = Some(Instant::now() + self.touch_every);
+                    }
+                    Ok(())
+                }
+                () = at(self.touch_at), if saving.is_none() => {
+                    self.touch_at = self.name.as_ref().map(|name| {
+                        saving = Some(log.touch(inbox, name.clone()));
+                        Instant::now() + self.touch_every
+                    });
+                    Ok(())
+                }
+                items = some(&mut page) => {
+                    page = None;
+                    items.map_err(|error| unavailable(&error).into()).map(|items| self.read(items))
+                }
+                handed = hand_over(&self.outlet, &mut self.ready) => match handed {
+                    Ok((deliveries, gaps)) => {
+                        shared.figures.sent(deliveries, gaps);
+                        Ok(())
+                    }
+                    Err(()) => Err(End::Gone),
+                },
+            };
+            if let Err(end) = happened {
+                return end;
+            }
+        }
+    }
+
+    /// Whether the inbox has something that may be sent now.
+    fn has_more(&self) -> bool {
+        let head = self.subscriber.state.borrow().head;
+        self.session.room() > 0 && head > self.after && self.exhausted != Some(head)
+    }
+
+    /// What time alone brings about. Gives when to look again.
+    fn due(&mut self, now: Duration) -> Result<Duration, End> {
+        if !self.session.is_reading() && now >= HELLO_TIMEOUT {
+            return Err(Close::new(CloseCode::NoHello, "no hello came").into());
+        }
+        let stuck = self.outlet.stuck_for().unwrap_or_default();
+        if stuck >= DEAD_AFTER {
+            return Err(stalled());
+        }
+        // A write that began a moment ago is late no sooner than that.
+        let late = now + DEAD_AFTER.saturating_sub(stuck);
+        match self.heart.due(now) {
+            Pulse::Dead => Err(Close::new(CloseCode::Dead, "nothing was heard for 30 s").into()),
+            Pulse::Ping(beat) => {
+                if self.outlet.say(message(&RelayFrame::Ping(beat))) {
+                    Ok(now)
+                } else {
+                    Err(stalled())
+                }
+            }
+            Pulse::Rest(until) if self.session.is_reading() => Ok(until.min(late)),
+            Pulse::Rest(until) => Ok(until.min(HELLO_TIMEOUT)),
+        }
+    }
+
+    /// The inbox grew, or may not be read any more.
+    fn changed(&mut self) -> Result<(), End> {
+        let state = *self.subscriber.state.borrow_and_update();
+        if state.token.is_none() {
+            return Err(Close::new(CloseCode::Revoked, "the inbox is closed").into());
+        }
+        if state.token != self.subscriber.token {
+            return Err(Close::new(CloseCode::Revoked, "the token was replaced").into());
+        }
+        if self.session.is_reading() && state.relabelled != self.relabelled {
+            return Err(Close::new(CloseCode::NewEpoch, "the inbox has a new epoch").into());
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, heard: Message) -> Result<(), End> {
+        let now = self.begun.elapsed();
+        self.heart.heard(now);
+        let frame = match &heard {
+            Message::Text(text) => decode_client(Some(text.as_str())),
+            Message::Binary(_) => decode_client(None),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(End::Gone),
+        };
+        let frame = frame.map_err(|fault: FrameFault| Close::from(fault))?;
+        match self.session.heard(frame)? {
+            Step::Nothing => Ok(()),
+            Step::Pong(beat) if self.outlet.say(message(&RelayFrame::Pong(beat))) => Ok(()),
+            Step::Pong(_) => Err(stalled()),
+            Step::Beat(beat) => {
+                if let Some(trip) = self.heart.pong(beat, now) {
+                    tracing::trace!(peer = self.subscriber.peer, ?trip, "round trip");
+                }
+                Ok(())
+            }
+            Step::Acked(cursor) => {
+                self.shared.figures.acked();
+                self.unsaved = Some(cursor.seq);
+                Ok(())
+            }
+            Step::Begin { protocol, reader, resume, agent } => {
+                self.begin(protocol, reader, resume, agent).await
+            }
+        }
+    }
+
+    async fn begin(
+        &mut self,
+        protocol: u32,
+        reader: Option<ReaderName>,
+        resume: Option<Resume>,
+        agent: Option<String>,
+    ) -> Result<(), End> {
+        if let Some(name) = &reader {
+            self.superseded = self.seat.take(name);
+        }
+        let inbox = &self.subscriber.inbox;
+        let start = self.shared.log.attach(inbox.id, reader.clone(), resume).await;
+        let start = start.map_err(|error| match error {
+            LogError::TooManyReaders(_) => Close::new(CloseCode::TooMany, error.to_string()),
+            LogError::NoInbox => Close::new(CloseCode::Revoked, "the inbox is closed"),
+            error => unavailable(&error),
+        })?;
+        self.relabelled = self.subscriber.state.borrow().relabelled;
+        self.after = start.after;
+        let agent = Printable::new(agent.as_deref().unwrap_or("")).cut(80);
+        let name = reader.as_ref().map_or("", ReaderName::as_str);
+        let (inbox, peer) = (&inbox.name, &self.subscriber.peer);
+        let (after, head) = (start.after, start.head);
+        tracing::info!(inbox, peer, reader = name, %agent, after, head, "a reader subscribed");
+        self.touch_every = start.touch_every;
+        self.touch_at = reader.is_some().then(|| Instant::now() + start.touch_every);
+        self.name = reader;
+        let welcome = RelayFrame::Welcome(Welcome {
+            protocol,
+            epoch: start.epoch,
+            head: start.head,
+            retained_from: start.retained_from,
+            after: start.after,
+            resumed: start.resumed,
+            callback_url: self.subscriber.callback_url.clone(),
+            window: WINDOW,
+            max_body: self.shared.settings.max_body,
+        });
+        if self.outlet.say(message(&welcome)) { Ok(()) } else { Err(stalled()) }
+    }
+
+    /// A page came from the log: makes frames of it. They count as sent from here on, so that
+    /// nothing that comes later can overtake them in the window.
+    fn read(&mut self, items: Vec<Item>) {
+        if items.is_empty() {
+            self.exhausted = Some(self.subscriber.state.borrow().head);
+            return;
+        }
+        let mut ready = Ready { messages: Vec::with_capacity(items.len()), deliveries: 0, gaps: 0 };
+        for item in items {
+            let (frame, cursor) = match item {
+                Item::Delivery(delivery) => {
+                    ready.deliveries += 1;
+                    let cursor = delivery.cursor;
+                    (RelayFrame::Delivery(delivery), cursor)
+                }
+                Item::Gap(gap) => {
+                    ready.gaps += 1;
+                    (RelayFrame::Gap(gap), gap.cursor())
+                }
+            };
+            ready.messages.push(message(&frame));
+            self.session.sent(cursor);
+            self.after = cursor.seq;
+        }
+        self.ready = Some(ready);
+    }
+}
+
+/// A batch that waits for the outlet.
+struct Ready {
+    messages: Vec<Message>,
+    deliveries: usize,
+    gaps: usize,
+}
+
+fn stalled() -> End {
+    Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
+}
+
+fn unavailable(error: &LogError) -> Close {
+    tracing::warn!(%error, "a subscription cannot be served");
+    Close::new(CloseCode::Unavailable, "the relay cannot read its store now")
+}
+
+/// What a broken stream of messages comes to.
+fn broken(error: axum::Error) -> End {
+    use tokio_tungstenite::tungstenite::Error;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => {
+            Close::new(CloseCode::TooLarge, "a message over the limit").into()
+        }
+        Some(Error::Utf8(_)) => Close::new(CloseCode::Malformed, "text that is not UTF-8").into(),
+        Some(Error::Protocol(_)) => {
+            Close::new(CloseCode::Malformed, "not the websocket protocol").into()
+        }
+        _ => End::Gone,
+    }
+}
+
+/// Hands a batch over once there is a place for it; waits forever where there is none. Gives how
+/// many deliveries and gaps it had. Nothing is lost when it is dropped.
+async fn hand_over(outlet: &Outlet, ready: &mut Option<Ready>) -> Result<(usize, usize), ()> {
+    if ready.is_none() {
+        return pending().await;
+    }
+    let place = outlet.place().await?;
+    let Some(Ready { messages, deliveries, gaps }) = ready.take() else { return Ok((0, 0)) };
+    place.send(messages);
+    Ok((deliveries, gaps))
+}
+
+/// Waits for what is there; forever where nothing is.
+async fn some<T>(answer: &mut Option<Answer<'_, T>>) -> Result<T, LogError> {
+    match answer {
+        Some(answer) => Pin::new(answer).await,
+        None => pending().await,
+    }
+}
+
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,88 @@
+//! `GET /v1/subscribe`: the upgrade to a websocket; token, subprotocol and limits, no frame yet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::RequestExt as _;
+use axum::extract::{Request, WebSocketUpgrade};
+use axum::response::Response;
+use http::{HeaderMap, header};
+
+use super::presence::Crowded;
+use super::reader::{self, Subscriber};
+use super::{Server, Settings, answer, goodbye, origin};
+use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
+use crate::serve::Peer;
+
+/// How much is gathered before it is written to the socket, in bytes.
+const WRITE_BUFFER: usize = 64 << 10;
+/// How much is read from a reader at a time, in bytes: its frames are small.
+const READ_BUFFER: usize = 8 << 10;
+
+pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
+    let shared = &server.0;
+    // The token first: without one nobody learns anything else.
+    let inbox = bearer(request.headers()).and_then(|token| shared.log.by_token(token));
+    let Some(inbox) = inbox else {
+        shared.figures.unauthorized();
+        return answer::unauthorized();
+    };
+    // Before the upgrade is answered: a token replaced from here on ends the subscription.
+    let mut state = inbox.state();
+    let token = state.borrow_and_update().token;
+    let Ok(upgrading) = request.extract_parts::<WebSocketUpgrade>().await else {
+        return answer::no_websocket();
+    };
+    if !upgrading.requested_protocols().any(|protocol| protocol == SUBPROTOCOL) {
+        return answer::no_websocket();
+    }
+    if shared.stop.is_cancelled() {
+        return answer::unavailable();
+    }
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let socket = request.extensions().get::<Peer>().map_or(unknown, |peer| peer.0);
+    let base = origin::base_url(&shared.settings, request.headers());
+    let subscriber = Subscriber {
+        callback_url: Settings::callback_url(&base, &inbox.publish_id()),
+        peer: origin::peer(&shared.settings, socket, request.headers()),
+        inbox,
+        state,
+        token,
+    };
+    let limit = message_limit(shared.settings.max_body);
+    let server = Arc::clone(shared);
+    // The tracker knows of it from here on, so that a stop between here and the upgrade waits.
+    let tracked = shared.readers.token();
+    upgrading
+        .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        // A frame more than what is gathered is all that a batch can be beyond it.
+        .max_write_buffer_size(WRITE_BUFFER + 2 * limit)
+        .max_message_size(MAX_TEXT)
+        .max_frame_size(MAX_TEXT)
+        .on_upgrade(async move |socket| {
+            let _tracked = tracked;
+            match server.presence.enter(subscriber.inbox.id) {
+                Ok(seat) => reader::run(&server, socket, subscriber, seat).await,
+                Err(crowded) => {
+                    let whose = match crowded {
+                        Crowded::Inbox => "this inbox",
+                        Crowded::Relay => "this relay",
+                    };
+                    goodbye::turn_away(&server, socket, whose).await;
+                }
+            }
+        })
+}
+
+/// The token of an `Authorization: Bearer` header, of which there has to be one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

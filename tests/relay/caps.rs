@@ -1,0 +1,93 @@
+//! What happens when room runs out, and what of it is told.
+
+use dubwatch::relay::protocol::{GapReason, RelayFrame};
+
+use crate::common::{Client, request};
+use crate::relay_support::{Heard, Relay};
+
+#[test]
+fn garbage_is_pushed_out_by_what_counts_and_every_loss_is_announced() {
+    let relay = Relay::start(&["--max-count", "100"]);
+    let inbox = relay.inbox("one");
+    relay.post_all(&inbox, ["good".to_owned()]);
+    let mut client = Client::new(relay.address()).unwrap();
+    for _ in 0..50 {
+        client.send(request("POST", &inbox.path, &[("x-signature", "30")], b"garbage"));
+        assert_eq!(client.answer().status, 200);
+    }
+    relay.post_all(&inbox, (0..99).map(|n| format!("good{n}")));
+    client.send(relay.signed(&inbox, b"one too many"));
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.head.contains("retry-after: 60")), (503, true));
+    client.send(request("POST", &inbox.path, &[], b"garbage"));
+    assert_eq!(client.answer().status, 503);
+
+    let mut reader = relay.reader(&inbox, Some("a"), None);
+    assert_eq!(reader.bodies(1), ["good"]);
+    let Heard::Frame(RelayFrame::Gap(gap)) = reader.next() else { panic!("no gap") };
+    assert_eq!((gap.from, gap.to, gap.reason, gap.count), (2, 51, GapReason::Unverified, 50));
+    assert_eq!(reader.bodies(99).last().unwrap(), "good98");
+    let Heard::Frame(RelayFrame::Gap(gap)) = reader.next() else { panic!("no gap") };
+    assert_eq!((gap.from, gap.reason, gap.count), (151, GapReason::Refused, 1));
+    // What is acked makes room, the gap included.
+    reader.ack(gap.cursor());
+    crate::relay_support::within(
+        || relay.post(&inbox, b"again").status == 200,
+        crate::common::LIMIT,
+        "room after the ack",
+    );
+    // Refusals between the ack and its being written down are announced as well.
+    let body = loop {
+        match reader.next() {
+            Heard::Frame(RelayFrame::Delivery(delivery)) => break delivery.body,
+            Heard::Frame(RelayFrame::Gap(gap)) => assert_eq!(gap.reason, GapReason::Refused),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(body, b"again");
+}
+
+#[test]
+fn bodies_and_rates_are_bounded() {
+    let relay = Relay::start(&["--max-body", "2KiB", "--max-rate", "1"]);
+    let inbox = relay.inbox("one");
+    let long = vec![b'x'; 2049];
+    assert_eq!(relay.post(&inbox, &long).status, 413);
+    let statuses: Vec<_> = (0..8).map(|_| relay.post(&inbox, &long[1..]).status).collect();
+    assert_eq!(statuses[..3], [200, 200, 200]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // A head that would not fit in a delivery's header.
+    let value = "x".repeat(25 << 10);
+    let answer = relay.watch().ask(request("POST", &inbox.path, &[("x-long", &value)], b"{}"));
+    assert_eq!(answer.status, 431);
+}
+
+#[test]
+fn garbage_takes_nothing_of_the_rate_of_what_counts() {
+    let relay = Relay::start(&["--max-rate", "10"]);
+    let inbox = relay.inbox("one");
+    let mut client = Client::new(relay.address()).unwrap();
+    let statuses: Vec<_> = (0..40)
+        .map(|_| {
+            client.send(request("POST", &inbox.path, &[("x-signature", "30")], b"garbage"));
+            client.answer().status
+        })
+        .collect();
+    assert!(statuses.starts_with(&[200; 5]) && statuses.ends_with(&[429; 10]), "{statuses:?}");
+    relay.post_all(&inbox, (0..40).map(|n| format!("good{n}")));
+}
+
+#[test]
+fn a_proxys_word_counts_only_when_it_is_trusted() {
+    for (flags, expected) in
+        [(&[][..], "127.0.0.1:"), (&["--trust-forwarded-for"][..], "192.0.2.7")]
+    {
+        let relay = Relay::start(flags);
+        let inbox = relay.inbox("one");
+        let headers = [("x-forwarded-for", "10.9.9.9, 192.0.2.7")];
+        relay.watch().ask(request("POST", &inbox.path, &headers, b"{}"));
+        let mut reader = relay.reader(&inbox, None, None);
+        let peer = reader.delivery().peer;
+        assert!(peer.starts_with(expected), "{peer}");
+    }
+}

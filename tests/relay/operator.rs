@@ -1,0 +1,105 @@
+//! An operator's commands, beside a running relay and without one; and what never leaves it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use dubwatch::relay::protocol::CloseCode;
+
+use crate::relay_support::{Inbox, Reader, Relay};
+
+#[test]
+fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_without_one() {
+    let mut relay = Relay::start(&[]);
+    for running in [true, false] {
+        if !running {
+            relay.stop();
+        }
+        let inbox = relay.inbox("one");
+        let (done, words) = relay.operate(&["create", "one"]);
+        assert!(!done && words.contains("already"), "{words}");
+        let (_, list) = relay.operate(&["list"]);
+        assert!(list.contains("one") && list.contains(&inbox.path), "{list}");
+        assert!(!list.contains(&inbox.token));
+        let (_, line) = relay.operate(&["rotate", "one", "--json"]);
+        let rotated = Inbox::from(&line);
+        assert_eq!(rotated.path, inbox.path);
+        assert_ne!(rotated.token, inbox.token);
+        let (_, line) = relay.operate(&["rotate", "one", "--url", "--json"]);
+        assert_ne!(Inbox::from(&line).path, inbox.path);
+        let (done, _) = relay.operate(&["revoke", "one"]);
+        assert!(done);
+        let (done, words) = relay.operate(&["revoke", "one"]);
+        assert!(!done && words.contains("no such inbox"), "{words}");
+        let (_, list) = relay.operate(&["list"]);
+        assert!(list.contains("No inbox yet"), "{list}");
+    }
+    let (done, words) = relay.operate(&["create", "a b"]);
+    assert!(!done && words.contains("reader name"), "{words}");
+}
+
+#[test]
+fn a_replaced_token_ends_what_was_opened_with_it() {
+    let relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    let mut reader = relay.reader(&inbox, Some("a"), None);
+    let (_, line) = relay.operate(&["rotate", "one", "--json"]);
+    assert_eq!(reader.closed().1, CloseCode::Revoked);
+    assert_eq!(
+        Reader::connect(relay.address(), &inbox.token).err().map(|(code, _)| code),
+        Some(401)
+    );
+    let mut reader = relay.reader(&Inbox::from(&line), Some("a"), None);
+    relay.operate(&["revoke", "one"]);
+    assert_eq!(reader.closed().1, CloseCode::Revoked);
+    assert_eq!(relay.post(&inbox, b"{}").status, 404);
+}
+
+#[test]
+fn a_token_goes_to_a_private_file_that_was_not_there() {
+    let relay = Relay::start(&[]);
+    let file = relay.site.dir.path().join("token");
+    let path = file.to_str().unwrap();
+    let (done, words) = relay.operate(&["create", "one", "--token-file", path]);
+    assert!(done, "{words}");
+    let token = fs::read_to_string(&file).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!words.contains(token.trim()), "{words}");
+    Reader::connect(relay.address(), token.trim()).unwrap();
+    let (done, words) = relay.operate(&["rotate", "one", "--token-file", path]);
+    assert!(!done && words.contains("token file"), "{words}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), token);
+    let other = relay.site.dir.path().join("other");
+    let (done, _) = relay.operate(&["rotate", "nobody", "--token-file", other.to_str().unwrap()]);
+    assert!(!done && !other.exists());
+    let admin = relay.site.db.with_file_name("journal.db.admin");
+    assert_eq!(fs::metadata(admin).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn secrets_are_in_nothing_that_the_relay_says_or_keeps() {
+    // Its log is as wordy as it can be made (see `Relay::start_again`).
+    let mut relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    assert_eq!(relay.post(&inbox, b"{}").status, 200);
+    let mut reader = relay.reader(&inbox, Some("a"), None);
+    let cursor = reader.delivery().cursor;
+    reader.ack(cursor);
+    reader.text("garbage");
+    assert_eq!(reader.closed().1, CloseCode::Malformed);
+    let wrong = format!("{}x", inbox.token);
+    assert!(Reader::connect(relay.address(), &wrong).is_err());
+    let metrics = relay.watch().ask(crate::common::get("/metrics")).body;
+    let ended = relay.stop();
+    assert!(ended.err.contains("subscribed"), "{}", ended.err);
+    let store = fs::read(&relay.site.db).unwrap();
+    let secret = &inbox.token[20..];
+    assert!(!contains(&store, secret.as_bytes()), "the token is in the store");
+    for (what, text) in [("metrics", &metrics), ("stdout", &ended.out), ("stderr", &ended.err)] {
+        assert!(!text.contains(secret), "the token is in {what}");
+        assert!(!text.contains(inbox.publish_id()), "the publish id is in {what}");
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
