@@ -6,6 +6,7 @@
 mod body;
 mod delivery;
 mod event;
+mod gap;
 mod headers;
 mod outcome;
 mod refusal;
@@ -14,6 +15,7 @@ mod verdict;
 pub use body::{Callback, MAX_ID, Subject};
 pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
+pub use gap::{Gap, NotedGap, Passage};
 pub use headers::{Headers, REDACTED};
 pub use outcome::{Doubt, Effect, Outcome};
 pub use refusal::{BODY_SAMPLE, BodySample, Listed, Refusal, RefusalKind};

@@ -52,8 +52,9 @@ impl Desk {
         Ok(Self { reports: Mutex::new(Some(reports)), thread: Mutex::new(Some(thread)), tally })
     }
 
-    /// Hands over a report, if there is room.
-    pub(super) fn report(&self, mut report: Report) {
+    /// Counts a refusal and hands it over, if there is room.
+    pub(super) fn list(&self, mut report: Report) {
+        self.tally.refused(report.refusal.kind);
         report.body = report.body.filter(|body| body.len() <= MAX_BODY);
         report.refusal = report.refusal.cut();
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);

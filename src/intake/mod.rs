@@ -8,12 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
-use crate::callback::Listed;
-use crate::callback::{Accepted, BodySample, Callback, Received, Refusal, RefusalKind, Verdict};
-use crate::journal::{Health, Journal, Pending, Unwritten};
+use crate::callback::{
+    Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind, Verdict,
+};
+use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
 use crate::signature::{TrustedKeys, fingerprint};
 use crate::vitals::Counts;
+
+// What doors have to name.
+pub use crate::journal::{Relayed, Unwritten};
 
 use desk::{Desk, Report};
 use tally::Tally;
@@ -46,6 +51,21 @@ pub trait Keep: Send + Sync + 'static {
 
     /// Whether what is to be kept can be written now, as far as is known.
     fn is_writing(&self) -> bool;
+
+    /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
+    fn subscribed(&self, _relay: Arc<str>, _after: u64) -> Result<Pending<u64>, Unwritten> {
+        Err(Unwritten::Closed)
+    }
+
+    /// Queues a message of a relay; see [`Journal::take_over`].
+    fn take_over(&self, _: Passage, _: Relayed) -> Result<Pending<u64>, Unwritten> {
+        Err(Unwritten::Closed)
+    }
+
+    /// Where a subscription to a relay is. Blocks.
+    fn relay_place(&self, _relay: &str) -> Result<Option<RelayPlace>, String> {
+        Ok(None)
+    }
 }
 
 impl Keep for Journal {
@@ -59,6 +79,19 @@ impl Keep for Journal {
 
     fn is_writing(&self) -> bool {
         *self.health().borrow() == Health::Writing && !self.is_behind()
+    }
+
+    fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
+        Self::subscribed(self, relay, after)
+    }
+
+    fn take_over(&self, passage: Passage, what: Relayed) -> Result<Pending<u64>, Unwritten> {
+        Self::take_over(self, passage, what)
+    }
+
+    fn relay_place(&self, relay: &str) -> Result<Option<RelayPlace>, String> {
+        let reader = self.reader().map_err(|error| error.to_string())?;
+        reader.relay_place(relay).map_err(|error| error.to_string())
     }
 }
 
@@ -78,9 +111,61 @@ pub struct Intake {
     keys: Arc<TrustedKeys>,
     policy: Policy,
     keep: Arc<dyn Keep>,
-    desk: Desk,
+    desk: Arc<Desk>,
     tally: Arc<Tally>,
     trouble: Trouble,
+}
+
+/// A message of a relay, judged. It has to be [taken over](Intake::take_over) in its turn, also
+/// where it is refused.
+pub struct Judged(Judgement);
+
+enum Judgement {
+    Accepted(Box<Accepted>),
+    Refused(Box<Report>),
+    Gap(Gap),
+}
+
+impl Judged {
+    /// A delivery that its door refused.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self(Judgement::Refused(Box::new(Report { refusal, body: None })))
+    }
+
+    /// What is missing.
+    pub const fn gap(gap: Gap) -> Self {
+        Self(Judgement::Gap(gap))
+    }
+}
+
+/// A message of a relay on its way to the disk.
+pub struct Taking(Underway);
+
+enum Underway {
+    Kept {
+        pending: Pending<u64>,
+        /// Of a delivery, whether it was checked.
+        valid: Option<bool>,
+        tally: Arc<Tally>,
+    },
+    /// It is listed even if nobody waits for it any more: it will not be new again.
+    Refused(JoinHandle<Result<u64, Unwritten>>),
+}
+
+impl Taking {
+    /// Waits until it is on disk; gives the number up to which everything of its subscription is.
+    pub async fn receipt(self) -> Result<u64, Unwritten> {
+        match self.0 {
+            Underway::Kept { pending, valid, tally } => {
+                let upto = pending.receipt().await?;
+                if let Some(valid) = valid {
+                    tally.kept(valid);
+                }
+                Ok(upto)
+            }
+            Underway::Refused(listing) => listing.await.unwrap_or(Err(Unwritten::Closed)),
+        }
+    }
 }
 
 /// Why deliveries were turned away lately.
@@ -107,7 +192,7 @@ impl Intake {
             Arc::clone(&tally),
             first_refusal_id,
         )?;
-        Ok(Self { keys, policy, keep, desk, tally, trouble: Trouble::default() })
+        Ok(Self { keys, policy, keep, desk: Arc::new(desk), tally, trouble: Trouble::default() })
     }
 
     /// Decides about a whole request.
@@ -115,26 +200,15 @@ impl Intake {
     /// Returns [`Decision::Kept`] only once the delivery is on disk. Dropping the future after it
     /// was first polled cancels nothing: by then the delivery is refused or queued.
     pub async fn accept(&self, request: Received) -> Decision {
-        // The signature is over the raw bytes, so it comes before any parsing.
-        let signatures: Vec<&str> = request.headers.all(SIGNATURE_HEADER).collect();
-        let verdict = match self.policy {
-            Policy::Required => self.keys.check(&signatures, &request.body),
-            Policy::Off => Verdict::Unchecked,
+        let accepted = match self.verify(request) {
+            Ok(accepted) => accepted,
+            Err(report) => {
+                self.desk.list(*report);
+                return Decision::Refused;
+            }
         };
-        let kind = match &verdict {
-            Verdict::Valid { .. } | Verdict::Unchecked => None,
-            Verdict::Missing => Some(RefusalKind::Missing),
-            Verdict::Malformed { .. } => Some(RefusalKind::Malformed),
-            Verdict::Invalid { .. } => Some(RefusalKind::Invalid),
-        };
-        if let Some(kind) = kind {
-            self.refuse_signature(request, kind, &verdict);
-            return Decision::Refused;
-        }
-        let fingerprint = fingerprint(&signatures.join(","), &request.body);
-        let callback = Callback::read(&request.body);
-        let valid = verdict.is_valid();
-        let pending = match self.keep.keep(Accepted { request, verdict, callback, fingerprint }) {
+        let valid = accepted.verdict.is_valid();
+        let pending = match self.keep.keep(accepted) {
             Ok(pending) => pending,
             Err(unwritten) => return self.unavailable(unwritten),
         };
@@ -148,10 +222,84 @@ impl Intake {
         }
     }
 
+    /// Decides about a delivery that a relay passed on.
+    pub fn verify_relayed(&self, request: Received) -> Judged {
+        Judged(match self.verify(request) {
+            Ok(accepted) => Judgement::Accepted(Box::new(accepted)),
+            Err(report) => Judgement::Refused(report),
+        })
+    }
+
+    /// Has a message of a relay kept, in its turn; see [`Journal::take_over`]. One that is refused is
+    /// listed when it was passed by for the first time: a relay may pass it on again and again. A
+    /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
+    pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, Unwritten> {
+        let (what, valid) = match judged.0 {
+            Judgement::Accepted(accepted) => {
+                let valid = accepted.verdict.is_valid();
+                (Relayed::Accepted(accepted), Some(valid))
+            }
+            Judgement::Gap(gap) => (Relayed::Gap(gap), None),
+            Judgement::Refused(report) => {
+                let fresh = Fresh::default();
+                let pending = self.keep.take_over(passage, Relayed::Refused(fresh.clone()))?;
+                let desk = Arc::clone(&self.desk);
+                return Ok(Taking(Underway::Refused(tokio::spawn(async move {
+                    let upto = pending.receipt().await?;
+                    if fresh.is_so() {
+                        desk.list(*report);
+                    }
+                    Ok(upto)
+                }))));
+            }
+        };
+        let pending = self.keep.take_over(passage, what)?;
+        Ok(Taking(Underway::Kept { pending, valid, tally: Arc::clone(&self.tally) }))
+    }
+
+    /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
+    pub async fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<u64, Unwritten> {
+        let pending = self.keep.subscribed(relay, after)?;
+        tokio::time::timeout(PATIENCE, pending.receipt()).await.unwrap_or(Err(Unwritten::Late))
+    }
+
+    /// Where a subscription to a relay is, on disk. The error is a sentence.
+    pub async fn relay_place(&self, relay: Arc<str>) -> Result<Option<RelayPlace>, String> {
+        let keep = Arc::clone(&self.keep);
+        let read = tokio::task::spawn_blocking(move || keep.relay_place(&relay));
+        read.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Says that deliveries cannot be kept at the moment, as [`Intake::trouble`] tells it.
+    pub fn complain(&self, why: Unwritten) {
+        let _ = self.unavailable(why);
+    }
+
+    /// Checks the signature; a request whose does not hold is to be listed as refused.
+    fn verify(&self, request: Received) -> Result<Accepted, Box<Report>> {
+        // The signature is over the raw bytes, so it comes before any parsing.
+        let signatures: Vec<&str> = request.headers.all(SIGNATURE_HEADER).collect();
+        let verdict = match self.policy {
+            Policy::Required => self.keys.check(&signatures, &request.body),
+            Policy::Off => Verdict::Unchecked,
+        };
+        let kind = match &verdict {
+            Verdict::Valid { .. } | Verdict::Unchecked => None,
+            Verdict::Missing => Some(RefusalKind::Missing),
+            Verdict::Malformed { .. } => Some(RefusalKind::Malformed),
+            Verdict::Invalid { .. } => Some(RefusalKind::Invalid),
+        };
+        if let Some(kind) = kind {
+            return Err(Box::new(refused(request, kind, &verdict)));
+        }
+        let fingerprint = fingerprint(&signatures.join(","), &request.body);
+        let callback = Callback::read(&request.body);
+        Ok(Accepted { request, verdict, callback, fingerprint })
+    }
+
     /// Lists a request that its door refused.
     pub fn refuse(&self, refusal: Refusal) {
-        self.tally.refused(refusal.kind);
-        self.desk.report(Report { refusal, body: None });
+        self.desk.list(Report { refusal, body: None });
     }
 
     /// Counts a request that its door answered 503, because there was no memory for its body.
@@ -207,24 +355,23 @@ impl Intake {
         drop(last);
         Decision::Unavailable(unwritten)
     }
+}
 
-    fn refuse_signature(&self, request: Received, kind: RefusalKind, verdict: &Verdict) {
-        self.tally.refused(kind);
-        let why = verdict
-            .why()
-            .unwrap_or("there is no X-Signature header; the sender signs every callback");
-        let refusal = Refusal {
-            at: request.received_at,
-            kind,
-            status: 401,
-            why: why.to_owned(),
-            count: 1,
-            method: request.method,
-            path: request.path,
-            peer: request.peer,
-            headers: request.headers,
-            body: BodySample::of(&request.body),
-        };
-        self.desk.report(Report { refusal, body: Some(request.body) });
-    }
+/// The report of a request whose signature does not hold.
+fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
+    let why =
+        verdict.why().unwrap_or("there is no X-Signature header; the sender signs every callback");
+    let refusal = Refusal {
+        at: request.received_at,
+        kind,
+        status: 401,
+        why: why.to_owned(),
+        count: 1,
+        method: request.method,
+        path: request.path,
+        peer: request.peer,
+        headers: request.headers,
+        body: BodySample::of(&request.body),
+    };
+    Report { refusal, body: Some(request.body) }
 }

@@ -11,6 +11,8 @@ pub struct Marks {
     pub refusals: u64,
     /// Deliveries that were ever deleted. It goes up with every asset that goes.
     pub pruned: u64,
+    /// The number of the newest gap in what a relay passed on.
+    pub gaps: u64,
 }
 
 impl Marks {

@@ -1,5 +1,7 @@
 //! What the journal's thread writes: a batch of deliveries with their states, refusals, notes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,10 +10,10 @@ use tokio::sync::watch;
 
 use super::feed::Marks;
 use super::memory::Memory;
+use super::relayed::{self, Places, Turn};
 use super::schema::{self, Meta};
 use super::{notes, prune, refusals, rows};
-use crate::callback::Listed;
-use crate::callback::{Accepted, Outcome};
+use crate::callback::{Accepted, Gap, Listed, Outcome, Passage};
 use crate::sqlite;
 
 /// How often old deliveries are looked for, where the user wants them deleted.
@@ -20,13 +22,50 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// One thing to be written.
 pub(super) enum Entry {
     Delivery(Box<Accepted>),
+    /// A subscription to a relay begins behind a number.
+    Subscribed {
+        relay: Arc<str>,
+        after: u64,
+    },
+    /// A message of a relay.
+    Relayed(Passage, Relayed),
     Refusals(Vec<Listed>),
-    Name { asset_id: String, name: Option<String> },
-    Acknowledge { asset_id: String, version_id: Option<String>, at: Option<Timestamp> },
+    Name {
+        asset_id: String,
+        name: Option<String>,
+    },
+    Acknowledge {
+        asset_id: String,
+        version_id: Option<String>,
+        at: Option<Timestamp>,
+    },
+}
+
+/// What came from a relay.
+#[derive(Debug, Clone)]
+pub enum Relayed {
+    /// A delivery that was let in.
+    Accepted(Box<Accepted>),
+    /// A delivery that was not: only passed by.
+    Refused(Fresh),
+    /// What is missing.
+    Gap(Gap),
+}
+
+/// Whether a message was new when it was passed by. Of meaning once that is on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Fresh(Arc<AtomicBool>);
+
+impl Fresh {
+    /// Whether it was; `false` before its turn, and where it had been passed by already.
+    pub fn is_so(&self) -> bool {
+        self.0.load(Relaxed)
+    }
 }
 
 pub(super) struct Ledger {
     memory: Memory,
+    places: Places,
     keep: Option<SignedDuration>,
     /// How far the journal will go when the open transaction is committed.
     marks: Marks,
@@ -44,7 +83,9 @@ impl Ledger {
         let marks = schema::marks(connection)?;
         let (committed, receiver) = watch::channel(marks);
         let memory = Memory::default();
-        let ledger = Self { memory, keep, marks, committed, now: None, refusals_written: false };
+        let places = Places::default();
+        let ledger =
+            Self { memory, places, keep, marks, committed, now: None, refusals_written: false };
         Ok((ledger, receiver))
     }
 
@@ -61,16 +102,39 @@ impl Ledger {
         self.marks.head = seq;
         Ok(seq)
     }
+
+    /// Takes a message of a relay over, in its turn. Gives how far its subscription is then.
+    fn take_over(
+        &mut self,
+        connection: &Connection,
+        passage: &Passage,
+        relayed: &Relayed,
+    ) -> rusqlite::Result<u64> {
+        if self.places.pass(connection, passage)? == Turn::New {
+            match relayed {
+                Relayed::Accepted(accepted) => drop(self.append(connection, accepted)?),
+                Relayed::Refused(fresh) => fresh.0.store(true, Relaxed),
+                Relayed::Gap(gap) => {
+                    self.marks.gaps += 1;
+                    relayed::write_gap(connection, self.marks.gaps, gap)?;
+                }
+            }
+        }
+        Ok(self.places.at(&passage.relay))
+    }
 }
 
 impl sqlite::Ledger for Ledger {
     type Entry = Entry;
-    /// The `seq` of the newest delivery: the entry's own, where it is one.
+    /// The `seq` of the newest delivery: the entry's own, where it is one. Of what concerns a relay,
+    /// how far its subscription is.
     type Receipt = u64;
 
     fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<u64> {
         match entry {
             Entry::Delivery(accepted) => self.append(connection, accepted),
+            Entry::Subscribed { relay, after } => self.places.begin(connection, relay, *after),
+            Entry::Relayed(passage, relayed) => self.take_over(connection, passage, relayed),
             Entry::Refusals(listed) => {
                 for listed in listed {
                     self.marks.refusals += 1;
@@ -96,12 +160,14 @@ impl sqlite::Ledger for Ledger {
         if std::mem::take(&mut self.refusals_written) {
             refusals::trim(connection)?;
         }
+        self.places.write(connection)?;
         self.memory.write(connection)
     }
 
     fn committed(&mut self) {
         self.now = None;
         self.memory.trim();
+        self.places.trim();
         self.committed.send_if_modified(|marks| {
             let further = *marks != self.marks;
             *marks = self.marks;
@@ -112,6 +178,7 @@ impl sqlite::Ledger for Ledger {
     fn rolled_back(&mut self) {
         self.now = None;
         self.refusals_written = false;
+        self.places.forget();
         self.memory.forget();
         self.marks = *self.committed.borrow();
     }

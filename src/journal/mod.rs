@@ -13,25 +13,29 @@ mod prune;
 mod reader;
 mod refold;
 mod refusals;
+mod relayed;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::callback::{Accepted, Listed};
+use crate::callback::{Accepted, Listed, Passage};
 use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
 pub use feed::{Feed, Marks};
+pub use ledger::{Fresh, Relayed};
 pub use notes::MAX_NAME;
 pub use prune::Pruned;
 pub use reader::{AssetPlace, Reader};
 pub use refusals::MAX_REFUSALS;
+pub use relayed::RelayPlace;
 
 use ledger::{Entry, Ledger};
 
@@ -92,6 +96,26 @@ impl Journal {
         let request = &accepted.request;
         let size = OVERHEAD + request.body.len() + request.headers.size();
         self.writer.submit(Entry::Delivery(Box::new(accepted)), size)
+    }
+
+    /// Notes that a subscription to a relay begins behind the number `after`.
+    pub fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
+        self.writer.submit(Entry::Subscribed { relay, after }, OVERHEAD)
+    }
+
+    /// Queues a message of a relay. It is taken over in its turn only: directly behind the one that
+    /// was taken over last; and one that was taken over before is not written again.
+    ///
+    /// Its receipt is the number up to which everything of the subscription is on disk then. One
+    /// that is lower than the message's own says that this was not its turn.
+    pub fn take_over(&self, passage: Passage, relayed: Relayed) -> Result<Pending<u64>, Unwritten> {
+        let size = match &relayed {
+            Relayed::Accepted(accepted) => {
+                accepted.request.body.len() + accepted.request.headers.size()
+            }
+            Relayed::Refused(_) | Relayed::Gap(_) => 0,
+        };
+        self.writer.submit(Entry::Relayed(passage, relayed), OVERHEAD + size)
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.

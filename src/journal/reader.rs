@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::feed::Marks;
+use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::{JournalError, notes, rows};
-use crate::callback::Delivery;
-use crate::callback::Listed;
+use crate::callback::{Delivery, Listed, NotedGap};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
@@ -213,6 +213,22 @@ impl Reader {
             Ok((listed, last))
         };
         self.read(read())
+    }
+
+    /// At most `limit` gaps above the number `id`, oldest first. Only the newest are kept.
+    pub fn gaps_after(&self, id: u64, limit: u32) -> Result<Vec<NotedGap>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT * FROM gap WHERE id > ?1 ORDER BY id LIMIT ?2")?
+                .query_map((bound(id), limit), relayed::gap)?
+                .collect()
+        };
+        self.read(read())
+    }
+
+    /// Where a subscription to a relay is; `None` where there never was one.
+    pub fn relay_place(&self, relay: &str) -> Result<Option<RelayPlace>, JournalError> {
+        self.read(relayed::place(&self.connection, relay))
     }
 
     /// One entry in the log of refusals; `None` where it is not there (any more).

@@ -92,6 +92,35 @@ pub(super) const SCHEMA: Schema = Schema {
         PRIMARY KEY (asset_id, version_id)
     ) STRICT, WITHOUT ROWID;
     ",
+        "
+    -- How far the inboxes of relays were taken over. A place belongs to a subscription, because it
+    -- has to be known before the relay says which inbox that reads; a number that was passed by
+    -- belongs to the inbox, whoever reads it.
+    CREATE TABLE relay_place (
+        relay TEXT PRIMARY KEY,
+        epoch INTEGER,
+        seq INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE relay_cursor (
+        inbox TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL,               -- the highest of its epoch
+        PRIMARY KEY (inbox, epoch)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What relays dropped. Bounded: the newest 1,000.
+    CREATE TABLE gap (
+        id INTEGER PRIMARY KEY,             -- goes up, for readers that follow
+        at INTEGER NOT NULL,
+        inbox TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,
+        to_seq INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    ",
     ],
 };
 
@@ -153,6 +182,7 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
 /// How far the journal goes.
 pub(super) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
     Ok(Marks {
+        gaps: super::relayed::last_gap(connection)?,
         head: head(connection)?,
         refusals: last_change(connection)?,
         pruned: Meta::Pruned.read(connection)?.unwrap_or(0),

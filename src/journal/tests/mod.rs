@@ -3,6 +3,7 @@
 
 mod notes;
 mod reading;
+mod relayed;
 
 use proptest::prelude::*;
 

@@ -1,0 +1,70 @@
+//! What a relay took and will never pass on, and where something stands at a relay.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// A stretch of a relay's inbox that one message is about: a delivery, or a gap.
+///
+/// Numbers at a relay are unique within an epoch of an inbox only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// The subscription: which relay, by which token.
+    pub relay: Arc<str>,
+    /// The inbox, by a name that stays when the relay is reached by another: the end of the path
+    /// that senders post to.
+    pub inbox: Arc<str>,
+    /// The relay's label of the stretch.
+    pub epoch: u64,
+    /// Its first number.
+    pub from: u64,
+    /// Its last number: of a delivery the same.
+    pub to: u64,
+}
+
+/// Deliveries that a relay took and will never pass on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// When the last of them was dropped, or where that is not known, when we heard of it.
+    pub at: Timestamp,
+    /// The inbox: the URL that senders post to.
+    pub inbox: String,
+    /// The relay's label of the stretch.
+    pub epoch: u64,
+    /// Its first number.
+    pub from: u64,
+    /// Its last number.
+    pub to: u64,
+    /// How many requests that was.
+    pub count: u64,
+    /// Why, as a word of the relay protocol.
+    pub reason: String,
+}
+
+/// A gap in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedGap {
+    /// Its number: 1 and up.
+    pub id: u64,
+    /// What is missing.
+    pub gap: Gap,
+}
+
+impl Gap {
+    /// Why it is, for people.
+    pub fn why(&self) -> &'static str {
+        match self.reason.as_str() {
+            "age" => "they were older than the relay keeps",
+            "unverified" => "their signatures did not hold at the relay, which needed the room",
+            "refused" => "the inbox was full, so their sender was answered 503",
+            "read" => "every reader with a name had them, and the relay needed the room",
+            _ => "the relay does not know why",
+        }
+    }
+
+    /// The whole of it as a sentence.
+    pub fn sentence(&self) -> String {
+        let what = if self.count == 1 { "delivery was" } else { "deliveries were" };
+        format!("{} {what} lost at the relay: {}", self.count, self.why())
+    }
+}

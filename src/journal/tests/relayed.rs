@@ -1,0 +1,150 @@
+//! What came from relays: taken over once, in its turn, with its place in one transaction.
+
+use super::*;
+use crate::callback::{Gap, Passage};
+use crate::journal::{Fresh, RelayPlace, Relayed};
+
+fn passage(epoch: u64, from: u64, to: u64) -> Passage {
+    Passage { relay: "wss://r#1".into(), inbox: "https://r/in/x".into(), epoch, from, to }
+}
+
+fn begin(journal: &Journal, after: u64) {
+    let pending = journal.subscribed("wss://r#1".into(), after).unwrap();
+    assert_eq!(pending.blocking_receipt(), Ok(after));
+}
+
+fn take(journal: &Journal, passage: Passage, relayed: Relayed) -> u64 {
+    journal.take_over(passage, relayed).unwrap().blocking_receipt().unwrap()
+}
+
+fn delivery(journal: &Journal, epoch: u64, seq: u64) -> u64 {
+    let body = event(State::Ready, &format!("a{epoch}-{seq}"), "v");
+    let accepted = Box::new(accepted(&body, 0, seq));
+    take(journal, passage(epoch, seq, seq), Relayed::Accepted(accepted))
+}
+
+fn gap(from: u64, to: u64) -> Relayed {
+    Relayed::Gap(Gap {
+        at: at(5),
+        inbox: "https://r/in/x".to_owned(),
+        epoch: 7,
+        from,
+        to,
+        count: 2,
+        reason: "age".to_owned(),
+    })
+}
+
+fn kept(journal: &Journal) -> usize {
+    journal.reader().unwrap().deliveries_after(0, 1000).unwrap().len()
+}
+
+fn place(journal: &Journal) -> Option<RelayPlace> {
+    journal.reader().unwrap().relay_place("wss://r#1").unwrap()
+}
+
+#[test]
+fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    assert_eq!(place(&journal), None);
+    begin(&journal, 0);
+    assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 0 }));
+    assert_eq!(delivery(&journal, 7, 1), 1);
+    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused(Fresh::default())), 2);
+    assert_eq!(delivery(&journal, 7, 3), 3);
+    journal.close();
+
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    assert_eq!(place(&journal), Some(RelayPlace { epoch: Some(7), seq: 3 }));
+    // An ack was lost: the relay begins earlier than we are.
+    begin(&journal, 1);
+    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused(Fresh::default())), 2);
+    assert_eq!(delivery(&journal, 7, 3), 3);
+    assert_eq!(delivery(&journal, 7, 4), 4);
+    assert_eq!(kept(&journal), 3);
+}
+
+#[test]
+fn nothing_is_taken_over_before_its_turn() {
+    let journal = Journal::open(&Place::Memory, None).unwrap();
+    assert_eq!(delivery(&journal, 7, 1), 0, "nobody subscribed");
+    begin(&journal, 4);
+    assert_eq!(delivery(&journal, 7, 6), 4, "5 is missing");
+    assert_eq!(delivery(&journal, 7, 4), 4, "it is behind that");
+    assert_eq!(
+        take(&journal, passage(7, 5, 4), Relayed::Refused(Fresh::default())),
+        4,
+        "it ends before it begins"
+    );
+    assert_eq!(
+        take(&journal, passage(7, u64::MAX, u64::MAX), Relayed::Refused(Fresh::default())),
+        4
+    );
+    assert_eq!(delivery(&journal, 7, 5), 5);
+    assert_eq!(kept(&journal), 1);
+}
+
+#[test]
+fn the_same_numbers_of_another_epoch_are_other_deliveries() {
+    let journal = Journal::open(&Place::Memory, None).unwrap();
+    begin(&journal, 0);
+    for seq in 1..=5 {
+        delivery(&journal, 7, seq);
+    }
+    // The relay was put back to an older copy, and goes on from 3.
+    begin(&journal, 3);
+    assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 3 }));
+    assert_eq!(delivery(&journal, 8, 4), 4);
+    assert_eq!(delivery(&journal, 8, 5), 5);
+    assert_eq!(kept(&journal), 7);
+    // Another token of the same inbox.
+    let other = Passage { relay: "wss://r#2".into(), ..passage(8, 5, 5) };
+    journal.subscribed("wss://r#2".into(), 4).unwrap();
+    assert_eq!(take(&journal, other, Relayed::Refused(Fresh::default())), 5);
+    assert_eq!(kept(&journal), 7);
+}
+
+#[test]
+fn gaps_are_kept_once_and_told() {
+    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let mut feed = journal.feed();
+    begin(&journal, 0);
+    assert_eq!(take(&journal, passage(7, 1, 4), gap(1, 4)), 4);
+    assert_eq!(feed.marks().gaps, 1);
+    begin(&journal, 0);
+    assert_eq!(take(&journal, passage(7, 1, 4), gap(1, 4)), 4);
+    assert_eq!(feed.marks().gaps, 1);
+    assert_eq!(take(&journal, passage(7, 5, 5), gap(5, 5)), 5);
+    let gaps = journal.reader().unwrap().gaps_after(1, 10).unwrap();
+    assert_eq!((gaps.len(), gaps[0].id, gaps[0].gap.from, gaps[0].gap.at), (1, 2, 5, at(5)));
+    assert_eq!(delivery(&journal, 7, 6), 6);
+}
+
+#[test]
+fn gaps_are_bounded() {
+    let journal = Journal::open(&Place::Memory, None).unwrap();
+    begin(&journal, 0);
+    for seq in 1..=1200 {
+        drop(journal.take_over(passage(7, seq, seq), gap(seq, seq)).unwrap());
+    }
+    assert_eq!(delivery(&journal, 7, 1201), 1201);
+    let gaps = journal.reader().unwrap().gaps_after(0, 5000).unwrap();
+    assert_eq!((gaps.len(), gaps[0].gap.from), (1000, 201));
+}
+
+#[test]
+fn a_refused_delivery_is_new_once() {
+    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let refused = |epoch, seq| {
+        let fresh = Fresh::default();
+        take(&journal, passage(epoch, seq, seq), Relayed::Refused(fresh.clone()));
+        fresh.is_so()
+    };
+    begin(&journal, 0);
+    assert!(!refused(7, 2), "it is not its turn");
+    assert!(refused(7, 1) && refused(7, 2));
+    begin(&journal, 0);
+    assert!(!refused(7, 1) && !refused(7, 2));
+    assert!(refused(7, 3));
+}
