@@ -4,13 +4,15 @@
 //! # The way of a delivery
 //!
 //! ```text
-//! listener ──▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200
-//!                  │                    └─▶ feed (in seq order) ─┬▶ teller ──▶ dashboard
-//!                  │                                             └▶ text, NDJSON
-//!                  └─▶ refusals: counted, explained, listed ──▶ 4xx was answered before
+//! listener ──────┐
+//!                ├─▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200, ack to the relay
+//! relay client ──┘        │                    └─▶ feed (in seq order) ─┬▶ teller ──▶ dashboard
+//!                         │                                             └▶ text, NDJSON
+//!                         └─▶ refusals: counted, explained, listed ──▶ 4xx was answered before
 //! ```
 //!
-//! A *door* takes a request off its transport and knows nothing else: [`listener`], on [`serve`].
+//! A *door* takes a request off its transport and knows nothing else: [`listener`], on [`serve`],
+//! and [`relay::client`].
 //! Every door ends in [`intake`], which has [`signature`] check the raw bytes and hands what is
 //! valid to the [`journal`]. One thread writes there, in groups: the delivery and the state that
 //! [`timeline`] folds from it stand in one transaction ([`sqlite`]). When that is synced to disk,
@@ -47,6 +49,7 @@
 //! | [`serve`] | hardened HTTP/1.1 for any router |
 //! | [`listener`] | the HTTP door |
 //! | [`simulate`] | the signed sender behind `dubwatch send`, the story behind `dubwatch demo` |
+//! | [`relay`] | a relay: its protocol, and the public host that keeps callbacks for readers |
 //! | [`output`] | lines of text and NDJSON |
 //! | [`tui`] | the dashboard: terminal, loop, keymap, model, update, views |
 //!
@@ -72,6 +75,7 @@ pub mod intake;
 pub mod journal;
 pub mod listener;
 pub mod output;
+pub mod relay;
 pub mod serve;
 pub mod signature;
 pub mod simulate;

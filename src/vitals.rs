@@ -1,5 +1,9 @@
 //! How the program is doing, as plain values to be shown; whoever counts is elsewhere.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use crate::callback::RefusalKind;
 
 /// What became of the requests since the start.
@@ -40,4 +44,80 @@ pub enum Store {
         /// What the database said.
         why: String,
     },
+}
+
+/// The state of the connection to a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The relay, as short as a header shows it: its host, with a port where it is a special one.
+    pub relay: String,
+    /// The URL that senders post to, printable; `None` before the relay said it.
+    pub callback_url: Option<String>,
+    /// The relay's label of what comes now, as it writes it.
+    pub epoch: Option<String>,
+    /// What it is doing.
+    pub state: LinkState,
+    /// What was wrong last, printable, and when.
+    pub last_error: Option<(Timestamp, String)>,
+}
+
+/// What a link is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// It connects.
+    Dialling {
+        /// Failures in a row so far.
+        attempt: u32,
+    },
+    /// It receives.
+    Up {
+        /// Since when.
+        since: Timestamp,
+        /// The last round trip; `None` before the first.
+        rtt: Option<Duration>,
+        /// Deliveries at the relay that are not on our disk yet.
+        behind: u64,
+    },
+    /// It waits before it connects again.
+    Retrying {
+        /// When it will.
+        at: Timestamp,
+        /// Failures in a row so far.
+        attempt: u32,
+        /// What went wrong, printable.
+        why: String,
+    },
+    /// The relay lets us in no more, until a person changes something; it is asked seldom.
+    Refused {
+        /// What it said and what to do, printable.
+        why: String,
+    },
+    /// Another one reads under our name; this one stays away.
+    Superseded,
+}
+
+impl Link {
+    /// A link that has not begun.
+    pub const fn new(relay: String) -> Self {
+        let state = LinkState::Dialling { attempt: 0 };
+        Self { relay, callback_url: None, epoch: None, state, last_error: None }
+    }
+}
+
+impl LinkState {
+    /// Its word in NDJSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Dialling { .. } => "dialling",
+            Self::Up { .. } => "up",
+            Self::Retrying { .. } => "retrying",
+            Self::Refused { .. } => "refused",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Whether deliveries come.
+    pub const fn is_up(&self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
 }

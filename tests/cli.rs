@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "watch",
     "demo",
@@ -47,6 +47,7 @@ const COMMANDS: [&str; 13] = [
     "status",
     "log",
     "prune",
+    "relay",
     "config",
     "config show",
     "completions",
@@ -629,6 +630,13 @@ fn config_show_says_where_each_setting_comes_from() {
     max-body = "3MiB"  # --max-body
     overdue = "1h 30m"  # DUBWATCH_OVERDUE
     # keep is not set: everything  # default
+    # relay is not set: none  # default
+    # relay-name is not set: the host's name  # default
+    # relay-token is not set: that of the file  # default
+    # relay-token-file is not set: relay.token beside the journal  # default
+    relay-insecure = false  # default
+    # cacert is not set: the system's  # default
+    no-listen = false  # default
     "#);
     let shown = ran.out.replace('~', home.path("").to_str().unwrap().trim_end_matches('/'));
     let again = home.write("again.toml", shown);

@@ -12,7 +12,8 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 fn settings() -> String {
     let row = |setting: &Setting| {
         let Setting { flag, env, default, help, .. } = setting;
-        format!("| `{flag}`, `{env}` | {default} | {help} |\n")
+        let flag = if flag.is_empty() { String::new() } else { format!("`{flag}`, ") };
+        format!("| {flag}`{env}` | {default} | {help} |\n")
     };
     let rows: String = SETTINGS.iter().map(row).collect();
     format!("| flag, variable | default | what it does |\n|---|---|---|\n{rows}")

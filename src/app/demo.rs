@@ -64,7 +64,8 @@ pub fn demo(
     let stays = matches!(form, Form::Dashboard(_));
     let over = CancellationToken::new();
     let is_over = over.clone();
-    let beside = move |bound, quit: CancellationToken| async move {
+    let beside = move |bound: Option<SocketAddr>, quit: CancellationToken| async move {
+        let bound = bound.context("a demo without a listener")?;
         perform(program, &sender(&to, bound, key)?, &journal, &quit).await?;
         is_over.cancel();
         if stays {
@@ -98,6 +99,8 @@ pub(super) fn settings(config: &Config) -> Config {
     config.signature = SignaturePolicy::Required;
     config.ephemeral = true;
     config.keep = Some(KEEP);
+    config.relay = None;
+    config.listens = true;
     config
 }
 

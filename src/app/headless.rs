@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Exit;
-use super::run::{Face, Run, Shown};
+use super::run::{Doors, Face, Run, Shown};
 use super::welcome::first_steps;
 use crate::config::SignaturePolicy;
 use crate::journal::Journal;
 use crate::output::{self, Ended, Format, Notice, Ready};
-use crate::vitals::{Counts, Store};
+use crate::vitals::{Counts, Link, LinkState, Store};
 
 /// How long standard output may take to accept the last lines.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -47,11 +47,19 @@ impl<W: Write + Send + 'static> Headless<W> {
     }
 
     /// Says what there is to say before the first line.
-    fn announce(&mut self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<()> {
+    fn announce(&mut self, run: &Run<'_>, bound: Option<SocketAddr>) -> anyhow::Result<()> {
         let config = run.config;
         let journal = run.engine.journal.path().display().to_string();
-        let local = format!("http://{bound}{}", config.path);
-        let mut sentence = format!("Listening on {local}, journal {journal}");
+        let relay = config.relay.as_deref();
+        let mut sentence = match (bound, relay) {
+            (Some(bound), None) => format!("Listening on http://{bound}{}", config.path),
+            (Some(bound), Some(relay)) => {
+                format!("Listening on http://{bound}{} and to the relay {relay}", config.path)
+            }
+            (None, relay) => format!("Listening to the relay {}", relay.unwrap_or_default()),
+        };
+        sentence.push_str(", journal ");
+        sentence.push_str(&journal);
         if matches!(self.format, Format::Quiet) {
             (self.say)(&sentence);
         }
@@ -60,11 +68,14 @@ impl<W: Write + Send + 'static> Headless<W> {
                 "signatures are NOT checked (--signature off): anyone who reaches the listener can put anything in the journal",
             );
         }
-        if matches!(self.format, Format::Text(_)) {
+        if matches!(self.format, Format::Text(_))
+            && let Some(bound) = bound
+        {
             sentence.push('\n');
             sentence.push_str(&first_steps(config, bound, &run.engine.keys));
         }
-        let ready = Ready::new(bound.to_string(), config.callback_url(bound), journal);
+        let url = bound.map(|bound| config.callback_url(bound));
+        let ready = Ready::new(bound.map(|bound| bound.to_string()), url, journal);
         Ok(self.face.announce(&ready, &sentence)?)
     }
 }
@@ -73,8 +84,8 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
     type Shown = Lines;
     const ON_TERMINAL: bool = false;
 
-    fn start(mut self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Lines> {
-        self.announce(run, bound)?;
+    fn start(mut self, run: &Run<'_>, doors: Doors) -> anyhow::Result<Lines> {
+        self.announce(run, doors.bound)?;
         let (notices, inbox) = mpsc::channel(64);
         let (ended, is_over) = oneshot::channel();
         let runtime = Handle::current();
@@ -85,6 +96,9 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
                 let _ = ended.send(face.run(&runtime, inbox));
             })
             .context("cannot start the thread that writes to standard output")?;
+        if let Some(link) = doors.link {
+            tokio::spawn(tell_link(link, notices.clone(), self.say));
+        }
         let lines =
             Lines { notices, ended: Some(is_over), say: self.say, ephemeral: run.config.ephemeral };
         if let Some(caution) = self.caution {
@@ -92,6 +106,60 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
             lines.warn(caution);
         }
         Ok(lines)
+    }
+}
+
+/// Tells of the link, whenever it does something else than before.
+async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice>, say: fn(&str)) {
+    let mut told: Option<Link> = None;
+    loop {
+        let now = link.borrow_and_update().clone();
+        let is_other = told.as_ref().is_none_or(|told| {
+            told.state.name() != now.state.name()
+                || (now.state.is_up(), &told.epoch) != (told.state.is_up(), &now.epoch)
+                || told.last_error != now.last_error
+        });
+        if is_other {
+            let before = told.as_ref().map(|told| &told.state);
+            if let Some(sentence) = sentence(&now, before) {
+                say(&sentence);
+            }
+            told = Some(now.clone());
+            if notices
+                .send(Notice::Link { at: Timestamp::now(), link: Box::new(now) })
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+        if link.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a person should know of the link.
+fn sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
+    let relay = &link.relay;
+    match &link.state {
+        LinkState::Up { behind, .. } => {
+            let url = link.callback_url.as_deref().unwrap_or_default();
+            let behind = match behind {
+                0 => String::new(),
+                behind => format!(", {behind} behind, catching up"),
+            };
+            Some(format!("connected to the relay {relay}{behind}; give the sender: {url}"))
+        }
+        // The first of several failures: what follows is the same, and in the log.
+        LinkState::Retrying { why, .. }
+            if before.is_none_or(
+                |state| !matches!(state, LinkState::Dialling { attempt } if *attempt > 0),
+            ) =>
+        {
+            Some(format!("the relay {relay}: {why}; trying again"))
+        }
+        _ => None,
     }
 }
 

@@ -5,6 +5,8 @@ mod demo;
 mod engine;
 mod headless;
 mod keys;
+mod relay;
+mod relaying;
 mod run;
 mod signals;
 mod welcome;
@@ -18,6 +20,7 @@ use crate::tui::widget::look::Look;
 
 pub use demo::{Program, any_seed, demo};
 pub use keys::{dev_key_path, load_dev_key, trusted_keys};
+pub use relay::{Relay, relay, relay_admin};
 
 use headless::Headless;
 use run::Run;
@@ -63,6 +66,7 @@ pub fn watch(
     out: impl Write + Send + 'static,
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
+    config.doors()?;
     let keys = trusted_keys(config)?;
     match form {
         Form::Lines(format) => {

@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use super::engine::{Engine, bind};
+use super::engine::{Engine, Serving, bind};
+use super::relaying::Relaying;
 use super::signals::{Signals, at_once};
 use crate::config::Config;
 use crate::journal::{Health, Unwritten};
 use crate::signature::TrustedKeys;
-use crate::vitals::{Counts, Store};
+use crate::vitals::{Counts, Link, Store};
 
 /// What is to show a run.
 pub(super) trait Face {
@@ -26,7 +27,15 @@ pub(super) trait Face {
     const ON_TERMINAL: bool;
 
     /// Starts to show. The socket accepts by then.
-    fn start(self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Self::Shown>;
+    fn start(self, run: &Run<'_>, doors: Doors) -> anyhow::Result<Self::Shown>;
+}
+
+/// The ways in of a run.
+pub(super) struct Doors {
+    /// The address that is listened on, where one is.
+    pub(super) bound: Option<SocketAddr>,
+    /// The state of the link to a relay, where there is one.
+    pub(super) link: Option<watch::Receiver<Link>>,
 }
 
 /// What shows a run.
@@ -64,12 +73,12 @@ impl<'a> Run<'a> {
 
     /// Receives until a signal comes, something breaks, the face is over or `beside` is done.
     ///
-    /// `beside` is told the address that was bound and runs from then on. It has to end soon once
+    /// `beside` is told the address that was bound, if any, and runs from then on. It has to end soon once
     /// its token is cancelled.
     pub(super) fn until_the_end<B: Future<Output = anyhow::Result<()>> + Send + 'static>(
         self,
         face: impl Face,
-        beside: impl FnOnce(SocketAddr, CancellationToken) -> B,
+        beside: impl FnOnce(Option<SocketAddr>, CancellationToken) -> B,
     ) -> anyhow::Result<Exit> {
         in_runtime(self.receive(face, beside))
     }
@@ -77,14 +86,14 @@ impl<'a> Run<'a> {
     async fn receive<F: Face, B: Future<Output = anyhow::Result<()>> + Send + 'static>(
         self,
         face: F,
-        beside: impl FnOnce(SocketAddr, CancellationToken) -> B,
+        beside: impl FnOnce(Option<SocketAddr>, CancellationToken) -> B,
     ) -> anyhow::Result<Exit> {
         // Before anything is announced: a signal that comes at once has to drain as well.
         let mut signals = Signals::new(F::ON_TERMINAL).context("cannot listen for signals")?;
-        let socket = bind(self.config.listen).await?;
-        let bound = socket.local_addr().context("cannot tell the address that was bound")?;
-        let mut serving = self.engine.serve(self.config, socket);
-        let mut shown = face.start(&self, bound)?;
+        let (mut serving, bound) = self.listen().await?;
+        let mut relaying = Relaying::start(self.config, &self.engine.intake)?;
+        let link = relaying.as_ref().map(Relaying::link);
+        let mut shown = face.start(&self, Doors { bound, link })?;
         let mut health = self.engine.journal.health();
         let quit = CancellationToken::new();
         let mut beside = tokio::spawn(beside(bound, quit.clone()));
@@ -102,7 +111,8 @@ impl<'a> Run<'a> {
                     .map_err(anyhow::Error::from)
                     .flatten()
                     .map(|()| Exit::Done),
-                broken = serving.broken() => break Err(broken),
+                broken = broken(&mut serving) => break Err(broken),
+                warning = warning(&mut relaying) => shown.warn(warning),
             }
         };
         let graceful = async {
@@ -113,7 +123,12 @@ impl<'a> Run<'a> {
             if !beside.is_finished() {
                 let _ = beside.await;
             }
-            serving.close().await;
+            if let Some(relaying) = relaying {
+                relaying.close().await;
+            }
+            if let Some(serving) = serving {
+                serving.close().await;
+            }
             self.engine.close_intake().await;
             shown.finish(self.engine.intake.counts()).await;
             self.engine.close_journal().await;
@@ -124,11 +139,35 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Listens, where that is wanted.
+    async fn listen(&self) -> anyhow::Result<(Option<Serving>, Option<SocketAddr>)> {
+        if !self.config.listens {
+            return Ok((None, None));
+        }
+        let socket = bind(self.config.listen).await?;
+        let bound = socket.local_addr().context("cannot tell the address that was bound")?;
+        Ok((Some(self.engine.serve(self.config, socket)), Some(bound)))
+    }
+
     /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
     fn tell_trouble(&self, trouble: &Unwritten, shown: &impl Shown) {
         if *self.engine.journal.health().borrow() == Health::Writing {
             warn(shown, format!("callbacks are answered 503: {trouble}"));
         }
+    }
+}
+
+async fn broken(serving: &mut Option<Serving>) -> anyhow::Error {
+    match serving {
+        Some(serving) => serving.broken().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn warning(relaying: &mut Option<Relaying>) -> String {
+    match relaying {
+        Some(relaying) => relaying.warning().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -29,6 +29,17 @@ pub(super) fn first_steps(config: &Config, bound: SocketAddr, keys: &TrustedKeys
 
 /// A `send` command that works from any directory when it is pasted into a shell.
 pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
+    let is_default = |key| config.origins.of(key) == &Origin::Default;
+    let mut line = send_command(config);
+    if !is_default(Key::Listen) || !is_default(Key::Path) {
+        line.push_str(" --to ");
+        line.push_str(&shell_word(&format!("http://{bound}{}", config.path)));
+    }
+    line
+}
+
+/// The same without where to.
+pub(super) fn send_command(config: &Config) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "dubwatch".into());
     let mut line = shell_word(&program.to_string_lossy());
     line.push_str(" send");
@@ -36,10 +47,6 @@ pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     if config.ephemeral || !is_default(Key::Db) {
         line.push_str(" --key ");
         line.push_str(&shell_word(&dev_key_path(config).to_string_lossy()));
-    }
-    if !is_default(Key::Listen) || !is_default(Key::Path) {
-        line.push_str(" --to ");
-        line.push_str(&shell_word(&format!("http://{bound}{}", config.path)));
     }
     line.push_str(" --event version_generating");
     line

@@ -14,11 +14,40 @@ pub(super) fn command() -> Command {
     command.build();
     command.mut_subcommands(|command| {
         let Some(shown) = shown(command.get_name()) else { return command };
-        command.mut_args(|arg| {
-            let shown = arg.get_long().is_none_or(|flag| shown.contains(&flag));
-            let hidden = arg.is_global_set() && !shown;
-            arg.hide(hidden)
-        })
+        let command = heeding(command, shown);
+        if command.get_name() == "relay" { of_a_relay(command) } else { command }
+    })
+}
+
+/// Hides the shared flags that a command does not heed.
+fn heeding(command: Command, shown: &[&str]) -> Command {
+    command.mut_args(|arg| {
+        let shown = arg.get_long().is_none_or(|flag| shown.contains(&flag));
+        let hidden = arg.is_global_set() && !shown;
+        arg.hide(hidden)
+    })
+}
+
+/// A relay's shared flags mean the relay: they are not the watcher's variables and defaults.
+fn of_a_relay(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_long() {
+        Some("listen") => arg.help(format!(
+            "Address and port to listen on; a port alone means loopback, port 0 a free one [default: {}]",
+            super::relay::LISTEN
+        )),
+        Some("db") => {
+            arg.help("File of the relay's store [default: $XDG_DATA_HOME/dubwatch/relay.db]")
+        }
+        Some("public-url") => arg.help(
+            "URL at which the relay is reached, where a proxy stands before it [default: what readers dial]",
+        ),
+        Some("public-key") => arg.help(
+            "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
+        ),
+        _ => arg,
+    });
+    command.mut_subcommands(|command| {
+        of_a_relay(heeding(command, &["listen", "public-url", "db", "json", "config"]))
     })
 }
 
@@ -36,6 +65,7 @@ fn shown(command: &str) -> Option<&'static [&'static str]> {
         "verify" => Some(&["listen", "public-key", "no-dev-key", "db", "ephemeral", "config"]),
         "status" => Some(&["db", "json", "color", "overdue", "config"]),
         "log" => Some(&["db", "json", "color", "config"]),
+        "relay" => Some(&["listen", "public-url", "public-key", "db", "max-body", "config"]),
         "prune" => Some(&["db", "config"]),
         "keygen" | "completions" | "man" => Some(&[]),
         _ => None,

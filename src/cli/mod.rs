@@ -9,6 +9,7 @@ mod log;
 mod logging;
 mod man;
 mod prune;
+mod relay;
 mod send;
 mod status;
 mod verify;
@@ -65,6 +66,8 @@ enum Command {
     Log(log::Args),
     /// Delete assets that have been quiet for long, with all their deliveries
     Prune(prune::Args),
+    /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
+    Relay(relay::Args),
     /// Show the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -103,6 +106,7 @@ fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
         }
         _ => {}
     }
+    let flags = cli.flags.settings.clone();
     let config = Config::load(cli.flags, &Surroundings::of_process()?)?;
     match cli.command {
         None | Some(Command::Watch(_)) => watch::run(&config),
@@ -112,6 +116,7 @@ fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Status) => status::run(&config),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
+        Some(Command::Relay(args)) => relay::run(&config, &flags, args),
         Some(Command::Config(config::Command::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),
     }

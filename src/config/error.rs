@@ -24,6 +24,16 @@ pub enum ConfigError {
     /// The configuration file holds something that is no setting.
     #[error("{0}")]
     InFile(Box<InFile>),
+    /// The configuration file holds a secret, and others can read it.
+    #[error(
+        "others can read relay-token in the configuration file {path} (mode {mode:03o}); `chmod 600` it, or move the token into a file of its own"
+    )]
+    Open {
+        /// The file.
+        path: Printable,
+        /// Its permissions.
+        mode: u32,
+    },
     /// An environment variable holds something that its setting does not take.
     #[error("{name}: {why}")]
     Variable {
@@ -85,9 +95,20 @@ impl InFile {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             why,
-            excerpt: Printable::new(line).cut(EXCERPT),
+            excerpt: Printable::new(&without_secret(line)).cut(EXCERPT),
             mark: before.min(EXCERPT)..(before + marked).min(EXCERPT),
         }
+    }
+}
+
+/// A line with what follows the name of a secret setting left out.
+fn without_secret(line: &str) -> std::borrow::Cow<'_, str> {
+    let name = super::Key::RelayToken.setting().name;
+    match line.split_once('=') {
+        Some((before, _)) if before.trim().trim_matches(['"', '\'']) == name => {
+            format!("{before}= (not shown)").into()
+        }
+        _ => line.into(),
     }
 }
 

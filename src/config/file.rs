@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use toml::Spanned;
@@ -19,21 +20,29 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// What `path` says; `None` where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => {}
+    let read = File::open(path).and_then(|file| {
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| mode)
+    });
+    let mode = match read {
+        Ok(mode) => mode,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ConfigError::read(path, &error)),
-    }
+    };
     let cannot =
         |why: &str| ConfigError::Read { path: super::error::shown(path), why: why.to_owned() };
     if bytes.len() as u64 > MAX_FILE {
         return Err(cannot("it is longer than 1 MiB, so it is no configuration file"));
     }
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8"))?;
-    parse(path, &text)
-        .map(Some)
-        .map_err(|(span, why)| ConfigError::InFile(Box::new(InFile::new(path, &text, span, why))))
+    let layer = parse(path, &text).map_err(|(span, why)| {
+        ConfigError::InFile(Box::new(InFile::new(path, &text, span, why)))
+    })?;
+    // As a file of the token alone: whoever reads it can read the inbox.
+    if layer.relay_token.is_some() && mode & 0o077 != 0 {
+        return Err(ConfigError::Open { path: super::error::shown(path), mode });
+    }
+    Ok(Some(layer))
 }
 
 /// The settings in `text`, or the place of the first mistake and what is wrong with it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 
-use super::value::{self, Color, Output, SignaturePolicy, Theme};
+use super::value::{self, Color, Output, Secret, SignaturePolicy, Theme};
 use super::{Key, Surroundings};
 use crate::config::ConfigError;
 
@@ -87,6 +87,27 @@ pub struct Layer {
     /// See [`Key::Keep`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "SPAN", value_parser = value::span, help = Key::Keep.about())]
     pub keep: Option<SignedDuration>,
+    /// See [`Key::Relay`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "URL", value_hint = ValueHint::Url, value_parser = value::relay, help = Key::Relay.about())]
+    pub relay: Option<String>,
+    /// See [`Key::RelayName`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "NAME", value_parser = value::relay_name, help = Key::RelayName.about())]
+    pub relay_name: Option<String>,
+    /// See [`Key::RelayToken`]. Everybody on the machine can read a process's arguments.
+    #[arg(skip)]
+    pub relay_token: Option<Secret>,
+    /// See [`Key::RelayTokenFile`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "FILE", value_hint = ValueHint::FilePath, help = Key::RelayTokenFile.about())]
+    pub relay_token_file: Option<PathBuf>,
+    /// See [`Key::RelayInsecure`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::RelayInsecure.about())]
+    pub relay_insecure: Option<bool>,
+    /// See [`Key::Cacert`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "PEM", value_hint = ValueHint::FilePath, help = Key::Cacert.about())]
+    pub cacert: Option<PathBuf>,
+    /// See [`Key::NoListen`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::NoListen.about())]
+    pub no_listen: Option<bool>,
 }
 
 /// A setting as a source wrote it.
@@ -132,9 +153,12 @@ impl Layer {
         for setting in super::SETTINGS {
             let Some(text) = surroundings.variable(setting.env)? else { continue };
             let written = match setting.key {
-                Key::NoDevKey | Key::Ephemeral | Key::Ascii | Key::NoBell => {
-                    value::flag(text).map(Written::Flag)
-                }
+                Key::NoDevKey
+                | Key::Ephemeral
+                | Key::Ascii
+                | Key::NoBell
+                | Key::RelayInsecure
+                | Key::NoListen => value::flag(text).map(Written::Flag),
                 Key::PublicKey => {
                     // Like PATH: an empty piece, as a colon at the end leaves it, says nothing.
                     let pieces = text.split(':').filter(|piece| !piece.is_empty());
@@ -154,6 +178,8 @@ impl Layer {
         let anchor = |file: PathBuf| base.join(file);
         Self {
             db: self.db.map(anchor),
+            relay_token_file: self.relay_token_file.map(anchor),
+            cacert: self.cacert.map(anchor),
             public_key: self.public_key.map(|files| files.into_iter().map(anchor).collect()),
             ..self
         }
@@ -186,6 +212,13 @@ impl Layer {
             Key::MaxBody => self.max_body = Some(value::max_body(written.text()?)?),
             Key::Overdue => self.overdue = Some(value::span(written.text()?)?),
             Key::Keep => self.keep = Some(value::span(written.text()?)?),
+            Key::Relay => self.relay = Some(value::relay(written.text()?)?),
+            Key::RelayName => self.relay_name = Some(value::relay_name(written.text()?)?),
+            Key::RelayToken => self.relay_token = Some(Secret::new(written.text()?)),
+            Key::RelayTokenFile => self.relay_token_file = Some(base.join(written.text()?)),
+            Key::RelayInsecure => self.relay_insecure = Some(written.flag()?),
+            Key::Cacert => self.cacert = Some(base.join(written.text()?)),
+            Key::NoListen => self.no_listen = Some(written.flag()?),
         }
         Ok(())
     }

@@ -22,10 +22,13 @@ pub use layer::{Flags, Layer};
 pub use merge::{Origin, Origins};
 pub use setting::{Key, SETTINGS, Setting};
 pub use surroundings::Surroundings;
-pub use value::{Color, Output, SignaturePolicy, Theme, span as parse_span};
+pub use value::{
+    Color, Output, Secret, SignaturePolicy, Theme, size as parse_size, span as parse_span,
+};
 
 /// Every setting, decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Where the listener binds; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -59,6 +62,20 @@ pub struct Config {
     pub overdue: SignedDuration,
     /// How long deliveries are kept; `None` keeps all.
     pub keep: Option<SignedDuration>,
+    /// The URL of the relay that callbacks are taken from, where there is one.
+    pub relay: Option<String>,
+    /// The name of this reader's place at the relay; `None` takes the host's.
+    pub relay_name: Option<String>,
+    /// The token that opens the inbox at the relay, where it is not in a file.
+    pub relay_token: Option<Secret>,
+    /// The file of that token; `None` takes the one beside the journal.
+    pub relay_token_file: Option<PathBuf>,
+    /// Whether a relay on another machine may be spoken to in the clear.
+    pub relay_insecure: bool,
+    /// Certificates that `wss://` trusts in place of the system's.
+    pub cacert: Option<PathBuf>,
+    /// Whether there is a listener.
+    pub listens: bool,
     /// Where each setting came from.
     pub origins: Origins,
     data_dir: PathBuf,
@@ -90,6 +107,17 @@ impl Config {
     /// The URL that the sender has to call, given the address that the listener got.
     pub fn callback_url(&self, bound: SocketAddr) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{bound}{}", self.path))
+    }
+
+    /// What is wrong with a run that would receive nothing.
+    pub fn doors(&self) -> Result<(), ConfigError> {
+        if self.listens || self.relay.is_some() {
+            return Ok(());
+        }
+        Err(ConfigError::Conflict(
+            "--no-listen without --relay would receive nothing: leave it out, or name a relay"
+                .to_owned(),
+        ))
     }
 
     /// The settings as a configuration file, a line a setting, each with where it came from.

@@ -35,6 +35,20 @@ pub enum Key {
     Overdue,
     /// How long deliveries are kept.
     Keep,
+    /// The relay.
+    Relay,
+    /// The name of the cursor at the relay.
+    RelayName,
+    /// The token that opens the inbox at the relay. It has no flag.
+    RelayToken,
+    /// The file of that token.
+    RelayTokenFile,
+    /// Whether a relay may be spoken to in the clear.
+    RelayInsecure,
+    /// Certificates that are trusted in place of the system's.
+    Cacert,
+    /// Whether nothing is listened on.
+    NoListen,
 }
 
 /// One row of the table of settings.
@@ -44,7 +58,7 @@ pub struct Setting {
     pub key: Key,
     /// Its key in the configuration file.
     pub name: &'static str,
-    /// Its flag.
+    /// Its flag; empty where it has none, because it is a secret.
     pub flag: &'static str,
     /// Its environment variable.
     pub env: &'static str,
@@ -55,7 +69,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of help and of `config show`.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 23] = [
     Setting {
         key: Key::Listen,
         name: "listen",
@@ -183,6 +197,62 @@ pub const SETTINGS: [Setting; 16] = [
         env: "DUBWATCH_KEEP",
         default: "everything",
         help: "Delete assets that nothing was heard of for this long, with all their deliveries, like 90d",
+    },
+    Setting {
+        key: Key::Relay,
+        name: "relay",
+        flag: "--relay",
+        env: "DUBWATCH_RELAY",
+        default: "none",
+        help: "Relay to take callbacks from, like wss://relay.example.com",
+    },
+    Setting {
+        key: Key::RelayName,
+        name: "relay-name",
+        flag: "--relay-name",
+        env: "DUBWATCH_RELAY_NAME",
+        default: "the host's name",
+        help: "Name of this reader's place at the relay; each reader of an inbox has its own",
+    },
+    Setting {
+        key: Key::RelayToken,
+        name: "relay-token",
+        flag: "",
+        env: "DUBWATCH_RELAY_TOKEN",
+        default: "that of the file",
+        help: "Token that opens the inbox at the relay; never a flag, others see those",
+    },
+    Setting {
+        key: Key::RelayTokenFile,
+        name: "relay-token-file",
+        flag: "--relay-token-file",
+        env: "DUBWATCH_RELAY_TOKEN_FILE",
+        default: "relay.token beside the journal",
+        help: "File of the relay's token, readable for nobody else; DUBWATCH_RELAY_TOKEN wins over it",
+    },
+    Setting {
+        key: Key::RelayInsecure,
+        name: "relay-insecure",
+        flag: "--relay-insecure",
+        env: "DUBWATCH_RELAY_INSECURE",
+        default: "false",
+        help: "Allow ws:// to another machine: token and deliveries go in the clear",
+    },
+    Setting {
+        key: Key::Cacert,
+        name: "cacert",
+        flag: "--cacert",
+        env: "DUBWATCH_CACERT",
+        default: "the system's",
+        help: "PEM file of the certificates that wss:// trusts, in place of the system's",
+    },
+    Setting {
+        key: Key::NoListen,
+        name: "no-listen",
+        flag: "--no-listen",
+        env: "DUBWATCH_NO_LISTEN",
+        default: "false",
+        help: "Listen on nothing: take callbacks from the relay alone",
     },
 ];
 

@@ -20,6 +20,9 @@ pub(super) fn show(config: &Config) -> String {
             None if setting.key == Key::Db => {
                 "# db means nothing: the journal is in memory".to_owned()
             }
+            None if setting.key == Key::RelayToken && config.relay_token.is_some() => {
+                "# relay-token is set, and is not shown".to_owned()
+            }
             None => format!("# {} is not set: {}", setting.name, setting.default),
         };
         (row, config.origins.of(setting.key).to_string())
@@ -58,6 +61,13 @@ fn value(config: &Config, key: Key) -> Option<String> {
         Key::MaxBody => Some(quoted(&size(config.max_body))),
         Key::Overdue => Some(quoted(&span(config.overdue))),
         Key::Keep => config.keep.map(|keep| quoted(&span(keep))),
+        Key::Relay => config.relay.as_deref().map(quoted),
+        Key::RelayName => config.relay_name.as_deref().map(quoted),
+        Key::RelayToken => None,
+        Key::RelayTokenFile => config.relay_token_file.as_deref().map(|file| quoted(&lossy(file))),
+        Key::RelayInsecure => Some(config.relay_insecure.to_string()),
+        Key::Cacert => config.cacert.as_deref().map(|file| quoted(&lossy(file))),
+        Key::NoListen => Some((!config.listens).to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the layers: which one wins, what each error says, and that table, flags and file agree.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use clap::{CommandFactory as _, Parser};
 use rstest::rstest;
@@ -38,6 +39,8 @@ impl Place {
     fn file(self, text: &str) -> Self {
         fs::create_dir_all(self.config_file().parent().unwrap()).unwrap();
         fs::write(self.config_file(), text).unwrap();
+        // A token may stand in it.
+        fs::set_permissions(self.config_file(), Permissions::from_mode(0o600)).unwrap();
         self
     }
 
@@ -101,6 +104,13 @@ fn without_settings_the_defaults_hold() {
     max-body = "1MiB" # default
     overdue = "3h" # default
     # keep is not set: everything # default
+    # relay is not set: none # default
+    # relay-name is not set: the host's name # default
+    # relay-token is not set: that of the file # default
+    # relay-token-file is not set: relay.token beside the journal # default
+    relay-insecure = false # default
+    # cacert is not set: the system's # default
+    no-listen = false # default
     "#);
 }
 
@@ -248,7 +258,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
   |
 1 | [server]
   |  ^^^^^^")]
@@ -314,7 +324,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]
@@ -443,6 +453,67 @@ fn the_callback_url_is_the_public_one_or_our_own() {
 }
 
 #[test]
+fn a_relays_token_is_never_shown() {
+    let place = Place::new().variable("DUBWATCH_RELAY_TOKEN", "dwr_s3cret");
+    let config = place.load(&[]).unwrap();
+    assert_eq!(config.relay_token.as_ref().unwrap().reveal(), "dwr_s3cret");
+    assert!(config.show().contains("# relay-token is set, and is not shown"));
+    assert!(config.show().contains("DUBWATCH_RELAY_TOKEN"), "where it comes from is");
+    assert!(!format!("{config:?}{}", config.show()).contains("s3cret"));
+    for file in [
+        "relay-token = \"s3cret",
+        "relay-token = [\"s3cret\"]",
+        "relay-token = s3cret",
+        "\"relay-token\" = true # s3cret",
+    ] {
+        let error = Place::new().file(file).error(&[]);
+        assert!(error.contains("not shown") && !error.contains("s3cret"), "{error}");
+    }
+    let place = Place::new().file("relay-token = \"dwr_s3cret\"");
+    assert_eq!(place.load(&[]).unwrap().relay_token.unwrap().reveal(), "dwr_s3cret");
+}
+
+#[test]
+fn a_file_with_a_relays_token_has_to_be_private() {
+    let place = Place::new().file("relay-token = \"dwr_s3cret\"");
+    let open = |mode| fs::set_permissions(place.config_file(), Permissions::from_mode(mode));
+    open(0o640).unwrap();
+    let error = place.error(&[]);
+    assert!(error.contains("mode 640") && error.contains("chmod 600"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+    // Without one everybody may.
+    fs::write(place.config_file(), "max-body = 2048").unwrap();
+    open(0o644).unwrap();
+    assert_eq!(place.load(&[]).unwrap().max_body, 2048);
+}
+
+#[rstest]
+#[case("wss://relay.example", true)]
+#[case("ws://127.0.0.1:80/x", true)]
+#[case("https://relay.example", false)]
+#[case("relay.example", false)]
+#[case("wss://s3cret@relay.example", false)]
+#[case("wss://relay.example?token=s3cret", false)]
+fn relays(#[case] text: &str, #[case] fits: bool) {
+    match value::relay(text) {
+        Ok(relay) => assert!(fits && relay == text),
+        Err(error) => assert!(!fits && !error.contains("s3cret"), "{error}"),
+    }
+}
+
+/// The name's grammar is the protocol's, which settings know nothing of.
+#[rstest]
+#[case("laptop")]
+#[case("Anna.local")]
+#[case("")]
+#[case("-a")]
+#[case("a b")]
+fn relay_names(#[case] text: &str) {
+    let protocol = text.parse::<crate::relay::protocol::ReaderName>().is_ok();
+    assert_eq!(value::relay_name(text).is_ok(), protocol);
+}
+
+#[test]
 fn what_is_shown_can_be_read_back() {
     let place = Place::new();
     let arguments = [
@@ -459,6 +530,12 @@ fn what_is_shown_can_be_read_back() {
         "--max-body=1500",
         "--overdue=90m 1s",
         "--keep=90d",
+        "--relay=wss://relay.example:8443/x",
+        "--relay-name=laptop",
+        "--relay-token-file=t o.k",
+        "--relay-insecure",
+        "--cacert=ca.pem",
+        "--no-listen",
     ];
     for arguments in [&arguments[..], &["--ephemeral"], &[]] {
         let config = place.load(arguments).unwrap();
@@ -478,10 +555,15 @@ fn table_flags_and_file_agree() {
     let command = Cli::command();
     for (index, setting) in SETTINGS.iter().enumerate() {
         assert_eq!(setting.key as usize, index, "{}: out of order", setting.name);
-        assert_eq!(setting.flag, format!("--{}", setting.name));
         let variable = setting.name.replace('-', "_").to_uppercase();
         assert_eq!(setting.env, format!("DUBWATCH_{variable}"));
         assert_eq!(Key::from_name(setting.name), Some(setting.key));
+        if setting.key == Key::RelayToken {
+            assert_eq!(setting.flag, "", "others can see arguments");
+            assert!(command.get_arguments().all(|arg| arg.get_long() != Some(setting.name)));
+            continue;
+        }
+        assert_eq!(setting.flag, format!("--{}", setting.name));
 
         let argument = command.get_arguments().find(|arg| arg.get_long() == Some(setting.name));
         let argument = argument.unwrap_or_else(|| panic!("{} is no flag", setting.flag));

@@ -43,6 +43,27 @@ pub enum Color {
     Never,
 }
 
+/// A text that neither `Debug` nor any message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// The ground that the dashboard is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Theme {
@@ -117,6 +138,36 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The URL of a relay.
+pub(super) fn relay(text: &str) -> Result<String, String> {
+    let expected = "one like wss://relay.example.com";
+    if text.contains('@') || text.contains('?') {
+        // Not shown: it may well hold the token.
+        return Err(format!(
+            "a relay's URL must hold no user name, password, token or query; expected {expected}"
+        ));
+    }
+    let uri: Uri = text.parse().map_err(|_| no(text, "URL of a relay", expected))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("ws" | "wss"), Some(host)) if !host.is_empty() && text.is_ascii() => {
+            Ok(text.to_owned())
+        }
+        _ => Err(no(text, "ws or wss URL", expected)),
+    }
+}
+
+/// The name of a reader at a relay, by the grammar of the relay protocol.
+pub(super) fn relay_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let sound =
+        (1..=64).contains(&text.len()) && !text.starts_with(['.', '-']) && text.chars().all(fits);
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err(no(text, "name of a reader", "1 to 64 letters, digits, . _ or -, like laptop"))
+    }
+}
+
 /// A word of one of the enums above.
 pub(super) fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, false).map_err(|_| {
@@ -152,6 +203,26 @@ pub(super) fn max_body(text: &str) -> Result<usize, String> {
         .filter(|size| BODY.contains(size))
         .and_then(|size| usize::try_from(size).ok())
         .ok_or_else(|| no(text, "size for a body", expected))
+}
+
+/// Bytes to keep; units count in 1024.
+pub fn size(text: &str) -> Result<u64, String> {
+    let expected = "a size above zero like 512k, 256MiB or 8GiB";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return Err(no(text, "size", expected)),
+    };
+    number
+        .parse()
+        .ok()
+        .and_then(|number: u64| number.checked_mul(unit))
+        .filter(|size| *size > 0)
+        .ok_or_else(|| no(text, "size", expected))
 }
 
 /// A span of time above zero; a day has 24 hours, and months have no length.

@@ -10,10 +10,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::json::write_line;
-use super::ndjson::{DeliveryRecord, Ready, RefusalRecord, Summary, Warning};
+use super::ndjson::{
+    DeliveryRecord, GapRecord, LinkRecord, Ready, RefusalRecord, Summary, Warning,
+};
 use super::text::Lines;
 use crate::journal::{Feed, JournalError, Marks, Reader};
-use crate::vitals::Counts;
+use crate::vitals::{Counts, Link};
 
 /// Rows read at once: few enough that a memory journal is not locked for long.
 const PAGE: u32 = 256;
@@ -38,6 +40,13 @@ pub enum Notice {
         at: Timestamp,
         /// What, as a sentence.
         message: String,
+    },
+    /// The link to a relay does something else than before.
+    Link {
+        /// When.
+        at: Timestamp,
+        /// What it is doing.
+        link: Box<Link>,
     },
     /// Nothing more will be committed: write what is left, then the summary, and end.
     Finish(Counts),
@@ -102,6 +111,12 @@ impl<W: Write> Face<W> {
             match notice {
                 None => {}
                 Some(Some(Notice::Warning { at, message })) => self.warn(at, &message)?,
+                Some(Some(Notice::Link { at, link })) => {
+                    // People read it on standard error already.
+                    if matches!(self.format, Format::Json) {
+                        write_line(&mut self.out, &LinkRecord::new(at, &link))?;
+                    }
+                }
                 Some(Some(Notice::Finish(counts))) => {
                     self.catch_up()?;
                     return self.sum_up(&counts);
@@ -145,6 +160,23 @@ impl<W: Write> Face<W> {
                     Format::Text(lines) => {
                         writeln!(self.out, "{}", lines.refusal(&listed.refusal))?;
                     }
+                    Format::Quiet => {}
+                }
+            }
+        }
+        self.catch_up_gaps(marks)
+    }
+
+    /// The same for the gaps in what a relay passed on.
+    fn catch_up_gaps(&mut self, marks: Marks) -> Result<(), Ended> {
+        while self.written.gaps < marks.gaps {
+            let page = self.reader.gaps_after(self.written.gaps, PAGE)?;
+            // The newest of them may have been trimmed already.
+            self.written.gaps = page.last().map_or(marks.gaps, |gap| gap.id);
+            for noted in &page {
+                match &self.format {
+                    Format::Json => write_line(&mut self.out, &GapRecord::new(noted))?,
+                    Format::Text(lines) => writeln!(self.out, "{}", lines.gap(&noted.gap))?,
                     Format::Quiet => {}
                 }
             }

@@ -10,6 +10,7 @@ mod text;
 pub use face::{Ended, Face, Format, Notice};
 pub use json::write_line;
 pub use ndjson::{
-    AssetRecord, DeliveryRecord, Ready, RefusalRecord, Summary, VersionRecord, Warning,
+    AssetRecord, DeliveryRecord, GapRecord, LinkRecord, Ready, RefusalRecord, Summary,
+    VersionRecord, Warning,
 };
 pub use text::Lines;

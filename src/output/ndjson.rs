@@ -5,25 +5,29 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::callback::Listed;
-use crate::callback::{Delivery, Doubt, Headers, Verdict};
+use crate::callback::{Delivery, Doubt, Headers, Listed, NotedGap, Verdict};
 use crate::timeline::{AssetRow, VersionRow};
-use crate::vitals::Counts;
+use crate::vitals::{Counts, Link, LinkState};
 
 /// The socket accepts: the first line.
 #[derive(Debug, Serialize)]
 pub struct Ready {
     v: u8,
     r#type: &'static str,
-    /// The address that was bound.
-    listen: String,
-    callback_url: String,
+    /// The address that was bound; `null` where nothing is listened on.
+    listen: Option<String>,
+    /// `null` where only the relay knows it: the `link` records have it then.
+    callback_url: Option<String>,
     journal: String,
 }
 
 impl Ready {
     /// `listen` is the bound address, `journal` the file or `memory`.
-    pub const fn new(listen: String, callback_url: String, journal: String) -> Self {
+    pub const fn new(
+        listen: Option<String>,
+        callback_url: Option<String>,
+        journal: String,
+    ) -> Self {
         Self { v: 1, r#type: "ready", listen, callback_url, journal }
     }
 }
@@ -161,6 +165,102 @@ impl<'a> Warning<'a> {
     }
 }
 
+/// What the link to a relay is doing, whenever it does something else than before.
+#[derive(Debug, Serialize)]
+pub struct LinkRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    #[serde(serialize_with = "microseconds")]
+    at: Timestamp,
+    relay: &'a str,
+    /// `dialling`, `up`, `retrying`, `refused` or `superseded`.
+    state: &'static str,
+    /// What the sender has to call; `null` before the relay said it.
+    callback_url: Option<&'a str>,
+    /// The relay's label of what comes now.
+    epoch: Option<&'a str>,
+    /// While it is up: deliveries at the relay that are not on our disk yet.
+    behind: Option<u64>,
+    /// While it is up: the last round trip.
+    rtt_ms: Option<f64>,
+    /// While it waits: when it connects again.
+    #[serde(serialize_with = "optional_microseconds")]
+    retry_at: Option<Timestamp>,
+    /// What is wrong.
+    why: Option<&'a str>,
+}
+
+impl<'a> LinkRecord<'a> {
+    /// The record of a link at the moment `at`.
+    pub fn new(at: Timestamp, link: &'a Link) -> Self {
+        let mut record = Self {
+            v: 1,
+            r#type: "link",
+            at,
+            relay: &link.relay,
+            state: link.state.name(),
+            callback_url: link.callback_url.as_deref(),
+            epoch: link.epoch.as_deref(),
+            behind: None,
+            rtt_ms: None,
+            retry_at: None,
+            why: None,
+        };
+        match &link.state {
+            LinkState::Dialling { .. } | LinkState::Superseded => {}
+            LinkState::Up { rtt, behind, .. } => {
+                record.behind = Some(*behind);
+                record.rtt_ms = rtt.map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3);
+            }
+            LinkState::Retrying { at, why, .. } => {
+                record.retry_at = Some(*at);
+                record.why = Some(why);
+            }
+            LinkState::Refused { why } => record.why = Some(why),
+        }
+        record
+    }
+}
+
+/// Deliveries that a relay took and will never pass on.
+#[derive(Debug, Serialize)]
+pub struct GapRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    id: u64,
+    #[serde(serialize_with = "microseconds")]
+    at: Timestamp,
+    /// What the sender called.
+    callback_url: &'a str,
+    epoch: String,
+    from: u64,
+    to: u64,
+    /// How many requests that was.
+    count: u64,
+    /// A word of the relay protocol.
+    reason: &'a str,
+    why: &'static str,
+}
+
+impl<'a> GapRecord<'a> {
+    /// The record of a gap.
+    pub fn new(NotedGap { id, gap }: &'a NotedGap) -> Self {
+        Self {
+            v: 1,
+            r#type: "gap",
+            id: *id,
+            at: gap.at,
+            callback_url: &gap.inbox,
+            epoch: format!("{:016x}", gap.epoch),
+            from: gap.from,
+            to: gap.to,
+            count: gap.count,
+            reason: &gap.reason,
+            why: gap.why(),
+        }
+    }
+}
+
 /// What became of the requests since the start: the last line.
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -293,7 +393,7 @@ mod tests {
     use super::super::json::write_line;
     use super::super::samples::{asset, at, body, delivery, refusal};
     use super::*;
-    use crate::callback::{BodySample, Outcome, RefusalKind, State};
+    use crate::callback::{BodySample, Gap, Outcome, RefusalKind, State};
 
     fn line(record: &impl Serialize) -> String {
         let mut out = Vec::new();
@@ -304,8 +404,8 @@ mod tests {
     #[test]
     fn ready() {
         let record = Ready::new(
-            "127.0.0.1:3829".to_owned(),
-            "http://127.0.0.1:3829/callback".to_owned(),
+            Some("127.0.0.1:3829".to_owned()),
+            Some("http://127.0.0.1:3829/callback".to_owned()),
             "/data/journal.db".to_owned(),
         );
         insta::assert_snapshot!(line(&record), @r#"{"v":1,"type":"ready","listen":"127.0.0.1:3829","callback_url":"http://127.0.0.1:3829/callback","journal":"/data/journal.db"}"#);
@@ -349,6 +449,35 @@ mod tests {
         insta::assert_snapshot!(warning + &line(&Summary::new(&counts)), @r#"
         {"v":1,"type":"warning","at":"2026-11-23T21:00:00.123456Z","message":"the journal cannot be written"}
         {"v":1,"type":"summary","accepted":6,"valid":5,"unchecked":1,"refused":0,"unavailable":2,"unlisted":0}
+        "#);
+    }
+
+    #[test]
+    fn a_link_and_a_gap() {
+        let mut link = Link::new("relay.example".to_owned());
+        let mut lines = line(&LinkRecord::new(at(0), &link));
+        link.callback_url = Some("https://relay.example/in/abc".to_owned());
+        link.epoch = Some("00000000000000ff".to_owned());
+        let rtt = Some(std::time::Duration::from_micros(12_345));
+        link.state = LinkState::Up { since: at(1), rtt, behind: 38 };
+        lines += &line(&LinkRecord::new(at(1), &link));
+        link.state = LinkState::Retrying { at: at(9), attempt: 2, why: "no way".to_owned() };
+        lines += &line(&LinkRecord::new(at(2), &link));
+        let gap = Gap {
+            at: at(3),
+            inbox: "https://relay.example/in/abc".to_owned(),
+            epoch: 255,
+            from: 7,
+            to: 18,
+            count: 12,
+            reason: "age".to_owned(),
+        };
+        lines += &line(&GapRecord::new(&NotedGap { id: 1, gap }));
+        insta::assert_snapshot!(lines, @r#"
+        {"v":1,"type":"link","at":"2026-11-23T21:00:00.123456Z","relay":"relay.example","state":"dialling","callback_url":null,"epoch":null,"behind":null,"rtt_ms":null,"retry_at":null,"why":null}
+        {"v":1,"type":"link","at":"2026-11-23T21:00:01.123456Z","relay":"relay.example","state":"up","callback_url":"https://relay.example/in/abc","epoch":"00000000000000ff","behind":38,"rtt_ms":12.345,"retry_at":null,"why":null}
+        {"v":1,"type":"link","at":"2026-11-23T21:00:02.123456Z","relay":"relay.example","state":"retrying","callback_url":"https://relay.example/in/abc","epoch":"00000000000000ff","behind":null,"rtt_ms":null,"retry_at":"2026-11-23T21:00:09.123456Z","why":"no way"}
+        {"v":1,"type":"gap","id":1,"at":"2026-11-23T21:00:03.123456Z","callback_url":"https://relay.example/in/abc","epoch":"00000000000000ff","from":7,"to":18,"count":12,"reason":"age","why":"they were older than the relay keeps"}
         "#);
     }
 

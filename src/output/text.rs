@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::{Delivery, Doubt, Effect, Event, Refusal, State, Verdict};
+use crate::callback::{Delivery, Doubt, Effect, Event, Gap, Refusal, State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, VersionRow};
 
@@ -77,6 +77,12 @@ impl Lines {
         }
         line.push(self.paint(DIM, format_args!("from {}", Printable::new(&refusal.peer))));
         line.join("  ")
+    }
+
+    /// What a relay took and will never pass on.
+    pub fn gap(&self, gap: &Gap) -> String {
+        let mark = self.paint(BAD, format_args!("╳ {:<9}", "GAP"));
+        format!("{}  {mark}  {}", self.time(gap.at), gap.sentence())
     }
 
     /// An asset, above its versions, with its local name where it has one.

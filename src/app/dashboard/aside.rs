@@ -120,7 +120,7 @@ async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Run
     let sender = demo::sender(config, bound, key)?;
     let sources = sources_of(&engine, Stage::Demo)?;
     // Before anything that is told of it.
-    let facts = facts::of_engine(config, &engine, bound, Some(Banner::Demo));
+    let facts = facts::of_engine(config, &engine, Some(bound), Some(Banner::Demo));
     // Nothing in it is the user's to come and see to.
     let facts = Facts { bell: false, ..facts };
     let _ = inbox.send(Msg::DemoBegan(Box::new(facts))).await;

@@ -51,6 +51,7 @@ impl Teller {
             }
             self.answer_waiting()?;
         }
+        self.tell_gaps(marks.gaps)?;
         if marks.refusals < self.seen.refusals {
             // The process that writes them was started anew.
             self.seen.refusals = 0;
@@ -73,6 +74,17 @@ impl Teller {
             self.tell_of_asset(asset_id)?;
         }
         self.not_before = Some(Instant::now() + BREATH);
+        Ok(())
+    }
+
+    /// Tells the gaps in what a relay passed on, up to this number.
+    pub(super) fn tell_gaps(&mut self, newest: u64) -> Result<(), Halt> {
+        while self.seen.gaps < newest {
+            let page = self.reader.gaps_after(self.seen.gaps, PAGE)?;
+            // The newest of them may have been trimmed already.
+            self.seen.gaps = page.last().map_or(newest, |gap| gap.id);
+            self.tell(Told::Gaps(page.into_iter().map(|noted| noted.gap).collect()))?;
+        }
         Ok(())
     }
 

@@ -8,23 +8,35 @@ use jiff::tz::TimeZone;
 
 use super::super::engine::Engine;
 use super::super::keys::trusts_dev_key;
-use super::super::welcome::send_line;
+use super::super::welcome::{send_command, send_line};
 use crate::config::{Config, SignaturePolicy};
 use crate::signature::TrustedKeys;
 use crate::tui::model::{Banner, Facts};
 
-/// Those of a run that listens on `bound`; with a banner of its own, or that of its settings.
+/// Those of a run that listens on `bound`, if it listens; with a banner of its own, or that of its settings.
 pub(super) fn of_engine(
     config: &Config,
     engine: &Engine,
-    bound: SocketAddr,
+    bound: Option<SocketAddr>,
     banner: Option<Banner>,
 ) -> Facts {
     let unchecked = (config.signature == SignaturePolicy::Off).then_some(Banner::Unchecked);
     Facts {
-        callback_url: config.callback_url(bound),
-        door: format!("{bound}{}", config.path),
-        send_line: if trusts_dev_key(config) { send_line(config, bound) } else { String::new() },
+        // Where callbacks come by a relay, that is what the sender is to call.
+        callback_url: match (&config.relay, bound) {
+            (None, Some(bound)) => config.callback_url(bound),
+            _ => config.public_url.clone().unwrap_or_default(),
+        },
+        door: bound.map(|bound| format!("{bound}{}", config.path)).unwrap_or_default(),
+        send_line: match bound {
+            Some(bound) if trusts_dev_key(config) => send_line(config, bound),
+            _ => String::new(),
+        },
+        send_by_relay: if config.relay.is_some() && trusts_dev_key(config) {
+            send_command(config)
+        } else {
+            String::new()
+        },
         banner: banner.or(unchecked),
         ..of_journal(config, engine.journal.path(), &engine.keys)
     }
@@ -40,6 +52,7 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> Facts {
         callback_url: String::new(),
         door: String::new(),
         send_line: String::new(),
+        send_by_relay: String::new(),
         journal: journal.display().to_string(),
         keys: keys.iter().map(|key| key.name().to_string()).collect(),
         banner: None,

@@ -14,7 +14,6 @@ mod telling;
 mod tests;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Exit;
 use super::engine::Engine;
-use super::run::{Face, Run, Shown};
+use super::run::{Doors, Face, Run, Shown};
 use crate::config::Config;
 use crate::intake::Intake;
 use crate::journal::JournalError;
@@ -34,7 +33,7 @@ use crate::sqlite::OpenError;
 use crate::tui::model::Banner;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
-use crate::vitals::{Counts, Store};
+use crate::vitals::{Counts, Link, Store};
 use aside::Aside;
 use console::Playing;
 use route::{Notary, route};
@@ -95,9 +94,9 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
     type Shown = Watching<W>;
     const ON_TERMINAL: bool = true;
 
-    fn start(self, run: &Run<'_>, bound: SocketAddr) -> anyhow::Result<Watching<W>> {
+    fn start(self, run: &Run<'_>, doors: Doors) -> anyhow::Result<Watching<W>> {
         let engine = &run.engine;
-        let facts = facts::of_engine(run.config, engine, bound, self.banner);
+        let facts = facts::of_engine(run.config, engine, doors.bound, self.banner);
         let (inbox, told) = mpsc::channel(INBOX);
         let sources = sources_of(engine, Stage::Real)?;
         let (requests, asked) = mpsc::channel(REQUESTS);
@@ -125,8 +124,12 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
             journal: Some(Arc::clone(&engine.journal)),
             inbox: inbox.clone(),
         };
+        let told_to = inbox.clone();
         let aside = Aside::new(run.config, inbox);
         let routing = tokio::spawn(route(asked, notary, aside, stop.clone()));
+        if let Some(link) = doors.link {
+            tasks.push(until(&stop, tell_link(link, told_to)));
+        }
         tasks.push(routing);
         let (out, say) = (self.out, self.say);
         Ok(Watching { playing, telling, notices, store, stop, tasks, out, say, has_left: false })
@@ -168,6 +171,20 @@ async fn tell_counts(stage: Stage, intake: Arc<Intake>, inbox: mpsc::Sender<Msg>
 
 /// Something that a person should know, and since when.
 type Warning = (Timestamp, String);
+
+/// Tells what the link to the relay is doing, whenever that changed and not too often.
+async fn tell_link(mut link: watch::Receiver<Link>, inbox: mpsc::Sender<Msg>) {
+    loop {
+        let told = Told::Link(Box::new(link.borrow_and_update().clone()));
+        if inbox.send(Msg::Told(Stage::Real, told)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(COUNT_EVERY).await;
+        if link.changed().await.is_err() {
+            return;
+        }
+    }
+}
 
 /// Passes on what the run has to say, in its order.
 async fn pass_on(mut notices: mpsc::Receiver<Warning>, inbox: mpsc::Sender<Msg>) {

@@ -139,7 +139,7 @@ impl Teller {
             self.notes = (self.reader.notes_version()?, self.reader.all_notes()?);
         }
         let Marks { head, pruned, .. } = self.marks()?;
-        self.seen = Marks { head, pruned, refusals: 0 };
+        self.seen = Marks { head, pruned, ..Marks::default() };
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
         let mut place = self.tell_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;

@@ -1,0 +1,100 @@
+//! The relay door of a run: from settings to a client that receives, and its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError};
+use crate::intake::Intake;
+use crate::relay::client::{self, Address, Client, Proxies, Telling, Token, connector};
+use crate::relay::protocol::ReaderName;
+use crate::vitals::Link;
+
+/// A client that receives from a relay.
+pub(super) struct Relaying {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    telling: Telling,
+}
+
+impl Relaying {
+    /// Starts to receive from the relay that the settings name, where they name one.
+    pub(super) fn start(config: &Config, intake: &Arc<Intake>) -> anyhow::Result<Option<Self>> {
+        let Some(settings) = settings(config)? else { return Ok(None) };
+        let stop = CancellationToken::new();
+        let (client, telling) = Client::new(settings, Arc::clone(intake), stop.clone());
+        let task = tokio::spawn(client.run());
+        Ok(Some(Self { stop, task, telling }))
+    }
+
+    /// The state of the link, and every change of it.
+    pub(super) fn link(&self) -> watch::Receiver<Link> {
+        self.telling.link.clone()
+    }
+
+    /// Waits for a sentence that a person should know; for ever once there will be none.
+    pub(super) async fn warning(&mut self) -> String {
+        let warnings: &mut mpsc::Receiver<String> = &mut self.telling.warnings;
+        match warnings.recv().await {
+            Some(warning) => warning,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops receiving; what is on its way to the disk is still acked.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// What the client is to know; everything that is wrong with it is known before anything starts.
+pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Settings>> {
+    let Some(url) = &config.relay else { return Ok(None) };
+    let unusable = |why: String| ConfigError::Conflict(why);
+    let address =
+        Address::new(url, config.relay_insecure).map_err(|error| unusable(error.to_string()))?;
+    let file = token_file(config);
+    let token = match &config.relay_token {
+        Some(token) => Some(Token::new(token.reveal(), "DUBWATCH_RELAY_TOKEN (or relay-token)")),
+        None => Token::from_file(&file).transpose(),
+    };
+    let token = token.transpose().map_err(|error| unusable(error.to_string()))?.ok_or_else(|| {
+        unusable(format!(
+            "there is no token for the relay {}: put the one that `dubwatch relay inbox create` printed into {} (chmod 600), or into DUBWATCH_RELAY_TOKEN",
+            address.short(),
+            file.display()
+        ))
+    })?;
+    let proxies = Proxies::from_variables(|name| std::env::var(name).ok());
+    proxies.check(&address).map_err(|error| unusable(error.to_string()))?;
+    // A file that the user named is tried now, so that a mistake shows at the start.
+    let connector = match &config.cacert {
+        Some(path) => Some(connector(Some(path)).map_err(|error| unusable(error.to_string()))?),
+        None => None,
+    };
+    Ok(Some(client::Settings {
+        address,
+        token,
+        reader: (!config.ephemeral).then(|| reader(config)),
+        proxies,
+        connector,
+        max_body: config.max_body,
+    }))
+}
+
+/// The file that the token is read from.
+fn token_file(config: &Config) -> PathBuf {
+    config.relay_token_file.clone().unwrap_or_else(|| Token::default_file(config.data_dir()))
+}
+
+/// The name of our place at the relay.
+fn reader(config: &Config) -> ReaderName {
+    match &config.relay_name {
+        Some(name) => name.parse().unwrap_or_else(|_| ReaderName::near(name)),
+        None => ReaderName::near(&rustix::system::uname().nodename().to_string_lossy()),
+    }
+}

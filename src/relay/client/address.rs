@@ -1,0 +1,144 @@
+//! Where a relay is: its URL taken apart, and whether it may be spoken to in the clear; dials nothing.
+
+use std::net::IpAddr;
+
+use http::Uri;
+
+use super::super::protocol::SUBSCRIBE_PATH;
+use crate::text::Printable;
+
+/// A relay's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Whether TLS protects the connection.
+    pub(super) tls: bool,
+    /// A name or an address, without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Host and port as they stand in a request.
+    pub(super) authority: String,
+    /// What the relay's own paths stand behind; without a slash at its end.
+    prefix: String,
+}
+
+/// A URL that is no relay's, or none that may be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum AddressError {
+    #[error("{0} is no URL of a relay; expected one like wss://relay.example.com")]
+    NoRelay(Printable),
+    #[error(
+        "the relay's URL must hold no user name, password or token: the token comes from DUBWATCH_RELAY_TOKEN or a file"
+    )]
+    Secret,
+    #[error(
+        "ws:// to {0} would send the token and every delivery in the clear; use wss://, or allow it with --relay-insecure"
+    )]
+    InTheClear(Printable),
+}
+
+impl Address {
+    /// Takes a URL apart. `ws://` to another machine needs `insecure`.
+    pub fn new(url: &str, insecure: bool) -> Result<Self, AddressError> {
+        let no_relay = || AddressError::NoRelay(Printable::new(url).cut(80));
+        if url.contains('@') {
+            return Err(AddressError::Secret);
+        }
+        let uri: Uri = url.parse().map_err(|_| no_relay())?;
+        let tls = match uri.scheme_str() {
+            Some("wss") => true,
+            Some("ws") => false,
+            _ => return Err(no_relay()),
+        };
+        let authority = uri.authority().ok_or_else(no_relay)?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() || uri.query().is_some() || url.contains('#') {
+            return Err(no_relay());
+        }
+        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let address = Self {
+            tls,
+            host,
+            port,
+            authority: authority.as_str().to_owned(),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+        };
+        if !tls && !insecure && !address.is_loopback() {
+            return Err(AddressError::InTheClear(Printable::new(&address.host).cut(80)));
+        }
+        Ok(address)
+    }
+
+    /// Whether nobody else can listen in.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// As short as a header shows it.
+    pub fn short(&self) -> String {
+        Printable::new(&self.authority).as_str().to_owned()
+    }
+
+    /// The URL to subscribe at.
+    pub(super) fn subscribe(&self) -> String {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}{}{SUBSCRIBE_PATH}", self.authority, self.prefix)
+    }
+
+    /// Host and port as `CONNECT` names them.
+    pub(super) fn host_and_port(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let address = Address::new("wss://relay.example/", false).unwrap();
+        assert_eq!(address.subscribe(), "wss://relay.example/v1/subscribe");
+        assert_eq!(
+            (address.host_and_port(), address.short()),
+            ("relay.example:443".into(), "relay.example".into())
+        );
+        let address = Address::new("ws://[::1]:8080/deep", false).unwrap();
+        assert_eq!(address.subscribe(), "ws://[::1]:8080/deep/v1/subscribe");
+        assert_eq!((address.host.as_str(), address.port), ("::1", 8080));
+        assert_eq!(address.host_and_port(), "[::1]:8080");
+    }
+
+    #[test]
+    fn what_is_no_relay_or_holds_a_secret_is_refused() {
+        for wrong in [
+            "",
+            "relay.example",
+            "https://relay.example",
+            "wss://",
+            "wss://r?token=x",
+            "wss://r/#x",
+        ] {
+            assert!(matches!(Address::new(wrong, true), Err(AddressError::NoRelay(_))), "{wrong}");
+        }
+        let error = Address::new("wss://dwr_s3cret@relay.example", true).unwrap_err();
+        assert_eq!(error, AddressError::Secret);
+        assert!(!error.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn in_the_clear_goes_to_this_machine_only() {
+        for near in ["ws://localhost:1", "ws://127.0.0.1:1", "ws://127.9.9.9", "ws://[::1]:1"] {
+            assert!(Address::new(near, false).is_ok(), "{near}");
+        }
+        for far in ["ws://relay.example", "ws://10.0.0.1", "ws://localhost.example"] {
+            assert!(matches!(Address::new(far, false), Err(AddressError::InTheClear(_))), "{far}");
+            assert!(Address::new(far, true).is_ok(), "{far}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Finds that the machine slept: the wall clock went on while the monotonic one stood still.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// How often it is looked at while nothing happens.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A difference between the clocks that no correction of the time makes, in seconds.
+const JUMP: i64 = 10;
+
+/// Compares the two clocks since the last look.
+pub(super) struct Clock {
+    wall: fn() -> Timestamp,
+    last: Mutex<(Timestamp, Instant)>,
+}
+
+impl Clock {
+    pub(super) fn new(wall: fn() -> Timestamp) -> Self {
+        Self { wall, last: Mutex::new((wall(), Instant::now())) }
+    }
+
+    /// Whether one of the clocks went on without the other since the last look.
+    pub(super) fn has_jumped(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = ((self.wall)(), Instant::now());
+        let wall = now.0.duration_since(last.0).as_secs();
+        let steady = i64::try_from(now.1.duration_since(last.1).as_secs()).unwrap_or(i64::MAX);
+        *last = now;
+        wall.saturating_sub(steady).saturating_abs() >= JUMP
+    }
+}

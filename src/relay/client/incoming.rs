@@ -1,0 +1,60 @@
+//! What a relay says, in the words of the journal. A relay is not believed that something comes from
+//! the future.
+
+use jiff::Timestamp;
+
+use super::super::protocol::{self, Delivery, PUBLISH_PREFIX};
+use crate::callback::{BodySample, Gap, Received, Refusal, RefusalKind, Source};
+
+/// A delivery as every door hands it on.
+pub(super) fn request(delivery: Delivery) -> Received {
+    let path = delivery.path();
+    Received {
+        received_at: delivery.received_at.min(Timestamp::now()),
+        source: Source::Relay,
+        peer: delivery.peer,
+        method: delivery.method,
+        path,
+        headers: delivery.headers,
+        body: delivery.body,
+    }
+}
+
+/// What stays of an inbox's callback URL when its relay is reached by another name: from the relay's
+/// own part of the path on. A URL without one is taken whole.
+pub(super) fn inbox(callback_url: &str) -> &str {
+    callback_url.rfind(PUBLISH_PREFIX).map_or(callback_url, |at| &callback_url[at..])
+}
+
+/// A gap as the journal keeps it.
+pub(super) fn gap(gap: &protocol::Gap, inbox: &str) -> Gap {
+    let now = Timestamp::now();
+    Gap {
+        at: gap.at.map_or(now, |at| at.min(now)),
+        inbox: inbox.to_owned(),
+        epoch: gap.epoch.0,
+        from: gap.from,
+        to: gap.to,
+        count: gap.count,
+        reason: gap.reason.name().to_owned(),
+    }
+}
+
+/// A delivery over our own limit, which may be lower than the relay's.
+pub(super) fn too_large(request: Received, max_body: usize) -> Refusal {
+    Refusal {
+        at: request.received_at,
+        kind: RefusalKind::TooLarge,
+        status: 413,
+        why: format!(
+            "body of {} bytes, limit {max_body} (--max-body); the relay took it",
+            request.body.len()
+        ),
+        count: 1,
+        method: request.method,
+        path: request.path,
+        peer: request.peer,
+        headers: request.headers,
+        body: BodySample::of(&request.body),
+    }
+}

@@ -1,0 +1,299 @@
+//! The relay door: subscribes to an inbox and hands what comes to [`crate::intake`]; keeps the
+//! connection up, and shows nothing.
+//!
+//! What a relay passes on is verified here, on the raw bytes; a relay can delay or drop, never forge.
+//! An ack goes out only when everything up to it is on our disk, where its place stands in the same
+//! transaction. So a connection may end at any moment, and so may this program: the next one goes on
+//! behind what is on disk.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `address`, `token`, `proxy`, `tls` | where to, by which right, which way, whom to trust |
+//! | `dial`, `counted` | from an address to a websocket; the bytes that come on it, counted |
+//! | `session` | one connection, from hello to its end |
+//! | `incoming`, `pipeline`, `outgoing` | what comes, in our words; what is on its way to the disk; what goes out |
+//! | `end` | why a connection ended |
+//! | `clock` | whether the machine slept |
+//! | this one | when to dial again |
+
+mod address;
+mod clock;
+mod counted;
+mod dial;
+mod end;
+mod incoming;
+mod outgoing;
+mod pipeline;
+mod proxy;
+mod session;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::{Backoff, STABLE};
+use super::protocol::{ReaderName, Redial};
+use crate::intake::Intake;
+use crate::text::Printable;
+use crate::vitals::{Link, LinkState};
+
+pub use address::{Address, AddressError};
+pub use proxy::{Proxies, ProxyError};
+pub use tls::{TlsError, connector};
+pub use token::{Token, TokenError};
+
+use clock::{Clock, LOOK_EVERY};
+use end::End;
+
+/// How long a relay that refused us is left alone: it may have been told of us meanwhile.
+const REFUSED: Duration = Duration::from_secs(300);
+/// The longest that a relay can ask us to stay away when it stops.
+const DRAINING: Duration = Duration::from_secs(60);
+/// The shortest that it can ask for: a relay that drains in a loop must not be dialled in one.
+const DRAINED: Duration = Duration::from_secs(1);
+/// Words that may wait to be passed on.
+const WORDS: usize = 16;
+
+/// What the client is told by the settings.
+#[derive(Clone)]
+pub struct Settings {
+    /// The relay.
+    pub address: Address,
+    /// What opens the inbox.
+    pub token: Token,
+    /// The name of the durable cursor at the relay; `None` reads without one and never acks.
+    pub reader: Option<ReaderName>,
+    /// The ways there.
+    pub proxies: Proxies,
+    /// What makes TLS connections; `None` reads the system's certificates at each dial.
+    pub connector: Option<TlsConnector>,
+    /// The longest body that is let in, in bytes.
+    pub max_body: usize,
+}
+
+/// The door.
+pub struct Client {
+    door: Door,
+    tell: Tell,
+    clock: Clock,
+}
+
+/// What a client tells.
+pub struct Telling {
+    /// The state of the link, and every change of it.
+    pub link: watch::Receiver<Link>,
+    /// Sentences that a person should know.
+    pub warnings: mpsc::Receiver<String>,
+}
+
+/// What every connection shares.
+struct Door {
+    settings: Settings,
+    intake: Arc<Intake>,
+    /// The subscription in the journal: relay and token, told apart without telling the token.
+    subscription: Arc<str>,
+    stop: CancellationToken,
+}
+
+/// The telling end.
+struct Tell {
+    link: watch::Sender<Link>,
+    warnings: mpsc::Sender<String>,
+}
+
+impl Client {
+    /// A door to `intake`. It dials when it runs.
+    pub fn new(
+        settings: Settings,
+        intake: Arc<Intake>,
+        stop: CancellationToken,
+    ) -> (Self, Telling) {
+        Self::with_clock(settings, intake, stop, Timestamp::now)
+    }
+
+    /// The same with another wall clock.
+    fn with_clock(
+        settings: Settings,
+        intake: Arc<Intake>,
+        stop: CancellationToken,
+        wall: fn() -> Timestamp,
+    ) -> (Self, Telling) {
+        let subscription =
+            format!("{}#{}", settings.address.subscribe(), settings.token.fingerprint()).into();
+        let (link, seen) = watch::channel(Link::new(settings.address.short()));
+        let (warnings, heard) = mpsc::channel(WORDS);
+        let door = Door { settings, intake, subscription, stop };
+        let client = Self { door, tell: Tell { link, warnings }, clock: Clock::new(wall) };
+        (client, Telling { link: seen, warnings: heard })
+    }
+
+    /// Receives until it is stopped; what is on its way to the disk then is still acked.
+    pub async fn run(self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let Some(next) = self.connect(&mut backoff).await else { return };
+            if !self.rest(next, &mut backoff).await {
+                return;
+            }
+        }
+    }
+
+    /// Connects once and receives. Says when to dial again; `None`: stopped.
+    async fn connect(&self, backoff: &mut Backoff) -> Option<Next> {
+        let stop = &self.door.stop;
+        self.tell.state(LinkState::Dialling { attempt: backoff.failures() });
+        let dialled = stop.run_until_cancelled(dial::dial(&self.door.settings)).await?;
+        let socket = match dialled {
+            Ok(socket) => socket,
+            Err(error) if error.is_refusal() => return Some(Next::Refused(error.to_string())),
+            Err(error) => {
+                let wait = backoff.wait(Duration::ZERO, chance());
+                return Some(Next::Later { wait, why: error.to_string() });
+            }
+        };
+        let (end, stood) = session::run(&self.door, &self.tell, socket, &self.clock).await;
+        tracing::info!(relay = %self.door.settings.address.short(), %end, ?stood, "the link ended");
+        Next::after(&end, stood, backoff, chance())
+    }
+
+    /// Waits for the time to dial again; whether it comes.
+    async fn rest(&self, next: Next, backoff: &mut Backoff) -> bool {
+        let stop = &self.door.stop;
+        let wait = match next {
+            Next::Never => {
+                self.tell.failed(LinkState::Superseded, "another dubwatch reads under this name");
+                let name = self.door.settings.reader.as_ref().map_or("", ReaderName::as_str);
+                self.tell.warn(format!(
+                    "another dubwatch reads the relay as {name:?} and took over; this one receives nothing from it any more (give each its own --relay-name)"
+                ));
+                stop.cancelled().await;
+                return false;
+            }
+            Next::Refused(why) => {
+                let told = matches!(self.tell.link.borrow().last_error, Some((_, ref last)) if *last == why);
+                self.tell.failed(LinkState::Refused { why: why.clone() }, &why);
+                if !told {
+                    self.tell.warn(why);
+                }
+                REFUSED
+            }
+            Next::Later { wait, why } => {
+                let at = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                let state =
+                    LinkState::Retrying { at, attempt: backoff.failures(), why: why.clone() };
+                self.tell.failed(state, &why);
+                wait
+            }
+        };
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            let look = sleep_until(until.min(Instant::now() + LOOK_EVERY));
+            if stop.run_until_cancelled(look).await.is_none() {
+                return false;
+            }
+            if self.clock.has_jumped() {
+                backoff.reset();
+                break;
+            }
+        }
+        !stop.is_cancelled()
+    }
+}
+
+/// When to dial again.
+enum Next {
+    Later { wait: Duration, why: String },
+    Refused(String),
+    Never,
+}
+
+impl Next {
+    /// What comes after a connection that `stood` this long; `None`: nothing, we were stopped.
+    ///
+    /// Whatever a relay says or does, it is dialled at once only after a connection that stood for
+    /// [`STABLE`], so not more than once in that time; else it waits longer each time.
+    fn after(end: &End, stood: Duration, backoff: &mut Backoff, chance: u64) -> Option<Self> {
+        let why = end.to_string();
+        let at_once = match end {
+            End::Stopped => return None,
+            End::Superseded => return Some(Self::Never),
+            End::Slept => {
+                backoff.reset();
+                return Some(Self::Later { wait: Duration::ZERO, why });
+            }
+            End::Draining(after) => {
+                // Spread out, so that a relay that comes back is not met by all at once.
+                let wait = (*after).clamp(DRAINED, DRAINING) + backoff.wait(stood, chance);
+                return Some(Self::Later { wait, why });
+            }
+            End::Dead => true,
+            End::Closed(close) => match close.code.redial() {
+                Redial::AtOnce => true,
+                Redial::Later => false,
+                Redial::Never => return Some(Self::Refused(why)),
+            },
+            _ => false,
+        };
+        let wait = if at_once && stood >= STABLE {
+            backoff.reset();
+            Duration::ZERO
+        } else {
+            backoff.wait(stood, chance)
+        };
+        Some(Self::Later { wait, why })
+    }
+}
+
+impl Tell {
+    fn state(&self, state: LinkState) {
+        self.link.send_modify(|link| link.state = state);
+    }
+
+    fn failed(&self, state: LinkState, why: &str) {
+        tracing::warn!("relay: {why}");
+        self.link.send_modify(|link| {
+            link.state = state;
+            link.last_error = Some((Timestamp::now(), Printable::new(why).as_str().to_owned()));
+        });
+    }
+
+    fn welcomed(&self, callback_url: &Printable, epoch: String) {
+        tracing::info!(%epoch, "the relay welcomed us");
+        self.link.send_modify(|link| {
+            link.callback_url = Some(callback_url.as_str().to_owned());
+            link.epoch = Some(epoch);
+        });
+    }
+
+    fn up(&self, since: Timestamp, rtt: Option<Duration>, behind: u64) {
+        let state = LinkState::Up { since, rtt, behind };
+        self.link.send_if_modified(|link| {
+            let changed = link.state != state;
+            link.state = state;
+            changed
+        });
+    }
+
+    fn warn(&self, message: String) {
+        // More than can wait are in the log file.
+        tracing::warn!("{message}");
+        let _ = self.warnings.try_send(message);
+    }
+}
+
+/// Any number; the same one where the system has no chance, which does no harm.
+fn chance() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
+}

@@ -1,0 +1,52 @@
+//! What goes out to a relay: acks, of which the newest says all, and a few other frames. It never
+//! holds up whoever reads.
+
+use futures_util::{Sink, SinkExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::super::protocol::{ClientFrame, Close, Cursor};
+
+/// Something that goes out beside acks.
+pub(super) enum Out {
+    Frame(ClientFrame),
+    Close(Option<Close>),
+}
+
+/// Sends until a close went out or nobody has anything to say any more.
+pub(super) async fn write(
+    mut sink: impl Sink<Message, Error = Error> + Unpin,
+    mut frames: mpsc::Receiver<Out>,
+    mut acks: watch::Receiver<Option<Cursor>>,
+) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            // Acks first: the last of them has to go out before the close.
+            biased;
+            Ok(()) = acks.changed() => {
+                let ack = *acks.borrow_and_update();
+                if let Some(cursor) = ack {
+                    sink.feed(text(&ClientFrame::Ack(cursor))).await?;
+                }
+            }
+            frame = frames.recv() => match frame {
+                Some(Out::Frame(frame)) => sink.feed(text(&frame)).await?,
+                Some(Out::Close(close)) => {
+                    let (code, reason) = close.as_ref().map_or((Code::Normal, ""), |close| {
+                        (Code::from(close.code.number()), close.reason())
+                    });
+                    let frame = CloseFrame { code, reason: reason.into() };
+                    return sink.send(Message::Close(Some(frame))).await;
+                }
+                None => return Ok(()),
+            },
+        }
+        sink.flush().await?;
+    }
+}
+
+fn text(frame: &ClientFrame) -> Message {
+    Message::Text(frame.encode().into())
+}

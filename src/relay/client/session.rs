@@ -1,0 +1,446 @@
+//! One connection to a relay, from hello to its end: what comes in goes through intake, what is on
+//! disk is acked, in order. Dials nothing, and decides nothing about dialling again.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::super::protocol::{
+    self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Epoch, Expected, FrameFault,
+    Heartbeat, Hello, Pulse, RelayFrame, Resume, Resumed, Versions, Welcome,
+};
+use super::clock::{Clock, LOOK_EVERY};
+use super::counted::Came;
+use super::dial::Socket;
+use super::end::{End, lost};
+use super::incoming;
+use super::outgoing::{Out, write};
+use super::pipeline::{OnDisk, Pipeline, What, Work};
+use super::{Door, Tell};
+use crate::callback::Passage;
+use crate::intake::{Judged, Unwritten};
+use crate::text::Printable;
+
+/// How long the welcome may take after the upgrade.
+const WELCOME: Duration = Duration::from_secs(10);
+/// Messages after which an ack goes out although more are on their way to the disk.
+const ACK_EVERY: usize = 128;
+/// How long what is on its way to the disk is waited for at the end.
+const LAST_ACKS: Duration = Duration::from_secs(3);
+/// The ping after the welcome. The heartbeat's own count from 1.
+const FIRST_PING: Beat = Beat { id: 0 };
+/// Frames that may wait to be sent, beside acks.
+const FRAMES: usize = 16;
+
+/// Receives until something ends it. Says for how long the relay had welcomed us.
+pub(super) async fn run(
+    door: &Door,
+    tell: &Tell,
+    socket: Socket,
+    clock: &Clock,
+) -> (End, Duration) {
+    let came = socket.get_ref().came();
+    let (sink, stream) = socket.split();
+    let (frames, queued) = mpsc::channel(FRAMES);
+    let (acks, acked) = watch::channel(None);
+    let mut writing = pin!(write(sink, queued, acked).fuse());
+    let mut session = Session {
+        door,
+        tell,
+        clock,
+        frames,
+        acks,
+        heart: Heartbeat::new(Duration::ZERO),
+        seen: came.bytes(),
+        came,
+        began: Instant::now(),
+        welcomed: None,
+        pipeline: Pipeline::new(Arc::clone(&door.intake)),
+        unacked: 0,
+        last_words: None,
+        draining: None,
+        superseded: false,
+        first_ping: None,
+    };
+    let end = {
+        let mut reading = pin!(session.read(stream));
+        tokio::select! {
+            end = &mut reading => end,
+            // What the relay said before it cut us off is still to be read, for a moment.
+            written = &mut writing => match timeout(Close::PATIENCE, reading).await {
+                Ok(end) => end,
+                Err(_) => lost(&written.err().map_or_else(String::new, |error| error.to_string())),
+            },
+        }
+    };
+    if matches!(end, End::Stopped | End::Broke(_)) {
+        let close = if let End::Broke(close) = &end { Some(close.clone()) } else { None };
+        let last = async {
+            if close.is_none() {
+                let _ = timeout(LAST_ACKS, session.settle_all()).await;
+            }
+            let _ = session.frames.send(Out::Close(close)).await;
+        };
+        let both = async { tokio::join!(last, &mut writing) };
+        let _ = timeout(LAST_ACKS + Close::PATIENCE, both).await;
+    }
+    let stood = session.welcomed.as_ref().map_or(Duration::ZERO, |welcomed| welcomed.at.elapsed());
+    (end, stood)
+}
+
+/// What a welcome began.
+struct Welcomed {
+    at: Instant,
+    since: Timestamp,
+    callback_url: Printable,
+    /// What the journal knows the inbox by.
+    inbox: Arc<str>,
+    expected: Expected,
+    /// The newest number at the relay, as far as it told.
+    head: u64,
+    /// What is on our disk.
+    on_disk: u64,
+    rtt: Option<Duration>,
+}
+
+struct Session<'a> {
+    door: &'a Door,
+    tell: &'a Tell,
+    clock: &'a Clock,
+    frames: mpsc::Sender<Out>,
+    acks: watch::Sender<Option<Cursor>>,
+    heart: Heartbeat,
+    came: Came,
+    /// How many bytes had come when the heart last heard of some.
+    seen: u64,
+    began: Instant,
+    /// `None` before the welcome.
+    welcomed: Option<Welcomed>,
+    pipeline: Pipeline,
+    /// Messages on disk that no ack has named.
+    unacked: usize,
+    /// The sentence of an `error` frame, which precedes a close.
+    last_words: Option<String>,
+    draining: Option<Duration>,
+    superseded: bool,
+    /// When the ping went out that comes right after the welcome, while its pong has not come.
+    first_ping: Option<Instant>,
+}
+
+impl Session<'_> {
+    async fn read(
+        &mut self,
+        mut stream: impl Stream<Item = Result<Message, Error>> + Unpin,
+    ) -> End {
+        if let Err(end) = self.greet().await {
+            return end;
+        }
+        loop {
+            match self.step(&mut stream).await {
+                Ok(()) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Says who reads, and from where.
+    async fn greet(&mut self) -> Result<(), End> {
+        let place = self.door.intake.relay_place(Arc::clone(&self.door.subscription)).await;
+        let place = place.map_err(End::Unread)?;
+        let resume =
+            place.and_then(|place| Some(Resume { epoch: Epoch(place.epoch?), after: place.seq }));
+        self.say(ClientFrame::Hello(Hello {
+            protocol: Versions::OURS,
+            reader: self.door.settings.reader.clone(),
+            resume,
+            agent: Some(concat!("dubwatch/", env!("CARGO_PKG_VERSION")).to_owned()),
+        }));
+        Ok(())
+    }
+
+    /// Waits for one thing and deals with it.
+    async fn step(
+        &mut self,
+        stream: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
+    ) -> Result<(), End> {
+        // A long body on a slow line takes its time, and every pong has to wait behind it: bytes are
+        // a sign of life before they are a message.
+        let came = self.came.bytes();
+        if came != std::mem::replace(&mut self.seen, came) {
+            self.heart.heard(self.began.elapsed());
+        }
+        let rest = loop {
+            match self.heart.due(self.began.elapsed()) {
+                Pulse::Ping(beat) => self.say(ClientFrame::Ping(beat)),
+                Pulse::Dead => return Err(End::Dead),
+                Pulse::Rest(until) => break self.began + until,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.door.stop.cancelled() => Err(End::Stopped),
+            // Before what comes in: an ack makes room at the relay.
+            progress = self.pipeline.progress() => {
+                if let Some(on_disk) = progress? {
+                    self.ack(&on_disk);
+                    self.show();
+                }
+                Ok(())
+            }
+            message = stream.next(), if self.pipeline.has_room() => {
+                self.heard(message).await?;
+                // What else came already is dealt with at once.
+                while self.pipeline.wants_more()
+                    && let Some(message) = stream.next().now_or_never()
+                {
+                    if let Err(end) = self.heard(message).await {
+                        // What came before the end is good.
+                        self.pipeline.check()?;
+                        return Err(end);
+                    }
+                }
+                self.pipeline.check()
+            }
+            () = sleep_until(rest.min(Instant::now() + LOOK_EVERY)) => self.look(),
+        }
+    }
+
+    /// Nothing happened for a while.
+    fn look(&mut self) -> Result<(), End> {
+        if self.clock.has_jumped() {
+            return Err(End::Slept);
+        }
+        if self.welcomed.is_none() && self.began.elapsed() >= WELCOME {
+            return Err(lost("no welcome came"));
+        }
+        if self.pipeline.is_stuck() {
+            self.door.intake.complain(Unwritten::Late);
+            return Err(End::Unwritten(Unwritten::Late));
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+        self.heart.heard(self.began.elapsed());
+        let frame = match message {
+            Some(Ok(Message::Text(text))) => RelayFrame::decode_text(&text),
+            Some(Ok(Message::Binary(bytes))) => RelayFrame::decode_binary(&bytes),
+            Some(Ok(Message::Close(frame))) => return Err(self.closed(frame)),
+            // The websocket's own; tungstenite answers them.
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => return Err(self.broken(&error)),
+            None => return Err(self.cut()),
+        };
+        let frame = frame.map_err(|fault: FrameFault| End::Broke(fault.into()))?;
+        self.take(frame).await
+    }
+
+    async fn take(&mut self, frame: RelayFrame) -> Result<(), End> {
+        match frame {
+            RelayFrame::Welcome(welcome) => return self.begin(welcome).await,
+            RelayFrame::Delivery(delivery) => return self.delivery(*delivery),
+            RelayFrame::Gap(gap) => return self.gap(gap),
+            RelayFrame::Draining(draining) => {
+                self.draining = Some(Duration::from_secs(draining.retry_after.into()));
+            }
+            RelayFrame::Superseded => self.superseded = true,
+            RelayFrame::Error(fault) => {
+                self.last_words =
+                    Some(Printable::new(&fault.sentence).cut(200).as_str().to_owned());
+            }
+            RelayFrame::Ping(beat) => self.say(ClientFrame::Pong(beat)),
+            RelayFrame::Pong(beat) => self.pong(beat),
+            RelayFrame::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn pong(&mut self, beat: Beat) {
+        let now = self.began.elapsed();
+        let rtt = if beat == FIRST_PING {
+            self.first_ping.take().map(|sent| sent.elapsed())
+        } else {
+            self.heart.pong(beat, now)
+        };
+        if let Some(rtt) = rtt
+            && let Some(welcomed) = &mut self.welcomed
+        {
+            welcomed.rtt = Some(rtt);
+            self.show();
+        }
+    }
+
+    async fn begin(&mut self, welcome: Welcome) -> Result<(), End> {
+        let wrong = |sentence: &str| End::Broke(Close::new(CloseCode::OutOfOrder, sentence));
+        if self.welcomed.is_some() {
+            return Err(wrong("a second welcome"));
+        }
+        if Versions::OURS
+            .common(Versions { min: welcome.protocol, max: welcome.protocol })
+            .is_none()
+        {
+            let sentence = "a protocol version that was not offered";
+            return Err(End::Broke(Close::new(CloseCode::Version, sentence)));
+        }
+        // Before anything is taken over: what comes first has to be directly behind it.
+        let subscription = Arc::clone(&self.door.subscription);
+        self.door.intake.subscribed(subscription, welcome.after).await.map_err(End::Unwritten)?;
+        let callback_url = Printable::new(&welcome.callback_url).cut(2048);
+        self.tell.welcomed(&callback_url, welcome.epoch.to_string());
+        if welcome.resumed == Resumed::RolledBack {
+            self.tell.warn(
+                "the relay does not know where we were: its store was lost or is an older copy, so what it had taken and not passed on may be lost".to_owned(),
+            );
+        }
+        self.welcomed = Some(Welcomed {
+            at: Instant::now(),
+            since: Timestamp::now(),
+            inbox: incoming::inbox(callback_url.as_str()).into(),
+            callback_url,
+            expected: Expected::after(&welcome),
+            head: welcome.head,
+            on_disk: welcome.after,
+            rtt: None,
+        });
+        self.show();
+        // The round trip is on the screen at once, not only after the first quarter of a minute.
+        self.first_ping = Some(Instant::now());
+        self.say(ClientFrame::Ping(FIRST_PING));
+        Ok(())
+    }
+
+    fn delivery(&mut self, delivery: Delivery) -> Result<(), End> {
+        let Some(welcomed) = &mut self.welcomed else {
+            return Err(End::Broke(Close::new(CloseCode::OutOfOrder, "a delivery before welcome")));
+        };
+        let cursor =
+            welcomed.expected.delivery(&delivery).map_err(|hole| End::Broke(hole.into()))?;
+        welcomed.head = welcomed.head.max(delivery.head).max(cursor.seq);
+        let passage = self.passage(cursor, cursor.seq)?;
+        let bytes = delivery.body.len();
+        let request = incoming::request(delivery);
+        let max_body = self.door.settings.max_body;
+        let what = if bytes > max_body {
+            What::Ready(Judged::refused(incoming::too_large(request, max_body)))
+        } else {
+            What::Check(Box::new(request))
+        };
+        self.pipeline.put(Work { cursor, passage, bytes, what });
+        Ok(())
+    }
+
+    fn gap(&mut self, gap: protocol::Gap) -> Result<(), End> {
+        let Some(welcomed) = &mut self.welcomed else {
+            return Err(End::Broke(Close::new(CloseCode::OutOfOrder, "a gap before welcome")));
+        };
+        let cursor = welcomed.expected.gap(&gap).map_err(|hole| End::Broke(hole.into()))?;
+        welcomed.head = welcomed.head.max(gap.to);
+        let noted = incoming::gap(&gap, welcomed.callback_url.as_str());
+        let passage = self.passage(cursor, gap.from)?;
+        self.pipeline.put(Work {
+            cursor,
+            passage,
+            bytes: 0,
+            what: What::Ready(Judged::gap(noted)),
+        });
+        Ok(())
+    }
+
+    fn passage(&self, cursor: Cursor, from: u64) -> Result<Passage, End> {
+        let Some(welcomed) = &self.welcomed else { return Err(lost("no welcome came")) };
+        Ok(Passage {
+            relay: Arc::clone(&self.door.subscription),
+            inbox: Arc::clone(&welcomed.inbox),
+            epoch: cursor.epoch.0,
+            from,
+            to: cursor.seq,
+        })
+    }
+
+    /// More is on disk: says so to the relay, often enough and at the end.
+    fn ack(&mut self, on_disk: &OnDisk) {
+        if let Some(welcomed) = &mut self.welcomed {
+            welcomed.on_disk = on_disk.upto.seq;
+        }
+        self.unacked += on_disk.count;
+        if self.door.settings.reader.is_some()
+            && (self.unacked >= ACK_EVERY || self.pipeline.is_empty())
+        {
+            self.unacked = 0;
+            self.acks.send_replace(Some(on_disk.upto));
+        }
+    }
+
+    /// Waits for all that is on its way to the disk.
+    async fn settle_all(&mut self) {
+        while !self.pipeline.is_empty() {
+            match self.pipeline.progress().await {
+                Ok(Some(on_disk)) => self.ack(&on_disk),
+                Ok(None) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Says something, if there is room: a relay that does not read is found dead soon.
+    fn say(&self, frame: ClientFrame) {
+        let _ = self.frames.try_send(Out::Frame(frame));
+    }
+
+    fn show(&self) {
+        if let Some(welcomed) = &self.welcomed {
+            let behind = welcomed.head.saturating_sub(welcomed.on_disk);
+            self.tell.up(welcomed.since, welcomed.rtt, behind);
+        }
+    }
+
+    fn closed(&self, frame: Option<CloseFrame>) -> End {
+        let Some(frame) = frame else { return self.cut() };
+        let number = u16::from(frame.code);
+        let Some(code) = CloseCode::from_number(number) else {
+            return self.cut_or(&format!("closed by the other end ({number})"));
+        };
+        match code {
+            CloseCode::Superseded => End::Superseded,
+            CloseCode::Draining => End::Draining(self.draining.unwrap_or(Duration::from_secs(1))),
+            code => {
+                let sentence = self.last_words.clone().unwrap_or_else(|| frame.reason.to_string());
+                End::Closed(Close::new(code, sentence))
+            }
+        }
+    }
+
+    fn broken(&self, error: &Error) -> End {
+        match error {
+            Error::Capacity(error) => {
+                End::Broke(Close::new(CloseCode::TooLarge, error.to_string()))
+            }
+            Error::Utf8(_) => {
+                End::Broke(Close::new(CloseCode::Malformed, "text that is not UTF-8"))
+            }
+            error => self.cut_or(&error.to_string()),
+        }
+    }
+
+    fn cut(&self) -> End {
+        self.cut_or("the other end closed it")
+    }
+
+    /// The connection ended without a typed close; what was said before tells more.
+    fn cut_or(&self, why: &str) -> End {
+        if self.superseded {
+            End::Superseded
+        } else if let Some(after) = self.draining {
+            End::Draining(after)
+        } else {
+            lost(self.last_words.as_deref().unwrap_or(why))
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! One connection in paused time, with the relay's end played by the test.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::sync::oneshot;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+
+use super::super::protocol::{
+    Beat, ClientFrame, CloseCode, Cursor, DEAD_AFTER, Delivery, Encoded, Epoch, Gap, GapReason,
+    HEARTBEAT, Hello, RelayFrame, Resume, Resumed, WINDOW, Welcome, decode_client,
+};
+use super::counted::Counted;
+use super::*;
+use crate::callback::{Accepted, Encoding, Headers, Listed, Passage};
+use crate::intake::{Keep, Policy, Relayed, SIGNATURE_HEADER, Unwritten};
+use crate::journal::{Journal, Pending, Place};
+use crate::signature::{PrivateKey, TrustedKeys};
+
+const EPOCH: Epoch = Epoch(7);
+/// In paused time nothing takes this long unless it hangs.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+static NOW: Mutex<Option<Timestamp>> = Mutex::new(None);
+
+/// A reader with a journal, and what has to be known to send to it.
+struct Scene {
+    client: Client,
+    telling: Telling,
+    journal: Arc<Journal>,
+    key: PrivateKey,
+    stop: CancellationToken,
+}
+
+impl Scene {
+    fn new(reader: Option<&str>) -> Self {
+        Self::on(Arc::new(Journal::open(&Place::Memory, None).unwrap()), reader, Timestamp::now)
+    }
+
+    fn on(journal: Arc<Journal>, reader: Option<&str>, wall: fn() -> Timestamp) -> Self {
+        let key = PrivateKey::generate().unwrap();
+        let keys = TrustedKeys::new(key.public("test"));
+        let keep = Arc::clone(&journal) as _;
+        let intake = Arc::new(Intake::new(keys, Policy::Required, keep, 1).unwrap());
+        let settings = Settings {
+            address: Address::new("ws://127.0.0.1:1", false).unwrap(),
+            token: Token::new("dwr_test", "").unwrap(),
+            reader: reader.map(|name| name.parse().unwrap()),
+            proxies: Proxies::default(),
+            connector: None,
+            max_body: 1 << 20,
+        };
+        let stop = CancellationToken::new();
+        let (client, telling) = Client::with_clock(settings, intake, stop.clone(), wall);
+        Self { client, telling, journal, key, stop }
+    }
+
+    /// One whose disk answers at once or never: time that stands still while nothing happens here
+    /// would not wait for a real one.
+    fn in_paused_time(hangs: bool, wall: fn() -> Timestamp) -> Self {
+        let journal = Arc::new(Journal::open(&Place::Memory, None).unwrap());
+        let mut scene = Self::on(journal, Some("laptop"), wall);
+        let keys = TrustedKeys::new(scene.key.public("test"));
+        let keep = Arc::new(Disk { hangs, held: Mutex::default() });
+        scene.client.door.intake =
+            Arc::new(Intake::new(keys, Policy::Required, keep as _, 1).unwrap());
+        scene
+    }
+
+    /// A delivery, signed.
+    fn delivery(&self, seq: u64) -> RelayFrame {
+        let body = format!(
+            r#"{{"event":"version_ready","asset_id":"a{seq}","version_id":"v","version_locale":"es-ES"}}"#
+        );
+        let signature = hex::encode(self.key.sign(body.as_bytes(), Encoding::Der).unwrap());
+        delivery(seq, &signature, body.into_bytes())
+    }
+
+    fn kept(&self) -> Vec<String> {
+        let page = self.journal.reader().unwrap().deliveries_after(0, 10_000).unwrap();
+        page.into_iter().filter_map(|delivery| delivery.callback.asset_id).collect()
+    }
+
+    /// One connection, as `play` has the relay behave.
+    async fn connection<T>(&self, play: impl AsyncFnOnce(Relay) -> T) -> (End, Duration, T) {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let ours = Counted::new(Box::new(ours));
+        let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let run = session::run(&self.client.door, &self.client.tell, ours, &self.client.clock);
+        let both = async { tokio::join!(run, play(Relay(theirs))) };
+        let ((end, stood), played) = tokio::time::timeout(LIMIT, both).await.unwrap();
+        (end, stood, played)
+    }
+}
+
+/// A stand-in for the journal.
+struct Disk {
+    hangs: bool,
+    held: Mutex<Vec<oneshot::Sender<Result<u64, Unwritten>>>>,
+}
+
+impl Disk {
+    fn answer(&self, hangs: bool, number: u64) -> Pending<u64> {
+        let (receipt, pending) = Pending::channel();
+        if hangs {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+        } else {
+            let _ = receipt.send(Ok(number));
+        }
+        pending
+    }
+}
+
+impl Keep for Disk {
+    fn keep(&self, _: Accepted) -> Result<Pending<u64>, Unwritten> {
+        Err(Unwritten::Full)
+    }
+
+    fn list(&self, _: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
+        Err(Unwritten::Full)
+    }
+
+    fn is_writing(&self) -> bool {
+        !self.hangs
+    }
+
+    fn subscribed(&self, _: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
+        Ok(self.answer(false, after))
+    }
+
+    fn take_over(&self, passage: Passage, _: Relayed) -> Result<Pending<u64>, Unwritten> {
+        Ok(self.answer(self.hangs, passage.to))
+    }
+}
+
+fn delivery(seq: u64, signature: &str, body: Vec<u8>) -> RelayFrame {
+    RelayFrame::Delivery(Box::new(Delivery {
+        cursor: Cursor { epoch: EPOCH, seq },
+        head: seq,
+        received_at: Timestamp::now(),
+        method: "POST".to_owned(),
+        tail: String::new(),
+        query: None,
+        headers: Headers::from_raw([(SIGNATURE_HEADER, signature.as_bytes())]),
+        peer: "192.0.2.7:1".to_owned(),
+        body,
+    }))
+}
+
+fn welcome(after: u64, head: u64) -> RelayFrame {
+    RelayFrame::Welcome(Welcome {
+        protocol: 1,
+        epoch: EPOCH,
+        head,
+        retained_from: 1,
+        after,
+        resumed: Resumed::Continued,
+        callback_url: "https://relay.example/in/abc".to_owned(),
+        window: WINDOW,
+        max_body: 1 << 20,
+    })
+}
+
+/// The relay's end.
+struct Relay(WebSocketStream<DuplexStream>);
+
+impl Relay {
+    async fn say(&mut self, frame: &RelayFrame) {
+        let message = match frame.encode() {
+            Encoded::Text(text) => Message::Text(text.into()),
+            Encoded::Binary(bytes) => Message::Binary(bytes.into()),
+        };
+        // A reader that left is seen by what it does not say.
+        let _ = self.0.send(message).await;
+    }
+
+    /// What the reader says next; `None` at the end.
+    async fn hear(&mut self) -> Option<ClientFrame> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(decode_client(Some(&text)).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The number of the close that ends it.
+    async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> Hello {
+        match self.hear().await {
+            Some(ClientFrame::Hello(hello)) => hello,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Answers pings until an ack comes.
+    async fn ack(&mut self) -> Option<u64> {
+        loop {
+            match self.hear().await? {
+                ClientFrame::Ack(cursor) => return Some(cursor.seq),
+                ClientFrame::Ping(beat) => self.say(&RelayFrame::Pong(beat)).await,
+                _ => {}
+            }
+        }
+    }
+
+    async fn ack_of(&mut self, seq: u64) {
+        while self.ack().await.expect("an ack") < seq {}
+    }
+
+    async fn close(&mut self, code: CloseCode) {
+        let frame = CloseFrame { code: code.number().into(), reason: "because".into() };
+        let _ = self.0.close(Some(frame)).await;
+        while self.0.next().await.is_some_and(|message| message.is_ok()) {}
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_disk_is_acked_and_the_next_connection_goes_on_behind_it() {
+    let scene = Scene::new(Some("laptop"));
+    let (end, _, hello) = scene
+        .connection(async |mut relay| {
+            let hello = relay.hello().await;
+            relay.say(&welcome(0, 3)).await;
+            for seq in 1..=3 {
+                relay.say(&scene.delivery(seq)).await;
+            }
+            relay.ack_of(3).await;
+            assert_eq!(scene.kept(), ["a1", "a2", "a3"], "acked before it was on disk");
+            relay.close(CloseCode::Unavailable).await;
+            hello
+        })
+        .await;
+    assert!(matches!(&end, End::Closed(close) if close.code == CloseCode::Unavailable), "{end}");
+    assert_eq!((hello.reader.unwrap().as_str(), hello.resume), ("laptop", None));
+    let (_, _, resume) = scene
+        .connection(async |mut relay| {
+            let hello = relay.hello().await;
+            // The relay has lost the acks.
+            relay.say(&welcome(1, 4)).await;
+            for seq in 2..=4 {
+                relay.say(&scene.delivery(seq)).await;
+            }
+            relay.ack_of(4).await;
+            hello.resume
+        })
+        .await;
+    assert_eq!(resume, Some(Resume { epoch: EPOCH, after: 3 }));
+    assert_eq!(scene.kept(), ["a1", "a2", "a3", "a4"], "once each");
+}
+
+#[tokio::test]
+async fn a_refused_delivery_and_a_gap_hold_up_nothing() {
+    let scene = Scene::new(Some("laptop"));
+    scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 8)).await;
+            relay.say(&delivery(1, "3006", b"{}".to_vec())).await;
+            relay.say(&delivery(2, "", vec![b'x'; (1 << 20) + 1])).await;
+            let gap =
+                Gap { epoch: EPOCH, from: 3, to: 6, reason: GapReason::Age, count: 4, at: None };
+            relay.say(&RelayFrame::Gap(gap)).await;
+            relay.say(&scene.delivery(7)).await;
+            relay.ack_of(7).await;
+        })
+        .await;
+    assert_eq!(scene.kept(), ["a7"]);
+    assert_eq!(scene.client.door.intake.counts().refusals(), 2);
+    let gaps = scene.journal.reader().unwrap().gaps_after(0, 9).unwrap();
+    assert_eq!((gaps[0].gap.from, gaps[0].gap.to, gaps[0].gap.reason.as_str()), (3, 6, "age"));
+}
+
+#[tokio::test]
+async fn a_reader_without_a_name_never_acks() {
+    let scene = Scene::new(None);
+    scene
+        .connection(async |mut relay| {
+            assert_eq!(relay.hello().await.reader, None);
+            relay.say(&welcome(0, 300)).await;
+            for seq in 1..=300 {
+                relay.say(&scene.delivery(seq)).await;
+            }
+            let told = scene
+                .telling
+                .link
+                .clone()
+                .wait_for(|link| matches!(link.state, LinkState::Up { behind: 0, .. }))
+                .await
+                .is_ok();
+            assert!(told);
+            scene.stop.cancel();
+            assert_eq!(relay.ack().await, None);
+        })
+        .await;
+    assert_eq!(scene.kept().len(), 300);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_the_disk_when_it_stops_is_still_acked() {
+    let scene = Scene::new(Some("laptop"));
+    let (end, _, ()) = scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 2)).await;
+            relay.say(&scene.delivery(1)).await;
+            relay.say(&scene.delivery(2)).await;
+            relay.ack_of(1).await;
+            scene.stop.cancel();
+            while relay.hear().await.is_some() {}
+        })
+        .await;
+    assert!(matches!(end, End::Stopped));
+    let place = scene.journal.reader().unwrap().relay_place(&scene.client.door.subscription);
+    assert!(place.unwrap().unwrap().seq >= 1);
+}
+
+#[tokio::test]
+async fn frames_out_of_order_end_the_connection_with_their_code() {
+    for (frames, code) in [
+        (vec![delivery(1, "", Vec::new())], CloseCode::OutOfOrder),
+        (vec![welcome(0, 1), welcome(0, 1)], CloseCode::OutOfOrder),
+        (vec![welcome(0, 1), delivery(2, "", Vec::new())], CloseCode::OutOfOrder),
+    ] {
+        let scene = Scene::new(Some("laptop"));
+        let (end, _, found) = scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                for frame in &frames {
+                    relay.say(frame).await;
+                }
+                relay.close_code().await
+            })
+            .await;
+        assert!(matches!(&end, End::Broke(close) if close.code == code), "{end}");
+        assert_eq!(found, Some(code.number()));
+        assert_eq!(scene.kept(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_frame_is_answered_with_a_close() {
+    for message in [Message::Text("[]".into()), Message::Binary(vec![0xff; 9].into())] {
+        let scene = Scene::new(Some("laptop"));
+        let (_, _, found) = scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                relay.0.send(message).await.unwrap();
+                relay.close_code().await
+            })
+            .await;
+        assert_eq!(found, Some(CloseCode::Malformed.number()));
+    }
+}
+
+#[tokio::test]
+async fn why_a_relay_closes_decides_what_comes_next() {
+    let scene = Scene::new(Some("laptop"));
+    let ended = async |code: CloseCode, before: Option<RelayFrame>| {
+        let (end, ..) = scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                relay.say(&welcome(0, 0)).await;
+                if let Some(frame) = &before {
+                    relay.say(frame).await;
+                }
+                relay.close(code).await;
+            })
+            .await;
+        end
+    };
+    assert!(matches!(ended(CloseCode::Superseded, None).await, End::Superseded));
+    let draining = super::super::protocol::Draining { retry_after: 9 };
+    let end = ended(CloseCode::Draining, Some(RelayFrame::Draining(draining))).await;
+    assert!(matches!(end, End::Draining(after) if after.as_secs() == 9));
+    let fault = super::super::protocol::Fault { code: 4009, sentence: "gone\u{1b}".to_owned() };
+    let end = ended(CloseCode::Revoked, Some(RelayFrame::Error(fault))).await;
+    let End::Closed(close) = end else { panic!("{end}") };
+    assert!(close.sentence.starts_with("gone") && !close.sentence.contains('\u{1b}'));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_pings_every_fifteen_seconds_and_gives_up_after_thirty_of_silence() {
+    let scene = Scene::in_paused_time(false, Timestamp::now);
+    let (end, stood, pings) = scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 0)).await;
+            let mut pings = Vec::new();
+            let begin = Instant::now();
+            while let Some(frame) = relay.hear().await {
+                let ClientFrame::Ping(beat) = frame else { panic!("{frame:?}") };
+                pings.push(begin.elapsed().as_secs());
+                // Two are answered, then nothing is.
+                if pings.len() <= 3 {
+                    relay.say(&RelayFrame::Pong(beat)).await;
+                }
+            }
+            pings
+        })
+        .await;
+    assert!(matches!(end, End::Dead), "{end}");
+    let beat = HEARTBEAT.as_secs();
+    assert_eq!(pings, [0, beat, 2 * beat, 3 * beat]);
+    assert_eq!(stood.as_secs(), 2 * beat + DEAD_AFTER.as_secs());
+    let link = scene.telling.link.borrow().clone();
+    assert!(matches!(link.state, LinkState::Up { rtt: Some(_), .. }), "{link:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_relays_pings_are_answered() {
+    let scene = Scene::in_paused_time(false, Timestamp::now);
+    scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&RelayFrame::Ping(Beat { id: 44 })).await;
+            assert_eq!(relay.hear().await, Some(ClientFrame::Pong(Beat { id: 44 })));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_says_nothing_is_not_waited_for() {
+    let scene = Scene::in_paused_time(false, Timestamp::now);
+    let begin = Instant::now();
+    let (end, stood, ()) =
+        scene.connection(async |mut relay| while relay.hear().await.is_some() {}).await;
+    assert!(matches!(end, End::Lost(_)), "{end}");
+    assert!((10..=15).contains(&begin.elapsed().as_secs()) && stood == Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_dials_again_at_once() {
+    fn wall() -> Timestamp {
+        NOW.lock().unwrap().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+    let scene = Scene::in_paused_time(false, wall);
+    let (end, ..) = scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 0)).await;
+            relay.hear().await;
+            // An hour went by, of which the monotonic clock knows nothing.
+            *NOW.lock().unwrap() = Some(Timestamp::from_second(3600).unwrap());
+            while relay.hear().await.is_some() {}
+        })
+        .await;
+    assert!(matches!(end, End::Slept), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_ends_the_connection_and_nothing_is_acked() {
+    let scene = Scene::in_paused_time(true, Timestamp::now);
+    let (end, _, acked) = scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 1)).await;
+            relay.say(&scene.delivery(1)).await;
+            relay.ack().await
+        })
+        .await;
+    assert!(matches!(end, End::Unwritten(_)), "{end}");
+    assert_eq!(acked, None);
+}
+
+/// The waits after connections that each end so after standing this long, with the most chance.
+fn waits(end: &End, stood: u64) -> Vec<u64> {
+    let mut backoff = Backoff::default();
+    let mut next = || Next::after(end, Duration::from_secs(stood), &mut backoff, u64::MAX);
+    (0..4)
+        .map(|_| match next() {
+            Some(Next::Later { wait, .. }) => u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            _ => panic!("it is not dialled again"),
+        })
+        .collect()
+}
+
+#[test]
+fn no_relay_can_make_us_dial_fast() {
+    let longer = |waits: &[u64], first: u64| {
+        assert!(waits[0] >= first && waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
+    };
+    longer(&waits(&End::Draining(Duration::ZERO), 0), 1000);
+    longer(&waits(&End::Draining(Duration::from_secs(9)), 0), 9000);
+    for code in [CloseCode::NewEpoch, CloseCode::Dead] {
+        let close = || End::Closed(super::super::protocol::Close::new(code, ""));
+        longer(&waits(&close(), 1), 499);
+        longer(&waits(&close(), 59), 499);
+        assert_eq!(waits(&close(), 60), [0; 4]);
+    }
+    longer(&waits(&End::Dead, 59), 499);
+    assert_eq!(waits(&End::Dead, 60), [0; 4]);
+    assert_eq!(waits(&End::Slept, 0), [0; 4]);
+}
+
+#[tokio::test]
+async fn an_inbox_is_the_same_behind_another_name_of_its_relay() {
+    let mut scene = Scene::new(Some("laptop"));
+    for (token, callback_url) in [
+        ("dwr_old", "https://relay.example/in/abc"),
+        ("dwr_new", "http://10.0.0.1:8080/deep/in/abc"),
+    ] {
+        // Another token is another subscription: the relay begins anew.
+        scene.client.door.subscription = token.into();
+        scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                let RelayFrame::Welcome(mut welcome) = welcome(0, 2) else { panic!() };
+                welcome.callback_url = callback_url.to_owned();
+                relay.say(&RelayFrame::Welcome(welcome)).await;
+                relay.say(&scene.delivery(1)).await;
+                relay.say(&scene.delivery(2)).await;
+                relay.ack_of(2).await;
+            })
+            .await;
+    }
+    assert_eq!(scene.kept(), ["a1", "a2"], "once each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_body_on_a_slow_line_is_waited_for_as_long_as_it_moves() {
+    for (pause, arrives) in [(12, true), (45, false)] {
+        let scene = Scene::in_paused_time(false, Timestamp::now);
+        let (end, _, acked) = scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                relay.say(&welcome(0, 1)).await;
+                let Encoded::Binary(bytes) = scene.delivery(1).encode() else { panic!() };
+                let mut frame = vec![0x82, 126];
+                frame.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
+                frame.extend(bytes);
+                // No pong can get past it.
+                for piece in frame.chunks(frame.len().div_ceil(10)) {
+                    let line = relay.0.get_mut();
+                    if line.write_all(piece).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_secs(pause)).await;
+                }
+                let acked = relay.ack().await;
+                relay.close(CloseCode::Unavailable).await;
+                acked
+            })
+            .await;
+        assert_eq!(acked, arrives.then_some(1), "{pause}: {end}");
+        assert_eq!(matches!(end, End::Dead), !arrives, "{pause}: {end}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_delivery_that_comes_again_is_listed_once() {
+    let scene = Scene::new(Some("laptop"));
+    for _ in 0..2 {
+        scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                // The relay has lost the acks.
+                relay.say(&welcome(0, 3)).await;
+                relay.say(&delivery(1, "3006", b"{}".to_vec())).await;
+                relay.say(&delivery(2, "", vec![b'x'; (1 << 20) + 1])).await;
+                relay.say(&scene.delivery(3)).await;
+                relay.ack_of(3).await;
+            })
+            .await;
+        assert_eq!(scene.client.door.intake.counts().refusals(), 2);
+    }
+}
