@@ -319,3 +319,53 @@ fn characters_and_colours_are_those_that_there_are() {
     assert!(!colours(&Watch::with(&home, "--ephemeral --listen 0", &[("NO_COLOR", "1")])));
     assert!(!colours(&Watch::open(&home, "--ephemeral --listen 0 --color never")));
 }
+
+/// A walk through everything, by keys alone, each step waited for by what it shows.
+#[test]
+fn a_script_of_keys_leads_through_every_screen_and_back() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_generating --asset ast_first --version v1 --locale es-ES");
+    send(
+        &home,
+        &url,
+        "--event version_generate_failed --asset ast_second --version v2 --locale de-DE",
+    );
+    home.run(&format!("send --to {url} --event version_ready --asset ast_second --tamper newline"));
+    watch.pty.wait_for_text("NEEDS YOU 1");
+    let script = [
+        ("3", "received  signature"),
+        // The refusal, its reason, and its parts.
+        ("enter", "trailing newline"),
+        ("tab", "\"event\""),
+        ("shift-tab", "key panjaya"),
+        ("q", "enter opens it"),
+        ("/failed\n", "of 2 assets"),
+        ("1", "ast_second"),
+        ("esc", "RUNNING 1"),
+        // The failure is looked at, marked, named.
+        ("n", "FAILED"),
+        ("x", "1 failure, marked as seen"),
+        ("LThe second\n", "The second"),
+        ("2", "Matrix"),
+        ("4", "callback URL"),
+        ("1 ", "FROZEN"),
+        (" ", "open"),
+        ("?", "On every screen"),
+        ("q", "The second"),
+        ("yu", "to the terminal's clipboard"),
+        ("/nothing-like-it\n", "Nothing is listed"),
+        ("esc", "The second"),
+    ];
+    for (keys, shown) in script {
+        match keys {
+            "enter" | "tab" | "shift-tab" | "esc" => watch.pty.key(keys),
+            text => watch.pty.type_keys(text),
+        }
+        watch.pty.wait_for_text(shown);
+    }
+    assert_eq!(watch.pty.told().copied.len(), 1, "the URL was copied");
+    watch.pty.key("ctrl-c");
+    watch.ended();
+}

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dubwatch::callback::{
-    BodySample, Callback, Delivery, Encoding, Fingerprint, Headers, Listed, Outcome, Received,
+    BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Listed, Outcome, Received,
     Refusal, RefusalKind, Source, Verdict,
 };
 use dubwatch::text::is_hidden;
@@ -23,7 +23,7 @@ use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::model::{Banner, Dashboard};
 use dubwatch::tui::msg::{News, Told};
 use dubwatch::tui::widget::look::Look;
-use dubwatch::vitals::Store;
+use dubwatch::vitals::{Link, LinkState, Store};
 use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
 use stage::{COLOR, SIZES, Stage, curtain, facts, rendered};
@@ -244,6 +244,21 @@ fn sound(frame: &Buffer, what: &str) {
     }
 }
 
+/// A link and gaps that are full of this text.
+fn tell_of_a_relay(stage: &mut Stage, text: &str) {
+    let all = text.to_owned();
+    stage.tell(Told::Link(Box::new(Link {
+        callback_url: Some(all.clone()),
+        epoch: Some(all.clone()),
+        state: LinkState::Refused { why: all.clone() },
+        last_error: Some((curtain(), all.clone())),
+        ..Link::new(all.clone())
+    })));
+    let (inbox, reason) = (all.clone(), all.clone());
+    let gap = Gap { at: curtain(), inbox, epoch: 1, from: 1, to: 9, count: u64::MAX, reason };
+    stage.tell(Told::Gaps(vec![gap.clone(), gap]));
+}
+
 #[test]
 fn hostile_text_in_every_field_leaves_the_frame_intact() {
     let mut facts = facts(Some(Banner::ReadOnly));
@@ -281,6 +296,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         stage.tell(Told::Warning(curtain(), (*text).to_owned()));
     }
     stage.tell(Told::Store(Store::Failing { why: all.clone() }));
+    tell_of_a_relay(&mut stage, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {
             stage.press("esc");

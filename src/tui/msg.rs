@@ -9,7 +9,8 @@ use super::model::asset::AssetView;
 use super::model::detail::Detail;
 use super::model::mode::Target;
 use super::model::rows::Row;
-use crate::vitals::{Counts, Store};
+use crate::callback::Gap;
+use crate::vitals::{Counts, Link, Store};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -68,6 +69,10 @@ pub enum Told {
     Counts(Counts),
     /// Whether the journal can be written.
     Store(Store),
+    /// What the link to the relay is doing.
+    Link(Box<Link>),
+    /// What relays took and never passed on, oldest first.
+    Gaps(Vec<Gap>),
     /// Something that a person should know.
     Warning(Timestamp, String),
 }

@@ -57,6 +57,7 @@ pub(crate) fn facts(banner: Option<Banner>) -> Facts {
         callback_url: "http://127.0.0.1:3829/callback".to_owned(),
         door: "127.0.0.1:3829/callback".to_owned(),
         send_line: "/usr/local/bin/dubwatch send --event version_generating".to_owned(),
+        send_by_relay: String::new(),
         journal: "/home/ada/.local/share/dubwatch/journal.db".to_owned(),
         keys: vec!["panjaya".to_owned(), "dev".to_owned()],
         banner,

@@ -35,6 +35,9 @@ pub struct Facts {
     /// A `send` line that works when pasted; empty where there is none, because no key that it
     /// could sign with is trusted.
     pub send_line: String,
+    /// What becomes such a line once the relay has said what its URL is; empty where there is no
+    /// relay, or no key to sign with.
+    pub send_by_relay: String,
     /// Where the journal is.
     pub journal: String,
     /// The names of the trusted keys.

@@ -9,12 +9,15 @@ use super::asset::usual_generation;
 use super::catalogue::Catalogue;
 use super::mode::Target;
 use super::rows::{Row, Rows};
-use crate::vitals::{Counts, Store};
+use crate::callback::Gap;
+use crate::vitals::{Counts, Link, Store};
 
 /// Minutes that the little chart of arrivals shows.
 pub const CHART_MINUTES: usize = 8;
 /// Warnings that are held at most; the oldest go.
 pub const MAX_WARNINGS: usize = 50;
+/// Gaps that are held at most; the oldest go.
+pub const MAX_GAPS: usize = 1000;
 /// Deliveries of the selected asset that are held at most.
 pub const MAX_ASSET_ROWS: usize = 500;
 /// Assets that say how long generating usually takes: the first of the list that finished any.
@@ -35,6 +38,10 @@ pub struct Picture {
     pub chart: Chart,
     /// Whether the journal can be written.
     pub store: Store,
+    /// What the link to the relay is doing, where there is one.
+    pub link: Option<Link>,
+    /// What relays took and never passed on, in the order in which it was told.
+    pub gaps: VecDeque<Gap>,
     /// What people should know, newest last.
     pub warnings: VecDeque<(Timestamp, String)>,
     /// How long generating usually takes.
@@ -161,6 +168,19 @@ impl Picture {
             .take(USUAL_OF)
             .flat_map(|(_, asset)| asset.row.versions.iter().map(|row| &row.version));
         self.usual = usual_generation(versions);
+    }
+
+    /// Adds gaps; those that are news are also warned of.
+    pub fn miss(&mut self, gaps: Vec<Gap>) {
+        for gap in gaps {
+            if self.loaded {
+                self.warn(gap.at, gap.sentence());
+            }
+            self.gaps.push_back(gap);
+            if self.gaps.len() > MAX_GAPS {
+                self.gaps.pop_front();
+            }
+        }
     }
 
     /// Adds a warning.

@@ -122,6 +122,7 @@ fn facts() -> Facts {
         callback_url: "http://127.0.0.1:3829/callback".to_owned(),
         door: "127.0.0.1:3829/callback".to_owned(),
         send_line: "dubwatch send".to_owned(),
+        send_by_relay: String::new(),
         journal: "memory".to_owned(),
         keys: vec!["panjaya".to_owned()],
         banner: None,

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::model::mode::{Mode, Screen};
 use super::super::model::{Dashboard, Model};
 use crate::callback::State;
+use crate::vitals::LinkState;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -36,7 +37,7 @@ fn ages(model: &Model) -> Option<Timestamp> {
         (Screen::Health, Mode::Normal) => Some(next_multiple(now, MINUTE)),
         _ => None,
     };
-    [list, chart(model)].into_iter().flatten().min()
+    [list, chart(model), link(model)].into_iter().flatten().min()
 }
 
 /// A lane that is being generated counts seconds; every other age counts minutes, then hours.
@@ -71,6 +72,13 @@ fn next_age(since: Timestamp, now: Timestamp) -> Timestamp {
     let units = age.as_secs().max(0) / unit.as_secs();
     let next = since.checked_add(SignedDuration::from_secs((units + 1) * unit.as_secs()));
     next.unwrap_or(Timestamp::MAX)
+}
+
+/// A link that waits counts the seconds down.
+fn link(model: &Model) -> Option<Timestamp> {
+    let link = model.shown().link.as_ref()?;
+    let waits = matches!(link.state, LinkState::Retrying { at, .. } if at > model.now);
+    waits.then(|| next_multiple(model.now, SECOND))
 }
 
 /// The chart moves with the minute for as long as it shows anything.

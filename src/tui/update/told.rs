@@ -11,8 +11,8 @@ use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
 use super::super::msg::{News, Stage, Told};
 use super::{copy, follow_selection, say};
-use crate::text::Printable;
-use crate::vitals::Store;
+use crate::text::{Printable, shell_word};
+use crate::vitals::{Link, Store};
 
 /// Takes in what was told.
 pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
@@ -96,11 +96,31 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             model.live.store = store;
             Vec::new()
         }
+        Told::Link(link) => {
+            hear_link(model, *link);
+            Vec::new()
+        }
+        Told::Gaps(gaps) => {
+            model.live.miss(gaps);
+            Vec::new()
+        }
         Told::Warning(at, message) => {
             model.live.warn(at, message);
             Vec::new()
         }
     }
+}
+
+fn hear_link(model: &mut Model, link: Link) {
+    // By the relay is how the sender reaches us: that is what is shown and copied.
+    if let Some(url) = &link.callback_url {
+        model.facts.callback_url.clone_from(url);
+        if !model.facts.send_by_relay.is_empty() {
+            model.facts.send_line =
+                format!("{} --to {}", model.facts.send_by_relay, shell_word(url));
+        }
+    }
+    model.live.link = Some(link);
 }
 
 /// The journal's rows of an asset, for those pictures in which it is selected.

@@ -13,6 +13,7 @@ use super::super::widget::ago;
 use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::link;
 use crate::text::Printable;
 
 /// Draws header, banners, alert bar and footer; returns what is left between them.
@@ -89,7 +90,17 @@ fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
     let mut wide: usize = parts.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum();
     // The door gets what is left, where that says something.
     let room = usize::from(pen.left()).saturating_sub(wide + 6);
-    if room >= 14 && !model.facts.door.is_empty() {
+    if let Some(link) = &shown.link
+        && room >= link::LEAST
+    {
+        let (mark, role, words) = link::fitting(link, model.now, room);
+        wide += words.width() + 4;
+        parts.insert(0, (mark.to_string(), role));
+        parts.insert(
+            1,
+            (format!(" {words}  "), if role == Role::Failed { role } else { Role::Plain }),
+        );
+    } else if room >= 14 && !model.facts.door.is_empty() {
         let role = if model.store_trouble().is_some() { Role::Failed } else { Role::Done };
         let door = Printable::new_or_blank(&model.facts.door).cut(room);
         wide += door.width() + 4;

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::super::model::{Banner, Model};
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::link;
 use crate::text::Printable;
 
 /// What a line of the screen is.
@@ -126,10 +127,19 @@ fn parts(model: &Model) -> Vec<Part> {
         more => parts.push(Part::Alarm(format!("{more} requests were refused: 3 says why"))),
     }
     parts.extend(gap());
-    parts.push(Part::Text(
-        "Give this URL to the dubbing service as the asset's callback_url:".to_owned(),
-    ));
-    parts.push(Part::Paste(facts.callback_url.clone()));
+    if facts.callback_url.is_empty() {
+        parts.push(Part::Text(
+            "The URL for the dubbing service is the relay's, which has not said it yet:".to_owned(),
+        ));
+        if let Some(link) = &model.shown().link {
+            parts.push(Part::Text(link::full(link, model.now).1));
+        }
+    } else {
+        parts.push(Part::Text(
+            "Give this URL to the dubbing service as the asset's callback_url:".to_owned(),
+        ));
+        parts.push(Part::Paste(facts.callback_url.clone()));
+    }
     if let Some(hint) = reach(&facts.callback_url) {
         parts.push(Part::Text(hint.to_owned()));
     }

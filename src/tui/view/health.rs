@@ -8,6 +8,7 @@ use super::super::model::picture::CHART_MINUTES;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::{ago, glyph, rule};
+use super::link;
 use super::row::number;
 use crate::callback::RefusalKind;
 use crate::text::Printable;
@@ -82,8 +83,13 @@ fn line(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
 fn doors(model: &Model) -> Part {
     let facts = &model.facts;
     let mut lines = Vec::new();
+    let link = model.shown().link.as_ref();
     if facts.door.is_empty() {
-        lines.push(line("listening", "nowhere: nothing is received here", Role::Doubt));
+        let words = match link {
+            Some(_) => "nowhere: the relay is the only door",
+            None => "nowhere: nothing is received here",
+        };
+        lines.push(line("listening", words, Role::Doubt));
     } else {
         lines.push(Line {
             lead: "listening",
@@ -92,6 +98,24 @@ fn doors(model: &Model) -> Part {
                 (facts.door.clone(), Role::Plain),
             ],
         });
+    }
+    if let Some(link) = link {
+        let (role, words) = link::full(link, model.now);
+        lines.push(line("relay", words, role));
+        if let Some((at, why)) = &link.last_error
+            && link.state.is_up()
+        {
+            let when = ago::moment(*at, model.now, &facts.zone);
+            lines.push(line("last error", format!("{when}  {why}"), Role::Dim));
+        }
+        let gaps = &model.shown().gaps;
+        if !gaps.is_empty() {
+            let lost = gaps.iter().fold(0, |sum: u64, gap| sum.saturating_add(gap.count));
+            let many = if gaps.len() == 1 { "gap" } else { "gaps" };
+            let count = number(gaps.len() as u64);
+            let words = format!("{} {} in {count} {many}", glyph::GAP, number(lost));
+            lines.push(line("lost there", words, Role::Doubt));
+        }
     }
     if !facts.callback_url.is_empty() {
         lines.push(line("callback URL", facts.callback_url.clone(), Role::Plain));

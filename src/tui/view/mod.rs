@@ -8,6 +8,7 @@ mod detail;
 mod empty;
 mod health;
 mod help;
+mod link;
 mod matrix;
 mod row;
 mod timeline;
@@ -77,6 +78,7 @@ mod tests {
             callback_url: String::new(),
             door: String::new(),
             send_line: String::new(),
+            send_by_relay: String::new(),
             journal: String::new(),
             keys: Vec::new(),
             banner,

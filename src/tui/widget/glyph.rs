@@ -38,6 +38,10 @@ pub const HALF: char = '▒';
 pub const LIGHT: char = '░';
 /// A door that is open.
 pub const OPEN: char = '●';
+/// What is lost.
+pub const GAP: char = '╳';
+/// A door that is being opened.
+pub const OPENING: char = '◌';
 /// Between two pieces of a line.
 pub const DOT: char = '·';
 /// More than fits.
@@ -75,6 +79,8 @@ const ASCII: &[(char, char)] = &[
     (HALF, '='),
     (LIGHT, '.'),
     (OPEN, '*'),
+    (GAP, 'X'),
+    (OPENING, 'o'),
     (DOT, '-'),
     (MORE, '~'),
     (BELOW, 'v'),
@@ -124,7 +130,7 @@ mod tests {
     fn every_glyph_is_one_column_wide_and_has_a_stand_in() {
         let own = [
             FAILED, GENERATING, READY, DONE, CYCLE, THIN, THICK, BROKEN, GHOST, SELECTED, TICK,
-            NOW, WALL, HALF, LIGHT, OPEN, DOT, MORE, BELOW,
+            NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
         ];
         for glyph in own.into_iter().chain(CHART) {
             assert_eq!(glyph.width(), Some(1), "{glyph}");

@@ -1,5 +1,7 @@
 //! The time axis above the lanes: marks at round times, and now.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,6 +11,7 @@ use super::super::super::widget::ago;
 use super::super::super::widget::glyph;
 use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use crate::callback::Gap;
 
 /// Seconds between two marks, from near to far.
 const INTERVALS: [i64; 18] = [
@@ -75,6 +78,48 @@ pub(super) fn draw(
             pen.to(begin + from).text(" now", look.of(Role::Strong));
         }
         pen.to(begin + column).glyph(glyph::NOW, look.of(Role::Strong));
+    }
+}
+
+/// Marks what a relay lost, at its time. `pen` stands at the first column.
+pub(super) fn gaps<'a>(
+    stretch: &Stretch,
+    now: Timestamp,
+    gaps: impl IntoIterator<Item = &'a Gap>,
+    look: Look,
+    pen: &mut Pen<'_>,
+) {
+    let begin = pen.x();
+    let mut columns: BTreeMap<u16, u64> = BTreeMap::new();
+    for gap in gaps {
+        if let Ok(column) = u16::try_from(stretch.column(gap.at))
+            && column < stretch.columns()
+        {
+            let lost = columns.entry(column).or_default();
+            *lost = lost.saturating_add(gap.count);
+        }
+    }
+    let next: Vec<u16> = columns.keys().copied().skip(1).chain([stretch.columns()]).collect();
+    let style = look.of(Role::Doubt);
+    let now_from = u16::try_from(stretch.column(now) - 4).ok();
+    let mut taken = 0;
+    for ((column, lost), next) in columns.into_iter().zip(next) {
+        let words = format!(" {lost} lost ");
+        let wide = u16::try_from(words.len()).unwrap_or(u16::MAX);
+        // The mark always; its words behind it or before it, where they cover no other mark.
+        pen.to(begin + column).glyph(glyph::GAP, style);
+        let behind = column + 1;
+        // Nor the word and mark of now.
+        let next = now_from.filter(|from| *from > column).map_or(next, |from| next.min(from));
+        if behind.saturating_add(wide) <= next {
+            pen.text(&words, style);
+            taken = behind + wide;
+        } else if taken.saturating_add(wide) <= column {
+            pen.to(begin + column - wide).text(&words, style);
+            taken = behind;
+        } else {
+            taken = behind;
+        }
     }
 }
 

@@ -62,6 +62,9 @@ pub(super) fn draw(
     let mut pen = Pen::new(buffer, area, row);
     pen.skip(widths.words + 1);
     axis::draw(&stretch, &marks, now, zone, look, &mut pen);
+    let mut pen = Pen::new(buffer, area, row);
+    pen.skip(widths.words + 1);
+    axis::gaps(&stretch, now, &model.shown().gaps, look, &mut pen);
     row += 1;
 
     let lanes = asset.lanes();

@@ -1,0 +1,82 @@
+//! The link to a relay in words: as the header has room for, and in full for Health.
+
+use jiff::Timestamp;
+
+use super::super::widget::look::Role;
+use super::super::widget::{ago, glyph};
+use super::row::number;
+use crate::text::Printable;
+use crate::vitals::{Link, LinkState};
+
+/// The least columns that say anything beside the glyph.
+pub(super) const LEAST: usize = 5;
+
+/// A glyph with its role, and what it stands for in as many words as `room` columns hold.
+pub(super) fn fitting(link: &Link, now: Timestamp, room: usize) -> (char, Role, Printable) {
+    let (mark, role, words) = brief(link, now);
+    let shorter = match &link.state {
+        LinkState::Up { behind: 1.., .. } => words.replace(", catching up", ""),
+        LinkState::Retrying { .. } => words.replace("relay: ", ""),
+        _ => words.clone(),
+    };
+    let fits = [words, shorter].into_iter().map(|words| Printable::new_or_blank(&words));
+    let fits = fits.into_iter().find(|words| words.width() <= room);
+    (mark, role, fits.unwrap_or_else(|| Printable::new("relay")))
+}
+
+/// The same, however long.
+fn brief(link: &Link, now: Timestamp) -> (char, Role, String) {
+    let relay = &link.relay;
+    match &link.state {
+        LinkState::Dialling { .. } => (glyph::OPENING, Role::Ready, format!("{relay}  connecting")),
+        LinkState::Up { behind: 0, .. } => {
+            (glyph::OPEN, Role::Done, format!("{relay}{}", round_trip(link)))
+        }
+        LinkState::Up { behind, .. } => {
+            let words =
+                format!("{relay}  {} behind, catching up{}", number(*behind), round_trip(link));
+            (glyph::OPEN, Role::Generating, words)
+        }
+        LinkState::Retrying { at, .. } => {
+            let words = format!("relay: retry in {}", ago::running(at.duration_since(now)));
+            (glyph::FAILED, Role::Failed, words)
+        }
+        LinkState::Refused { .. } => {
+            (glyph::FAILED, Role::Failed, "relay: refused, 4 says why".to_owned())
+        }
+        LinkState::Superseded => {
+            (glyph::FAILED, Role::Failed, "relay: another one took over".to_owned())
+        }
+    }
+}
+
+/// The last round trip, where there was one.
+fn round_trip(link: &Link) -> String {
+    match &link.state {
+        LinkState::Up { rtt: Some(rtt), .. } => match rtt.as_millis() {
+            0 => "  <1 ms".to_owned(),
+            ms => format!("  {ms} ms"),
+        },
+        _ => String::new(),
+    }
+}
+
+/// What it is doing, in full.
+pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
+    let (mark, role, words) = brief(link, now);
+    let words = match &link.state {
+        LinkState::Up { since, .. } => {
+            format!("{words}, up for {}", ago::said(now.duration_since(*since)))
+        }
+        LinkState::Retrying { attempt, why, .. } => {
+            format!("{words}, after {attempt} failures: {why}")
+        }
+        LinkState::Refused { why } => format!("{}: refused: {why}", link.relay),
+        LinkState::Superseded => format!(
+            "{}: another dubwatch reads under this name; give each its own --relay-name",
+            link.relay
+        ),
+        LinkState::Dialling { .. } => words,
+    };
+    (role, format!("{mark} {words}"))
+}

@@ -1,0 +1,167 @@
+//! The link to a relay on every screen that shows it, and gaps on the axis, as text with the runs of
+//! cells that are not plain.
+//!
+//! `INSTA_UPDATE=always cargo test --test screens_link` writes the snapshots anew. Look at them.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
+mod stage;
+
+use std::time::Duration;
+
+use dubwatch::callback::Gap;
+use dubwatch::tui::effect::Effect;
+use dubwatch::tui::msg::Told;
+use dubwatch::tui::update::next_change;
+use dubwatch::vitals::{Link, LinkState};
+use jiff::{SignedDuration, Timestamp};
+use stage::{COLOR, SIZES, Stage, curtain, rendered};
+
+const URL: &str = "https://relay.example/in/8f3a0c51d2e94b7f";
+
+fn after(seconds: i64) -> Timestamp {
+    curtain() + SignedDuration::from_secs(seconds)
+}
+
+fn link(state: LinkState) -> Link {
+    Link {
+        callback_url: Some(URL.to_owned()),
+        epoch: Some("00000000000000ff".to_owned()),
+        state,
+        last_error: Some((after(-600), "nothing was heard for 30 s".to_owned())),
+        ..Link::new("relay.example".to_owned())
+    }
+}
+
+fn up(behind: u64) -> Link {
+    let rtt = Some(Duration::from_millis(12));
+    link(LinkState::Up { since: after(-300), rtt, behind })
+}
+
+fn retrying() -> Link {
+    let why = "cannot connect to relay.example:443: Connection refused".to_owned();
+    link(LinkState::Retrying { at: after(68), attempt: 4, why })
+}
+
+fn gap(second: i64, count: u64) -> Gap {
+    Gap {
+        at: after(second),
+        inbox: URL.to_owned(),
+        epoch: 255,
+        from: 7,
+        to: 6 + count,
+        count,
+        reason: "unverified".to_owned(),
+    }
+}
+
+/// A minute of the story with this link.
+fn stage(link: Link) -> Stage {
+    let mut stage = Stage::story(7, 60);
+    stage.frame((120, 30), COLOR);
+    stage.tell(Told::Link(Box::new(link)));
+    stage
+}
+
+fn look_at(name: &str, mut stage: impl FnMut() -> Stage) {
+    for size in SIZES {
+        let frame = stage().frame(size, COLOR);
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, rendered(&frame));
+        });
+    }
+}
+
+#[test]
+fn catching_up_with_gaps() {
+    look_at("link_catching_up", || {
+        let mut stage = stage(up(38));
+        stage.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]));
+        stage.press("down down");
+        stage
+    });
+}
+
+#[test]
+fn health() {
+    look_at("link_health", || {
+        let mut stage = stage(up(0));
+        stage.tell(Told::Gaps(vec![gap(40, 12)]));
+        stage.press("4");
+        stage
+    });
+    look_at("link_health_retrying", || {
+        let mut stage = stage(retrying());
+        stage.press("4");
+        stage
+    });
+}
+
+/// The header's first line in each state.
+#[test]
+fn headers() {
+    let states = [
+        link(LinkState::Dialling { attempt: 0 }),
+        up(0),
+        up(38),
+        retrying(),
+        link(LinkState::Refused { why: "the relay does not accept the token".to_owned() }),
+        link(LinkState::Superseded),
+    ];
+    let mut lines = String::new();
+    for columns in [200, 120, 80] {
+        for link in &states {
+            let frame = stage(link.clone()).frame((columns, 24), COLOR);
+            lines.push_str(rendered(&frame).lines().next().unwrap().trim_end());
+            lines.push('\n');
+        }
+    }
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("link_headers", lines);
+    });
+}
+
+#[test]
+fn the_url_that_is_shown_and_copied_is_the_relays() {
+    let mut stage = Stage::empty();
+    stage.tell(Told::Link(Box::new(up(0))));
+    let frame = rendered(&stage.frame((120, 30), COLOR));
+    assert!(frame.contains(URL), "{frame}");
+    let effects = [stage.press("y"), stage.press("u")].concat();
+    assert!(effects.contains(&Effect::Copy(URL.to_owned())), "{effects:?}");
+}
+
+#[test]
+fn before_the_relay_said_its_url_the_screen_says_so() {
+    let mut stage = Stage::empty();
+    stage.model().facts.callback_url = String::new();
+    stage.tell(Told::Link(Box::new(Link::new("relay.example".to_owned()))));
+    let frame = rendered(&stage.frame((120, 30), COLOR));
+    assert!(frame.contains("has not said it yet"), "{frame}");
+    assert!(frame.contains("relay.example  connecting"), "{frame}");
+}
+
+#[test]
+fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
+    let mut stage = Stage::story(7, 60);
+    stage.tell(Told::Gaps(vec![gap(40, 12)]));
+    let warned: Vec<String> =
+        stage.model().live.warnings.iter().map(|(_, message)| message.clone()).collect();
+    assert_eq!(
+        warned,
+        [
+            "12 deliveries were lost at the relay: their signatures did not hold at the relay, which needed the room"
+        ]
+    );
+}
+
+#[test]
+fn a_link_that_waits_counts_down_and_one_that_is_up_wakes_nobody() {
+    let mut stage = Stage::empty();
+    stage.tick(after(60));
+    stage.tell(Told::Link(Box::new(retrying())));
+    assert_eq!(next_change(&stage.dashboard), Some(after(61)));
+    stage.tell(Told::Link(Box::new(up(3))));
+    assert_eq!(next_change(&stage.dashboard), None);
+}
