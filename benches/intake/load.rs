@@ -181,7 +181,7 @@ async fn exchange(stream: &TcpStream, mut request: &[u8]) -> Result<()> {
     }
 }
 
-fn is_whole(answer: &[u8]) -> Result<bool> {
+pub(crate) fn is_whole(answer: &[u8]) -> Result<bool> {
     let text = std::str::from_utf8(answer)?;
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
     if !head.starts_with("HTTP/1.1 200 ") {
