@@ -263,13 +263,15 @@ impl<'a> Bench<'a> {
         }
         say(&format!(
             "  the client: {:.0} deliveries/s from its start, {:.0}/s from its first commit \
-             (least {:.0}, most {:.0}); CPU each: relay {:.1} µs, client {:.1} µs",
+             (least {:.0}, most {:.0}); CPU each: relay {:.1} µs, client {:.1} µs; both had {:.2} \
+             cores of what else runs here",
             median(&starts),
             median(&commits),
             commits.iter().copied().fold(f64::INFINITY, f64::min),
             commits.iter().copied().fold(0.0, f64::max),
             median(&relays),
             median(&clients),
+            (median(&relays) + median(&clients)) * median(&starts) / 1e6,
         ));
         say(&format!("  all {count} there, once and in order, in each of {} rounds", starts.len()));
         Ok(())
