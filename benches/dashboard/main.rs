@@ -205,7 +205,7 @@ impl<'a> Bench<'a> {
                 assets.push(begun.elapsed());
                 // All that it loads, it has loaded by then.
                 pty.type_keys("4");
-                pty.wait_for_text("deliveries,");
+                pty.wait_for_text("assets shown");
                 std::thread::park_timeout(Duration::from_secs(2));
                 memory = (status(&pty, "VmRSS")? / 1024.0, status(&pty, "VmHWM")? / 1024.0);
                 pty.key("ctrl-c");
