@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::asset::{AssetView, Failure, Group};
 use super::names::Names;
 
-/// Assets that are held at most; beyond it the longest quiet ones go (they stay in the journal).
-pub const MAX_ASSETS: usize = 20_000;
+/// Assets that are held at most; beyond it the longest quiet ones go (they stay in the journal). So
+/// many that with six versions each the program stays within 60 MB.
+pub const MAX_ASSETS: usize = 17_500;
 
 /// Every asset that was active within the horizon. A copy is cheap: assets are shared.
 #[derive(Debug, Clone, Default)]
