@@ -1,7 +1,6 @@
 //! The HTTP door: takes callbacks off the network and hands them to [`crate::intake`].
 
 mod answer;
-mod body;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,12 +14,10 @@ use http::request::Parts;
 use http::{Method, header};
 use jiff::Timestamp;
 
-use crate::callback::{BodySample, Headers, Received, Refusal, RefusalKind, Source};
+use crate::callback::{BODY_SAMPLE, BodySample, Headers, Received, Refusal, RefusalKind, Source};
 use crate::intake::{Decision, Intake};
-use crate::serve::{Broken, Peer};
+use crate::serve::{Broken, Budget, Peer, Unread, read_body};
 use crate::text::Printable;
-
-use body::{Budget, Unread};
 
 /// What the listener is told by the settings.
 #[derive(Debug, Clone)]
@@ -106,24 +103,26 @@ impl Door<'_> {
         }
         let announced = content_length(&self.parts);
         let budget = &self.inner.budget;
-        let read = body::read(body, announced, *max_body, *body_timeout, budget).await;
+        let read = read_body(body, announced, *max_body, *body_timeout, budget).await;
         let (body, _share) = match read {
             Ok(read) => read,
-            Err(Unread::TooLarge { sample, size }) => {
+            Err(Unread::TooLarge { read, size }) => {
                 let why = format!("body of {size} bytes, limit {max_body} (--max-body)");
-                self.refuse(RefusalKind::TooLarge, 413, why, sample);
+                self.refuse(RefusalKind::TooLarge, 413, why, part(read));
                 return answer::too_large();
             }
-            Err(Unread::TooSlow { sample, read }) => {
+            Err(Unread::TooSlow { read }) => {
                 let limit = body_timeout.as_secs_f32();
-                let why = format!("body not complete after {limit} s, {read} bytes had come");
-                self.refuse(RefusalKind::TooSlow, 408, why, sample);
+                let came = read.len();
+                let why = format!("body not complete after {limit} s, {came} bytes had come");
+                self.refuse(RefusalKind::TooSlow, 408, why, part(read));
                 return answer::too_slow();
             }
-            Err(Unread::Broken { sample, read, error }) => {
+            Err(Unread::Broken { read, error }) => {
                 let error = Printable::new(&error).cut(120);
-                let why = format!("the body broke off after {read} bytes: {error}");
-                self.refuse(RefusalKind::Broken, 400, why, sample);
+                let came = read.len();
+                let why = format!("the body broke off after {came} bytes: {error}");
+                self.refuse(RefusalKind::Broken, 400, why, part(read));
                 return answer::broken();
             }
             Err(Unread::NoRoom) => {
@@ -192,6 +191,13 @@ fn is_path(found: &str, wanted: &str) -> bool {
 
 fn headers(parts: &Parts) -> Headers {
     Headers::from_raw(parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
+
+/// What was read of a body that is not whole.
+fn part(mut bytes: Vec<u8>) -> BodySample {
+    bytes.truncate(BODY_SAMPLE);
+    bytes.shrink_to_fit();
+    BodySample { bytes, truncated: true }
 }
 
 fn content_length(parts: &Parts) -> Option<u64> {

@@ -10,6 +10,7 @@
 //! crawling head and an idle kept-alive connection, and it arms a new timer for every request.
 
 mod answer;
+mod body;
 mod connection;
 mod open_files;
 mod slot;
@@ -42,6 +43,7 @@ use table::Table;
 use wire::Wire;
 
 pub use answer::Peer;
+pub use body::{Budget, Share, Unread, read_body};
 pub use open_files::raise_open_files;
 pub use socket::Socket;
 pub use trouble::{Broken, Trouble};

@@ -10,12 +10,11 @@ use http::request::Parts;
 use http::{Method, header};
 use jiff::Timestamp;
 
-use super::body::{self, Unread};
 use super::{Shared, answer, origin};
 use crate::callback::Headers;
 use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, LogError};
-use crate::serve::Peer;
+use crate::serve::{Peer, Unread, read_body};
 
 /// The header that carries the signature.
 const SIGNATURE_HEADER: &str = "x-signature";
@@ -40,12 +39,12 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     let settings = &shared.settings;
     let announced = content_length(&parts);
     let read =
-        body::read(body, announced, settings.max_body, settings.body_timeout, &shared.budget).await;
+        read_body(body, announced, settings.max_body, settings.body_timeout, &shared.budget).await;
     let (body, _share) = match read {
         Ok(read) => read,
-        Err(Unread::TooLarge) => return answer::too_large(),
-        Err(Unread::TooSlow) => return answer::too_slow(),
-        Err(Unread::Broken) => return answer::broken(),
+        Err(Unread::TooLarge { .. }) => return answer::too_large(),
+        Err(Unread::TooSlow { .. }) => return answer::too_slow(),
+        Err(Unread::Broken { .. }) => return answer::broken(),
         Err(Unread::NoRoom) => return answer::unavailable(),
     };
     let raw = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));

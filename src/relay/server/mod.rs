@@ -11,10 +11,9 @@
 //! | `presence` | who is connected; a newer connection of a name takes over |
 //! | `rate` | how often an inbox may be posted to |
 //! | `figures` | counters, as Prometheus reads them |
-//! | `answer`, `body`, `origin` | constant answers; bodies within bounds; who really called |
+//! | `answer`, `origin` | constant answers; who really called |
 
 mod answer;
-mod body;
 mod door;
 mod figures;
 mod goodbye;
@@ -37,10 +36,9 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::Log;
-use crate::serve::Limits;
+use crate::serve::{Budget, Limits};
 use crate::signature::TrustedKeys;
 
-use body::Budget;
 use figures::Figures;
 use presence::Presence;
 use rate::Rates;

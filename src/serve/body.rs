@@ -1,4 +1,5 @@
-//! Reads a request's body within its bounds: length, time, and memory shared by all of them.
+//! Reads a request's body within its bounds: length, time, and memory shared by all of them; knows
+//! nothing of what is in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +9,15 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::callback::{BODY_SAMPLE, BodySample};
-
 /// What every body may take without asking, in bytes. Callbacks have a few hundred.
 const FREE: usize = 64 << 10;
 /// What all longer bodies may take together, in bytes. When it is used up, further long bodies are
 /// answered 503; those of the usual size never are.
 const SHARED: usize = 64 << 20;
 
-/// Memory for long bodies.
-pub(super) struct Budget(Arc<Semaphore>);
+/// Memory for the long bodies of one router.
+#[derive(Debug)]
+pub struct Budget(Arc<Semaphore>);
 
 impl Default for Budget {
     fn default() -> Self {
@@ -26,25 +26,44 @@ impl Default for Budget {
 }
 
 /// A part of the budget; given back when dropped.
-pub(super) type Share = Option<OwnedSemaphorePermit>;
+pub type Share = Option<OwnedSemaphorePermit>;
 
 /// Why a body was not read.
-pub(super) enum Unread {
-    /// Over the limit: `size` as announced, or as far as it was read.
-    TooLarge { sample: BodySample, size: u64 },
+#[derive(Debug)]
+pub enum Unread {
+    /// Over the limit.
+    TooLarge {
+        /// What was read of it; nothing, where its announced length was over already.
+        read: Vec<u8>,
+        /// Its length in bytes as announced, or as far as it came.
+        size: u64,
+    },
     /// Not complete in time.
-    TooSlow { sample: BodySample, read: usize },
+    TooSlow {
+        /// What was read of it.
+        read: Vec<u8>,
+    },
     /// The connection or its chunked encoding broke.
-    Broken { sample: BodySample, read: usize, error: String },
+    Broken {
+        /// What was read of it.
+        read: Vec<u8>,
+        /// The words of the error.
+        error: String,
+    },
     /// The shared memory is used up.
     NoRoom,
 }
 
-/// Reads a whole body of at most `limit` bytes within `timeout`.
+/// Reads a whole body of at most `limit` bytes within `timeout`; `announced` is its length as its
+/// head has it.
 ///
 /// Small bodies are copied out of the connection's buffers: holding on to those would keep 4 KiB
 /// and more alive for every 200 bytes that wait for the disk.
-pub(super) async fn read(
+///
+/// # Errors
+///
+/// The [`Unread`] that says which bound it broke.
+pub async fn read_body(
     mut body: Body,
     announced: Option<u64>,
     limit: usize,
@@ -52,10 +71,7 @@ pub(super) async fn read(
     budget: &Budget,
 ) -> Result<(Vec<u8>, Share), Unread> {
     if let Some(size) = announced.filter(|size| *size > limit as u64) {
-        return Err(Unread::TooLarge {
-            sample: BodySample { bytes: Vec::new(), truncated: true },
-            size,
-        });
+        return Err(Unread::TooLarge { read: Vec::new(), size });
     }
     let deadline = Instant::now() + timeout;
     let expected = announced.map_or(0, |size| usize::try_from(size).unwrap_or(0));
@@ -63,11 +79,10 @@ pub(super) async fn read(
     let mut share: Share = None;
     loop {
         let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(Unread::TooSlow { read: bytes.len(), sample: partial(&bytes) }),
+            Err(_) => return Err(Unread::TooSlow { read: bytes }),
             Ok(None) => return Ok((bytes, share)),
             Ok(Some(Err(error))) => {
-                let (read, error) = (bytes.len(), innermost(&error));
-                return Err(Unread::Broken { sample: partial(&bytes), read, error });
+                return Err(Unread::Broken { read: bytes, error: innermost(&error) });
             }
             Ok(Some(Ok(frame))) => frame,
         };
@@ -75,7 +90,7 @@ pub(super) async fn read(
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             let size = (bytes.len() + data.len()) as u64;
-            return Err(Unread::TooLarge { sample: partial(&bytes), size });
+            return Err(Unread::TooLarge { read: bytes, size });
         }
         // Memory is taken as bytes come, not as they are announced: an announcement costs nothing.
         let beyond = (bytes.len() + data.len()).saturating_sub(FREE);
@@ -91,10 +106,6 @@ pub(super) async fn read(
         }
         bytes.extend_from_slice(&data);
     }
-}
-
-fn partial(bytes: &[u8]) -> BodySample {
-    BodySample { bytes: bytes[..bytes.len().min(BODY_SAMPLE)].to_vec(), truncated: true }
 }
 
 /// The words of the error that is at the bottom of it all; those above only say "error".
