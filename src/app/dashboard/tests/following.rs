@@ -4,9 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_another_one_writes_is_followed() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let key = PrivateKey::generate().unwrap();
     append(&journal, &key, "a", 1).await;
 
@@ -29,9 +27,7 @@ async fn a_journal_that_another_one_writes_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_that_come_with_rows_are_told_as_well() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let key = PrivateKey::generate().unwrap();
     append(&journal, &key, "a", 1).await;
     let mut scene = Scene::beside(&path, journal, key);
@@ -61,9 +57,7 @@ async fn notes_that_come_with_rows_are_told_as_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_do_not_put_off_the_next_look() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let key = PrivateKey::generate().unwrap();
     append(&journal, &key, "a", 1).await;
     let mut scene = Scene::beside(&path, journal, key);
@@ -81,9 +75,7 @@ async fn questions_do_not_put_off_the_next_look() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn assets_that_were_deleted_are_told_to_be_gone() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let key = PrivateKey::generate().unwrap();
     for (asset, second) in [("old", 1), ("older", 0), ("busy", 200)] {
         append(&journal, &key, asset, second).await;
@@ -102,9 +94,7 @@ async fn assets_that_were_deleted_are_told_to_be_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_said_and_the_request_given_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let key = PrivateKey::generate().unwrap();
     append(&journal, &key, "a", 1).await;
     let mut scene = Scene::beside(&path, journal, key);

@@ -8,7 +8,7 @@ mod news;
 mod notes;
 
 use std::collections::{HashSet, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::telling::Ask;
 use super::*;
@@ -40,6 +40,14 @@ struct Scene {
 
 fn trusted(key: &PrivateKey) -> Arc<TrustedKeys> {
     Arc::new(TrustedKeys::new(key.public("dev")))
+}
+
+/// A journal in a file, which goes with the directory.
+fn on_disk() -> (tempfile::TempDir, PathBuf, Journal) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    (dir, path, journal)
 }
 
 impl Scene {

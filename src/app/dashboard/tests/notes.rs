@@ -48,9 +48,7 @@ async fn an_asset_is_told_after_the_news_that_made_it_what_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_noted_of_an_asset_that_is_gone_comes_to_something() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let mut scene = Scene::open(journal, PrivateKey::generate().unwrap(), 64);
     scene.start().await;
     append(&scene.journal, &scene.key, "a", 1).await;
@@ -72,9 +70,7 @@ async fn what_is_noted_of_an_asset_that_is_gone_comes_to_something() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asset_that_is_looked_at_and_gone_is_told_to_be() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let (_dir, path, journal) = on_disk();
     let mut scene = Scene::open(journal, PrivateKey::generate().unwrap(), 64);
     scene.start().await;
     append(&scene.journal, &scene.key, "a", 1).await;
