@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// What stands where the value of a secret header stood.
 pub const REDACTED: &str = "[redacted by dubwatch]";
 
+/// The header that carries the signature, in the lower case in which names are kept.
+pub const SIGNATURE_HEADER: &str = "x-signature";
+
 /// Headers whose values never get past the door.
 const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 

@@ -16,7 +16,7 @@ pub use body::{Callback, MAX_ID, Subject};
 pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use gap::{Gap, NotedGap, Passage};
-pub use headers::{Headers, REDACTED};
+pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
 pub use outcome::{Doubt, Effect, Outcome};
 pub use refusal::{BODY_SAMPLE, BodySample, Listed, Refusal, RefusalKind};
 pub use verdict::{Encoding, Verdict};

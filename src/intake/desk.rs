@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::Keep;
 use super::coalesce::Coalesced;
 use super::tally::Tally;
-use super::{Keep, SIGNATURE_HEADER};
+use crate::callback::SIGNATURE_HEADER;
 use crate::callback::{Refusal, RefusalKind};
 use crate::journal::Pending;
 use crate::signature::{TrustedKeys, explain};

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::callback::{
-    Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind, Verdict,
+    Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind,
+    SIGNATURE_HEADER, Verdict,
 };
 use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
 use crate::signature::{TrustedKeys, fingerprint};
@@ -22,9 +23,6 @@ pub use crate::journal::{Relayed, Unwritten};
 
 use desk::{Desk, Report};
 use tally::Tally;
-
-/// The header that carries the signature.
-pub const SIGNATURE_HEADER: &str = "x-signature";
 
 /// How long a door waits for the disk before it answers that it cannot say.
 const PATIENCE: Duration = Duration::from_secs(5);

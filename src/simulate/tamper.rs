@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::callback::Encoding;
+use crate::callback::{Encoding, SIGNATURE_HEADER};
 use crate::signature::{KeyError, PrivateKey};
 
 /// What is done to a callback after, or instead of, signing it properly.
@@ -83,7 +83,7 @@ impl Signed {
             ("user-agent", concat!("dubwatch/", env!("CARGO_PKG_VERSION"))),
             ("x-signature-algorithm", "ES256"),
         ];
-        let signatures = self.signatures.iter().map(|value| ("x-signature", value.as_str()));
+        let signatures = self.signatures.iter().map(|value| (SIGNATURE_HEADER, value.as_str()));
         fixed.into_iter().chain(signatures)
     }
 }

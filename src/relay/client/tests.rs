@@ -15,8 +15,9 @@ use super::super::protocol::{
 };
 use super::counted::Counted;
 use super::*;
+use crate::callback::SIGNATURE_HEADER;
 use crate::callback::{Accepted, Encoding, Headers, Listed, Passage};
-use crate::intake::{Keep, Policy, Relayed, SIGNATURE_HEADER, Unwritten};
+use crate::intake::{Keep, Policy, Relayed, Unwritten};
 use crate::journal::{Journal, Pending, Place};
 use crate::signature::{PrivateKey, TrustedKeys};
 

@@ -11,13 +11,11 @@ use http::{Method, header};
 use jiff::Timestamp;
 
 use super::{Shared, answer, origin};
-use crate::callback::Headers;
+use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, LogError};
 use crate::serve::{Peer, Unread, read_body};
 
-/// The header that carries the signature.
-const SIGNATURE_HEADER: &str = "x-signature";
 /// How long an answer waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(6);
 

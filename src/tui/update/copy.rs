@@ -10,6 +10,7 @@ use super::super::model::mode::{Mode, Screen, Target};
 use super::super::model::{Model, Wanted};
 use super::super::msg::Stage;
 use super::{enter, say};
+use crate::callback::SIGNATURE_HEADER;
 use crate::text::{Printable, shell_word};
 
 /// Opens the menu.
@@ -109,7 +110,7 @@ fn sent(model: &mut Model, what: &str) {
 fn curl(detail: &Detail, url: &str) -> String {
     let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(&detail.body));
     for (name, value) in detail.headers.iter() {
-        if matches!(name, "content-type" | "x-signature" | "x-signature-algorithm") {
+        if matches!(name, "content-type" | SIGNATURE_HEADER | "x-signature-algorithm") {
             line.push_str(" -H ");
             line.push_str(&shell_word(&format!("{name}: {value}")));
         }

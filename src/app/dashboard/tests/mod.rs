@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use super::telling::Ask;
 use super::*;
+use crate::callback::SIGNATURE_HEADER;
 use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
     Source as Door, Verdict,
 };
 use crate::config::{Flags, Surroundings};
-use crate::intake::SIGNATURE_HEADER;
 use crate::journal::{Journal, Place, Reader};
 use crate::signature::{PrivateKey, fingerprint};
 use crate::tui::effect::Request;
