@@ -11,8 +11,7 @@ use jiff::Timestamp;
 pub struct Passage {
     /// The subscription: which relay, by which token.
     pub relay: Arc<str>,
-    /// The inbox, by a name that stays when the relay is reached by another: the end of the path
-    /// that senders post to.
+    /// The inbox, by what it is known by for ever.
     pub inbox: Arc<str>,
     /// The relay's label of the stretch.
     pub epoch: u64,

@@ -2,10 +2,9 @@
 //!
 //! A message of a relay is taken over in the transaction that says so, and only in its turn: the
 //! one behind what was taken over last. So nothing that failed to be written is ever passed by, and
-//! what is passed on again is written once: also to another token of the inbox, or from a relay that
-//! goes by another name now, because the inbox is told by the end of its path alone. That end is new
-//! after `dubwatch relay inbox rotate --url`. What was taken over before it, and is passed on again
-//! to the new token, is then taken for another inbox's, and written twice.
+//! what is passed on again is written once: also to another token of the inbox, at another publish
+//! URL, or from a relay that goes by another name now, because the inbox is told by its identity
+//! ([`InboxIdentity`](crate::relay::protocol::InboxIdentity)), which none of these changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ mod relay_support;
 mod faults;
 mod laptop;
 mod losses;
+mod moves;
 mod starts;
 mod ways;
 

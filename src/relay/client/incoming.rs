@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::super::protocol::{self, Delivery, PUBLISH_PREFIX};
+use super::super::protocol::{self, Delivery};
 use crate::callback::{BodySample, Gap, Received, Refusal, RefusalKind, Source};
 
 /// A delivery as every door hands it on.
@@ -18,12 +18,6 @@ pub(super) fn request(delivery: Delivery) -> Received {
         headers: delivery.headers,
         body: delivery.body,
     }
-}
-
-/// What stays of an inbox's callback URL when its relay is reached by another name: from the relay's
-/// own part of the path on. A URL without one is taken whole.
-pub(super) fn inbox(callback_url: &str) -> &str {
-    callback_url.rfind(PUBLISH_PREFIX).map_or(callback_url, |at| &callback_url[at..])
 }
 
 /// A gap as the journal keeps it.

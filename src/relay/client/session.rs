@@ -302,7 +302,7 @@ impl Session<'_> {
         self.welcomed = Some(Welcomed {
             at: Instant::now(),
             since: Timestamp::now(),
-            inbox: incoming::inbox(callback_url.as_str()).into(),
+            inbox: welcome.inbox.to_string().into(),
             callback_url,
             expected: Expected::after(&welcome),
             head: welcome.head,

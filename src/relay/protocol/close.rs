@@ -34,10 +34,8 @@ pub enum CloseCode {
     Stalled = 4011,
     /// Too many connections to this inbox.
     TooMany = 4012,
-    /// The inbox has a new epoch.
-    NewEpoch = 4013,
     /// The relay cannot read its store.
-    Unavailable = 4014,
+    Unavailable = 4013,
 }
 
 /// What a reader does after a close.
@@ -53,7 +51,7 @@ pub enum Redial {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::Version,
         Self::OutOfOrder,
@@ -67,7 +65,6 @@ impl CloseCode {
         Self::Draining,
         Self::Stalled,
         Self::TooMany,
-        Self::NewEpoch,
         Self::Unavailable,
     ];
 
@@ -84,7 +81,7 @@ impl CloseCode {
     /// What a reader does after it.
     pub const fn redial(self) -> Redial {
         match self {
-            Self::Dead | Self::NewEpoch => Redial::AtOnce,
+            Self::Dead => Redial::AtOnce,
             Self::Version | Self::BadHello | Self::Superseded | Self::Revoked => Redial::Never,
             Self::Malformed
             | Self::OutOfOrder

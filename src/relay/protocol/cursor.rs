@@ -25,10 +25,7 @@ impl FromStr for Epoch {
     type Err = EpochFault;
 
     fn from_str(text: &str) -> Result<Self, EpochFault> {
-        // `from_str_radix` alone would take a sign and capitals: one epoch, one spelling.
-        let spelt =
-            text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !spelt {
+        if !super::is_hex(text, 16) {
             return Err(EpochFault);
         }
         u64::from_str_radix(text, 16).map(Self).map_err(|_| EpochFault)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Close, CloseCode, Cursor, Epoch, ReaderName, Resume};
+use super::{Close, CloseCode, Cursor, Epoch, InboxIdentity, ReaderName, Resume};
 use crate::callback::Headers;
 
 /// What a reader says.
@@ -87,6 +87,8 @@ impl Versions {
 pub struct Welcome {
     /// The version that both speak from now on.
     pub protocol: u32,
+    /// Which inbox it is, for ever.
+    pub inbox: InboxIdentity,
     /// The label of what comes from now on.
     pub epoch: Epoch,
     /// The newest `seq`; 0 where there is none yet.

@@ -43,7 +43,10 @@
 //! which the same numbers mean other deliveries. So every run of a relay labels what it takes with
 //! an `epoch` of its own, 64 random bits as 16 lower-case hex digits, and **(`epoch`, `seq`) is the
 //! identity of a delivery**: the same pair is the same delivery, and a reader stores it once.
-//! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next.
+//! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next. Where a
+//! reader names a place that the relay does not know, the relay may give what it took in this run
+//! another epoch, for all readers from then on. It remembers the one before, so that whoever has
+//! deliveries under it goes on behind them.
 //!
 //! # The reader's frames
 //!
@@ -68,7 +71,7 @@
 //! # The relay's frames
 //!
 //! ```json
-//! {"type":"welcome","protocol":1,"epoch":"9f…","head":230,"retained_from":17,"after":214,"resumed":"continued","callback_url":"https://…","window":1024,"max_body":1048576}
+//! {"type":"welcome","protocol":1,"inbox":"4e…","epoch":"9f…","head":230,"retained_from":17,"after":214,"resumed":"continued","callback_url":"https://…","window":1024,"max_body":1048576}
 //! {"type":"delivery","epoch":"9f…","seq":215,"head":230,"received_at":"2026-11-23T21:04:05.123456Z","method":"POST","tail":"","query":null,"headers":[["x-signature","30…"]],"peer":"192.0.2.7:50312"}
 //! {"type":"gap","epoch":"9f…","from":216,"to":219,"reason":"unverified","count":4,"at":"…"}
 //! {"type":"draining","retry_after":5}
@@ -78,14 +81,16 @@
 //! {"type":"pong","id":7}
 //! ```
 //!
-//! **welcome** answers `hello`. `epoch` labels what comes from now on, `head` is the newest `seq`
+//! **welcome** answers `hello`. `inbox` ([`InboxIdentity`]) tells the inbox from all others, of other
+//! relays as well, and stays when the token, the publish URL or the name of the relay is replaced:
+//! with `epoch` and `seq` it says whether a reader has a delivery already. `epoch` labels what comes from now on, `head` is the newest `seq`
 //! (0: none yet), `retained_from` the oldest that is still there. The first frame about the inbox
 //! will be about `after` + 1, which `resumed` ([`Resumed`]) explains:
 //!
 //! - `start`: nothing was to be resumed, so it begins at `retained_from`.
 //! - `continued`: it goes on where the reader was.
 //! - `rolled_back`: the relay does not know the place. Its store was lost, or is an older copy. It
-//!   begins where both are known to agree, or at `retained_from`; the reader should say so, because
+//!   begins where both are known to agree (behind what had another epoch), or at `retained_from`; the reader should say so, because
 //!   what the relay had taken and not yet delivered may be lost.
 //!
 //! **delivery** is one request to the inbox, in order of `seq`. `tail` is the path behind the publish
@@ -125,14 +130,20 @@
 //! | 4010 | the relay stops | after `retry_after` |
 //! | 4011 | the reader did not take what was sent | later |
 //! | 4012 | too many connections to this inbox | later |
-//! | 4013 | the inbox has a new epoch: subscribe anew | at once |
-//! | 4014 | the relay cannot read its store | later |
+//! | 4013 | the relay cannot read its store | later |
+//!
+//! "Later" is 0.5 s, doubling up to 30 s, each time a random part of it ([`backoff`]); it begins anew
+//! when a connection stood for a minute. "At once" is only after a connection that stood so long:
+//! otherwise it is "later" as well, so that no relay is dialled in a loop.
+//!
+//! [`backoff`]: super::backoff
 
 mod close;
 mod cursor;
 mod expect;
 mod frame;
 mod heartbeat;
+mod inbox;
 mod outstanding;
 mod reader_name;
 mod session;
@@ -148,6 +159,7 @@ pub use frame::{
     Versions, Welcome,
 };
 pub use heartbeat::{Heartbeat, Pulse};
+pub use inbox::{IdentityFault, InboxIdentity};
 pub use outstanding::{AckFault, Outstanding};
 pub use reader_name::{NameFault, ReaderName};
 pub use session::{Session, Step};
@@ -171,3 +183,9 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a silent connection is believed in.
 pub const DEAD_AFTER: Duration = Duration::from_secs(30);
+
+/// Whether a text is this many lower-case hex digits. `from_str_radix` alone would take a sign and
+/// capitals: one value, one spelling.
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}

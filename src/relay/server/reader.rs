@@ -79,7 +79,6 @@ pub(super) async fn run(
         touch_every: Duration::MAX,
         touch_at: None,
         after: 0,
-        relabelled: 0,
         superseded: CancellationToken::new(),
         unsaved: None,
         exhausted: None,
@@ -123,7 +122,6 @@ struct Reader<'a> {
     touch_at: Option<Instant>,
     /// How far it was sent.
     after: u64,
-    relabelled: u64,
     superseded: CancellationToken,
     /// Acked, and not written down yet.
     unsaved: Option<u64>,
@@ -255,9 +253,6 @@ impl Reader<'_> {
         if state.token != self.subscriber.token {
             return Err(Close::new(CloseCode::Revoked, "the token was replaced").into());
         }
-        if self.session.is_reading() && state.relabelled != self.relabelled {
-            return Err(Close::new(CloseCode::NewEpoch, "the inbox has a new epoch").into());
-        }
         Ok(())
     }
 
@@ -309,18 +304,18 @@ impl Reader<'_> {
             LogError::NoInbox => Close::new(CloseCode::Revoked, "the inbox is closed"),
             error => unavailable(&error),
         })?;
-        self.relabelled = self.subscriber.state.borrow().relabelled;
         self.after = start.after;
         let agent = Printable::new(agent.as_deref().unwrap_or("")).cut(80);
         let name = reader.as_ref().map_or("", ReaderName::as_str);
-        let (inbox, peer) = (&inbox.name, &self.subscriber.peer);
+        let (called, peer) = (&inbox.name, &self.subscriber.peer);
         let (after, head) = (start.after, start.head);
-        tracing::info!(inbox, peer, reader = name, %agent, after, head, "a reader subscribed");
+        tracing::info!(inbox = called, peer, reader = name, %agent, after, head, "a reader subscribed");
         self.touch_every = start.touch_every;
         self.touch_at = reader.is_some().then(|| Instant::now() + start.touch_every);
         self.name = reader;
         let welcome = RelayFrame::Welcome(Welcome {
             protocol,
+            inbox: inbox.identity,
             epoch: start.epoch,
             head: start.head,
             retained_from: start.retained_from,

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rusqlite::{Connection, Row};
 use tokio::sync::watch;
 
+use super::Issued;
 use super::schema::unsigned;
 use super::secret::{self, Hash};
+use crate::relay::protocol::InboxIdentity;
 
 /// Which inbox, in this store.
 pub type InboxId = i64;
@@ -20,15 +22,15 @@ pub struct State {
     pub head: u64,
     /// Goes up when the token is replaced; `None` when the inbox is closed for good.
     pub token: Option<u64>,
-    /// Goes up when deliveries that were there already get another epoch.
-    pub relabelled: u64,
 }
 
 /// An open inbox.
 #[derive(Debug)]
 pub struct Inbox {
-    /// Which one.
+    /// Which one, in this store.
     pub id: InboxId,
+    /// Which one, for its readers.
+    pub identity: InboxIdentity,
     /// The operator's word for it.
     pub name: String,
     keys: RwLock<Keys>,
@@ -95,7 +97,7 @@ impl Directory {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let directory = Self::default();
         let mut statement = connection.prepare(
-            "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes
+            "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes, identity
              FROM inbox WHERE revoked_at IS NULL",
         )?;
         let mut rows = statement.query([])?;
@@ -105,13 +107,13 @@ impl Directory {
         Ok(directory)
     }
 
-    pub(super) fn add(&self, id: InboxId, name: &str, publish_id: &str, token: &super::Token) {
+    pub(super) fn add(&self, id: InboxId, issued: &Issued) {
         let keys = Keys {
-            publish_id: publish_id.to_owned(),
-            token_key: token.key().to_owned(),
-            token_hash: token.hash(),
+            publish_id: issued.publish_id.clone(),
+            token_key: issued.token.key().to_owned(),
+            token_hash: issued.token.hash(),
         };
-        self.insert(new(id, name.to_owned(), keys, 0, (0, 0)));
+        self.insert(new(id, issued.identity, issued.name.clone(), keys, 0, (0, 0)));
     }
 
     fn insert(&self, inbox: Inbox) {
@@ -201,13 +203,22 @@ fn inbox(row: &Row<'_>) -> rusqlite::Result<Inbox> {
     let keys =
         Keys { publish_id: row.get(2)?, token_key: row.get(3)?, token_hash: Hash(row.get(4)?) };
     let holds = (unsigned(row.get(6)?), unsigned(row.get(7)?));
-    Ok(new(row.get(0)?, row.get(1)?, keys, unsigned(row.get(5)?), holds))
+    let identity = InboxIdentity(u128::from_be_bytes(row.get(8)?));
+    Ok(new(row.get(0)?, identity, row.get(1)?, keys, unsigned(row.get(5)?), holds))
 }
 
-fn new(id: InboxId, name: String, keys: Keys, head: u64, holds: (u64, u64)) -> Inbox {
-    let state = State { head, token: Some(0), relabelled: 0 };
+fn new(
+    id: InboxId,
+    identity: InboxIdentity,
+    name: String,
+    keys: Keys,
+    head: u64,
+    holds: (u64, u64),
+) -> Inbox {
+    let state = State { head, token: Some(0) };
     Inbox {
         id,
+        identity,
         name,
         keys: RwLock::new(keys),
         state: watch::Sender::new(state),

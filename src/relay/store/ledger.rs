@@ -10,10 +10,11 @@ use rusqlite::Connection;
 
 use super::books::{Announce, Book, Books};
 use super::directory::{Directory, InboxId};
+use super::epochs::{self, Found};
 use super::log::OVERHEAD;
 use super::schema::{place, unsigned};
 use super::{Arrival, Caps, Issued, LogError, Start, places, secret};
-use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume, Resumed};
+use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume};
 use crate::sqlite;
 
 /// How often upkeep looks for what is too old, where nothing is left to do.
@@ -57,7 +58,6 @@ enum Change {
     Created(InboxId, Box<Issued>),
     Rekeyed(InboxId, Box<Issued>),
     Revoked(InboxId),
-    Relabelled(InboxId),
     Numbers(InboxId, Book),
 }
 
@@ -139,20 +139,17 @@ impl Ledger {
         label(connection, self.run, inbox, book)?;
         let head = book.head;
         let retained_from = places::oldest(connection, inbox, head)?;
-        let epochs = places::epochs(connection, inbox)?;
-        let found = resolve(&epochs, head, retained_from, resume);
+        let found = epochs::find(connection, inbox, head, retained_from, resume)?;
         if found.relabel {
-            let first = epochs.last().map_or(1, |(first, _)| *first);
-            let epoch = Epoch(secret::epoch().unwrap_or_else(|_| self.run.0.wrapping_add(1)));
-            places::label(connection, inbox, first, epoch)?;
-            self.changes.push(Change::Relabelled(inbox));
+            let Ok(epoch) = secret::epoch() else { return Ok(Receipt::Refused(LogError::Random)) };
+            epochs::relabel(connection, inbox, head, Epoch(epoch))?;
         }
-        let epoch = places::epochs(connection, inbox)?.last().map_or(self.run, |(_, epoch)| *epoch);
+        let epoch = epochs::newest(connection, inbox)?.unwrap_or(self.run);
         if let Some(reader) = reader {
             let now = Timestamp::now();
             places::note_reader(connection, inbox, reader.as_str(), found.after, now)?;
         }
-        let Found { after, resumed, .. } = found;
+        let Found { after, resumed, relabel: _ } = found;
         let touch_every = self.caps.touch_every();
         Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
     }
@@ -169,8 +166,8 @@ impl Ledger {
         }
         connection
             .prepare_cached(
-                "INSERT INTO inbox (name, publish_id, token_key, token_hash, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO inbox (name, publish_id, token_key, token_hash, created_at, identity)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute((
                 &issued.name,
@@ -178,6 +175,7 @@ impl Ledger {
                 issued.token.key(),
                 issued.token.hash().0,
                 Timestamp::now().as_microsecond(),
+                issued.identity.0.to_be_bytes(),
             ))?;
         let id = connection.last_insert_rowid();
         self.changes.push(Change::Created(id, Box::new(issued.clone())));
@@ -255,7 +253,7 @@ impl Ledger {
             )?
             .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
         if deleted < usize::from(SLICE) {
-            for table in ["gap", "epoch", "reader"] {
+            for table in ["gap", "epoch", "retired_epoch", "reader"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
             connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;
@@ -323,17 +321,12 @@ impl sqlite::Ledger for Ledger {
         for change in self.changes.drain(..) {
             match change {
                 Change::Created(id, issued) => {
-                    self.directory.add(id, &issued.name, &issued.publish_id, &issued.token);
+                    self.directory.add(id, &issued);
                 }
                 Change::Rekeyed(id, issued) => {
                     self.directory.rekey(id, &issued.publish_id, &issued.token);
                 }
                 Change::Revoked(id) => self.directory.remove(id),
-                Change::Relabelled(id) => {
-                    if let Some(inbox) = self.directory.by_id(id) {
-                        inbox.tell(|state| state.relabelled += 1);
-                    }
-                }
                 Change::Numbers(id, book) => {
                     if let Some(inbox) = self.directory.by_id(id) {
                         inbox.count.store(book.count, Relaxed);
@@ -385,82 +378,8 @@ fn label(
     book: &mut Book,
 ) -> rusqlite::Result<()> {
     if !book.labelled {
-        // After a failed transaction the book is new, but the label may be there.
-        let epochs = places::epochs(connection, inbox)?;
-        if epochs.iter().all(|(_, epoch)| *epoch != run) {
-            // An epoch that labels nothing is replaced: restarts alone leave no trace.
-            places::label(connection, inbox, book.head + 1, run)?;
-        }
+        epochs::begin_run(connection, inbox, book.head, run)?;
         book.labelled = true;
     }
     Ok(())
-}
-
-/// Where a resume leads.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    after: u64,
-    resumed: Resumed,
-    /// Whether what the newest epoch labels has to get another: the reader has other deliveries
-    /// under it than we have.
-    relabel: bool,
-}
-
-/// Looks a resume up in an inbox's epochs (from which `seq`, and which; oldest first).
-fn resolve(
-    epochs: &[(u64, Epoch)],
-    head: u64,
-    retained_from: u64,
-    resume: Option<Resume>,
-) -> Found {
-    let start = retained_from.saturating_sub(1);
-    let Some(Resume { epoch, after }) = resume else {
-        return Found { after: start, resumed: Resumed::Start, relabel: false };
-    };
-    let lost = Found { after: start, resumed: Resumed::RolledBack, relabel: false };
-    let Some(at) = epochs.iter().position(|(_, known)| *known == epoch) else { return lost };
-    let first = epochs[at].0;
-    let next = epochs.get(at + 1).map(|(next, _)| *next);
-    let last = next.map_or(head, |next| next - 1);
-    match after {
-        // It says that it has something that this epoch never labelled.
-        _ if after < first => lost,
-        _ if after <= last => Found { after, resumed: Resumed::Continued, relabel: false },
-        // That epoch went further than this copy of it: the rest is lost, and what came since has
-        // other epochs.
-        _ if next.is_some() => Found { after: last, ..lost },
-        // It is this run's: the machine was put back while it ran. Nobody knows what the reader has
-        // under our numbers, so it gets everything under a new label.
-        _ => Found { relabel: true, ..lost },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn at(epoch: u64, after: u64) -> Resume {
-        Resume { epoch: Epoch(epoch), after }
-    }
-
-    #[test]
-    fn a_resume_is_found_in_its_epoch() {
-        let epochs = [(1, Epoch(7)), (11, Epoch(8)), (21, Epoch(9))];
-        let find = |resume: Resume| resolve(&epochs, 25, 5, Some(resume));
-        let found = |after, resumed| Found { after, resumed, relabel: false };
-        assert_eq!(resolve(&epochs, 25, 5, None), found(4, Resumed::Start));
-        assert_eq!(find(at(7, 10)), found(10, Resumed::Continued));
-        assert_eq!(find(at(7, 2)), found(2, Resumed::Continued));
-        assert_eq!(find(at(8, 15)), found(15, Resumed::Continued));
-        assert_eq!(find(at(9, 25)), found(25, Resumed::Continued));
-        // Beyond the end of an older copy: on from there, nothing twice.
-        assert_eq!(find(at(8, 23)), found(20, Resumed::RolledBack));
-        // From before it began, and from an epoch that is not here.
-        assert_eq!(find(at(8, 9)), found(4, Resumed::RolledBack));
-        assert_eq!(find(at(6, 9)), found(4, Resumed::RolledBack));
-        // Beyond our own head.
-        let relabelled = Found { after: 4, resumed: Resumed::RolledBack, relabel: true };
-        assert_eq!(find(at(9, 26)), relabelled);
-        assert_eq!(resolve(&[], 0, 1, Some(at(9, 26))), found(0, Resumed::RolledBack));
-    }
 }

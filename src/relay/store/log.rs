@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::directory::{Inbox, InboxId};
 use super::secret::Token;
 use crate::callback::Headers;
-use crate::relay::protocol::{Delivery, Epoch, Gap, ReaderName, Resume, Resumed};
+use crate::relay::protocol::{Delivery, Epoch, Gap, InboxIdentity, ReaderName, Resume, Resumed};
 use crate::sqlite::Unwritten;
 
 /// What a delivery costs in memory and on disk beside its text and body, in bytes.
@@ -154,6 +154,8 @@ pub struct Listed {
 pub struct Issued {
     /// The operator's word for it.
     pub name: String,
+    /// What its readers tell it by.
+    pub identity: InboxIdentity,
     /// What stands in its publish URL.
     pub publish_id: String,
     /// The subscribe token.

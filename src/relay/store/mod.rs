@@ -23,10 +23,12 @@
 //!
 //! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
 //! an older copy therefore never gives one cursor to two deliveries, whether or not anybody notices
-//! that it was put back; and a reader that comes with a cursor from the lost time is told so.
+//! that it was put back; and a reader that comes with a cursor from the lost time is told so. The
+//! rules are in `epochs`.
 
 mod books;
 mod directory;
+mod epochs;
 mod ledger;
 mod log;
 mod page;
@@ -39,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::protocol::{Epoch, ReaderName, Resume};
+use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Limits, OpenError, Place, Writer};
 
 pub use directory::{Inbox, InboxId, State};
@@ -91,7 +93,8 @@ impl Store {
     pub async fn create(&self, name: ReaderName) -> Result<Issued, LogError> {
         let token = Token::generate()?;
         let publish_id = secret::publish_id()?;
-        let issued = Issued { name: name.to_string(), publish_id, token };
+        let identity = InboxIdentity(secret::identity()?);
+        let issued = Issued { name: name.to_string(), identity, publish_id, token };
         self.submit(Entry::Create(Box::new(issued.clone()))).await?;
         Ok(issued)
     }
@@ -101,7 +104,8 @@ impl Store {
     pub async fn rotate(&self, name: &str, url: bool) -> Result<Issued, LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
         let publish_id = if url { secret::publish_id()? } else { inbox.publish_id() };
-        let issued = Issued { name: name.to_owned(), publish_id, token: Token::generate()? };
+        let (identity, token) = (inbox.identity, Token::generate()?);
+        let issued = Issued { name: name.to_owned(), identity, publish_id, token };
         self.submit(Entry::Rotate(inbox.id, Box::new(issued.clone()))).await?;
         Ok(issued)
     }

@@ -8,10 +8,6 @@ use super::directory::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
 use crate::relay::protocol::Epoch;
 
-/// The epochs of an inbox that are remembered. A reader that comes from an older one is told that
-/// the relay does not know its place.
-const EPOCHS: u64 = 256;
-
 pub(super) const OLDEST: &str =
     "SELECT place FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT 1";
 pub(super) const OLDEST_UNVERIFIED: &str = "
@@ -107,19 +103,6 @@ pub(super) fn has_reader(
         .exists((inbox, name))
 }
 
-/// The epochs of an inbox, oldest first: from which `seq`, and which.
-pub(super) fn epochs(
-    connection: &Connection,
-    inbox: InboxId,
-) -> rusqlite::Result<Vec<(u64, Epoch)>> {
-    connection
-        .prepare_cached("SELECT first_seq, epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq")?
-        .query_map([inbox], |row| {
-            Ok((unsigned(row.get(0)?), Epoch(row.get::<_, i64>(1)?.cast_unsigned())))
-        })?
-        .collect()
-}
-
 pub(super) fn oldest_epoch(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Epoch> {
     let epoch: Option<i64> = connection
         .prepare_cached("SELECT epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq LIMIT 1")?
@@ -141,31 +124,6 @@ pub(super) fn next_epoch_after(
         .query_row((inbox, signed(from)), |row| row.get(0))
         .optional()
         .map(|seq| seq.map(unsigned))
-}
-
-/// Labels everything from `first` on, in place of labels that begin there or later.
-pub(super) fn label(
-    connection: &Connection,
-    inbox: InboxId,
-    first: u64,
-    epoch: Epoch,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM epoch WHERE inbox = ?1 AND first_seq >= ?2")?
-        .execute((inbox, signed(first)))?;
-    connection.prepare_cached("INSERT INTO epoch VALUES (?1, ?2, ?3)")?.execute((
-        inbox,
-        signed(first),
-        epoch.0.cast_signed(),
-    ))?;
-    connection
-        .prepare_cached(
-            "DELETE FROM epoch WHERE inbox = ?1 AND first_seq <= (
-                 SELECT first_seq FROM epoch WHERE inbox = ?1
-                 ORDER BY first_seq DESC LIMIT 1 OFFSET ?2)",
-        )?
-        .execute((inbox, signed(EPOCHS)))
-        .map(drop)
 }
 
 /// Every inbox with its readers, by name.

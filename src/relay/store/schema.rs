@@ -14,7 +14,8 @@ pub(super) const SEQ_BITS: u32 = 40;
 pub(super) const SCHEMA: Schema = Schema {
     what: "relay store",
     application_id: APPLICATION_ID,
-    migrations: &["
+    migrations: &[
+        "
     CREATE TABLE inbox (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,          -- the operator's word for it
@@ -79,7 +80,22 @@ pub(super) const SCHEMA: Schema = Schema {
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE probe (id INTEGER PRIMARY KEY, written INTEGER NOT NULL) STRICT;
-    "],
+    ",
+        "
+    -- What readers tell an inbox by, 128 random bits: it outlives its token and its publish URL.
+    ALTER TABLE inbox ADD COLUMN identity BLOB NOT NULL DEFAULT x'';
+    UPDATE inbox SET identity = randomblob(16);
+
+    -- Which label a stretch had before it got another one.
+    CREATE TABLE retired_epoch (
+        inbox INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        PRIMARY KEY (inbox, epoch)
+    ) STRICT, WITHOUT ROWID;
+    ",
+    ],
 };
 
 /// The place of a delivery.

@@ -88,6 +88,11 @@ pub(super) fn epoch() -> Result<u64, LogError> {
     Ok(u64::from_be_bytes(random()?))
 }
 
+/// A new inbox's identity, which is no secret.
+pub(super) fn identity() -> Result<u128, LogError> {
+    Ok(u128::from_be_bytes(random()?))
+}
+
 fn random<const N: usize>() -> Result<[u8; N], LogError> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| LogError::Random)?;

@@ -275,23 +275,95 @@ async fn a_store_put_back_never_gives_a_cursor_twice() {
 }
 
 #[tokio::test]
-async fn a_resume_beyond_the_head_gets_everything_under_a_new_label() {
+async fn a_resume_beyond_the_head_gets_this_run_under_a_new_label() {
     let f = Fixture::new(caps());
     let inbox = f.inbox("one").await;
+    f.append(inbox, true, "old").await.unwrap();
+    let f = f.reopened(caps());
     f.append(inbox, true, "a").await.unwrap();
+    f.append(inbox, true, "b").await.unwrap();
     let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
-    let state = f.store.inboxes()[0].state();
-    let resume = Some(Resume { epoch: before, after: 100 });
-    let start = f.store.attach(inbox, None, resume).await.unwrap();
+    let beyond = Some(Resume { epoch: before, after: 100 });
+    let start = f.store.attach(inbox, None, beyond).await.unwrap();
+    // Both agree on what the run before took.
+    assert_eq!((start.after, start.resumed), (1, Resumed::RolledBack));
+    assert_ne!(start.epoch, before);
+    let labels = |items: &[Item]| -> Vec<Epoch> {
+        let label = |item: &Item| match item {
+            Item::Delivery(delivery) => delivery.cursor.epoch,
+            Item::Gap(gap) => gap.epoch,
+        };
+        items.iter().map(label).collect()
+    };
+    let all = labels(&f.all(inbox, 0).await);
+    assert_eq!(all[1..], [start.epoch; 2]);
+    assert!(all[0] != start.epoch && all[0] != before);
+    // With the new label it is simply there, and so is everybody else with the old one.
+    for (epoch, after) in [(start.epoch, 2), (before, 2), (before, 3)] {
+        let again = f.store.attach(inbox, None, Some(Resume { epoch, after })).await.unwrap();
+        let expected = (after, Resumed::Continued, start.epoch);
+        assert_eq!((again.after, again.resumed, again.epoch), expected);
+    }
+    // Whoever comes from the lost time once more gets no third label.
+    let again = f.store.attach(inbox, None, beyond).await.unwrap();
+    assert_eq!((again.after, again.resumed, again.epoch), (1, Resumed::RolledBack, start.epoch));
+    f.append(inbox, true, "c").await.unwrap();
+    assert_eq!(labels(&f.all(inbox, 3).await), [start.epoch]);
+    // Nor does what comes after a restart have any of them.
+    let f = f.reopened(caps());
+    f.append(inbox, true, "d").await.unwrap();
+    let last = labels(&f.all(inbox, 4).await)[0];
+    assert!(last != start.epoch && last != before);
+    let again = f.store.attach(inbox, None, Some(Resume { epoch: before, after: 3 })).await;
+    assert_eq!(again.unwrap().resumed, Resumed::Continued);
+}
+
+#[tokio::test]
+async fn a_resume_from_nowhere_gets_this_run_under_a_new_label_even_before_it_took_anything() {
+    let f = Fixture::new(caps());
+    let inbox = f.inbox("one").await;
+    let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
+    let nowhere = Some(Resume { epoch: Epoch(1), after: 5 });
+    let start = f.store.attach(inbox, None, nowhere).await.unwrap();
     assert_eq!((start.after, start.resumed), (0, Resumed::RolledBack));
     assert_ne!(start.epoch, before);
-    assert_eq!(state.borrow().relabelled, 1);
+    f.append(inbox, true, "a").await.unwrap();
     let Item::Delivery(delivery) = &f.all(inbox, 0).await[0] else { panic!("a delivery") };
     assert_eq!(delivery.cursor.epoch, start.epoch);
-    // Once more with the new label: it is simply there.
-    let resume = Some(Resume { epoch: start.epoch, after: 1 });
-    let start = f.store.attach(inbox, None, resume).await.unwrap();
-    assert_eq!(start.resumed, Resumed::Continued);
+}
+
+#[tokio::test]
+async fn an_identity_is_the_inboxs_own_and_stays() {
+    let f = Fixture::new(caps());
+    let (one, two) = (f.inbox("one").await, f.inbox("two").await);
+    let identity = |f: &Fixture, id| f.store.directory.by_id(id).unwrap().identity;
+    let (first, second) = (identity(&f, one), identity(&f, two));
+    assert_ne!(first, second);
+    let rotated = f.store.rotate("one", true).await.unwrap();
+    assert_eq!((rotated.identity, identity(&f, one)), (first, first));
+    let f = f.reopened(caps());
+    assert_eq!((identity(&f, one), identity(&f, two)), (first, second));
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_version_gets_identities() {
+    let f = Fixture::new(caps());
+    f.inbox("one").await;
+    f.inbox("two").await;
+    f.store.close();
+    let connection = rusqlite::Connection::open(f.path()).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE inbox DROP COLUMN identity; DROP TABLE retired_epoch;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(connection);
+    let f = f.reopened(caps());
+    let identities: Vec<_> = f.store.inboxes().iter().map(|inbox| inbox.identity.0).collect();
+    assert!(
+        identities[0] != identities[1] && identities.iter().all(|one| *one > u128::from(u32::MAX))
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::relay::protocol::{GapReason, Hello, ReaderName, Resume, Resumed, Versions};
+use crate::relay::protocol::{
+    GapReason, Hello, InboxIdentity, ReaderName, Resume, Resumed, Versions,
+};
 
 const EPOCH: Epoch = Epoch(0x9f3c_81aa_0000_0001);
 
@@ -207,6 +209,7 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
         |(cursor, (protocol, after, retained_from, window, max_body), callback_url)| {
             RelayFrame::Welcome(Welcome {
                 protocol,
+                inbox: InboxIdentity(u128::from(after) << 64 | u128::from(retained_from)),
                 epoch: cursor.epoch,
                 head: cursor.seq,
                 retained_from,
