@@ -3,13 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 /// How often it is looked at while nothing happens.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// A difference between the clocks that no correction of the time makes, in seconds.
-const JUMP: i64 = 10;
+/// A difference between the clocks that hardly any correction of the time makes. One that does only
+/// has the relay dialled once more.
+const JUMP: SignedDuration = SignedDuration::from_secs(3);
 
 /// Compares the two clocks since the last look.
 pub(super) struct Clock {
@@ -22,13 +23,13 @@ impl Clock {
         Self { wall, last: Mutex::new((wall(), Instant::now())) }
     }
 
-    /// Whether one of the clocks went on without the other since the last look.
+    /// Whether the wall clock went on without the monotonic one since the last look.
     pub(super) fn has_jumped(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = ((self.wall)(), Instant::now());
-        let wall = now.0.duration_since(last.0).as_secs();
-        let steady = i64::try_from(now.1.duration_since(last.1).as_secs()).unwrap_or(i64::MAX);
+        let wall = now.0.duration_since(last.0);
+        let steady = SignedDuration::try_from(now.1.duration_since(last.1));
         *last = now;
-        wall.saturating_sub(steady).saturating_abs() >= JUMP
+        wall.saturating_sub(steady.unwrap_or(SignedDuration::MAX)) >= JUMP
     }
 }
