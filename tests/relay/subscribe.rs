@@ -1,6 +1,6 @@
 //! What comes to a reader, in which order, from where.
 
-use dubwatch::relay::protocol::{RelayFrame, Resume, Resumed, WINDOW};
+use dubwatch::relay::protocol::{Resume, Resumed, WINDOW};
 
 use crate::common::{Client, get, request};
 use crate::relay_support::{Reader, Relay, subscription};
@@ -164,10 +164,16 @@ fn a_reader_from_another_time_is_told_so() {
     assert_eq!((welcome.resumed, welcome.after), (Resumed::RolledBack, 0));
     assert_ne!(welcome.epoch, epoch);
     assert_eq!(reader.delivery().cursor.epoch, welcome.epoch);
-    // Whoever was reading has the old labels, and is asked to subscribe anew.
-    let (frames, code) = bystander.closed();
-    assert!(matches!(&frames[..], [RelayFrame::Error(_)]), "{frames:?}");
-    assert_eq!(code.number(), 4013);
+    // Whoever was reading goes on: what comes now has the new label.
+    relay.post_all(&inbox, ["3".to_owned()]);
+    let next = bystander.delivery().cursor;
+    assert_eq!((next.epoch, next.seq), (welcome.epoch, 3));
+    drop(bystander);
+    // And what was heard under the old one is not sent again.
+    let mut again = relay.connect(&inbox);
+    let welcome = again.hello(Some("b"), Some(Resume { epoch, after: 2 }));
+    assert_eq!((welcome.resumed, welcome.after), (Resumed::Continued, 2));
+    assert_eq!(again.bodies(1), ["3"]);
 }
 
 #[test]

@@ -72,9 +72,10 @@ fn advice(cause: &io::Error) -> &'static str {
 }
 
 impl DialError {
-    /// Whether a person has to change something before it can go better.
+    /// Whether a person has to change something before it can go better. A proxy before a relay that
+    /// is being started anew answers as if there were none, so that is no such thing.
     pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Protocol | Self::NoRelay(_))
+        matches!(self, Self::Unauthorized | Self::Protocol)
     }
 }
 
