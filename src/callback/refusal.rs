@@ -99,7 +99,7 @@ pub struct Refusal {
     pub at: Timestamp,
     /// The class.
     pub kind: RefusalKind,
-    /// The HTTP status that was answered.
+    /// The HTTP status that was answered: by us, or by the relay that took it, which is 200.
     pub status: u16,
     /// What was wrong with the last of them, and what to do: a sentence.
     pub why: String,

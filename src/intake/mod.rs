@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::callback::{
     Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind,
-    SIGNATURE_HEADER, Verdict,
+    SIGNATURE_HEADER, Source, Verdict,
 };
 use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
 use crate::signature::{TrustedKeys, fingerprint};
@@ -142,8 +142,8 @@ pub struct Taking(Underway);
 enum Underway {
     Kept {
         pending: Pending<u64>,
-        /// Of a delivery, whether it was checked.
-        valid: Option<bool>,
+        /// Of a delivery, whether it was checked, and whether it is new.
+        delivery: Option<(bool, Fresh)>,
         tally: Arc<Tally>,
     },
     /// It is listed even if nobody waits for it any more: it will not be new again.
@@ -154,9 +154,12 @@ impl Taking {
     /// Waits until it is on disk; gives the number up to which everything of its subscription is.
     pub async fn receipt(self) -> Result<u64, Unwritten> {
         match self.0 {
-            Underway::Kept { pending, valid, tally } => {
+            Underway::Kept { pending, delivery, tally } => {
                 let upto = pending.receipt().await?;
-                if let Some(valid) = valid {
+                // What was passed on before was counted before.
+                if let Some((valid, fresh)) = delivery
+                    && fresh.is_so()
+                {
                     tally.kept(valid);
                 }
                 Ok(upto)
@@ -232,10 +235,10 @@ impl Intake {
     /// listed when it was passed by for the first time: a relay may pass it on again and again. A
     /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
     pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, Unwritten> {
-        let (what, valid) = match judged.0 {
+        let (what, delivery) = match judged.0 {
             Judgement::Accepted(accepted) => {
-                let valid = accepted.verdict.is_valid();
-                (Relayed::Accepted(accepted), Some(valid))
+                let (valid, fresh) = (accepted.verdict.is_valid(), Fresh::default());
+                (Relayed::Accepted(accepted, fresh.clone()), Some((valid, fresh)))
             }
             Judgement::Gap(gap) => (Relayed::Gap(gap), None),
             Judgement::Refused(report) => {
@@ -252,7 +255,7 @@ impl Intake {
             }
         };
         let pending = self.keep.take_over(passage, what)?;
-        Ok(Taking(Underway::Kept { pending, valid, tally: Arc::clone(&self.tally) }))
+        Ok(Taking(Underway::Kept { pending, delivery, tally: Arc::clone(&self.tally) }))
     }
 
     /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
@@ -362,7 +365,8 @@ fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
     let refusal = Refusal {
         at: request.received_at,
         kind,
-        status: 401,
+        // A relay has answered before anybody here looked.
+        status: if request.source == Source::Relay { 200 } else { 401 },
         why: why.to_owned(),
         count: 1,
         method: request.method,

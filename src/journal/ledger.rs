@@ -45,7 +45,7 @@ pub(super) enum Entry {
 #[derive(Debug, Clone)]
 pub enum Relayed {
     /// A delivery that was let in.
-    Accepted(Box<Accepted>),
+    Accepted(Box<Accepted>, Fresh),
     /// A delivery that was not: only passed by.
     Refused(Fresh),
     /// What is missing.
@@ -112,7 +112,10 @@ impl Ledger {
     ) -> rusqlite::Result<u64> {
         if self.places.pass(connection, passage)? == Turn::New {
             match relayed {
-                Relayed::Accepted(accepted) => drop(self.append(connection, accepted)?),
+                Relayed::Accepted(accepted, fresh) => {
+                    self.append(connection, accepted)?;
+                    fresh.0.store(true, Relaxed);
+                }
                 Relayed::Refused(fresh) => fresh.0.store(true, Relaxed),
                 Relayed::Gap(gap) => {
                     self.marks.gaps += 1;

@@ -110,7 +110,7 @@ impl Journal {
     /// that is lower than the message's own says that this was not its turn.
     pub fn take_over(&self, passage: Passage, relayed: Relayed) -> Result<Pending<u64>, Unwritten> {
         let size = match &relayed {
-            Relayed::Accepted(accepted) => {
+            Relayed::Accepted(accepted, _) => {
                 accepted.request.body.len() + accepted.request.headers.size()
             }
             Relayed::Refused(_) | Relayed::Gap(_) => 0,

@@ -24,6 +24,7 @@ fn a_refused_delivery_holds_up_nothing_behind_it() {
     relay.post_all(&inbox, callbacks(1..2));
     let refusal = watch.next_of("refusal");
     assert_eq!((&refusal["kind"], &refusal["verdict"]), (&"invalid".into(), &"invalid".into()));
+    assert_eq!(refusal["status"], 200, "which the relay answered");
     laptop.has(1);
     assert_eq!(laptop.bodies(), [callback(1)]);
     // Both are behind us: neither comes again.

@@ -20,7 +20,7 @@ fn take(journal: &Journal, passage: Passage, relayed: Relayed) -> u64 {
 fn delivery(journal: &Journal, epoch: u64, seq: u64) -> u64 {
     let body = event(State::Ready, &format!("a{epoch}-{seq}"), "v");
     let accepted = Box::new(accepted(&body, 0, seq));
-    take(journal, passage(epoch, seq, seq), Relayed::Accepted(accepted))
+    take(journal, passage(epoch, seq, seq), Relayed::Accepted(accepted, Fresh::default()))
 }
 
 fn gap(from: u64, to: u64) -> Relayed {
@@ -134,17 +134,25 @@ fn gaps_are_bounded() {
 }
 
 #[test]
-fn a_refused_delivery_is_new_once() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
-    let refused = |epoch, seq| {
-        let fresh = Fresh::default();
-        take(&journal, passage(epoch, seq, seq), Relayed::Refused(fresh.clone()));
-        fresh.is_so()
-    };
-    begin(&journal, 0);
-    assert!(!refused(7, 2), "it is not its turn");
-    assert!(refused(7, 1) && refused(7, 2));
-    begin(&journal, 0);
-    assert!(!refused(7, 1) && !refused(7, 2));
-    assert!(refused(7, 3));
+fn a_delivery_is_new_once() {
+    for let_in in [true, false] {
+        let journal = Journal::open(&Place::Memory, None).unwrap();
+        let is_new = |epoch, seq| {
+            let fresh = Fresh::default();
+            let relayed = if let_in {
+                let body = event(State::Ready, &format!("a{seq}"), "v");
+                Relayed::Accepted(Box::new(accepted(&body, 0, seq)), fresh.clone())
+            } else {
+                Relayed::Refused(fresh.clone())
+            };
+            take(&journal, passage(epoch, seq, seq), relayed);
+            fresh.is_so()
+        };
+        begin(&journal, 0);
+        assert!(!is_new(7, 2), "it is not its turn");
+        assert!(is_new(7, 1) && is_new(7, 2));
+        begin(&journal, 0);
+        assert!(!is_new(7, 1) && !is_new(7, 2));
+        assert!(is_new(7, 3));
+    }
 }

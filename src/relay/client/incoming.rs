@@ -39,7 +39,8 @@ pub(super) fn too_large(request: Received, max_body: usize) -> Refusal {
     Refusal {
         at: request.received_at,
         kind: RefusalKind::TooLarge,
-        status: 413,
+        // The relay has answered.
+        status: 200,
         why: format!(
             "body of {} bytes, limit {max_body} (--max-body); the relay took it",
             request.body.len()
