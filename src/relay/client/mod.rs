@@ -12,7 +12,7 @@
 //! | `dial`, `counted` | from an address to a websocket; the bytes that come on it, counted |
 //! | `session` | one connection, from hello to its end |
 //! | `incoming`, `pipeline`, `outgoing` | what comes, in our words; what is on its way to the disk; what goes out |
-//! | `end` | why a connection ended |
+//! | `end`, `parting` | why a connection ended; what the relay said of that before |
 //! | `clock` | whether the machine slept |
 //! | this one | when to dial again |
 
@@ -23,6 +23,7 @@ mod dial;
 mod end;
 mod incoming;
 mod outgoing;
+mod parting;
 mod pipeline;
 mod proxy;
 mod session;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::protocol::{
     self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Epoch, Expected, FrameFault,
@@ -22,6 +22,7 @@ use super::dial::Socket;
 use super::end::{End, lost};
 use super::incoming;
 use super::outgoing::{Out, write};
+use super::parting::Parting;
 use super::pipeline::{OnDisk, Pipeline, What, Work};
 use super::{Door, Tell};
 use crate::callback::Passage;
@@ -64,9 +65,7 @@ pub(super) async fn run(
         welcomed: None,
         pipeline: Pipeline::new(Arc::clone(&door.intake)),
         unacked: 0,
-        last_words: None,
-        draining: None,
-        superseded: false,
+        parting: Parting::default(),
         first_ping: None,
     };
     let end = {
@@ -126,10 +125,7 @@ struct Session<'a> {
     pipeline: Pipeline,
     /// Messages on disk that no ack has named.
     unacked: usize,
-    /// The sentence of an `error` frame, which precedes a close.
-    last_words: Option<String>,
-    draining: Option<Duration>,
-    superseded: bool,
+    parting: Parting,
     /// When the ping went out that comes right after the welcome, while its pong has not come.
     first_ping: Option<Instant>,
 }
@@ -232,11 +228,11 @@ impl Session<'_> {
         let frame = match message {
             Some(Ok(Message::Text(text))) => RelayFrame::decode_text(&text),
             Some(Ok(Message::Binary(bytes))) => RelayFrame::decode_binary(&bytes),
-            Some(Ok(Message::Close(frame))) => return Err(self.closed(frame)),
+            Some(Ok(Message::Close(frame))) => return Err(self.parting.closed(frame)),
             // The websocket's own; tungstenite answers them.
             Some(Ok(_)) => return Ok(()),
-            Some(Err(error)) => return Err(self.broken(&error)),
-            None => return Err(self.cut()),
+            Some(Err(error)) => return Err(self.parting.broken(&error)),
+            None => return Err(self.parting.cut()),
         };
         let frame = frame.map_err(|fault: FrameFault| End::Broke(fault.into()))?;
         self.take(frame).await
@@ -247,14 +243,9 @@ impl Session<'_> {
             RelayFrame::Welcome(welcome) => return self.begin(welcome).await,
             RelayFrame::Delivery(delivery) => return self.delivery(*delivery),
             RelayFrame::Gap(gap) => return self.gap(gap),
-            RelayFrame::Draining(draining) => {
-                self.draining = Some(Duration::from_secs(draining.retry_after.into()));
-            }
-            RelayFrame::Superseded => self.superseded = true,
-            RelayFrame::Error(fault) => {
-                self.last_words =
-                    Some(Printable::new(&fault.sentence).cut(200).as_str().to_owned());
-            }
+            RelayFrame::Draining(draining) => self.parting.draining(draining),
+            RelayFrame::Superseded => self.parting.superseded(),
+            RelayFrame::Error(fault) => self.parting.error(&fault),
             RelayFrame::Ping(beat) => self.say(ClientFrame::Pong(beat)),
             RelayFrame::Pong(beat) => self.pong(beat),
             RelayFrame::Unknown => {}
@@ -398,49 +389,6 @@ impl Session<'_> {
         if let Some(welcomed) = &self.welcomed {
             let behind = welcomed.head.saturating_sub(welcomed.on_disk);
             self.tell.up(welcomed.since, welcomed.rtt, behind);
-        }
-    }
-
-    fn closed(&self, frame: Option<CloseFrame>) -> End {
-        let Some(frame) = frame else { return self.cut() };
-        let number = u16::from(frame.code);
-        let Some(code) = CloseCode::from_number(number) else {
-            return self.cut_or(&format!("closed by the other end ({number})"));
-        };
-        match code {
-            CloseCode::Superseded => End::Superseded,
-            CloseCode::Draining => End::Draining(self.draining.unwrap_or(Duration::from_secs(1))),
-            code => {
-                let sentence = self.last_words.clone().unwrap_or_else(|| frame.reason.to_string());
-                End::Closed(Close::new(code, sentence))
-            }
-        }
-    }
-
-    fn broken(&self, error: &Error) -> End {
-        match error {
-            Error::Capacity(error) => {
-                End::Broke(Close::new(CloseCode::TooLarge, error.to_string()))
-            }
-            Error::Utf8(_) => {
-                End::Broke(Close::new(CloseCode::Malformed, "text that is not UTF-8"))
-            }
-            error => self.cut_or(&error.to_string()),
-        }
-    }
-
-    fn cut(&self) -> End {
-        self.cut_or("the other end closed it")
-    }
-
-    /// The connection ended without a typed close; what was said before tells more.
-    fn cut_or(&self, why: &str) -> End {
-        if self.superseded {
-            End::Superseded
-        } else if let Some(after) = self.draining {
-            End::Draining(after)
-        } else {
-            lost(self.last_words.as_deref().unwrap_or(why))
         }
     }
 }
