@@ -204,6 +204,9 @@ pub const fn urgency(version: &Version) -> u8 {
 /// How many of the latest generations say how long it usually takes.
 const LATEST: usize = 9;
 
+/// What is generated faster than this comes from somebody who tries callbacks out.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
 /// How long generating usually takes: the median of those that were finished last.
 pub fn usual_generation<'a>(versions: impl Iterator<Item = &'a Version>) -> Option<SignedDuration> {
     let mut finished: Vec<(Timestamp, SignedDuration)> = versions
@@ -218,5 +221,6 @@ pub fn usual_generation<'a>(versions: impl Iterator<Item = &'a Version>) -> Opti
     finished.sort_unstable_by_key(|(end, _)| std::cmp::Reverse(*end));
     finished.truncate(LATEST);
     let middle = finished.len() / 2;
-    Some(finished.select_nth_unstable_by_key(middle, |(_, length)| *length).1.1)
+    let usual = finished.select_nth_unstable_by_key(middle, |(_, length)| *length).1.1;
+    (usual >= SHORTEST).then_some(usual)
 }

@@ -140,7 +140,10 @@ fn parts(model: &Model) -> Vec<Part> {
         ));
         parts.push(Part::Paste(facts.callback_url.clone()));
     }
-    if let Some(hint) = reach(&facts.callback_url) {
+    // A relay's operator knows where it is reached.
+    if model.shown().link.is_none()
+        && let Some(hint) = reach(&facts.callback_url)
+    {
         parts.push(Part::Text(hint.to_owned()));
     }
     parts.extend(gap());

@@ -85,11 +85,11 @@ fn doors(model: &Model) -> Part {
     let mut lines = Vec::new();
     let link = model.shown().link.as_ref();
     if facts.door.is_empty() {
-        let words = match link {
-            Some(_) => "nowhere: the relay is the only door",
-            None => "nowhere: nothing is received here",
+        let (words, role) = match link {
+            Some(_) => ("nowhere: the relay is the only door", Role::Plain),
+            None => ("nowhere: nothing is received here", Role::Doubt),
         };
-        lines.push(line("listening", words, Role::Doubt));
+        lines.push(line("listening", words, role));
     } else {
         lines.push(Line {
             lead: "listening",
@@ -234,7 +234,11 @@ fn answers(model: &Model, brief: bool) -> Part {
     }
     count("not kept", counts.unavailable, "503, the journal could not take it", Role::Failed);
     count("not listed", counts.unlisted, "refused too fast to be looked at", Role::Doubt);
-    Part { title: "Answered since the start", lines }
+    let title = match model.shown().link {
+        Some(_) => "Decided since the start; a relay has answered 200 before",
+        None => "Answered since the start",
+    };
+    Part { title, lines }
 }
 
 /// Warnings, newest first, as far as there is room.
