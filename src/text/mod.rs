@@ -111,6 +111,26 @@ impl Printable {
         pieces
     }
 
+    /// The text in lines of at most `columns` columns, cut at blanks where there are any.
+    pub fn lines(&self, columns: usize) -> Vec<Self> {
+        if self.width <= columns {
+            return vec![self.clone()];
+        }
+        let mut lines: Vec<Self> = Vec::new();
+        let words = self.text.split_whitespace().map(|word| Self::measured(word.to_owned()));
+        for piece in words.flat_map(|word| word.pieces(columns)) {
+            match lines.last_mut() {
+                Some(line) if line.width + 1 + piece.width <= columns => {
+                    line.text.push(' ');
+                    line.text.push_str(&piece.text);
+                    line.width += 1 + piece.width;
+                }
+                _ => lines.push(piece),
+            }
+        }
+        lines
+    }
+
     fn measured(text: String) -> Self {
         let width = if text.is_ascii() {
             text.len()
@@ -232,6 +252,17 @@ mod tests {
         assert_eq!(pieces("ae\u{301}b", 2), ["ae\u{301}", "b"]);
         assert_eq!(pieces("東b", 1), ["東", "b"]);
         assert_eq!(pieces("abc", 9), ["abc"]);
+    }
+
+    #[test]
+    fn lines_are_cut_at_blanks() {
+        let lines = |text: &str, columns| -> Vec<String> {
+            Printable::new(text).lines(columns).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(lines("a bc  def", 9), ["a bc  def"]);
+        assert_eq!(lines("a bc  def", 6), ["a bc", "def"]);
+        assert_eq!(lines("東京 is a city", 7), ["東京 is", "a city"]);
+        assert_eq!(lines("https://long a", 6), ["https:", "//long", "a"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::row::number;
 use crate::callback::RefusalKind;
 use crate::text::Printable;
 use crate::tui::model::Banner;
-use crate::vitals::Store;
+use crate::vitals::{LinkState, Store};
 
 /// From this width on there are two columns.
 const TWO: u16 = 100;
@@ -24,6 +24,8 @@ const LEAD: u16 = 14;
 struct Line {
     lead: &'static str,
     pieces: Vec<(String, Role)>,
+    /// Whether one that is too long goes on below, instead of being cut.
+    goes_on: bool,
 }
 
 /// A title with its lines.
@@ -65,10 +67,23 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
 fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer) -> u16 {
     rule::draw(&mut Pen::new(buffer, area, row), look, part.title, &[]);
     let mut row = row + 1;
+    let room = usize::from(area.width.saturating_sub(1 + LEAD)).max(1);
     for line in &part.lines {
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).field(LEAD, line.lead, look.of(Role::Dim));
-        for (text, role) in &line.pieces {
+        let pieces = match &line.pieces[..] {
+            [(text, role)] if line.goes_on && area.height >= 12 => {
+                let lines = Printable::new(text).lines(room);
+                lines.into_iter().map(|line| (line.to_string(), *role)).collect()
+            }
+            pieces => pieces.to_vec(),
+        };
+        for (number, (text, role)) in pieces.iter().enumerate() {
+            if line.goes_on && number > 0 {
+                row += 1;
+                pen = Pen::new(buffer, area, row);
+                pen.skip(1 + LEAD);
+            }
             pen.text(text, look.of(*role));
         }
         row += 1;
@@ -77,7 +92,12 @@ fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer)
 }
 
 fn line(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
-    Line { lead, pieces: vec![(text.into(), role)] }
+    Line { lead, pieces: vec![(text.into(), role)], goes_on: false }
+}
+
+/// The same, but what is too long goes on below.
+fn long(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
+    Line { goes_on: true, ..line(lead, text, role) }
 }
 
 fn doors(model: &Model) -> Part {
@@ -97,16 +117,17 @@ fn doors(model: &Model) -> Part {
                 (format!("{} ", glyph::OPEN), Role::Done),
                 (facts.door.clone(), Role::Plain),
             ],
+            goes_on: false,
         });
     }
     if let Some(link) = link {
         let (role, words) = link::full(link, model.now);
-        lines.push(line("relay", words, role));
+        lines.push(long("relay", words, role));
         if let Some((at, why)) = &link.last_error
-            && link.state.is_up()
+            && matches!(link.state, LinkState::Up { .. } | LinkState::Dialling { .. })
         {
             let when = ago::moment(*at, model.now, &facts.zone);
-            lines.push(line("last error", format!("{when}  {why}"), Role::Dim));
+            lines.push(long("last error", format!("{when}  {why}"), Role::Dim));
         }
         let gaps = &model.shown().gaps;
         if !gaps.is_empty() {
@@ -118,7 +139,7 @@ fn doors(model: &Model) -> Part {
         }
     }
     if !facts.callback_url.is_empty() {
-        lines.push(line("callback URL", facts.callback_url.clone(), Role::Plain));
+        lines.push(long("callback URL", facts.callback_url.clone(), Role::Plain));
     }
     let keys = if facts.keys.is_empty() { "none".to_owned() } else { facts.keys.join(", ") };
     lines.push(line("keys trusted", keys, Role::Plain));
@@ -175,6 +196,7 @@ fn rates(model: &Model) -> Part {
                 (bars, Role::Generating),
                 (format!("  {} this minute", number(last)), Role::Plain),
             ],
+            goes_on: false,
         },
         line(
             "",
@@ -209,6 +231,7 @@ fn answers(model: &Model, brief: bool) -> Part {
         lines.push(Line {
             lead,
             pieces: vec![(format!("{:>9}  ", number(count)), role), (what.to_owned(), Role::Dim)],
+            goes_on: false,
         });
     };
     count("accepted", counts.valid, "200, signed by a trusted key", Role::Done);
