@@ -292,7 +292,13 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             })
             .collect();
         let rows = vec![Row::delivery(delivery), Row::refusal(refusal)];
-        stage.tell(Told::News(News { rows, assets, head: seq as u64 + 1, old: false }));
+        stage.tell(Told::News(News {
+            rows,
+            assets,
+            head: seq as u64 + 1,
+            held: seq as u64 + 1,
+            old: false,
+        }));
         stage.tell(Told::Warning(curtain(), (*text).to_owned()));
     }
     stage.tell(Told::Store(Store::Failing { why: all.clone() }));

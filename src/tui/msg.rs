@@ -86,6 +86,8 @@ pub struct News {
     pub assets: Vec<AssetView>,
     /// The newest `seq` that they reach to.
     pub head: u64,
+    /// How many deliveries the journal holds with them.
+    pub held: u64,
     /// Whether they were there before the program began, so that nobody is called for them.
     pub old: bool,
 }

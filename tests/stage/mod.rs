@@ -181,7 +181,7 @@ impl Stage {
     /// Tells of rows and of what they made of their assets.
     pub(crate) fn news(&mut self, rows: Vec<Row>, touched: &BTreeSet<String>, old: bool) {
         let assets = touched.iter().map(|id| self.asset(id)).collect();
-        self.tell(Told::News(News { rows, assets, head: self.seq, old }));
+        self.tell(Told::News(News { rows, assets, head: self.seq, held: self.seq, old }));
         let counts = self.counts;
         self.tell(Told::Counts(counts));
     }

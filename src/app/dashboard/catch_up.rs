@@ -89,7 +89,8 @@ impl Teller {
     }
 
     fn tell_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
-        self.tell(Told::News(News { rows, assets, head: self.seen.head, old }))
+        let (head, held) = (self.seen.head, self.seen.held());
+        self.tell(Told::News(News { rows, assets, head, held, old }))
     }
 
     /// Where there are more new rows than the dashboard holds, passes over all but the last of them,

@@ -145,7 +145,13 @@ impl Teller {
         self.read_refusals()?;
         let mut rows = self.rows_before(head + 1)?;
         rows.reverse();
-        self.tell(Told::News(News { rows, assets: Vec::new(), head, old: true }))?;
+        self.tell(Told::News(News {
+            rows,
+            assets: Vec::new(),
+            head,
+            held: self.seen.held(),
+            old: true,
+        }))?;
         let mut told = FIRST_ASSETS as usize;
         while let Some(behind) = &place
             && told < MAX_ASSETS

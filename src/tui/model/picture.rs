@@ -48,6 +48,8 @@ pub struct Picture {
     pub usual: Option<SignedDuration>,
     /// The newest `seq`.
     pub head: u64,
+    /// How many deliveries the journal holds.
+    pub held: u64,
     /// Whether it is of a demo whose story has come to its end.
     pub story_over: bool,
     /// How many requests came since the start.

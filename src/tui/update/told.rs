@@ -205,6 +205,7 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
         model.live.learn_usual();
     }
     model.live.head = model.live.head.max(news.head);
+    model.live.held = news.held;
     effects.extend(changed(model, stage));
     effects
 }

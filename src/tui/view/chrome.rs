@@ -13,7 +13,7 @@ use super::super::widget::ago;
 use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
-use super::link;
+use super::{link, row};
 use crate::text::Printable;
 
 /// Draws header, banners, alert bar and footer; returns what is left between them.
@@ -68,7 +68,7 @@ fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
     let mut parts: Vec<(String, Role)> = Vec::new();
     if model.facts.banner == Some(Banner::ReadOnly) {
         // Who answers is another process; what it wrote is all that is known.
-        parts.push((format!("delivery {}", shown.head), Role::Plain));
+        parts.push((format!("{} deliveries", row::number(shown.held)), Role::Plain));
     } else {
         parts.push((format!("{} {}", glyph::DONE, counts.valid), Role::Done));
         let refused = if counts.refusals() > 0 { Role::Failed } else { Role::Dim };

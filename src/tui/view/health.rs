@@ -178,7 +178,7 @@ fn journal(model: &Model) -> Part {
         }
     }
     let assets = shown.catalogue.len() as u64;
-    let text = format!("deliveries up to {}, {} assets shown", number(shown.head), number(assets));
+    let text = format!("{} deliveries, {} assets shown", number(shown.held), number(assets));
     lines.push(line("holds", text, Role::Plain));
     Part { title: "Journal", lines }
 }
