@@ -13,7 +13,7 @@ use super::{Usage, done_unless, logging, say};
 use crate::app::{self, Exit, Relay};
 use crate::config::{Config, Layer, Output, parse_size, parse_span};
 use crate::relay::admin::{Command as Admin, Reply, Row};
-use crate::relay::protocol::ReaderName;
+use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
 
@@ -242,7 +242,21 @@ fn issued(
         out,
         "Inbox:       {name}\nPublish URL: {publish_url}  (what the sender calls)\nToken:       {token}"
     )?;
+    if let Some(relay) = subscribe_url(publish_url) {
+        writeln!(
+            out,
+            "Watch with:  dubwatch --relay {relay} --no-listen  (the token in DUBWATCH_RELAY_TOKEN)"
+        )?;
+    }
     Ok(())
+}
+
+/// What `--relay` has to be for an inbox with this publish URL.
+fn subscribe_url(publish_url: &str) -> Option<String> {
+    let (base, _) = publish_url.rsplit_once(PUBLISH_PREFIX)?;
+    let (scheme, rest) = base.split_once("://")?;
+    let scheme = if scheme == "https" { "wss" } else { "ws" };
+    Some(format!("{scheme}://{rest}"))
 }
 
 fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {

@@ -28,6 +28,13 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
         assert_ne!(Inbox::from(&line).path, inbox.path);
         let (done, _) = relay.operate(&["revoke", "one"]);
         assert!(done);
+        // For people: the line that watches it.
+        let (_, words) =
+            relay.operate(&["create", "two", "--public-url", "https://relay.example/r"]);
+        let line = "dubwatch --relay wss://relay.example/r --no-listen";
+        assert!(running || words.contains(line), "{words}");
+        assert!(words.contains("dubwatch --relay ws"), "{words}");
+        assert!(relay.operate(&["revoke", "two"]).0);
         let (done, words) = relay.operate(&["revoke", "one"]);
         assert!(!done && words.contains("no such inbox"), "{words}");
         let (_, list) = relay.operate(&["list"]);
