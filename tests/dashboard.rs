@@ -245,10 +245,16 @@ fn a_journal_in_use_is_looked_at_and_followed() {
     second.pty.wait_for_text("Interview  ast_77aa02");
     second.pty.type_keys("L");
     second.pty.wait_for_text("another dubwatch writes this journal");
-    second.pty.key("ctrl-c");
-    assert_eq!(second.ended().0.exit_code(), 0);
     first.pty.key("ctrl-c");
     assert_eq!(first.ended().0.exit_code(), 0);
+    second.pty.wait_for_text("NOTHING IS RECEIVED");
+    // Another one that begins is seen as well.
+    let third = Watch::open(&home, "--listen 0");
+    second.pty.wait_for_text("READ ONLY");
+    third.pty.key("ctrl-c");
+    assert_eq!(third.ended().0.exit_code(), 0);
+    second.pty.key("ctrl-c");
+    assert_eq!(second.ended().0.exit_code(), 0);
     assert!(home.run("status").done().contains("Interview"));
 }
 

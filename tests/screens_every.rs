@@ -50,6 +50,10 @@ fn state(name: &str) -> Stage {
             stage.tell(Told::Link(Box::new(link)));
         }
         "read-only" => stage.dashboard.real.facts.banner = Some(Banner::ReadOnly),
+        "orphaned" => {
+            stage.dashboard.real.facts.banner = Some(Banner::ReadOnly);
+            stage.tell(Told::Orphaned(true));
+        }
         _ => {}
     }
     stage
@@ -86,7 +90,16 @@ fn open(stage: &mut Stage, keys: &str) {
 #[test]
 fn every_view_in_every_state() {
     for (view, keys) in VIEWS {
-        for name in ["empty", "busy", "failed", "frozen", "filtered", "disconnected", "read-only"] {
+        for name in [
+            "empty",
+            "busy",
+            "failed",
+            "frozen",
+            "filtered",
+            "disconnected",
+            "read-only",
+            "orphaned",
+        ] {
             let mut sizes = String::new();
             for size in SIZES {
                 let mut stage = state(name);

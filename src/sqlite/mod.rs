@@ -9,5 +9,7 @@
 mod open;
 mod writer;
 
-pub use open::{Database, OpenError, Place, Schema, WriteConnection, create_directory_of};
+pub use open::{
+    Database, OpenError, Place, Schema, WriteConnection, create_directory_of, has_writer,
+};
 pub use writer::{Health, Ledger, Limits, Pending, Unwritten, Writer};

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 /// How long a connection waits for another one's lock before it reports the database busy.
 const BUSY: Duration = Duration::from_secs(5);
@@ -307,11 +309,30 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes the lock of the one writer, in a file beside `path` that also names its process.
-fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
-    // Of the file itself, not of a link to it: two names of one file are one journal.
+/// Whether the one who writes the file at `path` is still there, as far as can be told.
+///
+/// The lock is tried only where the process that it names is not to be seen, which it is not from
+/// another container either: who tries it may for a moment keep a new writer from it.
+pub fn has_writer(path: &Path) -> bool {
+    let name = lock_name(path);
+    let pid = fs::read_to_string(&name).ok();
+    let pid = pid.and_then(|pid| Pid::from_raw(pid.trim().parse().ok()?));
+    if pid.is_none_or(|pid| test_kill_process(pid) != Err(Errno::SRCH)) {
+        return true;
+    }
+    File::open(&name).is_ok_and(|lock| lock.try_lock_shared().is_err())
+}
+
+/// The lock's file. Of the file itself, not of a link to it: two names of one file are one journal.
+fn lock_name(path: &Path) -> PathBuf {
     let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
     name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Takes the lock of the one writer, in a file beside `path` that also names its process.
+fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
+    let name = lock_name(path);
     let failed = |cause| OpenError::File { what, path: PathBuf::from(&name), cause };
     let mut file = OpenOptions::new()
         .read(true)

@@ -69,6 +69,8 @@ pub enum Told {
     Counts(Counts),
     /// Whether the journal can be written.
     Store(Store),
+    /// Whether another process, which wrote the journal, has ended.
+    Orphaned(bool),
     /// What the link to the relay is doing.
     Link(Box<Link>),
     /// What relays took and never passed on, oldest first.

@@ -1,6 +1,8 @@
 //! A dashboard on a journal that another process writes: no door, no notes, only looking.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
@@ -13,12 +15,16 @@ use super::aside::Aside;
 use super::console::Playing;
 use super::route::{Notary, route};
 use super::telling::{Source, Sources, Telling};
-use super::{INBOX, REQUESTS, facts};
+use super::{INBOX, REQUESTS, facts, until};
 use crate::config::Config;
 use crate::journal::Reader;
 use crate::signature::TrustedKeys;
-use crate::tui::msg::Stage;
+use crate::sqlite::has_writer;
+use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
+
+/// How often it is looked whether the other process is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows the journal until the user quits or a signal comes.
 pub(super) fn watch(config: &Config, keys: Arc<TrustedKeys>, look: Look) -> anyhow::Result<Exit> {
@@ -46,6 +52,7 @@ async fn look_on(
         journal: None,
         inbox: inbox.clone(),
     };
+    let looking = until(&stop, tell_the_end(config.db.clone(), inbox.clone()));
     let routing = tokio::spawn(route(asked, notary, Aside::new(config, inbox), stop.clone()));
     let exit = tokio::select! {
         signal = signals.next() => Ok(Exit::Signal(signal)),
@@ -55,11 +62,27 @@ async fn look_on(
     let graceful = async {
         playing.leave().await;
         stop.cancel();
-        let _ = routing.await;
+        let _ = tokio::join!(routing, looking);
         telling.close().await;
     };
     tokio::select! {
         () = graceful => exit,
         signal = signals.again() => at_once(signal),
+    }
+}
+
+/// Tells whenever the process that writes the journal has ended, or another one began.
+async fn tell_the_end(db: PathBuf, inbox: mpsc::Sender<Msg>) {
+    let mut told = false;
+    loop {
+        let looked_at = db.clone();
+        let looked = tokio::task::spawn_blocking(move || !has_writer(&looked_at)).await;
+        if let Ok(orphaned) = looked
+            && std::mem::replace(&mut told, orphaned) != orphaned
+            && inbox.send(Msg::Told(Stage::Real, Told::Orphaned(orphaned))).await.is_err()
+        {
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -50,6 +50,8 @@ pub struct Picture {
     pub head: u64,
     /// How many deliveries the journal holds.
     pub held: u64,
+    /// Whether nobody writes the journal any more, where that was another process.
+    pub orphaned: bool,
     /// Whether it is of a demo whose story has come to its end.
     pub story_over: bool,
     /// How many requests came since the start.

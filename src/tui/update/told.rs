@@ -96,6 +96,10 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             model.live.store = store;
             Vec::new()
         }
+        Told::Orphaned(orphaned) => {
+            model.live.orphaned = orphaned;
+            Vec::new()
+        }
         Told::Link(link) => {
             hear_link(model, *link);
             Vec::new()

@@ -144,6 +144,13 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
             "UNCHECKED  --signature off: anyone who reaches the listener can put anything here"
                 .to_owned(),
         )),
+        Some(Banner::ReadOnly) if model.live.orphaned => banners.push((
+            Role::Shout,
+            format!(
+                "NOTHING IS RECEIVED  the other dubwatch has ended  {}  q, then start one again",
+                glyph::DOT
+            ),
+        )),
         Some(Banner::ReadOnly) => banners.push((
             Role::Banner,
             format!("READ ONLY  another dubwatch writes {}", model.facts.journal),

@@ -152,6 +152,11 @@ fn doors(model: &Model) -> Part {
         Some(Banner::Demo) => {
             lines.push(line("demo", "everything shown is made up", Role::Doubt));
         }
+        Some(Banner::ReadOnly) if model.live.orphaned => lines.push(line(
+            "read-only",
+            "the dubwatch that wrote this journal has ended: nothing is received",
+            Role::Failed,
+        )),
         Some(Banner::ReadOnly) => lines.push(line(
             "read-only",
             "another dubwatch writes this journal; this one looks",
