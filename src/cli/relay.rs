@@ -57,7 +57,8 @@ struct CapFlags {
     /// How long a reader may be away before its cursor is forgotten [default: 30d]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     max_absence: Option<SignedDuration>,
-    /// Requests a second that an inbox takes in the long run [default: 1000]
+    /// Requests a second that an inbox takes in the long run; those that no known key signed have a
+    /// tenth of it for themselves, and take nothing of the rest [default: 1000]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_rate: Option<u32>,
     /// Inboxes [default: 10000]

@@ -1,5 +1,9 @@
 //! How often an inbox may be posted to: buckets of tokens, by what a signature says; the clock is an
 //! argument.
+//!
+//! What the *checks* cost has no bucket. Before its check nobody can tell a post that counts from
+//! garbage, so whatever bounds checks turns away both; and a check costs the relay less than the
+//! reading of the request that brings it. Garbage is stopped where its answer is known.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -56,8 +60,6 @@ impl Bucket {
 /// An inbox's. Each kind of post has its own, so that none takes what the other needs.
 #[derive(Debug, Clone, Copy)]
 struct Buckets {
-    /// Checks of signatures that did not hold, so that they cannot take all of the processor.
-    checks: Bucket,
     verified: Bucket,
     unverified: Bucket,
 }
@@ -73,31 +75,19 @@ impl Rates {
         Self { rate, inboxes: Mutex::default() }
     }
 
-    /// Whether one more signature may be checked at `now`, which is counted from any fixed moment.
-    /// What held is free of charge, see [`Self::admits`].
-    pub(super) fn may_check(&self, inbox: InboxId, now: Duration) -> bool {
-        self.with(inbox, now, |buckets| buckets.checks.take(self.rate, now))
-    }
-
-    /// Whether a request may be kept whose signature was checked, and held or not.
+    /// Whether a request may be kept at `now`, which is counted from any fixed moment. Its signature
+    /// was checked, and held or not.
     pub(super) fn admits(&self, inbox: InboxId, verified: bool, now: Duration) -> bool {
-        self.with(inbox, now, |buckets| {
-            if verified {
-                buckets.checks.tokens = (buckets.checks.tokens + 1.0).min(self.rate.burst);
-                buckets.verified.take(self.rate, now)
-            } else {
-                buckets.unverified.take(self.rate.unverified(), now)
-            }
-        })
-    }
-
-    fn with(&self, inbox: InboxId, now: Duration, take: impl FnOnce(&mut Buckets) -> bool) -> bool {
         let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        take(inboxes.entry(inbox).or_insert_with(|| Buckets {
-            checks: Bucket::full(self.rate, now),
+        let buckets = inboxes.entry(inbox).or_insert_with(|| Buckets {
             verified: Bucket::full(self.rate, now),
             unverified: Bucket::full(self.rate.unverified(), now),
-        }))
+        });
+        if verified {
+            buckets.verified.take(self.rate, now)
+        } else {
+            buckets.unverified.take(self.rate.unverified(), now)
+        }
     }
 }
 
@@ -122,11 +112,9 @@ mod tests {
     fn what_does_not_count_takes_nothing_from_what_does() {
         let rates = Rates::new(Rate { per_second: 100.0, burst: 50.0 });
         let now = Duration::from_secs(5);
-        let post = |verified| rates.may_check(1, now) && rates.admits(1, verified, now);
-        assert_eq!((0..40).filter(|_| post(false)).count(), 5);
-        assert_eq!((0..60).filter(|_| post(true)).count(), 50);
-        // Checks that fail are bounded; those that hold cost none of them.
-        assert_eq!((0..60).filter(|_| rates.may_check(1, now)).count(), 10);
-        assert!(!rates.may_check(1, now) && rates.may_check(2, now));
+        assert_eq!((0..1000).filter(|_| rates.admits(1, false, now)).count(), 5);
+        assert_eq!((0..60).filter(|_| rates.admits(1, true, now)).count(), 50);
+        assert_eq!((0..60).filter(|_| rates.admits(1, false, now)).count(), 0);
+        assert!(rates.admits(2, false, now));
     }
 }
