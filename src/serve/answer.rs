@@ -14,6 +14,7 @@ use axum::http::{Request, Response};
 use axum::routing::future::RouteFuture;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use tower::Service as _;
 
 use super::slot::Slot;
@@ -21,6 +22,19 @@ use super::slot::Slot;
 /// The client's address: an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// How the client takes what it is sent: an extension of every request, of use to a handler that
+/// keeps the connection.
+#[derive(Debug, Clone)]
+pub struct Uptake(Arc<Slot>);
+
+impl Uptake {
+    /// When the client last made room in a socket that was full: bytes on their way, and a sign of
+    /// life, also amid a message that takes minutes. `None` where it was never full.
+    pub fn last(&self) -> Option<Instant> {
+        self.0.made_room_at()
+    }
+}
 
 /// The router as hyper calls it, for one connection.
 pub(super) struct Routed {
@@ -48,6 +62,7 @@ impl hyper::service::Service<Request<Incoming>> for Routed {
             Some(Arc::clone(&self.slot))
         };
         request.extensions_mut().insert(Peer(self.slot.peer));
+        request.extensions_mut().insert(Uptake(Arc::clone(&self.slot)));
         let request = request.map(|body| Arriving { body, slot });
         // The router is always ready (axum 0.8, `Router::poll_ready`), and a clone is one count.
         Answer { routed: self.router.clone().call(request), slot: Arc::clone(&self.slot) }

@@ -42,7 +42,7 @@ use socket::Stream;
 use table::Table;
 use wire::Wire;
 
-pub use answer::Peer;
+pub use answer::{Peer, Uptake};
 pub use body::{Budget, Share, Unread, read_body};
 pub use open_files::raise_open_files;
 pub use socket::Socket;
@@ -102,7 +102,7 @@ impl Limits {
 
 /// Serves `router` on `socket` (a listener, or one with TLS) until `stop`, then returns when the connections are gone.
 ///
-/// Every request carries its [`Peer`] as an extension. `observer` is told of every connection that
+/// Every request carries its [`Peer`] and [`Uptake`] as extensions. `observer` is told of every connection that
 /// ended without its request reaching the router whole, except those that never sent a byte; it is
 /// called in the connection's task or the accept loop and must neither block nor panic. The time
 /// that a *body* takes is the router's to limit. A client that hangs up does not cancel its
@@ -235,8 +235,6 @@ impl Server {
     }
 
     fn open(&mut self, stream: TcpStream, peer: SocketAddr) {
-        // Answers are small and complete: Nagle's algorithm could only delay them.
-        let _ = stream.set_nodelay(true);
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.accepted += 1;
         let slot = Arc::new(Slot::new(peer, self.accepted, self.clock));
@@ -245,7 +243,8 @@ impl Server {
         let routed = Routed::new(self.router.clone(), Arc::clone(&slot));
         let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&slot));
         let open = async move {
-            let wire = TokioIo::new(Wire::new(Stream::open(stream, tls).await?, of, held));
+            let stream = Stream::open(stream, tls, Arc::clone(&of)).await?;
+            let wire = TokioIo::new(Wire::new(stream, of, held));
             Ok(http.serve_connection(wire, routed).with_upgrades())
         };
         let ends = Ends {

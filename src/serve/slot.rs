@@ -81,6 +81,8 @@ pub(super) struct Slot {
     state: AtomicU64,
     /// When the client stopped taking what we write, plus one; 0 while it takes it.
     stalled: AtomicU64,
+    /// When the client last made room in a socket that was full, plus one; 0 if it never did.
+    made_room: AtomicU64,
     /// Whether a request came in completely, ever.
     served: AtomicBool,
     /// Whether the first byte was that of a TLS handshake.
@@ -96,6 +98,7 @@ impl Slot {
             clock,
             state: AtomicU64::new(state),
             stalled: AtomicU64::new(0),
+            made_room: AtomicU64::new(0),
             served: AtomicBool::new(false),
             tls: AtomicBool::new(false),
         }
@@ -110,6 +113,12 @@ impl Slot {
     /// Since when the client has not taken what we write.
     pub(super) fn stalled(&self) -> Option<Millis> {
         self.stalled.load(Relaxed).checked_sub(1)
+    }
+
+    /// When the client last made room in a socket that was full.
+    pub(super) fn made_room_at(&self) -> Option<Instant> {
+        let at = self.made_room.load(Relaxed).checked_sub(1)?;
+        Some(self.clock.instant(at))
     }
 
     /// Whether a request came in completely, ever.
@@ -167,6 +176,11 @@ impl Slot {
     /// The client took what we wrote, or did not.
     pub(super) fn stall(&self, stalled: bool) {
         self.stalled.store(if stalled { self.now() + 1 } else { 0 }, Relaxed);
+    }
+
+    /// A socket that was full takes bytes again.
+    pub(super) fn makes_room(&self) {
+        self.made_room.store(self.now() + 1, Relaxed);
     }
 
     /// Our side is closed.

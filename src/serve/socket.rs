@@ -1,13 +1,21 @@
-//! Where connections come from: a listening socket, with TLS or without; times nothing itself.
+//! Where connections come from: a listening socket, with TLS or without; limits no time itself.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use super::slot::Slot;
+
+/// How much may wait unsent in the kernel, in bytes. What a client has not acknowledged comes on
+/// top, so a fast line is as fast as ever.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
 
 /// A listening socket; one of TLS where it has an acceptor.
 pub struct Socket {
@@ -32,13 +40,19 @@ impl From<TcpListener> for Socket {
 
 /// An accepted connection.
 pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Noted),
+    Tls(Box<TlsStream<Noted>>),
 }
 
 impl Stream {
     /// Shakes hands where there is an acceptor.
-    pub(super) async fn open(stream: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub(super) async fn open(
+        socket: TcpStream,
+        tls: Option<TlsAcceptor>,
+        slot: Arc<Slot>,
+    ) -> io::Result<Self> {
+        prepare(&socket);
+        let stream = Noted { socket, slot, full: false };
         match tls {
             None => Ok(Self::Plain(stream)),
             Some(acceptor) => acceptor.accept(stream).await.map(|tls| Self::Tls(Box::new(tls))),
@@ -101,5 +115,81 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+fn prepare(socket: &TcpStream) {
+    // Answers are small and complete: Nagle's algorithm could only delay them.
+    let _ = socket.set_nodelay(true);
+    // Otherwise Linux takes megabytes for a client that reads slowly, and says that there is room
+    // again only when a third of them is gone: on a slow line that is a minute in which nobody sees
+    // that it reads.
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+}
+
+/// A TCP socket, below TLS, that notes in its slot when the client makes room for what is sent.
+///
+/// That is not every byte that the socket takes: one with room takes them whether or not anybody
+/// is left on the other side. Room in one that was full comes from the client alone.
+pub(super) struct Noted {
+    socket: TcpStream,
+    slot: Arc<Slot>,
+    full: bool,
+}
+
+impl Noted {
+    fn wrote(&mut self, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &done {
+            Poll::Pending => self.full = true,
+            Poll::Ready(Ok(_)) if self.full => {
+                self.full = false;
+                self.slot.makes_room();
+            }
+            Poll::Ready(_) => {}
+        }
+        done
+    }
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.wrote(done)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.wrote(done)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -112,6 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
             "hyper_util",
             "rustix",
             "thiserror",
+            "socket2",
             "tokio",
             "tokio_rustls",
             "tokio_util",

@@ -31,9 +31,10 @@ impl Heartbeat {
         Self { heard: now, pinged: now, awaited: None, next_id: 1 }
     }
 
-    /// Something came in, whatever it was.
-    pub const fn heard(&mut self, now: Duration) {
-        self.heard = now;
+    /// Something came in, whatever it was; or the other side is otherwise known to have been there
+    /// at `now`, which may be a while ago.
+    pub fn heard(&mut self, now: Duration) {
+        self.heard = self.heard.max(now);
     }
 
     /// A pong came in: gives the round trip, where it answers the newest ping.
@@ -75,6 +76,7 @@ mod tests {
         assert_eq!(heart.due(at(115)), Pulse::Ping(Beat { id: 1 }));
         assert_eq!(heart.due(at(115)), Pulse::Rest(at(130)));
         heart.heard(at(116));
+        heart.heard(at(110));
         assert_eq!(heart.pong(Beat { id: 2 }, at(116)), None);
         assert_eq!(heart.pong(Beat { id: 1 }, at(116)), Some(at(1)));
         assert_eq!(heart.pong(Beat { id: 1 }, at(117)), None);

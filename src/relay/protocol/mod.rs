@@ -111,7 +111,9 @@
 //!
 //! Each end sends `ping` every 15 s ([`HEARTBEAT`]) and answers the other's at once with a `pong` of
 //! the same `id`, which gives it the round trip. An end that heard nothing at all for 30 s
-//! ([`DEAD_AFTER`]) gives the connection up.
+//! ([`DEAD_AFTER`]) gives the connection up. Bytes are heard before they are a message: a body that
+//! takes minutes on a slow line holds up the pong behind it, and is itself a sign of life. What the
+//! relay sends counts in the same way: a reader is given up (4011) when it took no byte for 30 s.
 //!
 //! # Closing
 //!

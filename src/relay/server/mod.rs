@@ -193,16 +193,4 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readers_never_take_the_places_of_senders() {
-        let settings = Settings::default();
-        assert_eq!(settings.seats(settings.connections + SENDERS), settings.connections);
-        assert_eq!(settings.seats(896), 672);
-        assert_eq!(settings.seats(100), 68);
-        assert_eq!(settings.seats(20), 1);
-        assert_eq!(Settings { connections: 3, ..settings }.seats(896), 3);
-    }
-}
+mod tests;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::SinkExt as _;
-use futures_util::stream::SplitSink;
+use axum::extract::ws::Message;
+use futures_util::{Sink, SinkExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -43,7 +42,7 @@ impl Pulse {
 }
 
 impl Outlet {
-    pub(super) fn start(sink: SplitSink<WebSocket, Message>) -> Self {
+    pub(super) fn start(sink: impl Sink<Message> + Send + Unpin + 'static) -> Self {
         let (small, small_inbox) = mpsc::channel(SMALL);
         let (batches, batch_inbox) = mpsc::channel(BATCHES);
         let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
@@ -61,11 +60,12 @@ impl Outlet {
         self.batches.reserve().await.map_err(|_| ())
     }
 
-    /// How long the reader has taken nothing of what is being written.
-    pub(super) fn stuck_for(&self) -> Option<Duration> {
+    /// How long the reader has taken nothing of what is being written. `made_room` is when its
+    /// socket last took bytes after it was full: one long body is many of those.
+    pub(super) fn stuck_for(&self, made_room: Option<Instant>) -> Option<Duration> {
         let since = self.pulse.busy_since.load(Relaxed).checked_sub(1)?;
-        let now = u64::try_from(self.pulse.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Some(Duration::from_millis(now.saturating_sub(since)))
+        let since = self.pulse.epoch + Duration::from_millis(since);
+        Some(made_room.map_or(since, |at| at.max(since)).elapsed())
     }
 
     /// Says these last frames after what is being written and ends; cuts off what takes too long.
@@ -89,7 +89,7 @@ impl Outlet {
 }
 
 async fn write(
-    mut sink: SplitSink<WebSocket, Message>,
+    mut sink: impl Sink<Message> + Unpin,
     mut small: mpsc::Receiver<Message>,
     mut batches: mpsc::Receiver<Vec<Message>>,
     pulse: Arc<Pulse>,
@@ -121,5 +121,52 @@ async fn write(
             return;
         }
         pulse.rest();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    /// Takes one message and is never done with it.
+    struct Full;
+
+    impl Sink<Message> for Full {
+        type Error = ();
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), ()> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Pending
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_stuck_only_while_its_socket_takes_nothing() {
+        let outlet = Outlet::start(Full);
+        assert_eq!(outlet.stuck_for(None), None);
+        outlet.place().await.unwrap().send(vec![Message::Text("x".into())]);
+        let seconds = Duration::from_secs;
+        tokio::time::sleep(seconds(40)).await;
+        assert_eq!(outlet.stuck_for(None), Some(seconds(40)));
+        let made_room = Instant::now();
+        assert_eq!(outlet.stuck_for(Some(made_room)), Some(Duration::ZERO));
+        tokio::time::sleep(seconds(29)).await;
+        assert_eq!(outlet.stuck_for(Some(made_room)), Some(seconds(29)));
+        // Room that was made before the write began is no progress of it.
+        let long_ago = made_room - seconds(60);
+        assert_eq!(outlet.stuck_for(Some(long_ago)), Some(seconds(69)));
     }
 }

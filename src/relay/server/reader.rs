@@ -22,6 +22,7 @@ use crate::relay::protocol::{
     RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
 };
 use crate::relay::store::{Answer, Inbox, Item, LogError, State};
+use crate::serve::Uptake;
 use crate::text::Printable;
 
 /// Frames in a batch at most.
@@ -38,6 +39,8 @@ pub(super) struct Subscriber {
     /// The token's number when it was checked.
     pub(super) token: Option<u64>,
     pub(super) peer: String,
+    /// How its socket takes what is sent, where that is known.
+    pub(super) uptake: Option<Uptake>,
     pub(super) callback_url: String,
 }
 
@@ -224,7 +227,12 @@ impl Reader<'_> {
         if !self.session.is_reading() && now >= HELLO_TIMEOUT {
             return Err(Close::new(CloseCode::NoHello, "no hello came").into());
         }
-        let stuck = self.outlet.stuck_for().unwrap_or_default();
+        let made_room = self.subscriber.uptake.as_ref().and_then(Uptake::last);
+        if let Some(at) = made_room {
+            // A long body on a slow line takes minutes, and every ping waits behind it.
+            self.heart.heard(at.saturating_duration_since(self.begun));
+        }
+        let stuck = self.outlet.stuck_for(made_room).unwrap_or_default();
         if stuck >= DEAD_AFTER {
             return Err(stalled());
         }
@@ -233,15 +241,17 @@ impl Reader<'_> {
         match self.heart.due(now) {
             Pulse::Dead => Err(Close::new(CloseCode::Dead, "nothing was heard for 30 s").into()),
             Pulse::Ping(beat) => {
-                if self.outlet.say(message(&RelayFrame::Ping(beat))) {
-                    Ok(now)
-                } else {
-                    Err(stalled())
-                }
+                self.beat(&RelayFrame::Ping(beat));
+                Ok(now)
             }
             Pulse::Rest(until) if self.session.is_reading() => Ok(until.min(late)),
             Pulse::Rest(until) => Ok(until.min(HELLO_TIMEOUT)),
         }
+    }
+
+    /// Says a ping or a pong; not where many wait already, which say no less.
+    fn beat(&self, frame: &RelayFrame) {
+        let _full = self.outlet.say(message(frame));
     }
 
     /// The inbox grew, or may not be read any more.
@@ -268,8 +278,10 @@ impl Reader<'_> {
         let frame = frame.map_err(|fault: FrameFault| Close::from(fault))?;
         match self.session.heard(frame)? {
             Step::Nothing => Ok(()),
-            Step::Pong(beat) if self.outlet.say(message(&RelayFrame::Pong(beat))) => Ok(()),
-            Step::Pong(_) => Err(stalled()),
+            Step::Pong(beat) => {
+                self.beat(&RelayFrame::Pong(beat));
+                Ok(())
+            }
             Step::Beat(beat) => {
                 if let Some(trip) = self.heart.pong(beat, now) {
                     tracing::trace!(peer = self.subscriber.peer, ?trip, "round trip");

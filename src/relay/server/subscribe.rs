@@ -12,7 +12,7 @@ use super::presence::Crowded;
 use super::reader::{self, Subscriber};
 use super::{Server, Settings, answer, goodbye, origin};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
-use crate::serve::Peer;
+use crate::serve::{Peer, Uptake};
 
 /// How much is gathered before it is written to the socket, in bytes.
 const WRITE_BUFFER: usize = 64 << 10;
@@ -45,6 +45,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let subscriber = Subscriber {
         callback_url: Settings::callback_url(&base, &inbox.publish_id()),
         peer: origin::peer(&shared.settings, socket, request.headers()),
+        uptake: request.extensions().get::<Uptake>().cloned(),
         inbox,
         state,
         token,

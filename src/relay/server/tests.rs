@@ -1,0 +1,174 @@
+//! The server by its door, with a clock that the test moves: what takes half a minute elsewhere.
+//!
+//! The sockets are real and the time is not. So nothing here may sleep: where nobody is busy, the
+//! paused clock would run ahead of the kernel. Whoever waits spins, see [`until`].
+
+use std::net::SocketAddr;
+
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use jiff::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::*;
+use crate::callback::Headers;
+use crate::relay::protocol::{
+    Beat, ClientFrame, DEAD_AFTER, HEARTBEAT, Hello, ReaderName, RelayFrame, SUBPROTOCOL, Versions,
+};
+use crate::relay::store::{Arrival, Caps, Store};
+use crate::serve::serve;
+use crate::signature::PublicKey;
+use crate::sqlite::Place;
+
+#[test]
+fn readers_never_take_the_places_of_senders() {
+    let settings = Settings::default();
+    assert_eq!(settings.seats(settings.connections + SENDERS), settings.connections);
+    assert_eq!(settings.seats(896), 672);
+    assert_eq!(settings.seats(100), 68);
+    assert_eq!(settings.seats(20), 1);
+    assert_eq!(Settings { connections: 3, ..settings }.seats(896), 3);
+}
+
+/// The real time that anything may take.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
+/// The receive buffer of a reader, in bytes: small, so that little is on the way.
+const RECEIVE: u32 = 32 << 10;
+
+/// Asks again and again until there is an answer; time stands still meanwhile.
+async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The same for something that comes by itself.
+async fn spun<F: Future>(what: &str, work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    until(what, || work.as_mut().now_or_never()).await
+}
+
+/// Lets time pass, a second at a time so that nobody sleeps through anything.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+struct Fixture {
+    address: SocketAddr,
+    token: String,
+    inbox: i64,
+    store: Arc<Store>,
+    stop: CancellationToken,
+}
+
+impl Fixture {
+    /// A server before a store in memory, with one inbox; `shape` puts something before its log.
+    async fn new(shape: impl FnOnce(Arc<Store>) -> Arc<dyn Log>) -> Self {
+        let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+        let issued = store.create("one".parse().unwrap()).await.unwrap();
+        let inbox = store.by_publish_id(&issued.publish_id).unwrap().id;
+        let settings = Settings { max_body: 8 << 20, ..Settings::default() };
+        let limits = settings.serve_limits();
+        let keys = TrustedKeys::new(PublicKey::vendor());
+        let server = Server::new(settings, shape(Arc::clone(&store)), keys);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, server.router(), limits, stop.clone(), |_| {}));
+        tokio::time::pause();
+        Self { address, token: issued.token.reveal().to_owned(), inbox, store, stop }
+    }
+
+    async fn append(&self, body: Vec<u8>) {
+        let arrival = Arrival {
+            received_at: Timestamp::now(),
+            verified: true,
+            method: "POST".to_owned(),
+            tail: String::new(),
+            query: None,
+            headers: Headers::default(),
+            peer: "192.0.2.1:7".to_owned(),
+            body,
+        };
+        spun("the disk", self.store.append(self.inbox, arrival)).await.unwrap();
+    }
+
+    /// A subscription that is open and has said hello.
+    async fn reader(&self) -> WebSocketStream<TcpStream> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(RECEIVE).unwrap();
+        let stream = spun("a connection", socket.connect(self.address)).await.unwrap();
+        let url = format!("ws://{}{SUBSCRIBE_PATH}", self.address);
+        let mut request = url.into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
+        headers.insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        let (mut socket, _) = spun("the upgrade", client_async(request, stream)).await.unwrap();
+        let reader: Option<ReaderName> = "a".parse().ok();
+        let hello = Hello { protocol: Versions::OURS, reader, resume: None, agent: None };
+        say(&mut socket, &ClientFrame::Hello(hello)).await;
+        socket
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn say(socket: &mut WebSocketStream<TcpStream>, frame: &ClientFrame) {
+    spun("the reader to send", socket.send(Message::text(frame.encode()))).await.unwrap();
+}
+
+async fn welcome(socket: &mut WebSocketStream<TcpStream>) {
+    match spun("the welcome", socket.next()).await {
+        Some(Ok(Message::Text(text))) => {
+            let frame = RelayFrame::decode_text(&text).unwrap();
+            assert!(matches!(frame, RelayFrame::Welcome(_)), "{frame:?}");
+        }
+        other => panic!("no welcome: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_is_cut() {
+    // More than any kernel takes at once.
+    const BODY: usize = 7 << 20;
+    const STEP: usize = 40 << 10;
+    let f = Fixture::new(|store| store).await;
+    f.append(vec![b'x'; BODY]).await;
+    let mut socket = f.reader().await;
+    welcome(&mut socket).await;
+    // From here on by hand: 8 KiB a second, and not a word, because pings wait behind the body.
+    let stream = socket.get_mut();
+    let mut chunk = vec![0; STEP];
+    for _ in 0..BODY / STEP - 10 {
+        spun("the next part", stream.read_exact(&mut chunk)).await.unwrap();
+        pass(5).await;
+    }
+    // It stops reading, and is given up for that although it speaks.
+    for _ in 0..(2 * DEAD_AFTER).as_secs() / HEARTBEAT.as_secs() {
+        let ping = Message::text(ClientFrame::Ping(Beat { id: 1 }).encode());
+        let _gone = spun("a ping to go", socket.send(ping)).await;
+        pass(HEARTBEAT.as_secs()).await;
+    }
+    let stream = socket.get_mut();
+    let mut rest = Vec::new();
+    let _reset = spun("the end", stream.read_to_end(&mut rest)).await;
+    assert!(rest.len() < 10 * STEP, "{} bytes", rest.len());
+    let _gone = spun("the end", stream.shutdown()).await;
+}
