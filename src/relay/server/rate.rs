@@ -2,8 +2,9 @@
 //! argument.
 //!
 //! What the *checks* cost has no bucket. Before its check nobody can tell a post that counts from
-//! garbage, so whatever bounds checks turns away both; and a check costs the relay less than the
-//! reading of the request that brings it. Garbage is stopped where its answer is known.
+//! garbage, so whatever bounds checks turns away both. It is bounded by what may be sent at all: a
+//! request with a signature costs about 65 µs of a core, one without 12 µs, and a body's length is
+//! hashed as fast as it is read. Garbage is stopped where it is known to be garbage.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,27 +1,31 @@
 //! What each inbox holds, in numbers, and what goes when there is no room; knows no reader's socket.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::directory::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
-use super::{Caps, places};
+use super::{Caps, gaps, places};
 use crate::relay::protocol::GapReason;
 
 /// Deliveries that one new one may push out. A longer one that needs more is turned away.
 const PUSHED_OUT: usize = 4096;
-/// Gaps of an inbox whose reason is remembered.
-const GAPS: u64 = 1024;
-/// Refusals are announced no more often than this: each announcement takes a `seq`.
+/// How long refusals rest after they were announced: each announcement takes a `seq`, and a place
+/// among the gaps whose reason is known. The rest doubles while an inbox goes on refusing, so that one which is full for
+/// a week does not push out why older ones came about.
 const ANNOUNCE: SignedDuration = SignedDuration::from_secs(10);
+/// The longest of these rests.
+const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+/// How long an inbox has to have kept all that came before its rests begin anew.
+const CALM: SignedDuration = SignedDuration::from_mins(1);
 
 /// Which refusals are announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announce {
-    /// Those whose inbox has had no announcement for [`ANNOUNCE`].
+    /// Those whose inbox has rested.
     WhenDue,
     /// All: nobody will come back to them.
     Now,
@@ -39,8 +43,14 @@ pub(super) struct Book {
     pub(super) labelled: bool,
     /// Refused and not yet announced.
     refused: u64,
+    /// When that is due; it stands in [`Books::due`] then.
+    due_at: Option<Timestamp>,
     announced_at: Option<Timestamp>,
-    dirty: bool,
+    /// How long to rest after that.
+    rest: SignedDuration,
+    refused_at: Option<Timestamp>,
+    /// Whether something was kept since.
+    kept: bool,
     /// Whether the table of its gaps has grown.
     gaps: bool,
 }
@@ -49,6 +59,14 @@ pub(super) struct Book {
 #[derive(Debug, Default)]
 pub(super) struct Books {
     open: HashMap<InboxId, Book>,
+    /// Those whose numbers changed in this transaction.
+    touched: HashSet<InboxId>,
+    /// Those that have refusals to announce, by when.
+    due: BTreeSet<(Timestamp, InboxId)>,
+    /// Refusals that were not announced when the last transaction was committed.
+    owed: HashMap<InboxId, u64>,
+    /// Those of which this may not be true any more.
+    counted: HashSet<InboxId>,
     /// Bytes of all inboxes, where that is known.
     total: Option<u64>,
 }
@@ -94,12 +112,13 @@ impl Books {
         now: Timestamp,
     ) -> rusqlite::Result<Option<u64>> {
         let fits = self.make_room(connection, caps, inbox, (size, verified), now)?;
-        let Some(book) = self.open.get_mut(&inbox) else { return Ok(None) };
-        book.dirty = true;
         if !fits {
-            book.refused += 1;
+            self.refuse(connection, inbox, 1, now)?;
             return Ok(None);
         }
+        let Some(book) = self.open.get_mut(&inbox) else { return Ok(None) };
+        self.touched.insert(inbox);
+        book.kept = true;
         book.head += 1;
         book.count += 1;
         book.bytes += size;
@@ -214,25 +233,46 @@ impl Books {
             book.unverified_count = book.unverified_count.saturating_sub(1);
             book.unverified_bytes = book.unverified_bytes.saturating_sub(size);
         }
-        book.dirty = true;
         book.gaps = true;
+        self.touched.insert(inbox);
         if let Some(total) = &mut self.total {
             *total = total.saturating_sub(size);
         }
-        gap(connection, inbox, seq_of(place), reason, 1, now)
+        gaps::add(connection, inbox, seq_of(place), reason, 1, now)
     }
 
-    /// Counts refusals that happened elsewhere.
+    /// Counts refusals.
     pub(super) fn refuse(
         &mut self,
         connection: &Connection,
         inbox: InboxId,
         count: u64,
+        now: Timestamp,
     ) -> rusqlite::Result<()> {
-        if let Some(book) = self.get(connection, inbox)? {
-            book.refused += count;
+        let Some(book) = self.get(connection, inbox)? else { return Ok(()) };
+        let before = book.due_at;
+        let due_at = book.refuse(count, now);
+        if let Some(before) = before {
+            self.due.remove(&(before, inbox));
         }
+        self.due.insert((due_at, inbox));
+        self.counted.insert(inbox);
         Ok(())
+    }
+
+    /// Takes out those that have something to announce now.
+    fn take_due(&mut self, announce: Announce, now: Timestamp) -> Vec<InboxId> {
+        let mut taken = Vec::new();
+        while let Some((at, inbox)) = self.due.first().copied() {
+            // Never so late where the clock has not been put back.
+            let late = at.duration_since(now) > LONGEST;
+            if announce == Announce::WhenDue && at > now && !late {
+                break;
+            }
+            self.due.pop_first();
+            taken.push(inbox);
+        }
+        taken
     }
 
     /// Announces refusals that are due, and writes what has changed. Gives the inboxes whose
@@ -244,40 +284,54 @@ impl Books {
         now: Timestamp,
         mut label: impl FnMut(&Connection, InboxId, &mut Book) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<Vec<(InboxId, Book)>> {
-        let mut changed = Vec::new();
-        for (inbox, book) in self.open.iter_mut().filter(|(_, book)| book.dirty || book.refused > 0)
-        {
-            let rests = announce == Announce::WhenDue
-                && book.announced_at.is_some_and(|at| now.duration_since(at) < ANNOUNCE);
-            if book.refused > 0 && !rests {
-                label(connection, *inbox, book)?;
-                book.head += 1;
-                gap(connection, *inbox, book.head, GapReason::Refused, book.refused, now)?;
-                (book.refused, book.announced_at) = (0, Some(now));
-                (book.dirty, book.gaps) = (true, true);
-            }
+        for inbox in self.take_due(announce, now) {
+            let Some(book) = self.open.get_mut(&inbox) else { continue };
+            label(connection, inbox, book)?;
+            book.head += 1;
+            gaps::add(connection, inbox, book.head, GapReason::Refused, book.refused, now)?;
+            book.announced(now);
+            self.touched.insert(inbox);
+            self.counted.insert(inbox);
+        }
+        let mut changed = Vec::with_capacity(self.touched.len());
+        for inbox in self.touched.drain() {
+            let Some(book) = self.open.get_mut(&inbox) else { continue };
             if std::mem::take(&mut book.gaps) {
-                trim_gaps(connection, *inbox)?;
+                gaps::trim(connection, inbox)?;
             }
-            if std::mem::take(&mut book.dirty) {
-                book.write(connection, *inbox)?;
-                changed.push((*inbox, *book));
-            }
+            book.write(connection, inbox)?;
+            changed.push((inbox, *book));
         }
         Ok(changed)
     }
 
-    /// Forgets an inbox, or after a failed transaction everything: it is read again.
+    /// What was sealed is on disk.
+    pub(super) fn committed(&mut self) {
+        for inbox in self.counted.drain() {
+            match self.open.get(&inbox).map_or(0, |book| book.refused) {
+                0 => self.owed.remove(&inbox),
+                refused => self.owed.insert(inbox, refused),
+            };
+        }
+    }
+
+    /// Forgets an inbox: it is read again where it is still there.
     pub(super) fn forget(&mut self, inbox: InboxId) {
-        self.open.remove(&inbox);
+        if let Some(book) = self.open.remove(&inbox)
+            && let Some(at) = book.due_at
+        {
+            self.due.remove(&(at, inbox));
+        }
+        self.counted.insert(inbox);
         self.total = None;
     }
 
-    /// Forgets everything: it is read again. Refusals that were not announced are lost, and with
-    /// them only their number: their senders were told.
-    pub(super) fn forget_all(&mut self) {
-        self.open.clear();
-        self.total = None;
+    /// Forgets everything after a failed transaction: it is read again. Gives the refusals that were
+    /// to be announced before it began; whoever was refused in it is told, and counted, anew.
+    pub(super) fn forget_all(&mut self) -> HashMap<InboxId, u64> {
+        let owed = std::mem::take(&mut self.owed);
+        *self = Self::default();
+        owed
     }
 }
 
@@ -290,6 +344,29 @@ impl Book {
 
     const fn full(&self, caps: &Caps, size: u64) -> bool {
         self.count >= caps.count || self.bytes + size > caps.bytes
+    }
+
+    /// Counts refusals at `now`. Gives when to announce them.
+    fn refuse(&mut self, count: u64, now: Timestamp) -> Timestamp {
+        let calm = self.refused_at.is_none_or(|at| now.duration_since(at) >= CALM);
+        if self.kept && calm {
+            self.rest = SignedDuration::ZERO;
+        }
+        self.refused += count;
+        self.refused_at = Some(now);
+        self.kept = false;
+        let due_at = match self.announced_at {
+            None => now,
+            Some(at) => at.saturating_add(self.rest.max(ANNOUNCE)).unwrap_or(now),
+        };
+        self.due_at = Some(due_at);
+        due_at
+    }
+
+    fn announced(&mut self, now: Timestamp) {
+        (self.refused, self.due_at, self.announced_at) = (0, None, Some(now));
+        self.rest = (self.rest * 2).clamp(ANNOUNCE, LONGEST);
+        self.gaps = true;
     }
 
     fn write(&self, connection: &Connection, inbox: InboxId) -> rusqlite::Result<()> {
@@ -310,40 +387,168 @@ impl Book {
     }
 }
 
-fn gap(
-    connection: &Connection,
-    inbox: InboxId,
-    seq: u64,
-    reason: GapReason,
-    count: u64,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let (seq, count, at) = (signed(seq), signed(count), now.as_microsecond());
-    // An announcement may have been sent already: its number must not come again in a longer one.
-    let longer = if reason == GapReason::Refused {
-        0
-    } else {
-        connection
-            .prepare_cached(
-                "UPDATE gap SET to_seq = ?2, count = count + ?3, at = ?4
-                 WHERE inbox = ?1 AND to_seq = ?2 - 1 AND reason = ?5",
-            )?
-            .execute((inbox, seq, count, at, reason.name()))?
-    };
-    if longer == 0 {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO gap VALUES (?1, ?2, ?2, ?3, ?4, ?5)")?
-            .execute((inbox, seq, reason.name(), count, at))?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn trim_gaps(connection: &Connection, inbox: InboxId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "DELETE FROM gap WHERE inbox = ?1 AND to_seq <= (
-                 SELECT to_seq FROM gap WHERE inbox = ?1 ORDER BY to_seq DESC LIMIT 1 OFFSET ?2)",
-        )?
-        .execute((inbox, signed(GAPS)))
-        .map(drop)
+    const ONE: InboxId = 1;
+
+    fn store(inboxes: i64) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in super::super::schema::SCHEMA.migrations {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute(
+                "WITH RECURSIVE n (id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM n WHERE id < ?1)
+                 INSERT INTO inbox (id, name, identity, publish_id, token_key, token_hash, created_at)
+                 SELECT id, id, x'', id, id, x'', 0 FROM n",
+                [inboxes],
+            )
+            .unwrap();
+        connection
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).unwrap()
+    }
+
+    /// An inbox and its sender, by the second.
+    struct Story {
+        connection: Connection,
+        books: Books,
+        caps: Caps,
+    }
+
+    impl Story {
+        fn new() -> Self {
+            let caps = Caps { count: 10, ..Caps::default() };
+            Self { connection: store(1), books: Books::default(), caps }
+        }
+
+        /// One post; whether it was kept.
+        fn post(&mut self, second: i64) -> rusqlite::Result<bool> {
+            let entered = (100, true);
+            self.books
+                .enter(&self.connection, &self.caps, ONE, entered, at(second))
+                .map(|seq| seq.is_some())
+        }
+
+        fn seal(&mut self, announce: Announce, second: i64) -> rusqlite::Result<()> {
+            self.books.seal(&self.connection, announce, at(second), |_, _, _| Ok(()))?;
+            self.books.committed();
+            Ok(())
+        }
+
+        /// When refusals were announced, in seconds, and of how many.
+        fn announced(&self) -> rusqlite::Result<Vec<(i64, i64)>> {
+            self.connection
+                .prepare("SELECT at, count FROM gap WHERE reason = 'refused' ORDER BY to_seq")?
+                .query_map([], |row| {
+                    Ok((row.get::<_, i64>(0)? / 1_000_000 - 1_000_000, row.get(1)?))
+                })?
+                .collect()
+        }
+    }
+
+    #[test]
+    fn an_inbox_that_stays_full_announces_ever_less_often_and_counts_every_refusal() {
+        let mut story = Story::new();
+        for _ in 0..10 {
+            assert!(story.post(0).unwrap());
+        }
+        for second in 0..3600 {
+            assert!(!story.post(second).unwrap());
+            story.seal(Announce::WhenDue, second).unwrap();
+        }
+        let times: Vec<_> = story.announced().unwrap().iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030]);
+        story.seal(Announce::Now, 3600).unwrap();
+        let counts = story.announced().unwrap().iter().map(|(_, count)| *count).sum::<i64>();
+        assert_eq!(counts, 3600);
+    }
+
+    #[test]
+    fn an_inbox_that_kept_everything_for_a_while_announces_soon_again() {
+        let mut story = Story::new();
+        for second in 0..100 {
+            story.post(second).unwrap();
+            story.seal(Announce::WhenDue, second).unwrap();
+        }
+        assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
+        // Some room, which is used up within seconds: it is as full as before.
+        story.caps.count = 12;
+        for second in 100..110 {
+            story.post(second).unwrap();
+            story.seal(Announce::WhenDue, second).unwrap();
+        }
+        assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
+        // Nobody posts for a while, which says nothing.
+        story.post(200).unwrap();
+        story.seal(Announce::WhenDue, 200).unwrap();
+        assert_eq!(story.announced().unwrap().last().unwrap().0, 200);
+        // All is kept for a minute.
+        story.caps.count = 73;
+        for second in 201..262 {
+            story.post(second).unwrap();
+            story.seal(Announce::WhenDue, second).unwrap();
+        }
+        let before = story.announced().unwrap().len();
+        for second in 262..300 {
+            story.post(second).unwrap();
+            story.seal(Announce::WhenDue, second).unwrap();
+        }
+        let times: Vec<_> =
+            story.announced().unwrap()[before..].iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [262, 272, 292]);
+    }
+
+    #[test]
+    fn only_what_was_touched_is_written() {
+        let count = 10_000;
+        let connection = store(count);
+        let (mut books, caps) = (Books::default(), Caps::default());
+        let post = |books: &mut Books, inbox| {
+            books.enter(&connection, &caps, inbox, (100, true), at(0)).unwrap();
+        };
+        let seal = |books: &mut Books| {
+            let sealed = books.seal(&connection, Announce::WhenDue, at(0), |_, _, _| Ok(()));
+            sealed.unwrap().len()
+        };
+        for inbox in 1..=count {
+            post(&mut books, inbox);
+        }
+        assert_eq!(seal(&mut books), 10_000);
+        post(&mut books, 7);
+        assert_eq!((books.touched.len(), books.due.len()), (1, 0));
+        assert_eq!((seal(&mut books), seal(&mut books)), (1, 0));
+    }
+
+    #[test]
+    fn a_failed_transaction_forgets_no_refusal_that_came_before_it() {
+        let mut story = Story::new();
+        for _ in 0..13 {
+            story.post(0).unwrap();
+            story.seal(Announce::WhenDue, 0).unwrap();
+        }
+        // One is announced, two are owed; what comes now is the failed transaction's.
+        story.post(1).unwrap();
+        assert_eq!(story.books.forget_all(), HashMap::from([(ONE, 2)]));
+        assert_eq!(story.books.forget_all(), HashMap::new());
+        story.books.refuse(&story.connection, ONE, 2, at(2)).unwrap();
+        story.seal(Announce::WhenDue, 2).unwrap();
+        assert_eq!(story.announced().unwrap(), [(0, 1), (2, 2)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_holds_no_announcement_up() {
+        let mut story = Story::new();
+        for _ in 0..12 {
+            story.post(100_000).unwrap();
+            story.seal(Announce::WhenDue, 100_000).unwrap();
+        }
+        story.post(0).unwrap();
+        story.seal(Announce::WhenDue, 0).unwrap();
+        assert_eq!(story.announced().unwrap(), [(100_000, 1), (0, 2)]);
+    }
 }

@@ -266,15 +266,13 @@ impl Ledger {
     fn seal_at(&mut self, connection: &Connection, announce: Announce) -> rusqlite::Result<()> {
         let run = self.run;
         self.refused = self.directory.take_refused();
+        let now = Timestamp::now();
         for (inbox, count) in &self.refused {
-            self.books.refuse(connection, *inbox, *count)?;
+            self.books.refuse(connection, *inbox, *count, now)?;
         }
-        let changed = self.books.seal(
-            connection,
-            announce,
-            Timestamp::now(),
-            |connection, inbox, book| label(connection, run, inbox, book),
-        )?;
+        let changed = self.books.seal(connection, announce, now, |connection, inbox, book| {
+            label(connection, run, inbox, book)
+        })?;
         self.changes.extend(changed.into_iter().map(|(inbox, book)| Change::Numbers(inbox, book)));
         Ok(())
     }
@@ -318,6 +316,7 @@ impl sqlite::Ledger for Ledger {
 
     fn committed(&mut self) {
         self.refused.clear();
+        self.books.committed();
         for change in self.changes.drain(..) {
             match change {
                 Change::Created(id, issued) => {
@@ -340,10 +339,9 @@ impl sqlite::Ledger for Ledger {
 
     fn rolled_back(&mut self) {
         self.changes.clear();
-        for (inbox, count) in self.refused.drain() {
+        for (inbox, count) in self.refused.drain().chain(self.books.forget_all()) {
             self.directory.refuse(inbox, count);
         }
-        self.books.forget_all();
     }
 
     fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>> {

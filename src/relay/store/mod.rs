@@ -17,7 +17,9 @@
 //! [`Caps::absence`] is forgotten, and holds nothing back any more.
 //!
 //! A gap is seen from the numbers: what a reader asks for and is not there. The table of gaps only
-//! says why, so it may be bounded, and no loss can be silent.
+//! says why, so it may be bounded, and no loss can be silent. Refusals have no number of their own:
+//! an announcement takes one for all since the last, at once for the first and then ever less often
+//! while the inbox stays full.
 //!
 //! # Epochs
 //!
@@ -29,6 +31,7 @@
 mod books;
 mod directory;
 mod epochs;
+mod gaps;
 mod ledger;
 mod log;
 mod page;
