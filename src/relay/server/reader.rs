@@ -31,6 +31,10 @@ const BATCH: usize = 256;
 const BATCH_BYTES: usize = 128 << 10;
 /// How often a reader's acks are written down: its own cursor is what counts.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How long finding a reader's place may take: as with arrivals, its disk may hang.
+const ATTACH_PATIENCE: Duration = Duration::from_secs(6);
+/// How long a page may take. Longer, because readers that catch up wait for each other.
+const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who subscribed.
 pub(super) struct Subscriber {
@@ -153,7 +157,8 @@ impl Reader<'_> {
             // One page at a time, and the next only when the outlet has the last.
             if page.is_none() && self.ready.is_none() && self.has_more() {
                 let items = self.session.room().min(BATCH);
-                page = Some(log.read(inbox, self.after, items, BATCH_BYTES));
+                let answer = log.read(inbox, self.after, items, BATCH_BYTES);
+                page = Some(within(READ_PATIENCE, answer));
             }
             let happened = tokio::select! {
                 // The end comes first; then what the reader says, because acks make room.
@@ -310,7 +315,8 @@ impl Reader<'_> {
             self.superseded = self.seat.take(name);
         }
         let inbox = &self.subscriber.inbox;
-        let start = self.shared.log.attach(inbox.id, reader.clone(), resume).await;
+        let attaching = self.shared.log.attach(inbox.id, reader.clone(), resume);
+        let start = within(ATTACH_PATIENCE, attaching).await;
         let start = start.map_err(|error| match error {
             LogError::TooManyReaders(_) => Close::new(CloseCode::TooMany, error.to_string()),
             LogError::NoInbox => Close::new(CloseCode::Revoked, "the inbox is closed"),
@@ -409,6 +415,14 @@ async fn hand_over(outlet: &Outlet, ready: &mut Option<Ready>) -> Result<(usize,
     let Some(Ready { messages, deliveries, gaps }) = ready.take() else { return Ok((0, 0)) };
     place.send(messages);
     Ok((deliveries, gaps))
+}
+
+/// An answer of the log that comes in time, or an error.
+fn within<T: 'static>(limit: Duration, answer: Answer<'_, T>) -> Answer<'_, T> {
+    Box::pin(async move {
+        let late = |_| LogError::Unread(format!("no answer within {limit:?}").into());
+        timeout(limit, answer).await.map_err(late)?
+    })
 }
 
 /// Waits for what is there; forever where nothing is.

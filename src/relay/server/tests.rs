@@ -16,9 +16,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::*;
 use crate::callback::Headers;
 use crate::relay::protocol::{
-    Beat, ClientFrame, DEAD_AFTER, HEARTBEAT, Hello, ReaderName, RelayFrame, SUBPROTOCOL, Versions,
+    Beat, ClientFrame, CloseCode, DEAD_AFTER, HEARTBEAT, Hello, ReaderName, RelayFrame, Resume,
+    SUBPROTOCOL, Versions,
 };
-use crate::relay::store::{Arrival, Caps, Store};
+use crate::relay::store::{Answer, Arrival, Caps, Inbox, InboxId, Item, Start, Store};
 use crate::serve::serve;
 use crate::signature::PublicKey;
 use crate::sqlite::Place;
@@ -134,6 +135,19 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, frame: &ClientFrame) {
     spun("the reader to send", socket.send(Message::text(frame.encode()))).await.unwrap();
 }
 
+/// The code that the connection is closed with, whatever comes before.
+async fn code(socket: &mut WebSocketStream<TcpStream>) -> Option<CloseCode> {
+    loop {
+        match spun("the close", socket.next()).await {
+            Some(Ok(Message::Close(Some(close)))) => {
+                return CloseCode::from_number(close.code.into());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
+}
+
 async fn welcome(socket: &mut WebSocketStream<TcpStream>) {
     match spun("the welcome", socket.next()).await {
         Some(Ok(Message::Text(text))) => {
@@ -171,4 +185,103 @@ async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_i
     let _reset = spun("the end", stream.read_to_end(&mut rest)).await;
     assert!(rest.len() < 10 * STEP, "{} bytes", rest.len());
     let _gone = spun("the end", stream.shutdown()).await;
+}
+
+/// A store whose disk hangs at one thing.
+struct Hung {
+    store: Arc<Store>,
+    at: Hangs,
+}
+
+#[derive(PartialEq, Eq)]
+enum Hangs {
+    Attaching,
+    Reading,
+}
+
+impl Log for Hung {
+    fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>> {
+        self.store.by_publish_id(publish_id)
+    }
+
+    fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
+        self.store.by_token(token)
+    }
+
+    fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
+        self.store.append(inbox, arrival)
+    }
+
+    fn refused(&self, inbox: InboxId) {
+        self.store.refused(inbox);
+    }
+
+    fn attach(
+        &self,
+        inbox: InboxId,
+        reader: Option<ReaderName>,
+        resume: Option<Resume>,
+    ) -> Answer<'_, Start> {
+        match self.at {
+            Hangs::Attaching => Box::pin(std::future::pending()),
+            Hangs::Reading => self.store.attach(inbox, reader, resume),
+        }
+    }
+
+    fn read(
+        &self,
+        inbox: InboxId,
+        after: u64,
+        items: usize,
+        bytes: usize,
+    ) -> Answer<'_, Vec<Item>> {
+        match self.at {
+            Hangs::Reading => Box::pin(std::future::pending()),
+            Hangs::Attaching => self.store.read(inbox, after, items, bytes),
+        }
+    }
+
+    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
+        self.store.ack(inbox, reader, seq)
+    }
+
+    fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()> {
+        self.store.touch(inbox, reader)
+    }
+
+    fn is_writing(&self) -> bool {
+        self.store.is_writing()
+    }
+
+    fn inboxes(&self) -> Vec<Arc<Inbox>> {
+        self.store.inboxes()
+    }
+}
+
+/// Whether a reader is sent away when its disk has hung for so many seconds.
+async fn sends_away(at: Hangs, patience: u64) -> bool {
+    let attaches = at == Hangs::Reading;
+    let f = Fixture::new(|store| Arc::new(Hung { store, at })).await;
+    f.append(b"{}".to_vec()).await;
+    let mut socket = f.reader().await;
+    if attaches {
+        welcome(&mut socket).await;
+    }
+    // It is alive and says so: nothing else ends it.
+    for _ in 0..patience / 2 {
+        say(&mut socket, &ClientFrame::Ping(Beat { id: 1 })).await;
+        pass(2).await;
+    }
+    pass(5).await;
+    code(&mut socket).await == Some(CloseCode::Unavailable)
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_newcomer_waiting() {
+    assert!(sends_away(Hangs::Attaching, 6).await);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_reader_waiting() {
+    assert!(sends_away(Hangs::Reading, 30).await);
 }
