@@ -1,4 +1,5 @@
-//! `dubwatch relay`: runs a relay, and makes, lists, rotates and revokes its inboxes.
+//! `dubwatch relay`: runs a relay, and makes, lists, rotates and revokes its inboxes, forgets
+//! readers.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -71,7 +72,7 @@ struct CapFlags {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make, list, rotate and revoke inboxes, also beside a running relay
+    /// Make, list, rotate and revoke inboxes and forget readers, also beside a running relay
     #[command(subcommand)]
     Inbox(Inbox),
 }
@@ -103,6 +104,14 @@ enum Inbox {
     Revoke {
         /// The inbox
         name: ReaderName,
+    },
+    /// Forget a reader that will not come back: it holds nothing back any more. One that is connected
+    /// is sent away, and noted anew if it comes again
+    Forget {
+        /// The inbox
+        name: ReaderName,
+        /// The reader, as `list` shows it
+        reader: ReaderName,
     },
 }
 
@@ -167,6 +176,7 @@ fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit>
         Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
         Inbox::Rotate { name, url, token_file } => (Admin::Rotate { name, url }, token_file),
         Inbox::Revoke { name } => (Admin::Revoke { name }, None),
+        Inbox::Forget { name, reader } => (Admin::Forget { name, reader }, None),
         Inbox::List => (Admin::List, None),
     };
     // Before anything is made: a token that cannot be written down would be lost.
@@ -177,7 +187,7 @@ fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit>
             done_unless(issued(json, &name, &publish_url, &token, place.as_deref()))
         }
         Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
-        Reply::Revoked => Ok(Exit::Done),
+        Reply::Revoked | Reply::Forgotten => Ok(Exit::Done),
         Reply::Failed { why } => Err(anyhow::anyhow!(why)),
     }
 }

@@ -1,4 +1,4 @@
-//! How an operator makes, lists, rotates and revokes inboxes, also beside a running relay; serves
+//! How an operator makes, lists, rotates and revokes inboxes and forgets readers, also beside a running relay; serves
 //! no network.
 //!
 //! A store has one writer. While a relay runs, it is that writer: commands then go to it as lines
@@ -55,6 +55,13 @@ pub enum Command {
         /// Its name.
         name: ReaderName,
     },
+    /// The end of a named reader's place in an inbox.
+    Forget {
+        /// The inbox's name.
+        name: ReaderName,
+        /// The reader's.
+        reader: ReaderName,
+    },
 }
 
 /// What came of it.
@@ -77,6 +84,8 @@ pub enum Reply {
     },
     /// The inbox is closed.
     Revoked,
+    /// The reader is forgotten.
+    Forgotten,
     /// It could not be done.
     Failed {
         /// A sentence.
@@ -159,6 +168,9 @@ pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
             })
         }
         Command::Revoke { name } => store.revoke(name.as_str()).await.map(|()| Reply::Revoked),
+        Command::Forget { name, reader } => {
+            store.forget(name.as_str(), reader).await.map(|()| Reply::Forgotten)
+        }
         Command::List => store.list().await.map(|listed| Reply::Listed {
             inboxes: listed
                 .into_iter()

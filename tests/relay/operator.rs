@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use dubwatch::relay::protocol::CloseCode;
+use dubwatch::relay::protocol::{CloseCode, RelayFrame};
 
 use crate::relay_support::{Inbox, Reader, Relay};
 
@@ -59,6 +59,48 @@ fn a_replaced_token_ends_what_was_opened_with_it() {
     relay.operate(&["revoke", "one"]);
     assert_eq!(reader.closed().1, CloseCode::Revoked);
     assert_eq!(relay.post(&inbox, b"{}").status, 404);
+}
+
+#[test]
+fn a_forgotten_reader_is_sent_away_and_noted_anew_and_no_other_is() {
+    let mut relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    let mut other = relay.reader(&inbox, Some("b"), None);
+    let mut nameless = relay.reader(&inbox, None, None);
+    let mut reader = relay.reader(&inbox, Some("a"), None);
+    let (done, words) = relay.operate(&["forget", "one", "a"]);
+    assert!(done && words.is_empty(), "{words}");
+    assert_eq!(reader.closed().1, CloseCode::Forgotten);
+    let (_, list) = relay.operate(&["list"]);
+    assert!(!list.contains("reader a") && list.contains("reader b"), "{list}");
+    other.hears_nothing();
+    nameless.hears_nothing();
+    let (done, words) = relay.operate(&["forget", "one", "a"]);
+    assert!(!done && words.contains("no reader of that name"), "{words}");
+    let (done, words) = relay.operate(&["forget", "two", "a"]);
+    assert!(!done && words.contains("no such inbox"), "{words}");
+    relay.reader(&inbox, Some("a"), None);
+    relay.stop();
+    let (done, words) = relay.operate(&["forget", "one", "a"]);
+    assert!(done, "{words}");
+}
+
+#[test]
+fn a_name_too_many_says_which_command_makes_room() {
+    let relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    for n in 0..32 {
+        relay.reader(&inbox, Some(&format!("r{n}")), None);
+    }
+    let mut late = relay.connect(&inbox);
+    let hello = r#"{"type":"hello","protocol":{"min":1,"max":1},"reader":"late"}"#;
+    late.text(hello);
+    let (frames, code) = late.closed();
+    assert_eq!(code, CloseCode::TooMany);
+    let Some(RelayFrame::Error(fault)) = frames.last() else { panic!("{frames:?}") };
+    assert!(fault.sentence.contains("dubwatch relay inbox forget"), "{}", fault.sentence);
+    relay.operate(&["forget", "one", "r7"]);
+    relay.reader(&inbox, Some("late"), None);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub enum CloseCode {
     TooMany = 4012,
     /// The relay cannot read its store.
     Unavailable = 4013,
+    /// The relay's operator forgot the reader's place.
+    Forgotten = 4014,
 }
 
 /// What a reader does after a close.
@@ -51,7 +53,7 @@ pub enum Redial {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Version,
         Self::OutOfOrder,
@@ -66,6 +68,7 @@ impl CloseCode {
         Self::Stalled,
         Self::TooMany,
         Self::Unavailable,
+        Self::Forgotten,
     ];
 
     /// The number in the close frame.
@@ -91,7 +94,8 @@ impl CloseCode {
             | Self::Draining
             | Self::Stalled
             | Self::TooMany
-            | Self::Unavailable => Redial::Later,
+            | Self::Unavailable
+            | Self::Forgotten => Redial::Later,
         }
     }
 }

@@ -72,6 +72,7 @@ pub(super) async fn run(
     let (sink, stream) = socket.split();
     let inbox = Arc::clone(&subscriber.inbox);
     let peer = subscriber.peer.clone();
+    let forgotten = subscriber.state.borrow().forgotten;
     shared.figures.subscribed();
     let mut reader = Reader {
         shared,
@@ -85,6 +86,7 @@ pub(super) async fn run(
         name: None,
         touch_every: Duration::MAX,
         touch_at: None,
+        forgotten,
         after: 0,
         superseded: CancellationToken::new(),
         unsaved: None,
@@ -127,6 +129,8 @@ struct Reader<'a> {
     /// How often the log is told that it is there, and when next; never without a name.
     touch_every: Duration,
     touch_at: Option<Instant>,
+    /// How many readers of this inbox were forgotten when it last looked.
+    forgotten: u64,
     /// How far it was sent.
     after: u64,
     superseded: CancellationToken,
@@ -182,11 +186,18 @@ impl Reader<'_> {
                 () = sleep_until(wake) => Ok(()),
                 saved = some(&mut saving) => {
                     saving = None;
-                    // The reader keeps its own cursor: ours is late, nothing is lost.
-                    if let Err(error) = saved {
-                        tracing::debug!(%error, "a cursor was not written");
+                    match saved {
+                        Err(LogError::NoReader) => {
+                            let why = "the operator forgot this reader's name";
+                            Err(Close::new(CloseCode::Forgotten, why).into())
+                        }
+                        // The reader keeps its own cursor: ours is late, nothing is lost.
+                        Err(error) => {
+                            tracing::debug!(%error, "a cursor was not written");
+                            Ok(())
+                        }
+                        Ok(()) => Ok(()),
                     }
-                    Ok(())
                 }
                 () = at(save_at) => {
                     save_at = None;
@@ -267,6 +278,10 @@ impl Reader<'_> {
         }
         if state.token != self.subscriber.token {
             return Err(Close::new(CloseCode::Revoked, "the token was replaced").into());
+        }
+        if std::mem::replace(&mut self.forgotten, state.forgotten) != state.forgotten {
+            // It may be this one: the answer says so.
+            self.touch_at = self.touch_at.map(|_| Instant::now());
         }
         Ok(())
     }

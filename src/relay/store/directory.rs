@@ -22,6 +22,9 @@ pub struct State {
     pub head: u64,
     /// Goes up when the token is replaced; `None` when the inbox is closed for good.
     pub token: Option<u64>,
+    /// Goes up when an operator forgets a reader: each that has a name should ask whether it is the
+    /// one, see [`super::Log::touch`].
+    pub forgotten: u64,
 }
 
 /// An open inbox.
@@ -215,7 +218,7 @@ fn new(
     head: u64,
     holds: (u64, u64),
 ) -> Inbox {
-    let state = State { head, token: Some(0) };
+    let state = State { head, token: Some(0), forgotten: 0 };
     Inbox {
         id,
         identity,

@@ -33,6 +33,7 @@ pub(super) enum Entry {
     Create(Box<Issued>),
     Rotate(InboxId, Box<Issued>),
     Revoke(InboxId),
+    Forget { inbox: InboxId, reader: ReaderName },
 }
 
 impl Entry {
@@ -58,6 +59,7 @@ enum Change {
     Created(InboxId, Box<Issued>),
     Rekeyed(InboxId, Box<Issued>),
     Revoked(InboxId),
+    Forgotten(InboxId),
     Numbers(InboxId, Book),
 }
 
@@ -293,12 +295,15 @@ impl sqlite::Ledger for Ledger {
                     return Ok(Receipt::Refused(LogError::NoInbox));
                 };
                 let (seq, now) = ((*seq).min(book.head), Timestamp::now());
-                places::ack(connection, *inbox, reader.as_str(), seq, now)?;
-                Ok(Receipt::Done)
+                places::ack(connection, *inbox, reader.as_str(), seq, now).map(known)
             }
             Entry::Touch { inbox, reader } => {
-                places::touch(connection, *inbox, reader.as_str(), Timestamp::now())?;
-                Ok(Receipt::Done)
+                places::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
+            }
+            Entry::Forget { inbox, reader } => {
+                let known = places::forget(connection, *inbox, reader.as_str()).map(known)?;
+                self.changes.push(Change::Forgotten(*inbox));
+                Ok(known)
             }
             Entry::Create(issued) => self.create(connection, issued),
             Entry::Rotate(inbox, issued) => self.rotate(connection, *inbox, issued),
@@ -326,6 +331,11 @@ impl sqlite::Ledger for Ledger {
                     self.directory.rekey(id, &issued.publish_id, &issued.token);
                 }
                 Change::Revoked(id) => self.directory.remove(id),
+                Change::Forgotten(id) => {
+                    if let Some(inbox) = self.directory.by_id(id) {
+                        inbox.tell(|state| state.forgotten += 1);
+                    }
+                }
                 Change::Numbers(id, book) => {
                     if let Some(inbox) = self.directory.by_id(id) {
                         inbox.count.store(book.count, Relaxed);
@@ -358,6 +368,11 @@ impl sqlite::Ledger for Ledger {
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         connection.execute("INSERT OR REPLACE INTO probe VALUES (1, 1)", []).map(drop)
     }
+}
+
+/// The answer about a named reader that was there, or not.
+const fn known(reader: bool) -> Receipt {
+    if reader { Receipt::Done } else { Receipt::Refused(LogError::NoReader) }
 }
 
 /// Gives pages that are not used any more back to the disk.

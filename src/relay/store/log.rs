@@ -172,8 +172,13 @@ pub enum LogError {
     #[error("there is no such inbox")]
     NoInbox,
     /// The inbox has as many named readers as it may have.
-    #[error("the inbox has {0} named readers, which is all that it may have")]
+    #[error(
+        "the inbox has {0} named readers, which is all that it may have; on the relay, `dubwatch relay inbox forget INBOX READER` makes room"
+    )]
     TooManyReaders(u64),
+    /// The inbox has no reader of that name, or it was forgotten.
+    #[error("the inbox has no reader of that name; `dubwatch relay inbox list` shows them")]
+    NoReader,
     /// The relay has as many inboxes as it may have.
     #[error(
         "the relay has {0} inboxes, which is all that it may have; revoke some or raise --max-inboxes"
@@ -229,10 +234,11 @@ pub trait Log: Send + Sync + 'static {
     fn read(&self, inbox: InboxId, after: u64, items: usize, bytes: usize)
     -> Answer<'_, Vec<Item>>;
 
-    /// Notes how far a named reader is.
+    /// Notes how far a named reader is. [`LogError::NoReader`] where it was forgotten.
     fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()>;
 
-    /// Notes that a named reader is there although it acks nothing.
+    /// Notes that a named reader is there although it acks nothing. [`LogError::NoReader`] where it
+    /// was forgotten.
     fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()>;
 
     /// Whether appending works, as far as is known.

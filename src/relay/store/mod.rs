@@ -14,7 +14,8 @@
 //!    counted and announced as a gap as well.
 //!
 //! Whatever is older than [`Caps::age`] goes in any case. A reader who was away for longer than
-//! [`Caps::absence`] is forgotten, and holds nothing back any more.
+//! [`Caps::absence`] is forgotten, and holds nothing back any more; an operator can forget one before
+//! that ([`Store::forget`]).
 //!
 //! A gap is seen from the numbers: what a reader asks for and is not there. The table of gaps only
 //! says why, so it may be bounded, and no loss can be silent. Refusals have no number of their own:
@@ -117,6 +118,13 @@ impl Store {
     pub async fn revoke(&self, name: &str) -> Result<(), LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
         self.submit(Entry::Revoke(inbox.id)).await.map(drop)
+    }
+
+    /// Forgets a named reader of an inbox: it holds nothing back any more, and its name does not
+    /// count. One that is connected is told by [`State::forgotten`]; its next hello is noted anew.
+    pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
+        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
+        self.submit(Entry::Forget { inbox: inbox.id, reader }).await.map(drop)
     }
 
     /// Every inbox, by name, the closed ones as well.

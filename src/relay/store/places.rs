@@ -64,33 +64,45 @@ pub(super) fn note_reader(
         .map(drop)
 }
 
-/// Notes how far a reader is, unless it was forgotten.
+/// Notes how far a reader is, unless it was forgotten: whether it was not.
 pub(super) fn ack(
     connection: &Connection,
     inbox: InboxId,
     name: &str,
     acked: u64,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
             "UPDATE reader SET acked = ?3, seen_at = ?4 WHERE inbox = ?1 AND name = ?2",
         )?
         .execute((inbox, name, signed(acked), now.as_microsecond()))
-        .map(drop)
+        .map(|changed| changed > 0)
 }
 
-/// Notes that a reader is there, unless it was forgotten.
+/// Notes that a reader is there, unless it was forgotten: whether it was not.
 pub(super) fn touch(
     connection: &Connection,
     inbox: InboxId,
     name: &str,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("UPDATE reader SET seen_at = ?3 WHERE inbox = ?1 AND name = ?2")?
         .execute((inbox, name, now.as_microsecond()))
-        .map(drop)
+        .map(|changed| changed > 0)
+}
+
+/// Forgets a reader; whether there was one.
+pub(super) fn forget(
+    connection: &Connection,
+    inbox: InboxId,
+    name: &str,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("DELETE FROM reader WHERE inbox = ?1 AND name = ?2")?
+        .execute((inbox, name))
+        .map(|changed| changed > 0)
 }
 
 pub(super) fn has_reader(

@@ -394,13 +394,36 @@ async fn an_ack_or_a_touch_brings_no_forgotten_reader_back() {
     f.append(inbox, true, "x").await.unwrap();
     let before = f.store.list().await.unwrap().remove(0).readers;
     f.store.touch(inbox, a.clone()).await.unwrap();
-    f.store.touch(inbox, b.clone()).await.unwrap();
-    f.store.ack(inbox, b, 1).await.unwrap();
+    assert_eq!(f.store.touch(inbox, b.clone()).await, Err(LogError::NoReader));
+    assert_eq!(f.store.ack(inbox, b, 1).await, Err(LogError::NoReader));
     let after = f.store.list().await.unwrap().remove(0).readers;
     assert_eq!((after.len(), after[0].1), (1, 0));
     assert!(after[0].2 > before[0].2);
     f.store.ack(inbox, a, 1).await.unwrap();
     assert_eq!(f.store.list().await.unwrap()[0].readers[0].1, 1);
+}
+
+#[tokio::test]
+async fn a_reader_that_an_operator_forgets_holds_nothing_back_and_its_name_is_free() {
+    let f = Fixture::new(Caps { count: 10, readers: 2, ..caps() });
+    let inbox = f.inbox("one").await;
+    let (a, b): (ReaderName, ReaderName) = ("a".parse().unwrap(), "b".parse().unwrap());
+    f.store.attach(inbox, reader("a"), None).await.unwrap();
+    f.store.attach(inbox, reader("b"), None).await.unwrap();
+    for _ in 0..10 {
+        f.append(inbox, true, "x").await.unwrap();
+    }
+    f.store.ack(inbox, a.clone(), 10).await.unwrap();
+    assert_eq!(f.append(inbox, true, "y").await, Err(LogError::Full));
+    let why = f.store.attach(inbox, reader("c"), None).await.unwrap_err().to_string();
+    assert!(why.contains("relay inbox forget"), "{why}");
+    let state = f.store.inboxes()[0].state();
+    f.store.forget("one", b.clone()).await.unwrap();
+    assert_eq!(state.borrow().forgotten, 1);
+    f.append(inbox, true, "y").await.unwrap();
+    f.store.attach(inbox, reader("c"), None).await.unwrap();
+    assert_eq!(f.store.forget("one", b).await, Err(LogError::NoReader));
+    assert_eq!(f.store.forget("two", a).await, Err(LogError::NoInbox));
 }
 
 #[tokio::test]
