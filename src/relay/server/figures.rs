@@ -1,4 +1,7 @@
 //! What the relay counts, as Prometheus reads it; no name, id or address is among it.
+//!
+//! `GET /metrics` takes no token: it has sums over all inboxes and readers only. They still say how
+//! busy the relay is, so an operator who does not want that known has the proxy answer the path.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
