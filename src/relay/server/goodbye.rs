@@ -1,5 +1,5 @@
-//! How a subscription is closed: why in a frame, a typed close, a moment for both to arrive; decides
-//! nothing.
+//! How a subscription ends and is closed: why in a frame, a typed close, a moment for both to
+//! arrive; decides nothing.
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt as _;
@@ -9,6 +9,47 @@ use tokio::time::timeout;
 use super::Shared;
 use super::outlet::Outlet;
 use crate::relay::protocol::{Close, CloseCode, Draining, Encoded, Fault, RelayFrame};
+use crate::relay::store::LogError;
+
+/// Why a subscription ended.
+pub(super) enum End {
+    /// We close it.
+    Close(Close),
+    /// The other side closed, or the connection broke.
+    Gone,
+}
+
+impl<C: Into<Close>> From<C> for End {
+    fn from(close: C) -> Self {
+        Self::Close(close.into())
+    }
+}
+
+/// It took nothing for too long.
+pub(super) fn stalled() -> End {
+    Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
+}
+
+/// The store did not answer.
+pub(super) fn unavailable(error: &LogError) -> Close {
+    tracing::warn!(%error, "a subscription cannot be served");
+    Close::new(CloseCode::Unavailable, "the relay cannot read its store now")
+}
+
+/// What a broken stream of messages comes to.
+pub(super) fn broken(error: axum::Error) -> End {
+    use tokio_tungstenite::tungstenite::Error;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => {
+            Close::new(CloseCode::TooLarge, "a message over the limit").into()
+        }
+        Some(Error::Utf8(_)) => Close::new(CloseCode::Malformed, "text that is not UTF-8").into(),
+        Some(Error::Protocol(_)) => {
+            Close::new(CloseCode::Malformed, "not the websocket protocol").into()
+        }
+        _ => End::Gone,
+    }
+}
 
 /// Sends a reader away for whom there is no place.
 pub(super) async fn turn_away(shared: &Shared, socket: WebSocket, whose: &str) {

@@ -8,6 +8,7 @@
 //! | `reader` | one subscription from hello to close |
 //! | `goodbye` | how a subscription is closed |
 //! | `outlet` | writing to one reader, beside everything else |
+//! | `pages` | what is read for a reader, and how much memory that takes |
 //! | `presence` | who is connected; a newer connection of a name takes over |
 //! | `rate` | how often an inbox may be posted to |
 //! | `figures` | counters, as Prometheus reads them |
@@ -19,6 +20,7 @@ mod figures;
 mod goodbye;
 mod origin;
 mod outlet;
+mod pages;
 mod presence;
 mod rate;
 mod reader;
@@ -40,6 +42,7 @@ use crate::serve::{Budget, Limits};
 use crate::signature::TrustedKeys;
 
 use figures::Figures;
+use pages::Memory;
 use presence::Presence;
 use rate::Rates;
 
@@ -122,6 +125,7 @@ struct Shared {
     log: Arc<dyn Log>,
     keys: TrustedKeys,
     budget: Budget,
+    memory: Memory,
     rates: Rates,
     presence: Presence,
     figures: Figures,
@@ -137,6 +141,7 @@ impl Server {
         let presence = Presence::new(settings.connections_per_inbox, seats);
         Self(Arc::new(Shared {
             rates: Rates::new(settings.rate),
+            memory: Memory::new(settings.max_body),
             settings,
             log,
             keys,

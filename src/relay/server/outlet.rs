@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::extract::ws::Message;
-use futures_util::{Sink, SinkExt as _};
+use futures_util::{FutureExt as _, Sink, SinkExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use super::pages::Share;
 
 /// Small frames that may wait. A reader that leaves more unread is stalled.
 const SMALL: usize = 16;
@@ -18,10 +20,19 @@ const BATCHES: usize = 1;
 /// The sending side. Writing happens in a task of its own, so that no deadline waits for a reader.
 pub(super) struct Outlet {
     small: mpsc::Sender<Message>,
-    batches: mpsc::Sender<Vec<Message>>,
+    batches: mpsc::Sender<Batch>,
     pulse: Arc<Pulse>,
     task: JoinHandle<()>,
 }
+
+/// Messages that are flushed together, and the memory that was taken for them.
+pub(super) struct Batch {
+    pub(super) messages: Vec<Message>,
+    pub(super) share: Share,
+}
+
+/// A place for a batch.
+pub(super) type Place = mpsc::OwnedPermit<Batch>;
 
 /// Since when the task is at one write.
 struct Pulse {
@@ -55,9 +66,9 @@ impl Outlet {
         self.small.try_send(message).is_ok()
     }
 
-    /// Waits for a place for a batch. An error where the connection is broken.
-    pub(super) async fn place(&self) -> Result<mpsc::Permit<'_, Vec<Message>>, ()> {
-        self.batches.reserve().await.map_err(|_| ())
+    /// A place for a batch, once there is one; `None` where the connection is broken.
+    pub(super) fn place(&self) -> impl Future<Output = Option<Place>> + Send + use<> {
+        self.batches.clone().reserve_owned().map(Result::ok)
     }
 
     /// How long the reader has taken nothing of what is being written. `made_room` is when its
@@ -91,7 +102,7 @@ impl Outlet {
 async fn write(
     mut sink: impl Sink<Message> + Unpin,
     mut small: mpsc::Receiver<Message>,
-    mut batches: mpsc::Receiver<Vec<Message>>,
+    mut batches: mpsc::Receiver<Batch>,
     pulse: Arc<Pulse>,
 ) {
     loop {
@@ -99,12 +110,13 @@ async fn write(
             // A pong does not wait for a catch-up.
             biased;
             message = small.recv() => match message {
-                Some(message) => vec![message],
+                Some(message) => Batch { messages: vec![message], share: None },
                 None => break,
             },
             Some(batch) = batches.recv() => batch,
         };
-        for message in batch {
+        let Batch { messages, share } = batch;
+        for message in messages {
             pulse.beat();
             if sink.feed(message).await.is_err() {
                 return;
@@ -121,6 +133,7 @@ async fn write(
             return;
         }
         pulse.rest();
+        drop(share);
     }
 }
 
@@ -157,7 +170,11 @@ mod tests {
     async fn a_reader_is_stuck_only_while_its_socket_takes_nothing() {
         let outlet = Outlet::start(Full);
         assert_eq!(outlet.stuck_for(None), None);
-        outlet.place().await.unwrap().send(vec![Message::Text("x".into())]);
+        outlet
+            .place()
+            .await
+            .unwrap()
+            .send(Batch { messages: vec![Message::Text("x".into())], share: None });
         let seconds = Duration::from_secs;
         tokio::time::sleep(seconds(40)).await;
         assert_eq!(outlet.stuck_for(None), Some(seconds(40)));

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::goodbye::{finish, message};
-use super::outlet::Outlet;
+use super::goodbye::{End, broken, finish, message, stalled, unavailable};
+use super::outlet::{Batch, Outlet, Place};
+use super::pages::{PAGE_ITEMS, Page, within};
 use super::presence::Seat;
 use crate::relay::protocol::{
     Close, CloseCode, DEAD_AFTER, FrameFault, HELLO_TIMEOUT, Heartbeat, Pulse, ReaderName,
@@ -25,16 +26,10 @@ use crate::relay::store::{Answer, Inbox, Item, LogError, State};
 use crate::serve::Uptake;
 use crate::text::Printable;
 
-/// Frames in a batch at most.
-const BATCH: usize = 256;
-/// Bytes of deliveries in a batch at most, heads and bodies, unless one alone has more.
-const BATCH_BYTES: usize = 128 << 10;
 /// How often a reader's acks are written down: its own cursor is what counts.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long finding a reader's place may take: as with arrivals, its disk may hang.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(6);
-/// How long a page may take. Longer, because readers that catch up wait for each other.
-const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who subscribed.
 pub(super) struct Subscriber {
@@ -46,20 +41,6 @@ pub(super) struct Subscriber {
     /// How its socket takes what is sent, where that is known.
     pub(super) uptake: Option<Uptake>,
     pub(super) callback_url: String,
-}
-
-/// Why a subscription ended.
-enum End {
-    /// We close it.
-    Close(Close),
-    /// The other side closed, or the connection broke.
-    Gone,
-}
-
-impl<C: Into<Close>> From<C> for End {
-    fn from(close: C) -> Self {
-        Self::Close(close.into())
-    }
 }
 
 /// Serves a subscription until it ends.
@@ -91,7 +72,6 @@ pub(super) async fn run(
         superseded: CancellationToken::new(),
         unsaved: None,
         exhausted: None,
-        ready: None,
     };
     let end = reader.converse().await;
     let Reader { stream, outlet, name, unsaved, superseded, seat, .. } = reader;
@@ -138,7 +118,6 @@ struct Reader<'a> {
     unsaved: Option<u64>,
     /// The head at which reading gave nothing, so that it is not asked for again and again.
     exhausted: Option<u64>,
-    ready: Option<Ready>,
 }
 
 impl Reader<'_> {
@@ -146,7 +125,7 @@ impl Reader<'_> {
         let shared = self.shared;
         let log = &*shared.log;
         let inbox = self.subscriber.inbox.id;
-        let mut page: Option<Answer<'_, Vec<Item>>> = None;
+        let mut page: Option<Answer<'_, Next>> = None;
         let mut saving: Option<Answer<'_, ()>> = None;
         let mut save_at: Option<Instant> = None;
         loop {
@@ -158,11 +137,8 @@ impl Reader<'_> {
             if self.unsaved.is_some() && saving.is_none() && save_at.is_none() {
                 save_at = Some(Instant::now() + SAVE_EVERY);
             }
-            // One page at a time, and the next only when the outlet has the last.
-            if page.is_none() && self.ready.is_none() && self.has_more() {
-                let items = self.session.room().min(BATCH);
-                let answer = log.read(inbox, self.after, items, BATCH_BYTES);
-                page = Some(within(READ_PATIENCE, answer));
+            if page.is_none() && self.has_more() {
+                page = Some(self.next());
             }
             let happened = tokio::select! {
                 // The end comes first; then what the reader says, because acks make room.
@@ -214,17 +190,13 @@ impl Reader<'_> {
                     });
                     Ok(())
                 }
-                items = some(&mut page) => {
+                next = some(&mut page) => {
                     page = None;
-                    items.map_err(|error| unavailable(&error).into()).map(|items| self.read(items))
-                }
-                handed = hand_over(&self.outlet, &mut self.ready) => match handed {
-                    Ok((deliveries, gaps)) => {
-                        shared.figures.sent(deliveries, gaps);
-                        Ok(())
+                    match next {
+                        Ok(next) => self.send(next),
+                        Err(error) => Err(unavailable(&error).into()),
                     }
-                    Err(()) => Err(End::Gone),
-                },
+                }
             };
             if let Err(end) = happened {
                 return end;
@@ -236,6 +208,24 @@ impl Reader<'_> {
     fn has_more(&self) -> bool {
         let head = self.subscriber.state.borrow().head;
         self.session.room() > 0 && head > self.after && self.exhausted != Some(head)
+    }
+
+    /// The next page, read when there is a place for it: what waits for a reader that takes nothing
+    /// waits on the disk.
+    fn next<'a>(&self) -> Answer<'a, Next>
+    where
+        Self: 'a,
+    {
+        let (shared, inbox, after) = (self.shared, self.subscriber.inbox.id, self.after);
+        let items = self.session.room().min(PAGE_ITEMS);
+        let head = self.subscriber.state.borrow().head;
+        let place = self.outlet.place();
+        Box::pin(async move {
+            let Some(place) = place.await else { return Ok(None) };
+            let read = |items, bytes| shared.log.read(inbox, after, items, bytes);
+            let page = shared.memory.page(items, read).await?;
+            Ok(Some((place, page, head)))
+        })
     }
 
     /// What time alone brings about. Gives when to look again.
@@ -361,84 +351,37 @@ impl Reader<'_> {
         if self.outlet.say(message(&welcome)) { Ok(()) } else { Err(stalled()) }
     }
 
-    /// A page came from the log: makes frames of it. They count as sent from here on, so that
-    /// nothing that comes later can overtake them in the window.
-    fn read(&mut self, items: Vec<Item>) {
+    /// A page came from the log: makes frames of it and hands them over.
+    fn send(&mut self, next: Next) -> Result<(), End> {
+        let Some((place, Page { items, share }, head)) = next else { return Err(End::Gone) };
         if items.is_empty() {
-            self.exhausted = Some(self.subscriber.state.borrow().head);
-            return;
+            self.exhausted = Some(head);
         }
-        let mut ready = Ready { messages: Vec::with_capacity(items.len()), deliveries: 0, gaps: 0 };
+        let (mut messages, mut deliveries) = (Vec::with_capacity(items.len()), 0);
         for item in items {
             let (frame, cursor) = match item {
                 Item::Delivery(delivery) => {
-                    ready.deliveries += 1;
+                    deliveries += 1;
                     let cursor = delivery.cursor;
                     (RelayFrame::Delivery(delivery), cursor)
                 }
-                Item::Gap(gap) => {
-                    ready.gaps += 1;
-                    (RelayFrame::Gap(gap), gap.cursor())
-                }
+                Item::Gap(gap) => (RelayFrame::Gap(gap), gap.cursor()),
             };
-            ready.messages.push(message(&frame));
+            messages.push(message(&frame));
             self.session.sent(cursor);
             self.after = cursor.seq;
         }
-        self.ready = Some(ready);
-    }
-}
-
-/// A batch that waits for the outlet.
-struct Ready {
-    messages: Vec<Message>,
-    deliveries: usize,
-    gaps: usize,
-}
-
-fn stalled() -> End {
-    Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
-}
-
-fn unavailable(error: &LogError) -> Close {
-    tracing::warn!(%error, "a subscription cannot be served");
-    Close::new(CloseCode::Unavailable, "the relay cannot read its store now")
-}
-
-/// What a broken stream of messages comes to.
-fn broken(error: axum::Error) -> End {
-    use tokio_tungstenite::tungstenite::Error;
-    match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => {
-            Close::new(CloseCode::TooLarge, "a message over the limit").into()
+        if !messages.is_empty() {
+            self.shared.figures.sent(deliveries, messages.len() - deliveries);
+            place.send(Batch { messages, share });
         }
-        Some(Error::Utf8(_)) => Close::new(CloseCode::Malformed, "text that is not UTF-8").into(),
-        Some(Error::Protocol(_)) => {
-            Close::new(CloseCode::Malformed, "not the websocket protocol").into()
-        }
-        _ => End::Gone,
+        Ok(())
     }
 }
 
-/// Hands a batch over once there is a place for it; waits forever where there is none. Gives how
-/// many deliveries and gaps it had. Nothing is lost when it is dropped.
-async fn hand_over(outlet: &Outlet, ready: &mut Option<Ready>) -> Result<(usize, usize), ()> {
-    if ready.is_none() {
-        return pending().await;
-    }
-    let place = outlet.place().await?;
-    let Some(Ready { messages, deliveries, gaps }) = ready.take() else { return Ok((0, 0)) };
-    place.send(messages);
-    Ok((deliveries, gaps))
-}
-
-/// An answer of the log that comes in time, or an error.
-fn within<T: 'static>(limit: Duration, answer: Answer<'_, T>) -> Answer<'_, T> {
-    Box::pin(async move {
-        let late = |_| LogError::Unread(format!("no answer within {limit:?}").into());
-        timeout(limit, answer).await.map_err(late)?
-    })
-}
+/// A page with a place for it, and the head for which it was asked; `None` where the connection is
+/// broken.
+type Next = Option<(Place, Page, u64)>;
 
 /// Waits for what is there; forever where nothing is.
 async fn some<T>(answer: &mut Option<Answer<'_, T>>) -> Result<T, LogError> {

@@ -229,8 +229,8 @@ pub trait Log: Send + Sync + 'static {
         resume: Option<Resume>,
     ) -> Answer<'_, Start>;
 
-    /// What comes after a `seq`, without holes: at most `items`, and about `bytes` as the caps
-    /// count them, but one item where there is any.
+    /// What comes after a `seq`, without holes: at most `items`, and `bytes` as the caps count them.
+    /// Nothing where the first alone has more.
     fn read(&self, inbox: InboxId, after: u64, items: usize, bytes: usize)
     -> Answer<'_, Vec<Item>>;
 

@@ -19,8 +19,8 @@ pub(super) const EPOCHS: &str = "
     SELECT first_seq, epoch FROM epoch WHERE inbox = ?1 AND first_seq <= ?2
     ORDER BY first_seq DESC LIMIT 1";
 
-/// Everything after `after`, without holes; at most `limit` items and about `bytes` of them, as
-/// the caps count.
+/// Everything after `after`, without holes; at most `limit` items and `bytes` of them, as the caps
+/// count. Nothing where the first alone has more.
 pub(super) fn read(
     connection: &mut Connection,
     inbox: InboxId,
@@ -42,17 +42,18 @@ pub(super) fn read(
     let mut left = bytes;
     let mut whole = true;
     while let Some(row) = rows.next()? {
-        let mut delivery = delivery(row, head)?;
-        page.missing_to(delivery.cursor.seq - 1)?;
+        let seq = seq_of(row.get(0)?);
+        page.missing_to(seq - 1)?;
         // Heads as well: many of them with hardly a body take memory, too.
         let size = usize::try_from(row.get::<_, i64>(8)?).unwrap_or(usize::MAX);
-        if page.items.len() >= limit || (size > left && !page.items.is_empty()) {
+        if page.items.len() >= limit || size > left {
             whole = false;
             break;
         }
-        left = left.saturating_sub(size);
-        delivery.cursor.epoch = page.epoch_of(delivery.cursor.seq)?;
-        page.after = delivery.cursor.seq;
+        left -= size;
+        let mut delivery = delivery(row, head)?;
+        delivery.cursor.epoch = page.epoch_of(seq)?;
+        page.after = seq;
         page.items.push(Item::Delivery(Box::new(delivery)));
     }
     if whole && page.items.len() < limit {
