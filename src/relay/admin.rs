@@ -1,5 +1,5 @@
-//! How an operator makes, lists, rotates and revokes inboxes and forgets readers, also beside a running relay; serves
-//! no network.
+//! How an operator makes, lists, rotates and revokes inboxes and forgets readers, also beside a
+//! running relay; serves no network.
 //!
 //! A store has one writer. While a relay runs, it is that writer: commands then go to it as lines
 //! of JSON by a socket beside the store that only its owner may open.

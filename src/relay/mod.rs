@@ -11,7 +11,7 @@
 //! | [`client`] | the reader's end: one more door onto intake |
 //! | [`store`] | inboxes, what they hold, how far their readers are |
 //! | [`server`] | the public host: takes what senders post, streams it to readers |
-//! | [`admin`] | how an operator makes, lists, rotates and revokes inboxes and forgets readers beside a running relay |
+//! | [`admin`] | how an operator makes and ends inboxes and readers beside a running relay |
 
 pub mod admin;
 pub mod backoff;

@@ -100,13 +100,14 @@ impl Limits {
     }
 }
 
-/// Serves `router` on `socket` (a listener, or one with TLS) until `stop`, then returns when the connections are gone.
+/// Serves `router` on `socket` (a listener, or one with TLS) until `stop`, then returns when the
+/// connections are gone.
 ///
-/// Every request carries its [`Peer`] and [`Uptake`] as extensions. `observer` is told of every connection that
-/// ended without its request reaching the router whole, except those that never sent a byte; it is
-/// called in the connection's task or the accept loop and must neither block nor panic. The time
-/// that a *body* takes is the router's to limit. A client that hangs up does not cancel its
-/// handler; eviction of a half-sent request and the end of the drain time do.
+/// Every request carries its [`Peer`] and [`Uptake`] as extensions. `observer` is told of every
+/// connection that ended without its request reaching the router whole, except those that never sent
+/// a byte; it is called in the connection's task or the accept loop and must neither block nor
+/// panic. The time that a *body* takes is the router's to limit. A client that hangs up does not
+/// cancel its handler; eviction of a half-sent request and the end of the drain time do.
 ///
 /// On `stop` the listening socket is closed at once, and with it all connections without a complete
 /// head; requests that are being received or answered get [`Limits::drain`] and then end unanswered.

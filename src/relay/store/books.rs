@@ -14,8 +14,8 @@ use crate::relay::protocol::GapReason;
 /// Deliveries that one new one may push out. A longer one that needs more is turned away.
 const PUSHED_OUT: usize = 4096;
 /// How long refusals rest after they were announced: each announcement takes a `seq`, and a place
-/// among the gaps whose reason is known. The rest doubles while an inbox goes on refusing, so that one which is full for
-/// a week does not push out why older ones came about.
+/// among the gaps whose reason is known. The rest doubles while an inbox goes on refusing, so that
+/// one which is full for a week does not push out why older ones came about.
 const ANNOUNCE: SignedDuration = SignedDuration::from_secs(10);
 /// The longest of these rests.
 const LONGEST: SignedDuration = SignedDuration::from_mins(10);
