@@ -5,7 +5,7 @@ use dubwatch::relay::protocol::{GapReason, RelayFrame};
 use dubwatch::signature::PrivateKey;
 
 use crate::common::{Client, request};
-use crate::relay_support::{Heard, Relay};
+use crate::relay_support::{Heard, Relay, form};
 
 #[test]
 fn garbage_is_pushed_out_by_what_counts_and_every_loss_is_announced() {
@@ -35,7 +35,7 @@ fn garbage_is_pushed_out_by_what_counts_and_every_loss_is_announced() {
     reader.ack(gap.cursor());
     crate::relay_support::within(
         || relay.post(&inbox, b"again").status == 200,
-        crate::common::LIMIT,
+        form::patience(),
         "room after the ack",
     );
     // Refusals between the ack and its being written down are announced as well.

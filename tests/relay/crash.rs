@@ -9,7 +9,7 @@ use std::time::Duration;
 use dubwatch::relay::protocol::{Cursor, RelayFrame, Resume, Resumed};
 
 use crate::common::Client;
-use crate::relay_support::{Heard, Inbox, Relay, Seeded};
+use crate::relay_support::{Heard, Inbox, Relay, form};
 
 /// Posts until the connection breaks; gives what was answered 200.
 fn load(
@@ -38,10 +38,10 @@ fn kill_nine_loses_nothing_that_was_answered() {
     let mut relay = Relay::start(&["--max-count", "1000000", "--max-rate", "1000000"]);
     let inbox = relay.inbox("one");
     let answered = Arc::new(Mutex::new(Vec::new()));
-    let mut seeded = Seeded(20);
+    let mut seeded = form::seeded(20);
     let mut seen: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
     let mut cursor: Option<Cursor> = None;
-    for round in 0..crate::rounds(4) {
+    for round in 0..form::of(4, 20) {
         let (told, answers) = sync_channel(1 << 16);
         let loads: Vec<_> = (0..4)
             .map(|n| {

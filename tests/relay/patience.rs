@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use dubwatch::relay::protocol::{CloseCode, DEAD_AFTER, HEARTBEAT, HELLO_TIMEOUT, RelayFrame};
 
 use crate::common::Client;
-use crate::relay_support::{Heard, Relay};
+use crate::relay_support::{Heard, Relay, form};
 
 #[test]
 fn silence_is_pinged_and_then_given_up() {
-    if !crate::is_long() {
+    if !form::is_long() {
         return;
     }
     let relay = Relay::start(&[]);
@@ -33,7 +33,7 @@ fn silence_is_pinged_and_then_given_up() {
 
 #[test]
 fn a_reader_that_talks_and_takes_nothing_is_given_up() {
-    if !crate::is_long() {
+    if !form::is_long() {
         return;
     }
     let relay = Relay::start(&["--max-body", "4MiB"]);
@@ -69,7 +69,7 @@ fn near(found: Duration, expected: Duration) {
 
 #[test]
 fn half_a_handshake_is_given_up() {
-    if !crate::is_long() {
+    if !form::is_long() {
         return;
     }
     let flags = crate::tls::flags();

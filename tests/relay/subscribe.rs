@@ -175,24 +175,3 @@ fn a_reader_from_another_time_is_told_so() {
     assert_eq!((welcome.resumed, welcome.after), (Resumed::Continued, 2));
     assert_eq!(again.bodies(1), ["3"]);
 }
-
-#[test]
-fn nothing_of_one_inbox_is_ever_heard_at_another() {
-    let relay = Relay::start(&[]);
-    let inboxes: Vec<_> = ["a", "b", "c"].iter().map(|name| relay.inbox(name)).collect();
-    let mut readers: Vec<_> =
-        inboxes.iter().map(|inbox| relay.reader(inbox, Some("same-name"), None)).collect();
-    let mut seeded = crate::relay_support::Seeded(4);
-    let mut due = [0; 3];
-    for n in 0..300 {
-        let at = usize::try_from(seeded.below(3)).unwrap();
-        relay.post_all(&inboxes[at], [format!("secret-of-{at}-{n}")]);
-        due[at] += 1;
-    }
-    for (at, reader) in readers.iter_mut().enumerate() {
-        for body in reader.bodies(due[at]) {
-            assert!(body.starts_with(&format!("secret-of-{at}-")), "{body} at {at}");
-        }
-        reader.hears_nothing();
-    }
-}

@@ -2,16 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
-
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::common::LIMIT;
-use crate::relay_support::{Inbox, Reader, Relay, subscription};
-
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls");
+use crate::relay_support::tls::{FIXTURES, dial, post_all};
+use crate::relay_support::{Reader, Relay, subscription};
 
 pub(crate) fn flags() -> [String; 4] {
     [
@@ -22,43 +16,21 @@ pub(crate) fn flags() -> [String; 4] {
     ]
 }
 
-fn dial(relay: &Relay) -> StreamOwned<ClientConnection, TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(format!("{FIXTURES}/ca.pem")).unwrap()).unwrap();
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let stream = TcpStream::connect(relay.address()).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    StreamOwned::new(connection, stream)
-}
-
-fn over_tls(relay: &Relay, inbox: &Inbox, body: &[u8]) -> String {
-    let mut stream = dial(relay);
-    stream.write_all(&relay.signed(inbox, body)).unwrap();
-    let mut answer = vec![0; 12];
-    stream.read_exact(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
-}
-
 #[test]
 fn posts_and_subscriptions_go_over_tls() {
     let flags = flags();
     let relay = Relay::start(&flags.each_ref().map(String::as_str));
     let inbox = relay.inbox("one");
-    assert_eq!(over_tls(&relay, &inbox, b"1"), "HTTP/1.1 200");
+    let dial = || dial(&relay, "ca.pem", "localhost");
+    let post = |body: &str| post_all(&mut dial(), &relay, &inbox, [body.to_owned()]);
+    post("1");
     let authority = format!("localhost:{}", relay.address().port());
     let request = subscription(&authority, Some(&format!("Bearer {}", inbox.token)));
-    let mut reader = Reader::over(dial(&relay), request).unwrap();
+    let mut reader = Reader::over(dial(), request).unwrap();
     let welcome = reader.hello(Some("a"), None);
     assert_eq!(welcome.callback_url, format!("https://{authority}{}", inbox.path));
     assert_eq!(reader.bodies(1), ["1"]);
-    over_tls(&relay, &inbox, b"2");
+    post("2");
     assert_eq!(reader.bodies(1), ["2"]);
     // Who speaks no TLS gets no answer, and costs nobody else one.
     let mut plain = TcpStream::connect(relay.address()).unwrap();
@@ -67,7 +39,7 @@ fn posts_and_subscriptions_go_over_tls() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
-    assert_eq!(over_tls(&relay, &inbox, b"3"), "HTTP/1.1 200");
+    post("3");
 }
 
 #[test]

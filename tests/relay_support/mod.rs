@@ -1,6 +1,9 @@
 //! A relay as its users meet it: the real binary, its operator's commands, posts by HTTP, and a
 //! reader that speaks protocol 1 over a real websocket.
 
+pub(crate) mod form;
+pub(crate) mod tls;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
@@ -304,11 +307,14 @@ impl Seeded {
     }
 }
 
+/// How often a condition is looked at that nobody reports: the machine is left to those watched.
+pub(crate) const LOOK: Duration = Duration::from_millis(2);
+
 /// Waits for `holds`, within the limit.
 pub(crate) fn within(mut holds: impl FnMut() -> bool, limit: Duration, what: &str) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < limit, "waited in vain for {what}");
-        std::thread::yield_now();
+        std::thread::park_timeout(LOOK);
     }
 }
