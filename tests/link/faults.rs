@@ -4,7 +4,8 @@ use rustix::process::Signal;
 
 use crate::common::{callback, until};
 use crate::laptop::{Laptop, callbacks, link};
-use crate::relay_support::Relay;
+use crate::relay_support::{Relay, Seeded};
+use crate::wire::Wire;
 
 #[test]
 fn a_refused_delivery_holds_up_nothing_behind_it() {
@@ -189,7 +190,7 @@ fn one_that_keeps_nothing_acks_nothing() {
 fn a_relay_that_is_not_there_is_tried_again() {
     let relay = Relay::start(&[]);
     let inbox = relay.inbox("one");
-    let wire = crate::laptop::Wire::to("127.0.0.1:1".parse().unwrap(), 1);
+    let wire = Wire::to("127.0.0.1:1".parse().unwrap(), Seeded(1));
     let laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
     let mut watch = laptop.start(&["--json"]);
     assert!(link(&mut watch, "retrying")["retry_at"].is_string());

@@ -1,45 +1,41 @@
-//! Kills, cuts and restarts: none lost, none twice.
+//! Kills of either end under load, and a long absence: none lost, none twice, all in order.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{Client, callback, until};
-use crate::laptop::{Laptop, Wire, callbacks, link};
-use crate::relay_support::{Relay, Seeded};
-use crate::rounds;
+use crate::common::until;
+use crate::laptop::{Laptop, callbacks, link};
+use crate::relay_support::{Relay, Seeded, form};
+use crate::sender::Sender;
+use crate::wire::Wire;
 
-/// Every one of them once, whatever the order.
-fn all_once(laptop: &Laptop, sent: usize) {
-    let bodies = laptop.bodies();
-    let kept: HashSet<&String> = bodies.iter().collect();
-    assert_eq!(kept.len(), bodies.len(), "some are doubled");
-    for body in callbacks(0..sent) {
-        assert!(kept.contains(&body), "lost: {body}");
-    }
-    assert_eq!(bodies.len(), sent);
+/// A sender's pace, in callbacks a second.
+const PACE: u32 = 300;
+
+/// The time between two kills: `long` in the long form, a fraction of a second else.
+fn between(story: &mut Seeded, long: Duration) -> Duration {
+    if form::is_long() { long } else { Duration::from_millis(150 + story.below(300)) }
 }
 
 #[test]
 fn what_came_while_it_was_away_comes_in_order() {
-    let relay = Relay::start(&[]);
+    let relay = Relay::start(&["--max-rate", "100000"]);
     let inbox = relay.inbox("one");
-    let count = 1_500;
+    let count = form::of(1_500, 10_000);
     relay.post_all(&inbox, callbacks(0..count));
     let laptop = Laptop::of(&relay, &inbox);
     let mut watch = laptop.start(&["--json"]);
     let up = link(&mut watch, "up");
     assert_eq!(up["callback_url"], format!("http://{}{}", relay.address(), inbox.path));
-    laptop.has(count as u64);
-    let expected: Vec<String> = callbacks(0..count).collect();
-    assert!(laptop.bodies() == expected);
+    laptop.has_each_once(count);
     let delivery = watch.next_of("delivery");
     assert_eq!((&delivery["source"], &delivery["verdict"]), (&"relay".into(), &"valid".into()));
     // And then what comes now.
     relay.post_all(&inbox, callbacks(count..count + 1));
-    laptop.has(count as u64 + 1);
+    laptop.has_each_once(count + 1);
     assert_eq!(watch.stop(Signal::TERM).code, Some(143));
     until(
         || relay.operate(&["list", "--json"]).1.contains(&format!("{}", count + 1)),
@@ -48,85 +44,92 @@ fn what_came_while_it_was_away_comes_in_order() {
 }
 
 #[test]
-fn a_reader_that_is_killed_while_it_catches_up_loses_and_doubles_nothing() {
-    let relay = Arc::new(Relay::start(&["--max-rate", "100000"]));
+fn a_reader_that_is_killed_again_and_again_loses_and_doubles_nothing() {
+    let relay = Relay::start(&["--max-rate", "100000"]);
     let inbox = relay.inbox("one");
     let laptop = Laptop::of(&relay, &inbox);
-    laptop.start(&["--json"]).stop(Signal::TERM);
-    let (sent, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let sender = {
-        let (relay, inbox) = (Arc::clone(&relay), inbox.clone());
-        let (sent, over) = (Arc::clone(&sent), Arc::clone(&over));
-        std::thread::spawn(move || {
-            let mut client = Client::new(relay.address()).unwrap();
-            while !over.load(Relaxed) {
-                let number = sent.load(Relaxed);
-                client.send(relay.signed(&inbox, callback(number).as_bytes()));
-                assert_eq!(client.answer().status, 200);
-                sent.store(number + 1, Relaxed);
-            }
-        })
-    };
-    let mut seeded = Seeded(20_261_124);
-    let head = || dubwatch::journal::Reader::open(&laptop.site.db).unwrap().head().unwrap();
-    for _ in 0..rounds(6) {
-        let watch = laptop.start(&["--json"]);
-        let goal = head() + 1 + seeded.below(300);
-        until(|| head() >= goal, "it to catch up a little");
+    let mut story = form::seeded(20_261_124);
+    let count = form::of(600, 20_000);
+    let to = Arc::new(Mutex::new(relay.address()));
+    let mut watch = laptop.start(&["--json"]);
+    let sender = Sender::start(&relay, &inbox, to, count, PACE);
+    let (mut kills, mut came) = (0, 0);
+    while !sender.ends_within(between(&mut story, Duration::from_secs(2))) {
         assert_eq!(watch.stop(Signal::KILL).code, None);
+        // It went on between the kills, so each of them hit one at work.
+        let head = laptop.head();
+        assert!(head > came, "nothing came between two kills: {head} of {}", sender.answered());
+        came = head;
+        kills += 1;
+        watch = laptop.start(&["--json"]);
     }
-    over.store(true, Relaxed);
-    sender.join().unwrap();
-    let sent = sent.load(Relaxed);
-    let _watch = laptop.start(&["--json"]);
-    laptop.has(sent as u64);
-    all_once(&laptop, sent);
+    assert!(kills >= form::of(3, 30), "{kills} kills");
+    let posted = sender.ended();
+    assert!(posted.iter().all(|times| *times == 1), "the relay was there all the time");
+    laptop.has_each_once(count);
+    watch.stop(Signal::TERM);
 }
 
 #[test]
-fn a_relay_that_is_killed_and_started_again_is_found_again() {
-    let mut relay = Relay::start(&[]);
+fn a_relay_that_is_killed_again_and_again_loses_and_doubles_nothing_that_it_answered() {
+    let mut relay = Relay::start(&["--max-rate", "100000"]);
     let inbox = relay.inbox("one");
-    let wire = Wire::to(relay.address(), 1);
+    let mut story = form::seeded(20_261_126);
+    let wire = Wire::to(relay.address(), Seeded(0));
     let laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
     let mut watch = laptop.start(&["--json"]);
     let first = link(&mut watch, "up")["epoch"].clone();
-    let mut sent = 0;
-    for _ in 0..rounds(3) {
-        relay.post_all(&inbox, callbacks(sent..sent + 200));
-        sent += 200;
+    let count = form::of(900, 20_000);
+    let sender = Sender::start(&relay, &inbox, wire.end(), count, PACE);
+    let mut kills = 0;
+    let mut came = 0;
+    while !sender.ends_within(between(&mut story, Duration::from_secs(2))) {
+        // Each kill hits a relay that passes things on.
+        laptop.has(came + 1);
+        came = laptop.head();
         relay.kill();
         relay.start_again();
         wire.lead_to(relay.address());
-        relay.post_all(&inbox, callbacks(sent..sent + 50));
-        sent += 50;
-    }
-    laptop.has(sent as u64);
-    all_once(&laptop, sent);
-    let again = link(&mut watch, "up")["epoch"].clone();
-    assert_ne!(first, again, "a new run of the relay is another epoch, and it is said");
-}
-
-#[test]
-fn a_line_that_cuts_delays_truncates_and_repeats_loses_and_doubles_nothing() {
-    let relay = Relay::start(&["--max-rate", "100000"]);
-    let inbox = relay.inbox("one");
-    let wire = Wire::to(relay.address(), 20_261_125);
-    let laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
-    let watch = laptop.start(&["--json"]);
-    wire.spoil(true);
-    let rounds = rounds(8);
-    let mut sent = 0;
-    for round in 0..rounds {
-        relay.post_all(&inbox, callbacks(sent..sent + 150));
-        sent += 150;
-        if round % 3 == 2 {
-            // However it goes on, it gets there.
-            laptop.has(sent as u64 / 2);
+        kills += 1;
+        // A reader that was sent away again and again would stay away for up to half a minute; one
+        // that is started anew dials at once.
+        if kills % 2 == 0 {
+            watch.stop(Signal::KILL);
+            watch = laptop.start(&["--json"]);
         }
     }
-    wire.spoil(false);
-    laptop.has(sent as u64);
-    all_once(&laptop, sent);
-    assert_eq!(watch.stop(Signal::TERM).code, Some(143));
+    assert!(kills >= form::of(3, 20), "{kills} kills");
+    // How often each was posted. A sender whose answer was lost posts again: the relay may have had
+    // it, and kept both, for it keeps what it is sent.
+    let posted = sender.ended();
+    let most = posted.iter().sum::<usize>();
+    assert!(most <= count + 2 * kills, "{most} posts of {count}");
+    // What every one of them comes to, in the order in which the sender posted.
+    let head = || relay_head(&relay);
+    laptop.has(head());
+    let bodies = laptop.bodies();
+    assert_eq!(bodies.len(), head());
+    let mut kept: HashMap<&str, usize> = HashMap::new();
+    for body in &bodies {
+        *kept.entry(body).or_default() += 1;
+    }
+    for (body, posted) in callbacks(0..count).zip(posted) {
+        let kept = kept.remove(body.as_str()).unwrap_or(0);
+        assert!(kept >= 1, "answered 200 and lost: {body}");
+        assert!(kept <= posted, "posted {posted} times, there {kept} times: {body}");
+    }
+    assert!(kept.is_empty(), "nobody posted {kept:?}");
+    let mut order = bodies;
+    order.dedup();
+    assert!(order.iter().map(String::as_str).eq(callbacks(0..count).collect::<Vec<_>>().iter()));
+    let ended = watch.stop(Signal::TERM);
+    let epochs = ended.records().into_iter().rfind(|record| record["epoch"].is_string()).unwrap();
+    assert_ne!(first, epochs["epoch"], "a new run of the relay is another epoch, and it is said");
+}
+
+/// The number of the newest delivery at the relay's only inbox.
+fn relay_head(relay: &Relay) -> usize {
+    let (_, listed) = relay.operate(&["list", "--json"]);
+    let record: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    usize::try_from(record["head"].as_u64().unwrap()).unwrap()
 }

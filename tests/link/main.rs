@@ -1,7 +1,7 @@
 //! The relay's client from outside: the real binary on both ends, faults between them.
 //!
-//! `DUBWATCH_RELAY_ROUNDS=200 cargo nextest run --test link` is the long form of what is random
-//! here; the seeds are in the tests.
+//! `DUBWATCH_RELAY_LONG=1 cargo test --test relay --test link` is the long form (see
+//! `relay_support::form`).
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 #[expect(dead_code, reason = "the other binaries use the rest")]
@@ -15,10 +15,8 @@ mod faults;
 mod laptop;
 mod losses;
 mod moves;
+mod sender;
+mod spoilt;
 mod starts;
 mod ways;
-
-/// How many rounds the random tests run.
-fn rounds(short: usize) -> usize {
-    std::env::var("DUBWATCH_RELAY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(short)
-}
+mod wire;

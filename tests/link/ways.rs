@@ -2,15 +2,17 @@
 
 use rustix::process::Signal;
 
-use crate::laptop::{Laptop, callbacks, connect_proxy, link};
+use crate::laptop::{Laptop, callbacks, link};
 use crate::relay_support::Relay;
+use crate::relay_support::tls::FIXTURES;
+use crate::wire::connect_proxy;
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls");
-
-fn secure(name: &str) -> Relay {
+/// A relay that speaks TLS by itself, with this certificate of the fixtures.
+pub(crate) fn secure(name: &str) -> Relay {
     let (certificate, key) =
         (format!("{FIXTURES}/{name}.pem"), format!("{FIXTURES}/{name}.key.pem"));
-    Relay::start(&["--tls-cert", &certificate, "--tls-key", &key])
+    let rate = ["--max-rate", "100000"];
+    Relay::start(&[&["--tls-cert", &certificate, "--tls-key", &key][..], &rate].concat())
 }
 
 /// Posts over TLS are the relay's own affair: here what a reader by TLS gets is what came before.
