@@ -18,5 +18,6 @@ mod moves;
 mod sender;
 mod spoilt;
 mod starts;
+mod stopped;
 mod ways;
 mod wire;
