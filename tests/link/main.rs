@@ -11,6 +11,7 @@ mod common;
 #[path = "../relay_support/mod.rs"]
 mod relay_support;
 
+mod acks;
 mod faults;
 mod laptop;
 mod losses;
