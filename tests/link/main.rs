@@ -20,5 +20,6 @@ mod sender;
 mod spoilt;
 mod starts;
 mod stopped;
+mod tenants;
 mod ways;
 mod wire;
