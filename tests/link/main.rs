@@ -10,8 +10,12 @@ mod common;
 #[expect(dead_code, reason = "the relay's own tests use the rest")]
 #[path = "../relay_support/mod.rs"]
 mod relay_support;
+#[expect(dead_code, reason = "the dashboard's own tests use the rest")]
+#[path = "../tui_support/mod.rs"]
+mod tui_support;
 
 mod acks;
+mod dashboard;
 mod faults;
 mod laptop;
 mod losses;
