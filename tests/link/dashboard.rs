@@ -70,7 +70,7 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
     // The relay dies: it is said, with the reason.
     relay.kill();
     header(&pty, "✗ relay: retry in");
-    row(&pty, &["relay", "retry in", "after 1 failure"]);
+    row(&pty, &["relay", "retry in", "after ", "failures: "]);
 
     // While nobody is connected it takes more than it may keep of what it cannot judge.
     wire.lead_to("127.0.0.1:1".parse().unwrap());
