@@ -111,6 +111,10 @@ fn mixed_up(relay: &Relay, tenants: &[Tenant], story: &mut Seeded) {
     let (one, two) = (&tenants[one], &tenants[two]);
     let at = 4 + pick(story, one.inbox.token.len() - 8);
     let token = format!("{}{}", &one.inbox.token[..at], &two.inbox.token[at..]);
+    // Where both begin or end alike, it is one of them.
+    if token == one.inbox.token || token == two.inbox.token {
+        return;
+    }
     for token in [token.as_str(), two.inbox.publish_id(), &two.inbox.path] {
         let refused = Reader::connect(relay.address(), token).err();
         assert_eq!(refused, Some((401, b"token not accepted\n".to_vec())), "{token}");
