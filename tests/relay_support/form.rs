@@ -27,7 +27,11 @@ pub(crate) fn patience() -> Duration {
 }
 
 /// The story of a test; `fixed` is the short form's.
-#[expect(clippy::disallowed_macros, reason = "the test harness shows it with a failure")]
+#[expect(
+    clippy::disallowed_macros,
+    clippy::print_stderr,
+    reason = "the test harness shows it with a failure"
+)]
 pub(crate) fn seeded(fixed: u64) -> Seeded {
     let given = std::env::var("DUBWATCH_RELAY_SEED").ok();
     let given = given.map(|seed| seed.parse().expect("DUBWATCH_RELAY_SEED is a number"));

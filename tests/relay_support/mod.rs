@@ -298,11 +298,6 @@ impl<S: Read + Write> Reader<S> {
 pub(crate) struct Seeded(pub(crate) u64);
 
 impl Seeded {
-    /// Another story, which this one decides.
-    pub(crate) fn split(&mut self) -> Self {
-        Self(self.below(u64::MAX))
-    }
-
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
