@@ -41,7 +41,7 @@ fn kill_nine_loses_nothing_that_was_answered() {
     let mut seeded = form::seeded(20);
     let mut seen: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
     let mut cursor: Option<Cursor> = None;
-    for round in 0..form::of(4, 20) {
+    for round in 0..form::of(12, 60) {
         let (told, answers) = sync_channel(1 << 16);
         let loads: Vec<_> = (0..4)
             .map(|n| {
