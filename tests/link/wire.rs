@@ -275,6 +275,10 @@ impl Pump {
         let (before, piece) = piece.split_at(index(before));
         to.write_all(before)?;
         self.passed += before.len() as u64;
+        // Late bytes first: whoever sees the count does not overtake them.
+        if planned.fault == Fault::Delay {
+            wait(planned.late);
+        }
         if self.lost == 0 {
             self.line.did(planned.fault, self.way);
         }
@@ -289,7 +293,6 @@ impl Pump {
                 self.planned = None;
             }
             Fault::Delay => {
-                wait(planned.late);
                 self.planned = Some(self.line.plan(self.way, self.passed + piece.len() as u64));
             }
         }
