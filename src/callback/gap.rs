@@ -52,11 +52,17 @@ pub struct NotedGap {
 impl Gap {
     /// Why it is, for people.
     pub fn why(&self) -> &'static str {
-        match self.reason.as_str() {
-            "age" => "they were older than the relay keeps",
-            "unverified" => "their signatures did not hold at the relay, which needed the room",
-            "refused" => "the inbox was full, so their sender was answered 503",
-            "read" => "every reader with a name had them, and the relay needed the room",
+        match (self.reason.as_str(), self.count) {
+            ("age", 1) => "it was older than the relay keeps",
+            ("age", _) => "they were older than the relay keeps",
+            ("unverified", 1) => "its signature did not hold at the relay, which needed the room",
+            ("unverified", _) => {
+                "their signatures did not hold at the relay, which needed the room"
+            }
+            ("refused", 1) => "it was answered 503 or 429: too many for the inbox",
+            ("refused", _) => "they were answered 503 or 429: too many for the inbox",
+            ("read", 1) => "every reader with a name had it, and the relay needed the room",
+            ("read", _) => "every reader with a name had them, and the relay needed the room",
             _ => "the relay does not know why",
         }
     }

@@ -113,3 +113,22 @@ fn a_stop_tells_readers_when_to_come_back_and_keeps_everything() {
     let mut reader = relay.reader(&inbox, Some("a"), Some(cursor.into()));
     reader.hears_nothing();
 }
+
+#[test]
+fn a_hello_that_was_long_on_its_way_takes_over_nothing() {
+    let relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    // Its line hangs before its hello is through; its owner gives it up and dials again.
+    let mut late = relay.connect(&inbox);
+    let mut newer = relay.reader(&inbox, Some("a"), None);
+    late.say(&dubwatch::relay::protocol::ClientFrame::Hello(dubwatch::relay::protocol::Hello {
+        protocol: dubwatch::relay::protocol::Versions::OURS,
+        reader: Some("a".parse().unwrap()),
+        resume: None,
+        agent: None,
+    }));
+    drop(late);
+    newer.hears_nothing();
+    relay.post_all(&inbox, ["1".to_owned()]);
+    assert_eq!(newer.bodies(1), ["1"]);
+}

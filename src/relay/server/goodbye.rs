@@ -25,6 +25,11 @@ impl<C: Into<Close>> From<C> for End {
     }
 }
 
+/// A newer one has its name.
+pub(super) fn superseded() -> End {
+    Close::new(CloseCode::Superseded, "another connection came with this reader name").into()
+}
+
 /// It took nothing for too long.
 pub(super) fn stalled() -> End {
     Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()

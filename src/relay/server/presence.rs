@@ -39,7 +39,9 @@ pub(super) enum Crowded {
 pub(super) struct Seat<'a> {
     presence: &'a Presence,
     inbox: InboxId,
-    name: Option<(ReaderName, u64)>,
+    /// Which connection it is: the later it came, the higher.
+    number: u64,
+    name: Option<ReaderName>,
 }
 
 impl Presence {
@@ -59,7 +61,8 @@ impl Presence {
         }
         entry.count += 1;
         here.count += 1;
-        Ok(Seat { presence: self, inbox, name: None })
+        here.next += 1;
+        Ok(Seat { presence: self, inbox, number: here.next, name: None })
     }
 
     /// Connections that read now.
@@ -69,18 +72,22 @@ impl Presence {
 }
 
 impl Seat<'_> {
-    /// Takes a name. The token that comes back is cancelled when somebody else takes it; whoever had
-    /// it is told that way.
+    /// Takes a name. The token that comes back is cancelled when a newer connection takes it; whoever
+    /// had it is told that way. Where a newer one has it already, it is cancelled from the beginning:
+    /// a name that was long on its way on a dead line must not take a live one's place.
     pub(super) fn take(&mut self, name: &ReaderName) -> CancellationToken {
         let superseded = CancellationToken::new();
         let mut here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
-        here.next += 1;
-        let number = here.next;
         let inbox = here.inboxes.entry(self.inbox).or_default();
-        if let Some((_, older)) = inbox.names.insert(name.clone(), (number, superseded.clone())) {
+        if inbox.names.get(name).is_some_and(|(holder, _)| *holder > self.number) {
+            superseded.cancel();
+            return superseded;
+        }
+        let taken = (self.number, superseded.clone());
+        if let Some((_, older)) = inbox.names.insert(name.clone(), taken) {
             older.cancel();
         }
-        self.name = Some((name.clone(), number));
+        self.name = Some(name.clone());
         superseded
     }
 }
@@ -91,8 +98,8 @@ impl Drop for Seat<'_> {
         here.count = here.count.saturating_sub(1);
         let Some(inbox) = here.inboxes.get_mut(&self.inbox) else { return };
         inbox.count = inbox.count.saturating_sub(1);
-        if let Some((name, number)) = self.name.take()
-            && inbox.names.get(&name).is_some_and(|(holder, _)| *holder == number)
+        if let Some(name) = self.name.take()
+            && inbox.names.get(&name).is_some_and(|(holder, _)| *holder == self.number)
         {
             inbox.names.remove(&name);
         }
@@ -124,6 +131,9 @@ mod tests {
         let mut three = presence.enter(1).unwrap();
         three.take(&name);
         assert!(second.is_cancelled());
+        // The older one says its name only now.
+        let late = two.take(&name);
+        assert!(late.is_cancelled());
         drop((two, three, other));
         assert_eq!(presence.count(), 0);
         assert!(presence.here.lock().unwrap().inboxes.is_empty());

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::goodbye::{End, broken, finish, message, stalled, unavailable};
+use super::goodbye::{End, broken, finish, message, stalled, superseded, unavailable};
 use super::outlet::{Batch, Outlet, Place};
 use super::pages::{PAGE_ITEMS, Page, within};
 use super::presence::Seat;
@@ -147,8 +147,7 @@ impl Reader<'_> {
                     return Close::new(CloseCode::Draining, "the relay stops").into();
                 }
                 () = self.superseded.cancelled() => {
-                    let why = "another connection came with this reader name";
-                    return Close::new(CloseCode::Superseded, why).into();
+                    return superseded();
                 }
                 changed = self.subscriber.state.changed() => match changed {
                     Ok(()) => self.changed(),
@@ -318,6 +317,10 @@ impl Reader<'_> {
     ) -> Result<(), End> {
         if let Some(name) = &reader {
             self.superseded = self.seat.take(name);
+            if self.superseded.is_cancelled() {
+                // Before anything is noted: the place is the newer one's.
+                return Err(superseded());
+            }
         }
         let inbox = &self.subscriber.inbox;
         let attaching = self.shared.log.attach(inbox.id, reader.clone(), resume);

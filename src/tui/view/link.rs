@@ -69,7 +69,8 @@ pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
             format!("{words}, up for {}", ago::said(now.duration_since(*since)))
         }
         LinkState::Retrying { attempt, why, .. } => {
-            format!("{words}, after {attempt} failures: {why}")
+            let failures = if *attempt == 1 { "failure" } else { "failures" };
+            format!("{words}, after {attempt} {failures}: {why}")
         }
         LinkState::Refused { why } => format!("{}: refused: {why}", link.relay),
         LinkState::Superseded => format!(

@@ -101,16 +101,24 @@ pub(super) fn gaps<'a>(
     }
     let next: Vec<u16> = columns.keys().copied().skip(1).chain([stretch.columns()]).collect();
     let style = look.of(Role::Doubt);
-    let now_from = u16::try_from(stretch.column(now) - 4).ok();
+    let now_at = u16::try_from(stretch.column(now)).ok();
+    let now_from = now_at.and_then(|at| at.checked_sub(4));
     let mut taken = 0;
     for ((column, lost), next) in columns.into_iter().zip(next) {
         let words = format!(" {lost} lost ");
         let wide = u16::try_from(words.len()).unwrap_or(u16::MAX);
+        if let (Some(from), Some(at)) = (now_from, now_at)
+            && (from..at).contains(&column)
+        {
+            // Half a word says nothing; the mark of now does.
+            pen.to(begin + from).text("    ", style);
+        }
         // The mark always; its words behind it or before it, where they cover no other mark.
         pen.to(begin + column).glyph(glyph::GAP, style);
         let behind = column + 1;
         // Nor the word and mark of now.
-        let next = now_from.filter(|from| *from > column).map_or(next, |from| next.min(from));
+        let nows = [now_from, now_at].into_iter().flatten().find(|now| *now > column);
+        let next = nows.map_or(next, |now| next.min(now));
         if behind.saturating_add(wide) <= next {
             pen.text(&words, style);
             taken = behind + wide;
