@@ -59,8 +59,12 @@ impl Gap {
             ("unverified", _) => {
                 "their signatures did not hold at the relay, which needed the room"
             }
-            ("refused", 1) => "it was answered 503 or 429: too many for the inbox",
-            ("refused", _) => "they were answered 503 or 429: too many for the inbox",
+            ("refused", 1) => {
+                "the relay did not take it and told its sender so (too large, too slow, too often or no room)"
+            }
+            ("refused", _) => {
+                "the relay did not take them and told their sender so (too large, too slow, too often or no room)"
+            }
             ("read", 1) => "every reader with a name had it, and the relay needed the room",
             ("read", _) => "every reader with a name had them, and the relay needed the room",
             _ => "the relay does not know why",

@@ -58,6 +58,16 @@ fn bodies_and_rates_are_bounded() {
     let statuses: Vec<_> = (0..8).map(|_| relay.post(&inbox, &long[1..]).status).collect();
     assert_eq!(statuses[..3], [200, 200, 200]);
     assert!(statuses.contains(&429), "{statuses:?}");
+    // Readers are told of the one that was too long, and in time of those that came too often.
+    let mut reader = relay.reader(&inbox, None, None);
+    let told = loop {
+        match reader.next() {
+            Heard::Frame(RelayFrame::Gap(gap)) => break gap,
+            Heard::Frame(RelayFrame::Delivery(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told.reason, GapReason::Refused);
     // A head that would not fit in a delivery's header.
     let value = "x".repeat(25 << 10);
     let answer = relay.watch().ask(request("POST", &inbox.path, &[("x-long", &value)], b"{}"));

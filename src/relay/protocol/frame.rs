@@ -183,7 +183,8 @@ pub enum GapReason {
     Age,
     /// Its signature did not hold at the relay, and room was needed.
     Unverified,
-    /// Answered 503 because the inbox was full; the sender may have sent it again.
+    /// Not taken, because it was too large, too slow, came too often or found no room (4xx or 503);
+    /// the sender may have sent it again.
     Refused,
     /// Every reader with a name had it, and room was needed.
     Read,

@@ -40,10 +40,16 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         read_body(body, announced, settings.max_body, settings.body_timeout, &shared.budget).await;
     let (body, _share) = match read {
         Ok(read) => read,
-        Err(Unread::TooLarge { .. }) => return answer::too_large(),
-        Err(Unread::TooSlow { .. }) => return answer::too_slow(),
-        Err(Unread::Broken { .. }) => return answer::broken(),
-        Err(Unread::NoRoom) => return answer::unavailable(),
+        // Whatever is turned away from here on is told to the inbox's readers.
+        Err(unread) => {
+            shared.log.refused(inbox.id);
+            return match unread {
+                Unread::TooLarge { .. } => answer::too_large(),
+                Unread::TooSlow { .. } => answer::too_slow(),
+                Unread::Broken { .. } => answer::broken(),
+                Unread::NoRoom => answer::unavailable(),
+            };
+        }
     };
     let raw = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = Headers::from_raw(raw);
@@ -52,9 +58,7 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     // header is no signature at all (`signature::parse`), and only the operator adds keys.
     let verified = shared.keys.check(&signatures, &body).is_valid();
     if !shared.rates.admits(inbox.id, verified, START.elapsed()) {
-        if verified {
-            shared.log.refused(inbox.id);
-        }
+        shared.log.refused(inbox.id);
         return answer::too_often();
     }
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -82,16 +86,12 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         // It may be on disk all the same: then it is delivered, and again if the sender repeats it.
         Ok(Err(error)) => {
             tracing::warn!(inbox = inbox.name, %error, "a delivery was answered 503");
-            if verified {
-                shared.log.refused(inbox.id);
-            }
+            shared.log.refused(inbox.id);
             answer::unavailable()
         }
         Err(_) => {
             tracing::warn!(inbox = inbox.name, "a delivery was answered 503: the disk is late");
-            if verified {
-                shared.log.refused(inbox.id);
-            }
+            shared.log.refused(inbox.id);
             answer::unavailable()
         }
     }
