@@ -51,7 +51,12 @@ pub trait Keep: Send + Sync + 'static {
     fn is_writing(&self) -> bool;
 
     /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
-    fn subscribed(&self, _relay: Arc<str>, _after: u64) -> Result<Pending<u64>, Unwritten> {
+    fn subscribed(
+        &self,
+        _relay: Arc<str>,
+        _after: u64,
+        _anew: Option<u64>,
+    ) -> Result<Pending<u64>, Unwritten> {
         Err(Unwritten::Closed)
     }
 
@@ -79,8 +84,13 @@ impl Keep for Journal {
         *self.health().borrow() == Health::Writing && !self.is_behind()
     }
 
-    fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
-        Self::subscribed(self, relay, after)
+    fn subscribed(
+        &self,
+        relay: Arc<str>,
+        after: u64,
+        anew: Option<u64>,
+    ) -> Result<Pending<u64>, Unwritten> {
+        Self::subscribed(self, relay, after, anew)
     }
 
     fn take_over(&self, passage: Passage, what: Relayed) -> Result<Pending<u64>, Unwritten> {
@@ -259,8 +269,13 @@ impl Intake {
     }
 
     /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
-    pub async fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<u64, Unwritten> {
-        let pending = self.keep.subscribed(relay, after)?;
+    pub async fn subscribed(
+        &self,
+        relay: Arc<str>,
+        after: u64,
+        anew: Option<u64>,
+    ) -> Result<u64, Unwritten> {
+        let pending = self.keep.subscribed(relay, after, anew)?;
         tokio::time::timeout(PATIENCE, pending.receipt()).await.unwrap_or(Err(Unwritten::Late))
     }
 

@@ -22,10 +22,12 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// One thing to be written.
 pub(super) enum Entry {
     Delivery(Box<Accepted>),
-    /// A subscription to a relay begins behind a number.
+    /// A subscription to a relay begins behind a number, under this label where it is no longer the
+    /// one that it was resumed from.
     Subscribed {
         relay: Arc<str>,
         after: u64,
+        anew: Option<u64>,
     },
     /// A message of a relay.
     Relayed(Passage, Relayed),
@@ -136,7 +138,9 @@ impl sqlite::Ledger for Ledger {
     fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<u64> {
         match entry {
             Entry::Delivery(accepted) => self.append(connection, accepted),
-            Entry::Subscribed { relay, after } => self.places.begin(connection, relay, *after),
+            Entry::Subscribed { relay, after, anew } => {
+                self.places.begin(connection, relay, *after, *anew)
+            }
             Entry::Relayed(passage, relayed) => self.take_over(connection, passage, relayed),
             Entry::Refusals(listed) => {
                 for listed in listed {

@@ -98,9 +98,15 @@ impl Journal {
         self.writer.submit(Entry::Delivery(Box::new(accepted)), size)
     }
 
-    /// Notes that a subscription to a relay begins behind the number `after`.
-    pub fn subscribed(&self, relay: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
-        self.writer.submit(Entry::Subscribed { relay, after }, OVERHEAD)
+    /// Notes that a subscription to a relay begins behind the number `after`; under the label `anew`,
+    /// where it does not go on from the place that was noted.
+    pub fn subscribed(
+        &self,
+        relay: Arc<str>,
+        after: u64,
+        anew: Option<u64>,
+    ) -> Result<Pending<u64>, Unwritten> {
+        self.writer.submit(Entry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
     /// Queues a message of a relay. It is taken over in its turn only: directly behind the one that

@@ -20,7 +20,7 @@ pub(super) const MAX_GAPS: usize = 1000;
 /// Where a subscription is: what it resumes after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayPlace {
-    /// The relay's label; `None` before anything was taken over.
+    /// The relay's label, where it is known.
     pub epoch: Option<u64>,
     /// The number of the last that was taken over.
     pub seq: u64,
@@ -54,19 +54,22 @@ struct Held {
 }
 
 impl Places {
-    /// A subscription begins behind a number.
+    /// A subscription begins behind a number; under the label `anew`, where it does not go on from
+    /// the place that is kept. So it can be resumed before anything came, and what is dropped until
+    /// then is told.
     pub(super) fn begin(
         &mut self,
         connection: &Connection,
         relay: &Arc<str>,
         after: u64,
+        anew: Option<u64>,
     ) -> rusqlite::Result<u64> {
         let kept = match self.subscriptions.get(relay) {
             Some(held) => Some(held.place),
             None => place(connection, relay)?,
         };
-        let kept = kept.filter(|place| place.seq == after);
-        let place = kept.unwrap_or(RelayPlace { epoch: None, seq: after });
+        let kept = kept.filter(|place| place.seq == after && anew.is_none());
+        let place = kept.unwrap_or(RelayPlace { epoch: anew, seq: after });
         self.subscriptions.insert(Arc::clone(relay), Held { place, inbox: None });
         self.written = true;
         Ok(after)

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::common::callback;
+use crate::common::{callback, request};
 use crate::laptop::{Laptop, callbacks, link};
 use crate::relay_support::{Inbox, Relay};
 
@@ -28,4 +28,29 @@ fn what_is_passed_on_to_a_new_token_at_a_new_url_is_stored_once() {
     laptop.has(6);
     watch.stop(Signal::TERM);
     assert_eq!(laptop.bodies(), (0..6).map(callback).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_dropped_is_told_to_a_reader_that_had_nothing_yet_also_with_a_new_token() {
+    for rotated in [false, true] {
+        let relay = Relay::start(&["--max-count", "20"]);
+        let inbox = relay.inbox("one");
+        let mut laptop = Laptop::of(&relay, &inbox);
+        let mut watch = laptop.start(&["--json"]);
+        link(&mut watch, "up");
+        watch.stop(Signal::TERM);
+        // Of these the relay keeps two.
+        for number in 0..10 {
+            let post = request("POST", &inbox.path, &[], callback(number).as_bytes());
+            assert_eq!(relay.watch().ask(post).status, 200);
+        }
+        if rotated {
+            laptop.token = Inbox::from(&relay.operate(&["rotate", "one", "--json"]).1).token;
+        }
+        let mut watch = laptop.start(&["--json"]);
+        let gap = watch.next_of("gap");
+        assert_eq!((&gap["from"], &gap["to"]), (&1.into(), &8.into()), "{gap}");
+        assert_eq!(gap["reason"], "unverified");
+        watch.stop(Signal::TERM);
+    }
 }

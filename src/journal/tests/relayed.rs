@@ -9,7 +9,11 @@ fn passage(epoch: u64, from: u64, to: u64) -> Passage {
 }
 
 fn begin(journal: &Journal, after: u64) {
-    let pending = journal.subscribed("wss://r#1".into(), after).unwrap();
+    begin_anew(journal, after, None);
+}
+
+fn begin_anew(journal: &Journal, after: u64, anew: Option<u64>) {
+    let pending = journal.subscribed("wss://r#1".into(), after, anew).unwrap();
     assert_eq!(pending.blocking_receipt(), Ok(after));
 }
 
@@ -95,12 +99,14 @@ fn the_same_numbers_of_another_epoch_are_other_deliveries() {
     // The relay was put back to an older copy, and goes on from 3.
     begin(&journal, 3);
     assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 3 }));
+    begin_anew(&journal, 3, Some(8));
+    assert_eq!(place(&journal), Some(RelayPlace { epoch: Some(8), seq: 3 }));
     assert_eq!(delivery(&journal, 8, 4), 4);
     assert_eq!(delivery(&journal, 8, 5), 5);
     assert_eq!(kept(&journal), 7);
     // Another token of the same inbox.
     let other = Passage { relay: "wss://r#2".into(), ..passage(8, 5, 5) };
-    journal.subscribed("wss://r#2".into(), 4).unwrap();
+    journal.subscribed("wss://r#2".into(), 4, None).unwrap();
     assert_eq!(take(&journal, other, Relayed::Refused(Fresh::default())), 5);
     assert_eq!(kept(&journal), 7);
 }

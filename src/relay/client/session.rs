@@ -62,6 +62,7 @@ pub(super) async fn run(
         seen: came.bytes(),
         came,
         began: Instant::now(),
+        look_at: Instant::now() + LOOK_EVERY,
         welcomed: None,
         pipeline: Pipeline::new(Arc::clone(&door.intake)),
         unacked: 0,
@@ -120,6 +121,8 @@ struct Session<'a> {
     /// How many bytes had come when the heart last heard of some.
     seen: u64,
     began: Instant,
+    /// When it is looked at next whether all is well, however much comes.
+    look_at: Instant,
     /// `None` before the welcome.
     welcomed: Option<Welcomed>,
     pipeline: Pipeline,
@@ -179,6 +182,10 @@ impl Session<'_> {
                 Pulse::Rest(until) => break self.began + until,
             }
         };
+        if self.look_at <= Instant::now() {
+            self.look_at = Instant::now() + LOOK_EVERY;
+            self.look()?;
+        }
         tokio::select! {
             biased;
             () = self.door.stop.cancelled() => Err(End::Stopped),
@@ -204,11 +211,11 @@ impl Session<'_> {
                 }
                 self.pipeline.check()
             }
-            () = sleep_until(rest.min(Instant::now() + LOOK_EVERY)) => self.look(),
+            () = sleep_until(rest.min(self.look_at)) => Ok(()),
         }
     }
 
-    /// Nothing happened for a while.
+    /// Whether all is well that only time tells.
     fn look(&mut self) -> Result<(), End> {
         if self.clock.has_jumped() {
             return Err(End::Slept);
@@ -282,7 +289,9 @@ impl Session<'_> {
         }
         // Before anything is taken over: what comes first has to be directly behind it.
         let subscription = Arc::clone(&self.door.subscription);
-        self.door.intake.subscribed(subscription, welcome.after).await.map_err(End::Unwritten)?;
+        let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
+        let noted = self.door.intake.subscribed(subscription, welcome.after, anew).await;
+        noted.map_err(End::Unwritten)?;
         let callback_url = Printable::new(&welcome.callback_url).cut(2048);
         self.tell.welcomed(&callback_url, welcome.epoch.to_string());
         if welcome.resumed == Resumed::RolledBack {

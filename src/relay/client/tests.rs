@@ -129,7 +129,12 @@ impl Keep for Disk {
         !self.hangs
     }
 
-    fn subscribed(&self, _: Arc<str>, after: u64) -> Result<Pending<u64>, Unwritten> {
+    fn subscribed(
+        &self,
+        _: Arc<str>,
+        after: u64,
+        _: Option<u64>,
+    ) -> Result<Pending<u64>, Unwritten> {
         Ok(self.answer(false, after))
     }
 

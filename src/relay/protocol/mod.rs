@@ -43,10 +43,13 @@
 //! which the same numbers mean other deliveries. So every run of a relay labels what it takes with
 //! an `epoch` of its own, 64 random bits as 16 lower-case hex digits, and **(`epoch`, `seq`) is the
 //! identity of a delivery**: the same pair is the same delivery, and a reader stores it once.
-//! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next. Where a
-//! reader names a place that the relay does not know, the relay may give what it took in this run
-//! another epoch, for all readers from then on. It remembers the one before, so that whoever has
-//! deliveries under it goes on behind them.
+//! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next.
+//!
+//! Where a reader names a place that the relay does not know, the same pairs may mean other
+//! deliveries to it. So what the relay took in this run is told to that reader under a new epoch,
+//! and what comes from then on has that epoch for everybody. (A machine that is put back while its
+//! relay runs, memory and all, goes on with the epoch that it had. Its relay finds that out from the
+//! first reader that is further than itself; what was taken until then can be passed by.)
 //!
 //! # The reader's frames
 //!
@@ -59,8 +62,9 @@
 //!
 //! **hello** comes first and once, within 10 s ([`HELLO_TIMEOUT`]). `protocol` is the range that the
 //! reader speaks. `reader` names its durable cursor ([`ReaderName`]); it is `null` for a reader that
-//! keeps nothing. `resume` is the last delivery or gap that the reader has recorded, `null` or absent
-//! where it remembers none. An optional `agent` says what program this is.
+//! keeps nothing. `resume` is the last delivery or gap that the reader has recorded, or the
+//! `epoch` and `after` of the last welcome where nothing came since; `null` or absent where it
+//! remembers neither. An optional `agent` says what program this is.
 //!
 //! **ack** says that everything up to and including this delivery (or gap, by its `to`) is on the
 //! reader's disk, also what it refused: one bad delivery must not block those behind it. It is
@@ -87,7 +91,8 @@
 //! (0: none yet), `retained_from` the oldest that is still there. The first frame about the inbox
 //! will be about `after` + 1, which `resumed` ([`Resumed`]) explains:
 //!
-//! - `start`: nothing was to be resumed, so it begins at `retained_from`.
+//! - `start`: nothing was to be resumed, so it begins at `retained_from`, or behind the last ack under
+//!   this name where that is further back: then what was dropped since comes as gaps.
 //! - `continued`: it goes on where the reader was.
 //! - `rolled_back`: the relay does not know the place. Its store was lost, or is an older copy. It
 //!   begins where both are known to agree (behind what had another epoch), or at `retained_from`; the reader should say so, because

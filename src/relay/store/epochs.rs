@@ -1,37 +1,68 @@
-//! Which label a stretch of an inbox has, which it had before, and where a resume leads; sends
-//! nothing.
+//! Which label a stretch of an inbox has, which one reader is told instead, and where a resume leads;
+//! sends nothing.
 //!
 //! Every run of a relay labels what it takes with an epoch of its own. Where a reader names a place
 //! that we do not know, our numbers of this run may mean other deliveries to it: the machine may
-//! have been put back while it ran, with this run's epoch in its memory. Then the stretch of this
-//! run gets another label, for everybody: that reader takes it for new, and whoever read it under
-//! the old label goes on from there, because the old one is remembered.
+//! have been put back while it ran, with this run's epoch in its memory. Then what comes from now on
+//! gets another label, and that reader is told the new one for what this run took before as well: to
+//! it alone all of that is new. To everybody else nothing changes.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::directory::InboxId;
-use super::schema::{signed, unsigned};
+use super::schema::{MAX_SEQ, place, signed, unsigned};
 use crate::relay::protocol::{Epoch, Resume, Resumed};
 
-/// The epochs of an inbox that are remembered, and the labels that it had before as well. A reader
-/// that comes from an older one is told that the relay does not know its place.
+/// The epochs of an inbox that are remembered, beside those of deliveries that are still there. A
+/// reader that comes from an older one is told that the relay does not know its place.
 const KEPT: u64 = 256;
+/// Labels that one run may have in an inbox. A reader that wants still more is told one that is not
+/// remembered: it harms only itself.
+const A_RUN: usize = 16;
 
-/// From a `seq` up to and including another.
+/// A label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
+struct Row {
+    /// The first `seq` that has it.
     first: u64,
-    last: u64,
+    epoch: Epoch,
+    /// The run that made it: its own epoch is the run's first label.
+    run: Epoch,
 }
 
 /// Where a resume leads.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     /// Reading begins after this one.
     pub(super) after: u64,
     pub(super) resumed: Resumed,
-    /// Whether the reader may know our numbers of this run for other deliveries.
-    pub(super) relabel: bool,
+    label: Label,
+}
+
+/// Under which label a reader is told what this relay took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Label {
+    /// Its own.
+    Kept,
+    /// Another, for what lies in this stretch.
+    Told(Told),
+    /// One that is still to be made, from this `seq` up to the head.
+    New { from: u64 },
+}
+
+/// A stretch that one reader is told under another label than it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    from: u64,
+    to: u64,
+    epoch: Epoch,
+}
+
+impl Told {
+    /// The label under which a reader is told something with this `seq` and label.
+    pub fn label(self, seq: u64, epoch: Epoch) -> Epoch {
+        if (self.from..=self.to).contains(&seq) { self.epoch } else { epoch }
+    }
 }
 
 /// Labels what comes from now on with this run's epoch, where that was not done before.
@@ -41,148 +72,141 @@ pub(super) fn begin_run(
     head: u64,
     run: Epoch,
 ) -> rusqlite::Result<()> {
-    // After a failed transaction the label may be there, and another may have taken its place.
-    let known = all(connection, inbox)?.iter().any(|(_, epoch)| *epoch == run)
-        || before(connection, inbox, run)?.is_some();
+    // After a failed transaction the label may be there, or another of this run in its place.
+    if all(connection, inbox)?.iter().any(|row| row.run == run) {
+        return Ok(());
+    }
     // An epoch that labels nothing is replaced: restarts alone leave no trace.
-    if known { Ok(()) } else { label(connection, inbox, head + 1, run) }
-}
-
-/// Gives the newest stretch another label, and remembers the one that it had.
-pub(super) fn relabel(
-    connection: &Connection,
-    inbox: InboxId,
-    head: u64,
-    epoch: Epoch,
-) -> rusqlite::Result<()> {
-    let Some((first, old)) = all(connection, inbox)?.pop() else {
-        return label(connection, inbox, 1, epoch);
-    };
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO retired_epoch VALUES (?1, ?2, ?3, ?4)")?
-        .execute((inbox, old.0.cast_signed(), signed(first), signed(head)))?;
-    connection
-        .prepare_cached(
-            "DELETE FROM retired_epoch WHERE inbox = ?1 AND last_seq < (
-                 SELECT last_seq FROM retired_epoch WHERE inbox = ?1
-                 ORDER BY last_seq DESC LIMIT 1 OFFSET ?2)",
-        )?
-        .execute((inbox, signed(KEPT)))?;
-    label(connection, inbox, first, epoch)
+    label(connection, inbox, Row { first: head + 1, epoch: run, run })
 }
 
 /// The label of what comes now.
 pub(super) fn newest(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<Epoch>> {
-    Ok(all(connection, inbox)?.pop().map(|(_, epoch)| epoch))
+    Ok(all(connection, inbox)?.pop().map(|row| row.epoch))
 }
 
-/// Finds where a reader goes on.
+/// Finds where a reader goes on; `acked` is how far the relay knows it to be, by its name.
 pub(super) fn find(
     connection: &Connection,
     inbox: InboxId,
     head: u64,
     retained_from: u64,
-    resume: Option<Resume>,
+    (resume, acked): (Option<Resume>, Option<u64>),
 ) -> rusqlite::Result<Found> {
-    let Some(resume) = resume else {
-        let after = retained_from.saturating_sub(1);
-        return Ok(Found { after, resumed: Resumed::Start, relabel: false });
-    };
-    let epochs = all(connection, inbox)?;
-    let before = before(connection, inbox, resume.epoch)?;
-    Ok(resolve(&epochs, before, head, retained_from, resume))
-}
-
-/// Looks a resume up in an inbox's epochs (from which `seq`, and which; oldest first), and in the
-/// stretch that had its label before.
-fn resolve(
-    epochs: &[(u64, Epoch)],
-    before: Option<Stretch>,
-    head: u64,
-    retained_from: u64,
-    resume: Resume,
-) -> Found {
-    let Resume { epoch, after } = resume;
-    let found = |after, resumed| Found { after, resumed, relabel: false };
-    let nowhere = Found {
-        after: retained_from.saturating_sub(1),
-        resumed: Resumed::RolledBack,
-        relabel: true,
-    };
-    let Some(at) = epochs.iter().position(|(_, known)| *known == epoch) else {
-        return match before {
-            Some(had) if (had.first..=had.last).contains(&after) => {
-                found(after, Resumed::Continued)
-            }
-            // What it has beyond is lost, and has another label than anything of ours.
-            Some(had) if after > had.last => found(had.first - 1, Resumed::RolledBack),
-            _ => nowhere,
-        };
-    };
-    let first = epochs[at].0;
-    let next = epochs.get(at + 1).map(|(next, _)| *next);
-    let last = next.map_or(head, |next| next - 1);
-    match after {
-        // It says that it has something that this epoch never labelled.
-        _ if after < first => nowhere,
-        _ if after <= last => found(after, Resumed::Continued),
-        // That epoch went further than this copy of it: the rest is lost, and what came since has
-        // other epochs.
-        _ if next.is_some() => found(last, Resumed::RolledBack),
-        // It is this run's: the machine was put back while it ran. Nobody knows what the reader has
-        // under our numbers of this run, so it gets them under a new label.
-        _ => Found { after: first - 1, resumed: Resumed::RolledBack, relabel: true },
+    let start = retained_from.saturating_sub(1);
+    match resume {
+        Some(resume) => Ok(resolve(&all(connection, inbox)?, head, start, resume)),
+        // One that remembers nothing gets all that is there; and what it missed since it was last
+        // here is told as a gap.
+        None => Ok(Found {
+            after: acked.map_or(start, |acked| acked.min(start)),
+            resumed: Resumed::Start,
+            label: Label::Kept,
+        }),
     }
 }
 
-/// The epochs of an inbox, oldest first: from which `seq`, and which.
-fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<(u64, Epoch)>> {
+/// Makes the label that a reader needs; gives what it is told under another label than its own.
+pub(super) fn told(
+    connection: &Connection,
+    inbox: InboxId,
+    head: u64,
+    found: Found,
+    new: Epoch,
+) -> rusqlite::Result<Option<Told>> {
+    let from = match found.label {
+        Label::Kept => return Ok(None),
+        Label::Told(told) => return Ok(Some(told)),
+        Label::New { from } => from,
+    };
+    let rows = all(connection, inbox)?;
+    if let Some(last) = rows.last()
+        && rows.iter().filter(|row| row.run == last.run).count() < A_RUN
+    {
+        label(connection, inbox, Row { first: head + 1, epoch: new, run: last.run })?;
+    }
+    Ok(Some(Told { from, to: head, epoch: new }))
+}
+
+/// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's.
+fn resolve(rows: &[Row], head: u64, start: u64, resume: Resume) -> Found {
+    let Resume { epoch, after } = resume;
+    let begin_of = |run| rows.iter().find(|row| row.run == run).map_or(1, |row| row.first);
+    let under = |row: &Row| {
+        let from = begin_of(row.run);
+        if from < row.first {
+            Label::Told(Told { from, to: row.first - 1, epoch: row.epoch })
+        } else {
+            Label::Kept
+        }
+    };
+    let Some(at) = rows.iter().position(|row| row.epoch == epoch) else {
+        // What it has under this run's first label, nobody knows. Under a later one it has nothing.
+        let label = match rows.last() {
+            Some(last) if last.epoch != last.run => under(last),
+            Some(last) => Label::New { from: last.first },
+            None => Label::New { from: 1 },
+        };
+        return Found { after: start, resumed: Resumed::RolledBack, label };
+    };
+    let row = &rows[at];
+    let next = rows.get(at + 1);
+    let last = next.map_or(head, |next| next.first - 1);
+    if after <= last {
+        // Below the first it was told its place under this label, and nothing yet.
+        let label = if after < row.first { under(row) } else { Label::Kept };
+        return Found { after, resumed: Resumed::Continued, label };
+    }
+    let (after, label) = match next {
+        // From the lost time, and another reader was before it.
+        Some(next) if next.run == row.run => (begin_of(row.run) - 1, under(next)),
+        // That epoch went further than this copy of it: the rest is lost, and what came since has
+        // other epochs.
+        Some(_) => (last, Label::Kept),
+        // It is this run's: the machine was put back while it ran.
+        None => {
+            let from = begin_of(row.run);
+            (from - 1, Label::New { from })
+        }
+    };
+    Found { after, resumed: Resumed::RolledBack, label }
+}
+
+/// The labels of an inbox, oldest first.
+fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<Row>> {
+    let epoch = |value: i64| Epoch(value.cast_unsigned());
     connection
-        .prepare_cached("SELECT first_seq, epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq")?
+        .prepare_cached(
+            "SELECT first_seq, epoch, run FROM epoch WHERE inbox = ?1 ORDER BY first_seq",
+        )?
         .query_map([inbox], |row| {
-            Ok((unsigned(row.get(0)?), Epoch(row.get::<_, i64>(1)?.cast_unsigned())))
+            let first = unsigned(row.get(0)?);
+            Ok(Row { first, epoch: epoch(row.get(1)?), run: epoch(row.get(2)?) })
         })?
         .collect()
 }
 
-/// The stretch that had this label before it got another.
-fn before(
-    connection: &Connection,
-    inbox: InboxId,
-    epoch: Epoch,
-) -> rusqlite::Result<Option<Stretch>> {
+/// Labels everything from the row's first on, in place of a label that begins there.
+fn label(connection: &Connection, inbox: InboxId, row: Row) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "SELECT first_seq, last_seq FROM retired_epoch WHERE inbox = ?1 AND epoch = ?2",
+            "INSERT OR REPLACE INTO epoch (inbox, first_seq, epoch, run) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .query_row((inbox, epoch.0.cast_signed()), |row| {
-            Ok(Stretch { first: unsigned(row.get(0)?), last: unsigned(row.get(1)?) })
-        })
-        .optional()
-}
-
-/// Labels everything from `first` on, in place of labels that begin there or later.
-fn label(
-    connection: &Connection,
-    inbox: InboxId,
-    first: u64,
-    epoch: Epoch,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM epoch WHERE inbox = ?1 AND first_seq >= ?2")?
-        .execute((inbox, signed(first)))?;
-    connection.prepare_cached("INSERT INTO epoch VALUES (?1, ?2, ?3)")?.execute((
-        inbox,
-        signed(first),
-        epoch.0.cast_signed(),
-    ))?;
+        .execute((inbox, signed(row.first), row.epoch.0.cast_signed(), row.run.0.cast_signed()))?;
+    // What is still there keeps its label, whatever their number: under another one it would be new
+    // to whoever has it.
     connection
         .prepare_cached(
-            "DELETE FROM epoch WHERE inbox = ?1 AND first_seq <= (
+            "DELETE FROM epoch WHERE inbox = ?1
+             AND first_seq <= (
                  SELECT first_seq FROM epoch WHERE inbox = ?1
-                 ORDER BY first_seq DESC LIMIT 1 OFFSET ?2)",
+                 ORDER BY first_seq DESC LIMIT 1 OFFSET ?2)
+             AND first_seq < (
+                 SELECT max(first_seq) FROM epoch WHERE inbox = ?1 AND first_seq <= (
+                     SELECT coalesce(min(place) & ?3, ?3) FROM delivery
+                     WHERE place > ?4 AND place < ?5))",
         )?
-        .execute((inbox, signed(KEPT)))
+        .execute((inbox, signed(KEPT), place(0, MAX_SEQ), place(inbox, 0), place(inbox + 1, 0)))
         .map(drop)
 }
 
@@ -194,37 +218,88 @@ mod tests {
         Resume { epoch: Epoch(epoch), after }
     }
 
-    const fn found(after: u64, resumed: Resumed, relabel: bool) -> Found {
-        Found { after, resumed, relabel }
+    const fn row(first: u64, epoch: u64, run: u64) -> Row {
+        Row { first, epoch: Epoch(epoch), run: Epoch(run) }
+    }
+
+    const fn told(from: u64, to: u64, epoch: u64) -> Label {
+        Label::Told(Told { from, to, epoch: Epoch(epoch) })
+    }
+
+    const fn found(after: u64, resumed: Resumed, label: Label) -> Found {
+        Found { after, resumed, label }
     }
 
     #[test]
     fn a_resume_is_found_in_its_epoch() {
-        let epochs = [(1, Epoch(7)), (11, Epoch(8)), (21, Epoch(9))];
-        let find = |resume| resolve(&epochs, None, 25, 5, resume);
-        assert_eq!(find(at(7, 10)), found(10, Resumed::Continued, false));
-        assert_eq!(find(at(7, 2)), found(2, Resumed::Continued, false));
-        assert_eq!(find(at(8, 15)), found(15, Resumed::Continued, false));
-        assert_eq!(find(at(9, 25)), found(25, Resumed::Continued, false));
+        let rows = [row(1, 7, 7), row(11, 8, 8), row(21, 9, 9)];
+        let find = |resume| resolve(&rows, 25, 4, resume);
+        for (epoch, after) in [(7, 10), (7, 2), (8, 15), (9, 25)] {
+            let expected = found(after, Resumed::Continued, Label::Kept);
+            assert_eq!(find(at(epoch, after)), expected, "{epoch} {after}");
+        }
+        // It was told its place under that label, and has nothing of it yet.
+        assert_eq!(find(at(8, 9)), found(9, Resumed::Continued, Label::Kept));
         // Beyond the end of an older copy: on from there, nothing twice.
-        assert_eq!(find(at(8, 23)), found(20, Resumed::RolledBack, false));
-        // From before it began, and from an epoch that is not here.
-        assert_eq!(find(at(8, 9)), found(4, Resumed::RolledBack, true));
-        assert_eq!(find(at(6, 9)), found(4, Resumed::RolledBack, true));
-        // Beyond our own head: all of this run.
-        assert_eq!(find(at(9, 26)), found(20, Resumed::RolledBack, true));
-        assert_eq!(resolve(&[], None, 0, 1, at(9, 26)), found(0, Resumed::RolledBack, true));
+        assert_eq!(find(at(8, 23)), found(20, Resumed::RolledBack, Label::Kept));
+        // From an epoch that is not here, and from beyond our own head: this run's is told anew.
+        let new = Label::New { from: 21 };
+        assert_eq!(find(at(6, 9)), found(4, Resumed::RolledBack, new));
+        assert_eq!(find(at(9, 26)), found(20, Resumed::RolledBack, new));
+        let none = found(0, Resumed::RolledBack, Label::New { from: 1 });
+        assert_eq!(resolve(&[], 0, 0, at(9, 26)), none);
     }
 
     #[test]
-    fn a_label_that_was_replaced_still_tells_where_a_reader_is() {
-        let epochs = [(1, Epoch(7)), (11, Epoch(10))];
-        let had = Some(Stretch { first: 11, last: 20 });
-        let find = |after| resolve(&epochs, had, 25, 1, at(9, after));
-        assert_eq!(find(11), found(11, Resumed::Continued, false));
-        assert_eq!(find(20), found(20, Resumed::Continued, false));
-        // Beyond: the same reader once more, or another from the lost time.
-        assert_eq!(find(21), found(10, Resumed::RolledBack, false));
-        assert_eq!(find(10), found(0, Resumed::RolledBack, true));
+    fn one_reader_is_told_another_label_and_nobody_else() {
+        let rows = [row(1, 7, 7), row(11, 8, 8), row(16, 88, 8)];
+        let find = |resume| resolve(&rows, 25, 0, resume);
+        let anew = told(11, 15, 88);
+        // Whoever has the old one goes on.
+        for after in [11, 13, 15] {
+            assert_eq!(find(at(8, after)), found(after, Resumed::Continued, Label::Kept));
+        }
+        // Who was told the new one goes on with that, before and amid and behind the stretch.
+        for after in [10, 13, 15] {
+            assert_eq!(find(at(88, after)), found(after, Resumed::Continued, anew));
+        }
+        assert_eq!(find(at(88, 20)), found(20, Resumed::Continued, Label::Kept));
+        // Once more from the lost time: no third label.
+        assert_eq!(find(at(8, 16)), found(10, Resumed::RolledBack, anew));
+        assert_eq!(find(at(6, 3)), found(0, Resumed::RolledBack, anew));
+        // From beyond the new one: that is another.
+        let third = found(10, Resumed::RolledBack, Label::New { from: 11 });
+        assert_eq!(find(at(88, 26)), third);
+        // And after a restart everything is as it was.
+        let rows = [&rows[..], &[row(26, 9, 9)]].concat();
+        assert_eq!(resolve(&rows, 30, 0, at(8, 17)), found(10, Resumed::RolledBack, anew));
+        let kept = found(25, Resumed::RolledBack, Label::Kept);
+        assert_eq!(resolve(&rows, 30, 0, at(88, 27)), kept);
+    }
+    #[test]
+    fn what_is_still_there_keeps_its_label_through_any_number_of_runs() {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in super::super::schema::SCHEMA.migrations {
+            connection.execute_batch(step).unwrap();
+        }
+        let keep = |seq| {
+            let sql = "INSERT INTO delivery VALUES (?1, 0, 1, 1, '', '', NULL, '[]', '', x'')";
+            connection.execute(sql, [place(1, seq)]).unwrap();
+        };
+        let runs = |from: u64, to: u64| {
+            for seq in from..=to {
+                begin_run(&connection, 1, seq - 1, Epoch(seq)).unwrap();
+            }
+        };
+        keep(5);
+        runs(1, 1000);
+        let rows = all(&connection, 1).unwrap();
+        // From the one that labels the oldest delivery on.
+        assert_eq!((rows[0], rows.len()), (row(5, 5, 5), 996));
+        connection.execute("DELETE FROM delivery", []).unwrap();
+        runs(1001, 1001);
+        let rows = all(&connection, 1).unwrap();
+        assert_eq!(rows.len() as u64, KEPT);
+        assert_eq!(*rows.last().unwrap(), row(1001, 1001, 1001));
     }
 }

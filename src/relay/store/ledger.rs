@@ -132,8 +132,12 @@ impl Ledger {
         let Some(book) = self.books.get(connection, inbox)? else {
             return Ok(Receipt::Refused(LogError::NoInbox));
         };
-        if let Some(reader) = reader
-            && !places::has_reader(connection, inbox, reader.as_str())?
+        let acked = match reader {
+            Some(reader) => places::acked(connection, inbox, reader.as_str())?,
+            None => None,
+        };
+        if reader.is_some()
+            && acked.is_none()
             && places::readers(connection, inbox)? >= self.caps.readers
         {
             return Ok(Receipt::Refused(LogError::TooManyReaders(self.caps.readers)));
@@ -141,19 +145,17 @@ impl Ledger {
         label(connection, self.run, inbox, book)?;
         let head = book.head;
         let retained_from = places::oldest(connection, inbox, head)?;
-        let found = epochs::find(connection, inbox, head, retained_from, resume)?;
-        if found.relabel {
-            let Ok(epoch) = secret::epoch() else { return Ok(Receipt::Refused(LogError::Random)) };
-            epochs::relabel(connection, inbox, head, Epoch(epoch))?;
-        }
+        let found = epochs::find(connection, inbox, head, retained_from, (resume, acked))?;
+        let Ok(new) = secret::epoch() else { return Ok(Receipt::Refused(LogError::Random)) };
+        let told = epochs::told(connection, inbox, head, found, Epoch(new))?;
         let epoch = epochs::newest(connection, inbox)?.unwrap_or(self.run);
         if let Some(reader) = reader {
             let now = Timestamp::now();
             places::note_reader(connection, inbox, reader.as_str(), found.after, now)?;
         }
-        let Found { after, resumed, relabel: _ } = found;
+        let Found { after, resumed, .. } = found;
         let touch_every = self.caps.touch_every();
-        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
+        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, told, touch_every }))
     }
 
     fn create(&mut self, connection: &Connection, issued: &Issued) -> rusqlite::Result<Receipt> {
@@ -255,7 +257,7 @@ impl Ledger {
             )?
             .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
         if deleted < usize::from(SLICE) {
-            for table in ["gap", "epoch", "retired_epoch", "reader"] {
+            for table in ["gap", "epoch", "reader"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
             connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;

@@ -25,9 +25,10 @@
 //! # Epochs
 //!
 //! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
-//! an older copy therefore never gives one cursor to two deliveries, whether or not anybody notices
-//! that it was put back; and a reader that comes with a cursor from the lost time is told so. The
-//! rules are in `epochs`.
+//! an older copy while no relay ran on it therefore never gives one cursor to two deliveries, whether
+//! or not anybody notices that it was put back; and a reader that comes with a cursor from the lost
+//! time is told so. A machine that was put back with the running relay in its memory is found out
+//! from the first reader that is further than the relay. The rules are in `epochs`.
 
 mod books;
 mod directory;
@@ -49,6 +50,7 @@ use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Limits, OpenError, Place, Writer};
 
 pub use directory::{Inbox, InboxId, State};
+pub use epochs::Told;
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
 pub use secret::Token;
 

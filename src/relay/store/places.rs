@@ -105,14 +105,17 @@ pub(super) fn forget(
         .map(|changed| changed > 0)
 }
 
-pub(super) fn has_reader(
+/// How far a named reader is; `None` where it has no place.
+pub(super) fn acked(
     connection: &Connection,
     inbox: InboxId,
     name: &str,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Option<u64>> {
     connection
-        .prepare_cached("SELECT 1 FROM reader WHERE inbox = ?1 AND name = ?2")?
-        .exists((inbox, name))
+        .prepare_cached("SELECT acked FROM reader WHERE inbox = ?1 AND name = ?2")?
+        .query_row((inbox, name), |row| row.get(0))
+        .optional()
+        .map(|acked| acked.map(unsigned))
 }
 
 pub(super) fn oldest_epoch(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Epoch> {

@@ -8,6 +8,9 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubr");
 /// Bits of a `place` that are the `seq`: 2⁴⁰ deliveries an inbox, 2²³ inboxes.
 pub(super) const SEQ_BITS: u32 = 40;
 
+/// The highest `seq` that a `place` can have.
+pub(super) const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
+
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 ///
 /// Steps are only ever appended: a file in the field stands on one of them.
@@ -86,14 +89,9 @@ pub(super) const SCHEMA: Schema = Schema {
     ALTER TABLE inbox ADD COLUMN identity BLOB NOT NULL DEFAULT x'';
     UPDATE inbox SET identity = randomblob(16);
 
-    -- Which label a stretch had before it got another one.
-    CREATE TABLE retired_epoch (
-        inbox INTEGER NOT NULL,
-        epoch INTEGER NOT NULL,
-        first_seq INTEGER NOT NULL,
-        last_seq INTEGER NOT NULL,
-        PRIMARY KEY (inbox, epoch)
-    ) STRICT, WITHOUT ROWID;
+    -- Which run of the relay made a label: one run may have several.
+    ALTER TABLE epoch ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
+    UPDATE epoch SET run = epoch;
     ",
     ],
 };
@@ -105,7 +103,7 @@ pub(super) fn place(inbox: i64, seq: u64) -> i64 {
 
 /// The `seq` of a place.
 pub(super) fn seq_of(place: i64) -> u64 {
-    unsigned(place & ((1 << SEQ_BITS) - 1))
+    unsigned(place & signed(MAX_SEQ))
 }
 
 /// A number that is never negative, from the database.

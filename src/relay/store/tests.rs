@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::callback::Headers;
-use crate::relay::protocol::{GapReason, Resumed};
+use crate::relay::protocol::{Cursor, GapReason, Resumed};
 
 fn caps() -> Caps {
     Caps { count: 100, bytes: 1 << 20, ..Caps::default() }
@@ -274,8 +274,22 @@ async fn a_store_put_back_never_gives_a_cursor_twice() {
     assert!(new.cursor.epoch != epoch && new.cursor.epoch != lost);
 }
 
+/// The labels under which a reader that began so is told what comes after.
+async fn labels(f: &Fixture, inbox: InboxId, start: &Start) -> Vec<(u64, Epoch)> {
+    let told = |cursor: Cursor| {
+        let epoch = start.told.map_or(cursor.epoch, |told| told.label(cursor.seq, cursor.epoch));
+        (cursor.seq, epoch)
+    };
+    let items = f.all(inbox, start.after).await;
+    let cursors = items.iter().map(|item| match item {
+        Item::Delivery(delivery) => delivery.cursor,
+        Item::Gap(gap) => gap.cursor(),
+    });
+    cursors.map(told).collect()
+}
+
 #[tokio::test]
-async fn a_resume_beyond_the_head_gets_this_run_under_a_new_label() {
+async fn a_resume_beyond_the_head_is_told_this_run_under_a_new_label_and_nobody_else_is() {
     let f = Fixture::new(caps());
     let inbox = f.inbox("one").await;
     f.append(inbox, true, "old").await.unwrap();
@@ -283,43 +297,43 @@ async fn a_resume_beyond_the_head_gets_this_run_under_a_new_label() {
     f.append(inbox, true, "a").await.unwrap();
     f.append(inbox, true, "b").await.unwrap();
     let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
-    let beyond = Some(Resume { epoch: before, after: 100 });
-    let start = f.store.attach(inbox, None, beyond).await.unwrap();
+    let attach = async |epoch, after| {
+        f.store.attach(inbox, None, Some(Resume { epoch, after })).await.unwrap()
+    };
+    let start = attach(before, 100).await;
+    let anew = start.epoch;
+    assert_ne!(anew, before);
     // Both agree on what the run before took.
     assert_eq!((start.after, start.resumed), (1, Resumed::RolledBack));
-    assert_ne!(start.epoch, before);
-    let labels = |items: &[Item]| -> Vec<Epoch> {
-        let label = |item: &Item| match item {
-            Item::Delivery(delivery) => delivery.cursor.epoch,
-            Item::Gap(gap) => gap.epoch,
-        };
-        items.iter().map(label).collect()
-    };
-    let all = labels(&f.all(inbox, 0).await);
-    assert_eq!(all[1..], [start.epoch; 2]);
-    assert!(all[0] != start.epoch && all[0] != before);
-    // With the new label it is simply there, and so is everybody else with the old one.
-    for (epoch, after) in [(start.epoch, 2), (before, 2), (before, 3)] {
-        let again = f.store.attach(inbox, None, Some(Resume { epoch, after })).await.unwrap();
-        let expected = (after, Resumed::Continued, start.epoch);
-        assert_eq!((again.after, again.resumed, again.epoch), expected);
+    assert_eq!(labels(&f, inbox, &start).await, [(2, anew), (3, anew)]);
+    // It goes on under the new one, also before it has anything of it.
+    for after in [1, 2] {
+        let again = attach(anew, after).await;
+        assert_eq!((again.after, again.resumed, again.epoch), (after, Resumed::Continued, anew));
+        assert!(labels(&f, inbox, &again).await.iter().all(|(_, epoch)| *epoch == anew));
     }
-    // Whoever comes from the lost time once more gets no third label.
-    let again = f.store.attach(inbox, None, beyond).await.unwrap();
-    assert_eq!((again.after, again.resumed, again.epoch), (1, Resumed::RolledBack, start.epoch));
+    // Everybody else goes on under the old one, and so does who begins with nothing.
+    let other = attach(before, 2).await;
+    assert_eq!((other.after, other.resumed), (2, Resumed::Continued));
+    assert_eq!(labels(&f, inbox, &other).await, [(3, before)]);
+    let fresh = f.store.attach(inbox, None, None).await.unwrap();
+    assert_eq!(labels(&f, inbox, &fresh).await[1..], [(2, before), (3, before)]);
+    // Once more from the lost time: no third label. What comes now has the second, for all.
+    let again = attach(before, 100).await;
+    assert_eq!((again.after, again.resumed, again.epoch), (1, Resumed::RolledBack, anew));
     f.append(inbox, true, "c").await.unwrap();
-    assert_eq!(labels(&f.all(inbox, 3).await), [start.epoch]);
-    // Nor does what comes after a restart have any of them.
+    assert_eq!(labels(&f, inbox, &attach(before, 3).await).await, [(4, anew)]);
+    // After a restart, what comes has neither.
     let f = f.reopened(caps());
     f.append(inbox, true, "d").await.unwrap();
-    let last = labels(&f.all(inbox, 4).await)[0];
-    assert!(last != start.epoch && last != before);
-    let again = f.store.attach(inbox, None, Some(Resume { epoch: before, after: 3 })).await;
-    assert_eq!(again.unwrap().resumed, Resumed::Continued);
+    let resume = Some(Resume { epoch: anew, after: 4 });
+    let last = f.store.attach(inbox, None, resume).await.unwrap();
+    let [(5, epoch)] = labels(&f, inbox, &last).await[..] else { panic!("one more") };
+    assert!(epoch != anew && epoch != before && epoch == last.epoch);
 }
 
 #[tokio::test]
-async fn a_resume_from_nowhere_gets_this_run_under_a_new_label_even_before_it_took_anything() {
+async fn a_resume_from_nowhere_is_told_this_run_under_a_new_label_even_before_it_took_anything() {
     let f = Fixture::new(caps());
     let inbox = f.inbox("one").await;
     let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
@@ -328,8 +342,49 @@ async fn a_resume_from_nowhere_gets_this_run_under_a_new_label_even_before_it_to
     assert_eq!((start.after, start.resumed), (0, Resumed::RolledBack));
     assert_ne!(start.epoch, before);
     f.append(inbox, true, "a").await.unwrap();
-    let Item::Delivery(delivery) = &f.all(inbox, 0).await[0] else { panic!("a delivery") };
-    assert_eq!(delivery.cursor.epoch, start.epoch);
+    assert_eq!(labels(&f, inbox, &start).await, [(1, start.epoch)]);
+}
+
+#[tokio::test]
+async fn no_reader_can_make_labels_without_end() {
+    let f = Fixture::new(caps());
+    let inbox = f.inbox("one").await;
+    for _ in 0..50 {
+        let epoch = f.store.attach(inbox, None, None).await.unwrap().epoch;
+        let beyond = Some(Resume { epoch, after: 1000 });
+        let start = f.store.attach(inbox, None, beyond).await.unwrap();
+        assert_eq!(start.resumed, Resumed::RolledBack);
+        f.append(inbox, true, "a").await.unwrap();
+    }
+    f.store.close();
+    let connection = rusqlite::Connection::open(f.path()).unwrap();
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM epoch", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 16);
+}
+
+#[tokio::test]
+async fn a_known_reader_that_remembers_nothing_is_told_what_it_missed() {
+    let f = Fixture::new(caps());
+    let inbox = f.inbox("one").await;
+    for body in ["a", "b", "c"] {
+        f.append(inbox, true, body).await.unwrap();
+    }
+    f.store.attach(inbox, reader("a"), None).await.unwrap();
+    f.store.ack(inbox, "a".parse().unwrap(), 1).await.unwrap();
+    let f = f.reopened(Caps { age: SignedDuration::from_millis(1), ..caps() });
+    let gone = async {
+        while f.told(inbox, 0).await != ["1-3 age 3"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.unwrap();
+    // It comes with another token, so without its place.
+    let known = f.store.attach(inbox, reader("a"), None).await.unwrap();
+    assert_eq!((known.after, known.resumed), (1, Resumed::Start));
+    assert_eq!(f.told(inbox, known.after).await, ["2-3 age 2"]);
+    let new = f.store.attach(inbox, reader("b"), None).await.unwrap();
+    assert_eq!((new.after, new.retained_from), (3, 4));
 }
 
 #[tokio::test]
@@ -354,7 +409,7 @@ async fn a_store_of_the_first_version_gets_identities() {
     let connection = rusqlite::Connection::open(f.path()).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE inbox DROP COLUMN identity; DROP TABLE retired_epoch;
+            "ALTER TABLE inbox DROP COLUMN identity; ALTER TABLE epoch DROP COLUMN run;
              PRAGMA user_version = 1;",
         )
         .unwrap();
