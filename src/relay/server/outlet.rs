@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::extract::ws::Message;
 use futures_util::{FutureExt as _, Sink, SinkExt as _};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pages::Share;
 
@@ -22,7 +22,8 @@ pub(super) struct Outlet {
     small: mpsc::Sender<Message>,
     batches: mpsc::Sender<Batch>,
     pulse: Arc<Pulse>,
-    task: JoinHandle<()>,
+    /// Ends with whoever holds it: a flush to a reader that only answers probes never would.
+    task: AbortOnDropHandle<()>,
 }
 
 /// Messages that are flushed together, and the memory that was taken for them.
@@ -58,7 +59,7 @@ impl Outlet {
         let (batches, batch_inbox) = mpsc::channel(BATCHES);
         let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
         let task = tokio::spawn(write(sink, small_inbox, batch_inbox, Arc::clone(&pulse)));
-        Self { small, batches, pulse, task }
+        Self { small, batches, pulse, task: AbortOnDropHandle::new(task) }
     }
 
     /// Hands over a small frame; `false` where the reader has left too many unread.
@@ -79,7 +80,8 @@ impl Outlet {
         Some(made_room.map_or(since, |at| at.max(since)).elapsed())
     }
 
-    /// Says these last frames after what is being written and ends; cuts off what takes too long.
+    /// Says these last frames after what is being written and ends; cuts off what takes too long,
+    /// and whatever is left when its caller waits no longer.
     pub(super) async fn end(self, last: Vec<Message>, patience: Duration) {
         let Self { small, batches, mut task, .. } = self;
         // What waits is dropped: it is sent again to whoever asks for it.
@@ -93,9 +95,7 @@ impl Outlet {
             drop(small);
             let _ = (&mut task).await;
         };
-        if tokio::time::timeout(patience, ended).await.is_err() {
-            task.abort();
-        }
+        let _late = tokio::time::timeout(patience, ended).await;
     }
 }
 
@@ -142,9 +142,13 @@ mod tests {
     use super::*;
     use std::pin::Pin;
     use std::task::{Context, Poll};
+    use tokio::sync::oneshot;
+    use tokio::time::timeout;
 
-    /// Takes one message and is never done with it.
-    struct Full;
+    /// Takes one message and is never done with it. Closes the channel when it is dropped.
+    struct Full {
+        _here: oneshot::Sender<()>,
+    }
 
     impl Sink<Message> for Full {
         type Error = ();
@@ -168,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_is_stuck_only_while_its_socket_takes_nothing() {
-        let outlet = Outlet::start(Full);
+        let outlet = Outlet::start(Full { _here: oneshot::channel().0 });
         assert_eq!(outlet.stuck_for(None), None);
         outlet
             .place()
@@ -185,5 +189,17 @@ mod tests {
         // Room that was made before the write began is no progress of it.
         let long_ago = made_room - seconds(60);
         assert_eq!(outlet.stuck_for(Some(long_ago)), Some(seconds(69)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_never_ends_ends_with_whoever_waits_for_it() {
+        let patience = Duration::from_secs(5);
+        for waits in [patience / 2, patience, patience * 2] {
+            let (here, gone) = oneshot::channel();
+            let outlet = Outlet::start(Full { _here: here });
+            assert!(outlet.say(Message::Text("x".into())));
+            let _late = timeout(waits, outlet.end(Vec::new(), patience)).await;
+            assert!(timeout(patience * 10, gone).await.is_ok(), "waited for {waits:?}");
+        }
     }
 }
