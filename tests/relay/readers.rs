@@ -65,6 +65,29 @@ fn a_reader_that_reads_nothing_slows_nobody() {
     assert!(memory < 200 << 20, "{memory} bytes resident");
 }
 
+#[test]
+fn readers_of_one_inbox_that_read_nothing_hold_up_no_long_body_of_another() {
+    // Three bodies of this length fill the memory for long ones.
+    let relay = Relay::start(&["--max-bytes", "1GiB", "--max-body", "32MiB"]);
+    let (one, two) = (relay.inbox("one"), relay.inbox("two"));
+    let _stalled = [(); 3].map(|()| relay.reader(&one, None, None));
+    let mut reader = relay.reader(&two, Some("awake"), None);
+    let body = "x".repeat((32 << 20) - 1);
+    let mut client = Client::new(relay.address()).unwrap();
+    for _ in 0..2 {
+        client.send(relay.signed(&one, body.as_bytes()));
+        assert_eq!(client.answer().status, 200);
+    }
+    let length = 256 << 10;
+    for _ in 0..10 {
+        client.send(relay.signed(&two, &body.as_bytes()[..length]));
+        assert_eq!(client.answer().status, 200);
+        let start = Instant::now();
+        assert_eq!(reader.delivery().body.len(), length);
+        assert!(start.elapsed() < LIMIT / 4, "{:?}", start.elapsed());
+    }
+}
+
 /// Resident memory in bytes; nothing where the system does not say it this way.
 fn resident(pid: u32) -> u64 {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return 0 };

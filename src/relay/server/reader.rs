@@ -224,7 +224,7 @@ impl Reader<'_> {
         Box::pin(async move {
             let Some(place) = place.await else { return Ok(None) };
             let read = |items, bytes| shared.log.read(inbox, after, items, bytes);
-            let page = shared.memory.page(items, read).await?;
+            let page = shared.memory.page(inbox, items, read).await?;
             Ok(Some((place, page, head)))
         })
     }
