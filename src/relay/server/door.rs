@@ -1,7 +1,7 @@
 //! `POST /in/{publish id}`: a sender's door; answers 200 when the request is on disk, not before.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
@@ -10,10 +10,11 @@ use http::request::Parts;
 use http::{Method, header};
 use jiff::Timestamp;
 
+use super::part::Place;
 use super::{Shared, answer, origin};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
-use crate::relay::store::{Arrival, LogError};
+use crate::relay::store::{Arrival, InboxId, LogError};
 use crate::serve::{Peer, Unread, read_body};
 
 /// How long an answer waits for the disk.
@@ -57,7 +58,7 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     // Every post is checked, whatever came before it, see `rate`. A check is bounded: more than one
     // header is no signature at all (`signature::parse`), and only the operator adds keys.
     let verified = shared.keys.check(&signatures, &body).is_valid();
-    if !shared.rates.admits(inbox.id, verified, START.elapsed()) {
+    if !shared.rates.admits(inbox.id, verified, body.len(), START.elapsed()) {
         shared.log.refused(inbox.id);
         return answer::too_often();
     }
@@ -73,7 +74,16 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         headers,
         body,
     };
-    match tokio::time::timeout(PATIENCE, shared.log.append(inbox.id, arrival)).await {
+    let place = if verified { None } else { shared.unverified.take(&arrival) };
+    if place.is_none() && !verified {
+        tracing::debug!(
+            inbox = inbox.name,
+            "what does not count was answered 503: its part is full"
+        );
+        shared.log.refused(inbox.id);
+        return answer::unavailable();
+    }
+    match tokio::time::timeout(PATIENCE, keep(shared, inbox.id, arrival, place)).await {
         Ok(Ok(_)) => {
             shared.figures.kept(verified);
             answer::kept()
@@ -95,6 +105,25 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
             answer::unavailable()
         }
     }
+}
+
+/// Keeps an arrival, and its place until that is done. What is handed to the log waits there whether
+/// or not anybody waits for the answer: a sender that hangs up must not get its place back before.
+async fn keep(
+    shared: &Shared,
+    inbox: InboxId,
+    arrival: Arrival,
+    place: Option<Place>,
+) -> Result<u64, LogError> {
+    let Some(place) = place else { return shared.log.append(inbox, arrival).await };
+    let log = Arc::clone(&shared.log);
+    // Bounded: each of these tasks has a place.
+    let kept = tokio::spawn(async move {
+        let kept = log.append(inbox, arrival).await;
+        drop(place);
+        kept
+    });
+    kept.await.unwrap_or_else(|error| Err(LogError::Unread(error.to_string().into())))
 }
 
 fn content_length(parts: &Parts) -> Option<u64> {

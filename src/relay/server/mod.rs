@@ -10,7 +10,8 @@
 //! | `outlet` | writing to one reader, beside everything else |
 //! | `pages` | what is read for a reader, and how much memory that takes |
 //! | `presence` | who is connected; a newer connection of a name takes over |
-//! | `rate` | how often an inbox may be posted to |
+//! | `rate` | how often an inbox may be posted to, and how much |
+//! | `part` | how much of what waits for the disk may be what does not count |
 //! | `figures` | counters, as Prometheus reads them |
 //! | `answer`, `origin` | constant answers; who really called |
 
@@ -21,6 +22,7 @@ mod goodbye;
 mod origin;
 mod outlet;
 mod pages;
+mod part;
 mod presence;
 mod rate;
 mod reader;
@@ -37,12 +39,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
-use super::store::Log;
+use super::store::{Limits as Queue, Log};
 use crate::serve::{Budget, Limits};
 use crate::signature::TrustedKeys;
 
 use figures::Figures;
 use pages::Memory;
+use part::Part;
 use presence::Presence;
 use rate::Rates;
 
@@ -127,6 +130,8 @@ struct Shared {
     budget: Budget,
     memory: Memory,
     rates: Rates,
+    /// What posts may have of the write queue whose signature does not hold.
+    unverified: Part,
     presence: Presence,
     figures: Figures,
     /// Cancelled when readers are to be sent away.
@@ -140,7 +145,8 @@ impl Server {
         let seats = settings.seats(settings.serve_limits().room());
         let presence = Presence::new(settings.connections_per_inbox, seats);
         Self(Arc::new(Shared {
-            rates: Rates::new(settings.rate),
+            rates: Rates::new(settings.rate, settings.max_body),
+            unverified: Part::of(&Queue::default()),
             memory: Memory::new(settings.max_body),
             settings,
             log,

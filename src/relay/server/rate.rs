@@ -1,6 +1,10 @@
 //! How often an inbox may be posted to: buckets of tokens, by what a signature says; the clock is an
 //! argument.
 //!
+//! What is signed by no known key is counted in bytes as well ([`UNVERIFIED_BYTES`]): all inboxes
+//! write to one disk, and a tenth of the usual requests, each as long as may be, would be more than
+//! it writes. What is signed has no such bound.
+//!
 //! What the *checks* cost has no bucket. Before its check nobody can tell a post that counts from
 //! garbage, so whatever bounds checks turns away both. It is bounded by what may be sent at all: a
 //! request with a signature costs about 65 µs of a core, one without 12 µs, and a body's length is
@@ -35,6 +39,10 @@ impl Rate {
     }
 }
 
+/// Bytes of bodies that an inbox may be posted whose signature does not hold, in the long run and at
+/// once. At once is a quarter of what may wait to be written, like their part of it in [`super::part`].
+const UNVERIFIED_BYTES: Rate = Rate { per_second: (4 << 20) as f64, burst: (16 << 20) as f64 };
+
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     tokens: f64,
@@ -46,13 +54,16 @@ impl Bucket {
         Self { tokens: rate.burst, at: now }
     }
 
-    fn take(&mut self, rate: Rate, now: Duration) -> bool {
+    fn fill(&mut self, rate: Rate, now: Duration) {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.tokens = passed.mul_add(rate.per_second, self.tokens).min(rate.burst);
         self.at = now;
-        let has = self.tokens >= 1.0;
+    }
+
+    fn take(&mut self, tokens: f64) -> bool {
+        let has = self.tokens >= tokens;
         if has {
-            self.tokens -= 1.0;
+            self.tokens -= tokens;
         }
         has
     }
@@ -63,33 +74,54 @@ impl Bucket {
 struct Buckets {
     verified: Bucket,
     unverified: Bucket,
+    unverified_bytes: Bucket,
 }
 
 /// The buckets of all inboxes. Bounded: an inbox that is not known gets here no bucket.
 pub(super) struct Rates {
     rate: Rate,
+    /// Of bytes, for posts whose signature does not hold.
+    bytes: Rate,
     inboxes: Mutex<HashMap<InboxId, Buckets>>,
 }
 
 impl Rates {
-    pub(super) fn new(rate: Rate) -> Self {
-        Self { rate, inboxes: Mutex::default() }
+    /// For bodies of at most `max_body` bytes, of which even the longest gets through.
+    pub(super) fn new(rate: Rate, max_body: usize) -> Self {
+        let burst = UNVERIFIED_BYTES.burst.max(float(max_body));
+        Self { rate, bytes: Rate { burst, ..UNVERIFIED_BYTES }, inboxes: Mutex::default() }
     }
 
-    /// Whether a request may be kept at `now`, which is counted from any fixed moment. Its signature
-    /// was checked, and held or not.
-    pub(super) fn admits(&self, inbox: InboxId, verified: bool, now: Duration) -> bool {
+    /// Whether a request with so many bytes may be kept at `now`, which is counted from any fixed
+    /// moment. Its signature was checked, and held or not.
+    pub(super) fn admits(
+        &self,
+        inbox: InboxId,
+        verified: bool,
+        bytes: usize,
+        now: Duration,
+    ) -> bool {
         let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         let buckets = inboxes.entry(inbox).or_insert_with(|| Buckets {
             verified: Bucket::full(self.rate, now),
             unverified: Bucket::full(self.rate.unverified(), now),
+            unverified_bytes: Bucket::full(self.bytes, now),
         });
+        let Buckets { verified: signed, unverified, unverified_bytes } = buckets;
         if verified {
-            buckets.verified.take(self.rate, now)
-        } else {
-            buckets.unverified.take(self.rate.unverified(), now)
+            signed.fill(self.rate, now);
+            return signed.take(1.0);
         }
+        unverified.fill(self.rate.unverified(), now);
+        unverified_bytes.fill(self.bytes, now);
+        // The bytes last: what is turned away for its number takes none.
+        unverified.take(1.0) && unverified_bytes.take(float(bytes))
     }
+}
+
+/// Exact for any length that a body may have.
+fn float(bytes: usize) -> f64 {
+    u32::try_from(bytes).map_or(f64::MAX, f64::from)
 }
 
 #[cfg(test)]
@@ -98,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_rate_each_inbox_for_itself() {
-        let rates = Rates::new(Rate { per_second: 10.0, burst: 3.0 });
+        let rates = Rates::new(Rate { per_second: 10.0, burst: 3.0 }, 1 << 20);
         let now = Duration::from_secs(5);
-        let admitted = |inbox, now| (0..100).filter(|_| rates.admits(inbox, true, now)).count();
+        let admitted = |inbox, now| (0..100).filter(|_| rates.admits(inbox, true, 9, now)).count();
         assert_eq!(admitted(1, now), 3);
         assert_eq!(admitted(2, now), 3);
         assert_eq!(admitted(1, now + Duration::from_millis(210)), 2);
@@ -111,11 +143,32 @@ mod tests {
 
     #[test]
     fn what_does_not_count_takes_nothing_from_what_does() {
-        let rates = Rates::new(Rate { per_second: 100.0, burst: 50.0 });
+        let rates = Rates::new(Rate { per_second: 100.0, burst: 50.0 }, 1 << 20);
         let now = Duration::from_secs(5);
-        assert_eq!((0..1000).filter(|_| rates.admits(1, false, now)).count(), 5);
-        assert_eq!((0..60).filter(|_| rates.admits(1, true, now)).count(), 50);
-        assert_eq!((0..60).filter(|_| rates.admits(1, false, now)).count(), 0);
-        assert!(rates.admits(2, false, now));
+        assert_eq!((0..1000).filter(|_| rates.admits(1, false, 9, now)).count(), 5);
+        assert_eq!((0..60).filter(|_| rates.admits(1, true, 9, now)).count(), 50);
+        assert_eq!((0..60).filter(|_| rates.admits(1, false, 9, now)).count(), 0);
+        assert!(rates.admits(2, false, 9, now));
+    }
+
+    #[test]
+    fn what_does_not_count_has_bytes_as_well_and_what_counts_has_not() {
+        let rates = Rates::new(Rate { per_second: 1e6, burst: 1e6 }, 1 << 20);
+        let now = Duration::from_secs(5);
+        let admitted = |verified, bytes, now| {
+            (0..100).filter(|_| rates.admits(1, verified, bytes, now)).count()
+        };
+        assert_eq!(admitted(false, 1 << 20, now), 16);
+        // A short one is still too much, one without a body is not.
+        assert_eq!(admitted(false, 1, now), 0);
+        assert_eq!(admitted(false, 0, now), 100);
+        assert_eq!(admitted(true, 1 << 20, now), 100);
+        assert!(rates.admits(2, false, 1 << 20, now));
+        assert_eq!(admitted(false, 1 << 20, now + Duration::from_millis(1100)), 4);
+        assert_eq!(admitted(false, 1 << 20, now + Duration::from_secs(60)), 16);
+        // One that is longer than all of it has its turn.
+        let rates = Rates::new(Rate::default(), 64 << 20);
+        assert!(rates.admits(1, false, 64 << 20, now));
+        assert!(!rates.admits(1, false, 1, now));
     }
 }

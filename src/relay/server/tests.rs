@@ -4,6 +4,7 @@
 //! paused clock would run ahead of the kernel. Whoever waits spins, see [`until`].
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use jiff::Timestamp;
@@ -14,14 +15,14 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::*;
-use crate::callback::Headers;
+use crate::callback::{Encoding, Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::{
     Beat, ClientFrame, CloseCode, DEAD_AFTER, HEARTBEAT, Hello, ReaderName, RelayFrame, Resume,
     SUBPROTOCOL, Versions,
 };
 use crate::relay::store::{Answer, Arrival, Caps, Inbox, InboxId, Item, Start, Store};
 use crate::serve::serve;
-use crate::signature::PublicKey;
+use crate::signature::{PrivateKey, PublicKey};
 use crate::sqlite::Place;
 
 #[test]
@@ -191,10 +192,23 @@ async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_i
 struct Hung {
     store: Arc<Store>,
     at: Hangs,
+    /// Arrivals that were handed over: of those that are verified, and others.
+    handed: [AtomicUsize; 2],
+}
+
+impl Hung {
+    fn new(store: Arc<Store>, at: Hangs) -> Self {
+        Self { store, at, handed: Default::default() }
+    }
+
+    fn handed(&self, verified: bool) -> usize {
+        self.handed[usize::from(verified)].load(Relaxed)
+    }
 }
 
 #[derive(PartialEq, Eq)]
 enum Hangs {
+    Keeping,
     Attaching,
     Reading,
 }
@@ -209,7 +223,11 @@ impl Log for Hung {
     }
 
     fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
-        self.store.append(inbox, arrival)
+        self.handed[usize::from(arrival.verified)].fetch_add(1, Relaxed);
+        match self.at {
+            Hangs::Keeping => Box::pin(std::future::pending()),
+            Hangs::Attaching | Hangs::Reading => self.store.append(inbox, arrival),
+        }
     }
 
     fn refused(&self, inbox: InboxId) {
@@ -224,7 +242,7 @@ impl Log for Hung {
     ) -> Answer<'_, Start> {
         match self.at {
             Hangs::Attaching => Box::pin(std::future::pending()),
-            Hangs::Reading => self.store.attach(inbox, reader, resume),
+            Hangs::Keeping | Hangs::Reading => self.store.attach(inbox, reader, resume),
         }
     }
 
@@ -237,7 +255,7 @@ impl Log for Hung {
     ) -> Answer<'_, Vec<Item>> {
         match self.at {
             Hangs::Reading => Box::pin(std::future::pending()),
-            Hangs::Attaching => self.store.read(inbox, after, items, bytes),
+            Hangs::Keeping | Hangs::Attaching => self.store.read(inbox, after, items, bytes),
         }
     }
 
@@ -261,7 +279,7 @@ impl Log for Hung {
 /// Whether a reader is sent away when its disk has hung for so many seconds.
 async fn sends_away(at: Hangs, patience: u64) -> bool {
     let attaches = at == Hangs::Reading;
-    let f = Fixture::new(|store| Arc::new(Hung { store, at })).await;
+    let f = Fixture::new(|store| Arc::new(Hung::new(store, at))).await;
     f.append(b"{}".to_vec()).await;
     let mut socket = f.reader().await;
     if attaches {
@@ -284,4 +302,35 @@ async fn a_disk_that_hangs_keeps_no_newcomer_waiting() {
 #[tokio::test]
 async fn a_disk_that_hangs_keeps_no_reader_waiting() {
     assert!(sends_away(Hangs::Reading, 30).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_count_leaves_the_queue_to_what_does() {
+    const BODY: usize = 1 << 20;
+    let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+    let issued = store.create("one".parse().unwrap()).await.unwrap();
+    let hung = Arc::new(Hung::new(store, Hangs::Keeping));
+    let key = PrivateKey::generate().unwrap();
+    let keys = TrustedKeys::new(key.public("sender"));
+    let server = Server::new(Settings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
+    let post = |signature: &[u8]| {
+        let request = http::Request::post(Settings::callback_url("", &issued.publish_id))
+            .header(SIGNATURE_HEADER, signature)
+            .body(axum::body::Body::from(vec![b'x'; BODY]));
+        tokio::spawn(answer(State(server.clone()), request.unwrap()))
+    };
+    let quarter = super::Queue::default().bytes / 4 / BODY;
+    // With the head, one less. These senders hang up, and what they sent waits all the same.
+    for handed in 1..quarter {
+        let sender = post(b"none");
+        until("an arrival", || (hung.handed(false) == handed).then_some(())).await;
+        sender.abort();
+        let _gone = spun("it to be gone", sender).await;
+    }
+    let refused = spun("the answer", post(b"none")).await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(hung.handed(false), quarter - 1);
+    let signature = hex::encode(key.sign(&vec![b'x'; BODY], Encoding::Der).unwrap());
+    let _counts = post(signature.as_bytes());
+    until("what counts", || (hung.handed(true) == 1).then_some(())).await;
 }

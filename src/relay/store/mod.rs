@@ -47,12 +47,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
-use crate::sqlite::{Database, Health, Limits, OpenError, Place, Writer};
+use crate::sqlite::{Database, Health, OpenError, Place, Writer};
 
 pub use directory::{Inbox, InboxId, State};
 pub use epochs::Told;
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
 pub use secret::Token;
+
+pub use crate::sqlite::Limits;
 
 use directory::Directory;
 use ledger::{Entry, Ledger, Receipt};
