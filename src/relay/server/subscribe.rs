@@ -7,11 +7,13 @@ use axum::RequestExt as _;
 use axum::extract::{Request, WebSocketUpgrade};
 use axum::response::Response;
 use http::{HeaderMap, header};
+use tokio::sync::watch;
 
 use super::presence::Crowded;
 use super::reader::{self, Subscriber};
-use super::{Server, Settings, answer, goodbye, origin};
+use super::{Server, Settings, Shared, answer, goodbye, origin};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
+use crate::relay::store::{Inbox, State};
 use crate::serve::{Peer, Uptake};
 
 /// How much is gathered before it is written to the socket, in bytes.
@@ -22,14 +24,12 @@ const READ_BUFFER: usize = 8 << 10;
 pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let shared = &server.0;
     // The token first: without one nobody learns anything else.
-    let inbox = bearer(request.headers()).and_then(|token| shared.log.by_token(token));
-    let Some(inbox) = inbox else {
+    let Some((inbox, state, token)) =
+        bearer(request.headers()).and_then(|token| opened(shared, token))
+    else {
         shared.figures.unauthorized();
         return answer::unauthorized();
     };
-    // Before the upgrade is answered: a token replaced from here on ends the subscription.
-    let mut state = inbox.state();
-    let token = state.borrow_and_update().token;
     let Ok(upgrading) = request.extract_parts::<WebSocketUpgrade>().await else {
         return answer::no_websocket();
     };
@@ -75,6 +75,21 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
                 }
             }
         })
+}
+
+/// The inbox that a token opens, its state, and the token's number.
+///
+/// Asked twice: a number that was read before the token was last found good is no later one's. So a
+/// token that is replaced from here on, before the upgrade is answered or after, ends the subscription.
+fn opened(
+    shared: &Shared,
+    token: &str,
+) -> Option<(Arc<Inbox>, watch::Receiver<State>, Option<u64>)> {
+    let inbox = shared.log.by_token(token)?;
+    let mut state = inbox.state();
+    let number = state.borrow_and_update().token;
+    let again = shared.log.by_token(token)?;
+    (again.id == inbox.id).then_some((inbox, state, number))
 }
 
 /// The token of an `Authorization: Bearer` header, of which there has to be one.

@@ -4,7 +4,7 @@
 //! paused clock would run ahead of the kernel. Whoever waits spins, see [`until`].
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use jiff::Timestamp;
@@ -194,11 +194,13 @@ struct Hung {
     at: Hangs,
     /// Arrivals that were handed over: of those that are verified, and others.
     handed: [AtomicUsize; 2],
+    /// Whether an operator replaces the token right after it was found good.
+    replaces: AtomicBool,
 }
 
 impl Hung {
     fn new(store: Arc<Store>, at: Hangs) -> Self {
-        Self { store, at, handed: Default::default() }
+        Self { store, at, handed: Default::default(), replaces: AtomicBool::new(false) }
     }
 
     fn handed(&self, verified: bool) -> usize {
@@ -208,6 +210,7 @@ impl Hung {
 
 #[derive(PartialEq, Eq)]
 enum Hangs {
+    Nowhere,
     Keeping,
     Attaching,
     Reading,
@@ -219,14 +222,21 @@ impl Log for Hung {
     }
 
     fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
-        self.store.by_token(token)
+        let found = self.store.by_token(token);
+        if self.replaces.swap(false, Relaxed) {
+            let mut replaced = std::pin::pin!(self.store.rotate("one", false));
+            while replaced.as_mut().now_or_never().is_none() {
+                std::thread::yield_now();
+            }
+        }
+        found
     }
 
     fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
         self.handed[usize::from(arrival.verified)].fetch_add(1, Relaxed);
         match self.at {
             Hangs::Keeping => Box::pin(std::future::pending()),
-            Hangs::Attaching | Hangs::Reading => self.store.append(inbox, arrival),
+            _ => self.store.append(inbox, arrival),
         }
     }
 
@@ -242,7 +252,7 @@ impl Log for Hung {
     ) -> Answer<'_, Start> {
         match self.at {
             Hangs::Attaching => Box::pin(std::future::pending()),
-            Hangs::Keeping | Hangs::Reading => self.store.attach(inbox, reader, resume),
+            _ => self.store.attach(inbox, reader, resume),
         }
     }
 
@@ -255,7 +265,7 @@ impl Log for Hung {
     ) -> Answer<'_, Vec<Item>> {
         match self.at {
             Hangs::Reading => Box::pin(std::future::pending()),
-            Hangs::Keeping | Hangs::Attaching => self.store.read(inbox, after, items, bytes),
+            _ => self.store.read(inbox, after, items, bytes),
         }
     }
 
@@ -333,4 +343,24 @@ async fn what_does_not_count_leaves_the_queue_to_what_does() {
     let signature = hex::encode(key.sign(&vec![b'x'; BODY], Encoding::Der).unwrap());
     let _counts = post(signature.as_bytes());
     until("what counts", || (hung.handed(true) == 1).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_replaced_while_it_is_looked_at_opens_nothing() {
+    let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+    let issued = store.create("one".parse().unwrap()).await.unwrap();
+    let hung = Arc::new(Hung::new(store, Hangs::Nowhere));
+    let keys = TrustedKeys::new(PublicKey::vendor());
+    let server = Server::new(Settings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
+    let subscribe = || async {
+        let request = http::Request::get(SUBSCRIBE_PATH)
+            .header("authorization", format!("Bearer {}", issued.token.reveal()))
+            .body(axum::body::Body::empty());
+        answer(State(server.clone()), request.unwrap()).await.status()
+    };
+    // It is good, and then this is no websocket.
+    let good = subscribe().await;
+    assert_ne!(good, 401);
+    hung.replaces.store(true, Relaxed);
+    assert_eq!(subscribe().await, 401);
 }
