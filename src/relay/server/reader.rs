@@ -165,7 +165,7 @@ impl Reader<'_> {
                     saving = None;
                     match saved {
                         Err(LogError::NoReader) => {
-                            let why = "the operator forgot this reader's name";
+                            let why = "its place was forgotten: by the operator, or after a long absence";
                             Err(Close::new(CloseCode::Forgotten, why).into())
                         }
                         // The reader keeps its own cursor: ours is late, nothing is lost.
