@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::relay::protocol::ReaderName;
-use crate::relay::store::InboxId;
+use crate::relay::store::{Answer, InboxId};
 
 /// The connections that read. Bounded by its two limits.
 pub(super) struct Presence {
@@ -90,6 +91,27 @@ impl Seat<'_> {
         self.name = Some(name.clone());
         superseded
     }
+
+    /// Polls `answer` once if this connection has its name still. Nobody takes the name meanwhile: what
+    /// the first poll queues is queued before anything that a successor brings. Gives what is to come
+    /// of it; `None` where a newer connection has the name, or there is none.
+    pub(super) fn begin<'a, T: Send + 'a>(
+        &self,
+        mut answer: Answer<'a, T>,
+    ) -> Option<Answer<'a, T>> {
+        let here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = &here.inboxes.get(&self.inbox)?.names;
+        let (holder, _) = names.get(self.name.as_ref()?)?;
+        if *holder != self.number {
+            return None;
+        }
+        let at_once = (&mut answer).now_or_never();
+        drop(here);
+        Some(match at_once {
+            Some(value) => Box::pin(std::future::ready(value)),
+            None => answer,
+        })
+    }
 }
 
 impl Drop for Seat<'_> {
@@ -112,6 +134,7 @@ impl Drop for Seat<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Poll;
 
     #[test]
     fn the_newer_takes_over_and_places_are_bounded_and_given_back() {
@@ -137,5 +160,40 @@ mod tests {
         drop((two, three, other));
         assert_eq!(presence.count(), 0);
         assert!(presence.here.lock().unwrap().inboxes.is_empty());
+    }
+
+    #[test]
+    fn what_a_reader_has_to_say_is_queued_before_its_successor_comes_or_never() {
+        let presence = Presence::new(2, 3);
+        let name: ReaderName = "a".parse().unwrap();
+        let mut one = presence.enter(1).unwrap();
+        let queue = Mutex::new(Vec::new());
+        // Queues itself at its first poll, as the log's answers do, and has its answer at the second.
+        let ack = |number| -> Answer<'_, u64> {
+            let presence = &presence;
+            let queue = &queue;
+            let mut polled = false;
+            Box::pin(std::future::poll_fn(move |_| {
+                if polled {
+                    return Poll::Ready(Ok(number));
+                }
+                polled = true;
+                assert!(presence.here.try_lock().is_err(), "a successor could come now");
+                queue.lock().unwrap().push(number);
+                Poll::Pending
+            }))
+        };
+        assert!(one.begin(ack(1)).is_none(), "it has no name");
+        one.take(&name);
+        let answer = one.begin(ack(2)).unwrap();
+        assert_eq!(answer.now_or_never(), Some(Ok(2)));
+        let at_once: Answer<'_, u64> = Box::pin(std::future::ready(Ok(3)));
+        assert_eq!(one.begin(at_once).unwrap().now_or_never(), Some(Ok(3)));
+        presence.enter(1).unwrap().take(&name);
+        assert!(one.begin(ack(4)).is_none());
+        let mut two = presence.enter(1).unwrap();
+        two.take(&name);
+        assert!(one.begin(ack(5)).is_none());
+        assert_eq!(*queue.lock().unwrap(), [2]);
     }
 }

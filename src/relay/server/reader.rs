@@ -75,12 +75,12 @@ pub(super) async fn run(
         exhausted: None,
     };
     let end = reader.converse().await;
-    let Reader { stream, outlet, name, unsaved, superseded, seat, .. } = reader;
+    let Reader { stream, outlet, name, unsaved, seat, .. } = reader;
     // A successor's cursor must not be written over.
     if let (Some(reader), Some(seq)) = (name, unsaved)
-        && !superseded.is_cancelled()
+        && let Some(saving) = seat.begin(shared.log.ack(inbox.id, reader, seq))
     {
-        let _ = timeout(Close::PATIENCE, shared.log.ack(inbox.id, reader, seq)).await;
+        let _ = timeout(Close::PATIENCE, saving).await;
     }
     // The place is free before the long goodbye.
     drop(seat);
@@ -179,7 +179,7 @@ impl Reader<'_> {
                 () = at(save_at) => {
                     save_at = None;
                     if let (Some(name), Some(seq)) = (&self.name, self.unsaved.take()) {
-                        saving = Some(log.ack(inbox, name.clone(), seq));
+                        saving = self.seat.begin(log.ack(inbox, name.clone(), seq));
                         self.touch_at = Some(Instant::now() + self.touch_every);
                     }
                     Ok(())
