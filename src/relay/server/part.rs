@@ -60,7 +60,7 @@ mod tests {
             method: String::new(),
             tail: "/".to_owned(),
             query: None,
-            headers: Headers::from_raw([("a", &b"b"[..])].into_iter()),
+            headers: Headers::from_raw([("a", &b"b"[..])]),
             peer: String::new(),
             body: vec![b'x'; bytes],
         }
