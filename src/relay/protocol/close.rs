@@ -36,7 +36,7 @@ pub enum CloseCode {
     TooMany = 4012,
     /// The relay cannot read its store.
     Unavailable = 4013,
-    /// The relay's operator forgot the reader's place.
+    /// The reader's place was forgotten: by the operator, or after a long absence.
     Forgotten = 4014,
 }
 

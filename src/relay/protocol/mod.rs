@@ -138,7 +138,7 @@
 //! | 4011 | the reader did not take what was sent | later |
 //! | 4012 | too many connections to this inbox | later |
 //! | 4013 | the relay cannot read its store | later |
-//! | 4014 | the relay's operator forgot the reader's name; its next `hello` is noted anew | later |
+//! | 4014 | the reader's place was forgotten, by the operator or after a long absence; its next `hello` is noted anew | later |
 //!
 //! "Later" is 0.5 s, doubling up to 30 s, each time a random part of it ([`backoff`]); it begins anew
 //! when a connection stood for a minute. "At once" is only after a connection that stood so long:

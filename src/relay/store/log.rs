@@ -237,7 +237,8 @@ pub trait Log: Send + Sync + 'static {
     fn read(&self, inbox: InboxId, after: u64, items: usize, bytes: usize)
     -> Answer<'_, Vec<Item>>;
 
-    /// Notes how far a named reader is. [`LogError::NoReader`] where it was forgotten.
+    /// Notes how far a named reader is. [`LogError::NoReader`] where it was forgotten. The first poll
+    /// decides its place among what is asked of this log: what is asked later comes after it.
     fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()>;
 
     /// Notes that a named reader is there although it acks nothing. [`LogError::NoReader`] where it
