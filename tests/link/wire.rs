@@ -288,15 +288,12 @@ impl Pump {
                 self.lost += piece.len();
                 return Ok(self.lost < LOST);
             }
-            Fault::Repeat => {
-                to.write_all(piece)?;
-                self.planned = None;
-            }
-            Fault::Delay => {
-                self.planned = Some(self.line.plan(self.way, self.passed + piece.len() as u64));
-            }
+            Fault::Repeat => to.write_all(piece)?,
+            Fault::Delay => {}
         }
         self.passed += piece.len() as u64;
+        // Some repetitions do no harm, like that of a whole pong: the line must go on doing its worst.
+        self.planned = Some(self.line.plan(self.way, self.passed));
         to.write_all(piece).map(|()| true)
     }
 }
