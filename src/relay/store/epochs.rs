@@ -30,12 +30,23 @@ struct Row {
     run: Epoch,
 }
 
-/// Where a resume leads.
+/// Where a reader goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Begun {
     /// Reading begins after this one.
     pub(super) after: u64,
     pub(super) resumed: Resumed,
+    /// What it is told under another label than its own.
+    pub(super) told: Option<Told>,
+    /// The label of what comes now.
+    pub(super) epoch: Epoch,
+}
+
+/// Where a resume leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    after: u64,
+    resumed: Resumed,
     label: Label,
 }
 
@@ -80,52 +91,44 @@ pub(super) fn begin_run(
     label(connection, inbox, Row { first: head + 1, epoch: run, run })
 }
 
-/// The label of what comes now.
-pub(super) fn newest(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<Epoch>> {
-    Ok(all(connection, inbox)?.pop().map(|row| row.epoch))
-}
-
-/// Finds where a reader goes on; `acked` is how far the relay knows it to be, by its name.
-pub(super) fn find(
+/// Finds where a reader goes on in an inbox whose run has begun, and makes the label that it needs,
+/// with an epoch of `new`; `None` where that gives none. `acked` is how far the relay knows the
+/// reader to be, by its name.
+pub(super) fn begin(
     connection: &Connection,
     inbox: InboxId,
-    head: u64,
-    retained_from: u64,
+    (head, retained_from): (u64, u64),
     (resume, acked): (Option<Resume>, Option<u64>),
-) -> rusqlite::Result<Found> {
+    new: impl FnOnce() -> Option<Epoch>,
+) -> rusqlite::Result<Option<Begun>> {
+    let rows = all(connection, inbox)?;
     let start = retained_from.saturating_sub(1);
-    match resume {
-        Some(resume) => Ok(resolve(&all(connection, inbox)?, head, start, resume)),
+    let Found { after, resumed, label: needed } = match resume {
+        Some(resume) => resolve(&rows, head, start, resume),
         // One that remembers nothing gets all that is there; and what it missed since it was last
         // here is told as a gap.
-        None => Ok(Found {
+        None => Found {
             after: acked.map_or(start, |acked| acked.min(start)),
             resumed: Resumed::Start,
             label: Label::Kept,
-        }),
-    }
-}
-
-/// Makes the label that a reader needs; gives what it is told under another label than its own.
-pub(super) fn told(
-    connection: &Connection,
-    inbox: InboxId,
-    head: u64,
-    found: Found,
-    new: Epoch,
-) -> rusqlite::Result<Option<Told>> {
-    let from = match found.label {
-        Label::Kept => return Ok(None),
-        Label::Told(told) => return Ok(Some(told)),
-        Label::New { from } => from,
+        },
     };
-    let rows = all(connection, inbox)?;
-    if let Some(last) = rows.last()
-        && rows.iter().filter(|row| row.run == last.run).count() < A_RUN
-    {
-        label(connection, inbox, Row { first: head + 1, epoch: new, run: last.run })?;
-    }
-    Ok(Some(Told { from, to: head, epoch: new }))
+    let Some(newest) = rows.last() else { return Ok(None) };
+    let (told, epoch) = match needed {
+        Label::Kept => (None, newest.epoch),
+        Label::Told(told) => (Some(told), newest.epoch),
+        Label::New { from } => {
+            let Some(new) = new() else { return Ok(None) };
+            let told = Some(Told { from, to: head, epoch: new });
+            if rows.iter().filter(|row| row.run == newest.run).count() < A_RUN {
+                label(connection, inbox, Row { first: head + 1, epoch: new, run: newest.run })?;
+                (told, new)
+            } else {
+                (told, newest.epoch)
+            }
+        }
+    };
+    Ok(Some(Begun { after, resumed, told, epoch }))
 }
 
 /// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's.

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::books::{Announce, Book, Books};
 use super::directory::{Directory, InboxId};
-use super::epochs::{self, Found};
+use super::epochs::{self, Begun};
 use super::log::OVERHEAD;
 use super::schema::{place, unsigned};
 use super::{Arrival, Caps, Issued, LogError, Start, places, secret};
@@ -145,15 +145,17 @@ impl Ledger {
         label(connection, self.run, inbox, book)?;
         let head = book.head;
         let retained_from = places::oldest(connection, inbox, head)?;
-        let found = epochs::find(connection, inbox, head, retained_from, (resume, acked))?;
-        let Ok(new) = secret::epoch() else { return Ok(Receipt::Refused(LogError::Random)) };
-        let told = epochs::told(connection, inbox, head, found, Epoch(new))?;
-        let epoch = epochs::newest(connection, inbox)?.unwrap_or(self.run);
+        let new = || secret::epoch().ok().map(Epoch);
+        let known = (resume, acked);
+        let Some(begun) = epochs::begin(connection, inbox, (head, retained_from), known, new)?
+        else {
+            return Ok(Receipt::Refused(LogError::Random));
+        };
+        let Begun { after, resumed, told, epoch } = begun;
         if let Some(reader) = reader {
             let now = Timestamp::now();
-            places::note_reader(connection, inbox, reader.as_str(), found.after, now)?;
+            places::note_reader(connection, inbox, reader.as_str(), after, now)?;
         }
-        let Found { after, resumed, .. } = found;
         let touch_every = self.caps.touch_every();
         Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, told, touch_every }))
     }
