@@ -71,28 +71,31 @@ fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer)
     for line in &part.lines {
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).field(LEAD, line.lead, look.of(Role::Dim));
-        let pieces = match &line.pieces[..] {
+        match &line.pieces[..] {
             [(text, role)] if line.goes_on && area.height >= 12 => {
-                let lines = Printable::new(text).lines(room);
-                lines.into_iter().map(|line| (line.to_string(), *role)).collect()
+                for words in Printable::new(text).lines(room) {
+                    let mut pen = Pen::new(buffer, area, row);
+                    pen.skip(1 + LEAD).text(words.as_str(), look.of(*role));
+                    row += 1;
+                }
             }
-            pieces => pieces.to_vec(),
-        };
-        for (number, (text, role)) in pieces.iter().enumerate() {
-            if line.goes_on && number > 0 {
+            pieces => {
+                for (text, role) in pieces {
+                    pen.text(text, look.of(*role));
+                }
                 row += 1;
-                pen = Pen::new(buffer, area, row);
-                pen.skip(1 + LEAD);
             }
-            pen.text(text, look.of(*role));
         }
-        row += 1;
     }
     row + u16::from(area.height >= 24)
 }
 
 fn line(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
-    Line { lead, pieces: vec![(text.into(), role)], goes_on: false }
+    pieces(lead, vec![(text.into(), role)])
+}
+
+const fn pieces(lead: &'static str, pieces: Vec<(String, Role)>) -> Line {
+    Line { lead, pieces, goes_on: false }
 }
 
 /// The same, but what is too long goes on below.
@@ -111,14 +114,9 @@ fn doors(model: &Model) -> Part {
         };
         lines.push(line("listening", words, role));
     } else {
-        lines.push(Line {
-            lead: "listening",
-            pieces: vec![
-                (format!("{} ", glyph::OPEN), Role::Done),
-                (facts.door.clone(), Role::Plain),
-            ],
-            goes_on: false,
-        });
+        let door =
+            vec![(format!("{} ", glyph::OPEN), Role::Done), (facts.door.clone(), Role::Plain)];
+        lines.push(pieces("listening", door));
     }
     if let Some(link) = link {
         let (role, words) = link::full(link, model.now);
@@ -195,14 +193,13 @@ fn rates(model: &Model) -> Part {
     let [.., last] = minutes;
     let sum: u32 = minutes.iter().sum();
     let lines = vec![
-        Line {
-            lead: "arrivals",
-            pieces: vec![
+        pieces(
+            "arrivals",
+            vec![
                 (bars, Role::Generating),
                 (format!("  {} this minute", number(last)), Role::Plain),
             ],
-            goes_on: false,
-        },
+        ),
         line(
             "",
             format!("{} in {CHART_MINUTES} minutes, most {} a minute", number(sum), number(most)),
@@ -233,11 +230,8 @@ fn answers(model: &Model, brief: bool) -> Part {
         }
         // What never happened is there, and quiet.
         let role = if count == 0 { Role::Dim } else { role };
-        lines.push(Line {
-            lead,
-            pieces: vec![(format!("{:>9}  ", number(count)), role), (what.to_owned(), Role::Dim)],
-            goes_on: false,
-        });
+        let counted = vec![(format!("{:>9}  ", number(count)), role), (what.to_owned(), Role::Dim)];
+        lines.push(pieces(lead, counted));
     };
     count("accepted", counts.valid, "200, signed by a trusted key", Role::Done);
     if counts.unchecked > 0 || model.facts.banner == Some(Banner::Unchecked) {
