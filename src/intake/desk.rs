@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use super::Keep;
 use super::coalesce::Coalesced;
 use super::tally::Tally;
-use crate::callback::SIGNATURE_HEADER;
-use crate::callback::{Refusal, RefusalKind};
+use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
 use crate::journal::Pending;
 use crate::signature::{TrustedKeys, explain};
 

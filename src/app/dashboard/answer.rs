@@ -3,8 +3,7 @@
 use super::rows::merged;
 use super::teller::{Halt, ROWS, Teller};
 use super::telling::Ask;
-use crate::callback::SIGNATURE_HEADER;
-use crate::callback::{Headers, Verdict};
+use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
 use crate::signature::{Mark, TrustedKeys, steps};
 use crate::tui::effect::Request;

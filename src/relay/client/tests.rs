@@ -15,8 +15,7 @@ use super::super::protocol::{
 };
 use super::counted::Counted;
 use super::*;
-use crate::callback::SIGNATURE_HEADER;
-use crate::callback::{Accepted, Encoding, Headers, Listed, Passage};
+use crate::callback::{Accepted, Encoding, Headers, Listed, Passage, SIGNATURE_HEADER};
 use crate::intake::{Keep, Policy, Relayed, Unwritten};
 use crate::journal::{Journal, Pending, Place};
 use crate::signature::{PrivateKey, TrustedKeys};

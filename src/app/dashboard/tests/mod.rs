@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::telling::Ask;
 use super::*;
-use crate::callback::SIGNATURE_HEADER;
 use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
-    Source as Door, Verdict,
+    SIGNATURE_HEADER, Source as Door, Verdict,
 };
 use crate::config::{Flags, Surroundings};
 use crate::journal::{Journal, Place, Reader};
