@@ -72,8 +72,8 @@ impl Memory {
         part
     }
 
-    /// Reads at most `items` of an inbox with `read`, which takes how many items and bytes it may give, and
-    /// gives nothing where the first has more.
+    /// Reads at most `items` of an inbox with `read`, which takes how many items and bytes it may
+    /// give, and gives nothing where the first has more.
     pub(super) async fn page<'a>(
         &self,
         inbox: InboxId,

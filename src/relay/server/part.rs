@@ -38,9 +38,7 @@ impl Part {
     /// A place for an arrival, where there is one now. One that is longer than the whole part has it
     /// alone.
     pub(super) fn take(&self, arrival: &Arrival) -> Option<Place> {
-        let query = arrival.query.as_ref().map_or(0, String::len);
-        let size = arrival.body.len() + arrival.headers.size() + arrival.tail.len() + query;
-        let size = u32::try_from(size.min(self.bound)).unwrap_or(u32::MAX);
+        let size = u32::try_from(arrival.size().min(self.bound)).unwrap_or(u32::MAX);
         let entry = Arc::clone(&self.entries).try_acquire_owned().ok()?;
         let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(size).ok()?;
         Some(Place([entry, bytes]))
@@ -68,17 +66,18 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_entries_and_of_the_bytes() {
-        let queue = Limits { entries: 40, bytes: 4000, ..Limits::default() };
+        let queue = Limits { entries: 40, bytes: 40_000, ..Limits::default() };
         let part = Part::of(&queue);
         let take = |bytes| -> Vec<_> {
             std::iter::from_fn(|| part.take(&arrival(bytes))).take(100).collect()
         };
         assert_eq!(take(0).len(), 10);
-        // Three bytes are the head.
-        assert_eq!(take(247).len(), 4);
-        assert_eq!(take(248).len(), 3);
+        // As the queue itself counts them: with their heads.
+        let body = 2500 - arrival(0).size();
+        assert_eq!(take(body).len(), 4);
+        assert_eq!(take(body + 1).len(), 3);
         // Longer than all of it: alone.
-        let held = take(9000);
+        let held = take(90_000);
         assert_eq!(held.len(), 1);
         assert!(part.take(&arrival(0)).is_none());
         drop(held);

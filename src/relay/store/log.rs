@@ -89,8 +89,8 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// What it counts for in the caps, in bytes.
-    pub(super) fn size(&self) -> usize {
+    /// What it counts for in the caps, and in the queue before the disk, in bytes.
+    pub fn size(&self) -> usize {
         OVERHEAD
             + self.method.len()
             + self.tail.len()
