@@ -3,8 +3,8 @@
 use rustix::process::Signal;
 
 use crate::common::get;
-use crate::laptop::{Laptop, callbacks};
-use crate::relay_support::{Inbox, Relay, form, within};
+use crate::laptop::{Laptop, acked, callbacks};
+use crate::relay_support::{Inbox, Relay, Seeded, form, within};
 use crate::wire::Wire;
 use dubwatch::relay::protocol::WINDOW;
 
@@ -15,26 +15,19 @@ fn metric(relay: &Relay, name: &str) -> usize {
     line.unwrap().parse().unwrap()
 }
 
-/// How far the relay knows its only reader to be.
-fn acked(relay: &Relay) -> usize {
-    let (_, listed) = relay.operate(&["list", "--json"]);
-    let record: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    usize::try_from(record["readers"][0]["acked"].as_u64().unwrap_or(0)).unwrap()
-}
-
 #[test]
 fn what_is_passed_on_again_for_want_of_acks_is_kept_once() {
     let relay = Relay::start(&["--max-rate", "100000"]);
     let inbox = relay.inbox("one");
     let mut story = form::seeded(20_261_129);
-    let wire = Wire::to(relay.address(), crate::relay_support::Seeded(0));
+    let wire = Wire::to(relay.address(), Seeded(0));
     let mut laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
     wire.deafen();
     let rounds = form::of(3, 25);
     let (mut sent, mut again) = (0, 0);
     for round in 0..rounds {
         // All of them together fit in the window, beyond which nothing comes without an ack.
-        let more = form::of(50, 5) + usize::try_from(story.below(form::of(200, 30))).unwrap();
+        let more = form::of(50, 5) + story.pick(form::of(200, 30));
         relay.post_all(&inbox, callbacks(sent..sent + more));
         sent += more;
         let passed_on = metric(&relay, "deliveries_sent_total");
@@ -71,7 +64,7 @@ fn what_is_passed_on_again_for_want_of_acks_is_kept_once() {
 fn without_acks_the_relay_stops_at_the_window_and_goes_on_after_a_new_hello() {
     let relay = Relay::start(&["--max-rate", "100000"]);
     let inbox = relay.inbox("one");
-    let wire = Wire::to(relay.address(), crate::relay_support::Seeded(0));
+    let wire = Wire::to(relay.address(), Seeded(0));
     let laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
     let windows = form::of(1, 5);
     let count = windows * WINDOW + 100;

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::common::{callback, until};
-use crate::laptop::{Laptop, callbacks, link};
+use crate::laptop::{Laptop, acked, callbacks, link};
 use crate::relay_support::{Relay, Seeded};
 use crate::wire::Wire;
 
@@ -29,17 +29,10 @@ fn a_refused_delivery_holds_up_nothing_behind_it() {
     laptop.has(1);
     assert_eq!(laptop.bodies(), [callback(1)]);
     // Both are behind us: neither comes again.
-    until(|| acked(&relay, 2), "the ack");
+    until(|| acked(&relay) == 2, "the ack");
     watch.stop(Signal::TERM);
     let mut watch = laptop.start(&["--json"]);
     assert_eq!(link(&mut watch, "up")["behind"], 0);
-}
-
-/// Whether the reader has acked up to this number.
-fn acked(relay: &Relay, seq: u64) -> bool {
-    let (_, listed) = relay.operate(&["list", "--json"]);
-    let record: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    record["readers"][0]["acked"] == seq || record["readers"][0][1] == seq
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Laptop {
     }
 }
 
+/// How far the relay knows its only reader to be.
+pub(crate) fn acked(relay: &Relay) -> usize {
+    let (_, listed) = relay.operate(&["list", "--json"]);
+    let record: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    usize::try_from(record["readers"][0]["acked"].as_u64().unwrap_or(0)).unwrap()
+}
+
 /// The next record of the link with this state.
 pub(crate) fn link(watch: &mut Watch, state: &str) -> Value {
     loop {

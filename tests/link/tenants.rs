@@ -73,7 +73,7 @@ fn a_flooded_and_stalled_inbox_does_nothing_to_another() {
             let requests: Vec<Vec<u8>> = (0..8)
                 .map(|_| {
                     // The longest are over the limit.
-                    let times = 100 + usize::try_from(story.below(60_000)).unwrap();
+                    let times = 100 + story.pick(60_000);
                     let body = MARK.repeat(times);
                     if n == 0 {
                         unsigned(&flooded, &body)
@@ -92,7 +92,7 @@ fn a_flooded_and_stalled_inbox_does_nothing_to_another() {
 
     let (mut sent, mut last) = (0, seen());
     for _ in 0..form::of(4, 100) {
-        let more = 1 + usize::try_from(story.below(60)).unwrap();
+        let more = 1 + story.pick(60);
         // Answered 200, each of them, and there, in order, while the flood is on.
         relay.post_all(&other, callbacks(sent..sent + more));
         sent += more;

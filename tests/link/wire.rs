@@ -153,8 +153,7 @@ impl Shared {
     /// The next fault of one way of a connection on which so much passed.
     fn plan(&self, way: Way, passed: u64) -> Planned {
         let mut story = self.story.lock().unwrap();
-        let fault =
-            [Fault::Cut, Fault::Truncate, Fault::Repeat, Fault::Delay][index(story.below(4))];
+        let fault = [Fault::Cut, Fault::Truncate, Fault::Repeat, Fault::Delay][story.pick(4)];
         let reach = if way == Way::ToReader { 60_000 } else { 1_500 };
         Planned {
             fault,

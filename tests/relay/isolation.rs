@@ -16,10 +16,6 @@ struct Tenant {
     at: Option<Cursor>,
 }
 
-fn pick(story: &mut Seeded, below: usize) -> usize {
-    usize::try_from(story.below(below as u64)).unwrap()
-}
-
 impl Tenant {
     fn new(relay: &Relay, name: &str) -> Self {
         let inbox = relay.inbox(name);
@@ -58,8 +54,8 @@ fn nothing_of_one_inbox_is_ever_heard_at_another() {
     let mut client = Client::new(relay.address()).unwrap();
     for n in 0..form::of(400, 20_000) {
         // Over one connection, for whoever it is.
-        let tenant = &mut tenants[pick(&mut story, count)];
-        let body = format!("secret-of-{}-{n}-{}", tenant.name, "x".repeat(pick(&mut story, 300)));
+        let tenant = &mut tenants[story.pick(count)];
+        let body = format!("secret-of-{}-{n}-{}", tenant.name, "x".repeat(story.pick(300)));
         let path = format!("{}/{}", tenant.inbox.path, tenant.name);
         let signature = relay.site.signature(body.as_bytes());
         let signed = [("x-signature", signature.as_str())];
@@ -69,7 +65,7 @@ fn nothing_of_one_inbox_is_ever_heard_at_another() {
         tenant.posted.push(body);
         match story.below(20) {
             0 => {
-                let at = pick(&mut story, count);
+                let at = story.pick(count);
                 tenants[at].read();
                 if let Some(cursor) = tenants[at].at.take() {
                     come_again(&relay, &mut tenants, at, cursor, &mut story);
@@ -87,7 +83,7 @@ fn nothing_of_one_inbox_is_ever_heard_at_another() {
 
 /// A reader subscribes anew: from its own place, or from one that is another inbox's.
 fn come_again(relay: &Relay, tenants: &mut [Tenant], at: usize, own: Cursor, story: &mut Seeded) {
-    let other = (at + 1 + pick(story, tenants.len() - 1)) % tenants.len();
+    let other = (at + 1 + story.pick(tenants.len() - 1)) % tenants.len();
     let foreign = tenants[other].at.map_or(0, |cursor| cursor.seq);
     let resume = match story.below(3) {
         0 => Some(Resume::from(own)),
@@ -109,10 +105,10 @@ fn come_again(relay: &Relay, tenants: &mut [Tenant], at: usize, own: Cursor, sto
 
 /// One inbox's words at another: tokens made of two, an ack of what another one was sent.
 fn mixed_up(relay: &Relay, tenants: &[Tenant], story: &mut Seeded) {
-    let one = pick(story, tenants.len());
-    let two = (one + 1 + pick(story, tenants.len() - 1)) % tenants.len();
+    let one = story.pick(tenants.len());
+    let two = (one + 1 + story.pick(tenants.len() - 1)) % tenants.len();
     let (one, two) = (&tenants[one], &tenants[two]);
-    let at = 4 + pick(story, one.inbox.token.len() - 8);
+    let at = 4 + story.pick(one.inbox.token.len() - 8);
     let token = format!("{}{}", &one.inbox.token[..at], &two.inbox.token[at..]);
     // Where both begin or end alike, it is one of them.
     if token == one.inbox.token || token == two.inbox.token {

@@ -305,6 +305,11 @@ impl Seeded {
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (x ^ (x >> 31)) % bound
     }
+
+    /// The same for a place in a list, or a number of things.
+    pub(crate) fn pick(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap()
+    }
 }
 
 /// How often a condition is looked at that nobody reports: the machine is left to those watched.
