@@ -333,8 +333,61 @@ fn verify_that_cannot_check_ends_with_2() {
     $ dubwatch verify --signature HEX --public-key no.pem body.json
     dubwatch: ~/no.pem is not PEM; it should hold a line "-----BEGIN PUBLIC KEY-----"
     $ dubwatch verify --signature HEX --public-key k.pem body.json
-    dubwatch: ~/k.pem is a private key; give the public half (`dubwatch keygen` writes it beside)
+    dubwatch: ~/k.pem is a private key; give its public half, which `openssl pkey -in PRIVATE -pubout -out PUBLIC` writes (`dubwatch keygen` writes both)
     "#);
+}
+
+// keys
+
+/// What each command that reads a key says of it.
+#[test]
+fn a_key_is_read_alike_wherever_one_is_given() {
+    let (home, signature) = signed();
+    let read = |name: &str| std::fs::read_to_string(home.path(name)).unwrap();
+    let (public, private) = (read("k.pub.pem"), read("k.pem"));
+    let parameters =
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    home.write("escaped.pem", public.replace('\n', "\\n"));
+    home.write(
+        "bare.pem",
+        public.lines().filter(|line| !line.starts_with('-')).collect::<String>(),
+    );
+    home.write("both.pem", format!("{parameters}{private}"));
+    home.write("parameters.pem", parameters);
+    for file in ["k.pub.pem", "escaped.pem", "bare.pem"] {
+        let ran =
+            home.run(&format!("verify --public-key {file} --signature {signature} body.json"));
+        assert!(ran.done().contains("valid: made by"), "{file}");
+    }
+    let target = ok();
+    home.run(&format!("send --key both.pem --to {}", target.url())).done();
+
+    for (file, reason) in [
+        ("parameters.pem", "holds EC parameters and no key"),
+        ("k.pem", "`openssl pkey -in PRIVATE -pubout -out PUBLIC`"),
+    ] {
+        for command in [
+            format!("verify --signature 00 --public-key {file} body.json"),
+            format!("watch --json --listen 0 --public-key {file}"),
+            format!("relay --listen 127.0.0.1:0 --public-key {file}"),
+        ] {
+            let ran = home.run(&command);
+            let said = ran.complaint(2);
+            assert!(said.contains(file) && said.contains(reason), "{command}: {said}");
+        }
+    }
+    let ran = home.run("send --key parameters.pem --to http://127.0.0.1:9/");
+    let said = ran.complaint(2);
+    assert!(said.contains("holds EC parameters and no key"), "{said}");
+
+    // The key itself where its file's name was expected: a secret that must not be repeated.
+    for flags in [vec!["--key".to_owned(), private.clone()], vec![format!("--key={private}")]] {
+        let mut command = home.command(["send", "--to", "http://127.0.0.1:9/"]);
+        let ran = home.ran(command.args(flags));
+        let said = ran.complaint(2);
+        assert!(said.contains("a key was given where the name of a file"), "{said}");
+        assert!(!said.contains(private.lines().nth(1).unwrap()), "{said}");
+    }
 }
 
 // send

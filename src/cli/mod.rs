@@ -87,6 +87,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(exit) => exit.into(),
             Err(error) => report(&error),
         },
+        // A key that is taken for an option, as its dashes ask for: it may be private, and is not repeated.
+        Err(error) if error.to_string().contains("-----BEGIN ") => report(&KeyError::NoPath.into()),
         Err(error) => {
             // Help and version go to standard output, and are no failure.
             let _ = error.print();
@@ -125,8 +127,10 @@ fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
 /// One sentence on standard error. Settings and keys that cannot be used are a usage error.
 fn report(error: &anyhow::Error) -> ExitCode {
     say(&format!("{error:#}"));
-    let key =
-        matches!(error.downcast_ref(), Some(KeyError::Read { .. } | KeyError::Unusable { .. }));
+    let key = matches!(
+        error.downcast_ref(),
+        Some(KeyError::Read { .. } | KeyError::Unusable { .. } | KeyError::NoPath)
+    );
     if key || error.is::<ConfigError>() || error.is::<Usage>() {
         ExitCode::from(2)
     } else {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use p256::elliptic_curve::zeroize::Zeroizing;
 
 use super::keys::{DEV_KEY, VENDOR_KEY};
-use super::{KeyFault, PrivateKey, PublicKey, pem};
+use super::{KeyFault, PrivateKey, PublicKey, key_form};
 
 /// The largest key file that is read, in bytes. A larger one is refused, not cut.
 const MAX_FILE: u64 = 64 * 1024;
@@ -28,6 +28,11 @@ pub enum KeyError {
         /// What the system said.
         cause: io::Error,
     },
+    /// A key where the name of its file was expected.
+    #[error(
+        "a key was given where the name of a file with it was expected; write it to a file first (`printf '%b' \"$KEY\" > key.pem`)"
+    )]
+    NoPath,
     /// The file could not be written.
     #[error("cannot write the key file {}: {cause}", path.display())]
     Write {
@@ -65,7 +70,7 @@ impl PublicKey {
     ///
     /// [`KeyError`] names the file and says what it is instead.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let key = pem::public_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
+        let key = key_form::public_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
         let text = |part: Option<&std::ffi::OsStr>| {
             part.map_or_else(|| "key".to_owned(), |part| part.to_string_lossy().into_owned())
         };
@@ -87,7 +92,7 @@ impl PrivateKey {
     ///
     /// [`KeyError`] names the file and says what it is instead.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let secret = pem::private_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
+        let secret = key_form::private_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
         Ok(Self { secret })
     }
 
@@ -140,11 +145,12 @@ fn unusable(path: &Path, fault: KeyFault) -> KeyError {
     KeyError::Unusable { origin: path.display().to_string(), fault }
 }
 
-/// The text of a file of at most [`MAX_FILE`] bytes, wiped when dropped.
-///
-/// A file that is not UTF-8 holds no PEM; it is read as ISO 8859-1, so that what it is instead (DER,
-/// UTF-16) can be told from the text.
-fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+/// The contents of a file of at most [`MAX_FILE`] bytes, wiped when dropped.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    // Not even to say that there is no such file: it may be a private key.
+    if path.to_string_lossy().contains("-----BEGIN ") {
+        return Err(KeyError::NoPath);
+    }
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path)
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
@@ -152,10 +158,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(unusable(path, KeyFault::TooLarge));
     }
-    Ok(Zeroizing::new(match std::str::from_utf8(&bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().copied().map(char::from).collect(),
-    }))
+    Ok(bytes)
 }
 
 /// Writes a new file with the given mode whatever the umask; it appears whole or not at all.
@@ -300,11 +303,21 @@ mod tests {
             format!("{shown} is larger than 64 KiB; a PEM file with one P-256 key was expected")
         );
         fs::write(&path, b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01").unwrap();
-        assert!(message().starts_with(&format!("{shown} is not PEM but DER")), "{}", message());
+        assert_eq!(
+            message(),
+            format!(
+                "{shown} is not PEM but DER that was cut or has something behind it; it should hold a line \"-----BEGIN PUBLIC KEY-----\""
+            )
+        );
         fs::write(&path, b"\xff\xfe-\0-\0").unwrap();
         assert!(message().starts_with(&format!("{shown} is not PEM but UTF-16")), "{}", message());
         let error = PrivateKey::open_or_create(&path).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{shown} is not PEM")));
+
+        let inline = Path::new("-----BEGIN PRIVATE KEY-----\\nMIGH");
+        let message = PrivateKey::from_file(inline).unwrap_err().to_string();
+        assert!(message.starts_with("a key was given where the name of a file"), "{message}");
+        assert!(!message.contains("MIGH"), "a secret is not repeated");
 
         let nowhere = dir.path().join("no/such/dir/k.pem");
         let error = PrivateKey::open_or_create(&nowhere).unwrap_err();

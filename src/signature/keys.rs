@@ -13,7 +13,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
 use crate::callback::Encoding;
 
-use super::{KeyError, Signature, pem};
+use super::{KeyError, Signature, key_form};
 
 /// The name of the vendor's production key, which is built in.
 pub const VENDOR_KEY: &str = "panjaya";
@@ -48,7 +48,7 @@ impl PublicKey {
     ///
     /// [`KeyError::Unusable`] says what the text is instead, and begins with the name.
     pub fn from_pem(name: &str, text: &str) -> Result<Self, KeyError> {
-        pem::public_key(text)
+        key_form::public_key(text.as_bytes())
             .map(|key| Self::new(name, key))
             .map_err(|fault| KeyError::Unusable { origin: format!("the key {name}"), fault })
     }
@@ -125,7 +125,7 @@ impl PrivateKey {
     ///
     /// [`KeyError::Unusable`] says what the text is instead.
     pub fn from_pem(name: &str, text: &str) -> Result<Self, KeyError> {
-        pem::private_key(text)
+        key_form::private_key(text.as_bytes())
             .map(|secret| Self { secret })
             .map_err(|fault| KeyError::Unusable { origin: format!("the key {name}"), fault })
     }

@@ -7,7 +7,10 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `pem` | finding keys in text, and saying what else the text is |
+//! | `key_form` | which form a key file has: PEM, base64, DER, JWK or something else |
+//! | `key_der` | keys in DER, and saying what else the DER is |
+//! | `jwk` | keys in JSON (RFC 7517) |
+//! | `key_fault` | why a file gives no key, and what to do |
 //! | `keys` | public and private keys, signing |
 //! | `key_file` | keys on disk: bounded reads, modes, never over an existing file |
 //! | `header` | the grammar of `X-Signature` |
@@ -23,17 +26,20 @@ mod fingerprint;
 mod forensics;
 mod header;
 mod json_text;
+mod jwk;
+mod key_der;
+mod key_fault;
 mod key_file;
+mod key_form;
 mod keys;
 mod misspelt;
-mod pem;
 mod steps;
 
 pub use check::TrustedKeys;
 pub use fingerprint::fingerprint;
 pub use forensics::explain;
 pub use header::{HeaderFault, Signature, parse};
+pub use key_fault::KeyFault;
 pub use key_file::KeyError;
 pub use keys::{DEV_KEY, PrivateKey, PublicKey, VENDOR_KEY};
-pub use pem::KeyFault;
 pub use steps::{Mark, Step, steps};
