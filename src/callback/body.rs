@@ -61,14 +61,18 @@ impl<'a> Subject<'a> {
 impl Callback {
     /// Reads a body. Never fails: what cannot be read is said in [`unreadable`](field@Callback::unreadable).
     ///
-    /// Unknown fields are passed over, of a repeated field the last one counts.
+    /// Unknown fields are passed over, of a repeated field the last one counts. So is a byte order
+    /// mark before the JSON, which a parser may pass over (RFC 8259, section 8.1).
     pub fn read(body: &[u8]) -> Self {
         if body.is_empty() {
             return Self::unreadable("the body is empty".to_owned());
         }
-        match serde_json::from_slice::<Fields>(body) {
+        match serde_json::from_slice::<Fields>(without_mark(body)) {
             Ok(fields) => fields.judge(),
-            Err(error) => Self::unreadable(format!("the body is not a JSON object: {error}")),
+            Err(error) => {
+                let what = other_form(body).map_or_else(|| error.to_string(), str::to_owned);
+                Self::unreadable(format!("the body is not a JSON object: {what}"))
+            }
         }
     }
 
@@ -92,6 +96,26 @@ impl Callback {
     fn unreadable(why: String) -> Self {
         Self { unreadable: Some(why), ..Self::default() }
     }
+}
+
+/// A body without the byte order mark of UTF-8, where it begins with one.
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// What a body is by its first bytes, where a parser's words would not help: it sees an unexpected
+/// character.
+fn other_form(body: &[u8]) -> Option<&'static str> {
+    Some(match body {
+        [0x1f, 0x8b, ..] => "it is gzip, which is not decompressed; send it as it is",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "it is zstd, which is not decompressed; send it as it is",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
+            "it is UTF-16, JSON is sent in UTF-8"
+        }
+        _ if without_mark(body).is_empty() => "it is a byte order mark and nothing else",
+        _ if body.trim_ascii().is_empty() => "it is blank",
+        _ => return None,
+    })
 }
 
 /// A field as it stands in the JSON.
@@ -280,6 +304,10 @@ mod tests {
         " \r\n{\"event\":\"version_ready\",\"asset_id\":\"a\",\"version_id\":\"v\",\"version_locale\":\"es-ES\"}\n",
         State::Ready
     )]
+    #[case::byte_order_mark(
+        "\u{feff}{\"event\":\"version_ready\",\"asset_id\":\"a\",\"version_id\":\"v\",\"version_locale\":\"es-ES\"}",
+        State::Ready
+    )]
     fn reads(#[case] body: &str, #[case] state: State) {
         let callback = Callback::read(body.as_bytes());
         assert_eq!(callback.unreadable, None);
@@ -333,6 +361,21 @@ mod tests {
         let callback = Callback::read(body.as_bytes());
         assert_eq!(callback.unreadable.as_deref(), Some(why));
         assert_eq!(callback.subject(), None);
+    }
+
+    #[rstest]
+    #[case::gzip(b"\x1f\x8b\x08\0", "it is gzip, which is not decompressed; send it as it is")]
+    #[case::zstd(b"\x28\xb5\x2f\xfd", "it is zstd, which is not decompressed; send it as it is")]
+    #[case::utf_16(b"\xff\xfe{\0}\0", "it is UTF-16, JSON is sent in UTF-8")]
+    #[case::utf_16_without_mark(b"{\0}\0", "it is UTF-16, JSON is sent in UTF-8")]
+    #[case::mark(b"\xef\xbb\xbf", "it is a byte order mark and nothing else")]
+    #[case::blank(b" \n", "it is blank")]
+    #[case::two_marks(b"\xef\xbb\xbf\xef\xbb\xbf{}", "expected value at line 1 column 1")]
+    fn says_what_it_is_instead(#[case] body: &[u8], #[case] what: &str) {
+        assert_eq!(
+            Callback::read(body).unreadable,
+            Some(format!("the body is not a JSON object: {what}"))
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod outcome;
 mod refusal;
 mod verdict;
 
-pub use body::{Callback, MAX_ID, Subject};
+pub use body::{Callback, MAX_ID, Subject, without_mark};
 pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use gap::{Gap, NotedGap, Passage};

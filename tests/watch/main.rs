@@ -6,6 +6,7 @@ mod common;
 
 mod answers;
 mod policy;
+mod reasons;
 mod refusals;
 mod start;
 mod stop;

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::mode::Tab;
 use super::rows::Row;
-use crate::callback::{Headers, Verdict};
+use crate::callback::{Headers, Verdict, without_mark};
 use crate::text::Printable;
 
 /// Bytes of a body that are laid out, and lines that are made of them, at most: more than anybody
@@ -120,8 +120,15 @@ impl Detail {
             lines.insert(0, remark("too long to be shown line by line; as sent:"));
             return lines;
         }
-        match serde_json::from_slice::<IgnoredAny>(&self.body) {
-            Ok(_) => wrapped(&indented(&self.body), columns),
+        let json = without_mark(&self.body);
+        match serde_json::from_slice::<IgnoredAny>(json) {
+            Ok(_) => {
+                let mut lines = wrapped(&indented(json), columns);
+                if json.len() < self.body.len() {
+                    lines.insert(0, remark("after a byte order mark, which v shows:"));
+                }
+                lines
+            }
             Err(error) => {
                 let mut lines = wrapped(&self.body, columns);
                 if !self.body.is_empty() {
