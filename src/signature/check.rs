@@ -57,12 +57,12 @@ impl TrustedKeys {
     /// p256 decodes the signature, ring checks its 64 bytes. A high `s` is valid (FIPS 186-5 does
     /// not forbid it), so the bytes of a signature are no identity.
     pub fn check(&self, signature_headers: &[&str], body: &[u8]) -> Verdict {
-        self.judge(signature_headers, |key, signature| key.made(signature, body))
+        self.judge(signature_headers, body, PublicKey::made)
     }
 
     /// The same verdict by p256 alone: what [`Self::check`] is tested against.
     pub fn reference_check(&self, signature_headers: &[&str], body: &[u8]) -> Verdict {
-        self.judge(signature_headers, |key, signature| key.made_by_reference(signature, body))
+        self.judge(signature_headers, body, PublicKey::made_by_reference)
     }
 
     /// Whether any of the keys made the signature.
@@ -73,7 +73,8 @@ impl TrustedKeys {
     fn judge(
         &self,
         signature_headers: &[&str],
-        made: impl Fn(&PublicKey, &Signature) -> bool,
+        body: &[u8],
+        made: impl Fn(&PublicKey, &Signature, &[u8]) -> bool,
     ) -> Verdict {
         let signature = match header::parse(signature_headers) {
             Ok(signature) => signature,
@@ -84,7 +85,7 @@ impl TrustedKeys {
         let maker = std::iter::once(last)
             .chain(others)
             .filter_map(|place| Some((place, self.keys.get(place)?)))
-            .find(|(_, key)| made(key, &signature));
+            .find(|(_, key)| made(key, &signature, body));
         match maker {
             Some((place, key)) => {
                 if place != last {
@@ -92,11 +93,17 @@ impl TrustedKeys {
                 }
                 Verdict::Valid { key: key.name().clone(), encoding: signature.encoding() }
             }
-            None => Verdict::Invalid { why: self.nobody(&signature) },
+            None => Verdict::Invalid { why: self.no_maker(&signature, body) },
         }
     }
 
-    fn nobody(&self, signature: &Signature) -> String {
+    /// Why a well-formed signature is refused that no trusted key made.
+    fn no_maker(&self, signature: &Signature, body: &[u8]) -> String {
+        if body.is_empty() {
+            return "the body arrived empty: what was signed was lost on its way, as redirects and \
+                    some proxies lose bodies"
+                .to_owned();
+        }
         let fine = match signature.encoding() {
             Encoding::Der => "DER is fine",
             Encoding::Raw => "64 bytes are fine",
@@ -147,15 +154,29 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_body_is_named() {
+        let key = PrivateKey::generate().unwrap();
+        let keys = TrustedKeys::new(key.public("k"));
+        let sign = |body| hex::encode(key.sign(body, Encoding::Der).unwrap());
+        let verdict = keys.check(&[&sign(b"{}")], b"");
+        assert_eq!(
+            why(&verdict),
+            "the body arrived empty: what was signed was lost on its way, as redirects and some proxies lose bodies"
+        );
+        assert_eq!(keys.reference_check(&[&sign(b"{}")], b""), verdict);
+        assert!(keys.check(&[&sign(b"")], b"").is_valid(), "nothing was signed, and nothing came");
+    }
+
+    #[test]
     fn the_key_that_matched_last_is_tried_first() {
         let (one, two) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
         let keys = TrustedKeys::new(one.public("one")).and(two.public("two"));
         let value = hex::encode(two.sign(b"{}", Encoding::Der).unwrap());
         let tried = std::cell::RefCell::new(Vec::new());
         let judge = || {
-            keys.judge(&[&value], |key, signature| {
+            keys.judge(&[&value], b"{}", |key, signature, body| {
                 tried.borrow_mut().push(key.name().to_string());
-                key.made(signature, b"{}")
+                key.made(signature, body)
             });
             tried.take()
         };

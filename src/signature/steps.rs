@@ -54,6 +54,11 @@ pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec
         })
         .collect();
 
+    let over = match body.len() {
+        0 => "an empty body".to_owned(),
+        1 => "this one byte".to_owned(),
+        count => format!("these {count} bytes"),
+    };
     let mut maker = None;
     for key in keys.iter() {
         let name = format!("key {}", key.name());
@@ -61,10 +66,9 @@ pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec
             Ok(signature) if maker.is_none() => {
                 if key.made(signature, body) {
                     maker = Some(key);
-                    step(&name, Mark::Passed, format!("made it over these {} bytes", body.len()))
+                    step(&name, Mark::Passed, format!("made it over {over}"))
                 } else {
-                    let note = format!("did not make it over these {} bytes", body.len());
-                    step(&name, Mark::Failed, note)
+                    step(&name, Mark::Failed, format!("did not make it over {over}"))
                 }
             }
             _ => step(&name, Mark::Skipped, String::new()),
@@ -125,6 +129,10 @@ mod tests {
                 "+ key dev: made it over these 2 bytes",
                 "- key later: ",
             ]
+        );
+        assert_eq!(
+            lines(&keys, &[&value], b"").last().unwrap(),
+            "x key later: did not make it over an empty body"
         );
         assert!(
             lines(&keys, &[&value], b"{ }").iter().skip(4).all(|line| line.starts_with("x key"))
