@@ -11,7 +11,7 @@ use super::coalesce::Coalesced;
 use super::tally::Tally;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
 use crate::journal::Pending;
-use crate::signature::{TrustedKeys, explain};
+use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced};
 
 /// Reports that may wait. One more is counted as unlisted, and forgotten.
 const QUEUE: usize = 512;
@@ -125,18 +125,31 @@ impl Clerk {
     }
 
     fn look(&mut self, Report { mut refusal, body }: Report) {
-        let signed = matches!(refusal.kind, RefusalKind::Invalid | RefusalKind::Malformed);
-        if signed
+        // A look is not spent where there is nothing to see.
+        let is_worth_it =
+            refusal.kind != RefusalKind::Missing || may_be_misplaced(&refusal.headers);
+        if is_worth_it
             && let Some(body) = body
             && let Some(looks) = self.looks.checked_sub(1)
         {
             self.looks = looks;
-            let signatures: Vec<&str> = refusal.headers.all(SIGNATURE_HEADER).collect();
-            if let Some(found) = explain(&self.keys, &signatures, &body) {
+            if let Some(found) = self.found(&refusal, &body) {
                 refusal.why = found;
             }
         }
         self.coalesced.add(refusal);
+    }
+
+    /// A better reason than the check's, from the whole body and all headers.
+    fn found(&self, refusal: &Refusal, body: &[u8]) -> Option<String> {
+        match refusal.kind {
+            RefusalKind::Missing => explain_misplaced(&self.keys, &refusal.headers, body),
+            RefusalKind::Malformed | RefusalKind::Invalid => {
+                let signatures: Vec<&str> = refusal.headers.all(SIGNATURE_HEADER).collect();
+                explain(&self.keys, &signatures, body)
+            }
+            _ => None,
+        }
     }
 
     /// Has what changed written; says whether it was.

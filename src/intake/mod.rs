@@ -15,7 +15,7 @@ use crate::callback::{
     SIGNATURE_HEADER, Source, Verdict,
 };
 use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
-use crate::signature::{TrustedKeys, fingerprint};
+use crate::signature::{TrustedKeys, explain_missing, fingerprint};
 use crate::vitals::Counts;
 
 // What doors have to name.
@@ -375,14 +375,16 @@ impl Intake {
 
 /// The report of a request whose signature does not hold.
 fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
-    let why =
-        verdict.why().unwrap_or("there is no X-Signature header; the sender signs every callback");
+    let why = match verdict.why() {
+        Some(why) => why.to_owned(),
+        None => explain_missing(&request.headers, &request.body),
+    };
     let refusal = Refusal {
         at: request.received_at,
         kind,
         // A relay has answered before anybody here looked.
         status: if request.source == Source::Relay { 200 } else { 401 },
-        why: why.to_owned(),
+        why,
         count: 1,
         method: request.method,
         path: request.path,

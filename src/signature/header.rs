@@ -196,6 +196,11 @@ fn explain(value: &str) -> HeaderFault {
     if let Ok(bytes) = hex::decode(value) {
         return HeaderFault::Encoding(not_a_signature(&bytes));
     }
+    if let Some(length) = misspelt::base64_length(value).filter(|length| DIGESTS.contains(length)) {
+        return HeaderFault::Value(format!(
+            "base64 of {length} bytes (a digest or an HMAC?), an ES256 signature in hex was expected"
+        ));
+    }
     if value.contains(',') {
         return HeaderFault::Value(
             "values joined by a comma, one signature in hex was expected".to_owned(),
@@ -230,18 +235,29 @@ fn other_scheme(value: &str) -> Option<&'static str> {
     }
 }
 
+/// The lengths of SHA-1, SHA-256 and SHA-384 in bytes, and so those of their HMACs.
+const DIGESTS: [usize; 3] = [20, 32, 48];
+
+/// Whether bytes that begin with 30 have the length of a digest and not the one that DER announces,
+/// as one digest in 256 does; what begins as a P-256 signature does is rather one that was cut.
+fn is_digest(bytes: &[u8]) -> bool {
+    let is_cut = matches!(bytes, [0x30, 0x3e..=0x46, 0x02, 0x1d..=0x21, ..]);
+    let announces = |length: &u8| usize::from(*length) + 2 == bytes.len();
+    DIGESTS.contains(&bytes.len()) && !is_cut && !bytes.get(1).is_some_and(announces)
+}
+
 /// Says what bytes are that are neither strict DER nor 64 bytes long.
 fn not_a_signature(bytes: &[u8]) -> String {
     if let Some(how) = misspelt::twice(bytes) {
         return format!("hex is fine, but it is the hex of {how}: encoded twice");
     }
     match bytes {
-        [0x30, rest @ ..] if rest.len() > 1 => {
+        [0x30, rest @ ..] if rest.len() > 1 && !is_digest(bytes) => {
             format!("hex is fine, but it is not strict DER: {}", der_fault(rest))
         }
         _ => {
             let hint = match bytes.len() {
-                20 | 32 => " (a digest or an HMAC?)",
+                length if DIGESTS.contains(&length) => " (a digest or an HMAC?)",
                 65 => " (64 and a recovery byte?)",
                 96 => " (r‖s of P-384?)",
                 132 => " (r‖s of P-521?)",
@@ -385,6 +401,10 @@ mod tests {
     #[case::bell("30\u{7}0".into(), "not hex: character 3 is '\\u{7}'")]
     #[case::one_byte("30".into(), "hex of one byte: neither strict DER nor the 64 bytes of r‖s")]
     #[case::digest("ab".repeat(32), "hex of 32 bytes (a digest or an HMAC?): neither strict DER nor the 64 bytes of r‖s")]
+    #[case::hmac_like_der("30".to_owned() + &"ab".repeat(31), "hex of 32 bytes (a digest or an HMAC?): neither strict DER nor the 64 bytes of r‖s")]
+    #[case::sha1_like_der("3002".to_owned() + &"ab".repeat(18), "hex of 20 bytes (a digest or an HMAC?): neither strict DER nor the 64 bytes of r‖s")]
+    #[case::cut_to_32(der()[..64].into(), "hex is fine, but it is not strict DER: it announces 70 bytes, 30 are there: it was cut")]
+    #[case::base64_hmac("q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=".into(), "base64 of 32 bytes (a digest or an HMAC?), an ES256 signature in hex was expected")]
     #[case::recovery(format!("{R}{S}1b"), "hex of 65 bytes (64 and a recovery byte?): neither strict DER nor the 64 bytes of r‖s")]
     #[case::p384("ab".repeat(96), "hex of 96 bytes (r‖s of P-384?): neither strict DER nor the 64 bytes of r‖s")]
     #[case::cut(der()[..100].into(), "hex is fine, but it is not strict DER: it announces 70 bytes, 48 are there: it was cut")]

@@ -68,6 +68,11 @@ pub(super) fn twice(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// How many bytes a base64 value stands for; `None` where it is none.
+pub(super) fn base64_length(value: &str) -> Option<usize> {
+    (value.len() <= MAX).then(|| base64_of(value))?.map(|bytes| bytes.len())
+}
+
 fn hex_of(text: &str) -> Option<Vec<u8>> {
     hex::decode(text.trim_ascii()).ok()
 }

@@ -19,9 +19,11 @@
 //! | `steps` | the check as a list of steps, for people |
 //! | `forensics` | which change of the body or the header would make a refused signature hold |
 //! | `json_text` | JSON rewritten as other programs write it |
+//! | `elsewhere` | signatures in headers of other names |
 //! | `fingerprint` | digests that tell a retry from a second occurrence |
 
 mod check;
+mod elsewhere;
 mod fingerprint;
 mod forensics;
 mod header;
@@ -36,6 +38,7 @@ mod misspelt;
 mod steps;
 
 pub use check::TrustedKeys;
+pub use elsewhere::{explain_misplaced, explain_missing, may_be_misplaced};
 pub use fingerprint::fingerprint;
 pub use forensics::explain;
 pub use header::{HeaderFault, Signature, parse};

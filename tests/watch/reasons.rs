@@ -30,6 +30,9 @@ fn an_empty_body_is_named() {
         why(&site, &mut watch, CALLBACK.as_bytes(), b"", &[]),
         "the body arrived empty: what was signed was lost on its way, as redirects and some proxies lose bodies"
     );
+    assert_eq!(watch.ask(post(&[], b"")).status, 401);
+    let missing = watch.refusal()["why"].as_str().unwrap().to_owned();
+    assert!(missing.contains("and the body is empty"), "{missing}");
 }
 
 #[test]
@@ -42,4 +45,46 @@ fn an_authentic_callback_after_a_byte_order_mark_is_read() {
     assert_eq!((&record["effect"], &record["asset_id"]), (&"applied".into(), &"ast_1".into()));
     assert!(record["unreadable"].is_null(), "{record}");
     assert_eq!(body(&record), sent.as_bytes(), "kept as it came");
+}
+
+#[test]
+fn a_signature_in_another_header_is_pointed_out() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let mut reason = |name: &str, value: &str| {
+        assert_eq!(watch.ask(post(&[(name, value)], CALLBACK.as_bytes())).status, 401);
+        let record = watch.refusal();
+        assert_eq!(record["kind"], "missing");
+        record["why"].as_str().unwrap().to_owned()
+    };
+    let hmac = "ab".repeat(32);
+    assert_eq!(
+        reason("X-Hub-Signature-256", &format!("sha256={hmac}")),
+        "there is no X-Signature header; X-Hub-Signature-256 is there in its place and holds an HMAC: an ES256 signature in X-Signature was expected"
+    );
+    assert_eq!(
+        reason("Signature", "3045"),
+        "there is no X-Signature header; Signature is there in its place: the signature has to be sent as X-Signature"
+    );
+    let right = site.signature(CALLBACK.as_bytes());
+    for (name, shown) in
+        [("x-signature-256", "X-Signature-256"), ("webhook-signature", "Webhook-Signature")]
+    {
+        assert_eq!(
+            reason(name, &right),
+            format!("the signature is right but it came as {shown}; send it as X-Signature")
+        );
+    }
+}
+
+#[test]
+fn an_hmac_that_begins_like_der_is_called_one() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let hmac = "30".to_owned() + &"5a".repeat(31);
+    assert_eq!(watch.ask(post(&[("x-signature", &hmac)], CALLBACK.as_bytes())).status, 401);
+    assert_eq!(
+        watch.refusal()["why"],
+        "hex of 32 bytes (a digest or an HMAC?): neither strict DER nor the 64 bytes of r‖s"
+    );
 }
