@@ -337,6 +337,27 @@ fn verify_that_cannot_check_ends_with_2() {
     "#);
 }
 
+#[test]
+fn verify_names_what_a_body_shows() {
+    let (home, signature) = signed();
+    let said = |file: &str| {
+        let ran =
+            home.run(&format!("verify --public-key k.pub.pem --signature {signature} {file}"));
+        assert_eq!(ran.code, Some(1));
+        ran.out
+    };
+    home.write("empty.json", "");
+    let out = said("empty.json");
+    assert!(out.contains("✗ key k.pub: did not make it over an empty body\n"), "{out}");
+    assert!(out.ends_with("invalid: the body arrived empty: what was signed was lost on its way, as redirects and some proxies lose bodies\n"), "{out}");
+    home.write("mark.json", format!("\u{feff}{}", body("version_ready", "ast", "ver")));
+    let out = said("mark.json");
+    assert!(out.contains("the signature holds for the body without its byte order mark"), "{out}");
+    home.write("cut.json", &body("version_ready", "ast", "ver")[..30]);
+    let out = said("cut.json");
+    assert!(out.contains("  its JSON breaks off at the end"), "{out}");
+}
+
 // keys
 
 /// What each command that reads a key says of it.

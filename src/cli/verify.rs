@@ -10,7 +10,7 @@ use super::Usage;
 use crate::app::{Exit, trusted_keys};
 use crate::callback::Verdict;
 use crate::config::Config;
-use crate::signature::{Mark, PublicKey, TrustedKeys, explain, steps};
+use crate::signature::{Mark, PublicKey, TrustedKeys, explain, steps, suspect};
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: u64 = 64 << 20;
@@ -44,7 +44,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
             writeln!(out, "{mark} {}{colon}{}", step.name, step.note)?;
         }
         if !verdict.is_valid()
-            && let Some(found) = explain(&keys, &headers, &body)
+            && let Some(found) = explain(&keys, &headers, &body).or_else(|| suspect(&[], &body))
         {
             writeln!(out, "  {found}")?;
         }

@@ -11,7 +11,7 @@ use super::coalesce::Coalesced;
 use super::tally::Tally;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
 use crate::journal::Pending;
-use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced};
+use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced, suspect};
 
 /// Reports that may wait. One more is counted as unlisted, and forgotten.
 const QUEUE: usize = 512;
@@ -19,7 +19,7 @@ const QUEUE: usize = 512;
 const MAX_BODY: usize = 64 << 10;
 /// The time between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Bodies looked at between two writes: each takes up to about twenty signature checks.
+/// Bodies looked at between two writes: each takes up to 128 signature checks, of 40 µs.
 const FORENSICS: u32 = 10;
 
 /// A refused request.
@@ -142,14 +142,19 @@ impl Clerk {
 
     /// A better reason than the check's, from the whole body and all headers.
     fn found(&self, refusal: &Refusal, body: &[u8]) -> Option<String> {
-        match refusal.kind {
+        let values = |name| refusal.headers.all(name).collect::<Vec<_>>();
+        let proof = match refusal.kind {
             RefusalKind::Missing => explain_misplaced(&self.keys, &refusal.headers, body),
             RefusalKind::Malformed | RefusalKind::Invalid => {
-                let signatures: Vec<&str> = refusal.headers.all(SIGNATURE_HEADER).collect();
-                explain(&self.keys, &signatures, body)
+                explain(&self.keys, &values(SIGNATURE_HEADER), body)
             }
             _ => None,
-        }
+        };
+        proof.or_else(|| {
+            let is_invalid = refusal.kind == RefusalKind::Invalid;
+            let seen = is_invalid.then(|| suspect(&values("content-encoding"), body))??;
+            Some(format!("{}; {seen}", refusal.why))
+        })
     }
 
     /// Has what changed written; says whether it was.

@@ -3,94 +3,22 @@
 //! It answers "but I did sign it": most refused callbacks from honest senders are bodies that a
 //! framework or a proxy rewrote on the way. What is found is said to the operator only.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
-use serde::de::IgnoredAny;
 
-use super::json_text::{Escapes, Spacing, rewrite};
+use super::changes::{Change, MAX_CHANGED, ON_ITS_WAY, SIGNED_INSTEAD};
+use super::compressed::{Compression, decompress};
 use super::{Signature, TrustedKeys, header, misspelt};
 
 /// The largest body that is looked at, in bytes; of a larger one nothing is said.
 const MAX_BODY: usize = 256 * 1024;
 
-/// The largest body that a change may make, in bytes; a change that makes a larger one is left out.
-const MAX_CHANGED: usize = 2 * MAX_BODY;
-
 /// How many checks are spent on one refusal, about 40 µs each; then the search ends without a find.
-const MAX_CHECKS: usize = 64;
-
-/// What a changed body is called, after "body changed on its way: the signature holds for".
-type Change = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
-
-/// Changes on the way, likely ones first.
-const ON_ITS_WAY: [Change; 22] = [
-    ("the body without its trailing newline", without_newline),
-    ("the body with a newline at its end", |body| Some([body, b"\n"].concat())),
-    ("the body with CR LF at its end", |body| Some([body, b"\r\n"].concat())),
-    ("the body without the whitespace around it", |body| Some(body.trim_ascii().to_vec())),
-    ("the body with CR LF for every LF", |body| Some(with_crlf(&with_lf(body)))),
-    ("the body with LF for every CR LF", |body| Some(with_lf(body))),
-    ("the body without its byte order mark", |body| {
-        body.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec)
-    }),
-    ("the same JSON written compactly", |body| json(body, Spacing::Compact, Escapes::Kept)),
-    ("the same JSON with Python's separators (\", \" and \": \")", |body| {
-        json(body, Spacing::Python, Escapes::Kept)
-    }),
-    ("the same JSON as Python's json.dumps writes it", |body| {
-        json(body, Spacing::Python, Escapes::Ascii)
-    }),
-    ("the same JSON as JSON.stringify writes it", |body| {
-        json(body, Spacing::Compact, Escapes::Needed)
-    }),
-    ("the same JSON with its non-ASCII characters escaped", |body| {
-        json(body, Spacing::Kept, Escapes::Ascii)
-    }),
-    ("the same JSON with its characters not escaped", |body| {
-        json(body, Spacing::Kept, Escapes::Needed)
-    }),
-    ("the same JSON compact, its non-ASCII characters escaped", |body| {
-        json(body, Spacing::Compact, Escapes::Ascii)
-    }),
-    ("the same JSON with Python's separators, its characters not escaped", |body| {
-        json(body, Spacing::Python, Escapes::Needed)
-    }),
-    ("the same JSON indented by two", |body| json(body, Spacing::Indented(2), Escapes::Kept)),
-    ("the same JSON indented by two, its characters not escaped", |body| {
-        json(body, Spacing::Indented(2), Escapes::Needed)
-    }),
-    ("the same JSON indented by two, its non-ASCII characters escaped", |body| {
-        json(body, Spacing::Indented(2), Escapes::Ascii)
-    }),
-    ("the same JSON indented by four", |body| json(body, Spacing::Indented(4), Escapes::Kept)),
-    ("the same JSON indented by four, its non-ASCII characters escaped", |body| {
-        json(body, Spacing::Indented(4), Escapes::Ascii)
-    }),
-    ("the text inside this JSON string: it was encoded twice", |body| {
-        serde_json::from_slice::<String>(body).ok().map(String::into_bytes)
-    }),
-    ("what this base64 decodes to", |body| STANDARD.decode(body.trim_ascii()).ok()),
-];
-
-/// Other things than the body that a sender may have signed, after "the signature was made over".
-const SIGNED_INSTEAD: [Change; 4] = [
-    ("the SHA-256 of the body, so the body was hashed twice; sign the body itself", |body| {
-        Some(digest(&SHA256, body).as_ref().to_vec())
-    }),
-    ("the hex of the body's SHA-256; sign the body itself", |body| {
-        Some(hex::encode(digest(&SHA256, body)).into_bytes())
-    }),
-    ("the base64 of the body's SHA-256; sign the body itself", |body| {
-        Some(STANDARD.encode(digest(&SHA256, body)).into_bytes())
-    }),
-    ("nothing (an empty body); sign the body that is sent", |_| Some(Vec::new())),
-];
+const MAX_CHECKS: usize = 128;
 
 /// Says which change makes the signature hold, as a sentence; `None` where none does.
 ///
 /// For a request that was refused: of a valid one it says nothing. Takes what
-/// [`TrustedKeys::check`] takes. It costs up to 64 checks, so the caller limits how often it runs.
+/// [`TrustedKeys::check`] takes. It costs up to [`MAX_CHECKS`] checks, so the caller limits how often it runs.
 pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Option<String> {
     let [value] = signature_headers else { return None };
     if body.len() > MAX_BODY {
@@ -109,14 +37,22 @@ pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> O
             .map(|how| format!("the signature is right but it is {how}; write it in bare hex"));
     }
     let found = search
-        .first(&ON_ITS_WAY, &signature, body)
+        .first(ON_ITS_WAY, &signature, body)
         .map(|what| format!("body changed on its way: the signature holds for {what}"))
         .or_else(|| {
             search
-                .first(&SIGNED_INSTEAD, &signature, body)
+                .first(SIGNED_INSTEAD, &signature, body)
                 .map(|what| format!("the signature was made over {what}"))
         })
-        .or_else(|| search.rearranged(&signature, body).map(str::to_owned))?;
+        .or_else(|| search.rearranged(&signature, body).map(str::to_owned))
+        .or_else(|| {
+            let inside = decompress(body, MAX_CHANGED)?;
+            search.first(ON_ITS_WAY, &signature, &inside).map(|what| {
+                format!(
+                    "body changed on its way: it was compressed, and before that the signature holds for {what}"
+                )
+            })
+        })?;
     Some(match misspelt {
         Some(how) => format!("{found}; and it is {how}, write it in bare hex"),
         None => found,
@@ -184,38 +120,76 @@ impl Search<'_> {
     }
 }
 
-fn without_newline(body: &[u8]) -> Option<Vec<u8>> {
-    body.strip_suffix(b"\r\n").or_else(|| body.strip_suffix(b"\n")).map(<[u8]>::to_vec)
+/// What a body shows of its way, where no change makes the signature hold: a clause that may follow
+/// the reason of a refusal, and no proof of anything. `content_encodings` are the values of all
+/// `Content-Encoding` headers.
+pub fn suspect(content_encodings: &[&str], body: &[u8]) -> Option<String> {
+    let is_compressed = Compression::of(body);
+    let announced = announced(content_encodings);
+    if let Some(found) = is_compressed {
+        let name = found.name();
+        return Some(match decompress(body, MAX_CHANGED) {
+            Some(_) => format!(
+                "the body is {name}: the signature was made over neither it nor what it holds"
+            ),
+            None => format!(
+                "the body is {name}: it was not decompressed to see whether the signature was made over what it holds; sign the body that is sent"
+            ),
+        });
+    }
+    let text = std::str::from_utf8(body).ok();
+    let is_readable = text.is_some_and(|text| !text.is_empty());
+    match announced {
+        Some(name) if is_readable => {
+            return Some(format!(
+                "Content-Encoding says {name} and the body is not compressed: where the signature was made over the compressed body, what decompressed it on its way broke it; have it passed on as it is"
+            ));
+        }
+        Some(name) if !body.is_empty() => {
+            return Some(format!(
+                "Content-Encoding says {name}, which is not undone here: where the signature was made over the uncompressed body, send that"
+            ));
+        }
+        _ => {}
+    }
+    if text.is_some_and(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
+        return Some(
+            "the body has replacement characters (U+FFFD) in it: something read it in a wrong charset on its way, which cannot be undone"
+                .to_owned(),
+        );
+    }
+    let error = serde_json::from_slice::<serde::de::IgnoredAny>(body).err()?;
+    (error.is_eof() && !body.is_empty())
+        .then(|| "its JSON breaks off at the end: the body may have been cut on its way".to_owned())
 }
 
-fn with_lf(body: &[u8]) -> Vec<u8> {
-    let mut bytes = body.iter().copied().peekable();
-    std::iter::from_fn(|| {
-        bytes
-            .next()
-            .map(|byte| if byte == b'\r' { bytes.next_if_eq(&b'\n').unwrap_or(byte) } else { byte })
-    })
-    .collect()
-}
-
-fn with_crlf(body: &[u8]) -> Vec<u8> {
-    body.iter()
-        .flat_map(|byte| match byte {
-            b'\n' => b"\r\n".as_slice(),
-            _ => std::slice::from_ref(byte),
+/// The first compression that `Content-Encoding` names, in words of our own.
+fn announced(content_encodings: &[&str]) -> Option<&'static str> {
+    let known = [
+        ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("deflate", "deflate"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("compress", "compress"),
+    ];
+    content_encodings
+        .iter()
+        .flat_map(|value| value.split(','))
+        .find_map(|word| {
+            known.iter().find(|(name, _)| word.trim_ascii().eq_ignore_ascii_case(name))
         })
-        .copied()
-        .collect()
-}
-
-fn json(body: &[u8], spacing: Spacing, escapes: Escapes) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(body).ok()?;
-    serde_json::from_str::<IgnoredAny>(text).ok()?;
-    rewrite(text, spacing, escapes, MAX_CHANGED).map(String::into_bytes)
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use rstest::rstest;
+
     use super::*;
     use crate::callback::Encoding;
     use crate::signature::PrivateKey;
@@ -242,21 +216,37 @@ mod tests {
         }
     }
 
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     /// A body for every change, such that no likelier change leads to the same.
-    fn arrived(what: &str) -> &'static [u8] {
-        let compact = "{\"a\":\"caf\\u00e9\",\"b\":\"\\/é\"}".as_bytes();
-        let spaced = "{ \"a\": \"caf\\u00e9\", \"b\": \"\\/é\"}".as_bytes();
-        match what {
-            "the body without its trailing newline" => b"{ }\n",
-            "the body with LF for every CR LF" => b"a\r\nb\r\n",
-            "the body with CR LF for every LF" => b"a\nb",
-            "the body without the whitespace around it" => b" {}\n",
-            "the body without its byte order mark" => b"\xef\xbb\xbf{}",
-            "the text inside this JSON string: it was encoded twice" => br#""{\"a\":1}""#,
-            "what this base64 decodes to" => b"eyJhIjoxfQ==",
+    fn arrived(what: &str) -> Vec<u8> {
+        let compact = "{\"a\":\"caf\\u00e9\",\"b\":\"\\/é</x\"}";
+        let spaced = "{ \"a\": \"caf\\u00e9\", \"b\": \"\\/é</x\"}";
+        let unordered = r#"{"x": 1,"version_locale": "es-ES","asset_id": "a","event": "e"}"#;
+        let text = match what {
+            "the body without its trailing newline" => "{ }\n",
+            "the body with LF for every CR LF" => "a\r\nb\r\n",
+            "the body with CR LF for every LF" => "a\nb",
+            "the body without the whitespace around it" => " {}\n",
+            "the body without its byte order mark" => "\u{feff}{}",
+            "the text inside this JSON string: it was encoded twice" => r#""{\"a\":1}""#,
+            "what this base64 decodes to" => "eyJhIjoxfQ==",
+            "the value of its form field: it was sent as a form" => "payload=%7B%22a%22%3A1%7D",
+            what if what.starts_with("what it holds uncompressed") => return gzip(b"{ }"),
+            what if what.ends_with("into ISO 8859-1") => return b"{\"a\":\"\xe9\"}".to_vec(),
+            what if what.ends_with("into UTF-16") => return b"\xff\xfe{\0}\0".to_vec(),
+            what if what.ends_with("encoded twice") => "{\"a\":\"\u{c3}\u{a9}\"}",
+            what if what.ends_with("null fields") => r#"{"event": "e","version_id": null}"#,
+            what if what.contains("as null") => r#"{"event": "asset_failed","asset_id": "a"}"#,
+            what if what.contains("fields") => unordered,
             what if what.contains("Python") => compact,
             _ => spaced,
-        }
+        };
+        text.as_bytes().to_vec()
     }
 
     #[test]
@@ -264,10 +254,10 @@ mod tests {
         let sender = Sender::new();
         for (what, change) in ON_ITS_WAY {
             let sent = arrived(what);
-            let signed = change(sent).unwrap();
+            let signed = change(&sent).unwrap();
             assert_ne!(signed, sent, "{what}");
             assert_eq!(
-                sender.said(&signed, sent).unwrap(),
+                sender.said(&signed, &sent).unwrap(),
                 format!("body changed on its way: the signature holds for {what}")
             );
         }
@@ -279,6 +269,66 @@ mod tests {
         for (what, change) in SIGNED_INSTEAD {
             let said = sender.said(&change(b"{\"a\":1}").unwrap(), b"{\"a\":1}");
             assert_eq!(said.unwrap(), format!("the signature was made over {what}"));
+        }
+    }
+
+    #[test]
+    fn a_change_before_a_compression_is_found() {
+        let sender = Sender::new();
+        assert_eq!(
+            sender.said(b"{}", &gzip(b"{}\n")).unwrap(),
+            "body changed on its way: it was compressed, and before that the signature holds for the body without its trailing newline"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_hides_no_other_change() {
+        let sender = Sender::new();
+        assert_eq!(
+            sender.said(b"{\"a\":1}", "\u{feff}{\"a\": 1}".as_bytes()).unwrap(),
+            "body changed on its way: the signature holds for the same JSON written compactly"
+        );
+    }
+
+    #[rstest]
+    #[case::gzip(&[], gzip(b"{}"), "the body is gzip: the signature was made over neither it nor what it holds")]
+    #[case::broken_gzip(
+        &["gzip"],
+        gzip(b"{}")[..12].to_vec(),
+        "the body is gzip: it was not decompressed to see whether the signature was made over what it holds; sign the body that is sent"
+    )]
+    #[case::decompressed(
+        &["identity", "GZIP"],
+        b"{}".to_vec(),
+        "Content-Encoding says gzip and the body is not compressed: where the signature was made over the compressed body, what decompressed it on its way broke it; have it passed on as it is"
+    )]
+    #[case::brotli(
+        &["br"],
+        b"\x0b\x02\x80\xff\xfe".to_vec(),
+        "Content-Encoding says br, which is not undone here: where the signature was made over the uncompressed body, send that"
+    )]
+    #[case::replaced(
+        &[],
+        "{\"a\":\"\u{fffd}\"}".as_bytes().to_vec(),
+        "the body has replacement characters (U+FFFD) in it: something read it in a wrong charset on its way, which cannot be undone"
+    )]
+    #[case::cut(
+        &["identity"],
+        b"{\"event\":\"version".to_vec(),
+        "its JSON breaks off at the end: the body may have been cut on its way"
+    )]
+    fn what_a_body_shows_is_said(
+        #[case] encodings: &[&str],
+        #[case] body: Vec<u8>,
+        #[case] sentence: &str,
+    ) {
+        assert_eq!(suspect(encodings, &body).as_deref(), Some(sentence));
+    }
+
+    #[test]
+    fn of_a_body_that_shows_nothing_nothing_is_said() {
+        for body in [b"".as_slice(), b"{}", b"x", b"{\"event\":\"version_ready\"}\n"] {
+            assert_eq!(suspect(&["identity", "my own"], body), None);
         }
     }
 

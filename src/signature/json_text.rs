@@ -28,6 +28,41 @@ pub(super) enum Escapes {
     Ascii,
     /// Only what JSON demands (RFC 8259, section 7): `JSON.stringify`, most libraries.
     Needed,
+    /// As they are, but for slashes: `\/` where `escaped`, otherwise `/`.
+    KeptButSlashes { escaped: bool },
+    /// As [`Self::Ascii`], with digits in capitals: Jackson.
+    AsciiCapitals,
+    /// As [`Self::Ascii`], and `/` as `\/`: PHP's `json_encode`.
+    Php,
+    /// What JSON demands, `/`, U+2028 and U+2029: PHP with `JSON_UNESCAPED_UNICODE`.
+    PhpUnicode,
+    /// What JSON demands, `<`, `>`, `&`, U+2028 and U+2029: Go's `encoding/json`, Rails.
+    Go,
+    /// Everything outside of ASCII and what HTML may act on, in capitals: .NET's `System.Text.Json`.
+    DotNet,
+}
+
+impl Escapes {
+    /// How a character is written that JSON does not demand to be escaped.
+    fn write(self, c: char, out: &mut String) {
+        let is_line_separator = matches!(c, '\u{2028}' | '\u{2029}');
+        match self {
+            Self::Php | Self::PhpUnicode if c == '/' => out.push_str("\\/"),
+            Self::DotNet if matches!(c, '<' | '>' | '&' | '\'' | '+' | '`' | '\u{7f}') => {
+                units(c, true, out);
+            }
+            Self::Go if matches!(c, '<' | '>' | '&') => units(c, false, out),
+            Self::Go | Self::PhpUnicode if is_line_separator => units(c, false, out),
+            Self::DotNet | Self::AsciiCapitals if !c.is_ascii() => units(c, true, out),
+            Self::Ascii | Self::Php if !c.is_ascii() => units(c, false, out),
+            _ => out.push(c),
+        }
+    }
+
+    /// Whether what is escaped stays so, and the rest as it is.
+    const fn are_kept(self) -> bool {
+        matches!(self, Self::Kept | Self::KeptButSlashes { .. })
+    }
 }
 
 /// Rewrites a JSON text; `None` where a string has no end or the result is over `limit` bytes.
@@ -101,15 +136,19 @@ fn string(chars: &mut Peekable<Chars<'_>>, escapes: Escapes, out: &mut String) -
                 out.push('"');
                 return Some(());
             }
-            '\\' if escapes == Escapes::Kept => {
-                out.push('\\');
-                out.push(chars.next()?);
+            '\\' if escapes.are_kept() => {
+                let c = chars.next()?;
+                if c != '/' || escapes != (Escapes::KeptButSlashes { escaped: false }) {
+                    out.push('\\');
+                }
+                out.push(c);
             }
             '\\' => match unescape(chars)? {
                 Ok(c) => character(c, escapes, out),
-                Err(surrogate) => unit(surrogate, out),
+                Err(surrogate) => unit(surrogate, escapes == Escapes::DotNet, out),
             },
-            c if escapes == Escapes::Kept => out.push(c),
+            '/' if escapes == (Escapes::KeptButSlashes { escaped: true }) => out.push_str("\\/"),
+            c if escapes.are_kept() => out.push(c),
             c => character(c, escapes, out),
         }
     }
@@ -160,6 +199,7 @@ fn hex4(chars: &mut Peekable<Chars<'_>>) -> Option<u16> {
 
 fn character(c: char, escapes: Escapes, out: &mut String) {
     match c {
+        '"' if escapes == Escapes::DotNet => out.push_str("\\u0022"),
         '"' => out.push_str("\\\""),
         '\\' => out.push_str("\\\\"),
         '\n' => out.push_str("\\n"),
@@ -167,19 +207,25 @@ fn character(c: char, escapes: Escapes, out: &mut String) {
         '\t' => out.push_str("\\t"),
         '\u{8}' => out.push_str("\\b"),
         '\u{c}' => out.push_str("\\f"),
-        ' '..='~' => out.push(c),
-        c if c < ' ' || escapes == Escapes::Ascii => {
-            for code in c.encode_utf16(&mut [0; 2]) {
-                unit(*code, out);
-            }
+        c if c < ' ' => {
+            let capitals = matches!(escapes, Escapes::DotNet | Escapes::AsciiCapitals);
+            units(c, capitals, out);
         }
-        c => out.push(c),
+        // Python escapes it, and so does what this stands for.
+        '\u{7f}' if escapes == Escapes::Ascii => units(c, false, out),
+        c => escapes.write(c, out),
     }
 }
 
-fn unit(code: u16, out: &mut String) {
+fn units(c: char, capitals: bool, out: &mut String) {
+    for code in c.encode_utf16(&mut [0; 2]) {
+        unit(*code, capitals, out);
+    }
+}
+
+fn unit(code: u16, capitals: bool, out: &mut String) {
     // Writing into a String cannot fail.
-    let _ = write!(out, "\\u{code:04x}");
+    let _ = if capitals { write!(out, "\\u{code:04X}") } else { write!(out, "\\u{code:04x}") };
 }
 
 #[cfg(test)]
@@ -218,6 +264,36 @@ mod tests {
     )]
     fn writes(#[case] spacing: Spacing, #[case] escapes: Escapes, #[case] expected: &str) {
         assert_eq!(rewrite(TEXT, spacing, escapes, LIMIT).unwrap(), expected);
+    }
+
+    // What `json_encode`, `json.Marshal`, `JsonSerializer` and Jackson's `ESCAPE_NON_ASCII` write,
+    // by their documentation.
+    #[rstest]
+    #[case::php(Escapes::Php, r#""\"<\/&'+`>\u00e9\u2028\ud83d\ude00""#)]
+    #[case::php_unicode(Escapes::PhpUnicode, "\"\\\"<\\/&'+`>é\\u2028\u{1f600}\"")]
+    #[case::go(Escapes::Go, "\"\\\"\\u003c/\\u0026'+`\\u003eé\\u2028\u{1f600}\"")]
+    #[case::dot_net(
+        Escapes::DotNet,
+        r#""\u0022\u003C/\u0026\u0027\u002B\u0060\u003E\u00E9\u2028\uD83D\uDE00""#
+    )]
+    #[case::jackson(Escapes::AsciiCapitals, r#""\"</&'+`>\u00E9\u2028\uD83D\uDE00""#)]
+    fn writes_as_others_do(#[case] escapes: Escapes, #[case] expected: &str) {
+        for text in [
+            "\"\\\"<\\/&'+`>é\u{2028}\u{1f600}\"",
+            r#""\"\u003c/\u0026'+`\u003e\u00e9\u2028\ud83d\ude00""#,
+        ] {
+            assert_eq!(rewrite(text, Spacing::Compact, escapes, LIMIT).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn slashes_change_and_nothing_else() {
+        let text = r#"{ "a\/":"\\/\u00e9/" }"#;
+        let slashes = |escaped| {
+            rewrite(text, Spacing::Kept, Escapes::KeptButSlashes { escaped }, LIMIT).unwrap()
+        };
+        assert_eq!(slashes(false), r#"{ "a/":"\\/\u00e9/" }"#);
+        assert_eq!(slashes(true), r#"{ "a\/":"\\\/\u00e9\/" }"#);
     }
 
     #[test]

@@ -18,15 +18,20 @@
 //! | `check` | the trusted keys and the verdict |
 //! | `steps` | the check as a list of steps, for people |
 //! | `forensics` | which change of the body or the header would make a refused signature hold |
-//! | `json_text` | JSON rewritten as other programs write it |
+//! | `changes` | the changes that are tried |
+//! | `json_text`, `json_fields` | JSON rewritten as other programs write it |
+//! | `compressed` | what a compressed body holds, up to a bound |
 //! | `elsewhere` | signatures in headers of other names |
 //! | `fingerprint` | digests that tell a retry from a second occurrence |
 
+mod changes;
 mod check;
+mod compressed;
 mod elsewhere;
 mod fingerprint;
 mod forensics;
 mod header;
+mod json_fields;
 mod json_text;
 mod jwk;
 mod key_der;
@@ -40,7 +45,7 @@ mod steps;
 pub use check::TrustedKeys;
 pub use elsewhere::{explain_misplaced, explain_missing, may_be_misplaced};
 pub use fingerprint::fingerprint;
-pub use forensics::explain;
+pub use forensics::{explain, suspect};
 pub use header::{HeaderFault, Signature, parse};
 pub use key_fault::KeyFault;
 pub use key_file::KeyError;

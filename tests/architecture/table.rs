@@ -64,7 +64,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "signature",
         ours: &["callback"],
-        crates: &["base64", "hex", "p256", "ring", "serde", "serde_json", "thiserror"],
+        crates: &["base64", "flate2", "hex", "p256", "ring", "serde", "serde_json", "thiserror"],
         pure: false,
         why: "the check takes bytes, so that no transport can get between body and verdict",
     },

@@ -1,0 +1,123 @@
+//! Recognises compressed bodies, and decompresses gzip and zlib up to a bound; what a body holds is
+//! never let in.
+
+use std::io::Read;
+
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+
+/// How a body is compressed, as far as its first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    /// What `Content-Encoding: deflate` means (RFC 9110, section 8.4.1.2).
+    Zlib,
+    Zstd,
+}
+
+impl Compression {
+    /// The one that the first bytes announce.
+    pub(super) fn of(body: &[u8]) -> Option<Self> {
+        match body {
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            // Deflate with a window of 32 KiB, and a check over both bytes (RFC 1950, section 2.2).
+            [0x78, flags, ..] if u16::from_be_bytes([0x78, *flags]).is_multiple_of(31) => {
+                Some(Self::Zlib)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zlib => "deflate",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// What a gzip or zlib body holds; `None` where it is neither, broken, or holds over `limit` bytes.
+///
+/// No more than `limit` bytes are ever decompressed, so that no small body becomes a large one.
+pub(super) fn decompress(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+    match Compression::of(body)? {
+        Compression::Gzip => read(MultiGzDecoder::new(body), limit),
+        Compression::Zlib => read(ZlibDecoder::new(body), limit),
+        Compression::Zstd => None,
+    }
+}
+
+fn read(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    decoder.take(bound).read_to_end(&mut out).ok()?;
+    (out.len() <= limit).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression as Level;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Level::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn gzip_and_zlib_are_undone() {
+        let body = br#"{"event":"version_ready"}"#;
+        assert_eq!(decompress(&gzip(body), 100).unwrap(), body);
+        assert_eq!(decompress(&[gzip(b"{"), gzip(b"}")].concat(), 100).unwrap(), b"{}");
+        let mut zlib = ZlibEncoder::new(Vec::new(), Level::default());
+        zlib.write_all(body).unwrap();
+        assert_eq!(decompress(&zlib.finish().unwrap(), 100).unwrap(), body);
+        assert_eq!(decompress(&gzip(body), body.len()).unwrap(), body);
+        assert_eq!(decompress(&gzip(body), body.len() - 1), None, "one byte too many");
+        assert_eq!(decompress(&gzip(body)[..20], 100), None, "cut");
+        for other in [b"".as_slice(), b"{}", b"x", b"\x1f\x8b", b"\x28\xb5\x2f\xfd\x00"] {
+            assert_eq!(decompress(other, 100), None);
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_not_filled() {
+        // 64 MiB of nothing in 64 KiB.
+        let bomb = gzip(&vec![0; 64 << 20]);
+        assert!(bomb.len() < 80 << 10);
+        let mut read_to = 0;
+        let counting = Counting { inner: MultiGzDecoder::new(&*bomb), count: &mut read_to };
+        assert_eq!(read(counting, 1 << 16), None);
+        assert_eq!(read_to, (1 << 16) + 1, "no more is read than it takes to know");
+        assert_eq!(decompress(&bomb, 1 << 16), None);
+    }
+
+    struct Counting<'a, R> {
+        inner: R,
+        count: &'a mut usize,
+    }
+
+    impl<R: Read> Read for Counting<'_, R> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.inner.read(buffer)?;
+            *self.count += read;
+            Ok(read)
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_do_no_harm(mut body in proptest::collection::vec(proptest::prelude::any::<u8>(), 3..64)) {
+            for start in [[0x1f, 0x8b, 8], [0x78, 0x9c, 0x4b]] {
+                body.splice(..3, start);
+                let _ = decompress(&body, 1000);
+            }
+        }
+    }
+}
