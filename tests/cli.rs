@@ -483,7 +483,11 @@ fn send_tampers(
         "empty",
         "encoding",
         "prefix",
-        "double"
+        "double",
+        "header",
+        "no-body",
+        "bom",
+        "gzip"
     )]
     how: &str,
 ) {

@@ -1,7 +1,11 @@
 //! Ways in which a signed callback goes wrong between the sender's key and our door.
 
+use std::io::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::callback::{Encoding, SIGNATURE_HEADER};
 use crate::signature::{KeyError, PrivateKey};
@@ -19,11 +23,15 @@ pub enum Tamper {
     Encoding,
     Prefix,
     Double,
+    Header,
+    NoBody,
+    Bom,
+    Gzip,
 }
 
 impl Tamper {
     /// Every way.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Body,
         Self::Newline,
         Self::Signature,
@@ -33,6 +41,10 @@ impl Tamper {
         Self::Encoding,
         Self::Prefix,
         Self::Double,
+        Self::Header,
+        Self::NoBody,
+        Self::Bom,
+        Self::Gzip,
     ];
 
     /// The word for the command line.
@@ -47,6 +59,10 @@ impl Tamper {
             Self::Encoding => "encoding",
             Self::Prefix => "prefix",
             Self::Double => "double",
+            Self::Header => "header",
+            Self::NoBody => "no-body",
+            Self::Bom => "bom",
+            Self::Gzip => "gzip",
         }
     }
 
@@ -62,6 +78,10 @@ impl Tamper {
             Self::Encoding => "The signature is written in base64",
             Self::Prefix => "The header begins with `sha256=`, as for an HMAC",
             Self::Double => "The signature header is sent twice",
+            Self::Header => "The signature is sent as `X-Signature-256`",
+            Self::NoBody => "The body is lost after signing",
+            Self::Bom => "A byte order mark is put before the body after signing",
+            Self::Gzip => "The body is compressed after signing",
         }
     }
 }
@@ -71,8 +91,12 @@ impl Tamper {
 pub struct Signed {
     /// The body, byte for byte.
     pub body: Vec<u8>,
-    /// The values of the `X-Signature` headers: one, unless it was spoiled.
+    /// The values of the signature headers: one, unless it was spoiled.
     pub signatures: Vec<String>,
+    /// The name of those headers: `x-signature`, unless it was spoiled.
+    pub header: &'static str,
+    /// Whether the body is gzip.
+    pub is_gzip: bool,
 }
 
 impl Signed {
@@ -83,8 +107,9 @@ impl Signed {
             ("user-agent", concat!("dubwatch/", env!("CARGO_PKG_VERSION"))),
             ("x-signature-algorithm", "ES256"),
         ];
-        let signatures = self.signatures.iter().map(|value| (SIGNATURE_HEADER, value.as_str()));
-        fixed.into_iter().chain(signatures)
+        let signatures = self.signatures.iter().map(|value| (self.header, value.as_str()));
+        let encoding = self.is_gzip.then_some(("content-encoding", "gzip"));
+        fixed.into_iter().chain(encoding).chain(signatures)
     }
 }
 
@@ -119,6 +144,11 @@ pub fn sign(
     };
     match tamper {
         Some(Tamper::Newline) => body.push(b'\n'),
+        Some(Tamper::NoBody) => body.clear(),
+        Some(Tamper::Bom) => {
+            body.splice(0..0, *b"\xef\xbb\xbf");
+        }
+        Some(Tamper::Gzip) => body = gzip(&body),
         Some(Tamper::Body) => {
             // A letter of a value, so that it is still JSON: what a proxy that "helps" would do.
             if let Some(letter) = body.iter_mut().rfind(|byte| byte.is_ascii_lowercase()) {
@@ -127,7 +157,15 @@ pub fn sign(
         }
         _ => {}
     }
-    Ok(Signed { body, signatures })
+    let header = if tamper == Some(Tamper::Header) { "x-signature-256" } else { SIGNATURE_HEADER };
+    Ok(Signed { body, signatures, header, is_gzip: tamper == Some(Tamper::Gzip) })
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing into memory cannot fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -142,7 +180,10 @@ mod tests {
         let valid = |tamper, encoding| {
             let body = br#"{"event":"version_ready"}"#.to_vec();
             let signed = sign(&key, encoding, body, tamper).unwrap();
-            let headers: Vec<&str> = signed.signatures.iter().map(String::as_str).collect();
+            let headers: Vec<&str> = signed
+                .headers()
+                .filter_map(|(name, value)| (name == SIGNATURE_HEADER).then_some(value))
+                .collect();
             keys.check(&headers, &signed.body).is_valid()
         };
         for encoding in [Encoding::Der, Encoding::Raw] {
