@@ -6,6 +6,7 @@
 //! [`Reader`], which reads it.
 
 mod feed;
+mod follow;
 mod ledger;
 mod memory;
 mod notes;
@@ -31,6 +32,7 @@ use crate::sqlite::{Database, OpenError, Writer};
 pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
 pub use feed::{Feed, Marks};
 pub use ledger::{Fresh, Relayed};
+pub use follow::{Batch, Follower};
 pub use notes::MAX_NAME;
 pub use prune::Pruned;
 pub use reader::{AssetPlace, Reader};
@@ -65,6 +67,8 @@ pub enum JournalError {
     OtherFold(PathBuf),
 }
 
+    #[error("the journal {} was removed, or another file stands in its place: nothing more comes from it; start again to follow what is there now", .0.display())]
+    Replaced(PathBuf),
 impl Journal {
     /// Opens the journal at `place` for writing, making it where there is none.
     ///

@@ -1,6 +1,7 @@
 //! The journal through its public face: what is appended is there, in order, once, and the states
 //! kept beside it are those that its deliveries lead to.
 
+mod follow;
 mod notes;
 mod reading;
 mod relayed;

@@ -1,0 +1,171 @@
+//! Follows a journal: hands out what was committed since the last time, a page of one kind at a
+//! time.
+//!
+//! The journal is written by this process, which has a [`Feed`], or by another one, whose file is
+//! looked at a few times a second.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Feed, JournalError, Marks, Reader};
+use crate::callback::{Delivery, Listed, NotedGap};
+
+/// The time between two looks at a journal that another process writes.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What was committed, all of one kind and oldest first; never empty.
+#[derive(Debug)]
+pub enum Batch {
+    /// Accepted deliveries.
+    Deliveries(Vec<Delivery>),
+    /// New and changed entries in the log of refusals.
+    Refusals(Vec<Listed>),
+    /// Deliveries that a relay took and will never pass on.
+    Gaps(Vec<NotedGap>),
+}
+
+/// Follows a journal. A slow one costs the writer nothing, and loses nothing that is kept.
+#[derive(Debug)]
+pub struct Follower {
+    reader: Reader,
+    source: Source,
+    /// What was handed out.
+    seen: Marks,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// This process writes.
+    Feed(Feed),
+    /// Another process writes.
+    File(Watched),
+}
+
+/// A journal's file that another process writes.
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    /// The device and the number of the file that was opened.
+    identity: (u64, u64),
+    /// [`Reader::data_version`] at the last look.
+    version: u64,
+    /// When to look again.
+    look_at: Instant,
+}
+
+impl Follower {
+    /// Creates a follower of the journal that this process writes. It begins with what is committed
+    /// from now on.
+    pub fn of_feed(reader: Reader, mut feed: Feed) -> Self {
+        let seen = feed.marks();
+        Self { reader, source: Source::Feed(feed), seen }
+    }
+
+    /// Creates a follower of the journal file at `path`, which another process may write. It begins
+    /// with what is committed from now on.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let reader = Reader::open(path)?;
+        let identity = identity(path).ok_or_else(|| JournalError::Replaced(path.to_owned()))?;
+        // Before the marks, so that what is committed between the two is seen at the first look.
+        let version = reader.data_version()?;
+        let seen = reader.marks()?;
+        let look_at = Instant::now();
+        let watched = Watched { path: path.to_owned(), identity, version, look_at };
+        Ok(Self { reader, source: Source::File(watched), seen })
+    }
+
+    /// Returns how far it has come: what lies behind was handed out, or was there before.
+    pub const fn seen(&self) -> Marks {
+        self.seen
+    }
+
+    /// Goes on behind `seq`, in place of where it was, as far as deliveries are concerned.
+    #[must_use]
+    pub fn behind(mut self, seq: u64) -> Self {
+        self.seen.head = seq;
+        self
+    }
+
+    /// Returns the reader, for everything that is not new.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Returns what was committed and not handed out yet, at most `limit` of one kind; `None` where
+    /// there is no more for now.
+    pub fn next(&mut self, limit: u32) -> Result<Option<Batch>, JournalError> {
+        let marks = self.marks()?;
+        self.step_back(marks);
+        if self.seen.head < marks.head {
+            let page = self.reader.deliveries_after(self.seen.head, limit)?;
+            // The newest of them may have been deleted already.
+            self.seen.head = page.last().map_or(marks.head, |last| last.seq);
+            if !page.is_empty() {
+                return Ok(Some(Batch::Deliveries(page)));
+            }
+        }
+        if self.seen.refusals < marks.refusals {
+            let (page, last) = self.reader.refusals_after(self.seen.refusals, limit)?;
+            // The newest of them may have been trimmed already.
+            self.seen.refusals = if page.is_empty() { marks.refusals } else { last };
+            if !page.is_empty() {
+                return Ok(Some(Batch::Refusals(page)));
+            }
+        }
+        if self.seen.gaps < marks.gaps {
+            let page = self.reader.gaps_after(self.seen.gaps, limit)?;
+            // The newest of them may have been trimmed already.
+            self.seen.gaps = page.last().map_or(marks.gaps, |gap| gap.id);
+            if !page.is_empty() {
+                return Ok(Some(Batch::Gaps(page)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until there may be more. Returns `false` once the journal is closed, so that nothing
+    /// more will come; an error where its file was removed or another one stands in its place.
+    ///
+    /// It can be given up and called again; nothing is lost by that.
+    pub async fn changed(&mut self) -> Result<bool, JournalError> {
+        match &mut self.source {
+            Source::Feed(feed) => Ok(feed.further().await.is_some()),
+            Source::File(watched) => loop {
+                sleep_until(watched.look_at).await;
+                watched.look_at = Instant::now() + LOOK_EVERY;
+                if identity(&watched.path) != Some(watched.identity) {
+                    return Err(JournalError::Replaced(watched.path.clone()));
+                }
+                let found = self.reader.data_version()?;
+                if found != watched.version {
+                    watched.version = found;
+                    return Ok(true);
+                }
+            },
+        }
+    }
+
+    fn marks(&mut self) -> Result<Marks, JournalError> {
+        match &mut self.source {
+            Source::Feed(feed) => Ok(feed.marks()),
+            Source::File(_) => self.reader.marks(),
+        }
+    }
+
+    /// Numbers can be given out again after a pruning and a new start: then what is there now was
+    /// handed out, and what comes next has a number above it.
+    fn step_back(&mut self, marks: Marks) {
+        self.seen.head = self.seen.head.min(marks.head);
+        self.seen.refusals = self.seen.refusals.min(marks.refusals);
+        self.seen.gaps = self.seen.gaps.min(marks.gaps);
+    }
+}
+
+/// Returns what tells a file from another one with the same name; `None` where there is none.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
