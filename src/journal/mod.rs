@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
 use crate::callback::{Accepted, Listed, Passage};
@@ -31,15 +32,16 @@ use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
 pub use feed::{Feed, Marks};
-pub use ledger::{Fresh, Relayed};
 pub use follow::{Batch, Follower};
-pub use notes::MAX_NAME;
+pub use ledger::{Fresh, Relayed};
+pub use notes::{MAX_NAME, NameChange, Named};
 pub use prune::Pruned;
 pub use reader::{AssetPlace, Reader};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
 
 use ledger::{Entry, Ledger};
+use schema::Meta;
 
 /// What a queued delivery takes beside its body and headers, in bytes: about its other fields.
 const OVERHEAD: usize = 512;
@@ -65,10 +67,10 @@ pub enum JournalError {
     Thread(std::io::Error),
     #[error("the journal {} holds states of another version of dubwatch; start `dubwatch` once to bring it up to date", .0.display())]
     OtherFold(PathBuf),
-}
-
     #[error("the journal {} was removed, or another file stands in its place: nothing more comes from it; start again to follow what is there now", .0.display())]
     Replaced(PathBuf),
+}
+
 impl Journal {
     /// Opens the journal at `place` for writing, making it where there is none.
     ///
@@ -141,6 +143,32 @@ impl Journal {
     pub fn name(&self, asset_id: String, name: Option<String>) -> Result<Pending<u64>, Unwritten> {
         let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
         self.writer.submit(Entry::Name { asset_id, name }, size)
+    }
+
+    /// Changes many local names at once, all or none, in the journal file at `path`; also beside the
+    /// process that writes it, whose dashboard shows them a moment later. Makes the journal where
+    /// there is none, and brings an older one up to date.
+    ///
+    /// A name that is longer than [`MAX_NAME`] is cut.
+    pub fn change_names(path: &Path, changes: &[NameChange]) -> Result<Named, JournalError> {
+        let opened = match Database::open_beside(path, schema::SCHEMA) {
+            Err(OpenError::Missing { .. } | OpenError::Older { .. }) => {
+                Self::open(&Place::File(path.to_owned()), None)?.close();
+                Database::open_beside(path, schema::SCHEMA)
+            }
+            opened => opened,
+        };
+        let mut connection = opened?;
+        let mut write = || -> rusqlite::Result<Named> {
+            // Immediate: a reader that becomes a writer could find that another one was faster.
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let named = notes::change_names(&transaction, changes)?;
+            Meta::Notes.add(&transaction, 1)?;
+            transaction.commit()?;
+            Ok(named)
+        };
+        write().map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
     }
 
     /// Notes that the failure that had come `at` was seen: of a version, or where that is `None` of

@@ -61,6 +61,53 @@ pub(super) fn acknowledge(
     .map(drop)
 }
 
+/// A local name that is to be given, or taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameChange {
+    /// The asset.
+    pub asset_id: String,
+    /// Its name; `None` takes away the one it has.
+    pub name: Option<String>,
+}
+
+/// What became of [`NameChange`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Named {
+    /// Assets that have another name now, or one for the first time.
+    pub named: usize,
+    /// Assets that have none any more.
+    pub removed: usize,
+    /// Assets that were named so already.
+    pub unchanged: usize,
+    /// Of the assets that have a name now, those that nothing was received of yet.
+    pub unknown: usize,
+}
+
+/// Writes many names.
+pub(super) fn change_names(
+    connection: &Connection,
+    changes: &[NameChange],
+) -> rusqlite::Result<Named> {
+    let mut named = Named::default();
+    for NameChange { asset_id, name: wanted } in changes {
+        let wanted = wanted.as_deref().and_then(tidy);
+        let is_known = connection
+            .prepare_cached("SELECT 1 FROM asset WHERE asset_id = ?1")?
+            .exists([asset_id])?;
+        named.unknown += usize::from(wanted.is_some() && !is_known);
+        if name_of(connection, asset_id)? == wanted {
+            named.unchanged += 1;
+            continue;
+        }
+        name(connection, asset_id, wanted.as_deref())?;
+        match wanted {
+            Some(_) => named.named += 1,
+            None => named.removed += 1,
+        }
+    }
+    Ok(named)
+}
+
 /// Takes away everything that was said of an asset.
 pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Result<()> {
     name(connection, asset_id, None)?;
@@ -70,12 +117,17 @@ pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Everything that was said of an asset.
-pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Notes> {
-    let name = connection
+/// The name of an asset.
+pub(super) fn name_of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Option<String>> {
+    connection
         .prepare_cached("SELECT name FROM asset_name WHERE asset_id = ?1")?
         .query_row([asset_id], |row| row.get("name"))
-        .optional()?;
+        .optional()
+}
+
+/// Everything that was said of an asset.
+pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Notes> {
+    let name = name_of(connection, asset_id)?;
     let acknowledged = connection
         .prepare_cached("SELECT version_id, at FROM acknowledgement WHERE asset_id = ?1")?
         .query_map([asset_id], |row| Ok((version(row)?, rows::time(row, "at")?)))?

@@ -328,6 +328,19 @@ impl Reader {
         self.read(read())
     }
 
+    /// The local name of an asset, whether or not anything was received of it.
+    pub fn name(&self, asset_id: &str) -> Result<Option<String>, JournalError> {
+        self.read(notes::name_of(&self.connection, asset_id))
+    }
+
+    /// The local name of the asset that a delivery names.
+    pub fn name_of(&self, delivery: &Delivery) -> Result<Option<String>, JournalError> {
+        match &delivery.callback.asset_id {
+            Some(asset_id) => self.name(asset_id),
+            None => Ok(None),
+        }
+    }
+
     /// A number that is another one after every note of the user's.
     pub fn notes_version(&self) -> Result<u64, JournalError> {
         Ok(self.read(Meta::Notes.read(&self.connection))?.unwrap_or(0))

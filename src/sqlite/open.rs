@@ -150,6 +150,25 @@ impl Database {
         Ok(connection)
     }
 
+    /// Opens an existing file of the newest schema for a short write beside its one writer.
+    ///
+    /// There is no lock: SQLite has the two wait for each other, and this one gives up after five
+    /// seconds. Only for what the writer does not hold in memory.
+    pub fn open_beside(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
+        // As for a reader: it has to be there, ours and up to date.
+        drop(Self::open_reader(path, schema)?);
+        let database = Self { schema, name: path.to_owned(), memory: false };
+        let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let set_modes = || -> rusqlite::Result<()> {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "fullfsync", true)?;
+            // The writer moves the log into the file when it is time.
+            connection.pragma_update(None, "wal_autocheckpoint", 0)
+        };
+        set_modes().map_err(|error| database.error(error))?;
+        Ok(connection)
+    }
+
     /// Another connection, for reading.
     pub fn reader(&self) -> Result<Connection, OpenError> {
         // A connection that could write, so that the last one to close clears the write-ahead log

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::teller::{ASSETS, Halt, Teller};
-use super::telling::Source;
 use crate::journal::MAX_REFUSALS;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -172,11 +171,8 @@ impl Teller {
         Ok(())
     }
 
-    /// Tells what the user of the process that writes noted meanwhile, of which no feed tells.
+    /// Tells what was noted by another process meanwhile, of which no feed tells.
     pub(super) fn tell_notes(&mut self) -> Result<(), Halt> {
-        if let Source::Feed(_) = self.source {
-            return Ok(());
-        }
         let version = self.reader.notes_version()?;
         if version == self.notes.0 {
             return Ok(());
@@ -209,6 +205,12 @@ impl Teller {
             }
         }
         let Some((row, notes)) = found else { return Ok(false) };
+        // These are no news to be told at the next look.
+        if notes == Notes::default() {
+            self.notes.1.remove(asset_id);
+        } else {
+            self.notes.1.insert(asset_id.to_owned(), notes.clone());
+        }
         let asset = Box::new(self.view(row, notes));
         self.tell(Told::Asset(asset))?;
         Ok(true)

@@ -34,6 +34,9 @@ pub(super) const ASSETS: u32 = 256;
 const HORIZON: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The time between two looks at a journal that another process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The time between two looks at the notes of a journal that this process writes: `names import` of
+/// another one is all that changes them unseen.
+const LOOK_AT_NOTES_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the thread ends.
 pub(super) enum Halt {
@@ -72,7 +75,7 @@ pub(super) struct Teller {
     version: u64,
     /// When that is looked at again.
     look_at: Instant,
-    /// What the user of that process had noted at the last look, and the version of that.
+    /// What the user had noted at the last look, and the version of that.
     pub(super) notes: (u64, BTreeMap<String, Notes>),
     /// The rows of the log of refusals by their ids. It is short, and its bodies, which say what
     /// they claim to be about, are too long to be read again and again.
@@ -84,6 +87,8 @@ pub(super) struct Teller {
 /// What woke the thread.
 enum Woken {
     More,
+    /// Somebody else may have noted something.
+    Notes,
     Ask(Ask),
 }
 
@@ -128,6 +133,7 @@ impl Teller {
                     self.catch_up()?;
                     self.tell_notes()?;
                 }
+                Woken::Notes => self.tell_notes()?,
             }
         }
     }
@@ -136,8 +142,8 @@ impl Teller {
     fn tell_what_is_there(&mut self) -> Result<(), Halt> {
         if let Source::File = self.source {
             self.version = self.reader.data_version()?;
-            self.notes = (self.reader.notes_version()?, self.reader.all_notes()?);
         }
+        self.notes = (self.reader.notes_version()?, self.reader.all_notes()?);
         let Marks { head, pruned, .. } = self.marks()?;
         self.seen = Marks { head, pruned, ..Marks::default() };
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
@@ -247,8 +253,17 @@ impl Teller {
                         if let Some(at) = not_before {
                             sleep_until(*at).await;
                         }
-                        if feed.further().await.is_none() {
-                            return Err(Halt::Stopped);
+                        tokio::select! {
+                            biased;
+                            further = feed.further() => {
+                                if further.is_none() {
+                                    return Err(Halt::Stopped);
+                                }
+                            }
+                            () = sleep_until(*look_at) => {
+                                *look_at = Instant::now() + LOOK_AT_NOTES_EVERY;
+                                return Ok(Woken::Notes);
+                            }
                         }
                     }
                     Source::File => loop {

@@ -173,3 +173,35 @@ fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     let said = notes(&reader, "ast").unwrap();
     assert_eq!((said.name.as_deref(), said.acknowledged.len()), (Some("Trailer S2"), 1));
 }
+
+/// What `names import` does while a dashboard receives.
+#[test]
+fn many_names_are_changed_beside_the_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let change = |asset_id: &str, name: &str| NameChange {
+        asset_id: asset_id.to_owned(),
+        name: (!name.is_empty()).then(|| name.to_owned()),
+    };
+    let first = Journal::change_names(&path, &[change("ast", "One"), change("other", "")]);
+    let none = Named::default();
+    assert_eq!(first.unwrap(), Named { named: 1, unchanged: 1, unknown: 1, ..none });
+
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    append(&journal, accepted(&event(State::Ready, "ast", "ver"), 0, 1));
+    let reader = journal.reader().unwrap();
+    assert_eq!(reader.name("ast").unwrap().as_deref(), Some("One"));
+    let version = reader.notes_version().unwrap();
+    for round in 0..20 {
+        // The writer and the other one take turns.
+        let pending = journal.append(accepted(&event(State::Ready, "ast", "ver"), round, 2));
+        let changes = [change("ast", &format!("Name {round}")), change("other", "Other")];
+        Journal::change_names(&path, &changes).unwrap();
+        pending.unwrap().blocking_receipt().unwrap();
+    }
+    assert_eq!(reader.name("ast").unwrap().as_deref(), Some("Name 19"));
+    assert_ne!(reader.notes_version().unwrap(), version);
+    let last = Journal::change_names(&path, &[change("ast", ""), change("other", "Other")]);
+    assert_eq!(last.unwrap(), Named { removed: 1, unchanged: 1, unknown: 1, ..none });
+    assert_eq!(reader.name("ast").unwrap(), None);
+}

@@ -81,3 +81,21 @@ async fn an_asset_that_is_looked_at_and_gone_is_told_to_be() {
     assert!(matches!(scene.next().await, Told::Gone(asset_id) if asset_id == "a"));
     assert!(matches!(scene.next().await, Told::OfAsset(_, rows) if rows.is_empty()));
 }
+
+/// `names import` writes beside the dashboard that receives, and its feed says nothing of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_another_process_gives_are_told() {
+    let (_dir, path, journal) = on_disk();
+    let mut scene = Scene::open(journal, PrivateKey::generate().unwrap(), 64);
+    scene.start().await;
+    append(&scene.journal, &scene.key, "a", 1).await;
+    scene.news().await;
+    let asset_id = "a".to_owned();
+    let change = crate::journal::NameChange { asset_id, name: Some("Trailer".to_owned()) };
+    tokio::task::spawn_blocking(move || Journal::change_names(&path, &[change]))
+        .await
+        .unwrap()
+        .unwrap();
+    let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
+    assert_eq!(asset.notes.name.as_deref(), Some("Trailer"));
+}
