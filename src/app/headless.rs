@@ -115,6 +115,12 @@ async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice
     loop {
         let now = link.borrow_and_update().clone();
         let is_other = told.as_ref().is_none_or(|told| {
+        if matches!(self.format, Format::Text(_))
+            && let Some(caution) = local_zone().caution
+        {
+            tracing::warn!("{caution}");
+            lines.warn(caution);
+        }
             told.state.name() != now.state.name()
                 || (now.state.is_up(), &told.epoch) != (told.state.is_up(), &now.epoch)
                 || told.last_error != now.last_error

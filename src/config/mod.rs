@@ -11,6 +11,7 @@ mod setting;
 mod show;
 mod surroundings;
 mod value;
+mod zone;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use surroundings::Surroundings;
 pub use value::{
     Color, Output, Secret, SignaturePolicy, Theme, size as parse_size, span as parse_span,
 };
+pub use zone::{LocalZone, local_zone};
 
 /// Every setting, decided.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::super::engine::Engine;
 use super::super::keys::trusts_dev_key;
 use super::super::welcome::{send_command, send_line};
-use crate::config::{Config, SignaturePolicy};
+use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::signature::TrustedKeys;
 use crate::tui::model::{Banner, Facts};
 
@@ -59,6 +58,6 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> Facts {
         bell: config.bell,
         overdue: config.overdue,
         started: Timestamp::now(),
-        zone: TimeZone::system(),
+        zone: local_zone().zone,
     }
 }

@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use super::engine::Engine;
 use super::run::{Doors, Face, Run, Shown};
-use crate::config::Config;
+use super::{Exit, is_in_use};
+use crate::config::{Config, local_zone};
 use crate::intake::Intake;
 use crate::journal::JournalError;
 use crate::signature::TrustedKeys;
@@ -132,7 +133,12 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
         }
         tasks.push(routing);
         let (out, say) = (self.out, self.say);
-        Ok(Watching { playing, telling, notices, store, stop, tasks, out, say, has_left: false })
+        let watching =
+            Watching { playing, telling, notices, store, stop, tasks, out, say, has_left: false };
+        if let Some(caution) = local_zone().caution {
+            watching.warn(caution);
+        }
+        Ok(watching)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use super::console::Playing;
 use super::route::{Notary, route};
 use super::telling::{Source, Sources, Telling};
 use super::{INBOX, REQUESTS, facts, until};
-use crate::config::Config;
+use crate::config::{Config, local_zone};
 use crate::journal::Reader;
 use crate::signature::TrustedKeys;
 use crate::sqlite::has_writer;
@@ -52,6 +53,10 @@ async fn look_on(
         journal: None,
         inbox: inbox.clone(),
     };
+    if let Some(caution) = local_zone().caution {
+        let warning = Told::Warning(Timestamp::now(), caution);
+        let _ = inbox.send(Msg::Told(Stage::Real, warning)).await;
+    }
     let looking = until(&stop, tell_the_end(config.db.clone(), inbox.clone()));
     let routing = tokio::spawn(route(asked, notary, Aside::new(config, inbox), stop.clone()));
     let exit = tokio::select! {
