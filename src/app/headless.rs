@@ -10,11 +10,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Exit;
+use super::reader_gone::reader_gone;
 use super::run::{Doors, Face, Run, Shown};
 use super::welcome::first_steps;
-use crate::config::SignaturePolicy;
-use crate::journal::Journal;
-use crate::output::{self, Ended, Format, Notice, Ready};
+use crate::config::{SignaturePolicy, local_zone};
+use crate::journal::{Follower, Journal};
+use crate::output::{self, Ended, Format, Notice, Ready, RecordWriter};
 use crate::vitals::{Counts, Link, LinkState, Store};
 
 /// How long standard output may take to accept the last lines.
@@ -37,7 +38,9 @@ impl<W: Write + Send + 'static> Headless<W> {
         out: W,
         say: fn(&str),
     ) -> anyhow::Result<Self> {
-        let face = output::Face::new(out, format.clone(), journal.reader()?, journal.feed());
+        let follower = Follower::of_feed(journal.reader()?, journal.feed());
+        let records = RecordWriter::new(out, format.clone());
+        let face = output::Face::new(records, follower);
         Ok(Self { face, format, say, caution: None })
     }
 
@@ -99,9 +102,22 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
         if let Some(link) = doors.link {
             tokio::spawn(tell_link(link, notices.clone(), self.say));
         }
+        if !matches!(self.format, Format::Quiet) {
+            let (gone, notices) = (reader_gone(), notices.clone());
+            tokio::spawn(async move {
+                gone.cancelled().await;
+                let _ = notices.send(Notice::ReaderGone).await;
+            });
+        }
         let lines =
             Lines { notices, ended: Some(is_over), say: self.say, ephemeral: run.config.ephemeral };
         if let Some(caution) = self.caution {
+            tracing::warn!("{caution}");
+            lines.warn(caution);
+        }
+        if matches!(self.format, Format::Text(_))
+            && let Some(caution) = local_zone().caution
+        {
             tracing::warn!("{caution}");
             lines.warn(caution);
         }
@@ -115,12 +131,6 @@ async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice
     loop {
         let now = link.borrow_and_update().clone();
         let is_other = told.as_ref().is_none_or(|told| {
-        if matches!(self.format, Format::Text(_))
-            && let Some(caution) = local_zone().caution
-        {
-            tracing::warn!("{caution}");
-            lines.warn(caution);
-        }
             told.state.name() != now.state.name()
                 || (now.state.is_up(), &told.epoch) != (told.state.is_up(), &now.epoch)
                 || told.last_error != now.last_error

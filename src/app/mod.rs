@@ -3,8 +3,10 @@
 mod dashboard;
 mod demo;
 mod engine;
+mod follow;
 mod headless;
 mod keys;
+mod reader_gone;
 mod relay;
 mod relaying;
 mod run;
@@ -15,11 +17,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::journal::JournalError;
 use crate::output::Format;
+use crate::sqlite::OpenError;
 use crate::tui::widget::look::Look;
 
 pub use demo::{Program, any_seed, demo};
+pub use follow::{follow, is_closed_pipe};
 pub use keys::{dev_key_path, load_dev_key, trusted_keys};
+pub use reader_gone::reader_gone;
 pub use relay::{Relay, relay, relay_admin};
 
 use headless::Headless;
@@ -46,6 +52,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Whether an error says that another process writes the journal.
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(JournalError::Open(OpenError::InUse { .. })))
+}
+
 /// How a run is shown.
 #[derive(Debug, Clone)]
 pub enum Form {
@@ -58,8 +69,8 @@ pub enum Form {
 /// Receives callbacks until a signal comes, the user quits or something breaks. `say` takes sentences
 /// for people; `out` takes what `form` asks for, of the dashboard its last words.
 ///
-/// A journal that another process writes is shown in a dashboard that only reads, and is an error
-/// otherwise.
+/// A journal that another process writes is only read: in a dashboard that says so, or as lines of
+/// what that process writes.
 pub fn watch(
     config: &Config,
     form: Form,
@@ -70,7 +81,13 @@ pub fn watch(
     let keys = trusted_keys(config)?;
     match form {
         Form::Lines(format) => {
-            let run = Run::new(config, keys)?;
+            let run = match Run::new(config, keys) {
+                Ok(run) => run,
+                Err(error) if is_in_use(&error) => {
+                    return follow::read_only(config, format, out, &error, say);
+                }
+                Err(error) => return Err(error),
+            };
             let face = Headless::new(&run.engine.journal, format, out, say)?;
             run.until_the_end(face, |_, quit| async move {
                 quit.cancelled().await;

@@ -169,13 +169,6 @@ fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
     }
 }
 
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-            || matches!(cause.downcast_ref::<Ended>(), Some(Ended::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     /// Every command and flag is built and checked by `clap`, which otherwise panics at first use.

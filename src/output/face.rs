@@ -7,29 +7,19 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use super::json::write_line;
-use super::ndjson::{
-    DeliveryRecord, GapRecord, LinkRecord, Ready, RefusalRecord, Summary, Warning,
-};
-use super::text::Lines;
-use crate::journal::{Feed, JournalError, Marks, Reader};
+use super::ndjson::{LinkRecord, Ready, Summary, Warning};
+use super::records::{Format, RecordWriter};
+use crate::callback::{Delivery, Listed};
+use crate::filter::Filter;
+use crate::journal::{Batch, Follower, JournalError};
 use crate::vitals::{Counts, Link};
 
-/// Rows read at once: few enough that a memory journal is not locked for long.
+/// Rows read at once: few enough that a memory journal is not locked for long, and that a warning
+/// does not wait for long.
 const PAGE: u32 = 256;
-
-/// How things are written.
-#[derive(Debug, Clone)]
-pub enum Format {
-    /// Lines for people.
-    Text(Lines),
-    /// NDJSON.
-    Json,
-    /// Nothing but what goes wrong.
-    Quiet,
-}
 
 /// What the face is told beside the feed.
 #[derive(Debug)]
@@ -48,6 +38,8 @@ pub enum Notice {
         /// What it is doing.
         link: Box<Link>,
     },
+    /// Whoever read standard output has closed it.
+    ReaderGone,
     /// Nothing more will be committed: write what is left, then the summary, and end.
     Finish(Counts),
 }
@@ -63,158 +55,197 @@ pub enum Ended {
     Journal(#[from] JournalError),
 }
 
+/// Which of what is committed is written.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// What deliveries and refusals have to fit.
+    pub filter: Filter,
+    /// Whether only refusals are written.
+    pub only_refusals: bool,
+}
+
+/// What a face waited for.
+enum Woken {
+    /// There may be more to write.
+    More,
+    /// The journal is closed: nothing more will be committed.
+    Closed,
+    /// A notice; `None` where there will be no further one.
+    Notice(Option<Notice>),
+}
+
+/// What follows a notice.
+enum Next {
+    GoOn,
+    End,
+}
+
 /// Follows a journal and writes what is new in it.
 pub struct Face<W: Write> {
-    out: W,
-    format: Format,
-    reader: Reader,
-    feed: Feed,
-    /// What has been written so far.
-    written: Marks,
+    records: RecordWriter<W>,
+    follower: Follower,
+    selection: Selection,
 }
 
 impl<W: Write> Face<W> {
-    /// A face that begins with what is committed from now on.
-    pub fn new(out: W, format: Format, reader: Reader, mut feed: Feed) -> Self {
-        let written = feed.marks();
-        Self { out, format, reader, feed, written }
+    /// Creates a face that writes what `follower` hands out.
+    pub fn new(records: RecordWriter<W>, follower: Follower) -> Self {
+        Self { records, follower, selection: Selection::default() }
+    }
+
+    /// The same for a part of what is committed.
+    #[must_use]
+    pub fn with_selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
     }
 
     /// Says that the socket accepts.
     pub fn announce(&mut self, ready: &Ready, sentence: &str) -> Result<(), Ended> {
-        match &self.format {
-            Format::Json => write_line(&mut self.out, ready)?,
-            Format::Text(_) => writeln!(self.out, "{sentence}")?,
+        match &self.records.format {
+            Format::Json => write_line(&mut self.records.out, ready)?,
+            Format::Text(_) if sentence.is_empty() => {}
+            Format::Text(_) => writeln!(self.records.out, "{sentence}")?,
             Format::Quiet => {}
         }
-        Ok(self.out.flush()?)
+        Ok(self.records.flush()?)
     }
 
-    /// Writes until it is told to finish, or cannot.
+    /// Writes until it is told to finish, or cannot. It also ends, without a summary, when whoever
+    /// sends notices has gone.
     pub fn run(
         mut self,
         runtime: &Handle,
         mut notices: mpsc::Receiver<Notice>,
     ) -> Result<(), Ended> {
         // A face that writes nothing would be woken for nothing, and hold up the answers by it.
-        let follows = !matches!(self.format, Format::Quiet);
+        let follows = !matches!(self.records.format, Format::Quiet);
         loop {
-            // Biased: rows that are on disk come before the word that nothing more will come.
-            let notice = runtime.block_on(async {
+            // What else there is to write goes between two pages: while deliveries come without an
+            // end there is always one more of those.
+            let has_more = follows && self.write_page()?;
+            loop {
+                match notices.try_recv() {
+                    Ok(notice) => {
+                        if let Next::End = self.heed(notice)? {
+                            return Ok(());
+                        }
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return Ok(self.records.flush()?),
+                }
+            }
+            self.records.flush()?;
+            if has_more {
+                continue;
+            }
+            let follower = &mut self.follower;
+            let woken = runtime.block_on(async {
                 tokio::select! {
-                    biased;
-                    Some(_) = self.feed.further(), if follows => None,
-                    notice = notices.recv() => Some(notice),
-                }
-            });
-            self.catch_up()?;
-            match notice {
-                None => {}
-                Some(Some(Notice::Warning { at, message })) => self.warn(at, &message)?,
-                Some(Some(Notice::Link { at, link })) => {
-                    // People read it on standard error already.
-                    if matches!(self.format, Format::Json) {
-                        write_line(&mut self.out, &LinkRecord::new(at, &link))?;
+                    changed = follower.changed(), if follows => {
+                        changed.map(|is_open| if is_open { Woken::More } else { Woken::Closed })
                     }
+                    notice = notices.recv() => Ok(Woken::Notice(notice)),
                 }
-                Some(Some(Notice::Finish(counts))) => {
-                    self.catch_up()?;
-                    return self.sum_up(&counts);
-                }
-                Some(None) => return Ok(()),
+            })?;
+            let notice = match woken {
+                Woken::More => continue,
+                Woken::Closed => runtime.block_on(notices.recv()),
+                Woken::Notice(notice) => notice,
+            };
+            let Some(notice) = notice else { return Ok(self.records.flush()?) };
+            if let Next::End = self.heed(notice)? {
+                return Ok(());
             }
-            self.out.flush()?;
+            self.records.flush()?;
         }
     }
 
-    /// Writes everything that is on disk and was not written yet.
-    fn catch_up(&mut self) -> Result<(), Ended> {
-        let marks = self.feed.marks();
-        if matches!(self.format, Format::Quiet) {
-            self.written = marks;
-            return Ok(());
-        }
-        while self.written.head < marks.head {
-            let page = self.reader.deliveries_after(self.written.head, PAGE)?;
-            let Some(last) = page.last() else { break };
-            self.written.head = last.seq;
-            for delivery in &page {
-                match &self.format {
-                    Format::Json => write_line(&mut self.out, &DeliveryRecord::new(delivery))?,
-                    Format::Text(lines) => writeln!(self.out, "{}", lines.delivery(delivery))?,
-                    Format::Quiet => {}
+    /// Writes what a notice says.
+    fn heed(&mut self, notice: Notice) -> Result<Next, Ended> {
+        // Of the rest people read on standard error.
+        let is_json = matches!(self.records.format, Format::Json);
+        match notice {
+            Notice::Warning { at, message } if is_json => {
+                write_line(&mut self.records.out, &Warning::new(at, &message))?;
+            }
+            Notice::Link { at, link } if is_json => {
+                write_line(&mut self.records.out, &LinkRecord::new(at, &link))?;
+            }
+            Notice::Warning { .. } | Notice::Link { .. } => {}
+            Notice::ReaderGone => return Err(io::Error::from_raw_os_error(BROKEN_PIPE).into()),
+            Notice::Finish(counts) => {
+                if !matches!(self.records.format, Format::Quiet) {
+                    while self.write_page()? {}
                 }
+                self.sum_up(&counts)?;
+                return Ok(Next::End);
             }
         }
-        while self.written.refusals < marks.refusals {
-            let (page, last) = self.reader.refusals_after(self.written.refusals, PAGE)?;
-            if page.is_empty() {
-                // The newest of them have been trimmed already.
-                self.written.refusals = marks.refusals;
-                break;
-            }
-            self.written.refusals = last;
-            for listed in &page {
-                match &self.format {
-                    Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed))?,
-                    Format::Text(lines) => {
-                        writeln!(self.out, "{}", lines.refusal(&listed.refusal))?;
-                    }
-                    Format::Quiet => {}
-                }
-            }
-        }
-        self.catch_up_gaps(marks)
+        Ok(Next::GoOn)
     }
 
-    /// The same for the gaps in what a relay passed on.
-    fn catch_up_gaps(&mut self, marks: Marks) -> Result<(), Ended> {
-        while self.written.gaps < marks.gaps {
-            let page = self.reader.gaps_after(self.written.gaps, PAGE)?;
-            // The newest of them may have been trimmed already.
-            self.written.gaps = page.last().map_or(marks.gaps, |gap| gap.id);
-            for noted in &page {
-                match &self.format {
-                    Format::Json => write_line(&mut self.out, &GapRecord::new(noted))?,
-                    Format::Text(lines) => writeln!(self.out, "{}", lines.gap(&noted.gap))?,
-                    Format::Quiet => {}
-                }
+    /// Writes a page of what is on disk and was not written yet; returns `false` where there is none.
+    fn write_page(&mut self) -> Result<bool, Ended> {
+        let Some(batch) = self.follower.next(PAGE)? else { return Ok(false) };
+        match batch {
+            Batch::Deliveries(page) if !self.selection.only_refusals => {
+                page.iter().try_for_each(|delivery| self.delivery(delivery))?;
             }
+            Batch::Refusals(page) => {
+                page.iter().try_for_each(|listed| self.refusal(listed))?;
+            }
+            Batch::Gaps(page) if !self.selection.only_refusals => {
+                page.iter().try_for_each(|noted| self.records.gap(noted))?;
+            }
+            Batch::Deliveries(_) | Batch::Gaps(_) => {}
+        }
+        Ok(true)
+    }
+
+    fn delivery(&mut self, delivery: &Delivery) -> Result<(), Ended> {
+        let name = self.follower.reader().name_of(delivery)?;
+        if self.selection.filter.matches_named(delivery, name.as_deref()) {
+            self.records.delivery(delivery, name.as_deref())?;
         }
         Ok(())
     }
 
-    fn warn(&mut self, at: Timestamp, message: &str) -> Result<(), Ended> {
-        match &self.format {
-            Format::Json => write_line(&mut self.out, &Warning::new(at, message))?,
-            // People read it on standard error already.
-            Format::Text(_) | Format::Quiet => {}
+    fn refusal(&mut self, listed: &Listed) -> Result<(), Ended> {
+        if self.selection.filter.matches_refusal(&listed.refusal) {
+            self.records.refusal(listed)?;
         }
         Ok(())
     }
 
     fn sum_up(&mut self, counts: &Counts) -> Result<(), Ended> {
-        match &self.format {
-            Format::Json => write_line(&mut self.out, &Summary::new(counts))?,
+        match &self.records.format {
+            Format::Json => write_line(&mut self.records.out, &Summary::new(counts))?,
             Format::Text(_) => {
                 let (kept, refused) = (counts.accepted(), counts.refusals());
-                writeln!(self.out, "Stopped: {kept} kept, {refused} refused.")?;
+                writeln!(self.records.out, "Stopped: {kept} kept, {refused} refused.")?;
             }
             Format::Quiet => {}
         }
-        Ok(self.out.flush()?)
+        Ok(self.records.flush()?)
     }
 }
 
+/// EPIPE, on Linux and macOS.
+const BROKEN_PIPE: i32 = 32;
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
     use std::time::Duration;
 
     use super::super::samples::{body, delivery, refusal};
+    use super::super::text::Lines;
     use super::*;
     use crate::callback::{Accepted, Fingerprint, Listed};
     use crate::journal::{Journal, Place};
+    use crate::vitals::LinkState;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
@@ -262,9 +293,12 @@ mod tests {
         Journal::open(&Place::Memory, None).unwrap()
     }
 
+    fn follower(journal: &Journal) -> Follower {
+        Follower::of_feed(journal.reader().unwrap(), journal.feed())
+    }
+
     fn face(journal: &Journal, format: Format, out: Blocking) -> Face<io::BufWriter<Blocking>> {
-        let out = io::BufWriter::new(out);
-        Face::new(out, format, journal.reader().unwrap(), journal.feed())
+        Face::new(RecordWriter::new(io::BufWriter::new(out), format), follower(journal))
     }
 
     fn runtime() -> tokio::runtime::Runtime {
@@ -336,13 +370,14 @@ mod tests {
         });
         let (seqs, others) = summary(out.as_bytes());
         assert_eq!(seqs, [1, 2]);
-        assert_eq!(others, ["refusal", "warning", "summary"]);
+        assert_eq!(others, ["warning", "refusal", "summary"]);
         assert!(out.ends_with("\"unlisted\":0}\n"), "{out}");
     }
 
     #[test]
     fn text_has_no_warnings_and_quiet_has_nothing() {
-        let lines = Lines::in_zone(false, jiff::tz::TimeZone::UTC);
+        let now = super::super::samples::at(0);
+        let lines = Lines::for_screen(false, jiff::tz::TimeZone::UTC, now);
         let out = written(Format::Text(lines), |journal| append(journal, 2));
         assert_eq!(out.lines().count(), 3);
         assert!(out.ends_with("\nStopped: 2 kept, 0 refused.\n"), "{out}");
@@ -362,6 +397,109 @@ mod tests {
         assert_eq!(seqs, [1]);
         assert_eq!(others.iter().filter(|kind| *kind == "refusal").count(), 1000);
         assert_eq!(others.last().unwrap(), "summary");
+    }
+
+    /// Standard output that has another delivery committed for each line that it takes, so that
+    /// there is always one more to be written.
+    struct Unending {
+        journal: Arc<Journal>,
+        lines: SyncSender<String>,
+        /// What was taken of the next line.
+        begun: Vec<u8>,
+    }
+
+    impl Write for Unending {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.begun.extend(bytes);
+            while let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.begun.drain(..=end).collect();
+                append(&self.journal, 1);
+                let line = String::from_utf8(line).unwrap();
+                self.lines.send(line).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn link_and_warning_lines_get_through_while_deliveries_never_end() {
+        let journal = Arc::new(journal());
+        let (lines, written) = sync_channel(1 << 14);
+        let out = Unending { journal: Arc::clone(&journal), lines, begun: Vec::new() };
+        let face = Face::new(RecordWriter::new(out, Format::Json), follower(&journal));
+        append(&journal, 1);
+        let (notices, inbox) = mpsc::channel(4);
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        let thread = std::thread::spawn(move || face.run(&handle, inbox));
+
+        let read = |kind: &str| {
+            let wanted = format!(r#"{{"v":1,"type":"{kind}""#);
+            let mut others = 0;
+            while !written.recv_timeout(LIMIT).unwrap().starts_with(&wanted) {
+                others += 1;
+            }
+            others
+        };
+        assert_eq!(read("delivery"), 0);
+        let at = super::super::samples::at(0);
+        let message = "the disk is full".to_owned();
+        notices.blocking_send(Notice::Warning { at, message }).unwrap();
+        // There are deliveries before it and after it.
+        read("warning");
+        read("delivery");
+        let mut link = Link::new("relay.example".to_owned());
+        link.state = LinkState::Refused { why: "no".to_owned() };
+        notices.blocking_send(Notice::Link { at, link: Box::new(link) }).unwrap();
+        read("link");
+        read("delivery");
+        drop(written);
+        let ended = thread.join().unwrap().unwrap_err();
+        assert!(matches!(ended, Ended::Output(_)), "{ended}");
+    }
+
+    #[test]
+    fn a_filter_leaves_out_what_does_not_fit() {
+        let journal = journal();
+        let (open, gate) = sync_channel(1);
+        drop(open);
+        let (out, written) = sync_channel(1 << 16);
+        let now = super::super::samples::at(0);
+        let filter = Filter::parse("version_ready trailer", now).unwrap();
+        let selection = Selection { filter, only_refusals: false };
+        let face = face(&journal, Format::Json, Blocking { gate, out }).with_selection(selection);
+        append(&journal, 1);
+        let named = journal.name("ast_9f3c81".to_owned(), Some("Trailer S2".to_owned()));
+        named.unwrap().blocking_receipt().unwrap();
+        append(&journal, 1);
+        refuse(&journal, 1);
+        let (notices, inbox) = mpsc::channel(4);
+        notices.blocking_send(Notice::Finish(Counts::default())).unwrap();
+        face.run(runtime().handle(), inbox).unwrap();
+        let out = written.iter().collect::<Vec<_>>().concat();
+        let (seqs, others) = summary(&out);
+        assert_eq!(seqs, [1, 2], "the name counts when the line is written");
+        assert_eq!(others, ["summary"], "a refusal has no asset that is believed");
+        assert!(String::from_utf8(out).unwrap().contains(r#""asset_name":"Trailer S2""#));
+    }
+
+    #[test]
+    fn it_ends_when_its_reader_has_gone_and_nothing_comes() {
+        let journal = journal();
+        let (_open, gate) = sync_channel(1);
+        let (out, _written) = sync_channel(1);
+        let face = face(&journal, Format::Json, Blocking { gate, out });
+        let (notices, inbox) = mpsc::channel(4);
+        notices.blocking_send(Notice::ReaderGone).unwrap();
+        let ended = face.run(runtime().handle(), inbox).unwrap_err();
+        assert!(
+            matches!(&ended, Ended::Output(e) if e.kind() == io::ErrorKind::BrokenPipe),
+            "{ended}"
+        );
     }
 
     #[test]

@@ -3,14 +3,16 @@
 mod face;
 mod json;
 mod ndjson;
+mod records;
 #[cfg(test)]
 mod samples;
 mod text;
 
-pub use face::{Ended, Face, Format, Notice};
+pub use face::{Ended, Face, Notice, Selection};
 pub use json::write_line;
 pub use ndjson::{
-    AssetRecord, DeliveryRecord, GapRecord, LinkRecord, Ready, RefusalRecord, Summary,
+    AssetRecord, DeliveryRecord, GapRecord, LinkRecord, NameRecord, Ready, RefusalRecord, Summary,
     VersionRecord, Warning,
 };
+pub use records::{Format, Heading, RecordWriter};
 pub use text::Lines;

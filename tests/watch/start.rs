@@ -5,8 +5,9 @@ use std::net::TcpListener;
 
 use rusqlite::Connection;
 use rustix::process::Signal;
+use serde_json::json;
 
-use crate::common::{Site, callback};
+use crate::common::{Heard, LIMIT, Running, Site, callback, post};
 
 const P384: &str = include_str!("../fixtures/keys/secp384r1.pub.pem");
 
@@ -56,14 +57,42 @@ fn a_port_in_use_stops_the_start() {
     assert_eq!(one_sentence(&site, &arguments, &[&address, "--listen", "in use"]), 1);
 }
 
+/// Whoever pipes it somewhere sees what the first one writes, and is told that it receives nothing.
 #[test]
-fn a_journal_in_use_stops_the_start_and_names_who_has_it() {
+fn a_journal_in_use_is_followed_and_who_has_it_is_named() {
     let site = Site::new();
     let mut watch = site.watch();
-    let pid = format!("process {}", watch.pid());
-    assert_eq!(one_sentence(&site, &[], &[&pid, "journal.db", "--db"]), 1);
-    assert_eq!(watch.ask(site.signed(callback(1))).status, 200, "the first one does not notice");
+    assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
     assert_eq!(watch.delivery()["seq"], 1);
+
+    let mut child = site.command(&["--json"]).spawn().unwrap();
+    let out = Heard::from(child.stdout.take().unwrap());
+    let err = Heard::from(child.stderr.take().unwrap());
+    let mut follower = Running(child);
+    let line = |number| -> serde_json::Value {
+        serde_json::from_slice(&out.line(number, LIMIT).expect("a further line")).unwrap()
+    };
+    let ready = line(0);
+    assert_eq!((&ready["type"], &ready["read_only"]), (&json!("ready"), &json!(true)));
+    assert_eq!(ready["listen"], json!(null));
+    let said = String::from_utf8(err.line(0, LIMIT).unwrap()).unwrap();
+    for word in ["read-only", &format!("process {}", watch.pid()), "journal.db"] {
+        assert!(said.contains(word), "{word:?} is to be in {said:?}");
+    }
+
+    assert_eq!(watch.ask(site.signed(callback(2))).status, 200, "the first one does not notice");
+    assert_eq!(watch.delivery()["seq"], 2);
+    let delivery = line(1);
+    assert_eq!((&delivery["type"], &delivery["seq"]), (&json!("delivery"), &json!(2)));
+    assert_eq!(watch.ask(post(&[], b"{}")).status, 401);
+    assert_eq!(line(2)["type"], "refusal");
+
+    watch.stop(Signal::TERM);
+    assert_eq!(line(3)["type"], "warning", "the one that received has ended");
+    let pid = rustix::process::Pid::from_child(&follower.0);
+    rustix::process::kill_process(pid, Signal::INT).unwrap();
+    assert!(out.ends_within(LIMIT));
+    assert_eq!(follower.0.wait().unwrap().code(), Some(130));
 }
 
 #[test]

@@ -118,10 +118,9 @@ fn a_closed_pipe_ends_it_because_it_stops_receiving() {
         ready.push(byte[0]);
     }
     let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
+    assert_eq!(ready["type"], "ready");
+    // Nothing comes that it could fail to write.
     drop(out);
-    let mut client = Client::new(ready["listen"].as_str().unwrap().parse().unwrap()).unwrap();
-    client.send(site.signed(callback(1)));
-    assert_eq!(client.answer().status, 200, "it is kept before it is told");
     assert!(err.ends_within(LIMIT));
     assert_eq!(child.0.wait().unwrap().code(), Some(1));
     let said = err.text();
@@ -130,6 +129,22 @@ fn a_closed_pipe_ends_it_because_it_stops_receiving() {
         "dubwatch: stopped receiving: cannot write to standard output: Broken pipe (os error 32)\n"
     );
     nothing_is_left(&site);
+}
+
+/// Where the pipe is closed while the last line is on its way, what was answered is kept.
+#[test]
+fn a_closed_pipe_loses_nothing_that_was_answered() {
+    let site = Site::new();
+    let mut child = site.command(&["--public-key", "sender.pem"]).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let _child = Running(child);
+    let mut ready = String::new();
+    std::io::BufRead::read_line(&mut out, &mut ready).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
+    let mut client = Client::new(ready["listen"].as_str().unwrap().parse().unwrap()).unwrap();
+    client.send(site.signed(callback(1)));
+    assert_eq!(client.answer().status, 200, "it is kept before it is told");
+    drop(out);
     assert_eq!(site.deliveries().len(), 1);
 }
 

@@ -22,15 +22,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
 use super::engine::Engine;
 use super::run::{Doors, Face, Run, Shown};
 use super::{Exit, is_in_use};
 use crate::config::{Config, local_zone};
 use crate::intake::Intake;
-use crate::journal::JournalError;
 use crate::signature::TrustedKeys;
-use crate::sqlite::OpenError;
 use crate::tui::model::Banner;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
@@ -72,10 +69,6 @@ pub(super) fn watch(
             Ok(())
         },
     )
-}
-
-fn is_in_use(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(JournalError::Open(OpenError::InUse { .. })))
 }
 
 /// A dashboard that is to show a run.
