@@ -18,6 +18,8 @@ fn neutral() -> impl Drop {
     let mut settings = insta::Settings::clone_current();
     for (found, written) in [
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "[time]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "[time]"),
+        (r#""seconds":\d+\.\d+"#, r#""seconds":[s]"#),
         (r"\b\d\d:\d\d:\d\d\b", "[time]"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[time]"),
         (r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:[port]"),
@@ -616,14 +618,14 @@ fn log_counts_back_over_many_pages() {
     let new = (0..700).map(|n| (1, body("version_ready", "new", &format!("v{n}"))));
     home.fill(old.chain(new));
     let count = |line: &str| home.run(line).done().lines().count();
-    assert_eq!(count("log"), 1400);
-    assert_eq!(count("log --since 2h"), 700);
-    assert_eq!(count("log --filter asset:old --limit 650"), 650);
+    assert_eq!(count("log"), 1401, "with the names of the columns");
+    assert_eq!(count("log --since 2h"), 701);
+    assert_eq!(count("log --filter asset:old --limit 650"), 651);
     let newest = home.run("log --limit 601");
     let lines: Vec<_> = newest.done().lines().collect();
-    assert_eq!(lines.len(), 601);
-    assert!(lines[0].ends_with(" v99") && lines[600].ends_with(" v699"), "{}", lines[0]);
-    assert_eq!(count("status"), 1402);
+    assert_eq!(lines.len(), 602);
+    assert!(lines[1].contains(" v99 ") && lines[601].contains(" v699 "), "{}", lines[1]);
+    assert_eq!(count("status"), 1401);
 }
 
 #[test]
@@ -649,8 +651,8 @@ fn reading_works_beside_a_running_watch_and_pruning_does_not() {
     assert_eq!(home.run("log").done(), "");
     home.run(&format!("send --to {} --asset ast_1", watch.url)).done();
     watch.line("delivery");
-    assert!(home.run("status").done().starts_with("ast_1  0 of 1 seen done\n"));
-    assert_eq!(home.run("log").done().lines().count(), 1);
+    assert!(home.run("status").done().lines().nth(1).unwrap().starts_with("ast_1 "));
+    assert_eq!(home.run("log").done().lines().count(), 2);
     let ran = home.run("prune --older-than 1h");
     assert_snapshot!(ran.complaint(1), @"dubwatch: ~/data/dubwatch/journal.db is in use by a running dubwatch; stop that one, or start it with --keep, which prunes as it goes");
     assert_eq!(watch.stop(), Some(143));

@@ -1,18 +1,18 @@
-//! `dubwatch log`: the journal, oldest first, filtered; works beside a running watch.
+//! `dubwatch log`: the journal, oldest first, filtered; works beside a running watch, and follows it.
 
 use std::collections::VecDeque;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::{Usage, colored, done_unless};
-use crate::app::Exit;
+use super::watch::out;
+use super::{Usage, done_unless, lines};
+use crate::app::{self, Exit, is_closed_pipe};
 use crate::callback::Delivery;
-use crate::callback::Listed;
 use crate::config::{Config, Output};
 use crate::filter::Filter;
-use crate::journal::Reader;
-use crate::output::{DeliveryRecord, Lines, RefusalRecord, write_line};
+use crate::journal::{Follower, Reader};
+use crate::output::{Face, Format, Heading, RecordWriter, Selection};
 
 /// Rows read at once.
 const PAGE: u32 = 512;
@@ -26,27 +26,36 @@ pub(super) struct Args {
     /// Only what came since then: a span like 1h, or a time like 2026-11-23T21:00:00Z
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Only the newest N of what the other flags leave
+    /// Only the newest N of what the other flags leave; what --follow adds is not counted
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Show the requests that were refused, and why, in place of the deliveries
     #[arg(long)]
     refused: bool,
+    /// Go on with what is written from now on, refusals and gaps too, until interrupted
+    #[arg(long, short)]
+    follow: bool,
+    /// Show times in UTC
+    #[arg(long)]
+    utc: bool,
 }
 
 pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let filter = filter(args)?;
-    let reader = Reader::open(&config.db)?;
-    let out = BufWriter::new(io::stdout().lock());
-    let json = config.output == Some(Output::Json);
-    let lines = Lines::new(colored(config));
-    let mut printer = Printer { out, lines: (!json).then_some(lines) };
-    let result = if args.refused {
-        refusals(&reader, &filter, args.limit, &mut printer)
-    } else {
-        deliveries(&reader, &filter, args.limit, &mut printer)
+    // Before anything is said of the zone, so that what is wrong is the only thing said.
+    let follower = Follower::open(&config.db)?;
+    let format = match config.output {
+        Some(Output::Json) => Format::Json,
+        _ => Format::Text(lines(config, args.utc)),
     };
-    done_unless(result.and_then(|()| Ok(printer.out.flush()?)))
+    let heading = if args.refused { Heading::Refusals } else { Heading::Deliveries };
+    let records = RecordWriter::with_heading(out(), format, heading);
+    if args.follow {
+        return follow(follower, args, filter, records);
+    }
+    let mut records = records;
+    let written = what_is_there(&follower, args, &filter, &mut records);
+    done_unless(written.and_then(|()| Ok(records.flush()?)))
 }
 
 fn filter(args: &Args) -> anyhow::Result<Filter> {
@@ -58,40 +67,94 @@ fn filter(args: &Args) -> anyhow::Result<Filter> {
     Filter::parse(&terms, Timestamp::now()).map_err(|error| Usage(error.to_string()).into())
 }
 
-fn deliveries<W: Write>(
-    reader: &Reader,
+fn follow<W: Write + Send + 'static>(
+    follower: Follower,
+    args: &Args,
+    filter: Filter,
+    mut records: RecordWriter<W>,
+) -> anyhow::Result<Exit> {
+    let follower = if args.refused || args.limit.is_some() {
+        let written = what_is_there(&follower, args, &filter, &mut records);
+        match written.and_then(|()| Ok(records.flush()?)) {
+            Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
+            written => written?,
+        }
+        follower
+    } else {
+        // What is there is followed like what comes.
+        follower.behind(0)
+    };
+    let selection = Selection { filter, only_refusals: args.refused };
+    app::follow(Face::new(records, follower).with_selection(selection))
+}
+
+/// Writes what was there when the journal was opened.
+fn what_is_there<W: Write>(
+    follower: &Follower,
+    args: &Args,
     filter: &Filter,
-    limit: Option<usize>,
-    printer: &mut Printer<W>,
+    records: &mut RecordWriter<W>,
 ) -> anyhow::Result<()> {
-    if let Some(limit) = limit {
-        for delivery in newest(reader, filter, limit)? {
-            printer.delivery(&delivery)?;
+    let (reader, head) = (follower.reader(), follower.seen().head);
+    if args.refused {
+        refusals(reader, filter, args.limit, records)
+    } else if let Some(limit) = args.limit {
+        for (delivery, name) in newest(reader, filter, limit, head)? {
+            records.delivery(&delivery, name.as_deref())?;
         }
-        return Ok(());
-    }
-    let mut seq = 0;
-    loop {
-        let page = reader.deliveries_after(seq, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        seq = last.seq;
-        for delivery in page.iter().filter(|delivery| filter.matches(delivery)) {
-            printer.delivery(delivery)?;
-        }
+        Ok(())
+    } else {
+        deliveries(reader, filter, head, records)
     }
 }
 
-/// The newest `limit` that fit, oldest first; read from the end, so that it is quick.
-fn newest(reader: &Reader, filter: &Filter, limit: usize) -> anyhow::Result<VecDeque<Delivery>> {
+/// Writes every delivery up to `head` that fits. Ends early when nobody reads any more, which a
+/// filter that nothing fits would never notice.
+fn deliveries<W: Write>(
+    reader: &Reader,
+    filter: &Filter,
+    head: u64,
+    records: &mut RecordWriter<W>,
+) -> anyhow::Result<()> {
+    let gone = app::reader_gone();
+    let mut seq = 0;
+    while seq < head && !gone.is_cancelled() {
+        let page = reader.deliveries_after(seq, PAGE)?;
+        let Some(last) = page.last() else { break };
+        seq = last.seq;
+        for delivery in page.iter().take_while(|delivery| delivery.seq <= head) {
+            let name = reader.name_of(delivery)?;
+            if filter.matches_named(delivery, name.as_deref()) {
+                records.delivery(delivery, name.as_deref())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The newest `limit` up to `head` that fit, oldest first, each with the name of its asset; read from
+/// the end, so that it is quick.
+fn newest(
+    reader: &Reader,
+    filter: &Filter,
+    limit: usize,
+    head: u64,
+) -> anyhow::Result<VecDeque<(Delivery, Option<String>)>> {
+    let gone = app::reader_gone();
     let mut found = VecDeque::new();
-    let mut seq = u64::MAX;
-    while found.len() < limit {
+    let mut seq = head.saturating_add(1);
+    while found.len() < limit && !gone.is_cancelled() {
         let page = reader.deliveries_before(seq, PAGE)?;
         let Some(last) = page.last() else { break };
         seq = last.seq;
-        let fitting = page.into_iter().filter(|delivery| filter.matches(delivery));
-        for delivery in fitting.take(limit - found.len()) {
-            found.push_front(delivery);
+        for delivery in page {
+            let name = reader.name_of(&delivery)?;
+            if filter.matches_named(&delivery, name.as_deref()) {
+                found.push_front((delivery, name));
+                if found.len() == limit {
+                    break;
+                }
+            }
         }
     }
     Ok(found)
@@ -101,7 +164,7 @@ fn refusals<W: Write>(
     reader: &Reader,
     filter: &Filter,
     limit: Option<usize>,
-    printer: &mut Printer<W>,
+    records: &mut RecordWriter<W>,
 ) -> anyhow::Result<()> {
     let mut found = Vec::new();
     let mut change = 0;
@@ -115,29 +178,8 @@ fn refusals<W: Write>(
     }
     found.sort_by_key(|listed| (listed.refusal.at, listed.id));
     let skip = limit.map_or(0, |limit| found.len().saturating_sub(limit));
-    found.iter().skip(skip).try_for_each(|listed| printer.refusal(listed))
-}
-
-/// Writes rows as lines for people, or as NDJSON where there are none.
-struct Printer<W> {
-    out: W,
-    lines: Option<Lines>,
-}
-
-impl<W: Write> Printer<W> {
-    fn delivery(&mut self, delivery: &Delivery) -> anyhow::Result<()> {
-        match &self.lines {
-            Some(lines) => writeln!(self.out, "{}", lines.delivery(delivery))?,
-            None => write_line(&mut self.out, &DeliveryRecord::new(delivery))?,
-        }
-        Ok(())
+    for listed in found.iter().skip(skip) {
+        records.refusal(listed)?;
     }
-
-    fn refusal(&mut self, listed: &Listed) -> anyhow::Result<()> {
-        match &self.lines {
-            Some(lines) => writeln!(self.out, "{}", lines.refusal(&listed.refusal))?,
-            None => write_line(&mut self.out, &RefusalRecord::new(listed))?,
-        }
-        Ok(())
-    }
+    Ok(())
 }

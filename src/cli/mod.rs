@@ -21,9 +21,11 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use crate::app::Exit;
-use crate::config::{Color, Config, ConfigError, Flags, Surroundings};
-use crate::output::Ended;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use crate::app::{Exit, is_closed_pipe};
+use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
+use crate::output::Lines;
 use crate::signature::KeyError;
 
 /// Watches video-dubbing jobs live: receives the service's callbacks, verifies each signature,
@@ -61,7 +63,7 @@ enum Command {
     /// Check the signature of a callback's body in a file, step by step
     Verify(verify::Args),
     /// Show what became of every asset and version
-    Status,
+    Status(status::Args),
     /// Show the deliveries in the journal, oldest first, or what was refused
     Log(log::Args),
     /// Delete assets that have been quiet for long, with all their deliveries
@@ -165,6 +167,29 @@ fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
     match result {
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
         Err(error) => Err(error),
+/// Lines for people on standard output, with the times of `zone`: for a terminal, or for a pipe.
+fn lines_in(config: &Config, zone: TimeZone) -> Lines {
+    let color = colored(config);
+    if io::stdout().is_terminal() {
+        Lines::for_screen(color, zone, Timestamp::now())
+    } else {
+        Lines::for_pipe(color, zone)
+    }
+}
+
+/// The same in UTC where that is asked for, else in the local zone. Says when that is not the one
+/// that `TZ` asks for.
+fn lines(config: &Config, utc: bool) -> Lines {
+    if utc {
+        return lines_in(config, TimeZone::UTC);
+    }
+    let LocalZone { zone, caution } = local_zone();
+    if let Some(caution) = caution {
+        say(&caution);
+    }
+    lines_in(config, zone)
+}
+
         Ok(()) => Ok(Exit::Done),
     }
 }

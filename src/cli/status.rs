@@ -1,60 +1,223 @@
-//! `dubwatch status`: every asset and version as the fold has them; works beside a running watch.
+//! `dubwatch status`: assets and versions as the fold has them; works beside a running watch.
 
 use std::io::{self, BufWriter, Write};
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
-use super::{colored, done_unless};
-use crate::app::Exit;
+use super::{Usage, done_unless, lines, say};
+use crate::app::{Exit, is_closed_pipe, reader_gone};
 use crate::config::{Config, Output};
+use crate::filter::{Filter, VersionFacts};
 use crate::journal::Reader;
 use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
+use crate::text::Printable;
+use crate::timeline::{AssetRow, Notes, VersionRow};
 
-pub(super) fn run(config: &Config) -> anyhow::Result<Exit> {
-    let reader = Reader::open(&config.db)?;
+/// How many assets are named where a word fits several.
+const NAMED: usize = 5;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = Filter::help())]
+pub(super) struct Args {
+    /// Only this asset: its id, a piece of the id that no other one has, or its local name
+    #[arg(value_name = "ASSET")]
+    asset: Option<String>,
+    /// Only the versions, and assets, that fit every one of these terms, which are listed below;
+    /// terms about single deliveries leave versions alone
+    #[arg(long, value_name = "TERMS")]
+    filter: Option<String>,
+    /// Show times in UTC
+    #[arg(long)]
+    utc: bool,
+}
+
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
-    let mut out = BufWriter::new(io::stdout().lock());
-    if config.output == Some(Output::Json) {
-        return done_unless(json(config, &reader, now, &mut out));
+    let terms = args.filter.as_deref().unwrap_or_default();
+    let filter = Filter::parse(terms, now).map_err(|error| Usage(error.to_string()))?;
+    let reader = Reader::open(&config.db)?;
+    let out = BufWriter::new(io::stdout().lock());
+    let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));
+    let gone = reader_gone();
+    let mut report = Report { config, filter, now, lines, out, gone, begun: false };
+    let written = match &args.asset {
+        Some(word) => match find(&reader, word)? {
+            Ok(asset_id) => {
+                reader.asset(&asset_id)?.map_or(Ok(()), |(row, notes)| report.asset(row, &notes))
+            }
+            Err(why) => {
+                say(&why);
+                return Ok(Exit::Failed);
+            }
+        },
+        None => reader.each_asset::<anyhow::Error>(|row, notes| report.asset(row, &notes)),
+    };
+    match written {
+        Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
+        written => written?,
     }
-    let lines = Lines::new(colored(config));
-    done_unless(text(config, &reader, now, &lines, &mut out))
+    done_unless(report.end(args))
 }
 
-fn json(
-    config: &Config,
-    reader: &Reader,
-    now: Timestamp,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    reader.each_asset::<anyhow::Error>(|row, _| {
-        write_line(out, &AssetRecord::new(&row))?;
-        for version in &row.versions {
-            write_line(out, &VersionRecord::new(&row.asset_id, version, now, config.overdue))?;
-        }
-        Ok(())
-    })?;
-    Ok(out.flush()?)
-}
-
-fn text(
-    config: &Config,
-    reader: &Reader,
-    now: Timestamp,
-    lines: &Lines,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let mut any = false;
+/// The id of the asset that a word means; otherwise why it means none.
+fn find(reader: &Reader, word: &str) -> anyhow::Result<Result<String, String>> {
+    // As it is copied from a screen, where long ids end so.
+    let word = word.trim().trim_end_matches('…');
+    if word.is_empty() {
+        return Ok(Err("ASSET is empty; name an asset by its id or its local name".to_owned()));
+    }
+    if reader.has_asset(word)? {
+        return Ok(Ok(word.to_owned()));
+    }
+    let piece = word.to_lowercase();
+    let (mut named, mut fitting) = (Found::default(), Found::default());
     reader.each_asset::<anyhow::Error>(|row, notes| {
-        any = true;
-        writeln!(out, "{}", lines.asset(&row, notes.name.as_deref()))?;
-        for version in &row.versions {
-            writeln!(out, "{}", lines.version(version, now, config.overdue))?;
+        let name = notes.name.unwrap_or_default();
+        if name.to_lowercase() == piece {
+            named.add(row.asset_id);
+        } else if row.asset_id.to_lowercase().contains(&piece) {
+            fitting.add(row.asset_id);
         }
         Ok(())
     })?;
-    if !any {
-        writeln!(out, "No callbacks yet in {}.", config.db.display())?;
+    let found = if named.count > 0 { named } else { fitting };
+    let shown = Printable::new(word).cut(80);
+    Ok(match (found.count, found.ids.first()) {
+        (1, Some(asset_id)) => Ok(asset_id.clone()),
+        (0, _) | (_, None) => Err(format!(
+            "no asset has {shown} as its id, in its id or as its name; `dubwatch status` lists them all"
+        )),
+        (count, _) => {
+            let ids: Vec<String> =
+                found.ids.iter().map(|id| Printable::new(id).cut(80).to_string()).collect();
+            let more = if count > ids.len() { ", …" } else { "" };
+            Err(format!(
+                "{shown} fits {count} assets: {}{more}; name one of them by its whole id",
+                ids.join(", ")
+            ))
+        }
+    })
+}
+
+/// Assets that a word fits.
+#[derive(Default)]
+struct Found {
+    count: usize,
+    /// The first of them.
+    ids: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, asset_id: String) {
+        // An asset that becomes active while the others are read comes twice.
+        if self.ids.contains(&asset_id) {
+            return;
+        }
+        self.count += 1;
+        if self.ids.len() < NAMED {
+            self.ids.push(asset_id);
+        }
     }
-    Ok(out.flush()?)
+}
+
+/// Writes states.
+struct Report<'a, W> {
+    config: &'a Config,
+    filter: Filter,
+    now: Timestamp,
+    /// `None` for NDJSON.
+    lines: Option<Lines>,
+    out: W,
+    /// Cancelled when nobody reads any more, which a filter that nothing fits would never notice.
+    gone: CancellationToken,
+    /// Whether anything was written.
+    begun: bool,
+}
+
+impl<W: Write> Report<'_, W> {
+    /// Writes an asset with those of its versions that fit; nothing where neither does.
+    fn asset(&mut self, mut row: AssetRow, notes: &Notes) -> anyhow::Result<()> {
+        if self.gone.is_cancelled() {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        }
+        let name = notes.name.as_deref();
+        let as_a_whole = self.fits(&row, name, None);
+        let all = row.versions.len();
+        let fitting: Vec<VersionRow> = row
+            .versions
+            .iter()
+            .filter(|version| self.fits(&row, name, Some(version)))
+            .cloned()
+            .collect();
+        if fitting.is_empty() && !(as_a_whole && (all == 0 || row.asset.failure.is_some())) {
+            return Ok(());
+        }
+        self.heading()?;
+        self.begun = true;
+        let (now, overdue) = (self.now, self.config.overdue);
+        match &self.lines {
+            None => {
+                // The asset is told as it is, whichever of its versions are.
+                write_line(&mut self.out, &AssetRecord::new(&row, name))?;
+                for version in &fitting {
+                    let record = VersionRecord::new(&row.asset_id, name, version, now, overdue);
+                    write_line(&mut self.out, &record)?;
+                }
+            }
+            Some(lines) if lines.is_for_pipe() => {
+                if as_a_whole && let Some(line) = lines.failed_asset_row(&row, name) {
+                    writeln!(self.out, "{line}")?;
+                }
+                for version in &fitting {
+                    let line = lines.version_row(&row.asset_id, version, name, now, overdue);
+                    writeln!(self.out, "{line}")?;
+                }
+            }
+            Some(lines) => {
+                writeln!(self.out, "{}", lines.asset(&row, name))?;
+                row.versions = fitting;
+                for version in &row.versions {
+                    writeln!(self.out, "{}", lines.version(version, now, overdue))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a version fits the filter, or where that is `None` the asset as a whole.
+    fn fits(&self, row: &AssetRow, name: Option<&str>, version: Option<&VersionRow>) -> bool {
+        self.filter.matches_version(&VersionFacts {
+            asset_id: &row.asset_id,
+            name,
+            version_id: version.map(|row| row.version_id.as_str()),
+            locale: version.and_then(|row| row.version.locale()),
+            state: version.map(|row| row.version.state()),
+            failed: row.asset.failure.is_some(),
+            uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+            last_at: row.asset.last_at,
+        })
+    }
+
+    /// Names the columns, above the first line in a pipe.
+    fn heading(&mut self) -> anyhow::Result<()> {
+        if !self.begun && self.lines.as_ref().is_some_and(Lines::is_for_pipe) {
+            writeln!(self.out, "{}", Lines::status_heading())?;
+        }
+        Ok(())
+    }
+
+    /// Says where there was nothing to write.
+    fn end(mut self, args: &Args) -> anyhow::Result<()> {
+        if !self.begun && self.lines.is_some() {
+            if self.filter.is_empty() && args.asset.is_none() {
+                writeln!(self.out, "No callbacks yet in {}.", self.config.db.display())?;
+            } else {
+                // Not on standard output, where it would be taken for an asset.
+                self.out.flush()?;
+                say("nothing fits");
+            }
+        }
+        Ok(self.out.flush()?)
+    }
 }

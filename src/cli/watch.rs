@@ -2,10 +2,10 @@
 
 use std::io::{self, BufWriter, IsTerminal};
 
-use super::{colored, logging, say};
+use super::{colored, lines_in, logging, say};
 use crate::app::{self, Exit, Form};
-use crate::config::{Config, Key, Output, SignaturePolicy, Theme};
-use crate::output::{Format, Lines};
+use crate::config::{Config, Key, Output, SignaturePolicy, Theme, local_zone};
+use crate::output::Format;
 use crate::tui::widget::look::Look;
 
 /// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
@@ -31,7 +31,7 @@ pub(super) fn form(config: &Config) -> Form {
     });
     match output {
         Output::Tui => Form::Dashboard(look(config)),
-        Output::Text => Form::Lines(Format::Text(Lines::new(colored(config)))),
+        Output::Text => Form::Lines(Format::Text(lines_in(config, local_zone().zone))),
         Output::Json => Form::Lines(Format::Json),
         Output::Quiet => Form::Lines(Format::Quiet),
     }

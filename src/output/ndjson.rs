@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::callback::{Delivery, Doubt, Headers, Listed, NotedGap, Verdict};
-use crate::timeline::{AssetRow, VersionRow};
+use crate::timeline::{AssetRow, Span, VersionRow};
 use crate::vitals::{Counts, Link, LinkState};
 
 /// The socket accepts: the first line.
@@ -19,6 +19,9 @@ pub struct Ready {
     /// `null` where only the relay knows it: the `link` records have it then.
     callback_url: Option<String>,
     journal: String,
+    /// Whether another process receives, and this one only follows what that writes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
 }
 
 impl Ready {
@@ -28,7 +31,13 @@ impl Ready {
         callback_url: Option<String>,
         journal: String,
     ) -> Self {
-        Self { v: 1, r#type: "ready", listen, callback_url, journal }
+        Self { v: 1, r#type: "ready", listen, callback_url, journal, read_only: false }
+    }
+
+    /// The record of a run that follows a journal which another process writes.
+    pub const fn read_only(journal: String) -> Self {
+        let (listen, callback_url) = (None, None);
+        Self { v: 1, r#type: "ready", listen, callback_url, journal, read_only: true }
     }
 }
 
@@ -48,6 +57,8 @@ pub struct DeliveryRecord<'a> {
     verdict_detail: Option<VerdictDetail<'a>>,
     event: Option<&'a str>,
     asset_id: Option<&'a str>,
+    /// The local name that the user gave the asset; never from a request.
+    asset_name: Option<&'a str>,
     version_id: Option<&'a str>,
     version_locale: Option<&'a str>,
     unreadable: Option<&'a str>,
@@ -68,8 +79,8 @@ enum VerdictDetail<'a> {
 }
 
 impl<'a> DeliveryRecord<'a> {
-    /// The record of a delivery.
-    pub fn new(delivery: &'a Delivery) -> Self {
+    /// The record of a delivery, with the local name of its asset where that has one.
+    pub fn new(delivery: &'a Delivery, asset_name: Option<&'a str>) -> Self {
         let Delivery { request, callback, .. } = delivery;
         let verdict_detail = match &delivery.verdict {
             Verdict::Valid { key, encoding } => {
@@ -89,6 +100,7 @@ impl<'a> DeliveryRecord<'a> {
             verdict_detail,
             event: callback.event.as_deref(),
             asset_id: callback.asset_id.as_deref(),
+            asset_name,
             version_id: callback.version_id.as_deref(),
             version_locale: callback.version_locale.as_deref(),
             unreadable: callback.unreadable.as_deref(),
@@ -296,7 +308,10 @@ pub struct AssetRecord<'a> {
     v: u8,
     r#type: &'static str,
     asset_id: &'a str,
+    asset_name: Option<&'a str>,
+    /// `failed` where the asset as a whole or one of its versions is, otherwise `ok`.
     state: &'static str,
+    /// When the asset as a whole failed.
     #[serde(serialize_with = "optional_microseconds")]
     failed_at: Option<Timestamp>,
     #[serde(serialize_with = "microseconds")]
@@ -307,17 +322,20 @@ pub struct AssetRecord<'a> {
 
 impl<'a> AssetRecord<'a> {
     /// The record of an asset and its versions.
-    pub fn new(row: &'a AssetRow) -> Self {
+    pub fn new(row: &'a AssetRow, asset_name: Option<&'a str>) -> Self {
         let mut versions = std::collections::BTreeMap::new();
         for version in &row.versions {
             *versions.entry(version.version.state().name()).or_default() += 1;
         }
+        let has_failed = row.asset.failure.is_some()
+            || row.versions.iter().any(|row| row.version.state().is_failure());
         let failure = row.asset.failure.as_ref();
         Self {
             v: 1,
             r#type: "asset",
             asset_id: &row.asset_id,
-            state: if failure.is_some() { "failed" } else { "ok" },
+            asset_name,
+            state: if has_failed { "failed" } else { "ok" },
             failed_at: failure.map(|failure| failure.at),
             last_at: row.asset.last_at,
             versions,
@@ -331,6 +349,7 @@ pub struct VersionRecord<'a> {
     v: u8,
     r#type: &'static str,
     asset_id: &'a str,
+    asset_name: Option<&'a str>,
     version_id: &'a str,
     version_locale: Option<&'a str>,
     state: &'static str,
@@ -341,12 +360,47 @@ pub struct VersionRecord<'a> {
     #[serde(serialize_with = "microseconds")]
     since: Timestamp,
     overdue: bool,
+    /// What the version went through, oldest first: the newest [`HISTORY`](crate::timeline::HISTORY).
+    steps: Vec<StepRecord>,
+}
+
+/// A stretch of time that a version spent in one state.
+#[derive(Debug, Serialize)]
+struct StepRecord {
+    /// Which run of the version it belongs to, from 1.
+    cycle: u32,
+    state: &'static str,
+    #[serde(serialize_with = "microseconds")]
+    from: Timestamp,
+    /// `null` for the state that the version is in.
+    #[serde(serialize_with = "optional_microseconds")]
+    to: Option<Timestamp>,
+    /// How long it took; `null` where it still lasts, or where its time is not known because its
+    /// callback came after that of a later step.
+    seconds: Option<f64>,
+}
+
+impl StepRecord {
+    fn new(span: &Span) -> Self {
+        let took = span.to.map(|to| to.duration_since(span.from));
+        Self {
+            cycle: span.cycle,
+            state: span.state.name(),
+            from: span.from,
+            to: span.to,
+            seconds: took
+                .filter(|took| !took.is_zero())
+                // What comes before a thousandth is what a callback's way makes of it.
+                .map(|took| (took.as_secs_f64() * 1e3).round() / 1e3),
+        }
+    }
 }
 
 impl<'a> VersionRecord<'a> {
     /// The record of a version; it is overdue when it has been generating for longer than `limit`.
     pub fn new(
         asset_id: &'a str,
+        asset_name: Option<&'a str>,
         row: &'a VersionRow,
         now: Timestamp,
         limit: jiff::SignedDuration,
@@ -356,6 +410,7 @@ impl<'a> VersionRecord<'a> {
             v: 1,
             r#type: "version",
             asset_id,
+            asset_name,
             version_id: &row.version_id,
             version_locale: version.locale(),
             state: version.state().name(),
@@ -365,7 +420,24 @@ impl<'a> VersionRecord<'a> {
             late: version.late(),
             since: version.since(),
             overdue: version.overdue(now, limit),
+            steps: version.spans().iter().map(StepRecord::new).collect(),
         }
+    }
+}
+
+/// A local name, for `names list --json`.
+#[derive(Debug, Serialize)]
+pub struct NameRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    asset_id: &'a str,
+    asset_name: &'a str,
+}
+
+impl<'a> NameRecord<'a> {
+    /// The record of an asset's name.
+    pub const fn new(asset_id: &'a str, asset_name: &'a str) -> Self {
+        Self { v: 1, r#type: "name", asset_id, asset_name }
     }
 }
 
@@ -395,6 +467,8 @@ mod tests {
     use super::*;
     use crate::callback::{BodySample, Gap, Outcome, RefusalKind, State};
 
+    const HOURS: jiff::SignedDuration = jiff::SignedDuration::from_hours(3);
+
     fn line(record: &impl Serialize) -> String {
         let mut out = Vec::new();
         write_line(&mut out, record).unwrap();
@@ -414,7 +488,7 @@ mod tests {
     #[test]
     fn a_delivery() {
         let delivery = delivery(&body("version_generated"));
-        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"valid","verdict_detail":{"encoding":"der","key":"panjaya"},"event":"version_generated","asset_id":"ast_9f3c81","version_id":"ver_03","version_locale":"es-ES","unreadable":null,"effect":"applied","uncertain":null,"method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"eyJldmVudCI6InZlcnNpb25fZ2VuZXJhdGVkIiwiYXNzZXRfaWQiOiJhc3RfOWYzYzgxIiwidmVyc2lvbl9pZCI6InZlcl8wMyIsInZlcnNpb25fbG9jYWxlIjoiZXMtRVMifQ=="}"#);
+        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery, None)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"valid","verdict_detail":{"encoding":"der","key":"panjaya"},"event":"version_generated","asset_id":"ast_9f3c81","asset_name":null,"version_id":"ver_03","version_locale":"es-ES","unreadable":null,"effect":"applied","uncertain":null,"method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"eyJldmVudCI6InZlcnNpb25fZ2VuZXJhdGVkIiwiYXNzZXRfaWQiOiJhc3RfOWYzYzgxIiwidmVyc2lvbl9pZCI6InZlcl8wMyIsInZlcnNpb25fbG9jYWxlIjoiZXMtRVMifQ=="}"#);
     }
 
     #[test]
@@ -422,7 +496,7 @@ mod tests {
         let mut delivery = delivery("hello");
         delivery.verdict = Verdict::Unchecked;
         delivery.outcome = Outcome { uncertain: Some(Doubt::SignedAnew), ..Outcome::NONE };
-        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"unchecked","verdict_detail":null,"event":null,"asset_id":null,"version_id":null,"version_locale":null,"unreadable":"the body is not a JSON object: expected value at line 1 column 1","effect":"none","uncertain":"taken for a repeat, but its signature differs from the earlier copy's","method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"aGVsbG8="}"#);
+        insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery, None)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"unchecked","verdict_detail":null,"event":null,"asset_id":null,"asset_name":null,"version_id":null,"version_locale":null,"unreadable":"the body is not a JSON object: expected value at line 1 column 1","effect":"none","uncertain":"taken for a repeat, but its signature differs from the earlier copy's","method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"aGVsbG8="}"#);
     }
 
     #[test]
@@ -491,18 +565,69 @@ mod tests {
             (4, "-", None),
         ]);
         let overdue = jiff::SignedDuration::from_hours(3);
-        let mut lines = line(&AssetRecord::new(&row));
+        let mut lines = line(&AssetRecord::new(&row, Some("Trailer S2")));
         for version in &row.versions {
-            lines += &line(&VersionRecord::new(&row.asset_id, version, at(20_000), overdue));
+            lines += &line(&VersionRecord::new(
+                &row.asset_id,
+                Some("Trailer S2"),
+                version,
+                at(20_000),
+                overdue,
+            ));
         }
         insta::assert_snapshot!(lines, @r#"
-        {"v":1,"type":"asset","asset_id":"ast_9f3c81","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","version_id":"ver_01","version_locale":"es-ES","state":"generating","cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","version_id":"ver_02","version_locale":"es-ES","state":"ready","cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false}
+        {"v":1,"type":"asset","asset_id":"ast_9f3c81","asset_name":"Trailer S2","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_01","version_locale":"es-ES","state":"generating","cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true,"steps":[{"cycle":1,"state":"ready","from":"2026-11-23T21:00:00.123456Z","to":"2026-11-23T21:00:01.123456Z","seconds":1.0},{"cycle":1,"state":"generating","from":"2026-11-23T21:00:01.123456Z","to":null,"seconds":null}]}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_02","version_locale":"es-ES","state":"ready","cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false,"steps":[{"cycle":1,"state":"failed","from":"2026-11-23T21:00:02.123456Z","to":"2026-11-23T21:00:03.123456Z","seconds":1.0},{"cycle":1,"state":"ready","from":"2026-11-23T21:00:03.123456Z","to":null,"seconds":null}]}
         "#);
         let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
-        let record = line(&AssetRecord::new(&sound));
-        assert!(record.contains(r#""state":"ok","failed_at":null"#), "{record}");
+        let record = line(&AssetRecord::new(&sound, None));
+        assert!(record.contains(r#""asset_name":null,"state":"ok","failed_at":null"#), "{record}");
+        for state in [State::Failed, State::GenerateFailed] {
+            let failed = asset(&[(0, "ver_01", Some(State::Ready)), (1, "ver_02", Some(state))]);
+            let record = line(&AssetRecord::new(&failed, None));
+            assert!(record.contains(r#""state":"failed","failed_at":null"#), "{record}");
+        }
+    }
+
+    /// What somebody measures who wants to know how long dubs take.
+    #[test]
+    fn steps_have_their_durations_in_each_cycle() {
+        let row = asset(&[
+            (0, "ver_01", Some(State::Ready)),
+            (90, "ver_01", Some(State::Generating)),
+            (600, "ver_01", Some(State::Generated)),
+            // The next cycle, whatever the rules call it.
+            (9_000, "ver_01", Some(State::Generating)),
+        ]);
+        let record = VersionRecord::new("a", None, &row.versions[0], at(9_100), HOURS);
+        let written: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
+        let steps = written["steps"].as_array().unwrap();
+        let told: Vec<_> = steps
+            .iter()
+            .map(|step| (step["cycle"].as_u64(), step["state"].as_str(), step["seconds"].as_f64()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Some(1), Some("ready"), Some(90.0)),
+                (Some(1), Some("generating"), Some(510.0)),
+                (Some(1), Some("generated"), Some(8_400.0)),
+                (Some(2), Some("generating"), None),
+            ]
+        );
+        assert_eq!(steps[2]["to"], steps[3]["from"]);
+        assert!(steps[3]["to"].is_null(), "it still lasts");
+    }
+
+    #[test]
+    fn names_and_followers_have_their_records() {
+        insta::assert_snapshot!(line(&NameRecord::new("ast_1", "Trailer S2")), @r#"{"v":1,"type":"name","asset_id":"ast_1","asset_name":"Trailer S2"}"#);
+        let ready = line(&Ready::read_only("/data/journal.db".to_owned()));
+        insta::assert_snapshot!(ready, @r#"{"v":1,"type":"ready","listen":null,"callback_url":null,"journal":"/data/journal.db","read_only":true}"#);
+        let delivery = delivery(&body("version_ready"));
+        let named = line(&DeliveryRecord::new(&delivery, Some("Trailer S2")));
+        assert!(named.contains(r#""asset_id":"ast_9f3c81","asset_name":"Trailer S2""#), "{named}");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::callback::{Delivery, Doubt, Effect, Event, Gap, Refusal, State, Verdict};
 use crate::text::Printable;
-use crate::timeline::{AssetRow, VersionRow};
+use crate::timeline::{AssetRow, Version, VersionRow};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -17,26 +18,86 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
 
-/// How lines are written: with or without colour, in which time zone.
+/// How lines are written: with or without colour, in which time zone, for a screen or a pipe.
 #[derive(Debug, Clone)]
 pub struct Lines {
     color: bool,
     zone: TimeZone,
+    layout: Layout,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// To a person: long ids are cut, and times of the day on which the command began have no date.
+    Screen {
+        /// When the command began.
+        now: Timestamp,
+        /// The day of that.
+        today: Date,
+        /// Whether times without a date are indented to stand below those that have one.
+        dated: bool,
+    },
+    /// To another program or a file: ids are whole and times have their date and offset.
+    Pipe,
 }
 
 impl Lines {
-    /// Lines in the system's time zone.
-    pub fn new(color: bool) -> Self {
-        Self { color, zone: TimeZone::system() }
+    /// Creates lines for a terminal, where `now` is of the day that needs no date.
+    pub fn for_screen(color: bool, zone: TimeZone, now: Timestamp) -> Self {
+        let today = now.to_zoned_datetime(zone.clone()).date();
+        Self { color, zone, layout: Layout::Screen { now, today, dated: false } }
     }
 
-    /// Lines in a given time zone.
-    pub const fn in_zone(color: bool, zone: TimeZone) -> Self {
-        Self { color, zone }
+    /// Creates lines for a pipe or a file.
+    pub const fn for_pipe(color: bool, zone: TimeZone) -> Self {
+        Self { color, zone, layout: Layout::Pipe }
     }
 
-    /// One delivery.
-    pub fn delivery(&self, delivery: &Delivery) -> String {
+    /// The same for a list that begins with `first`: where that has a date, what follows stands in
+    /// the same column.
+    #[must_use]
+    pub fn beginning_with(mut self, first: Timestamp) -> Self {
+        if let Layout::Screen { today, dated, .. } = &mut self.layout {
+            *dated = first.to_zoned_datetime(self.zone.clone()).date() != *today;
+        }
+        self
+    }
+
+    /// Whether they are for a pipe or a file.
+    pub const fn is_for_pipe(&self) -> bool {
+        matches!(self.layout, Layout::Pipe)
+    }
+
+    /// The names of the columns above deliveries, with the zone of the times.
+    pub fn delivery_heading(&self) -> String {
+        let columns = format!(
+            "{:<11}  {:<23}  {:<9}  {:<7}  {:<16}  {:<12}  NAME",
+            "SIGNATURE", "EVENT", "EFFECT", "LOCALE", "ASSET", "VERSION"
+        );
+        self.heading(&columns)
+    }
+
+    /// The names of the columns above refusals, with the zone of the times.
+    pub fn refusal_heading(&self) -> String {
+        self.heading(&format!("{:<11}  STATUS AND REASON", "VERDICT"))
+    }
+
+    fn heading(&self, columns: &str) -> String {
+        match self.layout {
+            Layout::Pipe => format!("{:<25}  {columns}", "TIME"),
+            // A line of its own for the zone: its name can be longer than the column.
+            Layout::Screen { now, dated, .. } => {
+                let width = if dated { 19 } else { 8 };
+                let zone = format!("Times are in {}.", zone_name(&self.zone, now));
+                let columns = format!("{:<width$}  {columns}", "TIME");
+                format!("{}\n{}", self.paint(DIM, zone), self.paint(DIM, columns))
+            }
+        }
+    }
+
+    /// One delivery, with the local name of its asset where that has one.
+    pub fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> String {
         let (glyph, style, word) = match &delivery.verdict {
             Verdict::Valid { key, .. } if &**key == "dev" => ('✓', ODD, "dev key"),
             Verdict::Valid { .. } => ('✓', GOOD, "valid"),
@@ -53,10 +114,17 @@ impl Lines {
                 if effect == Effect::Applied { PLAIN } else { DIM },
                 format_args!("{:<9}", effect.name()),
             ),
-            column(callback.version_locale.as_deref(), 7),
-            column(callback.asset_id.as_deref(), 16),
-            column(callback.version_id.as_deref(), 12).trim_end().to_owned(),
+            self.column(callback.version_locale.as_deref(), 7),
+            self.column(callback.asset_id.as_deref(), 16),
         ];
+        let version = self.column(callback.version_id.as_deref(), 12);
+        match (name, self.layout) {
+            (None, Layout::Screen { .. }) => line.push(version.trim_end().to_owned()),
+            (None, Layout::Pipe) => line.extend([version, "-".to_owned()]),
+            (Some(name), _) => {
+                line.extend([version, self.paint(PLAIN.bold(), Printable::new(name))]);
+            }
+        }
         if let Some(why) = &callback.unreadable {
             line.push(self.paint(ODD, format_args!("unreadable: {}", Printable::new(why))));
         }
@@ -127,17 +195,7 @@ impl Lines {
         if version.overdue(now, overdue) {
             line.push(self.paint(ODD, "overdue"));
         }
-        let earlier = u64::from(version.cycle().saturating_sub(1));
-        for (count, one, more) in [
-            (earlier, "earlier cycle", "earlier cycles"),
-            (version.repeats(), "repeat", "repeats"),
-            (version.late(), "late", "late"),
-        ] {
-            if count > 0 {
-                let what = if count == 1 { one } else { more };
-                line.push(self.paint(DIM, format_args!("{count} {what}")));
-            }
-        }
+        line.extend(counts(version).map(|count| self.paint(DIM, count)));
         line.extend(self.doubt(version.uncertain()));
         line.join("  ")
     }
@@ -146,9 +204,92 @@ impl Lines {
         doubt.map(|doubt| self.paint(ODD, format_args!("uncertain: {}", doubt.sentence())))
     }
 
-    /// A time of day.
+    /// The names of the columns of [`Lines::status_row`].
+    pub fn status_heading() -> String {
+        format!(
+            "{:<16}  {:<16}  {:<7}  {:<15}  {:<25}  NAME",
+            "ASSET", "VERSION", "LOCALE", "STATE", "SINCE"
+        )
+    }
+
+    /// An asset that failed as a whole, as one line of a table; `None` for one that did not.
+    pub fn failed_asset_row(&self, row: &AssetRow, name: Option<&str>) -> Option<String> {
+        let failure = row.asset.failure.as_ref()?;
+        let since = failure.events_since;
+        let note = (since > 0).then(|| counted(since.into(), "event since", "events since"));
+        let state = Event::AssetFailed.name();
+        let cells = StatusCells { version: None, locale: None, state, since: failure.at };
+        Some(self.status_row(&row.asset_id, cells, name, note))
+    }
+
+    /// A version as one line of a table. It is overdue when it generates for longer than `overdue`.
+    pub fn version_row(
+        &self,
+        asset_id: &str,
+        row: &VersionRow,
+        name: Option<&str>,
+        now: Timestamp,
+        overdue: SignedDuration,
+    ) -> String {
+        let version = &row.version;
+        let cells = StatusCells {
+            version: Some(&row.version_id),
+            locale: version.locale(),
+            state: version.state().name(),
+            since: version.since(),
+        };
+        let late = version.overdue(now, overdue).then(|| "overdue".to_owned());
+        let doubt = self.doubt(version.uncertain());
+        self.status_row(asset_id, cells, name, late.into_iter().chain(counts(version)).chain(doubt))
+    }
+
+    fn status_row(
+        &self,
+        asset_id: &str,
+        cells: StatusCells<'_>,
+        name: Option<&str>,
+        notes: impl IntoIterator<Item = String>,
+    ) -> String {
+        let style = match cells.state {
+            "asset_failed" | "failed" | "generate_failed" => BAD,
+            "generating" => BUSY,
+            "generated" => GOOD,
+            _ => PLAIN,
+        };
+        let mut line = vec![
+            self.column(Some(asset_id), 16),
+            self.column(cells.version, 16),
+            self.column(cells.locale, 7),
+            self.paint(style, format_args!("{:<15}", cells.state)),
+            self.time(cells.since),
+            name.map_or_else(|| "-".to_owned(), |name| Printable::new(name).to_string()),
+        ];
+        line.extend(notes);
+        line.join("  ")
+    }
+
+    /// Text filled to a width in columns, and cut to it on a screen; a dash where there is none.
+    fn column(&self, text: Option<&str>, width: usize) -> String {
+        match self.layout {
+            Layout::Screen { .. } => column(text, width),
+            Layout::Pipe => {
+                let text = text.map_or_else(|| Printable::new("-"), Printable::new);
+                format!("{text:<width$}")
+            }
+        }
+    }
+
+    /// When something was: on a screen without the date where that is today's, in a pipe as RFC 3339.
     fn time(&self, at: Timestamp) -> String {
-        at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string()
+        let at = at.to_zoned_datetime(self.zone.clone());
+        match self.layout {
+            Layout::Pipe => at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            Layout::Screen { today, .. } if at.date() != today => {
+                at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+            }
+            Layout::Screen { dated: true, .. } => at.strftime("           %H:%M:%S").to_string(),
+            Layout::Screen { dated: false, .. } => at.strftime("%H:%M:%S").to_string(),
+        }
     }
 
     /// A day and a time.
@@ -159,6 +300,43 @@ impl Lines {
     fn paint(&self, style: Style, text: impl fmt::Display) -> String {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
+}
+
+/// The first columns of a line of the table of states.
+#[derive(Clone, Copy)]
+struct StatusCells<'a> {
+    version: Option<&'a str>,
+    locale: Option<&'a str>,
+    state: &'static str,
+    since: Timestamp,
+}
+
+/// What is counted of a version, where there is something to count.
+fn counts(version: &Version) -> impl Iterator<Item = String> {
+    let earlier = u64::from(version.cycle().saturating_sub(1));
+    [
+        (earlier, "earlier cycle", "earlier cycles"),
+        (version.repeats(), "repeat", "repeats"),
+        (version.late(), "late", "late"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, more)| counted(count, one, more))
+}
+
+fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// The name of a zone, or its offset at the moment `now` where it has none.
+fn zone_name(zone: &TimeZone, now: Timestamp) -> String {
+    if zone.is_unknown() {
+        return "UTC".to_owned();
+    }
+    zone.iana_name().map_or_else(
+        || now.to_zoned_datetime(zone.clone()).strftime("UTC%:z").to_string(),
+        |name| Printable::new(name).to_string(),
+    )
 }
 
 fn event_style(event: Option<&str>) -> Style {
@@ -195,8 +373,19 @@ mod tests {
     use super::*;
     use crate::callback::{Callback, Outcome};
 
-    const PLAIN_LINES: Lines = Lines::in_zone(false, TimeZone::UTC);
-    const COLORED_LINES: Lines = Lines::in_zone(true, TimeZone::UTC);
+    /// Lines for a screen, on the day of the samples.
+    fn plain() -> Lines {
+        Lines::for_screen(false, TimeZone::UTC, at(0))
+    }
+
+    fn colored() -> Lines {
+        Lines::for_screen(true, TimeZone::UTC, at(0))
+    }
+
+    fn piped() -> Lines {
+        Lines::for_pipe(false, TimeZone::UTC)
+    }
+
     const OVERDUE: SignedDuration = SignedDuration::from_hours(3);
 
     /// Escape sequences made visible.
@@ -232,13 +421,14 @@ mod tests {
     }
 
     fn drawn(lines: &Lines) -> String {
-        let lines: Vec<_> = deliveries().iter().map(|d| visible(&lines.delivery(d))).collect();
+        let lines: Vec<_> =
+            deliveries().iter().map(|d| visible(&lines.delivery(d, None))).collect();
         lines.join("\n")
     }
 
     #[test]
     fn deliveries_stand_in_columns() {
-        insta::assert_snapshot!(drawn(&PLAIN_LINES), @r#"
+        insta::assert_snapshot!(drawn(&plain()), @r#"
         21:00:00  ✓ valid      asset_failed             applied    es-ES    ast_9f3c81        ver_03
         21:00:00  ✓ valid      version_ready            applied    es-ES    ast_9f3c81        ver_03
         21:00:00  ✓ valid      version_failed           applied    es-ES    ast_9f3c81        ver_03
@@ -255,7 +445,7 @@ mod tests {
 
     #[test]
     fn colour_says_nothing_that_words_do_not() {
-        insta::assert_snapshot!(drawn(&COLORED_LINES), @r#"
+        insta::assert_snapshot!(drawn(&colored()), @r#"
         21:00:00  ␛[32m✓ valid    ␛[0m  ␛[1m␛[31masset_failed           ␛[0m  applied    es-ES    ast_9f3c81        ver_03
         21:00:00  ␛[32m✓ valid    ␛[0m  version_ready            applied    es-ES    ast_9f3c81        ver_03
         21:00:00  ␛[32m✓ valid    ␛[0m  ␛[1m␛[31mversion_failed         ␛[0m  applied    es-ES    ast_9f3c81        ver_03
@@ -270,9 +460,12 @@ mod tests {
         "#);
         let bare = |line: &str| anstyle_free(line);
         for delivery in deliveries() {
-            assert_eq!(bare(&COLORED_LINES.delivery(&delivery)), PLAIN_LINES.delivery(&delivery));
+            assert_eq!(
+                bare(&colored().delivery(&delivery, None)),
+                plain().delivery(&delivery, None)
+            );
         }
-        assert_eq!(bare(&COLORED_LINES.refusal(&refusal())), PLAIN_LINES.refusal(&refusal()));
+        assert_eq!(bare(&colored().refusal(&refusal())), plain().refusal(&refusal()));
     }
 
     /// A line without its escape sequences.
@@ -287,12 +480,12 @@ mod tests {
 
     #[test]
     fn refusals_say_why() {
-        let mut lines = vec![PLAIN_LINES.refusal(&refusal()), COLORED_LINES.refusal(&refusal())];
+        let mut lines = vec![plain().refusal(&refusal()), colored().refusal(&refusal())];
         let mut many = refusal();
         many.count = 1200;
         many.status = 404;
         many.why = "POST /callbacks: the path is /callback".to_owned();
-        lines.push(PLAIN_LINES.refusal(&many));
+        lines.push(plain().refusal(&many));
         insta::assert_snapshot!(visible(&lines.join("\n")), @r"
         21:00:00  ✗ REFUSED    401  no trusted key made it (1 tried)  from 192.0.2.7:4711
         21:00:00  ␛[1m␛[31m✗ REFUSED  ␛[0m  401  no trusted key made it (1 tried)  ␛[2mfrom 192.0.2.7:4711␛[0m
@@ -324,7 +517,7 @@ mod tests {
             drawn.extend(row.versions.iter().map(|v| lines.version(v, now, OVERDUE)));
             visible(&drawn.join("\n"))
         };
-        insta::assert_snapshot!(drawn(&PLAIN_LINES), @r"
+        insta::assert_snapshot!(drawn(&plain()), @r"
         ast_9f3c81  2 of 5 seen done  ✗ ASSET FAILED 2026-11-24 00:56, then 1 event
           ✓ done             es-ES    ver_01              3h  2 repeats
           ◐ generating       es-ES    ver_02              3h  overdue  1 late
@@ -332,11 +525,11 @@ mod tests {
           ✓ done             es-ES    ver_04              3h  1 earlier cycle  uncertain: a second outcome without a new generation between: one may have been lost
           ◐ generating       es-ES    ver_05              1m
         ");
-        let only_failed = PLAIN_LINES.asset(&asset(&[(0, "-", None)]), None);
+        let only_failed = plain().asset(&asset(&[(0, "-", None)]), None);
         insta::assert_snapshot!(only_failed, @"ast_9f3c81  no version seen  ✗ ASSET FAILED 2026-11-23 21:00");
-        let named = PLAIN_LINES.asset(&row, Some("Trailer S2"));
+        let named = plain().asset(&row, Some("Trailer S2"));
         insta::assert_snapshot!(named, @"ast_9f3c81  Trailer S2  2 of 5 seen done  ✗ ASSET FAILED 2026-11-24 00:56, then 1 event");
-        insta::assert_snapshot!(drawn(&COLORED_LINES), @r"
+        insta::assert_snapshot!(drawn(&colored()), @r"
         ␛[1mast_9f3c81␛[0m  ␛[2m2 of 5 seen done␛[0m  ␛[1m␛[31m✗ ASSET FAILED 2026-11-24 00:56, then 1 event␛[0m
           ␛[32m✓ done           ␛[0m  es-ES    ver_01              3h  ␛[2m2 repeats␛[0m
           ␛[36m◐ generating     ␛[0m  es-ES    ver_02              3h  ␛[33moverdue␛[0m  ␛[2m1 late␛[0m
@@ -344,6 +537,104 @@ mod tests {
           ␛[32m✓ done           ␛[0m  es-ES    ver_04              3h  ␛[2m1 earlier cycle␛[0m  ␛[33muncertain: a second outcome without a new generation between: one may have been lost␛[0m
           ␛[36m◐ generating     ␛[0m  es-ES    ver_05              1m
         ");
+    }
+
+    /// The columns that a heading names, by where their names begin.
+    fn cell<'a>(heading: &str, line: &'a str, name: &str) -> &'a str {
+        // Counted in characters: none of the samples is wider than that.
+        let start = heading.split(name).next().unwrap().chars().count();
+        let (start, _) = line.char_indices().nth(start).unwrap();
+        line[start..].split("  ").next().unwrap().trim_end()
+    }
+
+    #[test]
+    fn another_day_has_its_date_and_today_stands_below_it() {
+        let old = delivery(&body("version_ready"));
+        let mut new = old.clone();
+        new.request.received_at = at(2 * 86_400);
+        let lines = Lines::for_screen(false, TimeZone::UTC, at(2 * 86_400));
+        assert!(lines.delivery(&old, None).starts_with("2026-11-23 21:00:00  ✓ valid"));
+        assert!(lines.delivery(&new, None).starts_with("21:00:00  ✓ valid"));
+        let lines = lines.beginning_with(old.request.received_at);
+        assert!(lines.delivery(&old, None).starts_with("2026-11-23 21:00:00  ✓ valid"));
+        assert!(lines.delivery(&new, None).starts_with("           21:00:00  ✓ valid"));
+        assert!(lines.refusal(&refusal()).starts_with("2026-11-23 21:00:00  ✗ REFUSED"));
+        // The day is that of the zone.
+        let tokyo = TimeZone::fixed(jiff::tz::offset(9));
+        let lines = Lines::for_screen(false, tokyo, at(-86_400));
+        assert!(lines.delivery(&old, None).starts_with("2026-11-24 06:00:00  "));
+    }
+
+    #[test]
+    fn the_zone_is_named_once() {
+        assert!(plain().delivery_heading().starts_with("Times are in UTC.\nTIME      SIGNATURE"));
+        let tokyo = Lines::for_screen(false, TimeZone::fixed(jiff::tz::offset(9)), at(0));
+        assert!(tokyo.refusal_heading().starts_with("Times are in UTC+09:00.\n"));
+        let unknown = Lines::for_screen(false, TimeZone::unknown(), at(0));
+        assert!(unknown.delivery_heading().starts_with("Times are in UTC.\n"));
+        assert_eq!(piped().delivery_heading().lines().count(), 1, "each time has its offset");
+    }
+
+    #[test]
+    fn a_pipe_has_whole_ids_and_times() {
+        let mut long = delivery(&body("version_ready"));
+        long.callback.asset_id = Some("ast_of_a_very_long_name_indeed".to_owned());
+        let lines = Lines::for_pipe(false, TimeZone::fixed(jiff::tz::offset(9)));
+        let line = lines.delivery(&long, Some("Trailer S2"));
+        assert!(line.starts_with("2026-11-24T06:00:00+09:00  ✓ valid"), "{line}");
+        assert!(line.contains("  ast_of_a_very_long_name_indeed  ver_03"), "{line}");
+        assert!(line.ends_with("  Trailer S2"), "{line}");
+        assert!(lines.refusal(&refusal()).starts_with("2026-11-24T06:00:00+09:00  ✗ REFUSED"));
+    }
+
+    #[test]
+    fn a_heading_names_what_stands_below_it() {
+        let delivery = delivery(&body("version_ready"));
+        let (heading, line) = (piped().delivery_heading(), piped().delivery(&delivery, None));
+        for (name, value) in [
+            ("TIME", "2026-11-23T21:00:00+00:00"),
+            ("SIGNATURE", "✓ valid"),
+            ("EVENT", "version_ready"),
+            ("EFFECT", "applied"),
+            ("LOCALE", "es-ES"),
+            ("ASSET", "ast_9f3c81"),
+            ("VERSION", "ver_03"),
+            ("NAME", "-"),
+        ] {
+            assert_eq!(cell(&heading, &line, name), value, "{line}");
+        }
+        let heading = plain().delivery_heading();
+        let line = plain().delivery(&delivery, Some("Trailer"));
+        assert_eq!(cell(heading.lines().nth(1).unwrap(), &line, "NAME"), "Trailer");
+    }
+
+    #[test]
+    fn states_in_a_pipe_are_a_table() {
+        let row = asset(&[
+            (0, "ver_01", Some(State::Ready)),
+            (60, "ver_01", Some(State::Generating)),
+            (70, "ver_02", Some(State::Generated)),
+            (71, "ver_02", Some(State::Generated)),
+            (80, "-", None),
+        ]);
+        let heading = Lines::status_heading();
+        let named = Some("Trailer S2");
+        let failed = piped().failed_asset_row(&row, named).unwrap();
+        let overdue = piped().version_row("a", &row.versions[0], None, at(20_000), OVERDUE);
+        let done = piped().version_row("a", &row.versions[1], named, at(20_000), OVERDUE);
+        for (line, values) in [
+            (&failed, ["ast_9f3c81", "-", "-", "asset_failed", "Trailer S2"]),
+            (&overdue, ["a", "ver_01", "es-ES", "generating", "-"]),
+            (&done, ["a", "ver_02", "es-ES", "generated", "Trailer S2"]),
+        ] {
+            let names = ["ASSET", "VERSION", "LOCALE", "STATE", "NAME"];
+            assert_eq!(names.map(|name| cell(&heading, line, name)), values, "{line}");
+        }
+        assert_eq!(cell(&heading, &failed, "SINCE"), "2026-11-23T21:01:20+00:00");
+        assert!(overdue.ends_with("  -  overdue"), "{overdue}");
+        assert!(done.ends_with("  Trailer S2  1 repeat"), "{done}");
+        let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
+        assert_eq!(piped().failed_asset_row(&sound, None), None);
     }
 
     #[test]
@@ -364,11 +655,13 @@ mod tests {
         row.asset_id = hostile.to_owned();
         row.versions[0].version_id = hostile.to_owned();
         for line in [
-            PLAIN_LINES.delivery(&delivery),
-            PLAIN_LINES.refusal(&refusal),
-            PLAIN_LINES.asset(&row, None),
-            PLAIN_LINES.asset(&asset(&[(0, "-", None)]), Some(hostile)),
-            PLAIN_LINES.version(&row.versions[0], at(0), OVERDUE),
+            plain().delivery(&delivery, Some(hostile)),
+            piped().delivery(&delivery, Some(hostile)),
+            piped().version_row(hostile, &row.versions[0], Some(hostile), at(0), OVERDUE),
+            plain().refusal(&refusal),
+            plain().asset(&row, None),
+            plain().asset(&asset(&[(0, "-", None)]), Some(hostile)),
+            plain().version(&row.versions[0], at(0), OVERDUE),
         ] {
             assert!(line.contains("\\u{1b}"), "{line}");
             assert!(!line.chars().any(|c| c.is_control() || crate::text::is_hidden(c)), "{line:?}");

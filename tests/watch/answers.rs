@@ -57,6 +57,7 @@ fn a_signed_callback_is_answered_kept_and_told() {
         ("asset_id", "ast_1".into()),
         ("version_id", "ver_1".into()),
         ("version_locale", "es-ES".into()),
+        ("asset_name", serde_json::Value::Null),
         ("unreadable", serde_json::Value::Null),
         ("effect", "applied".into()),
         ("uncertain", serde_json::Value::Null),

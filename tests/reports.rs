@@ -1,0 +1,159 @@
+//! What `status`, `log` and `names` say to a person and to a pipe: days, zones, whole ids, names.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "the tests of commands use the rest")]
+mod cli_support;
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use cli_support::{Home, Ran, body, start};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// A journal that spans three days.
+fn days() -> Home {
+    let home = Home::new();
+    home.fill([
+        (72, body("version_ready", "ast_9f3c81aa77", "ver_1")),
+        (25, body("version_generating", "ast_9f3c81bb88", "ver_1")),
+        (0, body("version_generate_failed", "ast_77aa020011", "ver_of_a_name_that_is_long")),
+        (0, body("version_ready", "ast_77aa020011", "ver_2")),
+    ]);
+    home
+}
+
+fn records(ran: &Ran) -> Vec<Value> {
+    ran.done().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs a command with something on its standard input.
+fn piped(home: &Home, line: &str, input: impl AsRef<[u8]>) -> Ran {
+    let mut command = home.command(line.split_whitespace());
+    let mut child = start(command.stdin(Stdio::piped()));
+    child.stdin.take().unwrap().write_all(input.as_ref()).unwrap();
+    home.ended(child)
+}
+
+// Days and zones
+
+#[test]
+fn log_in_a_pipe_has_the_day_the_offset_and_the_names_of_its_columns() {
+    let home = days();
+    let ran = home.run("log");
+    let lines: Vec<&str> = ran.done().lines().collect();
+    assert!(lines[0].starts_with("TIME "), "{}", lines[0]);
+    assert!(lines[0].ends_with("NAME"), "{}", lines[0]);
+    assert_eq!(lines.len(), 5);
+    for (line, hours) in lines[1..].iter().zip([72, 25, 0, 0]) {
+        let (time, rest) = line.split_once("  ").unwrap();
+        assert!(time.ends_with("+00:00"), "{line}");
+        let time: Timestamp = time.parse().unwrap();
+        let expected = Timestamp::now() - SignedDuration::from_hours(hours);
+        assert!(expected.duration_since(time).abs() < SignedDuration::from_mins(10), "{line}");
+        assert!(rest.starts_with("✓ valid"), "{line}");
+    }
+    assert!(lines[3].contains("  ver_of_a_name_that_is_long  "), "whole ids: {}", lines[3]);
+}
+
+#[test]
+fn times_are_of_the_zone_that_is_asked_for() {
+    let home = days();
+    for (arguments, zone, offset) in [
+        (vec!["log"], "Asia/Tokyo", "+09:00"),
+        (vec!["log", "--utc"], "Asia/Tokyo", "+00:00"),
+        (vec!["status"], "<-0330>3:30", "-03:30"),
+        (vec!["status", "--utc"], "<-0330>3:30", "+00:00"),
+    ] {
+        let ran = home.ran(home.command(&arguments).env("TZ", zone));
+        let times = ran.done().lines().skip(1).filter(|line| line.contains(offset)).count();
+        assert_eq!(times, 4, "{arguments:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_misspelt_zone_is_said_once_where_local_times_are_shown() {
+    let home = days();
+    let run = |line: &str| home.ran(home.command(line.split(' ')).env("TZ", "Europe/Berln"));
+    let known = TimeZone::get("Europe/Berlin").is_ok();
+    for line in ["log", "log --refused", "status", "status ast_77aa020011"] {
+        let ran = run(line);
+        assert_eq!(ran.code, Some(0), "{line}: {}", ran.err);
+        assert!(ran.err.starts_with("dubwatch: TZ=Europe/Berln names no time zone"), "{}", ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{line}: {}", ran.err);
+        assert_eq!(ran.err.contains("did you mean Europe/Berlin?"), known, "{}", ran.err);
+    }
+    for line in ["log --json", "log --utc", "status --json", "status --utc", "names list"] {
+        run(line).done();
+    }
+}
+
+// status
+
+#[test]
+fn status_in_a_pipe_is_a_table() {
+    let home = days();
+    let ran = home.run("status");
+    let lines: Vec<&str> = ran.done().lines().collect();
+    let columns: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(columns, ["ASSET", "VERSION", "LOCALE", "STATE", "SINCE", "NAME"]);
+    let row = |word: &str| {
+        let line = lines.iter().find(|line| line.contains(word)).unwrap();
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>()
+    };
+    let failed = row("ver_of_a_name_that_is_long");
+    assert_eq!(
+        failed[..4],
+        ["ast_77aa020011", "ver_of_a_name_that_is_long", "es-ES", "generate_failed"]
+    );
+    assert_eq!(row("ast_9f3c81bb88").last(), Some(&"overdue"), "generating since yesterday");
+}
+
+#[test]
+fn status_takes_an_asset_by_its_id_a_piece_of_it_or_its_name() {
+    let home = days();
+    piped(&home, "names import -", "ast_9f3c81aa77,Trailer S2\nast_77aa020011,Ep 9\n").done();
+    for word in ["ast_77aa020011", "77aa", "77AA02…", "Ep 9", "ep 9"] {
+        let ran = home.ran(&mut home.command(["status", "--json", word]));
+        let assets: Vec<Value> = records(&ran).iter().map(|r| r["asset_id"].clone()).collect();
+        assert_eq!(assets, ["ast_77aa020011", "ast_77aa020011", "ast_77aa020011"], "{word}");
+    }
+    let ran = home.run("status nothing");
+    let said = ran.complaint(1);
+    assert!(said.contains("no asset has nothing as its id"), "{said}");
+    let ran = home.run("status 9f3c81");
+    let said = ran.complaint(1);
+    assert!(said.contains("fits 2 assets: ast_9f3c81aa77, ast_9f3c81bb88"), "{said}");
+}
+
+#[test]
+fn status_takes_a_filter() {
+    let home = days();
+    let versions = |line: &str| {
+        let ran = home.run(&format!("status --json {line}"));
+        let records = records(&ran);
+        let versions = records.iter().filter(|record| record["type"] == "version");
+        versions.map(|r| r["version_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(versions("--filter failed"), ["ver_of_a_name_that_is_long"]);
+    assert_eq!(versions("--filter asset:9f3c81").len(), 2);
+    assert_eq!(versions("77aa --filter ready"), ["ver_2"]);
+    let nothing = home.run("status --filter locale:ja");
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
+    assert_eq!(nothing.err, "dubwatch: nothing fits\n");
+    home.run("status --filter vrsion:9").complaint(2);
+}
+
+#[test]
+fn an_asset_is_failed_when_a_version_of_it_is() {
+    let home = days();
+    let ran = home.run("status --json");
+    let state = |asset: &str| {
+        let records = records(&ran);
+        let found = records.iter().find(|r| r["type"] == "asset" && r["asset_id"] == asset);
+        found.unwrap()["state"].clone()
+    };
+    assert_eq!(state("ast_77aa020011"), "failed");
+    assert_eq!(state("ast_9f3c81aa77"), "ok");
+}
