@@ -39,7 +39,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 18] = [
     "",
     "watch",
     "demo",
@@ -48,6 +48,10 @@ const COMMANDS: [&str; 14] = [
     "verify",
     "status",
     "log",
+    "names",
+    "names import",
+    "names list",
+    "names export",
     "prune",
     "relay",
     "config",

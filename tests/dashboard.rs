@@ -259,6 +259,23 @@ fn a_journal_in_use_is_looked_at_and_followed() {
 }
 
 #[test]
+fn a_name_that_is_imported_beside_it_is_shown_and_stands_in_notifications() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_generating --asset ast_77aa02 --version ver_1");
+    watch.pty.wait_for_text("ast_77aa02");
+    let names = home.write("names.csv", "id,name\nast_77aa02,Trailer S2\n");
+    assert_eq!(home.run(&format!("names import {}", names.display())).done(), "Named 1 asset.\n");
+    watch.pty.wait_for_text("Trailer S2");
+    send(&home, &url, "--event version_generate_failed --asset ast_77aa02 --version ver_1");
+    watch.pty.wait_for_text("FAILED");
+    assert!(watch.pty.wrote("\u{1b}]9;Trailer S2: "), "the name, not the id");
+    watch.pty.key("ctrl-c");
+    assert_eq!(watch.ended().0.exit_code(), 0);
+}
+
+#[test]
 fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

@@ -157,3 +157,67 @@ fn an_asset_is_failed_when_a_version_of_it_is() {
     assert_eq!(state("ast_77aa020011"), "failed");
     assert_eq!(state("ast_9f3c81aa77"), "ok");
 }
+
+// names
+
+#[test]
+fn names_are_imported_beside_a_running_watch_and_stand_in_every_output() {
+    let home = Home::new();
+    let watch = home.watch();
+    let send = |asset: &str| {
+        home.run(&format!("send --to {} --asset {asset}", watch.url)).done();
+    };
+    send("ast_1");
+    assert!(watch.line("delivery")["asset_name"].is_null());
+    let csv = "\u{feff}id;name\r\nast_1;\"Trailer; \"\"S2\"\"\"\r\nast_2;Interview\r\n";
+    let file = home.write("names.csv", csv);
+    let ran = home.run(&format!("names import {}", file.display()));
+    assert_eq!(ran.done(), "Named 2 assets; nothing was received yet of 1 that the file names.\n");
+    send("ast_1");
+    assert_eq!(watch.line("delivery")["asset_name"], "Trailer; \"S2\"");
+    send("ast_2");
+    assert_eq!(watch.line("delivery")["asset_name"], "Interview", "named before it came");
+    for line in ["log", "log --json", "status", "status --json", "names list", "names list --json"]
+    {
+        assert!(home.run(line).done().contains("Interview"), "{line}");
+    }
+
+    let exported = home.run("names export");
+    assert_eq!(exported.done(), "id,name\nast_1,\"Trailer; \"\"S2\"\"\"\nast_2,Interview\n");
+    let again = piped(&home, "names import -", &exported.out);
+    assert_eq!(again.done(), "Named 0 assets; 2 unchanged.\n");
+    let removed = piped(&home, "names import -", "ast_1,\n");
+    assert_eq!(removed.done(), "Named 0 assets; took away 1 name.\n");
+    assert_eq!(home.run("names list").done(), "ASSET  NAME\nast_2  Interview\n");
+    assert_eq!(watch.stop(), Some(143));
+}
+
+#[test]
+fn a_file_with_an_error_changes_no_name() {
+    let home = days();
+    for (csv, expected) in [
+        ("ast_1,One\nast_2\n", "standard input, line 2: an id and a name are expected"),
+        ("ast_1,One\nast_1,Two\n", "line 2: ast_1 stands on line 1 already"),
+        ("", "standard input has no names in it"),
+    ] {
+        let ran = piped(&home, "names import -", csv);
+        let said = ran.complaint(1);
+        assert!(said.contains(expected), "{said}");
+        assert!(said.ends_with("; no name was changed\n"), "{said}");
+    }
+    assert_eq!(home.run("names list").done(), "");
+    let ran = home.run("names import none.csv");
+    assert!(ran.complaint(1).contains("cannot read none.csv"), "{}", ran.err);
+}
+
+#[test]
+fn names_can_be_there_before_the_journal() {
+    let home = Home::new();
+    home.run("names list").complaint(1);
+    let ran = piped(&home, "names import -", "ast_1,One\n");
+    assert_eq!(ran.done(), "Named 1 asset; nothing was received yet of 1 that the file names.\n");
+    let watch = home.watch();
+    home.run(&format!("send --to {} --asset ast_1", watch.url)).done();
+    assert_eq!(watch.line("delivery")["asset_name"], "One");
+    assert_eq!(watch.stop(), Some(143));
+}

@@ -15,6 +15,12 @@ pub(super) fn command() -> Command {
     command.mut_subcommands(|command| {
         let Some(shown) = shown(command.get_name()) else { return command };
         let command = heeding(command, shown);
+        if command.get_name() == "names" {
+            return command.mut_subcommands(|command| {
+                let is_list = command.get_name() == "list";
+                heeding(command, if is_list { &["db", "json", "config"] } else { shown })
+            });
+        }
         if command.get_name() == "relay" { of_a_relay(command) } else { command }
     })
 }
@@ -66,7 +72,7 @@ fn shown(command: &str) -> Option<&'static [&'static str]> {
         "status" => Some(&["db", "json", "color", "overdue", "config"]),
         "log" => Some(&["db", "json", "color", "config"]),
         "relay" => Some(&["listen", "public-url", "public-key", "db", "max-body", "config"]),
-        "prune" => Some(&["db", "config"]),
+        "names" | "prune" => Some(&["db", "config"]),
         "keygen" | "completions" | "man" => Some(&[]),
         _ => None,
     }

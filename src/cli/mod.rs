@@ -8,6 +8,7 @@ mod keygen;
 mod log;
 mod logging;
 mod man;
+mod names;
 mod prune;
 mod relay;
 mod send;
@@ -20,9 +21,9 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
 use crate::app::{Exit, is_closed_pipe};
 use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
 use crate::output::Lines;
@@ -66,6 +67,9 @@ enum Command {
     Status(status::Args),
     /// Show the deliveries in the journal, oldest first, or what was refused
     Log(log::Args),
+    /// Give assets local names in bulk; callbacks carry only ids
+    #[command(subcommand)]
+    Names(names::Command),
     /// Delete assets that have been quiet for long, with all their deliveries
     Prune(prune::Args),
     /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
@@ -117,7 +121,8 @@ fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Demo(args)) => demo::run(&config, &args),
         Some(Command::Send(args)) => send::run(&config, &args),
         Some(Command::Verify(args)) => verify::run(&config, &args),
-        Some(Command::Status) => status::run(&config),
+        Some(Command::Status(args)) => status::run(&config, &args),
+        Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Relay(args)) => relay::run(&config, &flags, args),
@@ -162,11 +167,6 @@ fn colored(config: &Config) -> bool {
     }
 }
 
-/// The end of a command that writes much: a reader that has seen enough is no failure.
-fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
-    match result {
-        Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
-        Err(error) => Err(error),
 /// Lines for people on standard output, with the times of `zone`: for a terminal, or for a pipe.
 fn lines_in(config: &Config, zone: TimeZone) -> Lines {
     let color = colored(config);
@@ -190,6 +190,11 @@ fn lines(config: &Config, utc: bool) -> Lines {
     lines_in(config, zone)
 }
 
+/// The end of a command that writes much: a reader that has seen enough is no failure.
+fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
+    match result {
+        Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
+        Err(error) => Err(error),
         Ok(()) => Ok(Exit::Done),
     }
 }
