@@ -15,7 +15,7 @@ use crate::callback::{
     SIGNATURE_HEADER, Source, Verdict,
 };
 use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
-use crate::signature::{TrustedKeys, explain_missing, fingerprint};
+use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
 use crate::vitals::Counts;
 
 // What doors have to name.
@@ -308,7 +308,7 @@ impl Intake {
         if let Some(kind) = kind {
             return Err(Box::new(refused(request, kind, &verdict)));
         }
-        let fingerprint = fingerprint(&signatures.join(","), &request.body);
+        let fingerprint = fingerprint_of(&request.headers, &request.body);
         let callback = Callback::read(&request.body);
         Ok(Accepted { request, verdict, callback, fingerprint })
     }

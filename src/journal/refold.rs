@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::memory::Memory;
 use super::rows;
 use super::schema::Meta;
-use crate::callback::{Callback, Doubt, Outcome};
+use crate::callback::{Callback, Doubt, Headers, Outcome};
+use crate::signature::fingerprint::fingerprint_of;
 use crate::timeline::FOLD_VERSION;
 
 /// Deliveries between two writes of the states, so that memory stays bounded.
@@ -13,6 +14,7 @@ const STRIDE: usize = 1000;
 
 /// Folds all deliveries from the first, unless the kept states are of today's rules.
 ///
+/// Digests are made anew too, from the headers and the body: how they are made is a rule as well.
 /// One transaction: a journal is never half of one version and half of another.
 pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
     let today = u64::from(FOLD_VERSION);
@@ -33,12 +35,13 @@ pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
 fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
     connection.execute_batch("DELETE FROM asset; DELETE FROM version")?;
     let mut read = connection.prepare(
-        "SELECT seq, received_at, body, fingerprint_signature, fingerprint_copy
-         FROM delivery WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT seq, received_at, headers, body FROM delivery
+         WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let mut update = connection.prepare(
         "UPDATE delivery SET event = ?2, asset_id = ?3, version_id = ?4, version_locale = ?5,
-            unreadable = ?6, effect = ?7, uncertain = ?8 WHERE seq = ?1",
+            unreadable = ?6, effect = ?7, uncertain = ?8, fingerprint_signature = ?9,
+            fingerprint_copy = ?10 WHERE seq = ?1",
     )?;
     let mut memory = Memory::default();
     let mut folded = 0;
@@ -48,9 +51,10 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
         let page = read
             .query_map([last, i64::try_from(STRIDE).unwrap_or(i64::MAX)], |row| {
                 let body = row.get_ref("body")?.as_blob().unwrap_or_default();
-                let callback = Callback::read(body);
+                let headers: Headers = rows::json(row, "headers")?;
+                let fingerprint = fingerprint_of(&headers, body);
                 let seq: i64 = row.get("seq")?;
-                Ok((seq, rows::time(row, "received_at")?, rows::fingerprint(row)?, callback))
+                Ok((seq, rows::time(row, "received_at")?, fingerprint, Callback::read(body)))
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         for (seq, at, fingerprint, callback) in &page {
@@ -67,6 +71,8 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
                 callback.unreadable,
                 outcome.effect.name(),
                 outcome.uncertain.map(Doubt::code),
+                rows::signed(fingerprint.signature),
+                rows::signed(fingerprint.copy),
             ])?;
         }
         folded += page.len();

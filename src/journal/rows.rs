@@ -6,8 +6,8 @@ use rusqlite::{Connection, Row};
 
 use crate::callback::Listed;
 use crate::callback::{
-    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Fingerprint, Headers,
-    Outcome, Received, Refusal, RefusalKind, Source, Verdict,
+    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Headers, Outcome, Received,
+    Refusal, RefusalKind, Source, Verdict,
 };
 
 /// SQLite's integers are signed; counts stay far below the sign, digests use all bits.
@@ -163,14 +163,6 @@ pub(super) fn insert_delivery(
             request.body,
         ])
         .map(drop)
-}
-
-/// The digests in a row.
-pub(super) fn fingerprint(row: &Row<'_>) -> rusqlite::Result<Fingerprint> {
-    Ok(Fingerprint {
-        signature: unsigned(row.get("fingerprint_signature")?),
-        copy: unsigned(row.get("fingerprint_copy")?),
-    })
 }
 
 pub(super) const REFUSAL: &str =

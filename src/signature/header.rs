@@ -83,15 +83,22 @@ pub fn parse(values: &[&str]) -> Result<Signature, HeaderFault> {
             )));
         }
     };
-    let mut buffer = [0; MAX_DER];
-    let decoded = buffer
-        .get_mut(..value.len() / 2)
-        .filter(|bytes| !bytes.is_empty())
-        .and_then(|bytes| hex::decode_to_slice(value, bytes).ok().map(|()| &*bytes));
-    match decoded {
+    match unhex(value, &mut [0; MAX_DER]) {
         Some(bytes) => Signature::from_bytes(bytes),
         None => Err(explain(value)),
     }
+}
+
+/// The signature that a trimmed value holds; [`parse`] without the words.
+pub(super) fn read(value: &str) -> Option<Signature> {
+    Signature::decode(unhex(value, &mut [0; MAX_DER])?).ok()
+}
+
+/// The bytes of a value that is hex and short enough for a signature.
+fn unhex<'a>(value: &str, buffer: &'a mut [u8; MAX_DER]) -> Option<&'a [u8]> {
+    let bytes = buffer.get_mut(..value.len() / 2).filter(|bytes| !bytes.is_empty())?;
+    hex::decode_to_slice(value, bytes).ok()?;
+    Some(bytes)
 }
 
 impl Signature {
@@ -129,6 +136,13 @@ impl Signature {
     /// `r‖s`, 32 bytes each, big-endian.
     pub const fn fixed(&self) -> &[u8; 64] {
         &self.fixed
+    }
+
+    /// The same with the smaller of `s` and `n − s`: one value for both forms of a signature, which
+    /// hold alike.
+    pub(super) fn canonical(&self) -> [u8; 64] {
+        p256::ecdsa::Signature::from_slice(&self.fixed)
+            .map_or(self.fixed, |signature| signature.normalize_s().to_bytes().into())
     }
 
     /// How it was written.

@@ -28,7 +28,7 @@ mod changes;
 mod check;
 mod compressed;
 mod elsewhere;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod forensics;
 mod header;
 mod json_fields;
@@ -44,7 +44,7 @@ mod steps;
 
 pub use check::TrustedKeys;
 pub use elsewhere::{explain_misplaced, explain_missing, may_be_misplaced};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, fingerprint_of};
 pub use forensics::{explain, suspect};
 pub use header::{HeaderFault, Signature, parse};
 pub use key_fault::KeyFault;

@@ -69,6 +69,13 @@ pub(crate) const ROWS: &[Row] = &[
         why: "the check takes bytes, so that no transport can get between body and verdict",
     },
     Row {
+        module: "signature::fingerprint",
+        ours: &["callback", "signature"],
+        crates: &["hex", "ring"],
+        pure: true,
+        why: "intake and a journal that is folded anew make the same digest of the same delivery",
+    },
+    Row {
         module: "sqlite",
         ours: &[],
         crates: &["rusqlite", "thiserror", "tokio", "tracing", "rustix"],
@@ -77,7 +84,15 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "journal",
-        ours: &["callback", "timeline", "vitals", "text", "filter", "sqlite"],
+        ours: &[
+            "callback",
+            "timeline",
+            "vitals",
+            "text",
+            "filter",
+            "sqlite",
+            "signature::fingerprint",
+        ],
         crates: &[
             "rusqlite",
             "serde",

@@ -134,7 +134,7 @@ fn notes_stay_when_states_are_folded_anew() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&file(&dir), None).unwrap();
     let said = noted(&journal);
-    let kept = states(&journal.reader().unwrap());
+    let kept = shown(&journal.reader().unwrap());
     journal.close();
     let spoil = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
     spoil
@@ -144,7 +144,7 @@ fn notes_stay_when_states_are_folded_anew() {
 
     let journal = Journal::open(&file(&dir), None).unwrap();
     let reader = journal.reader().unwrap();
-    assert_eq!(states(&reader), kept);
+    assert_eq!(shown(&reader), kept);
     assert_eq!(notes(&reader, "ast"), Some(said));
 }
 
