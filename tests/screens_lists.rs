@@ -367,3 +367,57 @@ fn rows_that_are_not_what_rows_are() {
     press(&mut stage, "enter");
     at_80("unreadable", &mut stage, COLOR);
 }
+
+/// A version's deliveries a minute apart; those with a `=` have one and the same signature.
+fn run_of(stage: &mut Stage, events: &str) {
+    let mut at = stage.model().now - SignedDuration::from_mins(9);
+    for event in events.split(' ') {
+        let message = Message {
+            event: format!("version_{}", event.trim_start_matches('=')),
+            asset_id: "ast_4".to_owned(),
+            version_id: Some("ver_9".to_owned()),
+            version_locale: Some("es-ES".to_owned()),
+        };
+        let row = stage.signed_delivery(&message, at, event.starts_with('=').then_some(99));
+        stage.news(vec![row], &BTreeSet::from(["ast_4".to_owned()]), false);
+        at += SignedDuration::from_mins(1);
+    }
+}
+
+/// A guess and what was found in hindsight are explained where they are selected, in 80 columns too.
+#[test]
+fn a_new_run_says_why_it_is_taken_for_one() {
+    let shown = |stage: &mut Stage| rendered(&stage.frame((80, 24), PLAIN));
+    // The words in the right pane, in one line.
+    let lanes = |stage: &mut Stage| {
+        let frame = shown(stage);
+        let right = frame.lines().filter_map(|line| line.rsplit_once('│'));
+        let words: Vec<&str> = right.flat_map(|(_, right)| right.split_whitespace()).collect();
+        words.join(" ")
+    };
+    let mut stage = Stage::empty();
+    run_of(&mut stage, "generating generate_failed generating");
+    let why = "signed anew: taken for a new run; a retry could look like this";
+    let explained = lanes(&mut stage);
+    assert!(explained.contains(&format!("a guess: {why}")), "{explained}");
+    press(&mut stage, "3 enter");
+    let detail = shown(&mut stage);
+    assert!(detail.contains(&format!("new cycle  ? {why}")), "{detail}");
+
+    let mut stage = Stage::empty();
+    run_of(&mut stage, "=generating generate_failed =generating generated");
+    let clock = stage.model().now - SignedDuration::from_mins(7);
+    let clock = clock.strftime("%H:%M").to_string();
+    let explained = lanes(&mut stage);
+    let why = format!("redrawn from {clock}, when a repeat of generating began it");
+    assert!(explained.contains(&why), "{explained}");
+    press(&mut stage, "3 enter");
+    let outcome = shown(&mut stage);
+    let why =
+        format!("new cycle: the repeat of version_generating began it; lane redrawn from {clock}");
+    assert!(outcome.contains(&why), "{outcome}");
+    press(&mut stage, "esc up enter");
+    let copy = shown(&mut stage);
+    let why = "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here";
+    assert!(copy.contains(&why[..70]), "{copy}");
+}

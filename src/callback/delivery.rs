@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Callback, Headers, Outcome, Verdict};
+use super::{Callback, Effect, Event, Headers, Outcome, State, Verdict};
 
 /// The door that a delivery came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,16 +53,19 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
-/// Digests that tell a retry (the same bytes) from a second occurrence (signed anew).
+/// Digests that tell a retry (the same signature and body) from a second occurrence (signed anew).
 ///
-/// High-S twins make signature bytes no identity, so equality here is a hint, not a proof.
+/// A signature counts by its value, `r` and the smaller of `s` and `n − s`, so that writing it in
+/// capitals, with the other `s` or in the other encoding makes no difference. Only where the header
+/// holds no signature (`--signature off`), its text counts. A sender whose signatures are
+/// deterministic signs a second occurrence alike, so equality here is a hint, not a proof.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub struct Fingerprint {
-    /// Of the signature header's bytes.
+    /// Of the signature.
     pub signature: u64,
-    /// Of the body and the signature header's bytes.
+    /// Of the signature and the body.
     pub copy: u64,
 }
 
@@ -94,4 +97,14 @@ pub struct Delivery {
     pub callback: Callback,
     /// What the fold made of it.
     pub outcome: Outcome,
+}
+
+impl Delivery {
+    /// Whether it is an outcome that showed that an earlier copy of `version_generating`, taken for
+    /// a repeat, had begun a new cycle. Any other second outcome is a guess.
+    pub fn is_hindsight(&self) -> bool {
+        let event = self.callback.event.as_deref().and_then(Event::from_name);
+        self.outcome == Outcome::certain(Effect::NewCycle)
+            && matches!(event, Some(Event::Version(State::Generated | State::GenerateFailed)))
+    }
 }

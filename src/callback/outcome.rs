@@ -49,6 +49,8 @@ pub enum Doubt {
     SameEventLater,
     /// Taken for a copy, but signed anew: a retry would carry the same signature.
     SignedAnew,
+    /// Told before and signed anew, after the version had come to an outcome.
+    TakenForNewRun,
     /// Two events of the same rank close together: their order is not known.
     OrderUnknown,
     /// Two outcomes in one cycle.
@@ -62,9 +64,10 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SameEventLater,
         Self::SignedAnew,
+        Self::TakenForNewRun,
         Self::OrderUnknown,
         Self::SecondOutcome,
         Self::FailureOutOfOrder,
@@ -77,6 +80,7 @@ impl Doubt {
         match self {
             Self::SameEventLater => "same_event_later",
             Self::SignedAnew => "signed_anew",
+            Self::TakenForNewRun => "taken_for_new_run",
             Self::OrderUnknown => "order_unknown",
             Self::SecondOutcome => "second_outcome",
             Self::FailureOutOfOrder => "failure_out_of_order",
@@ -98,6 +102,9 @@ impl Doubt {
             }
             Self::SignedAnew => {
                 "taken for a repeat, but its signature differs from the earlier copy's"
+            }
+            Self::TakenForNewRun => {
+                "signed anew: taken for a new run; a retry could look like this"
             }
             Self::OrderUnknown => {
                 "two events of one rank close together: the later to arrive was taken for the later to happen"

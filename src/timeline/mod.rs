@@ -21,14 +21,22 @@
 //!    had the very same bytes.
 //! 4. The current state's event again: a `repeat` within W of its last arrival, which each repeat
 //!    renews; later a `new_cycle`, [`Doubt::SameEventLater`].
-//! 5. An event that was seen and is not the current state: a `repeat` within W of its first arrival
-//!    or of the current state's, with [`Doubt::SignedAnew`] when its signature differs from that of
-//!    the event's last copy. Otherwise rule 8, also where the rank is the same. An event that was
-//!    not seen in this cycle is a `repeat` too when its last copy had the very same bytes and came
-//!    within W: a retry of the cycle before, which must not undo what happened since.
+//! 5. An event that was seen and is not the current state. Further than W both from its first
+//!    arrival and from the current state's: rule 8, also where the rank is the same. Within W:
+//!    - *A copy*, with the same signature and body as the event's last copy: a `repeat`.
+//!    - *Signed anew*: a `new_cycle`, [`Doubt::TakenForNewRun`], when the current state is
+//!      `generated`, `generate_failed` or `failed`, because then somebody has generated or revised
+//!      again, the everyday act after a failure; also when the event is `failed`, because a failure
+//!      is never swallowed. Else a `repeat`, [`Doubt::SignedAnew`].
+//!
+//!    An event that was not seen in this cycle is a `repeat` too when it is a copy of the event's
+//!    last one, which came within W: a retry of the cycle before, which must not undo what happened
+//!    since.
 //! 6. Same rank, not seen. `ready` and `failed`: the later to arrive is `applied` in the same cycle,
 //!    [`Doubt::OrderUnknown`] within W of the current state. `generated` and `generate_failed`: a
-//!    `new_cycle`, [`Doubt::SecondOutcome`].
+//!    `new_cycle`, [`Doubt::SecondOutcome`]. But if a copy of `generating` was received since the
+//!    current outcome and taken for a `repeat`, the first such copy began the new cycle: the lane is
+//!    redrawn from its time ([`Step::hindsight`]), it counts as no repeat, and there is no doubt.
 //! 7. Lower rank, not seen, within W of the current state: `late`; it fills history and changes
 //!    nothing else. Except `failed`, because a failure is never swallowed: a `new_cycle`,
 //!    [`Doubt::FailureOutOfOrder`].
@@ -50,6 +58,8 @@
 //! - "Last arrival" in rules 4 and 9 is the latest one and slides with every repeat. "The current
 //!   state" in rules 5 to 7 and 10 means when it first came, and does not slide, so that a stream
 //!   of retries cannot hold a window open.
+//! - Signatures are compared by value, as [`Fingerprint`] says: capitals, the other `s` or the other
+//!   encoding do not make a copy a delivery signed anew.
 //! - [`Version::uncertain`] is the doubt of the delivery that set the state; a certain one clears
 //!   it, a doubtful repeat sets it, and nothing else touches it.
 //! - The last locale that was not null wins, also from a repeat. An event's last copy is remembered
@@ -87,7 +97,7 @@ use crate::callback::{Fingerprint, Outcome, Subject};
 /// The version of the rules and of the stored shape of [`Asset`] and [`Version`].
 ///
 /// The journal keeps it beside the state and folds anew when it differs.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// W: how long copies of an event, or steps overtaken on the way, are expected.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);

@@ -47,13 +47,17 @@ pub struct Step {
     /// Why its effect was a guess, where it was one.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub uncertain: Option<Doubt>,
+    /// Whether it was taken for a repeat until the next outcome arrived (rule 6).
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub hindsight: bool,
 }
 
 /// The last copy of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct LastCopy {
+    /// [`Fingerprint::copy`] of it.
     #[serde(rename = "f")]
-    fingerprint: Fingerprint,
+    digest: u64,
     #[serde(with = "nanos")]
     at: Timestamp,
 }
@@ -75,6 +79,10 @@ pub struct Version {
     locale: Option<String>,
     repeats: u64,
     late: u64,
+    /// When the first copy of `generating` arrived that was taken for a repeat since the current
+    /// outcome (rule 6).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
+    generating_again: Option<Timestamp>,
     /// The last copy of each event in any cycle, by [`State::index`].
     #[serde(default)]
     copies: Option<Box<[Option<LastCopy>; State::ALL.len()]>>,
@@ -95,6 +103,7 @@ impl Version {
             locale: None,
             repeats: 0,
             late: 0,
+            generating_again: None,
             copies: None,
             steps: VecDeque::with_capacity(1),
             dropped: 0,
@@ -176,6 +185,14 @@ impl Version {
         this_cycle.find(|step| step.state == state).map(|step| step.at)
     }
 
+    /// When the run of an outcome began that arrived `at`, where a copy of `generating` that had been
+    /// taken for a repeat began it (rule 6).
+    pub fn hindsight(&self, outcome: State, at: Timestamp) -> Option<Timestamp> {
+        let mut steps = self.steps.iter().rev();
+        let reached = steps.find(|step| step.state == outcome && step.at == at)?;
+        steps.find(|step| step.hindsight && step.cycle == reached.cycle).map(|step| step.at)
+    }
+
     /// Whether it has been generating for longer than `limit` (rule 10).
     pub fn overdue(&self, now: Timestamp, limit: SignedDuration) -> bool {
         self.state == State::Generating && elapsed(self.since, now) > limit
@@ -198,17 +215,19 @@ impl Version {
             };
         }
         let close = within_window(self.since, told.at);
+        let same_bytes = self.same_bytes(told);
         if let Some(first) = self.first_seen(event) {
             // Rule 5.
-            if !close && !within_window(first, told.at) {
-                return self.revise(told);
-            }
-            let anew = self.last_copy(event).map(|copy| copy.fingerprint.signature)
-                != Some(told.fingerprint.signature);
-            let uncertain = anew.then_some(Doubt::SignedAnew);
-            return Outcome { effect: Effect::Repeat, uncertain };
+            return if !close && !within_window(first, told.at) {
+                self.revise(told)
+            } else if same_bytes.is_some() {
+                Outcome::certain(Effect::Repeat)
+            } else if event == State::Failed || self.is_over() {
+                guess(Effect::NewCycle, Doubt::TakenForNewRun)
+            } else {
+                guess(Effect::Repeat, Doubt::SignedAnew)
+            };
         }
-        let same_bytes = self.same_bytes(told);
         if same_bytes.is_some_and(|copy| within_window(copy.at, told.at)) {
             // Rule 5, for a retry that belongs to the cycle before.
             return Outcome::certain(Effect::Repeat);
@@ -222,7 +241,8 @@ impl Version {
             // Rule 6.
             std::cmp::Ordering::Equal => match event {
                 State::Generated | State::GenerateFailed => {
-                    guess(Effect::NewCycle, Doubt::SecondOutcome)
+                    let uncertain = self.generating_again.is_none().then_some(Doubt::SecondOutcome);
+                    Outcome { effect: Effect::NewCycle, uncertain }
                 }
                 State::Ready | State::Failed | State::Generating => {
                     let uncertain = close.then_some(Doubt::OrderUnknown);
@@ -236,6 +256,12 @@ impl Version {
             }
             std::cmp::Ordering::Less => Outcome::certain(Effect::Late),
         }
+    }
+
+    /// Whether the service does nothing more for this version by itself: what happens next, a
+    /// person has started.
+    const fn is_over(&self) -> bool {
+        matches!(self.state, State::Failed | State::Generated | State::GenerateFailed)
     }
 
     /// Rule 8: a new cycle, and whether it is to be doubted.
@@ -266,42 +292,62 @@ impl Version {
                     // not make the next retry look like a new cycle.
                     self.last = self.last.max(told.at);
                 }
+                // What was received before the outcome says nothing about a run after it.
+                if told.state == State::Generating
+                    && self.state.rank() > told.state.rank()
+                    && told.at >= self.since
+                {
+                    self.generating_again.get_or_insert(told.at);
+                }
             }
             Effect::Late => {
                 self.late = self.late.saturating_add(1);
-                self.remember(told, outcome);
+                self.remember(told.state, told.at, outcome);
             }
             Effect::Applied | Effect::NewCycle => {
+                let again = self.generating_again.take();
                 if outcome.effect == Effect::NewCycle {
                     self.cycle = self.cycle.saturating_add(1);
+                    if let Some(again) = again
+                        && told.state != self.state
+                        && told.state.rank() == self.state.rank()
+                    {
+                        // Rule 6, in hindsight: that copy was the first step of this cycle.
+                        self.repeats = self.repeats.saturating_sub(1);
+                        self.remember(State::Generating, again, Outcome::certain(Effect::NewCycle));
+                        if let Some(step) = self.steps.back_mut() {
+                            step.hindsight = true;
+                        }
+                    }
                 }
                 self.state = told.state;
                 self.since = told.at;
                 self.last = told.at;
                 self.uncertain = outcome.uncertain;
-                self.remember(told, outcome);
+                self.remember(told.state, told.at, outcome);
             }
             // Not for a readable delivery.
             Effect::None => {}
         }
         self.copies.get_or_insert_default()[told.state.index()] =
-            Some(LastCopy { fingerprint: told.fingerprint, at: told.at });
+            Some(LastCopy { digest: told.fingerprint.copy, at: told.at });
         if let Some(locale) = told.locale {
             self.locale = Some(locale.to_owned());
         }
     }
 
-    fn remember(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
+    fn remember(&mut self, state: State, at: Timestamp, outcome: Outcome) {
         if self.steps.len() >= HISTORY {
             self.steps.pop_front();
             self.dropped = self.dropped.saturating_add(1);
         }
         self.steps.push_back(Step {
-            state: told.state,
-            at: told.at,
+            state,
+            at,
             cycle: self.cycle,
             late: outcome.effect == Effect::Late,
             uncertain: outcome.uncertain,
+            hindsight: false,
         });
     }
 
@@ -311,7 +357,7 @@ impl Version {
 
     /// The last copy of the event that is told, where it had the very same bytes.
     fn same_bytes(&self, told: &Occurrence<'_>) -> Option<LastCopy> {
-        self.last_copy(told.state).filter(|copy| copy.fingerprint.copy == told.fingerprint.copy)
+        self.last_copy(told.state).filter(|copy| copy.digest == told.fingerprint.copy)
     }
 }
 

@@ -191,7 +191,13 @@ impl Stage {
         self.signed_delivery(message, at, None)
     }
 
-    fn signed_delivery(&mut self, message: &Message, at: Timestamp, signature: Option<u64>) -> Row {
+    /// The same with a certain signature, where equal numbers are equal signatures.
+    pub(crate) fn signed_delivery(
+        &mut self,
+        message: &Message,
+        at: Timestamp,
+        signature: Option<u64>,
+    ) -> Row {
         let body = message.body();
         let signature = signature.unwrap_or(self.seq);
         self.signed.insert(body.clone(), signature);

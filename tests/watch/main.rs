@@ -8,6 +8,7 @@ mod answers;
 mod policy;
 mod reasons;
 mod refusals;
+mod runs;
 mod start;
 mod stop;
 mod text;

@@ -47,11 +47,12 @@ impl Kept {
     }
 }
 
-/// Mostly moments of one day, now and then any moment at all.
+/// Mostly moments of one day, half of them in its first hour, now and then any moment at all.
 fn any_moment() -> impl Strategy<Value = Timestamp> {
     let day = 24 * 3600_i64;
     let all = Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond();
     prop_oneof![
+        12 => (0..3600_i64).prop_map(|second| Timestamp::from_second(epoch().as_second() + second).unwrap()),
         12 => (0..day).prop_map(|second| Timestamp::from_second(epoch().as_second() + second).unwrap()),
         2 => all.prop_map(|nanosecond| Timestamp::from_nanosecond(nanosecond).unwrap()),
         1 => select(vec![Timestamp::MIN, Timestamp::MAX]),
@@ -93,19 +94,100 @@ fn any_order_of_a_cycle() -> impl Strategy<Value = (Vec<State>, State)> {
 
 proptest! {
     #[test]
-    fn order_and_repeats_within_the_window_make_no_difference(
+    fn order_and_copies_within_the_window_make_no_difference(
         (events, outcome) in any_order_of_a_cycle(),
         // Not sorted: received_at may go back.
         seconds in vec(0..=WINDOW.as_secs(), 16),
-        signings in vec(0..2_u64, 16),
     ) {
         let mut kept = Kept::default();
-        for ((state, second), signing) in events.into_iter().zip(seconds).zip(signings) {
-            let at = Timestamp::from_second(epoch().as_second() + second).unwrap();
-            kept.fold(&Told { state: Some(state), at, signing, locale: None });
+        for (state, second) in events.into_iter().zip(seconds) {
+            kept.fold(&Told { state: Some(state), at: after(second, 0), signing: 0, locale: None });
         }
         let version = kept.version.unwrap();
         prop_assert_eq!((version.state(), version.cycle()), (outcome, 1));
+    }
+
+    /// While the machine still works, what is signed anew within the window makes no difference.
+    #[test]
+    fn signing_anew_before_an_outcome_makes_no_difference_to_the_state(
+        (events, outcome) in any_order_of_a_cycle(),
+        seconds in vec(0..=WINDOW.as_secs(), 16),
+        signings in vec(0..3_u64, 16),
+    ) {
+        let running: Vec<_> = events.into_iter().filter(|state| state.rank() < outcome.rank()).collect();
+        let expected = running.iter().copied().max_by_key(|state| state.rank());
+        let mut kept = Kept::default();
+        for ((state, second), signing) in running.into_iter().zip(seconds).zip(signings) {
+            kept.fold(&Told { state: Some(state), at: after(second, 0), signing, locale: None });
+        }
+        let reached = kept.version.map(|version| (version.state(), version.cycle()));
+        prop_assert_eq!(reached, expected.map(|state| (state, 1)));
+    }
+
+    /// Whatever happened before, a failure that is no copy is what the version shows next.
+    #[test]
+    fn a_failure_signed_anew_becomes_the_state(
+        told in vec(any_told(), 0..40),
+        failure in select(vec![State::Failed, State::GenerateFailed]),
+        at in any_moment(),
+    ) {
+        let mut kept = Kept::default();
+        for told in &told {
+            kept.fold(told);
+        }
+        kept.fold(&Told { state: Some(failure), at, signing: 99, locale: None });
+        prop_assert_eq!(kept.version.unwrap().state(), failure);
+    }
+
+    /// Generated again after any outcome, whenever: the machine works, and its outcome is certain.
+    #[test]
+    fn every_run_of_the_machine_is_shown(
+        runs in vec((any::<bool>(), any::<bool>(), 0..3 * WINDOW.as_secs(), 0..3 * WINDOW.as_secs()), 1..30),
+    ) {
+        let mut kept = Kept::default();
+        let (mut second, mut signing) = (0, 0);
+        for (cycle, (generated, retried, working, waiting)) in (1..).zip(runs) {
+            let outcome = if generated { State::Generated } else { State::GenerateFailed };
+            signing += 1;
+            for (state, takes) in [(State::Generating, working), (outcome, waiting)] {
+                let told = Told { state: Some(state), at: after(second, 0), signing, locale: None };
+                kept.fold(&told);
+                if retried {
+                    kept.fold(&told);
+                }
+                let version = kept.version.as_ref().unwrap();
+                prop_assert_eq!((version.state(), version.cycle()), (state, cycle));
+                second += takes;
+            }
+            prop_assert_eq!(kept.version.as_ref().unwrap().uncertain(), None);
+        }
+    }
+
+    /// The same where the sender's signatures are deterministic, so that every run has the same
+    /// bytes: a run whose outcome differs from the last one's is shown once it is over.
+    #[test]
+    fn every_other_outcome_of_a_run_with_the_same_bytes_is_shown(
+        runs in 1..20_u32,
+        working in 1..WINDOW.as_secs() / 3,
+        waiting in 1..WINDOW.as_secs() / 3,
+    ) {
+        let mut kept = Kept::default();
+        let mut second = 0;
+        for run in 0..runs {
+            let outcome = if run % 2 == 0 { State::GenerateFailed } else { State::Generated };
+            for (state, takes) in [(State::Generating, working), (outcome, waiting)] {
+                second += takes;
+                // The outcome's body says which run it is, so that it is no copy of an earlier one.
+                let signing = if state == State::Generating { 0 } else { run.into() };
+                kept.fold(&Told { state: Some(state), at: after(second, 0), signing, locale: None });
+            }
+            let version = kept.version.as_ref().unwrap();
+            prop_assert_eq!(version.state(), outcome);
+            if run < 2 {
+                prop_assert_eq!((version.cycle(), version.uncertain()), (run + 1, None));
+                prop_assert_eq!(version.repeats(), 0);
+            }
+        }
     }
 
     #[test]
@@ -121,7 +203,7 @@ proptest! {
     #[test]
     fn nothing_is_dropped(told in vec(any_told(), 1..300)) {
         let mut kept = Kept::default();
-        let [mut applied, mut repeats, mut late, mut cycles] = [0_u64; 4];
+        let [mut applied, mut repeats, mut late, mut cycles, mut hindsights] = [0_u64; 5];
         for told in &told {
             let outcome = kept.fold(told);
             let Some(state) = told.state else {
@@ -133,15 +215,22 @@ proptest! {
                 Effect::Applied => applied += 1,
                 Effect::Repeat => repeats += 1,
                 Effect::Late => late += 1,
-                Effect::NewCycle => cycles += 1,
+                Effect::NewCycle => {
+                    cycles += 1;
+                    let over = state.rank() > State::Generating.rank();
+                    hindsights += u64::from(over && outcome.uncertain.is_none());
+                }
                 Effect::None => prop_assert!(false, "a readable delivery has an effect"),
             }
 
             let version = kept.version.as_ref().unwrap();
-            prop_assert_eq!(version.repeats(), repeats);
+            prop_assert_eq!(version.repeats(), repeats - hindsights);
             prop_assert_eq!(version.late(), late);
             prop_assert_eq!(u64::from(version.cycle()), 1 + cycles);
-            prop_assert_eq!(version.steps().len() as u64 + version.dropped(), applied + late + cycles);
+            prop_assert_eq!(
+                version.steps().len() as u64 + version.dropped(),
+                applied + late + cycles + hindsights
+            );
             prop_assert!(version.steps().len() <= HISTORY);
             prop_assert!(
                 version.first_seen(state).is_some() || outcome == Outcome::certain(Effect::Repeat),

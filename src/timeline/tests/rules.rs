@@ -68,6 +68,65 @@ use crate::callback::{Callback, Effect, Fingerprint, Outcome, State, Subject};
     "0s ready applied; 1m generating applied; 2m ready/2 repeat?signed_anew",
     "generating 1?signed_anew"
 )]
+#[case::rule_5_signed_anew_after_a_failure(
+    "0s generating applied; 1m generate_failed applied; 2m generating/2 new_cycle?taken_for_new_run",
+    "generating 2?taken_for_new_run"
+)]
+#[case::rule_5_signed_anew_after_the_outcome(
+    "0s generating applied; 1m generated applied; 2m generating/2 new_cycle?taken_for_new_run",
+    "generating 2?taken_for_new_run"
+)]
+#[case::rule_5_revised_within_the_window(
+    "0s ready applied; 1m generating applied; 2m generated applied; \
+     3m ready/2 new_cycle?taken_for_new_run",
+    "ready 2?taken_for_new_run"
+)]
+#[case::rule_5_dubbed_again_after_failed(
+    "0s ready applied; 1m failed applied?order_unknown; 2m ready/2 new_cycle?taken_for_new_run",
+    "ready 2?taken_for_new_run"
+)]
+#[case::rule_5_what_follows_clears_the_doubt(
+    "0s generating applied; 1m generate_failed applied; \
+     2m generating/2 new_cycle?taken_for_new_run; 3m generated applied",
+    "generated 2"
+)]
+#[case::rule_5_each_run_of_an_evening(
+    "0s ready applied; 1m generating applied; 2m generate_failed applied; \
+     3m generating/2 new_cycle?taken_for_new_run; 4m generate_failed/2 applied; \
+     5m generating/3 new_cycle?taken_for_new_run; 6m generated applied; \
+     7m generating/4 new_cycle?taken_for_new_run; 8m generated/2 applied",
+    "generated 4"
+)]
+#[case::rule_5_signed_anew_at_the_end_of_the_window(
+    "0s generating applied; 1m generate_failed applied; 16m generating/2 new_cycle?taken_for_new_run",
+    "generating 2?taken_for_new_run"
+)]
+#[case::rule_5_signed_anew_after_the_window(
+    "0s generating applied; 1m generate_failed applied; 16m1s generating/2 new_cycle",
+    "generating 2"
+)]
+#[case::rule_5_a_failure_signed_anew_is_never_swallowed(
+    "0s failed applied; 1m generating applied; 2m failed/2 new_cycle?taken_for_new_run",
+    "failed 2?taken_for_new_run"
+)]
+#[case::rule_5_a_failure_signed_anew_is_never_swallowed_while_ready(
+    "0s failed applied; 1m ready applied?order_unknown; 2m failed/2 new_cycle?taken_for_new_run",
+    "failed 2?taken_for_new_run"
+)]
+#[case::rule_5_a_copy_after_the_outcome(
+    "0s ready applied; 1m generating applied; 2m generate_failed applied; \
+     3m generating repeat; 4m ready repeat",
+    "generate_failed 1"
+)]
+#[case::rule_5_a_late_step_signed_anew(
+    "0s generated applied; 1m generating late; 2m generating/2 new_cycle?taken_for_new_run",
+    "generating 2?taken_for_new_run"
+)]
+#[case::rule_5_retries_of_the_run_before_a_new_one(
+    "0s generating applied; 1m generate_failed applied; \
+     2m generating/2 new_cycle?taken_for_new_run; 3m generate_failed repeat; 4m generating repeat",
+    "generating 2?taken_for_new_run"
+)]
 #[case::rule_5_compares_with_the_last_copy(
     "0s ready applied; 1m ready/2 repeat; 2m generating applied; 3m ready/2 repeat",
     "generating 1"
@@ -131,6 +190,45 @@ use crate::callback::{Callback, Effect, Fingerprint, Outcome, State, Subject};
     "0s generate_failed applied; 9h generated new_cycle?second_outcome",
     "generated 2?second_outcome"
 )]
+#[case::rule_6_hindsight(
+    "0s generating applied; 1m generate_failed applied; 2m generating repeat; 3m generated new_cycle",
+    "generated 2"
+)]
+#[case::rule_6_hindsight_clears_a_doubt(
+    "0s generated applied; 1m generate_failed new_cycle?second_outcome; 2m generating late; \
+     3m generating repeat; 4m generated/2 new_cycle",
+    "generated 3"
+)]
+#[case::rule_6_hindsight_after_a_retry_of_the_cycle_before(
+    "0s generating applied; 1m generated applied; 2m generate_failed new_cycle?second_outcome; \
+     3m generating repeat; 4m generated/2 new_cycle",
+    "generated 3"
+)]
+#[case::rule_6_hindsight_counts_once(
+    "0s generating applied; 1m generate_failed applied; 2m generating repeat; \
+     3m generated new_cycle; 4m generate_failed/2 new_cycle?second_outcome",
+    "generate_failed 3?second_outcome"
+)]
+#[case::rule_6_a_copy_before_the_outcome_shows_nothing(
+    "0s generating applied; 1m generating repeat; 2m generate_failed applied; \
+     3m generated new_cycle?second_outcome",
+    "generated 2?second_outcome"
+)]
+#[case::rule_6_a_copy_received_before_the_outcome_shows_nothing(
+    "0s generating applied; 10m generate_failed applied; 5m generating repeat; \
+     11m generated new_cycle?second_outcome",
+    "generated 2?second_outcome"
+)]
+#[case::rule_6_a_copy_of_another_event_shows_nothing(
+    "0s ready applied; 1m generating applied; 2m generate_failed applied; 3m ready repeat; \
+     4m generated new_cycle?second_outcome",
+    "generated 2?second_outcome"
+)]
+#[case::rule_6_the_copies_of_an_outcome_show_nothing(
+    "0s generating applied; 1m generate_failed applied; 2m generating repeat; \
+     3m generate_failed repeat",
+    "generate_failed 1"
+)]
 // 7: lower rank, not seen, close.
 #[case::rule_7_ready_after_generating("0s generating applied; 15m ready late", "generating 1")]
 #[case::rule_7_both_after_generated(
@@ -189,6 +287,32 @@ use crate::callback::{Callback, Effect, Fingerprint, Outcome, State, Subject};
 )]
 fn says(#[case] script: &str, #[case] end: &str) {
     assert_eq!(sum(&play(script)), end);
+}
+
+#[test]
+fn rule_6_in_hindsight_the_first_copy_is_no_repeat_and_the_lane_begins_with_it() {
+    let before = "0s generating applied; 1m generate_failed applied; \
+                  2m generating repeat; 3m generating repeat";
+    let version = play(before);
+    assert_eq!((version.repeats(), version.cycle()), (2, 1));
+    assert!(version.steps().all(|step| !step.hindsight));
+    assert_eq!(version.hindsight(State::GenerateFailed, at("1m")), None);
+
+    let version = play(&format!("{before}; 4m generated new_cycle"));
+    assert_eq!((version.repeats(), version.cycle()), (1, 2));
+    assert_eq!(version.first_seen(State::Generating), Some(at("2m")));
+    assert_eq!(version.hindsight(State::Generated, at("4m")), Some(at("2m")));
+    assert_eq!(version.hindsight(State::GenerateFailed, at("1m")), None);
+    let steps: Vec<_> = version.steps().map(|s| (s.state, s.at, s.cycle, s.hindsight)).collect();
+    assert_eq!(
+        steps,
+        [
+            (State::Generating, at("0s"), 1, false),
+            (State::GenerateFailed, at("1m"), 1, false),
+            (State::Generating, at("2m"), 2, true),
+            (State::Generated, at("4m"), 2, false),
+        ]
+    );
 }
 
 #[rstest]

@@ -21,6 +21,11 @@ fn written(span: &Span) -> String {
     "0s generated applied; 60m ready new_cycle; 70m generated/2 applied",
     &["1 generated 0..60", "2 ready 60..70", "2 generated 70.."]
 )]
+#[case::hindsight(
+    "0s generating applied; 10m generate_failed applied; 20m generating repeat; \
+     25m generating repeat; 30m generated new_cycle",
+    &["1 generating 0..10", "1 generate_failed 10..20", "2 generating 20..30", "2 generated 30.."]
+)]
 #[case::late_without_a_length(
     "0s generated applied; 1m ready late; 2m generating late",
     &["1 ready 0..0", "1 generating 0..0", "1 generated 0.."]

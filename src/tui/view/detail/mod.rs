@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::row::{self, number};
-use crate::callback::{Delivery, Source, Verdict};
+use crate::callback::{Delivery, Doubt, Effect, Event, Source, State, Verdict};
 use crate::tui::model::Model;
 use crate::tui::model::detail::{Detail, DetailLine, LineKind};
 use crate::tui::model::layout::detail_head;
@@ -32,7 +32,7 @@ pub(super) fn draw(model: &Model, open: &DetailMode, look: Look, area: Rect, buf
             title(model, open, row, look, &mut Pen::new(buffer, area, 0));
             what(model, row, look, &mut Pen::new(buffer, area, 1));
             verdict(row, look, &mut Pen::new(buffer, area, 2));
-            effect(row, look, &mut Pen::new(buffer, area, 3));
+            effect(model, row, look, &mut Pen::new(buffer, area, 3));
         } else {
             let mut pen = Pen::new(buffer, area, 0);
             let (sign, word, role) = row::verdict(row);
@@ -189,7 +189,7 @@ fn verdict(row: &Row, look: Look, pen: &mut Pen<'_>) {
 }
 
 /// What it did to the timeline.
-fn effect(row: &Row, look: Look, pen: &mut Pen<'_>) {
+fn effect(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
     pen.skip(3);
     match row {
         Row::Refusal { listed, .. } => {
@@ -204,22 +204,62 @@ fn effect(row: &Row, look: Look, pen: &mut Pen<'_>) {
             );
         }
         Row::Delivery(delivery) => {
-            let (text, role) = did(delivery);
-            pen.text(text, look.of(role));
+            let (mut text, role) = did(delivery);
+            let doubt = delivery.outcome.uncertain.map(Doubt::sentence);
+            if doubt.is_some_and(|doubt| text.len() + doubt.len() + 4 > pen.left().into()) {
+                // The reason matters more than what the word means.
+                text = row::effect_word(delivery).0;
+            }
+            if let Some(hindsight) = hindsight(model, delivery) {
+                pen.text(&hindsight, look.of(Role::Strong));
+            } else {
+                pen.text(text, look.of(role));
+            }
             if let Some(why) = &delivery.callback.unreadable {
                 pen.text(": ", look.of(Role::Dim)).text(why, look.of(Role::Plain));
             }
-            if let Some(doubt) = delivery.outcome.uncertain {
+            if let Some(doubt) = doubt {
                 pen.skip(2).glyph(glyph::DOUBT, look.of(Role::Doubt)).skip(1);
-                pen.text(doubt.sentence(), look.of(Role::Doubt));
+                pen.text(doubt, look.of(Role::Doubt));
             }
         }
     }
 }
 
+/// What a later outcome showed of a copy of `version_generating`: said of both deliveries.
+fn hindsight(model: &Model, delivery: &Delivery) -> Option<String> {
+    let callback = &delivery.callback;
+    let at = delivery.request.received_at;
+    let known = || {
+        let asset = model.shown().catalogue.get(callback.asset_id.as_deref()?)?;
+        let id = callback.version_id.as_deref()?;
+        asset.row.versions.iter().find(|row| row.version_id == id).map(|row| &row.version)
+    };
+    if delivery.is_hindsight() {
+        let Some(Event::Version(outcome)) = Event::from_name(callback.event.as_deref()?) else {
+            return None;
+        };
+        let from = known().and_then(|version| version.hindsight(outcome, at)).map_or_else(
+            || "its time".to_owned(),
+            |from| ago::moment(from, model.shown_at(), &model.facts.zone),
+        );
+        return Some(format!(
+            "new cycle: the repeat of version_generating began it; lane redrawn from {from}"
+        ));
+    }
+    let repeat = delivery.outcome.effect == Effect::Repeat;
+    let began = repeat
+        && known().is_some_and(|version| {
+            let mut steps = version.steps();
+            steps.any(|step| step.hindsight && step.state == State::Generating && step.at == at)
+        });
+    began.then(|| {
+        "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here".to_owned()
+    })
+}
+
 /// The same as its effect, with what it means.
 const fn did(delivery: &Delivery) -> (&'static str, Role) {
-    use crate::callback::Effect;
     match delivery.outcome.effect {
         Effect::Applied => ("applied: it became the state", Role::Plain),
         Effect::Repeat => ("repeat: told before, changes nothing", Role::Plain),

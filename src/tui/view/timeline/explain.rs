@@ -87,6 +87,13 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
             (None, _) => format!("generating failed {since}"),
         },
     }];
+    // What has to be explained comes first: the end is cut where there is no room.
+    if let Some(doubt) = version.uncertain() {
+        parts.push(format!("a guess: {}", doubt.sentence()));
+    }
+    if let Some(from) = version.hindsight(version.state(), version.since()) {
+        parts.push(format!("redrawn from {}, when a repeat of generating began it", clock(from)));
+    }
     if version.cycle() > 1 {
         parts.push(format!("the {} cut", ordinal(version.cycle())));
     }
@@ -99,9 +106,6 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
         0 => {}
         1 => parts.push("one came late, after the step that follows it".to_owned()),
         more => parts.push(format!("{more} came late")),
-    }
-    if let Some(doubt) = version.uncertain() {
-        parts.push(format!("a guess: {}", doubt.sentence()));
     }
     parts.join("; ")
 }
