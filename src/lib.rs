@@ -48,6 +48,7 @@
 //! | [`intake`] | the one way in |
 //! | [`serve`] | hardened HTTP/1.1 for any router |
 //! | [`listener`] | the HTTP door |
+//! | [`outbound`] | outgoing connections: proxies, trust, and why one could not be made |
 //! | [`simulate`] | the signed sender behind `dubwatch send`, the story behind `dubwatch demo` |
 //! | [`relay`] | a relay: its protocol, and the public host that keeps callbacks for readers |
 //! | [`output`] | lines of text and NDJSON |
@@ -74,6 +75,7 @@ pub mod filter;
 pub mod intake;
 pub mod journal;
 pub mod listener;
+pub mod outbound;
 pub mod output;
 pub mod relay;
 pub mod serve;

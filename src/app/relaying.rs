@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
 use crate::intake::Intake;
-use crate::relay::client::{self, Address, Client, Proxies, Telling, Token, connector};
+use crate::outbound::{Outbound, Proxies, Trust};
+use crate::relay::client::{self, Address, Client, Telling, Token};
 use crate::relay::protocol::ReaderName;
 use crate::vitals::Link;
 
@@ -69,19 +70,18 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
             file.display()
         ))
     })?;
-    let proxies = Proxies::from_variables(|name| std::env::var(name).ok());
-    proxies.check(&address).map_err(|error| unusable(error.to_string()))?;
     // A file that the user named is tried now, so that a mistake shows at the start.
-    let connector = match &config.cacert {
-        Some(path) => Some(connector(Some(path)).map_err(|error| unusable(error.to_string()))?),
-        None => None,
+    let trust = match &config.cacert {
+        Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
+        None => Trust::System,
     };
+    let outbound = Outbound::new(Proxies::from_environment(), trust);
+    outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
     Ok(Some(client::Settings {
         address,
         token,
         reader: (!config.ephemeral).then(|| reader(config)),
-        proxies,
-        connector,
+        outbound,
         max_body: config.max_body,
     }))
 }

@@ -20,6 +20,7 @@ mod faults;
 mod laptop;
 mod losses;
 mod moves;
+mod reasons;
 mod sender;
 mod spoilt;
 mod starts;

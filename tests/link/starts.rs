@@ -34,9 +34,17 @@ fn settings_that_cannot_be_used_are_said() {
     assert!(said.contains("--relay-insecure"), "{said}");
     let said = secret(&mut with(&["--relay", "wss://relay.example", "--cacert", "nowhere.pem"]));
     assert!(said.contains("nowhere.pem") && said.contains("--cacert"), "{said}");
-    let mut command = with(&["--relay", "wss://relay.example"]);
-    let said = secret(command.env("HTTPS_PROXY", "https://me:s3cret@proxy"));
-    assert!(said.contains("HTTPS_PROXY") && !said.contains("s3cret"), "{said}");
+    for (variable, proxy, words) in [
+        ("HTTPS_PROXY", "https://me:s3cret@proxy", "https://"),
+        ("https_proxy", "http://me:s3cret@proxy:port", "no URL"),
+        ("ALL_PROXY", "socks4://me:s3cret@proxy", "SOCKS 4"),
+        ("all_proxy", "ftp://me:s3cret@proxy", "no URL"),
+    ] {
+        let mut command = with(&["--relay", "wss://relay.example"]);
+        let said = secret(command.env(variable, proxy));
+        assert!(said.contains(variable) && said.contains(words), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
     let said =
         fails(with(&["--relay", "wss://relay.example"]).env("DUBWATCH_RELAY_TOKEN", "dwr s3cret"));
     assert!(said.contains("DUBWATCH_RELAY_TOKEN") && !said.contains("s3cret"), "{said}");

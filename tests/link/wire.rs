@@ -335,3 +335,100 @@ pub(crate) fn connect_proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String
     });
     (address, heard)
 }
+
+/// What a server hears that answers every head alike: the heads.
+pub(crate) type Heads = Arc<Mutex<Vec<String>>>;
+
+/// A server, or a proxy, that answers every head with these bytes, and closes.
+pub(crate) fn answering(answer: &'static [u8]) -> (SocketAddr, Heads) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Heads::default();
+    let heard = Arc::clone(&heads);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            client.set_read_timeout(Some(LIMIT)).unwrap();
+            let mut head = Vec::new();
+            let mut bytes = [0; 4096];
+            // What is no HTTP has no end to wait for.
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                match client.read(&mut bytes) {
+                    Ok(count @ 1..) => head.extend_from_slice(&bytes[..count]),
+                    _ => break,
+                }
+                if head.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+                    break;
+                }
+            }
+            heard.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+            let _ = client.write_all(answer);
+            let _ = client.shutdown(Shutdown::Write);
+            // Until the client has read the answer: closed with unread bytes it could be lost.
+            while client.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        }
+    });
+    (address, heads)
+}
+
+/// A SOCKS 5 proxy (RFC 1928, 1929) that leads everything to `to`, and only those in who have this
+/// login, where there is one. What it was asked for: host and port.
+pub(crate) fn socks_proxy(
+    to: SocketAddr,
+    login: Option<(&'static str, &'static str)>,
+) -> (SocketAddr, Heads) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Heads::default();
+    let heard = Arc::clone(&asked);
+    let line = Arc::new(Shared::sound(to, Seeded(0)));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            client.set_read_timeout(Some(LIMIT)).unwrap();
+            let Ok(Some(target)) = greet(&mut client, login) else { continue };
+            heard.lock().unwrap().push(target);
+            let Ok(relay) = TcpStream::connect(to) else { continue };
+            if client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).is_ok() {
+                carry(client, relay, &line);
+            }
+        }
+    });
+    (address, asked)
+}
+
+/// The part of SOCKS before the connection; what the client wants to be led to, unless it is refused.
+fn greet(client: &mut TcpStream, login: Option<(&str, &str)>) -> std::io::Result<Option<String>> {
+    let field = |client: &mut TcpStream| {
+        let mut length = [0];
+        client.read_exact(&mut length)?;
+        let mut bytes = vec![0; length[0].into()];
+        client.read_exact(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let mut version = [0];
+    client.read_exact(&mut version)?;
+    let method = if login.is_some() { 2 } else { 0 };
+    if !field(client)?.contains(&method) {
+        client.write_all(&[5, 0xff])?;
+        return Ok(None);
+    }
+    client.write_all(&[5, method])?;
+    if let Some((user, password)) = login {
+        client.read_exact(&mut version)?;
+        let given = (field(client)?, field(client)?);
+        let is_right =
+            (given.0.as_slice(), given.1.as_slice()) == (user.as_bytes(), password.as_bytes());
+        client.write_all(&[1, u8::from(!is_right)])?;
+        if !is_right {
+            return Ok(None);
+        }
+    }
+    let mut request = [0; 4];
+    client.read_exact(&mut request)?;
+    assert_eq!(request, [5, 1, 0, 3], "CONNECT to a name");
+    let host = String::from_utf8(field(client)?).unwrap();
+    let mut port = [0; 2];
+    client.read_exact(&mut port)?;
+    Ok(Some(format!("{host}:{}", u16::from_be_bytes(port))))
+}

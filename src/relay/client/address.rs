@@ -5,16 +5,13 @@ use std::net::IpAddr;
 use http::Uri;
 
 use super::super::protocol::SUBSCRIBE_PATH;
+use crate::outbound::{Scheme, Target};
 use crate::text::Printable;
 
 /// A relay's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Whether TLS protects the connection.
-    pub(super) tls: bool,
-    /// A name or an address, without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    target: Target,
     /// Host and port as they stand in a request.
     pub(super) authority: String,
     /// What the relay's own paths stand behind; without a slash at its end.
@@ -56,23 +53,23 @@ impl Address {
             return Err(no_relay());
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let scheme = if tls { Scheme::Wss } else { Scheme::Ws };
         let address = Self {
-            tls,
-            host,
-            port,
+            target: Target { scheme, host, port },
             authority: authority.as_str().to_owned(),
             prefix: uri.path().trim_end_matches('/').to_owned(),
         };
         if !tls && !insecure && !address.is_loopback() {
-            return Err(AddressError::InTheClear(Printable::new(&address.host).cut(80)));
+            return Err(AddressError::InTheClear(Printable::new(&address.target.host).cut(80)));
         }
         Ok(address)
     }
 
     /// Whether nobody else can listen in.
-    pub(super) fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    fn is_loopback(&self) -> bool {
+        let host = &self.target.host;
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// As short as a header shows it.
@@ -82,17 +79,13 @@ impl Address {
 
     /// The URL to subscribe at.
     pub(super) fn subscribe(&self) -> String {
-        let scheme = if self.tls { "wss" } else { "ws" };
+        let scheme = if self.target.scheme.is_tls() { "wss" } else { "ws" };
         format!("{scheme}://{}{}{SUBSCRIBE_PATH}", self.authority, self.prefix)
     }
 
-    /// Host and port as `CONNECT` names them.
-    pub(super) fn host_and_port(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+    /// Where a connection to it has to lead.
+    pub const fn target(&self) -> &Target {
+        &self.target
     }
 }
 
@@ -105,13 +98,13 @@ mod tests {
         let address = Address::new("wss://relay.example/", false).unwrap();
         assert_eq!(address.subscribe(), "wss://relay.example/v1/subscribe");
         assert_eq!(
-            (address.host_and_port(), address.short()),
+            (address.target().to_string(), address.short()),
             ("relay.example:443".into(), "relay.example".into())
         );
         let address = Address::new("ws://[::1]:8080/deep", false).unwrap();
         assert_eq!(address.subscribe(), "ws://[::1]:8080/deep/v1/subscribe");
-        assert_eq!((address.host.as_str(), address.port), ("::1", 8080));
-        assert_eq!(address.host_and_port(), "[::1]:8080");
+        assert_eq!((address.target().host.as_str(), address.target().port), ("::1", 8080));
+        assert_eq!(address.target().to_string(), "[::1]:8080");
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::dial::Stream;
+use crate::outbound::AnyStream;
 
 /// A connection's bytes, and how many came.
 pub(super) struct Counted {
-    stream: Box<dyn Stream>,
+    stream: AnyStream,
     came: Came,
 }
 
@@ -27,7 +27,7 @@ impl Came {
 }
 
 impl Counted {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+    pub(super) fn new(stream: AnyStream) -> Self {
         Self { stream, came: Came::default() }
     }
 

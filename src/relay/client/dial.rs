@@ -1,14 +1,11 @@
-//! From an address to a websocket: connection, proxy, TLS, upgrade; says nothing on it.
+//! From an address to a websocket: connection and upgrade; says nothing on it.
 
 use std::io;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
-use http::header::{SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT};
-use http::{Request, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, LOCATION, SEC_WEBSOCKET_KEY};
+use http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT};
+use http::{Request, Response, StatusCode};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
@@ -17,8 +14,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::super::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use super::Settings;
 use super::counted::Counted;
-use super::proxy::{self, ProxyError};
-use super::tls;
+use crate::outbound::{AnyStream, ConnectError, SpeaksTls};
 use crate::text::Printable;
 
 /// How long it may take, all of it.
@@ -30,30 +26,30 @@ const MAX_BODY: usize = 64 << 20;
 /// Bytes that may wait to be written: acks and beats, which are short.
 const MAX_WRITE: usize = 4 * MAX_TEXT;
 
-/// A connection's bytes, whatever carries them.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A websocket to a relay.
 pub(super) type Socket = WebSocketStream<Counted>;
 
 /// Why there is no websocket.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    #[error("cannot connect to {to}: {cause}")]
-    Connect { to: Printable, cause: io::Error },
     #[error("{0}")]
-    Proxy(#[from] ProxyError),
-    #[error("cannot speak TLS with {host}: {cause}{}", advice(cause))]
-    Tls { host: Printable, cause: io::Error },
-    #[error("the name {0} cannot be in a certificate; use another one in --relay")]
-    Name(Printable),
+    Connect(ConnectError),
     #[error(
         "the relay does not accept the token (401): it is wrong, was replaced or revoked; put the one that `dubwatch relay inbox` printed into DUBWATCH_RELAY_TOKEN or the token file"
     )]
     Unauthorized,
-    #[error("there is no relay at this URL: it answered {0}; check --relay")]
-    NoRelay(StatusCode),
+    #[error("there is no relay at this URL: it answered {status}{}; check --relay", aside(says))]
+    NoRelay { status: StatusCode, says: Printable },
+    #[error("there is no relay at this URL: it sends us to {to} ({status}); check --relay")]
+    Elsewhere { status: StatusCode, to: Printable },
+    #[error("{0} speaks TLS: use wss:// in --relay")]
+    SpeaksTls(Printable),
+    #[error(
+        "{0} closed the connection in place of an answer; is a relay there? One that speaks TLS needs wss://"
+    )]
+    ClosedPlain(Printable),
+    #[error("{0} closed the connection in place of an answer; is a relay there?")]
+    Closed(Printable),
     #[error("the relay cannot serve us now: it answered {0}")]
     Busy(StatusCode),
     #[error("the relay does not speak our protocol ({SUBPROTOCOL})")]
@@ -62,13 +58,11 @@ pub(super) enum DialError {
     Upgrade(Printable),
     #[error("no connection within {} s", PATIENCE.as_secs())]
     Late,
-    #[error("{0}")]
-    Setup(#[from] tls::TlsError),
 }
 
-fn advice(cause: &io::Error) -> &'static str {
-    let words = cause.to_string();
-    if words.contains("UnknownIssuer") { "; --cacert names whom to trust" } else { "" }
+/// What stands in brackets behind a status, where the other side said something.
+fn aside(says: &Printable) -> String {
+    if says.as_str().is_empty() { String::new() } else { format!(" ({says})") }
 }
 
 impl DialError {
@@ -85,38 +79,11 @@ pub(super) async fn dial(settings: &Settings) -> Result<Socket, DialError> {
 }
 
 async fn connect(settings: &Settings) -> Result<Socket, DialError> {
-    let address = &settings.address;
-    let proxy = settings.proxies.to(address)?;
-    let (host, port) =
-        proxy.map_or((&address.host, address.port), |proxy| (&proxy.host, proxy.port));
-    let failed =
-        |cause| DialError::Connect { to: Printable::new(&format!("{host}:{port}")), cause };
-    let mut tcp = TcpStream::connect((host.as_str(), port)).await.map_err(failed)?;
-    // With Nagle's algorithm acks wait for each other.
-    tcp.set_nodelay(true).map_err(failed)?;
-    if let Some(proxy) = proxy {
-        proxy::connect(&mut tcp, proxy, address).await?;
-    }
-    if !address.tls {
-        return upgrade(settings, Box::new(tcp)).await;
-    }
-    let connector = match &settings.connector {
-        Some(connector) => connector.clone(),
-        // Reads files, once a dial: certificates change while a dashboard runs for weeks.
-        None => tokio::task::spawn_blocking(|| tls::connector(None))
-            .await
-            .map_err(|error| failed(io::Error::other(error)))??,
-    };
-    let host = || Printable::new(&address.host);
-    let name = ServerName::try_from(address.host.clone()).map_err(|_| DialError::Name(host()))?;
-    let secured = connector
-        .connect(name, tcp)
-        .await
-        .map_err(|cause| DialError::Tls { host: host(), cause })?;
-    upgrade(settings, Box::new(secured)).await
+    let connection = settings.outbound.connect(settings.address.target()).await;
+    upgrade(settings, connection.map_err(DialError::Connect)?.stream).await
 }
 
-async fn upgrade(settings: &Settings, stream: Box<dyn Stream>) -> Result<Socket, DialError> {
+async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialError> {
     let mut request = Request::get(settings.address.subscribe())
         .header(HOST, &settings.address.authority)
         .header(CONNECTION, "Upgrade")
@@ -141,17 +108,62 @@ async fn upgrade(settings: &Settings, stream: Box<dyn Stream>) -> Result<Socket,
         .max_frame_size(Some(limit));
     match client_async_with_config(request, Counted::new(stream), Some(config)).await {
         Ok((socket, _)) => Ok(socket),
-        Err(tungstenite::Error::Http(answer)) => Err(match answer.status() {
-            StatusCode::UNAUTHORIZED => DialError::Unauthorized,
-            status @ (StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::BAD_REQUEST) => DialError::NoRelay(status),
-            status if status.is_redirection() => DialError::NoRelay(status),
-            status => DialError::Busy(status),
-        }),
+        Err(tungstenite::Error::Http(answer)) => Err(not_upgraded(&answer)),
         Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
             Err(DialError::Protocol)
         }
-        Err(error) => Err(refused(&error)),
+        Err(error) => {
+            let target = settings.address.target();
+            let to = Printable::new(&target.to_string());
+            Err(match &error {
+                tungstenite::Error::Io(cause) if speaks_tls(cause) => DialError::SpeaksTls(to),
+                error if is_end(error) && target.scheme.is_tls() => DialError::Closed(to),
+                error if is_end(error) => DialError::ClosedPlain(to),
+                error => refused(error),
+            })
+        }
+    }
+}
+
+/// What an answer says that is no upgrade.
+fn not_upgraded(answer: &Response<Option<Vec<u8>>>) -> DialError {
+    let status = answer.status();
+    match status {
+        StatusCode::UNAUTHORIZED => DialError::Unauthorized,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
+            DialError::NoRelay { status, says: said(answer) }
+        }
+        status if status.is_redirection() => match answer.headers().get(LOCATION) {
+            Some(to) => {
+                DialError::Elsewhere { status, to: Printable::from_bytes(to.as_bytes()).cut(120) }
+            }
+            None => DialError::NoRelay { status, says: Printable::default() },
+        },
+        status => DialError::Busy(status),
+    }
+}
+
+/// The first line of an answer's body, if it is text that a person reads.
+fn said(answer: &Response<Option<Vec<u8>>>) -> Printable {
+    let kind = answer.headers().get(CONTENT_TYPE);
+    let is_text = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let body = answer.body().as_deref().filter(|_| is_text).unwrap_or_default();
+    let line = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Printable::from_bytes(line.trim_ascii()).cut(120)
+}
+
+fn speaks_tls(cause: &io::Error) -> bool {
+    cause.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<SpeaksTls>)
+}
+
+/// Whether the other side hung up.
+fn is_end(error: &tungstenite::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => true,
+        tungstenite::Error::Io(cause) => {
+            matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        }
+        _ => false,
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `address`, `token`, `proxy`, `tls` | where to, by which right, which way, whom to trust |
+//! | `address`, `token` | where to, by which right; which way is [`crate::outbound`]'s |
 //! | `dial`, `counted` | from an address to a websocket; the bytes that come on it, counted |
 //! | `session` | one connection, from hello to its end |
 //! | `incoming`, `pipeline`, `outgoing` | what comes, in our words; what is on its way to the disk; what goes out |
@@ -25,11 +25,9 @@ mod incoming;
 mod outgoing;
 mod parting;
 mod pipeline;
-mod proxy;
 mod session;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod token;
 
 use std::sync::Arc;
@@ -39,18 +37,16 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Backoff, STABLE};
 use super::protocol::{ReaderName, Redial};
 use crate::intake::Intake;
+use crate::outbound::Outbound;
 use crate::text::Printable;
 use crate::vitals::{Link, LinkState};
 
 pub use address::{Address, AddressError};
-pub use proxy::{Proxies, ProxyError};
-pub use tls::{TlsError, connector};
 pub use token::{Token, TokenError};
 
 use clock::{Clock, LOOK_EVERY};
@@ -74,10 +70,8 @@ pub struct Settings {
     pub token: Token,
     /// The name of the durable cursor at the relay; `None` reads without one and never acks.
     pub reader: Option<ReaderName>,
-    /// The ways there.
-    pub proxies: Proxies,
-    /// What makes TLS connections; `None` reads the system's certificates at each dial.
-    pub connector: Option<TlsConnector>,
+    /// How connections are made.
+    pub outbound: Outbound,
     /// The longest body that is let in, in bytes.
     pub max_body: usize,
 }

@@ -18,6 +18,7 @@ use super::*;
 use crate::callback::{Accepted, Encoding, Headers, Listed, Passage, SIGNATURE_HEADER};
 use crate::intake::{Keep, Policy, Relayed, Unwritten};
 use crate::journal::{Journal, Pending, Place};
+use crate::outbound::AnyStream;
 use crate::signature::{PrivateKey, TrustedKeys};
 
 const EPOCH: Epoch = Epoch(7);
@@ -49,8 +50,7 @@ impl Scene {
             address: Address::new("ws://127.0.0.1:1", false).unwrap(),
             token: Token::new("dwr_test", "").unwrap(),
             reader: reader.map(|name| name.parse().unwrap()),
-            proxies: Proxies::default(),
-            connector: None,
+            outbound: Outbound::default(),
             max_body: 1 << 20,
         };
         let stop = CancellationToken::new();
@@ -87,7 +87,7 @@ impl Scene {
     /// One connection, as `play` has the relay behave.
     async fn connection<T>(&self, play: impl AsyncFnOnce(Relay) -> T) -> (End, Duration, T) {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let ours = Counted::new(Box::new(ours));
+        let ours = Counted::new(AnyStream::new(ours));
         let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
         let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
         let run = session::run(&self.client.door, &self.client.tell, ours, &self.client.clock);
