@@ -554,7 +554,12 @@ fn send_says_when_an_answer_broke_off() {
     let ran = home.run(&format!("send --to http://{address}/"));
     thread.join().unwrap();
     let said = ran.complaint(1);
-    assert!(said.starts_with(&format!("dubwatch: cannot reach http://{address}/: ")), "{said}");
+    assert_eq!(
+        said,
+        format!(
+            "dubwatch: no answer from http://{address}/: it closed the connection; one that speaks TLS needs https://"
+        )
+    );
 }
 
 // status and log

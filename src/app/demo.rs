@@ -17,6 +17,7 @@ use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
 use crate::config::{Config, SignaturePolicy};
 use crate::journal::Journal;
+use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::simulate::{Sender, Speed, Story, play, sign};
 use crate::tui::model::Banner;
@@ -114,7 +115,7 @@ pub(super) fn sender(
     key: PrivateKey,
 ) -> anyhow::Result<Sender> {
     let to: Uri = format!("http://{bound}{}", config.path).parse().context("--path is no path")?;
-    Ok(Sender::new(to, key, Encoding::Der)?)
+    Ok(Sender::new(to, key, Encoding::Der, Outbound::default())?)
 }
 
 /// Plays the stories of a program; their assets get their names before they are heard of.

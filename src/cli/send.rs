@@ -13,7 +13,8 @@ use tokio::time::MissedTickBehavior;
 use super::Usage;
 use crate::app::{Exit, load_dev_key};
 use crate::callback::{Encoding, Event};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::outbound::{Outbound, Proxies, Trust};
 use crate::signature::PrivateKey;
 use crate::simulate::{Answer, Message, Sender, Tamper};
 use crate::text::Printable;
@@ -95,13 +96,14 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
         Encoded::Der => Encoding::Der,
         Encoded::Raw => Encoding::Raw,
     };
+    let outbound = outbound(config, &to)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         // Made inside the runtime: the connection's tasks live in it.
-        let sender = Sender::new(to, key, encoding)?;
+        let sender = Sender::new(to, key, encoding, outbound)?;
         send_all(&sender, args).await
     })
 }
@@ -125,6 +127,17 @@ fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
         .into());
     }
     Ok(to)
+}
+
+/// How the receiver is connected to. Certificates are only read where they are needed or named: a
+/// machine without any can still post to itself.
+fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
+    let trust = match &config.cacert {
+        None if to.scheme_str() != Some("https") => Trust::System,
+        file => Trust::read(file.as_deref())
+            .map_err(|error| ConfigError::Conflict(error.to_string()))?,
+    };
+    Ok(Outbound::new(Proxies::from_environment(), trust))
 }
 
 /// Where a listener on this machine is reached; "every address" is no destination.

@@ -244,7 +244,7 @@ pub const SETTINGS: [Setting; 23] = [
         flag: "--cacert",
         env: "DUBWATCH_CACERT",
         default: "the system's",
-        help: "PEM file of the certificates that wss:// trusts, in place of the system's",
+        help: "PEM file of the certificates that wss:// and `send` trust, in place of the system's",
     },
     Setting {
         key: Key::NoListen,

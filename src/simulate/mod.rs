@@ -1,6 +1,7 @@
 //! The signed sender behind `dubwatch send` and `dubwatch demo`: what a dubbing service would post,
 //! and what a broken or hostile one would.
 
+mod connector;
 mod message;
 mod play;
 mod sender;

@@ -138,7 +138,8 @@ mod tests {
 
     fn sender(to: &str) -> Sender {
         let key = PrivateKey::generate().unwrap();
-        Sender::new(to.parse().unwrap(), key, Encoding::Der).unwrap()
+        let outbound = crate::outbound::Outbound::default();
+        Sender::new(to.parse().unwrap(), key, Encoding::Der, outbound).unwrap()
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {

@@ -1,19 +1,23 @@
 //! Posts signed callbacks over HTTP or HTTPS, one connection, kept alive.
 
+use std::error::Error;
+use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
+use super::connector::{Connector, target};
 use super::message::Message;
 use super::tamper::{Signed, Tamper, sign};
 use crate::callback::Encoding;
+use crate::outbound::{ConnectError, Outbound, SpeaksTls};
 use crate::signature::{KeyError, PrivateKey};
+use crate::text::Printable;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,60 +39,44 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum SendError {
-    #[error("cannot load the system's certificates: {0}")]
-    Certificates(std::io::Error),
     #[error("cannot sign")]
     Sign(#[from] KeyError),
     #[error("cannot make a request to {to}: {cause}")]
     Request { to: Uri, cause: http::Error },
     #[error("cannot reach {to}: {why}; is something listening there?")]
     Unreachable { to: Uri, why: String },
+    #[error("cannot reach {to}: {why}")]
+    NoWay { to: Uri, why: String },
+    #[error("{to} speaks TLS: use https:// in place of http://")]
+    SpeaksTls { to: Uri },
+    #[error("no answer from {to}: it closed the connection{}", tls_hint(to))]
+    Closed { to: Uri },
+    #[error("no answer from {to}: {why}")]
+    Lost { to: Uri, why: Printable },
     #[error("{to} did not answer within {} s", TIMEOUT.as_secs())]
     TimedOut { to: Uri },
 }
 
 /// Posts callbacks to one URL.
 pub struct Sender {
-    client: Transport,
+    client: Client<Connector, Full<Bytes>>,
+    outbound: Outbound,
     to: Uri,
     key: PrivateKey,
     encoding: Encoding,
 }
 
-/// Certificates are only needed, and only loaded, for HTTPS: a machine without any can still post to
-/// itself.
-enum Transport {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Secure(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
-}
-
-impl Transport {
-    fn to(uri: &Uri) -> Result<Self, SendError> {
-        let builder = Client::builder(TokioExecutor::new());
-        if uri.scheme_str() != Some("https") {
-            return Ok(Self::Plain(builder.build_http()));
-        }
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(SendError::Certificates)?
-            .https_only()
-            .enable_http1()
-            .build();
-        Ok(Self::Secure(builder.build(connector)))
-    }
-
-    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        match self {
-            Self::Plain(client) => client.request(request),
-            Self::Secure(client) => client.request(request),
-        }
-    }
-}
-
 impl Sender {
-    /// A sender to `to` that signs with `key`.
-    pub fn new(to: Uri, key: PrivateKey, encoding: Encoding) -> Result<Self, SendError> {
-        Ok(Self { client: Transport::to(&to)?, to, key, encoding })
+    /// A sender to `to` that signs with `key` and connects as `outbound` says.
+    pub fn new(
+        to: Uri,
+        key: PrivateKey,
+        encoding: Encoding,
+        outbound: Outbound,
+    ) -> Result<Self, SendError> {
+        let connector = Connector::new(outbound.clone());
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { client, outbound, to, key, encoding })
     }
 
     /// Where it posts to.
@@ -116,6 +104,10 @@ impl Sender {
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
+        let way = target(to);
+        if let Some(login) = way.as_ref().and_then(|way| self.outbound.authorization(way)) {
+            request = request.header(PROXY_AUTHORIZATION, login);
+        }
         let request = request
             .body(Full::from(signed.body))
             .map_err(|cause| SendError::Request { to: to.clone(), cause })?;
@@ -123,6 +115,12 @@ impl Sender {
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| lost(to, &error))?;
             let status = response.status();
+            if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                && let Some(why) =
+                    way.as_ref().and_then(|way| self.outbound.refused(way, response.headers()))
+            {
+                return Err(SendError::NoWay { to: to.clone(), why: why.to_string() });
+            }
             let body = match Limited::new(response.into_body(), MAX_ANSWER).collect().await {
                 Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
                 Err(error) => format!("({error})"),
@@ -135,11 +133,52 @@ impl Sender {
     }
 }
 
-/// The innermost error says what happened; those around it only that something did.
-fn lost(to: &Uri, error: &dyn std::error::Error) -> SendError {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
+/// What more to say of a receiver that closed a connection without TLS.
+fn tls_hint(to: &Uri) -> &'static str {
+    if to.scheme_str() == Some("https") { "" } else { "; one that speaks TLS needs https://" }
+}
+
+/// Says why there was no answer. Our own errors know best; of the library's the innermost says what
+/// happened, those around it only that something did.
+fn lost(to: &Uri, error: &(dyn Error + 'static)) -> SendError {
+    let to = to.clone();
+    let mut cause = error;
+    loop {
+        if let Some(error) = cause.downcast_ref::<ConnectError>() {
+            return no_way(to, error);
+        }
+        if let Some(error) = cause.downcast_ref::<hyper::Error>()
+            && error.is_incomplete_message()
+        {
+            return SendError::Closed { to };
+        }
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<SpeaksTls>) {
+                return SendError::SpeaksTls { to };
+            }
+            if is_end(error.kind()) {
+                return SendError::Closed { to };
+            }
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => break,
+        }
     }
-    SendError::Unreachable { to: to.clone(), why: error.to_string() }
+    SendError::Lost { to, why: Printable::new(&cause.to_string()).cut(160) }
+}
+
+fn no_way(to: Uri, error: &ConnectError) -> SendError {
+    match error {
+        ConnectError::Tcp { cause, .. } if cause.kind() == io::ErrorKind::ConnectionRefused => {
+            SendError::Unreachable { to, why: cause.to_string() }
+        }
+        error => SendError::NoWay { to, why: error.to_string() },
+    }
+}
+
+/// Whether the receiver hung up.
+fn is_end(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof)
 }

@@ -21,6 +21,7 @@ mod laptop;
 mod losses;
 mod moves;
 mod reasons;
+mod send;
 mod sender;
 mod spoilt;
 mod starts;
