@@ -108,7 +108,7 @@ async fn run(
         server.router(),
         relay.server.serve_limits(),
         stop.clone(),
-        move |_| counted.broken(),
+        move |broken| counted.broken(&broken),
     ));
     announce(bound, &base, store.path());
     let mut health = store.health();

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use axum::Router;
 use axum::body::{Body as AnyBody, Bytes};
 use axum::http::header::{CONNECTION, HeaderValue};
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, StatusCode};
 use axum::routing::future::RouteFuture;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tower::Service as _;
 
 use super::slot::Slot;
+use super::trouble::Trouble;
 
 /// The client's address: an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,15 @@ impl Uptake {
     pub fn last(&self) -> Option<Instant> {
         self.0.made_room_at()
     }
+}
+
+/// What answers plain HTTP on a port that speaks TLS: never the router itself, to which the request
+/// would look as if TLS had protected it.
+pub(super) fn speaks_tls() -> Router {
+    Router::new().fallback(async || {
+        let close = [(CONNECTION, HeaderValue::from_static("close"))];
+        (StatusCode::BAD_REQUEST, close, format!("{}\n", Trouble::Plain))
+    })
 }
 
 /// The router as hyper calls it, for one connection.

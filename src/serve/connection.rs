@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Observer;
 use super::answer::Routed;
-use super::slot::Slot;
+use super::slot::{Phase, Slot};
 use super::trouble;
 use super::wire::Wire;
 
@@ -36,7 +36,11 @@ pub(super) async fn run(open: impl Future<Output = io::Result<Talk>>, ends: Ends
     let talk = match open.await {
         Ok(talk) => talk,
         Err(error) => {
-            tracing::debug!(peer = %slot.peer, %error, "no TLS handshake");
+            if let Some(broken) = trouble::handshake(&slot, &error) {
+                observer(broken);
+            } else {
+                tracing::debug!(peer = %slot.peer, %error, "no TLS handshake");
+            }
             return;
         }
     };
@@ -46,6 +50,8 @@ pub(super) async fn run(open: impl Future<Output = io::Result<Talk>>, ends: Ends
         } else {
             tracing::debug!(peer = %slot.peer, %error, "connection ended early");
         }
+    } else if slot.is_plain() && slot.phase().0 != Phase::Fresh {
+        observer(trouble::plain(&slot));
     }
     slot.handed_over();
     // An error is what it waits for: the wire drops its end, it never sends.

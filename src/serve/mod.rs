@@ -241,10 +241,12 @@ impl Server {
         let slot = Arc::new(Slot::new(peer, self.accepted, self.clock));
         let (asked, finish) = oneshot::channel();
         let (held, closed) = oneshot::channel();
-        let routed = Routed::new(self.router.clone(), Arc::clone(&slot));
+        let router = self.router.clone();
         let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&slot));
         let open = async move {
             let stream = Stream::open(stream, tls, Arc::clone(&of)).await?;
+            let router = if of.is_plain() { answer::speaks_tls() } else { router };
+            let routed = Routed::new(router, Arc::clone(&of));
             let wire = TokioIo::new(Wire::new(stream, of, held));
             Ok(http.serve_connection(wire, routed).with_upgrades())
         };

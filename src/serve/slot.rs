@@ -87,6 +87,8 @@ pub(super) struct Slot {
     served: AtomicBool,
     /// Whether the first byte was that of a TLS handshake.
     tls: AtomicBool,
+    /// Whether the client speaks plain HTTP to a port that speaks TLS.
+    is_plain: AtomicBool,
 }
 
 impl Slot {
@@ -101,6 +103,7 @@ impl Slot {
             made_room: AtomicU64::new(0),
             served: AtomicBool::new(false),
             tls: AtomicBool::new(false),
+            is_plain: AtomicBool::new(false),
         }
     }
 
@@ -129,6 +132,16 @@ impl Slot {
     /// Whether the client began with a TLS handshake.
     pub(super) fn tls(&self) -> bool {
         self.tls.load(Relaxed)
+    }
+
+    /// Notes that the client speaks plain HTTP to a port that speaks TLS.
+    pub(super) fn lacks_tls(&self) {
+        self.is_plain.store(true, Relaxed);
+    }
+
+    /// Whether the client speaks plain HTTP to a port that speaks TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain.load(Relaxed)
     }
 
     /// Whether nothing of the current request is outstanding.

@@ -45,13 +45,20 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Shakes hands where there is an acceptor.
+    /// Shakes hands where there is an acceptor, unless the client begins as plain HTTP does: its
+    /// slot notes that, and it can still be answered.
     pub(super) async fn open(
         socket: TcpStream,
         tls: Option<TlsAcceptor>,
         slot: Arc<Slot>,
     ) -> io::Result<Self> {
         prepare(&socket);
+        let mut first = [0];
+        // Nothing comes from a client that is gone: the handshake says so.
+        if tls.is_some() && socket.peek(&mut first).await? > 0 && first[0].is_ascii_alphabetic() {
+            slot.lacks_tls();
+            return Ok(Self::Plain(Noted { socket, slot, full: false }));
+        }
         let stream = Noted { socket, slot, full: false };
         match tls {
             None => Ok(Self::Plain(stream)),

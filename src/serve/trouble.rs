@@ -1,8 +1,11 @@
 //! Why a connection ended without its request reaching the router, in words; acts on nothing.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio_rustls::rustls::{self, AlertDescription};
 
 use super::slot::{Phase, Slot};
 
@@ -22,6 +25,10 @@ pub struct Broken {
 pub enum Trouble {
     /// A TLS handshake.
     Tls,
+    /// Plain HTTP to a port that speaks TLS.
+    Plain,
+    /// A TLS handshake that failed, in the library's words.
+    Handshake(String),
     /// HTTP/2 without an upgrade.
     Http2,
     /// No HTTP/1 request, in the parser's words; nothing of the input is in them.
@@ -48,6 +55,10 @@ impl fmt::Display for Trouble {
             Self::Tls => f.write_str(
                 "this is https, the listener speaks plain http: use an http:// URL, or a proxy that ends the TLS",
             ),
+            Self::Plain => f.write_str(
+                "this is plain http, the port speaks TLS: use an https:// URL (wss:// for a websocket)",
+            ),
+            Self::Handshake(words) => write!(f, "the TLS handshake failed: {words}"),
             Self::Http2 => f.write_str("this is HTTP/2, the listener speaks HTTP/1.1"),
             Self::Unparsable(words) => write!(f, "this is no HTTP/1.1 request: {words}"),
             Self::HeadTooLarge { limit } => {
@@ -67,6 +78,9 @@ impl fmt::Display for Trouble {
 /// What to say of a connection that hyper ended with `error`; `None` where the router had the
 /// request, or nothing was sent.
 pub(super) fn of(slot: &Slot, error: &hyper::Error, max_head: usize) -> Option<Broken> {
+    if slot.is_plain() {
+        return Some(plain(slot));
+    }
     // What hyper answers to broken heads: 1.12, `proto/h1/role.rs`, `Server::on_error`. Its 414
     // needs a target over 65,534 bytes, which is a head over the limit first, unless that is raised.
     let (why, status) = if error.is_parse_version_h2() {
@@ -82,4 +96,37 @@ pub(super) fn of(slot: &Slot, error: &hyper::Error, max_head: usize) -> Option<B
         return None;
     };
     Some(Broken { peer: slot.peer, why, status })
+}
+
+/// What to say of a client that speaks plain HTTP to a port that speaks TLS.
+pub(super) fn plain(slot: &Slot) -> Broken {
+    Broken { peer: slot.peer, why: Trouble::Plain, status: Some(400) }
+}
+
+/// What to say of a handshake that failed; `None` where the client only went away, as what looks for
+/// open ports does.
+pub(super) fn handshake(slot: &Slot, error: &io::Error) -> Option<Broken> {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let is_gone =
+        matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe);
+    let why = Trouble::Handshake(explain(error));
+    (!is_gone).then_some(Broken { peer: slot.peer, why, status: None })
+}
+
+/// The library's words, and what they mean where it is the client that refuses.
+fn explain(error: &io::Error) -> String {
+    use AlertDescription::{
+        BadCertificate, CertificateExpired, CertificateUnknown, UnknownCA, UnsupportedCertificate,
+    };
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::AlertReceived(
+            alert @ (BadCertificate
+            | CertificateExpired
+            | CertificateUnknown
+            | UnknownCA
+            | UnsupportedCertificate),
+        )) => format!("the client does not trust the certificate ({alert:?})"),
+        _ => error.to_string(),
+    }
 }

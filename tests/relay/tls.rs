@@ -32,14 +32,64 @@ fn posts_and_subscriptions_go_over_tls() {
     assert_eq!(reader.bodies(1), ["1"]);
     post("2");
     assert_eq!(reader.bodies(1), ["2"]);
-    // Who speaks no TLS gets no answer, and costs nobody else one.
+}
+
+/// Sends bytes as they are, and reads until the relay closes.
+fn plainly(relay: &Relay, request: &[u8]) -> String {
     let mut plain = TcpStream::connect(relay.address()).unwrap();
     plain.set_read_timeout(Some(LIMIT)).unwrap();
-    plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    plain.write_all(request).unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
-    post("3");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn plain_http_to_a_tls_port_is_answered_and_logged_and_never_served() {
+    let flags = flags();
+    let relay = Relay::start(&flags.each_ref().map(String::as_str));
+    let inbox = relay.inbox("one");
+    let healthz = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let posted = relay.signed(&inbox, b"in the clear");
+    for request in [healthz.as_slice(), &posted, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let answer = plainly(&relay, request);
+        let is_http2 = request.starts_with(b"PRI");
+        assert!(is_http2 || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(
+            is_http2 || answer.contains("the port speaks TLS: use an https:// URL"),
+            "{answer}"
+        );
+    }
+    // What is neither costs nobody else an answer.
+    let answer = plainly(&relay, &[0x80, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(!answer.starts_with("HTTP"), "{answer}");
+    post_all(&mut dial(&relay, "ca.pem", "localhost"), &relay, &inbox, ["by TLS".to_owned()]);
+    let authority = format!("localhost:{}", relay.address().port());
+    let request = subscription(&authority, Some(&format!("Bearer {}", inbox.token)));
+    let mut reader = Reader::over(dial(&relay, "ca.pem", "localhost"), request).unwrap();
+    reader.hello(Some("a"), None);
+    assert_eq!(reader.bodies(1), ["by TLS"], "what came in the clear was not kept");
+    let logged = || relay.watch().err.text();
+    crate::common::until(|| logged().contains("this is plain http"), "a line in the log");
+    crate::common::until(|| logged().contains("the TLS handshake failed"), "another line");
+    assert_eq!(logged().matches("this is plain http").count(), 1, "{}", logged());
+}
+
+#[test]
+fn tls_to_a_plain_relay_and_a_client_without_trust_are_logged() {
+    let relay = Relay::start(&[]);
+    let hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+    assert!(plainly(&relay, &hello).starts_with("HTTP/1.1 400 "));
+    let logged = || relay.watch().err.text();
+    crate::common::until(|| logged().contains("this is https"), "a line in the log");
+
+    let flags = flags();
+    let relay = Relay::start(&flags.each_ref().map(String::as_str));
+    let mut stranger = dial(&relay, "proxied_ca.pem", "localhost");
+    assert!(stranger.write_all(b"x").is_err());
+    let _ = stranger.flush();
+    let logged = || relay.watch().err.text();
+    crate::common::until(|| logged().contains("does not trust the certificate"), "a line");
 }
 
 #[test]

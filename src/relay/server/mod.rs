@@ -13,9 +13,11 @@
 //! | `rate` | how often an inbox may be posted to, and how much |
 //! | `part` | how much of what waits for the disk may be what does not count |
 //! | `figures` | counters, as Prometheus reads them |
+//! | `broken_log` | why connections ended without a whole request |
 //! | `answer`, `origin` | constant answers; who really called |
 
 mod answer;
+mod broken_log;
 mod door;
 mod figures;
 mod goodbye;
@@ -29,7 +31,7 @@ mod reader;
 mod subscribe;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -40,9 +42,10 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::{Limits as Queue, Log};
-use crate::serve::{Budget, Limits};
+use crate::serve::{Broken, Budget, Limits};
 use crate::signature::TrustedKeys;
 
+use broken_log::BrokenLog;
 use figures::Figures;
 use pages::Memory;
 use part::Part;
@@ -134,6 +137,7 @@ struct Shared {
     unverified: Part,
     presence: Presence,
     figures: Figures,
+    broken: BrokenLog,
     /// Cancelled when readers are to be sent away.
     stop: CancellationToken,
     readers: TaskTracker,
@@ -154,6 +158,7 @@ impl Server {
             budget: Budget::default(),
             presence,
             figures: Figures::default(),
+            broken: BrokenLog::default(),
             stop: CancellationToken::new(),
             readers: TaskTracker::new(),
         }))
@@ -172,9 +177,10 @@ impl Server {
         self.0.readers.wait().await;
     }
 
-    /// Counts a connection that ended without a whole request.
-    pub fn broken(&self) {
+    /// Counts a connection that ended without a whole request, and logs why.
+    pub fn broken(&self, broken: &Broken) {
         self.0.figures.broken();
+        self.0.broken.log(broken, Instant::now());
     }
 }
 
