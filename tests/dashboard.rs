@@ -276,6 +276,16 @@ fn a_name_that_is_imported_beside_it_is_shown_and_stands_in_notifications() {
 }
 
 #[test]
+fn a_zone_that_is_misspelt_is_said() {
+    let watch = Watch::with(&Home::new(), "--listen 0", &[("TZ", "Europe/Berln")]);
+    watch.pty.wait_for_text("Waiting for the first callback");
+    watch.pty.type_keys("4");
+    watch.pty.wait_for_text("TZ=Europe/Berln names no time zone");
+    watch.pty.key("ctrl-c");
+    assert_eq!(watch.ended().0.exit_code(), 0);
+}
+
+#[test]
 fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
