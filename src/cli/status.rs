@@ -153,7 +153,7 @@ impl<W: Write> Report<'_, W> {
         if fitting.is_empty() && !(as_a_whole && (all == 0 || row.asset.failure.is_some())) {
             return Ok(());
         }
-        self.heading()?;
+        self.heading(&row)?;
         self.begun = true;
         let (now, overdue) = (self.now, self.config.overdue);
         match &self.lines {
@@ -199,10 +199,15 @@ impl<W: Write> Report<'_, W> {
         })
     }
 
-    /// Names the columns, above the first line in a pipe.
-    fn heading(&mut self) -> anyhow::Result<()> {
-        if !self.begun && self.lines.as_ref().is_some_and(Lines::is_for_pipe) {
-            writeln!(self.out, "{}", Lines::status_heading())?;
+    /// Names the columns, above the first line in a pipe, which is of this asset.
+    fn heading(&mut self, row: &AssetRow) -> anyhow::Result<()> {
+        if !self.begun
+            && let Some(lines) = &mut self.lines
+            && lines.is_for_pipe()
+        {
+            let version = row.versions.first().map(|row| row.version_id.as_str());
+            *lines = lines.clone().fitting(Some(&row.asset_id), version);
+            writeln!(self.out, "{}", lines.status_heading())?;
         }
         Ok(())
     }

@@ -52,7 +52,9 @@ impl<W: Write> RecordWriter<W> {
 
     /// Writes a delivery, with the local name of its asset where that has one.
     pub fn delivery(&mut self, delivery: &Delivery, name: Option<&str>) -> io::Result<()> {
-        self.begin(delivery.request.received_at)?;
+        let callback = &delivery.callback;
+        let ids = [&callback.asset_id, &callback.version_id].map(Option::as_deref);
+        self.begin(delivery.request.received_at, ids)?;
         match &self.format {
             Format::Json => write_line(&mut self.out, &DeliveryRecord::new(delivery, name)),
             Format::Text(lines) => writeln!(self.out, "{}", lines.delivery(delivery, name)),
@@ -62,7 +64,7 @@ impl<W: Write> RecordWriter<W> {
 
     /// Writes an entry of the log of refusals.
     pub fn refusal(&mut self, listed: &Listed) -> io::Result<()> {
-        self.begin(listed.refusal.at)?;
+        self.begin(listed.refusal.at, [None; 2])?;
         match &self.format {
             Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed)),
             Format::Text(lines) => writeln!(self.out, "{}", lines.refusal(&listed.refusal)),
@@ -72,7 +74,7 @@ impl<W: Write> RecordWriter<W> {
 
     /// Writes what a relay took and will never pass on.
     pub fn gap(&mut self, noted: &NotedGap) -> io::Result<()> {
-        self.begin(noted.gap.at)?;
+        self.begin(noted.gap.at, [None; 2])?;
         match &self.format {
             Format::Json => write_line(&mut self.out, &GapRecord::new(noted)),
             Format::Text(lines) => writeln!(self.out, "{}", lines.gap(&noted.gap)),
@@ -85,12 +87,13 @@ impl<W: Write> RecordWriter<W> {
         self.out.flush()
     }
 
-    /// Writes the names of the columns above the first line, which is of the moment `at`.
-    fn begin(&mut self, at: Timestamp) -> io::Result<()> {
+    /// Writes the names of the columns above the first line, which is of the moment `at` and has
+    /// these ids of an asset and a version.
+    fn begin(&mut self, at: Timestamp, [asset, version]: [Option<&str>; 2]) -> io::Result<()> {
         let (Some(heading), Format::Text(lines)) = (self.heading.take(), &mut self.format) else {
             return Ok(());
         };
-        *lines = lines.clone().beginning_with(at);
+        *lines = lines.clone().beginning_with(at).fitting(asset, version);
         let names = match heading {
             Heading::Deliveries => lines.delivery_heading(),
             Heading::Refusals => lines.refusal_heading(),

@@ -39,8 +39,21 @@ enum Layout {
         dated: bool,
     },
     /// To another program or a file: ids are whole and times have their date and offset.
-    Pipe,
+    Pipe {
+        /// The width of the columns of ids, which longer ids exceed.
+        ids: IdWidths,
+    },
 }
+
+/// How wide the columns of ids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IdWidths {
+    asset: usize,
+    version: usize,
+}
+
+/// The least.
+const IDS: IdWidths = IdWidths { asset: 16, version: 12 };
 
 impl Lines {
     /// Creates lines for a terminal, where `now` is of the day that needs no date.
@@ -51,7 +64,26 @@ impl Lines {
 
     /// Creates lines for a pipe or a file.
     pub const fn for_pipe(color: bool, zone: TimeZone) -> Self {
-        Self { color, zone, layout: Layout::Pipe }
+        Self { color, zone, layout: Layout::Pipe { ids: IDS } }
+    }
+
+    /// The same for a list in whose first line these ids stand: the ids of one service are all of a
+    /// length, so what follows stands below the names of the columns.
+    #[must_use]
+    pub fn fitting(mut self, asset_id: Option<&str>, version_id: Option<&str>) -> Self {
+        let width = |id: Option<&str>| id.map_or(0, |id| Printable::new(id).width());
+        if let Layout::Pipe { ids } = &mut self.layout {
+            ids.asset = ids.asset.max(width(asset_id));
+            ids.version = ids.version.max(width(version_id));
+        }
+        self
+    }
+
+    const fn ids(&self) -> IdWidths {
+        match self.layout {
+            Layout::Pipe { ids } => ids,
+            Layout::Screen { .. } => IDS,
+        }
     }
 
     /// The same for a list that begins with `first`: where that has a date, what follows stands in
@@ -66,13 +98,14 @@ impl Lines {
 
     /// Whether they are for a pipe or a file.
     pub const fn is_for_pipe(&self) -> bool {
-        matches!(self.layout, Layout::Pipe)
+        matches!(self.layout, Layout::Pipe { .. })
     }
 
     /// The names of the columns above deliveries, with the zone of the times.
     pub fn delivery_heading(&self) -> String {
+        let IdWidths { asset, version } = self.ids();
         let columns = format!(
-            "{:<11}  {:<23}  {:<9}  {:<7}  {:<16}  {:<12}  NAME",
+            "{:<11}  {:<23}  {:<9}  {:<7}  {:<asset$}  {:<version$}  NAME",
             "SIGNATURE", "EVENT", "EFFECT", "LOCALE", "ASSET", "VERSION"
         );
         self.heading(&columns)
@@ -85,7 +118,7 @@ impl Lines {
 
     fn heading(&self, columns: &str) -> String {
         match self.layout {
-            Layout::Pipe => format!("{:<25}  {columns}", "TIME"),
+            Layout::Pipe { .. } => format!("{:<25}  {columns}", "TIME"),
             // A line of its own for the zone: its name can be longer than the column.
             Layout::Screen { now, dated, .. } => {
                 let width = if dated { 19 } else { 8 };
@@ -115,12 +148,12 @@ impl Lines {
                 format_args!("{:<9}", effect.name()),
             ),
             self.column(callback.version_locale.as_deref(), 7),
-            self.column(callback.asset_id.as_deref(), 16),
+            self.column(callback.asset_id.as_deref(), self.ids().asset),
         ];
-        let version = self.column(callback.version_id.as_deref(), 12);
+        let version = self.column(callback.version_id.as_deref(), self.ids().version);
         match (name, self.layout) {
             (None, Layout::Screen { .. }) => line.push(version.trim_end().to_owned()),
-            (None, Layout::Pipe) => line.extend([version, "-".to_owned()]),
+            (None, Layout::Pipe { .. }) => line.extend([version, "-".to_owned()]),
             (Some(name), _) => {
                 line.extend([version, self.paint(PLAIN.bold(), Printable::new(name))]);
             }
@@ -205,9 +238,10 @@ impl Lines {
     }
 
     /// The names of the columns of [`Lines::status_row`].
-    pub fn status_heading() -> String {
+    pub fn status_heading(&self) -> String {
+        let IdWidths { asset, version } = self.ids();
         format!(
-            "{:<16}  {:<16}  {:<7}  {:<15}  {:<25}  NAME",
+            "{:<asset$}  {:<version$}  {:<7}  {:<15}  {:<25}  NAME",
             "ASSET", "VERSION", "LOCALE", "STATE", "SINCE"
         )
     }
@@ -257,8 +291,8 @@ impl Lines {
             _ => PLAIN,
         };
         let mut line = vec![
-            self.column(Some(asset_id), 16),
-            self.column(cells.version, 16),
+            self.column(Some(asset_id), self.ids().asset),
+            self.column(cells.version, self.ids().version),
             self.column(cells.locale, 7),
             self.paint(style, format_args!("{:<15}", cells.state)),
             self.time(cells.since),
@@ -272,7 +306,7 @@ impl Lines {
     fn column(&self, text: Option<&str>, width: usize) -> String {
         match self.layout {
             Layout::Screen { .. } => column(text, width),
-            Layout::Pipe => {
+            Layout::Pipe { .. } => {
                 let text = text.map_or_else(|| Printable::new("-"), Printable::new);
                 format!("{text:<width$}")
             }
@@ -283,7 +317,7 @@ impl Lines {
     fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned_datetime(self.zone.clone());
         match self.layout {
-            Layout::Pipe => at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            Layout::Pipe { .. } => at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             Layout::Screen { today, .. } if at.date() != today => {
                 at.strftime("%Y-%m-%d %H:%M:%S").to_string()
             }
@@ -617,7 +651,7 @@ mod tests {
             (71, "ver_02", Some(State::Generated)),
             (80, "-", None),
         ]);
-        let heading = Lines::status_heading();
+        let heading = piped().status_heading();
         let named = Some("Trailer S2");
         let failed = piped().failed_asset_row(&row, named).unwrap();
         let overdue = piped().version_row("a", &row.versions[0], None, at(20_000), OVERDUE);
@@ -635,6 +669,28 @@ mod tests {
         assert!(done.ends_with("  Trailer S2  1 repeat"), "{done}");
         let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
         assert_eq!(piped().failed_asset_row(&sound, None), None);
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_the_ids_of_the_first_line() {
+        let mut delivery = delivery(&body("version_ready"));
+        let (asset, version) = ("a".repeat(36), "v".repeat(36));
+        delivery.callback.asset_id = Some(asset.clone());
+        delivery.callback.version_id = Some(version.clone());
+        let lines = piped().fitting(Some(&asset), Some(&version));
+        let (heading, line) =
+            (lines.delivery_heading(), lines.delivery(&delivery, Some("Trailer")));
+        for (name, value) in [("ASSET", &*asset), ("VERSION", &version), ("NAME", "Trailer")] {
+            assert_eq!(cell(&heading, &line, name), value, "{line}");
+        }
+        let row = super::super::samples::asset(&[(0, version.as_str(), Some(State::Ready))]);
+        let line = lines.version_row(&asset, &row.versions[0], Some("Trailer"), at(0), OVERDUE);
+        for (name, value) in [("VERSION", &*version), ("STATE", "ready"), ("NAME", "Trailer")] {
+            assert_eq!(cell(&lines.status_heading(), &line, name), value, "{line}");
+        }
+        let screen = plain();
+        let fitted = screen.clone().fitting(Some(&asset), Some(&version));
+        assert_eq!(fitted.delivery(&delivery, None), screen.delivery(&delivery, None));
     }
 
     #[test]
