@@ -156,7 +156,7 @@ pub(super) fn seed(
     let story = Story::new(program.seed);
     name(journal, &story);
     let keys = trusted(key);
-    for past in story.history(now) {
+    for past in story.history(now, program.speed) {
         let signed = sign(key, Encoding::Der, past.message.body(), None)?;
         let headers =
             Headers::from_raw(signed.headers().map(|(name, value)| (name, value.as_bytes())));

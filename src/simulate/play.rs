@@ -24,7 +24,8 @@ impl Speed {
         (0.1..=1000.0).contains(&times).then_some(Self(times))
     }
 
-    fn scale(self, moment: Duration) -> Duration {
+    /// How long it takes to play what takes so long in life.
+    pub(super) fn pace(self, moment: Duration) -> Duration {
         moment.div_f64(self.0)
     }
 }
@@ -60,7 +61,7 @@ pub async fn play(
         // What may be sent again; no more than the story has scenes.
         let mut sent = Vec::new();
         for scene in story.scenes() {
-            if !reached(begun + speed.scale(scene.at), stop).await {
+            if !reached(begun + speed.pace(scene.at), stop).await {
                 return Ok(played);
             }
             let signed = prepare(scene, sender, &mut sent)?;
@@ -72,7 +73,7 @@ pub async fn play(
                 played.astonishing += 1;
             }
         }
-        if !reached(begun + speed.scale(Story::LENGTH), stop).await {
+        if !reached(begun + speed.pace(Story::LENGTH), stop).await {
             return Ok(played);
         }
     }
@@ -188,7 +189,7 @@ mod tests {
             assert_eq!(Speed::new(times), None, "{times}");
         }
         let twice = Speed::new(2.0).unwrap();
-        assert_eq!(twice.scale(Duration::from_secs(3)), Duration::from_millis(1500));
+        assert_eq!(twice.pace(Duration::from_secs(3)), Duration::from_millis(1500));
     }
 
     #[test]

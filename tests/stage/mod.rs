@@ -9,7 +9,7 @@ use dubwatch::callback::{
     Source, Verdict,
 };
 use dubwatch::signature::fingerprint;
-use dubwatch::simulate::{How, Message, Story, Tamper};
+use dubwatch::simulate::{How, Message, Speed, Story, Tamper};
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::effect::Effect;
 use dubwatch::tui::input::Chord;
@@ -99,7 +99,7 @@ impl Stage {
             story.names().iter().map(|(id, name)| (id.clone(), (*name).to_owned())).collect();
         let mut touched = BTreeSet::new();
         let mut rows = Vec::new();
-        for past in story.history(curtain()) {
+        for past in story.history(curtain(), Speed::LIFE) {
             touched.insert(past.message.asset_id.clone());
             rows.push(stage.delivery(&past.message, past.at));
         }

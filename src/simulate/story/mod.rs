@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Message, Tamper};
+use super::{Message, Speed, Tamper};
 use chance::Chance;
 use script::{Beat, LENGTH, PARTS, Part, When};
 
@@ -30,9 +30,18 @@ const PAST_JITTER: u64 = 50_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     names: Vec<(String, &'static str)>,
-    /// Oldest first, by how long before the start.
-    past: Vec<(SignedDuration, Message)>,
+    past: Vec<Ago>,
     scenes: Vec<Scene>,
+}
+
+/// What came before the start, and how long before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ago {
+    /// In life.
+    in_life: Duration,
+    /// In the story: how long that is depends on how fast it is played.
+    in_story: Duration,
+    message: Message,
 }
 
 /// One request of the story.
@@ -80,7 +89,6 @@ impl Story {
         for part in &PARTS {
             story.cast(part, &mut chance);
         }
-        story.past.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
         story.scenes.sort_by_key(|scene| scene.at);
         story
     }
@@ -95,13 +103,17 @@ impl Story {
         &self.names
     }
 
-    /// What came in the hour before `start`, oldest first: sound callbacks all of them.
-    pub fn history(&self, start: Timestamp) -> impl Iterator<Item = Past> {
-        self.past.iter().map(move |(ago, message)| Past {
-            // Only fails in the first hour of recorded time.
-            at: start.checked_sub(*ago).unwrap_or(start),
-            message: message.clone(),
-        })
+    /// What came in the hour before `start`, oldest first: sound callbacks all of them. What was
+    /// generated then took as long as it takes in a story that is played at `speed`.
+    pub fn history(&self, start: Timestamp, speed: Speed) -> Vec<Past> {
+        let past = self.past.iter().map(|ago| Past {
+            // Only fails in the first hours of recorded time.
+            at: start.checked_sub(ago.in_life + speed.pace(ago.in_story)).unwrap_or(start),
+            message: ago.message.clone(),
+        });
+        let mut past: Vec<Past> = past.collect();
+        past.sort_by_key(|past| past.at);
+        past
     }
 
     /// What comes from the start on, in order.
@@ -116,30 +128,44 @@ impl Story {
         chance.shuffle(&mut locales);
         for (beats, locale) in part.versions.iter().zip(locales) {
             let version_id = format!("ver_{:08x}", chance.next() >> 32);
-            for beat in *beats {
-                let version = Some((version_id.as_str(), locale));
-                self.put_down(beat, message(beat, &asset_id, version), chance);
-            }
+            let version = Some((version_id.as_str(), locale));
+            self.put_down(beats, &asset_id, version, chance);
         }
-        for beat in part.whole {
-            self.put_down(beat, message(beat, &asset_id, None), chance);
-        }
+        self.put_down(part.whole, &asset_id, None, chance);
         self.names.push((asset_id, chance.pick(&part.titles)));
     }
 
-    fn put_down(&mut self, beat: &Beat, message: Message, chance: &mut Chance) {
-        match beat.when {
-            When::Before(minutes) => {
-                let later = SignedDuration::from_millis(
-                    chance.below(PAST_JITTER).try_into().unwrap_or_default(),
-                );
-                self.past.push((SignedDuration::from_mins(minutes.into()) - later, message));
+    /// Puts down the events of a version, or those of an asset as a whole.
+    fn put_down(
+        &mut self,
+        beats: &[Beat],
+        asset_id: &str,
+        version: Option<(&str, &str)>,
+        chance: &mut Chance,
+    ) {
+        // From the last on, because a generation begins before what it led to. How long before the
+        // start that was, in life and in the story; less than nothing for what comes after it.
+        let (mut in_life, mut in_story) = (Duration::ZERO, SignedDuration::ZERO);
+        for beat in beats.iter().rev() {
+            let message = message(beat, asset_id, version);
+            match beat.when {
+                When::At(second) => {
+                    let later = Duration::from_millis(chance.below(JITTER));
+                    let at = Duration::from_secs(second.into()) + later;
+                    in_story =
+                        SignedDuration::ZERO - SignedDuration::try_from(at).unwrap_or_default();
+                    self.scenes.push(Scene { at, message, how: beat.how });
+                    continue;
+                }
+                When::Took(seconds) => in_story += SignedDuration::from_secs(seconds.into()),
+                When::Before(minutes) => {
+                    let later = Duration::from_millis(chance.below(PAST_JITTER));
+                    in_life = Duration::from_secs(60 * u64::from(minutes)).saturating_sub(later);
+                }
             }
-            When::At(second) => {
-                let at = Duration::from_secs(second.into())
-                    + Duration::from_millis(chance.below(JITTER));
-                self.scenes.push(Scene { at, message, how: beat.how });
-            }
+            in_story = in_story.max(SignedDuration::ZERO);
+            let in_story = Duration::try_from(in_story).unwrap_or_default();
+            self.past.push(Ago { in_life, in_story, message });
         }
     }
 }

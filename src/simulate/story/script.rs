@@ -32,8 +32,12 @@ pub(super) struct Beat {
 /// one version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// Minutes before the start.
+    /// Minutes before the start, and as much longer as the generations took that come after it.
     Before(u32),
+    /// Before the start: so many seconds of the story before the version's next event. Like what
+    /// follows the start they are as fast as the story is played, so that how long generating
+    /// usually takes can be learnt from them.
+    Took(u32),
     /// Seconds after it.
     At(u32),
 }
@@ -44,6 +48,11 @@ const fn beat(when: When, event: Event, how: How) -> Beat {
 
 const fn before(minutes: u32, state: State) -> Beat {
     beat(When::Before(minutes), Event::Version(state), How::Sound)
+}
+
+/// A generation that began before the start.
+const fn took(seconds: u32) -> Beat {
+    beat(When::Took(seconds), Event::Version(State::Generating), How::Sound)
 }
 
 const fn at(second: u32, state: State) -> Beat {
@@ -104,31 +113,31 @@ pub(super) const PARTS: [Part; 12] = [
         versions: &[
             &[
                 before(53, Ready),
-                before(51, Generating),
+                took(58),
                 before(47, Generated),
                 before(30, Ready),
-                before(27, Generating),
+                took(61),
                 before(22, Generated),
             ],
             &[
                 before(52, Ready),
-                before(49, Generating),
+                took(55),
                 before(44, Generated),
                 at(44, Ready),
                 at(58, Generating),
                 at(118, Generated),
             ],
-            &[before(51, Ready), before(48, Generating), before(43, Generated)],
-            &[before(50, Ready), before(46, Generating), before(41, Generated)],
+            &[before(51, Ready), took(66), before(43, Generated)],
+            &[before(50, Ready), took(57), before(41, Generated)],
         ],
         whole: &[],
     },
     Part {
         titles: ["Interview: Ada Okafor", "Interview: Lina Berg", "Interview: Tomas Reyes"],
         versions: &[
-            &[before(34, Ready), before(9, Generating), before(4, Generated)],
-            &[before(34, Ready), before(8, Generating), before(3, Generated)],
-            &[before(33, Ready), before(2, Generating), at(26, Generated)],
+            &[before(34, Ready), took(63), before(4, Generated)],
+            &[before(34, Ready), took(54), before(3, Generated)],
+            &[before(33, Ready), took(60), at(26, Generated)],
             &[before(33, Ready), at(0, Generating), at(52, Generated)],
             &[before(33, Ready), at(47, Generating), at(110, Generated)],
             &[before(32, Ready), at(96, Generating), at(170, Generated)],
@@ -141,17 +150,17 @@ pub(super) const PARTS: [Part; 12] = [
         versions: &[
             &[
                 before(47, Ready),
-                before(40, Generating),
+                took(62),
                 before(36, Generated),
                 Beat { when: When::At(21), event: UNKNOWN, how: How::Sound },
             ],
-            &[before(47, Ready), before(40, Generating), before(35, Generated)],
-            &[before(46, Ready), before(39, Generating), before(34, Generated)],
-            &[before(46, Ready), before(38, Generating), before(33, Generated)],
-            &[before(45, Ready), before(37, Generating), before(31, Generated)],
-            &[before(45, Ready), before(36, Generating), before(30, Generated)],
-            &[before(44, Ready), before(34, Generating), before(28, Generated)],
-            &[before(43, Ready), before(33, Generating), before(26, Generated)],
+            &[before(47, Ready), took(59), before(35, Generated)],
+            &[before(46, Ready), took(56), before(34, Generated)],
+            &[before(46, Ready), took(64), before(33, Generated)],
+            &[before(45, Ready), took(58), before(31, Generated)],
+            &[before(45, Ready), took(61), before(30, Generated)],
+            &[before(44, Ready), took(57), before(28, Generated)],
+            &[before(43, Ready), took(60), before(26, Generated)],
         ],
         whole: &[],
     },
@@ -236,8 +245,8 @@ pub(super) const PARTS: [Part; 12] = [
     Part {
         titles: ["Cabin safety briefing", "Lab safety briefing", "Site safety briefing"],
         versions: &[
-            &[before(38, Ready), before(31, Generating), before(25, Generated)],
-            &[before(38, Ready), before(30, Generating), before(24, Generated)],
+            &[before(38, Ready), took(63), before(25, Generated)],
+            &[before(38, Ready), took(55), before(24, Generated)],
         ],
         whole: &[],
     },

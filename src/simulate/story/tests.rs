@@ -28,7 +28,7 @@ struct Told {
 impl Told {
     fn begin(story: &Story) -> Self {
         let mut told = Self { timeline: Timeline::default(), prints: BTreeMap::new(), next: 0 };
-        for past in story.history(start()) {
+        for past in story.history(start(), Speed::LIFE) {
             told.tell(&past.message, past.at, false);
         }
         told
@@ -164,10 +164,41 @@ fn one_is_three_times_as_slow_as_the_rest() {
     );
 }
 
+/// What is forecast is learnt from the past, so there the machine is as fast as it will be.
+#[test]
+fn generating_took_as_long_before_the_start_as_it_takes_after_it() {
+    for seed in SEEDS {
+        for times in [0.1, 1.0, 10.0, 1000.0] {
+            let (story, speed) = (Story::new(seed), Speed::new(times).unwrap());
+            let history = story.history(start(), speed);
+            assert!(history.is_sorted_by_key(|past| past.at));
+            let mut told = Told { timeline: Timeline::default(), prints: BTreeMap::new(), next: 0 };
+            for past in &history {
+                let outcome = told.tell(&past.message, past.at, false);
+                assert!(matches!(outcome.effect, Effect::Applied | Effect::NewCycle), "{past:?}");
+            }
+            let mut lengths = Vec::new();
+            for (id, _) in told.timeline.assets() {
+                for (_, version) in told.timeline.versions(id) {
+                    let spans = version.spans();
+                    let done = spans.iter().filter(|span| span.state == State::Generating);
+                    lengths.extend(done.filter_map(|s| Some(s.to?.duration_since(s.from))));
+                }
+            }
+            assert!(lengths.len() > 15, "{} generations", lengths.len());
+            let minute = 60.0 / times;
+            for length in lengths {
+                let length = length.as_secs_f64();
+                assert!((0.8 * minute..1.2 * minute).contains(&length), "{length} at {times}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_past_is_sound_and_holds_a_revision() {
     let story = Story::new(7);
-    let history: Vec<_> = story.history(start()).collect();
+    let history = story.history(start(), Speed::LIFE);
     assert!(history.is_sorted_by_key(|past| past.at));
     let hour = start() - SignedDuration::from_hours(1);
     assert!(history.iter().all(|past| hour < past.at && past.at < start()));
@@ -194,7 +225,8 @@ fn ids_titles_and_locales_are_like_the_services() {
         assert_eq!(names.len(), 12);
         assert_eq!(names.iter().map(|(_, title)| title).collect::<BTreeSet<_>>().len(), 12);
         let mut versions: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-        let past: Vec<_> = story.history(start()).map(|past| past.message).collect();
+        let history = story.history(start(), Speed::LIFE);
+        let past: Vec<_> = history.into_iter().map(|past| past.message).collect();
         for message in past.iter().chain(story.scenes().iter().map(|scene| &scene.message)) {
             assert!(names.iter().any(|(id, _)| *id == message.asset_id));
             assert!(message.asset_id.starts_with("ast_") && message.asset_id.len() == 16);

@@ -207,14 +207,18 @@ const LATEST: usize = 9;
 /// What is generated faster than this comes from somebody who tries callbacks out.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long generating usually takes: the median of those that were finished last.
+/// How long generating usually takes: the median of those runs that led to a result last. One that
+/// failed says nothing of how long the others take.
 pub fn usual_generation<'a>(versions: impl Iterator<Item = &'a Version>) -> Option<SignedDuration> {
-    let mut finished: Vec<(Timestamp, SignedDuration)> = versions
-        .flat_map(Version::spans)
-        .filter(|span| span.state == State::Generating)
-        .filter_map(|span| span.to.map(|to| (to, to.duration_since(span.from))))
-        .filter(|(_, length)| length.is_positive())
-        .collect();
+    let mut finished: Vec<(Timestamp, SignedDuration)> = Vec::new();
+    for version in versions {
+        let spans = version.spans();
+        let runs = spans
+            .windows(2)
+            .filter(|pair| pair[0].state == State::Generating && pair[1].state == State::Generated);
+        let lengths = runs.map(|pair| (pair[1].from, pair[1].from.duration_since(pair[0].from)));
+        finished.extend(lengths.filter(|(_, length)| length.is_positive()));
+    }
     if finished.len() < 2 {
         return None;
     }
