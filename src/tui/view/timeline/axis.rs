@@ -60,25 +60,33 @@ pub(super) fn draw(
     let now_from = now_at.map(|column| column.saturating_sub(4));
     let fine = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) < MINUTE);
     let coarse = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) >= DAY);
-    for (column, at) in marks {
-        let label = match (fine, coarse) {
-            (true, _) => ago::second(*at, zone),
-            (_, true) => ago::day(*at, zone),
-            _ => ago::minute(*at, zone),
-        };
-        let wide = u16::try_from(label.len()).unwrap_or(0) + 1;
-        let meets_now = now_from.is_some_and(|from| column + wide >= from && *column <= from + 5);
-        if pen.x() > begin + column || begin + column + wide > end || meets_now {
-            continue;
+    // In the order of the columns: a pen never goes back.
+    let (before, after) =
+        marks.split_at(marks.partition_point(|(column, _)| now_at.is_none_or(|now| *column < now)));
+    let labels = |pen: &mut Pen<'_>, marks: &[(u16, Timestamp)]| {
+        for (column, at) in marks {
+            let label = match (fine, coarse) {
+                (true, _) => ago::second(*at, zone),
+                (_, true) => ago::day(*at, zone),
+                _ => ago::minute(*at, zone),
+            };
+            let wide = u16::try_from(label.len()).unwrap_or(0) + 1;
+            let meets_now =
+                now_from.is_some_and(|from| column + wide >= from && *column <= from + 5);
+            if pen.x() > begin + column || begin + column + wide > end || meets_now {
+                continue;
+            }
+            pen.to(begin + column).glyph(glyph::TICK, dim).text(&label, dim);
         }
-        pen.to(begin + column).glyph(glyph::TICK, dim).text(&label, dim);
-    }
+    };
+    labels(pen, before);
     if let (Some(column), Some(from)) = (now_at, now_from) {
         if column >= 4 {
             pen.to(begin + from).text(" now", look.of(Role::Strong));
         }
         pen.to(begin + column).glyph(glyph::NOW, look.of(Role::Strong));
     }
+    labels(pen, after);
 }
 
 /// Marks what a relay lost, at its time. `pen` stands at the first column.

@@ -114,7 +114,7 @@ impl Lane<'_> {
         let shouts = self.shouts();
         let style = if shouts { look.of(Role::Shout) } else { look.state(state) };
         let wide = width >= 28;
-        let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 6) } else { (6, 7, 5) };
+        let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
         let piece = self.model.shown().catalogue.piece(&self.version.version_id);
         let locale = version.locale().unwrap_or(piece);
         let strong =

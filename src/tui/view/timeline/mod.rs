@@ -126,3 +126,109 @@ fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     Pen::new(buffer, area, 1).skip(2).text(title, look.of(Role::Strong));
     Pen::new(buffer, area, 2).skip(2).text(words, look.of(Role::Dim));
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::super::super::model::Facts;
+    use super::super::super::model::layout::SMALLEST;
+    use super::super::super::model::mode::Pane;
+    use super::*;
+    use crate::callback::{Fingerprint, State, Subject};
+    use crate::timeline::{AssetRow, Notes, VersionRow, fold};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    /// An asset with one version in each state, reached `age` seconds ago.
+    fn asset(age: i64) -> AssetView {
+        let mut whole = None;
+        let mut versions = Vec::new();
+        for (number, state) in State::ALL.into_iter().enumerate() {
+            let version_id = format!("ver_{number}");
+            let locale = Some("zh-Hant-TW");
+            let subject =
+                Subject::Version { asset_id: "ast", version_id: &version_id, locale, state };
+            let mut version = None;
+            fold(&subject, at(-age), Fingerprint::default(), &mut whole, &mut version);
+            versions.push(VersionRow { version_id, version: version.unwrap() });
+        }
+        let row = AssetRow { asset_id: "ast".to_owned(), asset: whole.unwrap(), versions };
+        AssetView::new(row, Notes::default())
+    }
+
+    fn model(size: (u16, u16), age: i64) -> Model {
+        let facts = Facts {
+            callback_url: String::new(),
+            door: String::new(),
+            send_line: String::new(),
+            send_by_relay: String::new(),
+            journal: String::new(),
+            keys: Vec::new(),
+            banner: None,
+            bell: true,
+            overdue: SignedDuration::from_hours(3),
+            started: at(-age),
+            zone: TimeZone::UTC,
+        };
+        let mut model = Model::new(facts, at(0), size);
+        model.live.loaded = true;
+        model.live.catalogue.put(asset(age));
+        model.pane = Pane::Lanes;
+        model.settle();
+        model
+    }
+
+    /// The columns in which a row of the screen has this glyph, from a column on.
+    fn columns_of(buffer: &Buffer, row: u16, from: u16, glyph: char) -> Vec<u16> {
+        let mut symbol = [0; 4];
+        let symbol = &*glyph.encode_utf8(&mut symbol);
+        (from..buffer.area.width).filter(|x| buffer[(*x, row)].symbol() == symbol).collect()
+    }
+
+    /// In every width: each label of the axis is at the column of its time, its grid line and the
+    /// bars are below it, and the bar of what runs ends below the mark of now.
+    #[test]
+    fn labels_grid_lines_and_bars_share_their_columns() {
+        let look = Look { color: true, ascii: false, light: false };
+        let mut labels = 0;
+        for width in SMALLEST.0..=240 {
+            for age in [5, 50, 700, 5_000, 90_000, 3_000_000] {
+                let model = model((width, 40), age);
+                let area = Rect::new(0, 0, width, 40);
+                let mut buffer = Buffer::empty(area);
+                draw(&model, look, area, &mut buffer);
+                let widths = columns(width);
+                let wall = u16::from(widths.assets > 0);
+                let begin = widths.assets + wall + widths.words + 1;
+                // Below the head, and on a narrow screen below the names of the panes.
+                let axis_row = if widths.assets > 0 { 1 } else { 2 };
+                let case = format!("{width} columns, {age} s");
+                let stretch = model.stretch();
+                let marks = axis::marks(&stretch, &model.facts.zone);
+                let grid: Vec<u16> = marks.iter().map(|(column, _)| begin + column).collect();
+                let now = begin + u16::try_from(stretch.column(model.now)).unwrap();
+
+                let ticks = columns_of(&buffer, axis_row, begin, glyph::TICK);
+                labels += ticks.len();
+                assert!(ticks.iter().all(|x| grid.contains(x)), "{case}: {ticks:?} {grid:?}");
+                assert_eq!(columns_of(&buffer, axis_row, begin, glyph::NOW), [now], "{case}");
+                let end = begin + widths.axis;
+                for row in axis_row + 1..=axis_row + 5 {
+                    let lines = columns_of(&buffer, row, begin, glyph::TICK);
+                    assert!(lines.iter().all(|x| grid.contains(x)), "{case}: {lines:?} {grid:?}");
+                    let thick = columns_of(&buffer, row, begin, glyph::THICK);
+                    let thin = columns_of(&buffer, row, begin, glyph::THIN);
+                    for bar in [thick, thin].into_iter().filter(|bar| !bar.is_empty()) {
+                        let last = *bar.iter().filter(|x| **x < end).max().unwrap();
+                        assert_eq!(last, now, "{case}, row {row}");
+                    }
+                }
+            }
+        }
+        assert!(labels > 1000, "{labels} labels");
+    }
+}
