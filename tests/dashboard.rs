@@ -146,7 +146,7 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     let line = format!("send --to {url} --event version_ready --count 100000 --rate 1000");
     let mut sending = home.command(line.split_whitespace());
     let mut sending = cli_support::start(sending.stdout(Stdio::null()).stderr(Stdio::null()));
-    watch.pty.wait_for_text("RUNNING 1");
+    watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.type_keys("?");
     watch.pty.wait_for_text("─ Keys ─");
     watch.pty.type_keys("qq");
@@ -236,9 +236,9 @@ fn a_journal_in_use_is_looked_at_and_followed() {
     second.pty.wait_for_text("READ ONLY");
     assert!(!second.pty.screen_text().contains("callback_url"), "nothing listens there");
     send(&home, &url, "--event version_ready --asset ast_77aa02 --locale de-DE");
-    second.pty.wait_for_text("RUNNING 1");
+    second.pty.wait_for_text("FOR YOU 1");
     // A name that is given in the first one comes to the second.
-    first.pty.wait_for_text("RUNNING 1");
+    first.pty.wait_for_text("FOR YOU 1");
     first.pty.type_keys("L");
     first.pty.type_keys("Interview\r");
     first.pty.wait_for_text("Interview  ast_77aa02");
@@ -292,11 +292,11 @@ fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
     let url = watch.after("callback_url:");
     watch.pty.type_keys("d");
     watch.pty.wait_for_text("DEMO");
-    watch.pty.wait_for_text("RUNNING");
+    watch.pty.wait_for_text("FOR YOU");
     send(&home, &url, "--event version_ready --asset ast_real --locale de-DE");
     watch.pty.wait_for_text("1 real request came meanwhile");
     watch.pty.key("esc");
-    watch.pty.wait_for_text("RUNNING 1");
+    watch.pty.wait_for_text("FOR YOU 1");
     assert!(!watch.pty.screen_text().contains("DEMO"));
     watch.pty.type_keys("q");
     let (exit, text) = watch.ended();
@@ -366,7 +366,7 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
         "--event version_generate_failed --asset ast_second --version v2 --locale de-DE",
     );
     home.run(&format!("send --to {url} --event version_ready --asset ast_second --tamper newline"));
-    watch.pty.wait_for_text("NEEDS YOU 1");
+    watch.pty.wait_for_text("FAILED 1");
     let script = [
         ("3", "received  signature"),
         // The refusal, its reason, and its parts.

@@ -71,6 +71,51 @@ fn title(stage: &Stage) -> String {
 
 const ALL: Look = Look { color: false, ascii: true, light: false };
 
+#[test]
+fn what_is_ready_is_for_you_and_is_called_out_once() {
+    let mut stage = Stage::empty();
+    let effects = deliver(&mut stage, &about("ast_a", "es-1", "ready"), 1);
+    assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
+    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+    // A retry is no news; another version is.
+    assert!(calls(&deliver(&mut stage, &about("ast_a", "es-1", "ready"), 2)).is_empty());
+    assert_eq!(calls(&deliver(&mut stage, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
+    assert!(calls(&deliver(&mut stage, &about("ast_a", "es-1", "generating"), 4)).is_empty());
+    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+    deliver(&mut stage, &about("ast_a", "fr-1", "generating"), 5);
+    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("RUNNING 1")));
+    // What is revised is to be checked again.
+    deliver(&mut stage, &about("ast_a", "es-1", "generated"), 10);
+    let effects = deliver(&mut stage, &about("ast_a", "es-1", "ready"), 60);
+    assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
+}
+
+#[test]
+fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    stage.press("space");
+    let frozen = lines(&mut stage, (120, 30));
+    let wake = next_change(&stage.dashboard).unwrap();
+    assert!(wake > at(180) && wake < at(181), "{wake}");
+    assert_eq!(calls(&stage.tick(wake)), ["ast_a: overdue"]);
+    let later = lines(&mut stage, (120, 30));
+    assert_eq!(frozen[1..29], later[1..29]);
+    assert!(later[29].contains("1 OVERDUE since"), "{}", later[29]);
+    stage.press("space");
+    assert!(lines(&mut stage, (120, 30))[1].contains("1 OVERDUE"));
+}
+
+#[test]
+fn what_the_demo_hides_is_called_out_too() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    stage.send(dubwatch::tui::msg::Msg::DemoBegan(Box::new(facts(None))));
+    let wake = next_change(&stage.dashboard).unwrap();
+    assert!(wake > at(180) && wake < at(181), "{wake}");
+    assert_eq!(calls(&stage.tick(wake)), ["ast_a: overdue"]);
+}
+
 /// A dashboard that begins at a minute, on a journal with a version that generates since 0.
 fn restarted(minute: i64, marked: bool) -> (Stage, Vec<Effect>) {
     let mut before = Stage::empty();
@@ -86,6 +131,97 @@ fn restarted(minute: i64, marked: bool) -> (Stage, Vec<Effect>) {
     let mut effects = stage.tell(Told::Assets(vec![asset]));
     effects.extend(stage.tell(Told::Loaded));
     (stage, effects)
+}
+
+#[test]
+fn a_restart_calls_nobody_for_what_was_overdue_before() {
+    let (mut stage, mut effects) = restarted(500, false);
+    effects.extend(tick(&mut stage, 501));
+    // Nor when its asset is told anew.
+    effects.extend(deliver(&mut stage, &about("ast_b", "fr-1", "generated"), 502));
+    assert_eq!(calls(&effects), Vec::<String>::new());
+    assert!(lines(&mut stage, (120, 30))[1].contains("1 OVERDUE"), "but it is shown");
+    // What becomes overdue after the start is called out, whenever it began.
+    let (mut stage, effects) = restarted(100, false);
+    assert!(calls(&effects).is_empty());
+    assert_eq!(calls(&tick(&mut stage, 181)), ["ast_a: overdue"]);
+    // What was marked stays quiet.
+    let (mut stage, _) = restarted(100, true);
+    assert!(calls(&tick(&mut stage, 181)).is_empty());
+    assert!(!lines(&mut stage, (120, 30))[1].contains("OVERDUE"));
+}
+
+#[test]
+fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut stage, &about("ast_b", "fr-1", "generated"), 1);
+    deliver(&mut stage, &about("ast_c", "de-1", "failed"), 2);
+    tick(&mut stage, 190);
+    let mut seen = BTreeSet::new();
+    for _ in 0..2 {
+        stage.press("n");
+        assert_eq!(stage.model().pane, Pane::Lanes);
+        seen.insert(stage.model().selected_asset().unwrap().id().to_owned());
+    }
+    assert_eq!(seen, ["ast_a".to_owned(), "ast_c".to_owned()].into());
+    while stage.model().selected_asset().unwrap().id() != "ast_a" {
+        stage.press("N");
+    }
+    let effects = stage.press("x");
+    let Some(Effect::Ask(_, Request::Acknowledge { asset_id, version_id, at: Some(seen) })) =
+        effects.iter().find(|e| matches!(e, Effect::Ask(_, Request::Acknowledge { .. })))
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((asset_id.as_str(), version_id.as_deref()), ("ast_a", Some("es-1")));
+    let asset = stage.model().shown().catalogue.get("ast_a").unwrap();
+    let mut notes = asset.notes.clone();
+    notes.acknowledged.insert(version_id.clone(), *seen);
+    let marked = AssetView::new(asset.row.clone(), notes.clone());
+    stage.tell(Told::Asset(Box::new(marked)));
+    let bar = lines(&mut stage, (120, 30))[1].clone();
+    assert!(bar.contains("1 FAILED") && !bar.contains("OVERDUE"), "{bar}");
+    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+
+    // The mark holds for what was seen, and not for what becomes of it.
+    let row = stage.delivery(&about("ast_a", "es-1", "generate_failed"), at(200));
+    stage.tick(at(200));
+    let mut failed = stage.asset("ast_a");
+    failed.notes = notes;
+    let news = dubwatch::tui::msg::News {
+        rows: vec![row],
+        assets: vec![failed],
+        head: 9,
+        held: 9,
+        old: false,
+    };
+    let effects = stage.tell(Told::News(news));
+    assert_eq!(calls(&effects), ["ast_a: failed"]);
+    assert!(lines(&mut stage, (120, 30))[1].contains("2 FAILED"));
+}
+
+#[test]
+fn overdue_is_a_word_of_the_filter_and_goes_with_the_time() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut stage, &about("ast_b", "fr-1", "generating"), 60);
+    let listed = |stage: &mut Stage| -> Vec<String> {
+        let model = stage.model();
+        model.settle();
+        model.assets().iter().map(|place| place.id.to_string()).collect()
+    };
+    stage.press("/");
+    stage.type_text("overdue");
+    stage.press("enter");
+    assert!(listed(&mut stage).is_empty());
+    tick(&mut stage, 181);
+    assert_eq!(listed(&mut stage), ["ast_a"]);
+    assert!(stage.model().row_count() > 0, "it says nothing of deliveries");
+    stage.press("esc !");
+    assert_eq!(listed(&mut stage), ["ast_a"], "red-bar material");
+    tick(&mut stage, 241);
+    assert_eq!(listed(&mut stage), ["ast_b", "ast_a"]);
 }
 
 /// What is forecast is right from the first second on: about as long as it takes in the end.

@@ -139,6 +139,12 @@ fn status_takes_a_filter() {
     assert_eq!(versions("--filter failed"), ["ver_of_a_name_that_is_long"]);
     assert_eq!(versions("--filter asset:9f3c81").len(), 2);
     assert_eq!(versions("77aa --filter ready"), ["ver_2"]);
+    assert_eq!(versions("--filter overdue"), ["ver_1"]);
+    assert_eq!(versions("--filter generating --overdue 2d").len(), 1);
+    assert_eq!(versions("--filter overdue --overdue 2d").len(), 0);
+    assert_eq!(versions("--filter !overdue").len(), 3);
+    let said = home.run("log --filter overdue");
+    assert!(said.complaint(2).contains("status --filter overdue"), "{}", said.err);
     let nothing = home.run("status --filter locale:ja");
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
     assert_eq!(nothing.err, "dubwatch: nothing fits\n");

@@ -64,7 +64,15 @@ fn filter(args: &Args) -> anyhow::Result<Filter> {
         terms.push_str(" since:");
         terms.push_str(since);
     }
-    Filter::parse(&terms, Timestamp::now()).map_err(|error| Usage(error.to_string()).into())
+    let filter =
+        Filter::parse(&terms, Timestamp::now()).map_err(|error| Usage(error.to_string()))?;
+    if filter.is_about_versions() {
+        // It would let everything through.
+        let why = "overdue is said of versions, and log lists deliveries; dubwatch status --filter \
+                   overdue lists such versions";
+        return Err(Usage(why.to_owned()).into());
+    }
+    Ok(filter)
 }
 
 fn follow<W: Write + Send + 'static>(

@@ -195,6 +195,7 @@ impl<W: Write> Report<'_, W> {
             state: version.map(|row| row.version.state()),
             failed: row.asset.failure.is_some(),
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+            overdue: version.is_some_and(|row| row.version.overdue(self.now, self.config.overdue)),
             last_at: row.asset.last_at,
         })
     }

@@ -172,7 +172,7 @@ pub const SETTINGS: [Setting; 23] = [
         flag: "--no-bell",
         env: "DUBWATCH_NO_BELL",
         default: "false",
-        help: "Do not ring, nor notify the desktop, when something failed or an asset is done",
+        help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
     },
     Setting {
         key: Key::MaxBody,

@@ -12,6 +12,7 @@
 //! | `ready` `generating` `generated` `generate_failed` | the state that the event reports |
 //! | `applied` `repeat` `late` `new_cycle` `none` | the effect on the timeline |
 //! | `uncertain` | effects that are a guess |
+//! | `overdue` | versions that generate for too long; says nothing of deliveries |
 //! | `unreadable` | deliveries that the timeline cannot read |
 //! | `refused` | refusals |
 //! | `wrong_path` `wrong_method` `too_large` `too_slow` `broken` | refusals of that kind |
@@ -21,6 +22,10 @@
 //! | `seq:N` `seq:N..M` | the place in the journal |
 //! | `since:TIME` `until:TIME` | received at TIME or later; before TIME |
 //! | `TEXT` | event, an id, the locale or the peer has TEXT in it |
+//!
+//! `overdue` depends on the time, which a delivery does not know: as terms about single deliveries
+//! leave versions alone, this one leaves deliveries and refusals alone. A command that lists nothing
+//! else refuses it ([`Filter::is_about_versions`]).
 //!
 //! The same table is [`TERMS`], from which the help comes. A refusal has a verdict, a time, a peer,
 //! a path and a method and nothing else: its body is not believed.
@@ -49,6 +54,13 @@ struct Term {
     test: test::Test,
 }
 
+impl Term {
+    /// `holds`: the answer to its question; `None` where the question is about something else.
+    fn lets_through(&self, holds: Option<bool>) -> bool {
+        holds.is_none_or(|holds| holds != self.negated)
+    }
+}
+
 /// What a filter can ask of a version, or of an asset as a whole.
 #[derive(Debug, Clone, Copy)]
 pub struct VersionFacts<'a> {
@@ -66,6 +78,8 @@ pub struct VersionFacts<'a> {
     pub failed: bool,
     /// Whether its state is a guess.
     pub uncertain: bool,
+    /// Whether it has been generating for too long.
+    pub overdue: bool,
     /// When anything last came for the asset.
     pub last_at: Timestamp,
 }
@@ -124,6 +138,11 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// Whether a term asks something that only versions can answer.
+    pub fn is_about_versions(&self) -> bool {
+        self.terms.iter().any(|term| term.test == test::Test::Overdue)
+    }
+
     /// Whether every term holds for `delivery`.
     pub fn matches(&self, delivery: &Delivery) -> bool {
         self.matches_named(delivery, None)
@@ -131,22 +150,19 @@ impl Filter {
 
     /// The same where the asset has a local name, which counts like its id.
     pub fn matches_named(&self, delivery: &Delivery, name: Option<&str>) -> bool {
-        self.terms.iter().all(|term| term.test.delivery(delivery, name) != term.negated)
+        self.terms.iter().all(|term| term.lets_through(term.test.delivery(delivery, name)))
     }
 
     /// Whether every term holds for `refusal`.
     pub fn matches_refusal(&self, refusal: &Refusal) -> bool {
-        self.terms.iter().all(|term| term.test.refusal(refusal) != term.negated)
+        self.terms.iter().all(|term| term.lets_through(term.test.refusal(refusal)))
     }
 
     /// Whether every term that says something about versions holds for this one.
     ///
     /// Terms about single deliveries (verdict, effect, peer, `seq`) leave versions alone.
     pub fn matches_version(&self, version: &VersionFacts<'_>) -> bool {
-        self.terms.iter().all(|term| match term.test.version(version) {
-            Some(holds) => holds != term.negated,
-            None => true,
-        })
+        self.terms.iter().all(|term| term.lets_through(term.test.version(version)))
     }
 
     /// The language in a screenful: a line for each row of [`TERMS`].

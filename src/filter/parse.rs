@@ -201,6 +201,7 @@ fn word(word: &str) -> Option<Test> {
     match word.to_ascii_lowercase().as_str() {
         "failed" => Some(Test::Failure),
         "uncertain" => Some(Test::Uncertain),
+        "overdue" => Some(Test::Overdue),
         "unreadable" => Some(Test::Unreadable),
         "refused" => Some(Test::Refused),
         // A verdict comes before a refusal of the same name: it matches both.

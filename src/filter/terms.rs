@@ -18,7 +18,7 @@ const fn row(forms: &'static str, matches: &'static str, example: &'static str) 
 }
 
 /// The filter language, a row a kind of term; the parser knows these and no others.
-pub const TERMS: [TermDoc; 14] = [
+pub const TERMS: [TermDoc; 15] = [
     row("valid invalid malformed missing unchecked", "the verdict", "!valid"),
     row("failed", "every failure: of an asset, of dubbing, of generating", "failed"),
     row(
@@ -28,6 +28,7 @@ pub const TERMS: [TermDoc; 14] = [
     ),
     row("applied repeat late new_cycle none", "the effect on the timeline", "!repeat"),
     row("uncertain", "effects that are a guess", "uncertain"),
+    row("overdue", "versions that generate for too long; says nothing of deliveries", "overdue"),
     row("unreadable", "deliveries that the timeline cannot read", "unreadable"),
     row("refused", "refusals", "!refused"),
     row("wrong_path wrong_method too_large too_slow broken", "refusals of that kind", "too_large"),

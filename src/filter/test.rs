@@ -16,6 +16,8 @@ pub(super) enum Test {
     State(State),
     Effect(Effect),
     Uncertain,
+    /// Of versions alone.
+    Overdue,
     Unreadable,
     Refused,
     RefusalKind(RefusalKind),
@@ -34,11 +36,11 @@ pub(super) enum Test {
 }
 
 impl Test {
-    /// `name` is the asset's local name.
-    pub(super) fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> bool {
+    /// `name` is the asset's local name. `None` where the question is about versions.
+    pub(super) fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> Option<bool> {
         let callback = &delivery.callback;
         let event = || Event::from_name(callback.event.as_deref()?);
-        match self {
+        Some(match self {
             Self::Verdict(name) => delivery.verdict.name() == *name,
             Self::Failure => match event() {
                 Some(Event::AssetFailed) => true,
@@ -50,6 +52,7 @@ impl Test {
             Self::Uncertain => delivery.outcome.uncertain.is_some(),
             Self::Unreadable => callback.unreadable.is_some(),
             Self::Refused | Self::RefusalKind(_) => false,
+            Self::Overdue => return None,
             Self::Asset(needle) => {
                 needle.is_in_some(callback.asset_id.as_deref()) || needle.is_in_some(name)
             }
@@ -75,11 +78,13 @@ impl Test {
                     || needle.is_in(&delivery.request.peer)
                     || needle.is_in_some(name)
             }
-        }
+        })
     }
 
-    pub(super) fn refusal(&self, refusal: &Refusal) -> bool {
-        match self {
+    /// `None` where the question is about versions.
+    pub(super) fn refusal(&self, refusal: &Refusal) -> Option<bool> {
+        Some(match self {
+            Self::Overdue => return None,
             Self::Verdict(name) => refusal.kind.verdict() == Some(name),
             Self::Refused => true,
             Self::RefusalKind(kind) => refusal.kind == *kind,
@@ -101,7 +106,7 @@ impl Test {
             | Self::Locale(_)
             | Self::Source(_)
             | Self::Seq(..) => false,
-        }
+        })
     }
 }
 
@@ -112,6 +117,7 @@ impl Test {
             Self::Failure => version.failed || version.state.is_some_and(State::is_failure),
             Self::State(state) => version.state == Some(*state),
             Self::Uncertain => version.uncertain,
+            Self::Overdue => version.overdue,
             Self::Asset(needle) => {
                 needle.is_in(version.asset_id) || needle.is_in_some(version.name)
             }

@@ -127,6 +127,39 @@ fn failed_means_every_failure_and_state_words_one_state() {
     }
 }
 
+/// A delivery knows no clock: `overdue` asks versions, and leaves everything else alone.
+#[test]
+fn overdue_is_asked_of_versions_alone() {
+    let facts = |overdue| VersionFacts {
+        asset_id: "ast_9f3c81",
+        name: None,
+        version_id: Some("ver_03"),
+        locale: Some("es-ES"),
+        state: Some(crate::callback::State::Generating),
+        failed: false,
+        uncertain: false,
+        overdue,
+        last_at: now(),
+    };
+    for (text, of_overdue, of_others) in [
+        ("overdue", true, false),
+        ("!overdue", false, true),
+        ("OVERDUE generating locale:es", true, false),
+        ("overdue locale:fr", false, false),
+    ] {
+        let filter = filter(text);
+        assert!(filter.is_about_versions());
+        assert_eq!(filter.matches_version(&facts(true)), of_overdue, "{text}");
+        assert_eq!(filter.matches_version(&facts(false)), of_others, "{text}");
+    }
+    for text in ["overdue", "!overdue"] {
+        assert!(filter(text).matches(&delivery()), "{text}");
+        assert!(filter(text).matches_refusal(&refusal(RefusalKind::Invalid)), "{text}");
+    }
+    assert!(!filter("overdue locale:fr").matches(&delivery()));
+    assert!(!filter("generating \"overdue\"").is_about_versions(), "in quotes it is text");
+}
+
 #[test]
 fn doubts_and_unreadable_deliveries_are_found() {
     let mut doubtful = delivery();

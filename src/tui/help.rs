@@ -107,8 +107,9 @@ fn grammar() -> Vec<HelpLine> {
         (glyph::GHOST, "ghost: where it is expected to end"),
         (glyph::CYCLE, "the next cycle begins: revised or made again"),
         (glyph::FAILED, "failed"),
-        (glyph::GENERATING, "being generated"),
+        (glyph::OVERDUE, "overdue: generating for longer than --overdue"),
         (glyph::READY, "ready: waits for a person"),
+        (glyph::GENERATING, "being generated"),
         (glyph::DONE, "done; of a delivery: its signature holds"),
         (glyph::DOUBT, "a guess; open the delivery for the reason"),
     ];

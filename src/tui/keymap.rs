@@ -167,7 +167,7 @@ pub const KEYMAP: &[Binding] = &[
         &["n"],
         A::NextFailure,
         "next failure",
-        "the next failure that nobody has seen",
+        "the next failure or overdue version that nobody has seen",
     ),
     bind(C::Screens, &["N"], A::PreviousFailure, "", "the one before"),
     bind(
@@ -175,9 +175,15 @@ pub const KEYMAP: &[Binding] = &[
         &["x"],
         A::Acknowledge,
         "",
-        "mark the selected failure as seen, or take that back; it stays listed",
+        "mark the selected failure or overdue version as seen, or take that back; it stays listed",
     ),
-    bind(C::Screens, &["!"], A::FailuresOnly, "", "only failures, or everything again"),
+    bind(
+        C::Screens,
+        &["!"],
+        A::FailuresOnly,
+        "",
+        "only what failed or is overdue, or everything again",
+    ),
     bind(C::Screens, &["/"], A::Filter, "filter", "filter, like: failed locale:es !valid since:1h"),
     bind(C::Screens, &["L"], A::Name, "", "give the asset a name of your own"),
     bind(

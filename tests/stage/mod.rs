@@ -137,9 +137,9 @@ impl Stage {
     }
 
     /// Lets it get this late.
-    pub(crate) fn tick(&mut self, now: Timestamp) {
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         self.now = now;
-        self.send(Msg::Tick(now));
+        self.send(Msg::Tick(now))
     }
 
     /// Hands the dashboard a message.
@@ -179,11 +179,18 @@ impl Stage {
     }
 
     /// Tells of rows and of what they made of their assets.
-    pub(crate) fn news(&mut self, rows: Vec<Row>, touched: &BTreeSet<String>, old: bool) {
+    pub(crate) fn news(
+        &mut self,
+        rows: Vec<Row>,
+        touched: &BTreeSet<String>,
+        old: bool,
+    ) -> Vec<Effect> {
         let assets = touched.iter().map(|id| self.asset(id)).collect();
-        self.tell(Told::News(News { rows, assets, head: self.seq, held: self.seq, old }));
+        let news = News { rows, assets, head: self.seq, held: self.seq, old };
+        let mut effects = self.tell(Told::News(news));
         let counts = self.counts;
-        self.tell(Told::Counts(counts));
+        effects.extend(self.tell(Told::Counts(counts)));
+        effects
     }
 
     /// A sound delivery of a message, folded.
@@ -268,7 +275,7 @@ impl Stage {
     }
 
     /// An asset as the fold has it.
-    fn asset(&self, id: &str) -> AssetView {
+    pub(crate) fn asset(&self, id: &str) -> AssetView {
         let versions = self.timeline.versions(id).map(|(version_id, version)| VersionRow {
             version_id: version_id.to_owned(),
             version: version.clone(),

@@ -14,9 +14,11 @@ const LONG_AGO: SignedDuration = SignedDuration::from_hours(3);
 /// What a person has to do about an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
-    /// Something failed.
-    NeedsYou,
-    /// Something is on its way: waits for a person, or for the machine.
+    /// Something failed: find out why.
+    Failed,
+    /// A version is ready and waits for its quality check, or is overdue: check it, look after it.
+    ForYou,
+    /// The machine works: wait.
     Running,
     /// All versions that were seen are done.
     Done,
@@ -24,12 +26,13 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the list.
-    pub const ALL: [Self; 3] = [Self::NeedsYou, Self::Running, Self::Done];
+    pub const ALL: [Self; 4] = [Self::Failed, Self::ForYou, Self::Running, Self::Done];
 
     /// The words above the group.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::NeedsYou => "NEEDS YOU",
+            Self::Failed => "FAILED",
+            Self::ForYou => "FOR YOU",
             Self::Running => "RUNNING",
             Self::Done => "DONE",
         }
@@ -43,19 +46,34 @@ pub struct AssetView {
     pub row: AssetRow,
     /// What the user said.
     pub notes: Notes,
+    /// Versions that have been generating since before this moment are overdue. The catalogue moves
+    /// it on, so that an asset in a frozen picture does not age.
+    overdue_before: Timestamp,
 }
 
-/// A failure that stands: of a version, or of the asset as a whole.
+/// What nobody may miss: a failure that stands, of a version or of the asset as a whole, or a
+/// version that is overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure<'a> {
+pub struct Alert<'a> {
     /// The asset.
     pub asset: &'a AssetView,
     /// The version; `None` where the asset as a whole failed.
     pub version: Option<&'a VersionRow>,
-    /// When it failed.
+    /// What it is.
+    pub kind: AlertKind,
+    /// When it failed; of an overdue version, when it began to generate. Marks name this time.
     pub at: Timestamp,
     /// Whether the user has seen it.
     pub acknowledged: bool,
+}
+
+/// What an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertKind {
+    /// It failed.
+    Failed,
+    /// It has been generating for longer than `--overdue`.
+    Overdue,
 }
 
 impl AssetView {
@@ -64,7 +82,28 @@ impl AssetView {
         let shown = |row: VersionRow| VersionRow { version: row.version.to_be_shown(), ..row };
         row.versions = row.versions.into_iter().map(shown).collect();
         row.versions.shrink_to_fit();
-        Self { row, notes }
+        Self { row, notes, overdue_before: Timestamp::MIN }
+    }
+
+    /// Has versions count as overdue that have been generating since before this moment.
+    pub(super) const fn age(&mut self, overdue_before: Timestamp) {
+        self.overdue_before = overdue_before;
+    }
+
+    /// Whether a version of it has been generating for too long (rule 10 of the fold).
+    pub fn is_overdue(&self, version: &Version) -> bool {
+        version.state() == State::Generating && version.since() < self.overdue_before
+    }
+
+    /// When the next of its versions has been generating for `limit`.
+    pub(super) fn next_overdue(&self, limit: SignedDuration) -> Option<Timestamp> {
+        self.row
+            .versions
+            .iter()
+            .map(|row| &row.version)
+            .filter(|version| version.state() == State::Generating && !self.is_overdue(version))
+            .filter_map(|version| version.since().checked_add(limit).ok())
+            .min()
     }
 
     /// Its id.
@@ -81,7 +120,9 @@ impl AssetView {
     pub fn group(&self) -> Group {
         let states = || self.row.versions.iter().map(|version| version.version.state());
         if self.row.asset.failure.is_some() || states().any(State::is_failure) {
-            Group::NeedsYou
+            Group::Failed
+        } else if states().any(|state| state == State::Ready) || self.has_overdue() {
+            Group::ForYou
         } else if states().all(|state| state == State::Generated) {
             Group::Done
         } else {
@@ -89,37 +130,61 @@ impl AssetView {
         }
     }
 
-    /// How many versions are in a state.
+    /// How many versions are in a state; an overdue one is still generating.
     pub fn count(&self, state: State) -> usize {
         self.row.versions.iter().filter(|version| version.version.state() == state).count()
     }
 
-    /// Its failures that stand: the asset as a whole first, then its versions as they are ordered.
-    pub fn failures(&self) -> impl Iterator<Item = Failure<'_>> {
-        let whole = self.row.asset.failure.as_ref().map(|failure| (None, failure.at));
-        let versions = self
-            .row
-            .versions
-            .iter()
-            .filter(|version| version.version.state().is_failure())
-            .map(|version| (Some(version), version.version.since()));
-        whole.into_iter().chain(versions).map(|(version, at)| Failure {
-            asset: self,
-            version,
-            at,
-            acknowledged: self.is_acknowledged(version.map(|v| v.version_id.as_str()), at),
-        })
+    /// How many versions are overdue.
+    pub fn overdue(&self) -> usize {
+        self.row.versions.iter().filter(|row| self.is_overdue(&row.version)).count()
     }
 
-    /// Whether this version of it failed, and nobody has seen it.
-    pub fn shouts_for(&self, version: &VersionRow) -> bool {
-        version.version.state().is_failure()
-            && !self.is_acknowledged(Some(&version.version_id), version.version.since())
+    /// Whether some version is overdue.
+    pub fn has_overdue(&self) -> bool {
+        self.row.versions.iter().any(|row| self.is_overdue(&row.version))
     }
 
-    /// Whether some failure has not been seen yet.
+    /// What nobody may miss about it: its failures that stand, the asset as a whole first, then its
+    /// overdue versions; each in the order of its versions.
+    pub fn alerts(&self) -> impl Iterator<Item = Alert<'_>> {
+        let whole = self.row.asset.failure.as_ref();
+        let whole = whole.map(|failure| self.alert(AlertKind::Failed, None, failure.at));
+        let of_kind = |kind| {
+            let rows = self.row.versions.iter().filter(move |row| self.kind(row) == Some(kind));
+            rows.map(move |row| self.alert(kind, Some(row), row.version.since()))
+        };
+        whole.into_iter().chain(of_kind(AlertKind::Failed)).chain(of_kind(AlertKind::Overdue))
+    }
+
+    fn alert<'a>(
+        &'a self,
+        kind: AlertKind,
+        version: Option<&'a VersionRow>,
+        at: Timestamp,
+    ) -> Alert<'a> {
+        let acknowledged = self.is_acknowledged(kind, version, at);
+        Alert { asset: self, version, kind, at, acknowledged }
+    }
+
+    /// Whether this version of it failed or is overdue, and nobody has seen it.
+    pub fn shouts_for(&self, row: &VersionRow) -> bool {
+        self.kind(row)
+            .is_some_and(|kind| !self.is_acknowledged(kind, Some(row), row.version.since()))
+    }
+
+    /// Whether some failure or overdue version has not been seen yet.
     pub fn shouts(&self) -> bool {
-        self.failures().any(|failure| !failure.acknowledged)
+        self.alerts().any(|alert| !alert.acknowledged)
+    }
+
+    /// What there is to be seen about a version of it.
+    fn kind(&self, row: &VersionRow) -> Option<AlertKind> {
+        if row.version.state().is_failure() {
+            Some(AlertKind::Failed)
+        } else {
+            self.is_overdue(&row.version).then_some(AlertKind::Overdue)
+        }
     }
 
     /// How many generations it has seen the end of; changes when how long they take can be learnt.
@@ -150,11 +215,25 @@ impl AssetView {
         now.checked_sub(span + span / 5).unwrap_or(begun)
     }
 
-    /// Its versions in the order of the lanes: failed, generating, ready, done; then by locale.
+    /// Its versions in the order of the lanes, which is that of the groups: failed, overdue, ready,
+    /// generating, done; then by locale.
     pub fn lanes(&self) -> Vec<&VersionRow> {
         let mut lanes: Vec<&VersionRow> = self.row.versions.iter().collect();
-        lanes.sort_by_key(|row| (urgency(&row.version), row.version.locale(), &row.version_id));
         lanes
+            .sort_by_key(|row| (self.urgency(&row.version), row.version.locale(), &row.version_id));
+        lanes
+    }
+
+    /// Which of its versions is to be seen first, the least first: failed, overdue, ready,
+    /// generating, done.
+    pub fn urgency(&self, version: &Version) -> u8 {
+        match version.state() {
+            State::Failed | State::GenerateFailed => 0,
+            State::Generating if self.is_overdue(version) => 1,
+            State::Ready => 2,
+            State::Generating => 3,
+            State::Generated => 4,
+        }
     }
 
     /// Whether a filter lets one of its versions through.
@@ -176,28 +255,30 @@ impl AssetView {
             state: version.map(|row| row.version.state()),
             failed: self.row.asset.failure.is_some(),
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+            overdue: version.is_some_and(|row| self.is_overdue(&row.version)),
             last_at: self.last_at(),
         }
     }
 
-    fn is_acknowledged(&self, version: Option<&str>, at: Timestamp) -> bool {
-        // Most failures are not marked, and then nothing has to be looked up.
-        !self.notes.acknowledged.is_empty()
-            && self
-                .notes
-                .acknowledged
-                .get(&version.map(str::to_owned))
-                .is_some_and(|seen| *seen >= at)
-    }
-}
-
-/// What of two versions is to be seen first: failed, generating, ready, done.
-pub const fn urgency(version: &Version) -> u8 {
-    match version.state() {
-        State::Failed | State::GenerateFailed => 0,
-        State::Generating => 1,
-        State::Ready => 2,
-        State::Generated => 3,
+    /// Whether the user marked this alert as seen. A mark names when the failure came, or when the
+    /// overdue version began to generate, and holds for that alone: whoever has seen that a version
+    /// is overdue has not seen that it failed.
+    fn is_acknowledged(&self, kind: AlertKind, row: Option<&VersionRow>, at: Timestamp) -> bool {
+        // Most alerts are not marked, and then nothing has to be looked up.
+        if self.notes.acknowledged.is_empty() {
+            return false;
+        }
+        let version = row.map(|row| row.version_id.clone());
+        let Some(seen) = self.notes.acknowledged.get(&version) else { return false };
+        match kind {
+            AlertKind::Overdue => *seen == at,
+            AlertKind::Failed => {
+                // Times of arrival can go back: the mark of the generation that failed afterwards
+                // may well be later than the failure.
+                let begun = row.and_then(|row| row.version.first_seen(State::Generating));
+                *seen >= at && (begun != Some(*seen) || *seen == at)
+            }
+        }
     }
 }
 

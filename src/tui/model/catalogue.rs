@@ -1,19 +1,24 @@
 //! The assets on the screen, grouped and ordered, a change at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::asset::{AssetView, Failure, Group};
+use super::asset::{Alert, AssetView, Group};
+use super::counts::DubCounts;
 use super::names::Names;
 
 /// Assets that are held at most; beyond it the longest quiet ones go (they stay in the journal). So
 /// many that with six versions each the program stays within 60 MB.
 pub const MAX_ASSETS: usize = 17_500;
 
+/// From so many places that change at once, the whole list is sorted instead.
+const SORTED_ANEW: usize = 64;
+
 /// Every asset that was active within the horizon. A copy is cheap: assets are shared.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Catalogue {
     assets: HashMap<Arc<str>, Arc<AssetView>>,
     /// By group, the latest active first. Sorted but for what moved while `held`.
@@ -23,19 +28,33 @@ pub struct Catalogue {
     /// Whether something moved while they were.
     stale: bool,
     names: Names,
-    /// How many failures stand, and how many of them nobody has seen.
-    failing: Failing,
+    /// How many dubs are in which state.
+    counts: DubCounts,
     /// How many versions there are in each locale; `None` where no callback named one.
     locales: BTreeMap<Option<Box<str>>, usize>,
+    /// How long a version may generate before it is overdue.
+    limit: SignedDuration,
+    /// How late it is.
+    now: Timestamp,
+    /// The assets of which a version generates and is not overdue, by when the next one will be: what
+    /// is looked at when time goes by.
+    ageing: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
-/// How many failures stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Failing {
-    /// All of them.
-    pub all: usize,
-    /// Those that nobody has seen.
-    pub shouting: usize,
+impl Default for Catalogue {
+    /// A catalogue in which nothing is ever overdue.
+    fn default() -> Self {
+        Self::new(SignedDuration::MAX, Timestamp::MIN)
+    }
+}
+
+/// An asset that looks different because time went by.
+#[derive(Debug, Clone)]
+pub struct Aged {
+    /// As it was.
+    pub before: Arc<AssetView>,
+    /// As it is now.
+    pub after: Arc<AssetView>,
 }
 
 /// Where an asset stands in the list.
@@ -43,6 +62,8 @@ pub struct Failing {
 pub struct Place {
     /// Its group when it was put there.
     pub group: Group,
+    /// Whether nothing is overdue among what is for you: what is comes first.
+    is_calm: bool,
     latest: std::cmp::Reverse<Timestamp>,
     /// Its id.
     pub id: Arc<str>,
@@ -50,22 +71,46 @@ pub struct Place {
 
 impl Place {
     fn of(id: &Arc<str>, asset: &AssetView) -> Self {
-        let latest = std::cmp::Reverse(asset.last_at());
-        Self { group: asset.group(), latest, id: Arc::clone(id) }
+        let (group, latest) = (asset.group(), std::cmp::Reverse(asset.last_at()));
+        let is_calm = group != Group::ForYou || !asset.has_overdue();
+        Self { group, is_calm, latest, id: Arc::clone(id) }
+    }
+
+    /// Whether all that stands here and below needs nobody at once.
+    fn is_below_alerts(&self) -> bool {
+        self.group != Group::Failed && self.is_calm
     }
 }
 
 impl Catalogue {
+    /// An empty catalogue. A version that generates for longer than `limit` is overdue.
+    pub fn new(limit: SignedDuration, now: Timestamp) -> Self {
+        Self {
+            assets: HashMap::new(),
+            order: Vec::new(),
+            held: false,
+            stale: false,
+            names: Names::default(),
+            counts: DubCounts::default(),
+            locales: BTreeMap::new(),
+            limit,
+            now,
+            ageing: BTreeSet::new(),
+        }
+    }
+
     /// Puts an asset in, or in the place of what was known of it.
-    pub fn put(&mut self, asset: AssetView) {
+    pub fn put(&mut self, mut asset: AssetView) {
+        asset.age(self.overdue_before());
         let id: Arc<str> = match self.assets.get_key_value(asset.id()) {
             Some((id, _)) => Arc::clone(id),
             None => asset.id().into(),
         };
         let place = Place::of(&id, &asset);
-        self.count(&asset, true);
-        if let Some(before) = self.assets.insert(Arc::clone(&id), Arc::new(asset)) {
-            self.count(&before, false);
+        let asset = Arc::new(asset);
+        let before = self.assets.insert(Arc::clone(&id), Arc::clone(&asset));
+        self.recount(&id, before.as_deref(), Some(&asset));
+        if let Some(before) = before {
             if self.held {
                 self.stale = true;
             } else {
@@ -84,15 +129,76 @@ impl Catalogue {
     /// Lets go of an asset.
     pub fn remove(&mut self, id: &str) {
         let Some((id, asset)) = self.assets.remove_entry(id) else { return };
-        self.count(&asset, false);
+        self.recount(&id, Some(&asset), None);
         self.names.remove(&id);
         self.take_out(&Place::of(&id, &asset));
+    }
+
+    /// When the next version becomes overdue; `None` where none generates that is not overdue yet.
+    pub fn next_overdue(&self) -> Option<Timestamp> {
+        let (at, _) = self.ageing.first()?;
+        // Longer than the limit, not as long as it.
+        Some(at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(*at))
+    }
+
+    /// Lets it get this late; returns the assets of which a version has become overdue. Costs
+    /// nothing while none has.
+    pub fn age(&mut self, now: Timestamp) -> Vec<Aged> {
+        let was_set_back = now < std::mem::replace(&mut self.now, now);
+        if was_set_back {
+            // What was overdue may not be any more, and nobody is told of what was known before.
+            let all: Vec<Arc<str>> = self.assets.keys().cloned().collect();
+            self.age_all(&all);
+            return Vec::new();
+        }
+        let due: Vec<Arc<str>> = self
+            .ageing
+            .iter()
+            .take_while(|(at, _)| *at < now)
+            .map(|(_, id)| Arc::clone(id))
+            .collect();
+        self.age_all(&due)
+    }
+
+    fn age_all(&mut self, ids: &[Arc<str>]) -> Vec<Aged> {
+        let before_this = self.overdue_before();
+        let moves_one_by_one = !self.held && ids.len() < SORTED_ANEW;
+        let mut aged = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(before) = self.assets.get(id).cloned() else { continue };
+            let mut after = (*before).clone();
+            after.age(before_this);
+            let after = Arc::new(after);
+            self.assets.insert(Arc::clone(id), Arc::clone(&after));
+            self.recount(id, Some(&before), Some(&after));
+            if moves_one_by_one {
+                self.take_out(&Place::of(id, &before));
+                self.put_in(Place::of(id, &after));
+            }
+            aged.push(Aged { before, after });
+        }
+        self.stale |= !moves_one_by_one && !aged.is_empty();
+        if !self.held {
+            self.sort_anew();
+        }
+        aged
+    }
+
+    fn overdue_before(&self) -> Timestamp {
+        self.now.checked_sub(self.limit).unwrap_or(Timestamp::MIN)
     }
 
     /// Lets places stand still, or has them follow again.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
-        if !held && std::mem::take(&mut self.stale) {
+        if !held {
+            self.sort_anew();
+        }
+    }
+
+    /// Puts everything in order where something is not.
+    fn sort_anew(&mut self) {
+        if std::mem::take(&mut self.stale) {
             self.order = self.assets.iter().map(|(id, asset)| Place::of(id, asset)).collect();
             self.order.sort_unstable();
         }
@@ -123,9 +229,9 @@ impl Catalogue {
         self.order.iter().filter_map(|place| Some((place.group, self.get(&place.id)?)))
     }
 
-    /// How many failures stand.
-    pub const fn failing(&self) -> Failing {
-        self.failing
+    /// How many dubs are in which state.
+    pub const fn counts(&self) -> &DubCounts {
+        &self.counts
     }
 
     /// The place of an asset in the order of the list.
@@ -138,12 +244,15 @@ impl Catalogue {
         }
     }
 
-    /// Failures that stand, in the order of the list. Stops at the first group without any, so its
-    /// cost is that of what needs somebody; unless places stand still and assets failed meanwhile.
-    pub fn failures(&self) -> impl Iterator<Item = Failure<'_>> {
-        self.iter()
-            .take_while(|(group, _)| self.stale || *group == Group::NeedsYou)
-            .flat_map(|(_, asset)| asset.failures())
+    /// Failures that stand and overdue versions, in the order of the list. Stops at the first asset
+    /// without any, so its cost is that of what needs somebody; unless places stand still and assets
+    /// failed or became overdue meanwhile.
+    pub fn alerts(&self) -> impl Iterator<Item = Alert<'_>> {
+        self.order
+            .iter()
+            .take_while(|place| self.stale || !place.is_below_alerts())
+            .filter_map(|place| self.get(&place.id))
+            .flat_map(|asset| asset.alerts())
     }
 
     /// What to call an asset: its local name, else the shortest piece of its id. Untrusted text.
@@ -162,15 +271,31 @@ impl Catalogue {
         self.locales.keys().map(Option::as_deref)
     }
 
+    /// Counts an asset as it is now in the place of what it was.
+    fn recount(&mut self, id: &Arc<str>, before: Option<&AssetView>, after: Option<&AssetView>) {
+        // In this order: both may age at the same moment, which is kept once.
+        if let Some(before) = before {
+            self.count(id, before, false);
+        }
+        if let Some(after) = after {
+            self.count(id, after, true);
+        }
+    }
+
     /// Counts what an asset adds, or takes with it.
-    fn count(&mut self, asset: &AssetView, come: bool) {
-        for failure in asset.failures() {
-            let Failing { all, shouting } = &mut self.failing;
-            let one = usize::from(!failure.acknowledged);
+    fn count(&mut self, id: &Arc<str>, asset: &AssetView, come: bool) {
+        let counts = DubCounts::of(asset);
+        if come {
+            self.counts.add(&counts);
+        } else {
+            self.counts.take(&counts);
+        }
+        if let Some(at) = asset.next_overdue(self.limit) {
+            let entry = (at, Arc::clone(id));
             if come {
-                (*all, *shouting) = (*all + 1, *shouting + one);
+                self.ageing.insert(entry);
             } else {
-                (*all, *shouting) = (all.saturating_sub(1), shouting.saturating_sub(one));
+                self.ageing.remove(&entry);
             }
         }
         for version in &asset.row.versions {
@@ -206,7 +331,7 @@ impl Catalogue {
             self.take_out(&place);
             self.names.remove(&place.id);
             if let Some(asset) = self.assets.remove(&place.id) {
-                self.count(&asset, false);
+                self.recount(&place.id, Some(&asset), None);
             }
         }
     }
@@ -214,6 +339,7 @@ impl Catalogue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::asset::AlertKind;
     use super::*;
     use crate::callback::{Fingerprint, State, Subject};
     use crate::timeline::{AssetRow, Notes, VersionRow, fold};
@@ -247,16 +373,100 @@ mod tests {
     fn assets_are_ordered_by_what_has_to_be_done_and_by_activity() {
         let mut catalogue = Catalogue::default();
         catalogue.put(asset("done", 9, &[State::Generated]));
-        catalogue.put(asset("old", 1, &[State::Ready]));
+        catalogue.put(asset("waits", 1, &[State::Ready, State::Generating]));
         catalogue.put(asset("new", 5, &[State::Generating, State::Generated]));
-        catalogue.put(asset("broken", 2, &[State::GenerateFailed, State::Failed]));
-        assert_eq!(ids(&catalogue), ["broken", "new", "old", "done"]);
-        assert_eq!(catalogue.failing(), Failing { all: 2, shouting: 2 });
+        catalogue.put(asset("old", 3, &[State::Generating]));
+        catalogue.put(asset("broken", 2, &[State::GenerateFailed, State::Failed, State::Ready]));
+        assert_eq!(ids(&catalogue), ["broken", "waits", "new", "old", "done"]);
+        let groups: Vec<Group> = catalogue.iter().map(|(group, _)| group).collect();
+        assert_eq!(
+            groups,
+            [Group::Failed, Group::ForYou, Group::Running, Group::Running, Group::Done]
+        );
         for (place, (_, asset)) in catalogue.iter().enumerate() {
             assert_eq!(catalogue.place_of(asset), Some(place));
         }
         catalogue.put(asset("old", 20, &[State::Generating]));
-        assert_eq!(ids(&catalogue), ["broken", "old", "new", "done"]);
+        assert_eq!(ids(&catalogue), ["broken", "waits", "old", "new", "done"]);
+        let counts = *catalogue.counts();
+        assert_eq!((counts.all, counts.done, counts.generating), (9, 2, 3));
+        assert_eq!((counts.for_you(), counts.failures(), counts.unseen()), (2, 2, 2));
+    }
+
+    const LIMIT: SignedDuration = SignedDuration::from_secs(100);
+
+    #[test]
+    fn a_version_becomes_overdue_as_time_goes_by() {
+        let mut catalogue = Catalogue::new(LIMIT, at(10));
+        catalogue.put(asset("late", 0, &[State::Generating, State::Generated]));
+        catalogue.put(asset("later", 5, &[State::Generating]));
+        catalogue.put(asset("waits", 9, &[State::Ready]));
+        assert_eq!(ids(&catalogue), ["waits", "later", "late"]);
+        assert!(catalogue.age(at(100)).is_empty(), "longer than the limit, not as long as it");
+        let next = catalogue.next_overdue().unwrap();
+        assert!(next > at(100) && next < at(101), "{next}");
+
+        let aged = catalogue.age(next);
+        assert_eq!(aged.len(), 1);
+        assert!(!aged[0].before.has_overdue() && aged[0].after.has_overdue());
+        assert_eq!(ids(&catalogue), ["late", "waits", "later"], "what is overdue comes first");
+        let counts = *catalogue.counts();
+        assert_eq!((counts.generating, counts.overdue, counts.for_you()), (1, 1, 2));
+        assert_eq!((counts.unseen_overdue, counts.unseen_failures), (1, 0));
+        let alerts: Vec<_> = catalogue.alerts().map(|alert| (alert.kind, alert.at)).collect();
+        assert_eq!(alerts, [(AlertKind::Overdue, at(0))]);
+
+        assert_eq!(catalogue.age(at(1000)).len(), 1);
+        assert_eq!(catalogue.next_overdue(), None, "nothing ages any more");
+        // What came of it: it is not overdue any more, and what is put in late is at once.
+        catalogue.put(asset("late", 1000, &[State::Generated, State::Generated]));
+        catalogue.put(asset("lost", 1, &[State::Generating]));
+        assert_eq!(ids(&catalogue), ["later", "lost", "waits", "late"]);
+        assert_eq!(catalogue.counts().overdue, 2);
+        assert!(catalogue.age(at(1001)).is_empty(), "nobody is told anew");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_overdue_back() {
+        let mut catalogue = Catalogue::new(LIMIT, at(0));
+        catalogue.put(asset("late", 0, &[State::Generating]));
+        assert_eq!(catalogue.age(at(500)).len(), 1);
+        assert!(catalogue.age(at(50)).is_empty());
+        assert_eq!(catalogue.counts().overdue, 0);
+        assert_eq!(catalogue.age(at(101)).len(), 1);
+    }
+
+    /// However much ages at once, and whatever is counted a change at a time: it comes to what
+    /// counting all of it comes to.
+    #[test]
+    fn many_age_at_once_also_while_places_stand_still() {
+        for (many, held) in [(10, false), (10, true), (500, false), (500, true)] {
+            let mut catalogue = Catalogue::new(LIMIT, at(0));
+            for number in 0..many {
+                let states = [State::Generating, State::ALL[number % State::ALL.len()]];
+                catalogue.put(asset(&format!("asset-{number:04}"), 0, &states));
+            }
+            let before: Vec<String> = ids(&catalogue).iter().map(|id| (*id).to_owned()).collect();
+            catalogue.hold(held);
+            assert_eq!(catalogue.age(at(101)).len(), many);
+            assert_eq!(ids(&catalogue) == before, held, "places stand still while held");
+            let alerts = catalogue.alerts().count();
+            assert_eq!(alerts, catalogue.counts().overdue + catalogue.counts().failures());
+            catalogue.hold(false);
+            let mut sorted = catalogue.order().to_vec();
+            sorted.sort_unstable();
+            assert_eq!(catalogue.order(), sorted);
+            let mut whole = DubCounts::default();
+            for (_, asset) in catalogue.iter() {
+                whole.add(&DubCounts::of(asset));
+            }
+            assert_eq!(*catalogue.counts(), whole);
+            for number in 0..many {
+                catalogue.remove(&format!("asset-{number:04}"));
+            }
+            assert_eq!(*catalogue.counts(), DubCounts::default());
+            assert!(catalogue.next_overdue().is_none() && catalogue.is_empty());
+        }
     }
 
     #[test]
@@ -269,6 +479,7 @@ mod tests {
         catalogue.put(asset("c", 8, &[State::Ready]));
         assert_eq!(ids(&catalogue), ["c", "b", "a"], "what is new is put where it belongs");
         assert_eq!(catalogue.place_of(catalogue.get("a").unwrap()), Some(2));
+        assert_eq!(catalogue.alerts().count(), 1);
         catalogue.hold(false);
         assert_eq!(ids(&catalogue), ["a", "c", "b"]);
     }
@@ -280,14 +491,59 @@ mod tests {
         catalogue.put(broken.clone());
         broken.notes.acknowledged.insert(Some("v0".to_owned()), at(1));
         catalogue.put(broken);
-        assert_eq!(catalogue.failing(), Failing { all: 1, shouting: 0 });
+        assert_eq!((catalogue.counts().failed, catalogue.counts().unseen()), (1, 0));
         let locales = |catalogue: &Catalogue| -> Vec<Option<String>> {
             catalogue.locales().map(|locale| locale.map(str::to_owned)).collect()
         };
         assert_eq!(locales(&catalogue), [Some("es-ES".to_owned()), Some("fr-FR".to_owned())]);
         catalogue.put(asset("a", 3, &[State::Ready]));
-        assert_eq!(catalogue.failing(), Failing::default());
+        assert_eq!(*catalogue.counts(), DubCounts { all: 1, ready: 1, ..DubCounts::default() });
         assert_eq!(locales(&catalogue), [Some("es-ES".to_owned())]);
+    }
+
+    /// A version at the end of these steps, each a state and when it came.
+    fn version(steps: &[(State, i64)]) -> AssetView {
+        let (mut whole, mut version) = (None, None);
+        for (number, (state, second)) in steps.iter().enumerate() {
+            let subject =
+                Subject::Version { asset_id: "a", version_id: "v0", locale: None, state: *state };
+            let number = u64::try_from(number).unwrap();
+            let print = Fingerprint { copy: number, signature: number };
+            fold(&subject, at(*second), print, &mut whole, &mut version);
+        }
+        let versions = vec![VersionRow { version_id: "v0".to_owned(), version: version.unwrap() }];
+        let row = AssetRow { asset_id: "a".to_owned(), asset: whole.unwrap(), versions };
+        AssetView::new(row, Notes::default())
+    }
+
+    #[test]
+    fn the_mark_of_an_overdue_version_hides_no_later_failure() {
+        let mut catalogue = Catalogue::new(LIMIT, at(200));
+        let mark = |mut asset: AssetView, second| {
+            asset.notes.acknowledged.insert(Some("v0".to_owned()), at(second));
+            asset
+        };
+        let overdue = || version(&[(State::Generating, 0)]);
+        catalogue.put(overdue());
+        assert_eq!(catalogue.counts().unseen_overdue, 1);
+        catalogue.put(mark(overdue(), 0));
+        assert_eq!((catalogue.counts().overdue, catalogue.counts().unseen()), (1, 0));
+        // Also one whose time of arrival lies before, by a relay's clock.
+        for second in [300, 1, -60] {
+            let failed = || version(&[(State::Generating, 0), (State::GenerateFailed, second)]);
+            catalogue.put(mark(failed(), 0));
+            assert_eq!(catalogue.counts().unseen_failures, 1, "{second}");
+            catalogue.put(mark(failed(), second));
+            assert_eq!(catalogue.counts().unseen_failures, 0, "{second}");
+        }
+        // Nor does the mark of a failure hide that its next run is overdue.
+        let again = version(&[
+            (State::Generating, -5000),
+            (State::GenerateFailed, -4000),
+            (State::Generating, 0),
+        ]);
+        catalogue.put(mark(again, -4000));
+        assert_eq!(catalogue.counts().unseen_overdue, 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod asset;
 pub mod axis;
 pub mod catalogue;
+pub mod counts;
 pub mod detail;
 pub mod layout;
 pub mod listing;
@@ -21,6 +22,7 @@ use crate::filter::Filter;
 
 use asset::AssetView;
 use axis::{Axis, Stretch};
+use catalogue::Catalogue;
 use listing::Listing;
 use mode::{Mode, Pane, Screen, Target};
 use picture::{Frozen, Picture};
@@ -178,11 +180,12 @@ impl Dashboard {
 impl Model {
     /// A dashboard that was told nothing yet.
     pub fn new(facts: Facts, now: Timestamp, size: (u16, u16)) -> Self {
+        let catalogue = Catalogue::new(facts.overdue, now);
         Self {
             facts,
             now,
             size,
-            live: Picture::default(),
+            live: Picture { catalogue, ..Picture::default() },
             frozen: None,
             screen: Screen::Timeline,
             pane: Pane::Assets,
@@ -265,9 +268,9 @@ impl Model {
         self.hold_until.is_some()
     }
 
-    /// Whether an asset is listed: by the filter, and as a failure where only those are.
+    /// Whether an asset is listed: by the filter, and as failed or overdue where only those are.
     pub fn lists(&self, asset: &AssetView) -> bool {
-        (!self.failures_only || asset.group() == asset::Group::NeedsYou)
+        (!self.failures_only || asset.alerts().next().is_some())
             && asset.fits(&self.filtering.filter)
     }
 }

@@ -71,8 +71,11 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
         Action::FailuresOnly => {
             model.failures_only = !model.failures_only;
             model.listing.stale = true;
-            let word =
-                if model.failures_only { "failures only; ! shows all" } else { "everything" };
+            let word = if model.failures_only {
+                "only what failed or is overdue; ! shows all"
+            } else {
+                "everything"
+            };
             say(model, word);
         }
         Action::Filter => line::begin_filter(model),
@@ -159,11 +162,21 @@ fn freeze(model: &mut Model) {
     model.listing.stale = true;
 }
 
-/// Marks the selected failure as seen, or takes that back: that of the selected lane, cell or
-/// delivery; in the asset list, all of the asset's.
+/// What is said where there is no failure to go to.
+fn no_failure(model: &Model) -> String {
+    if model.screen == Screen::Deliveries && model.is_narrowed() {
+        return "no failure and no refusal is listed; esc shows all".to_owned();
+    }
+    model.all_clear().0
+}
+
+const NO_ALERT: &str = "what is selected has not failed and is not overdue";
+
+/// Marks the selected failure or overdue version as seen, or takes that back: that of the selected
+/// lane, cell or delivery; in the asset list, all of the asset's.
 fn acknowledge(model: &mut Model, stage: Stage) -> Vec<Effect> {
     let Some((asset_id, versions)) = subject(model) else {
-        say(model, "what is selected has not failed");
+        say(model, NO_ALERT);
         return Vec::new();
     };
     let Some(asset) = model.shown().catalogue.get(&asset_id).cloned() else {
@@ -174,32 +187,31 @@ fn acknowledge(model: &mut Model, stage: Stage) -> Vec<Effect> {
         None => true,
         Some(versions) => versions.iter().any(|id| id.as_deref() == version),
     };
-    let failures: Vec<_> = asset
-        .failures()
-        .filter(|failure| meant(failure.version.map(|row| row.version_id.as_str())))
+    let alerts: Vec<_> = asset
+        .alerts()
+        .filter(|alert| meant(alert.version.map(|row| row.version_id.as_str())))
         .collect();
-    if failures.is_empty() {
-        say(model, "what is selected has not failed");
+    if alerts.is_empty() {
+        say(model, NO_ALERT);
         return Vec::new();
     }
-    let take_back = failures.iter().all(|failure| failure.acknowledged);
-    let marked: Vec<_> =
-        failures.iter().filter(|failure| take_back || !failure.acknowledged).collect();
+    let take_back = alerts.iter().all(|alert| alert.acknowledged);
+    let marked: Vec<_> = alerts.iter().filter(|alert| take_back || !alert.acknowledged).collect();
     let word = match (take_back, marked.len()) {
         (true, _) => "not seen after all".to_owned(),
         (false, 1) => "marked as seen: it stays listed and stops shouting".to_owned(),
-        (false, count) => format!("{count} failures marked as seen"),
+        (false, count) => format!("{count} marked as seen: they stay listed and stop shouting"),
     };
     say(model, word);
     marked
         .iter()
-        .map(|failure| {
+        .map(|alert| {
             Effect::Ask(
                 stage,
                 Request::Acknowledge {
                     asset_id: asset.id().to_owned(),
-                    version_id: failure.version.map(|version| version.version_id.clone()),
-                    at: (!take_back).then_some(failure.at),
+                    version_id: alert.version.map(|version| version.version_id.clone()),
+                    at: (!take_back).then_some(alert.at),
                 },
             )
         })
@@ -229,10 +241,20 @@ fn subject(model: &Model) -> Option<(String, Option<Vec<Option<String>>>)> {
         (Screen::Deliveries, _) | (Screen::Timeline, Pane::Deliveries) => {
             let row = enter::selected_delivery(model)?;
             // Only what was believed: nobody vouches for what a refused body says.
-            if row.is_refusal() || !row.is_failure() {
+            if row.is_refusal() {
                 return None;
             }
             let callback = row.callback();
+            let is_overdue = || {
+                let asset = model.shown().catalogue.get(callback.asset_id.as_deref()?)?;
+                let mut rows = asset.row.versions.iter();
+                let version =
+                    rows.find(|row| Some(&row.version_id) == callback.version_id.as_ref())?;
+                asset.is_overdue(&version.version).then_some(())
+            };
+            if !row.is_failure() && is_overdue().is_none() {
+                return None;
+            }
             Some((callback.asset_id.clone()?, Some(vec![callback.version_id.clone()])))
         }
     }

@@ -38,10 +38,11 @@ pub fn update(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick(now) => {
-            for model in models(dashboard) {
-                tick(model, now);
+            let mut effects = tick(&mut dashboard.real, Stage::Real, now);
+            if let Some(demo) = &mut dashboard.demo {
+                effects.extend(tick(demo, Stage::Demo, now));
             }
-            Vec::new()
+            effects
         }
         Msg::Told(about, told) => {
             let model = match about {
@@ -86,7 +87,7 @@ fn models(dashboard: &mut Dashboard) -> impl Iterator<Item = &mut Model> {
     std::iter::once(&mut dashboard.real).chain(&mut dashboard.demo)
 }
 
-fn tick(model: &mut Model, now: Timestamp) {
+fn tick(model: &mut Model, stage: Stage, now: Timestamp) -> Vec<Effect> {
     let minute = |at: Timestamp| at.as_second().div_euclid(60);
     // What `since:1h` lets through changes with the time.
     if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
@@ -104,6 +105,8 @@ fn tick(model: &mut Model, now: Timestamp) {
         model.live.catalogue.hold(false);
         model.listing.stale = true;
     }
+    let aged = model.live.catalogue.age(now);
+    told::hear_aged(model, stage, &aged)
 }
 
 /// Puts a word about what was done on the screen.

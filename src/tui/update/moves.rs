@@ -88,16 +88,16 @@ fn target(by: By, at: usize, to: usize, row: Option<&Arc<Row>>) -> Option<Target
     row.map(|row| row.target())
 }
 
-/// Goes to the next failure, or to the one before.
+/// Goes to the next failure or overdue version, or to the one before.
 pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
     if model.screen == Screen::Deliveries {
         return to_failing_row(model, by);
     }
     let mut failures: Vec<(Arc<str>, Option<String>, bool)> = Vec::new();
-    for failure in model.shown().catalogue.failures() {
-        let id = Arc::from(failure.asset.id());
-        let version = failure.version.map(|version| version.version_id.clone());
-        failures.push((id, version, failure.acknowledged));
+    for alert in model.shown().catalogue.alerts() {
+        let id = Arc::from(alert.asset.id());
+        let version = alert.version.map(|version| version.version_id.clone());
+        failures.push((id, version, alert.acknowledged));
     }
     // Those that nobody has seen; when all were, all of them.
     if failures.iter().any(|(_, _, seen)| !seen) {

@@ -15,7 +15,11 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 pub fn next_change(dashboard: &Dashboard) -> Option<Timestamp> {
     let model = dashboard.shown();
     let word = model.word.as_ref().map(|(_, until)| *until);
-    let soonest = [word, model.hold_until, ages(model)].into_iter().flatten().min();
+    // Whatever is shown: what becomes overdue is called out, also of what a demo or a frozen picture
+    // hides.
+    let [real, demo] = [Some(&dashboard.real), dashboard.demo.as_ref()]
+        .map(|model| model.and_then(|model| model.live.catalogue.next_overdue()));
+    let soonest = [word, model.hold_until, real, demo, ages(model)].into_iter().flatten().min();
     // Never now or earlier: a clock that was set back must not make the loop spin.
     soonest.map(|at| at.max(after(model.now, SignedDuration::from_millis(50))))
 }

@@ -6,12 +6,15 @@ use jiff::Timestamp;
 
 use super::super::effect::{Effect, Request};
 use super::super::model::Model;
-use super::super::model::asset::{AssetView, Failure, Group};
+use super::super::model::asset::{AlertKind, AssetView, Group};
+use super::super::model::catalogue::Aged;
 use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
 use super::super::msg::{News, Stage, Told};
 use super::{copy, follow_selection, say};
+use crate::callback::State;
 use crate::text::{Printable, shell_word};
+use crate::timeline::VersionRow;
 use crate::vitals::{Link, Store};
 
 /// Takes in what was told.
@@ -190,20 +193,15 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
     }
     let mut learn = false;
     for asset in news.assets {
-        if !news.old {
-            let before = model.live.catalogue.get(asset.id());
-            let failed_anew = has_failed_anew(before.map(Arc::as_ref), &asset, model.facts.started);
-            let untouched = !model.cursor.chosen && model.mode == Mode::Normal;
-            if failed_anew && untouched && model.frozen.is_none() {
-                model.cursor.asset = Some(asset.id().into());
-                model.cursor.version = None;
-            }
-            learn |= before.is_none_or(|before| before.finished() != asset.finished());
-            if model.facts.bell {
-                effects.extend(call(before.map(Arc::as_ref), &asset, failed_anew));
-            }
-        }
+        let before = model.live.catalogue.get(asset.id()).cloned();
+        let id = asset.id().to_owned();
+        // Before it is compared: only the catalogue knows what is overdue.
         model.live.catalogue.put(asset);
+        let Some(after) = model.live.catalogue.get(&id).cloned() else { continue };
+        if !news.old {
+            learn |= before.as_ref().is_none_or(|before| before.finished() != after.finished());
+            effects.extend(changed_to(model, before.as_deref(), &after));
+        }
     }
     if learn {
         model.live.learn_usual();
@@ -214,31 +212,108 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
     effects
 }
 
-/// Whether there is a failure that was not there before, and came since the start.
-fn has_failed_anew(before: Option<&AssetView>, after: &AssetView, started: Timestamp) -> bool {
-    let was_there = |failure: &Failure<'_>| {
+/// The id of a refusal that claims that something failed.
+fn claim_of_failure(row: &Row) -> Option<u64> {
+    match row.target() {
+        Target::Refusal(id) if row.claims_failure() => Some(id),
+        _ => None,
+    }
+}
+
+/// Time went by, and made versions of these assets overdue.
+pub(super) fn hear_aged(model: &mut Model, stage: Stage, aged: &[Aged]) -> Vec<Effect> {
+    if aged.is_empty() {
+        return Vec::new();
+    }
+    let mut effects = Vec::new();
+    for Aged { before, after } in aged {
+        effects.extend(changed_to(model, Some(before), after));
+    }
+    effects.extend(changed(model, stage));
+    effects
+}
+
+/// An asset changed: what is new about it is selected, where the user looks at nothing else, and
+/// called out.
+fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) -> Option<Effect> {
+    let news = whats_new(model, before, after);
+    let untouched = !model.cursor.chosen && model.mode == Mode::Normal && model.frozen.is_none();
+    if matches!(news, Some(New::Alert(_))) && untouched {
+        model.cursor.asset = Some(after.id().into());
+        model.cursor.version = None;
+    }
+    if !model.facts.bell {
+        return None;
+    }
+    let label = after.notes.name.as_deref().unwrap_or_else(|| after.id());
+    let words = match news? {
+        New::Alert(AlertKind::Failed) => "failed".to_owned(),
+        New::Alert(AlertKind::Overdue) => "overdue".to_owned(),
+        New::Ready(1) => "ready for QC".to_owned(),
+        New::Ready(count) => format!("{count} versions ready for QC"),
+        New::Done => "all seen versions done".to_owned(),
+    };
+    Some(Effect::Call(Printable::new(&format!("{label}: {words}"))))
+}
+
+/// What of an asset is to be called out.
+enum New {
+    /// Something failed, or is overdue.
+    Alert(AlertKind),
+    /// So many versions became ready and wait for a person.
+    Ready(usize),
+    /// All versions that were seen are done.
+    Done,
+}
+
+/// The most urgent of what is new about an asset and came since the start: what was so before a
+/// restart is no news.
+fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<New> {
+    let started = model.facts.started;
+    let is_news = |kind: AlertKind, began: Timestamp| match kind {
+        AlertKind::Failed => began >= started,
+        // Not when it began, but when it was too long.
+        AlertKind::Overdue => {
+            began.checked_add(model.facts.overdue).is_ok_and(|since| since >= started)
+        }
+    };
+    let known = |kind, version: Option<&str>, at| {
         before.is_some_and(|before| {
-            before.failures().any(|other| {
-                let id = |failure: &Failure<'_>| failure.version.map(|row| row.version_id.clone());
-                other.at == failure.at && id(&other) == id(failure)
+            before.alerts().any(|other| {
+                let id = other.version.map(|row| row.version_id.as_str());
+                other.kind == kind && other.at == at && id == version
             })
         })
     };
-    after
-        .failures()
-        .any(|failure| !failure.acknowledged && failure.at >= started && !was_there(&failure))
-}
-
-/// Whether the user is to be called: for a new failure, and for an asset all of whose versions are
-/// done now.
-fn call(before: Option<&AssetView>, after: &AssetView, failed_anew: bool) -> Option<Effect> {
-    let label = after.notes.name.as_deref().unwrap_or_else(|| after.id());
-    if failed_anew {
-        return Some(Effect::Call(Printable::new(&format!("{label}: failed"))));
+    let alert = after.alerts().find(|alert| {
+        let id = alert.version.map(|row| row.version_id.as_str());
+        !alert.acknowledged && is_news(alert.kind, alert.at) && !known(alert.kind, id, alert.at)
+    });
+    if let Some(alert) = alert {
+        return Some(New::Alert(alert.kind));
     }
-    let done = |asset: &AssetView| asset.group() == Group::Done;
-    (done(after) && before.is_some_and(|before| !done(before)))
-        .then(|| Effect::Call(Printable::new(&format!("{label}: all seen versions done"))))
+    let is_ready = |row: &VersionRow| row.version.state() == State::Ready;
+    let was_ready = |row: &VersionRow| {
+        before.is_some_and(|before| {
+            before.row.versions.iter().any(|other| {
+                is_ready(other)
+                    && other.version_id == row.version_id
+                    && other.version.since() == row.version.since()
+            })
+        })
+    };
+    let ready = after
+        .row
+        .versions
+        .iter()
+        .filter(|row| is_ready(row) && row.version.since() >= started && !was_ready(row));
+    match ready.count() {
+        0 => {
+            let done = |asset: &AssetView| asset.group() == Group::Done;
+            (done(after) && before.is_some_and(|before| !done(before))).then_some(New::Done)
+        }
+        count => Some(New::Ready(count)),
+    }
 }
 
 /// The picture changed: what is listed has to be looked at again.

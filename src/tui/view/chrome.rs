@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{self, Action, Binding};
+use super::super::model::asset::{Alert, AlertKind};
 use super::super::model::axis::Axis;
 use super::super::model::layout::{NARROW, WIDE};
 use super::super::model::listing::group_sizes;
@@ -168,13 +169,13 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
     banners
 }
 
-/// Failures that nobody has seen; without any, how the catalogue stands.
+/// Failures and overdue versions that nobody has seen; without any, how the catalogue stands.
 fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let count = model.shown().catalogue.failing().shouting;
-    if count == 0 {
+    let counts = model.shown().catalogue.counts();
+    if counts.unseen() == 0 {
         return calm(model, look, pen);
     }
-    let shouting = model.shown().catalogue.failures().filter(|failure| !failure.acknowledged);
+    let shouting = model.shown().catalogue.alerts().filter(|alert| !alert.acknowledged);
     let style = look.of(Role::Shout);
     let width = pen.left();
     let keys = if width >= NARROW { "  n next   x seen " } else { "" };
@@ -182,26 +183,23 @@ fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
     let mut words = Vec::new();
     let mut wide = 0;
     // Only as many as there is room for are put into words, however many there are.
-    for failure in shouting {
+    for alert in shouting {
         if wide > usize::from(room) {
             break;
         }
-        let label = model.shown().catalogue.label(failure.asset);
-        let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
-        let text = match failure.version {
-            Some(version) => {
-                let locale = version.version.locale().unwrap_or(&version.version_id);
-                let what = failed_word(version.version.state());
-                format!("{}  {}  {what} {at}", Printable::new(label), Printable::new(locale))
-            }
-            None => format!("{}  asset failed {at}", Printable::new(label)),
-        };
-        let text = Printable::new(&text);
+        let text = Printable::new(&alert_words(model, &alert));
         wide += text.width() + 5;
         words.push(text);
     }
-    pen.glyph(' ', style).glyph(glyph::FAILED, style);
-    pen.text(&format!(" {count} FAILED   "), style);
+    pen.glyph(' ', style);
+    for (glyph, count, word) in [
+        (glyph::FAILED, counts.unseen_failures, "FAILED"),
+        (glyph::OVERDUE, counts.unseen_overdue, "OVERDUE"),
+    ] {
+        if count > 0 {
+            pen.glyph(glyph, style).text(&format!(" {count} {word}   "), style);
+        }
+    }
     let end = pen.x() + pen.left() - u16::try_from(keys.len()).unwrap_or(0).min(pen.left());
     for (place, text) in words.iter().enumerate() {
         if place > 0 {
@@ -218,6 +216,28 @@ fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
         pen.glyph(' ', style);
     }
     pen.text(keys, style);
+}
+
+/// An alert in a few words: what it is about, what is wrong, since when.
+fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
+    let clock = |at| ago::moment(at, model.shown_at(), &model.facts.zone);
+    let label = model.shown().catalogue.label(alert.asset);
+    let label = Printable::new(&label);
+    let Some(row) = alert.version else {
+        return format!("{label}  asset failed {}", clock(alert.at));
+    };
+    let locale = Printable::new(row.version.locale().unwrap_or(&row.version_id));
+    match alert.kind {
+        AlertKind::Failed => {
+            let what = failed_word(row.version.state());
+            format!("{label}  {locale}  {what} {}", clock(alert.at))
+        }
+        AlertKind::Overdue => {
+            // A moment and no age: what stands in the bar on every screen must not make it wake.
+            let since = alert.at.checked_add(model.facts.overdue).unwrap_or(alert.at);
+            format!("{label}  {locale}  overdue since {}", clock(since))
+        }
+    }
 }
 
 /// What failed, in a word or two.
@@ -265,7 +285,7 @@ fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
         }
         _ => {
             if model.failures_only {
-                pen.text(" failures only ", look.of(Role::Failed));
+                pen.text(" failed or overdue only ", look.of(Role::Failed));
             }
             if !model.filtering.text.is_empty() {
                 pen.text(" / ", look.of(Role::Key)).text(&model.filtering.text, plain);
@@ -320,11 +340,16 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
         let words = format!(" FROZEN {at} {} space goes on {} {waiting} ", glyph::DOT, glyph::DOT);
         pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Tab)).skip(1);
         // A failure cannot be missed, not even so.
-        let live = model.live.catalogue.failing().shouting;
-        let anew = live.saturating_sub(frozen.picture.catalogue.failing().shouting);
-        if anew > 0 {
-            let words = format!(" {} {anew} FAILED since ", glyph::FAILED);
-            pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Shout)).skip(1);
+        let (live, then) = (model.live.catalogue.counts(), frozen.picture.catalogue.counts());
+        for (glyph, live, then, word) in [
+            (glyph::FAILED, live.unseen_failures, then.unseen_failures, "FAILED"),
+            (glyph::OVERDUE, live.unseen_overdue, then.unseen_overdue, "OVERDUE"),
+        ] {
+            let anew = live.saturating_sub(then);
+            if anew > 0 {
+                let words = format!(" {glyph} {anew} {word} since ");
+                pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Shout)).skip(1);
+            }
         }
     }
     if let Some((word, _)) = &model.word {

@@ -60,7 +60,7 @@ fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
     } else {
         format!("the newest {all}")
     };
-    let failures = if model.failures_only { "failures only" } else { "" };
+    let failures = if model.failures_only { "failures and refusals only" } else { "" };
     let since = model.cursor.since;
     let (state, role) = match (model.cursor.row, &model.frozen) {
         (_, Some(frozen)) if frozen.waiting > 0 => {

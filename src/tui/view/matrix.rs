@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::super::model::Model;
-use super::super::model::asset::{AssetView, Group, urgency};
+use super::super::model::asset::{AssetView, Group};
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
+use super::timeline::sign;
 use crate::callback::State;
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
@@ -57,7 +58,7 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         match lines.at(line) {
             Line::Gap => {}
             Line::Title(group, size) => {
-                let role = if group == Group::NeedsYou { Role::Failed } else { Role::Title };
+                let role = if group == Group::Failed { Role::Failed } else { Role::Title };
                 pen.skip(1).text(group.title(), look.of(role));
                 pen.skip(1).text(&number(size as u64), look.of(Role::Dim));
             }
@@ -176,7 +177,7 @@ fn title(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
         count if across.locales.len() < count => format!("locales {first}–{last} of {count}"),
         count => format!("{count} locales"),
     };
-    let failures = if model.failures_only { "failures only" } else { "" };
+    let failures = if model.failures_only { "failed or overdue only" } else { "" };
     let words = [(&*assets, Role::Plain), (&*locales, Role::Plain), (failures, Role::Failed)];
     rule::draw(pen, look, "Matrix", &words);
 }
@@ -212,19 +213,12 @@ fn asset_row(
 ) {
     let group = asset.group();
     let name = match group {
-        Group::NeedsYou if asset.shouts() => Role::Failed,
+        Group::Failed | Group::ForYou if asset.shouts() => Role::Failed,
         Group::Done if !selected => Role::Dim,
         _ if selected => Role::Strong,
         _ => Role::Plain,
     };
-    let (sign, role) = match group {
-        Group::NeedsYou => (glyph::FAILED, Role::Failed),
-        Group::Running if asset.count(State::Generating) > 0 => {
-            (glyph::GENERATING, Role::Generating)
-        }
-        Group::Running => (glyph::READY, Role::Ready),
-        Group::Done => (glyph::DONE, Role::Done),
-    };
+    let (sign, role) = sign(asset);
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
     pen.glyph(sign, look.of(role)).skip(1);
     // Mark and glyph take three columns, the count and what parts it from its neighbours eight.
@@ -247,10 +241,10 @@ fn asset_row(
         let on = selected && usize::from(at) == across.selected;
         let (text, style) = match cell {
             Some((version, count)) => {
-                let state = version.state();
+                let (glyph, role) = state_sign(asset, version);
                 let count = if count > 1 { count.min(99).to_string() } else { String::new() };
                 let doubt = if version.uncertain().is_some() { "?" } else { "" };
-                (format!("{}{count}{doubt}", glyph::of(state)), look.state(state))
+                (format!("{glyph}{count}{doubt}"), look.of(role))
             }
             // Without it the eye loses its row.
             None => (glyph::DOT.to_string(), look.of(Role::Dim)),
@@ -273,7 +267,9 @@ fn cells<'a>(asset: &'a AssetView, across: &Across<'_>) -> Vec<Option<(&'a Versi
         let at = across.locales.binary_search(&version.locale());
         let Some(cell) = at.ok().and_then(|at| cells.get_mut(at)) else { continue };
         *cell = Some(match *cell {
-            Some((other, count)) if urgency(other) <= urgency(version) => (other, count + 1),
+            Some((other, count)) if asset.urgency(other) <= asset.urgency(version) => {
+                (other, count + 1)
+            }
             Some((_, count)) => (version, count + 1),
             None => (version, 1),
         });
@@ -290,7 +286,7 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
     pen.skip(2).text(locale.unwrap_or("no locale"), look.of(Role::Strong)).skip(2);
     let mut here: Vec<&VersionRow> =
         asset.row.versions.iter().filter(|row| row.version.locale() == locale).collect();
-    here.sort_by_key(|row| (urgency(&row.version), &row.version_id));
+    here.sort_by_key(|row| (asset.urgency(&row.version), &row.version_id));
     if here.is_empty() {
         pen.text("not seen", dim);
     }
@@ -302,7 +298,7 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
             pen.text(&format!("{} more", here.len() - place), dim);
             break;
         }
-        version(model, row, look, pen);
+        version(model, asset, row, look, pen);
     }
     if let Some(failure) = &asset.row.asset.failure {
         let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
@@ -314,26 +310,39 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
     }
 }
 
-fn version(model: &Model, row: &VersionRow, look: Look, pen: &mut Pen<'_>) {
+/// The glyph of a version, and its role.
+fn state_sign(asset: &AssetView, version: &Version) -> (char, Role) {
+    if asset.is_overdue(version) {
+        return (glyph::OVERDUE, Role::Failed);
+    }
+    let role = match version.state() {
+        State::Ready => Role::Ready,
+        State::Generating => Role::Generating,
+        State::Generated => Role::Done,
+        State::Failed | State::GenerateFailed => Role::Failed,
+    };
+    (glyph::of(version.state()), role)
+}
+
+fn version(model: &Model, asset: &AssetView, row: &VersionRow, look: Look, pen: &mut Pen<'_>) {
     let (version, now) = (&row.version, model.shown_at());
-    let style = look.state(version.state());
+    let (sign, role) = state_sign(asset, version);
+    let style = look.of(role);
     let word = match version.state() {
         State::Ready => "ready",
         State::Failed => "FAILED",
+        State::Generating if asset.is_overdue(version) => "OVERDUE, generating",
         State::Generating => "generating",
         State::Generated => "done",
         State::GenerateFailed => "GENERATE FAILED",
     };
-    pen.glyph(glyph::of(version.state()), style).skip(1).text(word, style).skip(1);
+    pen.glyph(sign, style).skip(1).text(word, style).skip(1);
     let since = if version.state() == State::Generating {
         format!("for {}", ago::said(now.duration_since(version.since())))
     } else {
         format!("since {}", ago::moment(version.since(), now, &model.facts.zone))
     };
     pen.text(&since, look.of(Role::Plain));
-    if version.overdue(now, model.facts.overdue) {
-        pen.text(", overdue", look.of(Role::Failed));
-    }
     if version.cycle() > 1 {
         pen.text(&format!(", cycle {}", version.cycle()), look.of(Role::Dim));
     }
@@ -345,16 +354,23 @@ fn version(model: &Model, row: &VersionRow, look: Look, pen: &mut Pen<'_>) {
 /// What the glyphs stand for.
 fn legend(look: Look, pen: &mut Pen<'_>) {
     pen.skip(1);
-    for (state, word) in [
-        (State::Failed, "failed"),
-        (State::Generating, "generating"),
-        (State::Ready, "ready"),
-        (State::Generated, "done"),
+    for (sign, role, word) in [
+        (glyph::FAILED, Role::Failed, "failed"),
+        (glyph::OVERDUE, Role::Failed, "overdue"),
+        (glyph::READY, Role::Ready, "ready"),
+        (glyph::GENERATING, Role::Generating, "generating"),
+        (glyph::DONE, Role::Done, "done"),
     ] {
-        pen.glyph(glyph::of(state), look.state(state)).skip(1);
-        pen.text(word, look.of(Role::Dim)).skip(3);
+        pen.glyph(sign, look.of(role)).skip(1);
+        pen.text(word, look.of(Role::Dim)).skip(2);
     }
     pen.glyph(glyph::DOUBT, look.of(Role::Doubt)).text(" a guess", look.of(Role::Dim));
-    pen.text("   2: so many in one locale", look.of(Role::Dim)).skip(3);
-    pen.glyph(glyph::DOT, look.of(Role::Dim)).text(" not seen", look.of(Role::Dim));
+    let several = "  2 so many in one locale";
+    let dot = "  · not seen".chars().count();
+    if usize::from(pen.left()) >= several.len() + dot {
+        pen.text(several, look.of(Role::Dim)).skip(2);
+        pen.glyph(glyph::DOT, look.of(Role::Dim)).text(" not seen", look.of(Role::Dim));
+    } else {
+        pen.text("  2 so many", look.of(Role::Dim));
+    }
 }

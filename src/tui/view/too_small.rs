@@ -9,14 +9,15 @@ use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 
-/// Failures are counted up to here: more than fits would be said anyway.
-const MOST: usize = 1000;
-
 pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let (columns, rows) = SMALLEST;
     let (width, height) = (area.width, area.height);
-    let failed = model.shown().catalogue.failures().take(MOST).count();
-    let failed = (failed > 0).then(|| format!("{} {failed} failed", glyph::FAILED));
+    let counts = model.shown().catalogue.counts();
+    let failed = match (counts.failures(), counts.overdue) {
+        (0, 0) => None,
+        (0, overdue) => Some(format!("{} {overdue} overdue", glyph::OVERDUE)),
+        (failed, _) => Some(format!("{} {failed} failed", glyph::FAILED)),
+    };
     // The longest that fits; on a screen of one line, whichever counts more.
     let notice = [
         format!("dubwatch needs {columns}×{rows}, this is {width}×{height}"),

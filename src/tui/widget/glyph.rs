@@ -8,6 +8,8 @@ use crate::callback::State;
 pub const FAILED: char = '✗';
 /// Being generated.
 pub const GENERATING: char = '◐';
+/// Being generated for too long.
+pub const OVERDUE: char = '▲';
 /// Ready: waits for a person.
 pub const READY: char = '○';
 /// Done.
@@ -65,6 +67,7 @@ pub const fn of(state: State) -> char {
 const ASCII: &[(char, char)] = &[
     (FAILED, 'x'),
     (GENERATING, '%'),
+    (OVERDUE, '!'),
     (READY, 'o'),
     (DONE, 'v'),
     (CYCLE, '@'),
@@ -129,8 +132,8 @@ mod tests {
     #[test]
     fn every_glyph_is_one_column_wide_and_has_a_stand_in() {
         let own = [
-            FAILED, GENERATING, READY, DONE, CYCLE, THIN, THICK, BROKEN, GHOST, SELECTED, TICK,
-            NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
+            FAILED, GENERATING, OVERDUE, READY, DONE, CYCLE, THIN, THICK, BROKEN, GHOST, SELECTED,
+            TICK, NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
         ];
         for glyph in own.into_iter().chain(CHART) {
             assert_eq!(glyph.width(), Some(1), "{glyph}");

@@ -47,7 +47,7 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         match entry(&sizes, line) {
             Entry::Title(group) => {
                 let role = match group {
-                    Group::NeedsYou => Role::Failed,
+                    Group::Failed => Role::Failed,
                     _ => Role::Title,
                 };
                 pen.skip(1).text(group.title(), look.of(role));
@@ -112,24 +112,17 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen:
     let group = asset.group();
     let shouts = asset.shouts();
     let role = match group {
-        Group::NeedsYou if shouts => Role::Shout,
-        Group::NeedsYou => Role::Failed,
-        Group::Running => Role::Plain,
+        Group::Failed | Group::ForYou if shouts => Role::Shout,
+        Group::Failed => Role::Failed,
+        Group::ForYou | Group::Running => Role::Plain,
         Group::Done => Role::Dim,
     };
     let style = look.of(role);
     let has_keys = model.pane == Pane::Assets;
     let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, marker);
-    let icon = match group {
-        Group::NeedsYou => (glyph::FAILED, style),
-        Group::Done => (glyph::DONE, look.of(Role::Done)),
-        Group::Running if asset.count(State::Generating) > 0 => {
-            (glyph::GENERATING, look.of(Role::Generating))
-        }
-        Group::Running => (glyph::READY, look.of(Role::Ready)),
-    };
-    pen.glyph(icon.0, icon.1).glyph(' ', style);
+    let (icon, role) = sign(asset);
+    pen.glyph(icon, if shouts { style } else { look.of(role) }).glyph(' ', style);
     let has_bar = width >= 30;
     let after = if has_bar { BAR + 1 } else { 0 } + 6 + 4;
     let label = model.shown().catalogue.label(asset);
@@ -148,8 +141,19 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen:
     pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), look.of(Role::Dim));
 }
 
+/// The glyph of an asset, by what has to be done about it.
+pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
+    match asset.group() {
+        Group::Failed => (glyph::FAILED, Role::Failed),
+        Group::ForYou if asset.has_overdue() => (glyph::OVERDUE, Role::Failed),
+        Group::ForYou => (glyph::READY, Role::Ready),
+        Group::Running => (glyph::GENERATING, Role::Generating),
+        Group::Done => (glyph::DONE, Role::Done),
+    }
+}
+
 /// A cell for each version, or for each part of them where there are more than cells: what is done,
-/// what generates, what waits, what failed.
+/// what generates, what waits, what is overdue, what failed.
 fn bar(asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
     let all = asset.row.versions.len();
     let end = pen.x() + BAR;
@@ -161,8 +165,9 @@ fn bar(asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
     let cells = all.min(usize::from(BAR));
     let parts = [
         (asset.count(State::Generated), glyph::THICK, Role::Done),
-        (asset.count(State::Generating), glyph::HALF, Role::Generating),
+        (asset.count(State::Generating) - asset.overdue(), glyph::HALF, Role::Generating),
         (asset.count(State::Ready), glyph::LIGHT, Role::Ready),
+        (asset.overdue(), glyph::OVERDUE, Role::Failed),
         (failed, glyph::FAILED, Role::Failed),
     ];
     // Nothing that is there is without a cell: what is rounded away is taken from the largest.
@@ -188,7 +193,7 @@ mod tests {
 
     #[test]
     fn lines_and_entries_agree() {
-        for sizes in [[0, 0, 0], [2, 0, 3], [0, 4, 0], [1, 1, 1], [0, 2, 1]] {
+        for sizes in [[0; 4], [2, 0, 0, 3], [0, 0, 4, 0], [1; 4], [0, 2, 0, 1]] {
             let count = lines(&sizes);
             let assets: Vec<usize> = (0..count)
                 .filter_map(|line| match entry(&sizes, line) {

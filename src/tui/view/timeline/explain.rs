@@ -70,9 +70,12 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
         State::Failed => format!("dubbing failed {since}"),
         State::Generating => {
             let so_far = ago::said(now.duration_since(version.since()));
-            match &usually {
-                Some(usually) => format!("generating for {so_far} ({usually})"),
-                None => format!("generating for {so_far}"),
+            let usually = usually.map_or(String::new(), |usually| format!(" ({usually})"));
+            if asset.is_overdue(version) {
+                let limit = ago::said(model.facts.overdue);
+                format!("overdue: generating for {so_far}{usually}, longer than {limit}")
+            } else {
+                format!("generating for {so_far}{usually}")
             }
         }
         State::Generated => match &took {
@@ -140,7 +143,8 @@ pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
     let mut parts = vec![(Role::Plain, format!("{} of {all} seen done", count(State::Generated)))];
     for (role, count, word) in [
         (Role::Failed, failed, "failed"),
-        (Role::Generating, count(State::Generating), "generating"),
+        (Role::Failed, asset.overdue(), "overdue"),
+        (Role::Generating, count(State::Generating) - asset.overdue(), "generating"),
         (Role::Ready, count(State::Ready), "ready"),
     ] {
         if count > 0 {

@@ -1,7 +1,7 @@
 //! The lanes: a version each, words in fixed columns, its history as a bar on the time axis.
 //!
 //! Thin waits for a person, thick is the machine at work, `╍` from `✗` to now is still broken,
-//! nothing is finished, `╌` is the expected end, `↻` begins the next cycle.
+//! nothing is finished, `╌` is the expected end, `↻` begins the next cycle, `▲` begins what is overdue.
 
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -51,8 +51,8 @@ pub(super) fn draw(
     let stretch = model.stretch();
     let mut row = 0;
     if let Some(words) = explain::asset_failure(model, asset) {
-        let failure = asset.failures().find(|failure| failure.version.is_none());
-        let seen = failure.is_some_and(|failure| failure.acknowledged);
+        let failure = asset.alerts().find(|alert| alert.version.is_none());
+        let seen = failure.is_some_and(|alert| alert.acknowledged);
         let style = look.of(if seen { Role::Failed } else { Role::Shout });
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).glyph(glyph::FAILED, style).text(&format!(" {words} "), style);
@@ -112,7 +112,13 @@ impl Lane<'_> {
         let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
         pen.glyph(if self.is_selected { glyph::SELECTED } else { ' ' }, marker);
         let shouts = self.shouts();
-        let style = if shouts { look.of(Role::Shout) } else { look.state(state) };
+        let is_overdue = self.is_overdue();
+        let style = match (shouts, is_overdue) {
+            (true, _) => look.of(Role::Shout),
+            (false, true) => look.of(Role::Failed),
+            (false, false) => look.state(state),
+        };
+        // Mark, glyph, doubt and two blanks take five columns: these have to leave them.
         let wide = width >= 28;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
         let piece = self.model.shown().catalogue.piece(&self.version.version_id);
@@ -127,18 +133,18 @@ impl Lane<'_> {
         };
         let doubt = if version.uncertain().is_some() { glyph::DOUBT } else { ' ' };
         let guess = if shouts { style } else { look.of(Role::Doubt) };
-        pen.glyph(glyph::of(state), strong).glyph(doubt, guess);
+        let sign = if is_overdue { glyph::OVERDUE } else { glyph::of(state) };
+        pen.glyph(sign, strong).glyph(doubt, guess);
         pen.field_in(locale_wide, locale, plain).glyph(' ', style);
         let word = match (state, wide) {
             (State::Failed | State::GenerateFailed, _) => "FAILED",
-            (State::Generating, _) if self.is_overdue() => "OVERDUE",
+            (State::Generating, _) if is_overdue => "OVERDUE",
             (State::Generating, true) => "generating",
             (State::Generating, false) => "gen",
             (State::Generated, _) => "done",
             (State::Ready, _) => "ready",
         };
-        let late = self.is_overdue();
-        pen.field_in(state_wide, word, if late { look.of(Role::Failed) } else { strong });
+        pen.field_in(state_wide, word, strong);
         pen.glyph(' ', style);
         let age = match state {
             State::Generating => ago::running(now.duration_since(version.since())),
@@ -150,7 +156,7 @@ impl Lane<'_> {
     }
 
     fn is_overdue(&self) -> bool {
-        self.version.version.overdue(self.model.shown_at(), self.model.facts.overdue)
+        self.asset.is_overdue(&self.version.version)
     }
 
     fn shouts(&self) -> bool {
@@ -186,7 +192,16 @@ impl Lane<'_> {
             let style = look.state(span.state);
             match span.state {
                 State::Ready => put(from, to, glyph::THIN, style),
-                State::Generating => put(from, to, glyph::THICK, style),
+                State::Generating => {
+                    put(from, to, glyph::THICK, style);
+                    // What is too long of it.
+                    let limit = span.from.checked_add(self.model.facts.overdue).ok();
+                    if let Some(limit) = limit.filter(|_| span.to.is_none() && self.is_overdue()) {
+                        let from = stretch.column(limit).max(from);
+                        put(from, to, glyph::THICK, look.of(Role::Failed));
+                        put(from, from + 1, glyph::OVERDUE, look.of(Role::Failed));
+                    }
+                }
                 State::Generated => put(from, from + 1, glyph::DONE, style),
                 State::Failed | State::GenerateFailed => {
                     put(from, to, glyph::BROKEN, style);
