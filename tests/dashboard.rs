@@ -82,8 +82,8 @@ fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
     watch.pty.wait_for_text("Waiting for the first callback");
     let url = watch.after("callback_url:");
     send(&home, &url, "--event version_generate_failed --asset ast_9f3c81 --locale de-DE");
-    watch.pty.wait_for_text("NEEDS YOU 1");
-    watch.pty.wait_for_text("✓ 1");
+    watch.pty.wait_for_text("FAILED 1");
+    watch.pty.wait_for_text("0 of 1 done · 1 failed");
     assert!(watch.pty.told().bells >= 1, "a failure rings");
     watch.pty.type_keys("q");
     let (exit, text) = watch.ended();

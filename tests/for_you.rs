@@ -91,6 +91,48 @@ fn what_is_ready_is_for_you_and_is_called_out_once() {
 }
 
 #[test]
+fn a_version_becomes_overdue_by_time_alone() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut stage, &about("ast_b", "fr-1", "ready"), 1);
+    stage.press("3");
+    stage.tick(at(2));
+    // On a screen on which nothing ages it sleeps until then.
+    let mut sleeper = Stage::of(stage.dashboard.clone());
+    sleeper.tick(at(30));
+    let wake = next_change(&sleeper.dashboard).unwrap();
+    assert!(wake > at(180) && wake < at(181), "{wake}");
+    assert!(calls(&tick(&mut stage, 180)).is_empty(), "not longer than three hours yet");
+    let effects = stage.tick(wake);
+    assert_eq!(calls(&effects), ["ast_a: overdue"]);
+    assert_eq!(calls(&tick(&mut stage, 200)), Vec::<String>::new(), "once");
+    assert_eq!(next_change(&stage.dashboard), None, "nothing ages any more");
+
+    // On every screen, in every size, in colour and without: the bar, the header, the title.
+    for look in [COLOR, ALL] {
+        for (keys, size) in [("1", (200, 50)), ("2", (120, 40)), ("3", (80, 24)), ("4", (40, 10))] {
+            stage.press(keys);
+            let lines = lines_in(&mut stage, size, look);
+            assert!(lines[1].contains("1 OVERDUE"), "{size:?}: {}", lines[1]);
+            let glyph = if look.ascii { '!' } else { '▲' };
+            assert!(lines[0].contains(glyph), "{size:?}: {}", lines[0]);
+        }
+    }
+    assert_eq!(title(&stage), "dubwatch 0/2 ✓ 1 ▲ 2 for you");
+    stage.press("1");
+    let text = lines(&mut stage, (160, 40)).join("\n");
+    assert!(text.contains("0 of 2 done · 2 for you (▲ 1 overdue)"), "{text}");
+    assert!(text.contains("ast_a  es-XX  overdue since 17:00"), "{text}");
+    assert!(text.contains("▲ ast_a"), "a glyph of its own in the list: {text}");
+    assert!(text.contains("▲ es-XX    OVERDUE"), "and in its lane: {text}");
+    assert!(text.contains("1 overdue"), "{text}");
+    stage.press("2");
+    let text = lines(&mut stage, (160, 40)).join("\n");
+    assert!(text.contains("▲ OVERDUE"), "{text}");
+    assert!(text.contains("▲ overdue"), "the legend has it: {text}");
+}
+
+#[test]
 fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
     let mut stage = Stage::empty();
     deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
@@ -222,6 +264,39 @@ fn overdue_is_a_word_of_the_filter_and_goes_with_the_time() {
     assert_eq!(listed(&mut stage), ["ast_a"], "red-bar material");
     tick(&mut stage, 241);
     assert_eq!(listed(&mut stage), ["ast_b", "ast_a"]);
+}
+
+#[test]
+fn the_header_counts_dubs_in_every_width() {
+    let mut stage = Stage::empty();
+    for number in 0..465 {
+        let event = match number {
+            0..418 => "generated",
+            418..430 => "generating",
+            430..446 => "ready",
+            _ => "generate_failed",
+        };
+        let version = format!("v{}-{number}", number % 10);
+        deliver(&mut stage, &about(&format!("ast_{}", number / 6), &version, event), 0);
+    }
+    let words = "418 of 465 done · 12 generating · 16 for you · 19 failed";
+    for width in 40..=240 {
+        for keys in ["1", "2", "3", "4"] {
+            stage.press(keys);
+            let header = lines(&mut stage, (width, 24))[0].clone();
+            if width >= 120 {
+                assert!(header.contains(words), "{width}: {header}");
+            } else {
+                let is_said = header.contains(words) || header.contains("✗ 19");
+                assert!(is_said, "{width}: {header}");
+            }
+            if width >= 80 {
+                assert!(header.contains("418"), "{width}: {header}");
+            }
+            assert!(header.contains("Timeline") || header.contains(" 1 "), "{width}: {header}");
+        }
+    }
+    assert_eq!(title(&stage), "dubwatch 418/465 ✓ 19 ✗ 16 for you");
 }
 
 /// What is forecast is right from the first second on: about as long as it takes in the end.

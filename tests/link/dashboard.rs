@@ -56,8 +56,8 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
     let url = format!("http://{}{}", wire.address, inbox.path);
     pty.wait_for_text(&url);
     relay.post_all(&inbox, callbacks(0..3));
-    header(&pty, "✓ 3");
-    pty.wait_for_text("RUNNING 3");
+    header(&pty, "0 of 3 done · 3 for you");
+    pty.wait_for_text("FOR YOU 3");
     for asset in ["ast_0", "ast_1", "ast_2"] {
         pty.wait_for_text(asset);
     }
@@ -87,13 +87,13 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
     // It is found again, and tells what it dropped: at its time, and on Health with the last error.
     wire.lead_to(relay.address());
     header(&pty, &format!("● {short}  "));
-    header(&pty, "✓ 5");
+    header(&pty, "0 of 5 done · 5 for you");
     row(&pty, &["relay", "up for"]);
     row(&pty, &["last error"]);
     row(&pty, &["lost there", "╳ 8 in 1 gap"]);
     row(&pty, &["callback URL", &url]);
     pty.type_keys("1");
-    pty.wait_for_text("RUNNING 5");
+    pty.wait_for_text("FOR YOU 5");
     pty.wait_for_text("╳ 8 lost");
 
     // The token never was on the screen; and the dashboard ends as ever.

@@ -1,5 +1,7 @@
 //! What stands around every screen: header, banners, alert bar, filter line, footer.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -14,8 +16,12 @@ use super::super::widget::ago;
 use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
-use super::{link, row};
+use super::row::number;
+use super::{dubs, link};
 use crate::text::Printable;
+
+/// The least columns in which an address says anything.
+const LEAST_SOURCE: usize = 14;
 
 /// Draws header, banners, alert bar and footer; returns what is left between them.
 pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Rect {
@@ -38,14 +44,20 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
     Rect { y: area.y + top, height: bottom.saturating_sub(top), ..area }
 }
 
-/// The title of the terminal's window: assets done of those seen, and failures that stand.
+/// The title of the terminal's window: dubs done of those seen, failures and overdue ones that
+/// stand, and how many wait for the user.
 pub fn title(model: &Model) -> Printable {
-    let [needs, running, done] = group_sizes(model.live.catalogue.order());
-    let all = needs + running + done;
-    let failures = model.live.catalogue.failing().all;
-    let failed =
-        if failures > 0 { format!(" {failures} {}", glyph::FAILED) } else { String::new() };
-    Printable::new(&format!("dubwatch {done}/{all} {}{failed}", glyph::DONE))
+    let counts = model.live.catalogue.counts();
+    let mut title = format!("dubwatch {}/{} {}", counts.done, counts.all, glyph::DONE);
+    let parts = [
+        (counts.failures(), glyph::FAILED.to_string()),
+        (counts.overdue, glyph::OVERDUE.to_string()),
+        (counts.for_you(), "for you".to_owned()),
+    ];
+    for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(title, " {count} {what}");
+    }
+    Printable::new(&title)
 }
 
 fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
@@ -65,48 +77,56 @@ fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
         }
     }
     let shown = model.shown();
-    let counts = &shown.counts;
-    let mut parts: Vec<(String, Role)> = Vec::new();
-    if model.facts.banner == Some(Banner::ReadOnly) {
-        // Who answers is another process; what it wrote is all that is known.
-        parts.push((format!("{} deliveries", row::number(shown.held)), Role::Plain));
-    } else {
-        parts.push((format!("{} {}", glyph::DONE, counts.valid), Role::Done));
-        let refused = if counts.refusals() > 0 { Role::Failed } else { Role::Dim };
-        parts.push((format!("  {} {}", glyph::FAILED, counts.refusals()), refused));
+    let counts = shown.catalogue.counts();
+    let minutes = shown.chart.minutes(model.shown_at());
+    // The running minute has only begun: what is told is the more lively of the last two.
+    let [.., before, now] = minutes;
+    let chart = vec![
+        (format!("  {}", chart(&minutes)), Role::Generating),
+        (format!(" {}/min", before.max(now)), Role::Plain),
+    ];
+    let room = usize::from(pen.left()).saturating_sub(2);
+    // The source gets what is left, where that says something.
+    let least = match &shown.link {
+        Some(_) => link::LEAST + 4,
+        None if model.facts.door.is_empty() => 0,
+        None => LEAST_SOURCE + 4,
+    };
+    // A link has to be seen, and whether the journal takes anything; an address can be looked up.
+    let must = if shown.link.is_some() || model.store_trouble().is_some() { least } else { 0 };
+    let fits = |parts: &[(String, Role)], beside: usize| dubs::width(parts) + beside <= room;
+    let mut said = Vec::with_capacity(4);
+    for briefly in [false, true] {
+        let words = dubs::words(counts, briefly);
+        said.push([&*words, &*chart].concat());
+        said.push(words);
     }
-    if counts.unchecked > 0 {
-        parts.push((format!("  {} {}", glyph::DOUBT, counts.unchecked), Role::Doubt));
-    }
-    if counts.unavailable > 0 {
-        parts.push((format!("  503 {}", counts.unavailable), Role::Failed));
-    }
-    if width >= WIDE - 20 {
-        let minutes = shown.chart.minutes(model.shown_at());
-        parts.push((format!("  {}", chart(&minutes)), Role::Generating));
-        // The running minute has only begun: what is told is the more lively of the last two.
-        let [.., before, now] = minutes;
-        parts.push((format!(" {}/min", before.max(now)), Role::Plain));
-    }
-    let mut wide: usize = parts.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum();
-    // The door gets what is left, where that says something.
-    let room = usize::from(pen.left()).saturating_sub(wide + 6);
+    let said = [least, must]
+        .into_iter()
+        .find_map(|beside| said.iter().find(|parts| fits(parts.as_slice(), beside)).cloned());
+    let mut parts = said.unwrap_or_else(|| {
+        let mut signs = dubs::glyphs(counts, room.saturating_sub(must));
+        if signs.is_empty() {
+            signs = dubs::glyphs(counts, room);
+        }
+        let charted = [&*signs, &*chart].concat();
+        if fits(&charted, least) { charted } else { signs }
+    });
+    let mut wide = dubs::width(&parts);
+    let left = room.saturating_sub(wide + 4);
     if let Some(link) = &shown.link
-        && room >= link::LEAST
+        && left >= link::LEAST
     {
-        let (mark, role, words) = link::fitting(link, model.now, room);
+        let (mark, role, words) = link::fitting(link, model.now, left);
         wide += words.width() + 4;
-        parts.insert(0, (mark.to_string(), role));
-        parts.insert(
-            1,
-            (format!(" {words}  "), if role == Role::Failed { role } else { Role::Plain }),
-        );
-    } else if room >= 14 && !model.facts.door.is_empty() {
+        let said = if role == Role::Failed { role } else { Role::Plain };
+        parts.splice(0..0, [(mark.to_string(), role), (format!(" {words}  "), said)]);
+    } else if left >= LEAST_SOURCE && shown.link.is_none() && !model.facts.door.is_empty() {
         let role = if model.store_trouble().is_some() { Role::Failed } else { Role::Done };
-        let door = Printable::new_or_blank(&model.facts.door).cut(room);
-        wide += door.width() + 4;
-        parts.insert(0, (glyph::OPEN.to_string(), role));
-        parts.insert(1, (format!(" {door}  "), Role::Plain));
+        let source = Printable::new_or_blank(&model.facts.door).cut(left);
+        wide += source.width() + 4;
+        parts
+            .splice(0..0, [(glyph::OPEN.to_string(), role), (format!(" {source}  "), Role::Plain)]);
     }
     pen.to_right(u16::try_from(wide).unwrap_or(u16::MAX));
     for (text, role) in parts {

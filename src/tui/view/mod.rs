@@ -5,6 +5,7 @@ mod chrome;
 mod copy;
 mod deliveries;
 mod detail;
+mod dubs;
 mod empty;
 mod health;
 mod help;

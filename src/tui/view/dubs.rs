@@ -1,0 +1,144 @@
+//! How many dubs are in which state, in as many words as there is room for.
+
+use super::super::model::counts::DubCounts;
+use super::super::widget::glyph;
+use super::super::widget::look::Role;
+use super::row::number;
+use crate::text::Printable;
+
+/// Text in pieces, each with its role.
+pub(super) type Pieces = Vec<(String, Role)>;
+
+/// Columns that pieces take.
+pub(super) fn width(pieces: &[(String, Role)]) -> usize {
+    pieces.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum()
+}
+
+/// In words: `418 of 465 done · 12 generating · 16 for you (▲ 2 overdue) · 19 failed`. What there is
+/// none of is left out; nothing where there are no dubs. `briefly`, an overdue dub is a glyph, and
+/// assets that failed as a whole are among what failed, as in the red bar.
+pub(super) fn words(counts: &DubCounts, briefly: bool) -> Pieces {
+    let mut parts: Vec<Pieces> = Vec::new();
+    let one = |text: String, role| vec![(text, role)];
+    let count = |count: usize| number(count as u64);
+    if counts.all > 0 {
+        parts
+            .push(one(format!("{} of {} done", count(counts.done), count(counts.all)), Role::Done));
+    }
+    if counts.generating > 0 {
+        parts.push(one(format!("{} generating", count(counts.generating)), Role::Generating));
+    }
+    if counts.for_you() > 0 {
+        let mut part = one(format!("{} for you", count(counts.for_you())), Role::Ready);
+        if counts.overdue > 0 {
+            let word = if briefly { "" } else { " overdue" };
+            let text = format!(" ({} {}{word})", glyph::OVERDUE, count(counts.overdue));
+            part.push((text, Role::Failed));
+        }
+        parts.push(part);
+    }
+    let failed = if briefly { counts.failures() } else { counts.failed };
+    if failed > 0 {
+        parts.push(one(format!("{} failed", count(failed)), Role::Failed));
+    }
+    if counts.failed_assets > 0 && !briefly {
+        let assets = if counts.failed_assets == 1 { "asset" } else { "assets" };
+        let text = format!("{} {assets} failed", count(counts.failed_assets));
+        parts.push(one(text, Role::Failed));
+    }
+    parts.join(&(format!(" {} ", glyph::DOT), Role::Dim))
+}
+
+/// By glyphs, in at most `room` columns: `✓ 418/465 ◐ 12 ○ 14 ▲ 2 ✗ 19`. Where there is no room for
+/// all of them, what is most urgent stays.
+pub(super) fn glyphs(counts: &DubCounts, room: usize) -> Pieces {
+    let done = format!("{} {}/{}", glyph::DONE, counts.done, counts.all);
+    // In the order in which they are drawn, each with how urgent it is.
+    let parts = [
+        (2, counts.all, done, Role::Done),
+        (4, counts.generating, sign(glyph::GENERATING, counts.generating), Role::Generating),
+        (3, counts.ready, sign(glyph::READY, counts.ready), Role::Ready),
+        (1, counts.overdue, sign(glyph::OVERDUE, counts.overdue), Role::Failed),
+        (0, counts.failures(), sign(glyph::FAILED, counts.failures()), Role::Failed),
+    ];
+    let mut parts: Vec<_> = parts.into_iter().filter(|(_, count, ..)| *count > 0).collect();
+    let wide = |parts: &[(i32, usize, String, Role)]| {
+        parts.iter().map(|(.., text, _)| text.chars().count() + 1).sum::<usize>().saturating_sub(1)
+    };
+    while wide(&parts) > room {
+        let Some(least) = (0..parts.len()).max_by_key(|at| parts[*at].0) else { break };
+        parts.remove(least);
+    }
+    let mut pieces = Pieces::new();
+    for (.., text, role) in parts {
+        if !pieces.is_empty() {
+            pieces.push((" ".to_owned(), Role::Dim));
+        }
+        pieces.push((text, role));
+    }
+    pieces
+}
+
+fn sign(glyph: char, count: usize) -> String {
+    format!("{glyph} {count}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(pieces: &[(String, Role)]) -> String {
+        pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    #[test]
+    fn words_say_what_there_is() {
+        let counts = DubCounts {
+            all: 1465,
+            done: 1418,
+            generating: 12,
+            ready: 16,
+            failed: 19,
+            ..DubCounts::default()
+        };
+        assert_eq!(
+            text(&words(&counts, false)),
+            "1,418 of 1,465 done · 12 generating · 16 for you · 19 failed"
+        );
+        let late = DubCounts { ready: 14, overdue: 2, failed_assets: 1, ..counts };
+        assert_eq!(
+            text(&words(&late, false)),
+            "1,418 of 1,465 done · 12 generating · 16 for you (▲ 2 overdue) · 19 failed · 1 asset failed"
+        );
+        assert_eq!(
+            text(&words(&late, true)),
+            "1,418 of 1,465 done · 12 generating · 16 for you (▲ 2) · 20 failed"
+        );
+        let only = DubCounts { failed_assets: 2, ..DubCounts::default() };
+        assert_eq!(text(&words(&only, false)), "2 assets failed");
+        assert_eq!(text(&words(&only, true)), "2 failed");
+        assert_eq!(text(&words(&DubCounts::default(), false)), "");
+        let waits = DubCounts { all: 1, ready: 1, ..DubCounts::default() };
+        assert_eq!(text(&words(&waits, false)), "0 of 1 done · 1 for you");
+    }
+
+    #[test]
+    fn glyphs_fit_and_keep_what_is_urgent() {
+        let counts = DubCounts {
+            all: 465,
+            done: 418,
+            generating: 12,
+            ready: 14,
+            overdue: 2,
+            failed: 19,
+            ..DubCounts::default()
+        };
+        assert_eq!(text(&glyphs(&counts, 99)), "✓ 418/465 ◐ 12 ○ 14 ▲ 2 ✗ 19");
+        assert_eq!(text(&glyphs(&counts, 24)), "✓ 418/465 ○ 14 ▲ 2 ✗ 19");
+        assert_eq!(text(&glyphs(&counts, 8)), "▲ 2 ✗ 19");
+        for room in 0..40 {
+            assert!(width(&glyphs(&counts, room)) <= room, "{room}");
+        }
+        assert!(glyphs(&DubCounts::default(), 9).is_empty());
+    }
+}
