@@ -138,6 +138,64 @@ fn a_lane_moves_with_every_callback() {
     }
 }
 
+/// A version becomes overdue by time alone: nothing comes, and nobody presses a key.
+#[test]
+fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0 --overdue 2s");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_generating --asset ast_1 --version ver_1 --locale de-DE");
+    watch.pty.wait_for_text("RUNNING 1");
+    assert_eq!(watch.pty.told().bells, 0, "generating is no news");
+    watch.pty.wait_for_text("1 OVERDUE");
+    watch.pty.wait_for_text("FOR YOU 1");
+    watch.pty.wait_for_text("▲ de-DE    OVERDUE");
+    watch.pty.wait_for_text("1 for you (▲ 1 overdue)");
+    watch.pty.settle();
+    assert_eq!(watch.pty.told().bells, 1);
+    assert_eq!(watch.pty.told().titles.last().unwrap(), "dubwatch 0/1 ✓ 1 ▲ 1 for you");
+    watch.pty.type_keys("q");
+    watch.ended();
+
+    let watch = Watch::open(&home, "--listen 0 --overdue 2s");
+    watch.pty.wait_for_text("1 OVERDUE");
+    watch.pty.wait_for_text("0 of 1 done · 1 for you (▲ 1 overdue)");
+    // Marked, it stays in its group and is quiet.
+    watch.pty.type_keys("nx");
+    watch.pty.wait_for_text("1 overdue, marked as seen");
+    watch.pty.wait_for_text("FOR YOU 1");
+    assert_eq!(watch.pty.told().bells, 0, "it was known before the start");
+    watch.pty.type_keys("q");
+    watch.pty.key("ctrl-c");
+    watch.ended();
+}
+
+#[test]
+fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    let what = "--asset ast_1 --version ver_1 --locale de-DE";
+    send(&home, &url, &format!("--event version_ready {what}"));
+    watch.pty.wait_for_text("FOR YOU 1");
+    watch.pty.wait_for_text("nothing has failed");
+    watch.pty.settle();
+    assert_eq!(watch.pty.told().bells, 1);
+    home.run(&format!("send --to {url} --event version_generate_failed {what} --tamper key"));
+    watch.pty.wait_for_text("1 refused request claims a failure");
+    assert!(!watch.pty.screen_text().contains("nothing has failed"));
+    watch.pty.type_keys("q");
+    watch.ended();
+    // What was refused is in the log, so it is still known.
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("0 of 1 done · 1 for you");
+    watch.pty.wait_for_text("1 refused request claims a failure");
+    watch.pty.type_keys("n");
+    watch.pty.wait_for_text("claims a failure, 3 shows it");
+    watch.pty.key("ctrl-c");
+    watch.ended();
+}
+
 #[test]
 fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     let home = Home::new();

@@ -299,6 +299,38 @@ fn the_header_counts_dubs_in_every_width() {
     assert_eq!(title(&stage), "dubwatch 418/465 ✓ 19 ✗ 16 for you");
 }
 
+#[test]
+fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
+    let everywhere = |stage: &mut Stage, words: &str| -> bool {
+        ["1", "2", "3", "4", "1 n", "2 n", "3 n", "4 n"].iter().any(|keys| {
+            stage.press(keys);
+            [(200, 50), (120, 30), (80, 24)]
+                .iter()
+                .any(|size| lines(stage, *size).join("\n").contains(words))
+        })
+    };
+    let mut stage = Stage::empty();
+    assert!(!everywhere(&mut stage, "refused request"));
+    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
+    assert!(everywhere(&mut stage, "nothing has failed"));
+    // One that claims something else says nothing of failures.
+    let harmless = stage.refusal(&about("ast_a", "es-1", "generated"), Some(Tamper::Key), at(1));
+    stage.news(vec![harmless], &BTreeSet::new(), false);
+    assert!(everywhere(&mut stage, "nothing has failed"));
+    assert!(everywhere(&mut stage, "1 request refused"));
+    let claim = stage.refusal(&about("ast_a", "es-1", "generate_failed"), Some(Tamper::Key), at(1));
+    stage.news(vec![claim], &BTreeSet::new(), false);
+    assert!(!everywhere(&mut stage, "nothing has failed"));
+    assert!(everywhere(&mut stage, "1 refused request claims a failure"));
+
+    // Also after a restart, and on a journal of which nothing else is known.
+    let mut stage = Stage::of(Dashboard::new(facts(None), curtain(), (120, 30)));
+    stage.tell(Told::RefusedFailures(vec![4, 9]));
+    stage.tell(Told::Loaded);
+    assert!(!everywhere(&mut stage, "nothing has failed"));
+    assert!(everywhere(&mut stage, "2 refused requests claim a failure"));
+}
+
 /// What is forecast is right from the first second on: about as long as it takes in the end.
 #[test]
 fn the_forecasts_of_the_demo_do_not_start_wrong() {

@@ -73,6 +73,8 @@ pub enum Told {
     Orphaned(bool),
     /// What the link to the relay is doing.
     Link(Box<Link>),
+    /// The refusals in the log, by their ids, that claim that something failed; as the program began.
+    RefusedFailures(Vec<u64>),
     /// What relays took and never passed on, oldest first.
     Gaps(Vec<Gap>),
     /// Something that a person should know.

@@ -149,6 +149,12 @@ impl Teller {
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
         let mut place = self.tell_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;
+        // Before anything is said to be fine. Most of them are not among the first rows.
+        let claims = self.refusals.iter().filter(|(_, row)| row.claims_failure());
+        let claims: Vec<u64> = claims.map(|(id, _)| *id).collect();
+        if !claims.is_empty() {
+            self.tell(Told::RefusedFailures(claims))?;
+        }
         let mut rows = self.rows_before(head + 1)?;
         rows.reverse();
         self.tell(Told::News(News {

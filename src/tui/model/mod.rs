@@ -258,6 +258,34 @@ impl Model {
         shown.loaded && shown.catalogue.is_empty() && shown.rows.newest_seq().is_none()
     }
 
+    /// What is said of failures while none shouts, and whether it is as good as it can be. That
+    /// nothing has failed is only said where no request says otherwise, a refused one included.
+    pub fn all_clear(&self) -> (String, bool) {
+        let shown = self.shown();
+        let (failures, overdue) =
+            (shown.catalogue.counts().failures(), shown.catalogue.counts().overdue);
+        let mut parts = Vec::new();
+        match failures {
+            0 => {}
+            1 => parts.push("1 failure".to_owned()),
+            count => parts.push(format!("{count} failures")),
+        }
+        if overdue > 0 {
+            parts.push(format!("{overdue} overdue"));
+        }
+        if !parts.is_empty() {
+            let all =
+                if failures + overdue > 1 { ", all marked as seen" } else { ", marked as seen" };
+            return (parts.join(" and ") + all, false);
+        }
+        match shown.refused_failures.len() {
+            0 if shown.loaded => ("nothing has failed".to_owned(), true),
+            0 => ("no failure so far, reading the journal".to_owned(), true),
+            1 => ("1 refused request claims a failure, 3 shows it".to_owned(), false),
+            count => (format!("{count} refused requests claim a failure, 3 shows them"), false),
+        }
+    }
+
     /// Whether anything narrows what is listed.
     pub fn is_narrowed(&self) -> bool {
         self.failures_only || !self.filtering.filter.is_empty()

@@ -1,6 +1,6 @@
 //! What the dashboard was told: a value that can be kept while the world goes on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,8 @@ pub const CHART_MINUTES: usize = 8;
 pub const MAX_WARNINGS: usize = 50;
 /// Gaps that are held at most; the oldest go.
 pub const MAX_GAPS: usize = 1000;
+/// Refusals of which it is known that they claim a failure, at most: as many as the log holds.
+const MAX_REFUSALS: usize = 1000;
 /// Deliveries of the selected asset that are held at most.
 pub const MAX_ASSET_ROWS: usize = 500;
 /// Assets that say how long generating usually takes: the first of the list that finished any.
@@ -46,6 +48,8 @@ pub struct Picture {
     pub warnings: VecDeque<(Timestamp, String)>,
     /// How long generating usually takes.
     pub usual: Option<SignedDuration>,
+    /// The refusals, by their ids, whose body claims that something failed.
+    pub refused_failures: BTreeSet<u64>,
     /// The newest `seq`.
     pub head: u64,
     /// How many deliveries the journal holds.
@@ -184,6 +188,15 @@ impl Picture {
             if self.gaps.len() > MAX_GAPS {
                 self.gaps.pop_front();
             }
+        }
+    }
+
+    /// Takes note of refusals that claim that something failed.
+    pub fn claim_failures(&mut self, refusals: impl IntoIterator<Item = u64>) {
+        self.refused_failures.extend(refusals);
+        // Ids ascend, and the log holds no more: what is over has left it.
+        while self.refused_failures.len() > MAX_REFUSALS {
+            self.refused_failures.pop_first();
         }
     }
 

@@ -93,6 +93,16 @@ impl Row {
         }
     }
 
+    /// Whether it was refused although it says that something failed.
+    pub fn claims_failure(&self) -> bool {
+        let Self::Refusal { claim, .. } = self else { return false };
+        match claim.event.as_deref().and_then(Event::from_name) {
+            Some(Event::AssetFailed) => true,
+            Some(Event::Version(state)) => state.is_failure(),
+            None => false,
+        }
+    }
+
     /// Whether it made its version what it was then: more than a repeat or a late arrival.
     pub const fn made_a_state(&self) -> bool {
         match self {

@@ -65,7 +65,8 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
         Action::NextFailure | Action::PreviousFailure => {
             let by = if action == Action::NextFailure { 1 } else { -1 };
             if !moves::to_failure(model, by) {
-                say(model, "nothing has failed");
+                let words = no_failure(model);
+                say(model, words);
             }
         }
         Action::FailuresOnly => {

@@ -107,6 +107,10 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             hear_link(model, *link);
             Vec::new()
         }
+        Told::RefusedFailures(ids) => {
+            model.live.claim_failures(ids);
+            Vec::new()
+        }
         Told::Gaps(gaps) => {
             model.live.miss(gaps);
             Vec::new()
@@ -168,6 +172,7 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut came = 0;
     let stay = model.cursor.row.is_some();
+    model.live.claim_failures(news.rows.iter().filter_map(claim_of_failure));
     for row in news.rows {
         let row = Arc::new(row);
         if let Some(asset) = &model.live.of_asset.asset

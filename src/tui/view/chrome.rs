@@ -269,26 +269,42 @@ pub(super) const fn failed_word(state: crate::callback::State) -> &'static str {
 }
 
 fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let catalogue = &model.shown().catalogue;
-    let [needs, running, done] = group_sizes(catalogue.order());
+    let shown = model.shown();
+    let [failed, for_you, running, done] = group_sizes(shown.catalogue.order());
     let dim = look.of(Role::Dim);
     pen.skip(1);
-    if needs + running + done == 0 {
-        let words =
-            if model.shown().loaded { "nothing was received yet" } else { "reading the journal" };
-        pen.text(words, dim);
-        return;
-    }
-    let failing = catalogue.failing().all;
-    if failing > 0 {
-        let words =
-            if failing == 1 { "1 failure, marked as seen" } else { "failures, all marked as seen" };
-        let count = if failing == 1 { String::new() } else { format!("{failing} ") };
-        pen.text(&format!("{count}{words}"), look.of(Role::Failed));
+    let refused = shown.counts.refusals();
+    let (words, is_clear) = model.all_clear();
+    if failed + for_you + running + done > 0 {
+        let role = if is_clear {
+            Role::Done
+        } else if shown.catalogue.counts().failures() > 0 {
+            Role::Failed
+        } else {
+            Role::Doubt
+        };
+        pen.text(&words, look.of(role));
+        let groups = [(for_you, "for you"), (running, "running"), (done, "done")];
+        let groups = groups.iter().filter(|(count, _)| *count > 0);
+        for (count, word) in groups {
+            pen.text(&format!("  {}  {count} {word}", glyph::DOT), dim);
+        }
+    } else if shown.loaded {
+        pen.text("nothing was received yet", dim);
+        if !is_clear {
+            pen.text(&format!("  {}  {words}", glyph::DOT), look.of(Role::Doubt));
+        }
     } else {
-        pen.text("nothing has failed", look.of(Role::Done));
+        pen.text("reading the journal", dim);
     }
-    pen.text(&format!("  {}  {running} running  {}  {done} done", glyph::DOT, glyph::DOT), dim);
+    if refused > 0 && is_clear {
+        let requests = if refused == 1 { "request" } else { "requests" };
+        pen.text(&format!("  {}  ", glyph::DOT), dim);
+        pen.text(
+            &format!("{} {requests} refused, 3 says why", number(refused)),
+            look.of(Role::Doubt),
+        );
+    }
 }
 
 fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
