@@ -331,6 +331,36 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
     assert!(everywhere(&mut stage, "2 refused requests claim a failure"));
 }
 
+#[test]
+fn a_version_is_copied_as_the_command_that_gets_it() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_a", "es-1", "ready"), 0);
+    deliver(&mut stage, &about("ast_a", "fr-1", "ready"), 1);
+    let copied = |effects: Vec<Effect>| -> Vec<String> {
+        let copied = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Copy(text) => Some(text),
+            _ => None,
+        });
+        copied.collect()
+    };
+    let line = |id: &str| {
+        format!(
+            "curl -sS -H \"Authorization: Bearer panjaya-$PANJAYA_API_KEY\" \
+             https://api.panjaya.ai/v1/versions/{id}"
+        )
+    };
+    assert_eq!(copied(stage.press("y r")), [line("es-1")]);
+    assert_eq!(copied(stage.press("tab down y r")), [line("fr-1")]);
+    // In the Matrix that of the selected cell, also for the id alone.
+    assert_eq!(copied(stage.press("2 y r")), [line("es-1")]);
+    assert_eq!(copied(stage.press("right y r")), [line("fr-1")]);
+    assert_eq!(copied(stage.press("y v")), ["fr-1"]);
+    assert_eq!(copied(stage.press("3 y r")), [line("fr-1")]);
+    assert_eq!(copied(stage.press("up y r")), [line("es-1")]);
+    let mut stage = Stage::empty();
+    assert!(copied(stage.press("y r")).is_empty(), "there is none");
+}
+
 /// What is forecast is right from the first second on: about as long as it takes in the end.
 #[test]
 fn the_forecasts_of_the_demo_do_not_start_wrong() {

@@ -1,5 +1,7 @@
 //! Copying: ids, URLs and commands at once; what needs a whole delivery once it has been read.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -29,6 +31,13 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
     let (what, text) = match action {
         Action::CopyId => ("the asset's id", asset_id(model)),
         Action::CopyVersion => ("the version's id", version_id(model)),
+        Action::CopyGetVersion => match version_id(model).map(|id| get_version(&id)) {
+            Some(Err(why)) => {
+                say(model, why);
+                return Vec::new();
+            }
+            line => ("the command that gets the version", line.and_then(Result::ok)),
+        },
         Action::CopyUrl => ("the callback URL", filled(&model.facts.callback_url)),
         Action::CopySend => ("the command", filled(&model.facts.send_line)),
         Action::CopyBody => return copy_of_delivery(model, stage, Wanted::Body),
@@ -142,5 +151,63 @@ fn version_id(model: &Model) -> Option<String> {
         return model.row(model.selected_row()?)?.callback().version_id.clone();
     }
     let asset = model.selected_asset()?;
-    Some(asset.lanes().get(model.selected_lane())?.version_id.clone())
+    let lanes = asset.lanes();
+    let lane = if model.screen == Screen::Matrix {
+        // That of the selected cell; of several the one that is drawn.
+        let locale = model.selected_locale()?;
+        lanes.iter().find(|row| row.version.locale() == locale)
+    } else {
+        lanes.get(model.selected_lane())
+    };
+    Some(lane?.version_id.clone())
+}
+
+/// The service's API, and its *Get Version*.
+const GET_VERSION: &str = "https://api.panjaya.ai/v1/versions/";
+
+/// A command that asks the service's API for a version. The key is the shell's to fill in: it never
+/// passes through here.
+///
+/// # Errors
+///
+/// Why there is none, as a sentence.
+fn get_version(id: &str) -> Result<String, String> {
+    // RFC 3986, section 6.2.2.3: these are taken out of a path before it is asked for.
+    if matches!(id, "." | "..") {
+        return Err(format!("an id that is {id} cannot stand in a URL"));
+    }
+    let mut url = GET_VERSION.to_owned();
+    for byte in id.bytes() {
+        // RFC 3986, section 2.3: everything else is encoded; so is `~`, which shells know.
+        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
+            url.push(byte.into());
+        } else {
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    let url = shell_word(&url);
+    Ok(format!(r#"curl -sS -H "Authorization: Bearer panjaya-$PANJAYA_API_KEY" {url}"#))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_asked_for_whatever_its_id_is_made_of() {
+        let url = |id: &str| {
+            let line = get_version(id).unwrap();
+            let (head, url) = line.rsplit_once(' ').unwrap();
+            assert_eq!(
+                head, r#"curl -sS -H "Authorization: Bearer panjaya-$PANJAYA_API_KEY""#,
+                "the key is never a value"
+            );
+            url.strip_prefix(GET_VERSION).unwrap_or_else(|| panic!("{url}")).to_owned()
+        };
+        assert_eq!(url("ver_03"), "ver_03");
+        assert_eq!(url("a/b?c#d e"), "a%2Fb%3Fc%23d%20e");
+        assert_eq!(url("'; rm -rf ~ $(x) `y`"), "%27%3B%20rm%20-rf%20%7E%20%24%28x%29%20%60y%60");
+        assert_eq!(url("é\u{202e}\n"), "%C3%A9%E2%80%AE%0A");
+        assert!(get_version("..").is_err() && get_version("...").is_ok());
+    }
 }
