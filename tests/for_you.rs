@@ -361,6 +361,22 @@ fn a_version_is_copied_as_the_command_that_gets_it() {
     assert!(copied(stage.press("y r")).is_empty(), "there is none");
 }
 
+#[test]
+fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
+    let mut stage = Stage::empty();
+    deliver(&mut stage, &about("ast_9f3c81aa0011", "es-1", "ready"), 0);
+    let shown = |stage: &mut Stage, words: &str| lines(stage, (120, 30)).join("\n").contains(words);
+    assert!(shown(&mut stage, "9f3c81… "));
+    for other in ["ast_9f3c81bb0022", "ast_9f3c81cc0033"] {
+        deliver(&mut stage, &about(other, "es-1", "ready"), 1);
+    }
+    assert!(shown(&mut stage, "9f3c81… ") && shown(&mut stage, "9f3c81b…"));
+    assert!(shown(&mut stage, "9f3c81c…") && !shown(&mut stage, "9f3c81a"));
+    // Another screen is drawn anew: then nothing changes that is looked at.
+    stage.press("2 1");
+    assert!(shown(&mut stage, "9f3c81a…") && !shown(&mut stage, "9f3c81… "));
+}
+
 /// What is forecast is right from the first second on: about as long as it takes in the end.
 #[test]
 fn the_forecasts_of_the_demo_do_not_start_wrong() {

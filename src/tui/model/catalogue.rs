@@ -256,13 +256,22 @@ impl Catalogue {
     }
 
     /// What to call an asset: its local name, else the shortest piece of its id. Untrusted text.
-    pub fn label<'a>(&'a self, asset: &'a AssetView) -> &'a str {
-        asset.notes.name.as_deref().unwrap_or_else(|| self.names.piece(asset.id()))
+    pub fn label<'a>(&self, asset: &'a AssetView) -> Cow<'a, str> {
+        match asset.notes.name.as_deref() {
+            Some(name) => Cow::Borrowed(name),
+            None => self.names.piece(asset.id()),
+        }
     }
 
     /// The shortest piece of an asset's id that tells it from the others. Untrusted text.
-    pub fn piece<'a>(&self, id: &'a str) -> &'a str {
+    pub fn piece<'a>(&self, id: &'a str) -> Cow<'a, str> {
         self.names.piece(id)
+    }
+
+    /// Lets pieces of ids get longer that do not tell theirs from all others any more. For when the
+    /// screen changes anyway: a piece stays as it is while it is looked at.
+    pub fn renew_pieces(&mut self) {
+        self.names.renew();
     }
 
     /// The locales of the versions held, in alphabetical order; `None` comes first where some

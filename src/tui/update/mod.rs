@@ -175,6 +175,8 @@ fn older(model: &mut Model, stage: Stage) -> Vec<Effect> {
 
 /// Goes to a screen.
 fn show(model: &mut Model, screen: Screen) {
+    // All of the screen changes, so nothing that is looked at does.
+    model.live.catalogue.renew_pieces();
     model.screen = screen;
     if screen != Screen::Timeline {
         model.pane = Pane::Assets;

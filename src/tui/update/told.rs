@@ -31,6 +31,8 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
         }
         Told::Loaded => {
             model.live.loaded = true;
+            // Each page gave its ids their pieces before the next one was known.
+            model.live.catalogue.renew_pieces();
             model.live.learn_usual();
             changed(model, stage)
         }

@@ -222,7 +222,7 @@ fn asset_row(
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
     pen.glyph(sign, look.of(role)).skip(1);
     // Mark and glyph take three columns, the count and what parts it from its neighbours eight.
-    pen.field(across.label - 11, model.shown().catalogue.label(asset), look.of(name)).skip(1);
+    pen.field(across.label - 11, &model.shown().catalogue.label(asset), look.of(name)).skip(1);
     let seen = asset.row.versions.len();
     if seen == 0 {
         if let Some(failure) = &asset.row.asset.failure {
@@ -282,7 +282,7 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
     let dim = look.of(Role::Dim);
     let Some(asset) = model.selected_asset() else { return };
     let locale = across.locales.get(across.selected).copied().flatten();
-    pen.skip(1).text(model.shown().catalogue.label(asset), look.of(Role::Strong));
+    pen.skip(1).text(&model.shown().catalogue.label(asset), look.of(Role::Strong));
     pen.skip(2).text(locale.unwrap_or("no locale"), look.of(Role::Strong)).skip(2);
     let mut here: Vec<&VersionRow> =
         asset.row.versions.iter().filter(|row| row.version.locale() == locale).collect();

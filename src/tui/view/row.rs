@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ratatui::style::Style;
 
-use super::super::model::Model;
 use super::super::model::rows::Row;
+use super::super::model::{Model, names};
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::{ago, glyph};
@@ -132,14 +132,15 @@ pub(super) fn draw(
     let catalogue = &model.shown().catalogue;
     if columns.asset > 0 {
         let id = callback.asset_id.as_deref();
-        let label = id.map_or("–", |id| {
+        let label = id.map_or(Cow::Borrowed("–"), |id| {
             catalogue.get(id).map_or_else(|| catalogue.piece(id), |asset| catalogue.label(asset))
         });
         // What a refusal claims to be about is nobody's word.
         let style = if row.is_refusal() { quiet } else { Style::new() };
-        pen.field(columns.asset, label, style).skip(1);
+        pen.field(columns.asset, &label, style).skip(1);
     }
-    let version = callback.version_id.as_deref().map(|id| catalogue.piece(id));
+    let version = callback.version_id.as_deref().map(names::cut);
+    let version = version.as_deref();
     if columns.version > 0 {
         pen.field(columns.version, version.unwrap_or("–"), quiet).skip(1);
     }

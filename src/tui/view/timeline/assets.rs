@@ -128,7 +128,7 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen:
     let label = model.shown().catalogue.label(asset);
     let strong =
         if selected && role != Role::Shout { look.of(Role::Strong).patch(style) } else { style };
-    pen.field_in(width.saturating_sub(3 + after + 1), label, strong).glyph(' ', style);
+    pen.field_in(width.saturating_sub(3 + after + 1), &label, strong).glyph(' ', style);
     if has_bar {
         bar(asset, look, pen);
         pen.glyph(' ', look.of(Role::Plain));

@@ -8,11 +8,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::super::model::Model;
 use super::super::super::model::asset::AssetView;
 use super::super::super::model::axis::Stretch;
 use super::super::super::model::layout::Columns;
 use super::super::super::model::mode::Pane;
+use super::super::super::model::{Model, names};
 use super::super::super::widget::ago;
 use super::super::super::widget::glyph;
 use super::super::super::widget::look::{Look, Role};
@@ -121,8 +121,8 @@ impl Lane<'_> {
         // Mark, glyph, doubt and two blanks take five columns: these have to leave them.
         let wide = width >= 28;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
-        let piece = self.model.shown().catalogue.piece(&self.version.version_id);
-        let locale = version.locale().unwrap_or(piece);
+        let piece = names::cut(&self.version.version_id);
+        let locale = version.locale().unwrap_or(&piece);
         let strong =
             if self.is_selected && !shouts { style.patch(look.of(Role::Strong)) } else { style };
         let plain = match (shouts, state) {

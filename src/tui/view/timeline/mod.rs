@@ -95,7 +95,7 @@ fn of_asset(
 
 /// The name of the asset and how far its versions are.
 fn head(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
-    let label = Printable::new(model.shown().catalogue.label(asset));
+    let label = Printable::new(&model.shown().catalogue.label(asset));
     let parts = explain::tally(asset);
     let tally: usize = parts.iter().map(|(_, text)| text.len() + 3).sum();
     let width = usize::from(pen.left());

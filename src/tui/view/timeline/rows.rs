@@ -19,7 +19,7 @@ pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buf
     let mut pen = Pen::new(buffer, area, 0);
     pen.glyph(glyph::THIN, dim).skip(1);
     pen.text("Deliveries of ", look.of(if has_keys { Role::Strong } else { Role::Dim }));
-    pen.within(area.width / 2, label, look.of(if has_keys { Role::Strong } else { Role::Plain }));
+    pen.within(area.width / 2, &label, look.of(if has_keys { Role::Strong } else { Role::Plain }));
     pen.skip(1).glyph(glyph::THIN, dim).skip(1);
     let following = model.cursor.asset_row.is_none();
     pen.text(if following { "following" } else { "end follows" }, dim).skip(1);
