@@ -557,7 +557,7 @@ fn send_says_when_an_answer_broke_off() {
     assert_eq!(
         said,
         format!(
-            "dubwatch: no answer from http://{address}/: it closed the connection; one that speaks TLS needs https://"
+            "dubwatch: no answer from http://{address}/: it closed the connection; one that speaks TLS needs https://\n"
         )
     );
 }
