@@ -7,10 +7,11 @@ use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower::Service as _;
 
-use super::proxy::{ProxyError, authority};
+use super::proxy::{PATIENCE, Proxy, ProxyError, authority};
 use super::stream::AnyStream;
 use super::tls::TlsError;
 use super::{Connection, Outbound, Target, reasons, tunnel};
@@ -20,8 +21,8 @@ use crate::text::Printable;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum ConnectError {
-    #[error("cannot connect to {to}: {cause}")]
-    Tcp { to: Printable, cause: io::Error },
+    #[error("cannot connect to {to}: {cause}{hint}")]
+    Tcp { to: Printable, cause: io::Error, hint: &'static str },
     #[error("{0}")]
     Proxy(ProxyError),
     #[error("cannot speak TLS with {to}: {why}")]
@@ -36,22 +37,17 @@ impl Outbound {
     /// Connects to a target. Sets no limit on the time that it takes.
     pub async fn connect(&self, target: &Target) -> Result<Connection, ConnectError> {
         let proxy = self.proxies.to(target).map_err(ConnectError::Proxy)?;
+        let is_forwarded = proxy.is_some_and(|proxy| proxy.is_forwarding(target));
         let tcp = match proxy {
             None => tcp(&target.host, target.port).await.map_err(|cause| ConnectError::Tcp {
                 to: Printable::new(&target.to_string()),
                 cause,
+                hint: self.proxies.hint(target),
             })?,
-            Some(proxy) => {
-                let tcp = tcp(&proxy.host, proxy.port).await;
-                tcp.map_err(|cause| ConnectError::Proxy(proxy.is_down(target, cause)))?
-            }
-        };
-        let is_forwarded = proxy.is_some_and(|proxy| proxy.is_forwarding(target));
-        let tcp = match proxy {
-            Some(proxy) if !is_forwarded => {
-                tunnel::open(tcp, proxy, target).await.map_err(ConnectError::Proxy)?
-            }
-            _ => tcp,
+            Some(proxy) => timeout(PATIENCE, through(proxy, target))
+                .await
+                .unwrap_or_else(|_| Err(proxy.is_silent(target)))
+                .map_err(ConnectError::Proxy)?,
         };
         let stream = if target.scheme.is_tls() {
             self.secure(target, tcp).await?
@@ -77,6 +73,12 @@ impl Outbound {
     }
 }
 
+/// Connects to a proxy and has it open the way, unless it takes whole requests.
+async fn through(proxy: &Proxy, target: &Target) -> Result<TcpStream, ProxyError> {
+    let tcp = tcp(&proxy.host, proxy.port).await.map_err(|cause| proxy.is_down(target, cause))?;
+    if proxy.is_forwarding(target) { Ok(tcp) } else { tunnel::open(tcp, proxy, target).await }
+}
+
 /// Connects to a host by whichever of its addresses answers.
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let uri = Uri::builder().scheme("http").authority(authority(host, port)).path_and_query("/");
@@ -92,4 +94,28 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
             None => io::Error::other(error.to_string()),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::{Proxies, Scheme, Trust};
+
+    /// Time is paused: what nobody answers is over as soon as everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_does_not_answer_is_named() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = silent.local_addr().unwrap().to_string();
+        for scheme in ["http", "socks5"] {
+            let proxies = Proxies::from_variables(|name| {
+                (name == "ALL_PROXY").then(|| format!("{scheme}://{at}"))
+            });
+            let outbound = Outbound::new(proxies, Trust::System);
+            let target = Target { scheme: Scheme::Wss, host: "relay.invalid".into(), port: 443 };
+            let error = outbound.connect(&target).await.err().unwrap().to_string();
+            for words in [&at, "ALL_PROXY", "no way to relay.invalid:443 within 10 s"] {
+                assert!(error.contains(words), "{error}");
+            }
+        }
+    }
 }

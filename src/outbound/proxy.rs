@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,9 @@ use crate::text::Printable;
 /// The most of a proxy's authentication schemes that a message names, in columns.
 const MAX_OFFERS: usize = 60;
 
+/// How long it may take to reach a proxy and have it open a way.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The proxies that the environment names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
@@ -22,6 +26,8 @@ pub struct Proxies {
     plain: Option<Named>,
     /// Hosts and networks that are reached directly; `*` stands for all.
     direct: Vec<String>,
+    /// Whether there is a `HTTP_PROXY` that somebody may expect to be used.
+    has_unused: bool,
 }
 
 /// What a variable names: a proxy, or something that cannot be used as one, which matters only to
@@ -96,13 +102,13 @@ pub enum ProxyError {
     #[error("cannot connect to {via}: {cause}; start it, or go around it with NO_PROXY={around}")]
     Down { via: Via, cause: io::Error, around: Printable },
     #[error(
-        "{via} asks for a login (407): put it into {}, as {scheme}://user:password@{}",
+        "{via} asks for a login: put it into {}, as {scheme}://user:password@{}",
         via.variable,
         via.place
     )]
     Login { via: Via, scheme: &'static str },
     #[error(
-        "{via} refused the login that is in {} (407): check user name and password; write special characters in them as in a URL, # as %23",
+        "{via} refused the login that is in {}: check user name and password; write special characters in them as in a URL, # as %23",
         via.variable
     )]
     WrongLogin { via: Via },
@@ -117,6 +123,11 @@ pub enum ProxyError {
     NotHttp { via: Via },
     #[error("{via} broke off: {cause}")]
     Broken { via: Via, cause: io::Error },
+    #[error(
+        "{via} opened no way to {to} within {} s: it or what is behind it does not answer",
+        PATIENCE.as_secs()
+    )]
+    Silent { via: Via, to: Printable },
 }
 
 impl Proxies {
@@ -142,10 +153,12 @@ impl Proxies {
             first(names)
                 .map(|(variable, url)| Named { variable, proxy: Proxy::new(&url, variable) })
         };
+        let plain = named(&["http_proxy", "all_proxy", "ALL_PROXY"]);
         let direct = first(&["no_proxy", "NO_PROXY"]).map(|(_, hosts)| hosts).unwrap_or_default();
         Self {
             secure: named(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
-            plain: named(&["http_proxy", "all_proxy", "ALL_PROXY"]),
+            has_unused: plain.is_none() && first(&["HTTP_PROXY"]).is_some(),
+            plain,
             direct: direct
                 .split([',', ' '])
                 .map(|host| host.trim().trim_start_matches("*.").trim_start_matches('.'))
@@ -158,9 +171,7 @@ impl Proxies {
     /// The proxy on the way to a target. This machine is always reached directly.
     pub(super) fn to(&self, target: &Target) -> Result<Option<&Proxy>, ProxyError> {
         let named = if target.scheme.is_tls() { self.secure.as_ref() } else { self.plain.as_ref() };
-        let is_direct =
-            || target.is_this_machine() || self.direct.iter().any(|name| is_meant(name, target));
-        let Some(Named { variable, proxy }) = named.filter(|_| !is_direct()) else {
+        let Some(Named { variable, proxy }) = named.filter(|_| !self.is_direct(target)) else {
             return Ok(None);
         };
         proxy.as_ref().map(Some).map_err(|why| match why {
@@ -168,6 +179,20 @@ impl Proxies {
             Unusable::Https => ProxyError::Https(variable),
             Unusable::Socks4 => ProxyError::Socks4(variable),
         })
+    }
+
+    /// Whether a target is reached directly whatever proxies there are.
+    fn is_direct(&self, target: &Target) -> bool {
+        target.is_this_machine() || self.direct.iter().any(|name| is_meant(name, target))
+    }
+
+    /// What to say of a variable that a target would be reached by if it was one that is used.
+    pub(super) fn hint(&self, target: &Target) -> &'static str {
+        if self.has_unused && !target.scheme.is_tls() && !self.is_direct(target) {
+            "; HTTP_PROXY in capitals is not used, because a web server can set it: name the proxy in http_proxy"
+        } else {
+            ""
+        }
     }
 }
 
@@ -315,6 +340,11 @@ impl Proxy {
         ProxyError::NotHttp { via: self.via() }
     }
 
+    /// It let nobody know anything in time.
+    pub(super) fn is_silent(&self, target: &Target) -> ProxyError {
+        ProxyError::Silent { via: self.via(), to: Printable::new(&target.to_string()) }
+    }
+
     /// The connection ended before its answer.
     pub(super) fn broke_off(&self, cause: io::Error) -> ProxyError {
         ProxyError::Broken { via: self.via(), cause }
@@ -405,6 +435,26 @@ mod tests {
         for url in ["ws://relay.example", "http://relay.example"] {
             assert_eq!(way(&set, url).as_deref(), Some("p.example:80"), "{url}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_left_alone_is_pointed_out_where_it_could_be_meant() {
+        let hint = |variables: &[(&str, &str)], url: &str| {
+            proxies(variables).hint(&target(url)).contains("http_proxy")
+        };
+        let set = [("HTTP_PROXY", "http://p.example"), ("NO_PROXY", "near.example")];
+        for (url, is_meant) in [
+            ("http://far.example", true),
+            ("ws://far.example", true),
+            ("https://far.example", false),
+            ("http://near.example", false),
+            ("http://127.0.0.1", false),
+        ] {
+            assert_eq!(hint(&set, url), is_meant, "{url}");
+        }
+        assert!(!hint(&[], "http://far.example"));
+        let both = [("HTTP_PROXY", "http://p.example"), ("ALL_PROXY", "http://q.example")];
+        assert!(!hint(&both, "http://far.example"));
     }
 
     #[test]

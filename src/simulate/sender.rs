@@ -170,7 +170,9 @@ fn lost(to: &Uri, error: &(dyn Error + 'static)) -> SendError {
 
 fn no_way(to: Uri, error: &ConnectError) -> SendError {
     match error {
-        ConnectError::Tcp { cause, .. } if cause.kind() == io::ErrorKind::ConnectionRefused => {
+        ConnectError::Tcp { cause, hint: "", .. }
+            if cause.kind() == io::ErrorKind::ConnectionRefused =>
+        {
             SendError::Unreachable { to, why: cause.to_string() }
         }
         error => SendError::NoWay { to, why: error.to_string() },

@@ -177,3 +177,11 @@ fn a_proxy_that_does_not_help_is_named() {
     command.env("all_proxy", "socks4://127.0.0.1:1");
     fails(command, &["all_proxy", "SOCKS 4", "socks5://"]);
 }
+
+#[test]
+fn a_variable_that_is_left_alone_is_pointed_out() {
+    let site = Site::new();
+    let mut command = send(&site, "http://receiver.invalid/callback", &[]);
+    command.env("HTTP_PROXY", format!("http://{}", closed()));
+    fails(command, &["cannot connect to receiver.invalid:80", "name the proxy in http_proxy"]);
+}
