@@ -14,11 +14,9 @@ use portable_pty::ExitStatus;
 use rustix::process::Signal;
 use tui_support::{LIMIT, Pty};
 
-/// A dashboard with a home, and how its terminal was before.
+/// A dashboard with a home.
 struct Watch {
     pty: Pty,
-    stty: String,
-    modes: tui_support::Modes,
 }
 
 fn envs(home: &Home) -> Vec<(&'static str, String)> {
@@ -46,9 +44,7 @@ impl Watch {
         let mut envs: Vec<(&str, &str)> = envs.iter().map(|(name, v)| (*name, &**v)).collect();
         envs.extend(more);
         // Words are separated by spaces.
-        let pty = Pty::spawn(columns, 30, args.split_whitespace(), &envs);
-        let (stty, modes) = (pty.stty(), pty.modes());
-        Self { pty, stty, modes }
+        Self { pty: Pty::spawn(columns, 30, args.split_whitespace(), &envs) }
     }
 
     /// What follows a word on the screen, up to the next blank.
@@ -63,9 +59,7 @@ impl Watch {
     #[track_caller]
     fn ended(&self) -> (ExitStatus, String) {
         let exit = self.pty.wait(LIMIT);
-        self.pty.settle();
-        assert_eq!(self.pty.stty(), self.stty);
-        assert_eq!(self.pty.modes(), self.modes);
+        self.pty.assert_restored();
         (exit, self.pty.screen_text())
     }
 }

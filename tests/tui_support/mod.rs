@@ -22,6 +22,8 @@ pub(crate) struct Pty {
     master: Option<Box<dyn MasterPty + Send>>,
     /// The program's side, held open: its settings outlive the program.
     slave: File,
+    /// As it was before the program began.
+    before: Before,
     pid: Pid,
     seen: Arc<Seen>,
 }
@@ -158,6 +160,11 @@ impl Pty {
         }
         let (reader, to_reader) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&seen));
         std::thread::spawn(move || read(reader, &to_reader));
+        // A program that is quick would have changed them already.
+        let before = Before {
+            stty: format!("{:?}", tcgetattr(&slave).unwrap()),
+            modes: Modes::of(seen.state.lock().unwrap().terminal.screen()),
+        };
         let mut child = pair.slave.spawn_command(command).unwrap();
         let pid = Pid::from_raw(child.process_id().unwrap().cast_signed()).unwrap();
         let to_waiter = Arc::clone(&seen);
@@ -166,7 +173,7 @@ impl Pty {
             to_waiter.state.lock().unwrap().exit = Some(exit);
             to_waiter.changed.notify_all();
         });
-        Self { master: Some(pair.master), slave, pid, seen }
+        Self { master: Some(pair.master), slave, before, pid, seen }
     }
 
     /// Types text as it is; a line end is `enter`.
@@ -293,12 +300,15 @@ impl Pty {
 
     /// The modes of the terminal that outlive a program, for comparing before and after.
     pub(crate) fn modes(&self) -> Modes {
-        self.screen(|screen| Modes {
-            alternate_screen: screen.alternate_screen(),
-            hidden_cursor: screen.hide_cursor(),
-            input: screen.input_mode_formatted(),
-            attributes: screen.attributes_formatted(),
-        })
+        self.screen(Modes::of)
+    }
+
+    /// The terminal is as it was before the program began.
+    #[track_caller]
+    pub(crate) fn assert_restored(&self) {
+        self.settle();
+        assert_eq!(self.stty(), self.before.stty);
+        assert_eq!(self.modes(), self.before.modes);
     }
 
     /// The settings of the line, as `stty -a` has them, for comparing before and after.
@@ -372,6 +382,23 @@ pub(crate) struct Modes {
     /// Bracketed paste, the mouse, the keypad, as sequences.
     pub(crate) input: Vec<u8>,
     pub(crate) attributes: Vec<u8>,
+}
+
+impl Modes {
+    fn of(screen: &vt100::Screen) -> Self {
+        Self {
+            alternate_screen: screen.alternate_screen(),
+            hidden_cursor: screen.hide_cursor(),
+            input: screen.input_mode_formatted(),
+            attributes: screen.attributes_formatted(),
+        }
+    }
+}
+
+/// A terminal before anything ran on it.
+struct Before {
+    stty: String,
+    modes: Modes,
 }
 
 /// Shows what comes, and answers it, until the terminal dies.
