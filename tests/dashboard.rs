@@ -13,6 +13,7 @@ use cli_support::Home;
 use portable_pty::ExitStatus;
 use rustix::process::Signal;
 use tui_support::{LIMIT, Pty};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// A dashboard with a home.
 struct Watch {
@@ -453,4 +454,28 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
     assert_eq!(watch.pty.told().copied.len(), 1, "the URL was copied");
     watch.pty.key("ctrl-c");
     watch.ended();
+}
+
+#[test]
+fn names_that_joiners_hold_together_are_shown_whole() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
+    watch.pty.wait_for_text("ast_1");
+    for name in ["می\u{200c}خواهم", "क\u{94d}\u{200d}ष", "👩\u{200d}🚀 film", "ｶ\u{ff9e}ｷ\u{ff9e}"]
+    {
+        watch.pty.type_keys("L");
+        watch.pty.wait_for_text(" name: ");
+        watch.pty.key("ctrl-u");
+        watch.pty.paste(name);
+        watch.pty.key("enter");
+        watch.pty.wait_for(LIMIT, |screen| !screen.contents().contains(" name: "));
+        watch.pty.wait_for(LIMIT, |screen| screen.contents().contains("ast_1"));
+        // Each piece is put at its column, so the name is not written as one.
+        for grapheme in name.graphemes(true) {
+            assert!(watch.pty.wrote(grapheme), "{name}: {grapheme}");
+        }
+        assert!(!watch.pty.screen_text().contains("\\u{"), "{}", watch.pty.screen_text());
+    }
 }

@@ -7,8 +7,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The most characters of no width that a grapheme keeps.
 const MAX_MARKS: usize = 4;
-/// The most characters that a grapheme keeps: scripts that stack letters stay below it.
-const MAX_CHARS: usize = 8;
+/// The most characters that a grapheme keeps: scripts that stack letters stay below it, and so do
+/// two people with skin tones and a heart between them.
+const MAX_CHARS: usize = 10;
+
+const ZWNJ: char = '\u{200c}';
+const ZWJ: char = '\u{200d}';
+const TEXT_STYLE: char = '\u{fe0e}';
+const EMOJI_STYLE: char = '\u{fe0f}';
 
 /// Characters that show nothing, or change what their neighbours show, although Unicode calls them
 /// letters, marks or symbols: the rest of `Default_Ignorable_Code_Point` (Unicode 17,
@@ -45,24 +51,68 @@ pub(super) fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     // A mark after an escape would sit on its closing brace, and at the beginning on whatever is
     // drawn before: both are written out as well.
-    let mut bare = true;
+    let mut before = None;
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if shows(c) && !(bare && is_mark(c)) {
+        let mut chars = chunk.valid().chars().peekable();
+        while let Some(c) = chars.next() {
+            let is_kept = match c {
+                ZWNJ | ZWJ | TEXT_STYLE | EMOJI_STYLE => {
+                    before.is_some_and(|before| joins(before, c, chars.peek().copied()))
+                }
+                c => shows(c) && !(before.is_none() && is_mark(c)),
+            };
+            if is_kept {
                 text.push(c);
-                bare = false;
+                before = Some(c);
             } else {
                 push_escape(&mut text, c);
-                bare = true;
+                before = None;
             }
         }
         for byte in chunk.invalid() {
             // Writing to a `String` cannot fail.
             let _ = write!(text, "\\x{{{byte:x}}}");
-            bare = true;
+            before = None;
         }
     }
     if text.is_ascii() { text } else { bound_graphemes(&text) }
+}
+
+/// Whether a joiner or a variation selector changes what is seen: only there it is needed, and
+/// anywhere else two texts that look alike would differ by it.
+///
+/// `before` is what was kept of the text before it, `after` is what follows.
+fn joins(before: char, c: char, after: Option<char>) -> bool {
+    if matches!(c, TEXT_STYLE | EMOJI_STYLE) {
+        let is_keycap = matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}');
+        return is_keycap || is_emoji(before);
+    }
+    let Some(after) = after.filter(|after| shows(*after)) else { return false };
+    let in_emoji = c == ZWJ && (before == EMOJI_STYLE || is_emoji(before)) && is_emoji(after);
+    in_emoji || (joins_letters(before) && joins_letters(after))
+}
+
+/// Whether `c` is drawn as a picture, by itself or where that is asked for.
+fn is_emoji(c: char) -> bool {
+    let can_be = matches!(
+        c,
+        '\u{a9}' | '\u{ae}' | '\u{203c}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}'
+            | '\u{3299}' | '\u{1f000}'..='\u{1faff}'
+    );
+    can_be && String::from_iter([c, EMOJI_STYLE]).width() == 2
+}
+
+/// Whether `c` belongs to a script whose letters change their shape with their neighbours: Arabic
+/// and its kin, those of India and around, Mongolian.
+const fn joins_letters(c: char) -> bool {
+    matches!(
+        c,
+        '\u{600}'..='\u{d4d}' | '\u{d4f}'..='\u{dff}' | '\u{f00}'..='\u{109f}'
+            | '\u{1780}'..='\u{18af}' | '\u{1a20}'..='\u{1bff}' | '\u{1cd0}'..='\u{1cff}'
+            | '\u{a840}'..='\u{a8ff}' | '\u{a980}'..='\u{a9ff}' | '\u{aa60}'..='\u{aa7f}'
+            | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}'
+            | '\u{1e900}'..='\u{1e95f}'
+    )
 }
 
 /// Writes out graphemes of no width and cuts those of too many characters, leaving a count.
@@ -95,7 +145,8 @@ fn keep(grapheme: &str) -> &str {
     for (count, (at, c)) in grapheme.char_indices().enumerate() {
         marks += usize::from(is_mark(c));
         if count == MAX_CHARS || marks > MAX_MARKS {
-            return &grapheme[..at];
+            // A joiner at its end would join the count to it.
+            return grapheme[..at].trim_end_matches([ZWNJ, ZWJ]);
         }
     }
     grapheme
