@@ -245,7 +245,21 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
 
 #[test]
 fn every_signal_ends_it_with_its_number_and_the_terminal_as_it_was() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    let signals = [
+        (Signal::INT, 130),
+        (Signal::TERM, 143),
+        (Signal::HUP, 129),
+        (Signal::QUIT, 131),
+        (Signal::ABORT, 134),
+        (Signal::USR1, 128 + Signal::USR1.as_raw().cast_unsigned()),
+        (Signal::USR2, 128 + Signal::USR2.as_raw().cast_unsigned()),
+        (Signal::ALARM, 142),
+        (Signal::VTALARM, 154),
+        (Signal::PROF, 155),
+        (Signal::XCPU, 152),
+        (Signal::XFSZ, 153),
+    ];
+    for (signal, code) in signals {
         let home = Home::new();
         let watch = Watch::open(&home, "--listen 0");
         watch.pty.wait_for_text("Waiting for the first callback");
