@@ -470,6 +470,67 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
     watch.ended();
 }
 
+/// tmux makes one of keys that come within its escape time, 500 ms in many.
+#[test]
+fn escape_and_a_key_that_come_as_one_are_both_taken() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
+    watch.pty.wait_for_text("ast_1");
+    watch.pty.type_keys("/nothing-like-it");
+    watch.pty.wait_for_text("Nothing is listed");
+    watch.pty.send(b"\x1b4");
+    watch.pty.wait_for_text("callback URL");
+    watch.pty.type_keys("1");
+    watch.pty.wait_for_text("ast_1");
+    // Cut in two by a slow line, an arrow is an arrow.
+    watch.pty.type_keys("?");
+    watch.pty.wait_for_text("─ Keys ─");
+    watch.pty.send(b"\x1bq");
+    watch.pty.wait_for_text("Callbacks are being received");
+}
+
+#[test]
+fn answers_that_come_late_act_as_no_keys() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    // Each of them would lead somewhere, letter by letter.
+    for answer in [
+        &b"\x1b]11;rgb:1414/1414/1414\x1b\\"[..],
+        b"\x1b]52;c;NHE0cTRx\x07",
+        b"\x1bP>|q4 d\x1b\\",
+        b"\x1b_Gd4q\x1b\\",
+        b"\x1b[?64;4;22c",
+        b"\x1b[12;40R",
+    ] {
+        let (begin, end) = answer.split_at(4);
+        watch.pty.send(begin);
+        watch.pty.settle();
+        watch.pty.send(end);
+    }
+    watch.pty.type_keys("/last");
+    watch.pty.wait_for_text(" / last");
+    assert!(watch.pty.screen_text().contains("Waiting for the first callback"));
+}
+
+#[test]
+fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    watch.pty.type_keys("й");
+    watch.pty.wait_for_text("keys are Latin letters, and й is none");
+    // The terminal of these tests has the keyboard protocol; this is how one tells of the key.
+    assert!(watch.pty.wrote("\u{1b}[>29u"));
+    watch.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
+    watch.pty.wait_for_text("Callbacks are being received");
+    watch.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
+    assert_eq!(watch.ended().0.exit_code(), 0);
+    assert!(watch.pty.wrote("\u{1b}[<u"));
+}
+
 #[test]
 fn names_that_joiners_hold_together_are_shown_whole() {
     let home = Home::new();

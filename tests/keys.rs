@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use dubwatch::callback::{Headers, State, Verdict};
 use dubwatch::simulate::{Message, Tamper};
 use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::input::Chord;
 use dubwatch::tui::keymap::KEYMAP;
 use dubwatch::tui::model::detail::Detail;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
@@ -200,6 +201,62 @@ fn enter_leads_in_and_esc_leads_out() {
     assert_eq!((stage.model().mode.clone(), stage.model().pane), (Mode::Normal, Pane::Assets));
     assert!(!stage.press("esc").contains(&Effect::Quit), "esc never ends the program");
     assert!(stage.press("q").contains(&Effect::Quit));
+
+#[test]
+fn escape_and_a_quick_key_are_both_taken() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("3 /");
+    stage.press("f a i l alt-1");
+    assert_eq!(
+        (stage.model().mode.clone(), stage.model().screen),
+        (Mode::Normal, Screen::Timeline)
+    );
+    assert_eq!(stage.model().filtering.text, "");
+    assert_eq!(stage.press("4 ctrl-alt-c"), [Effect::Quit]);
+}
+
+#[test]
+fn what_shift_means_to_some_terminals_alone_is_left_out() {
+    let mut stage = Stage::story(7, 60);
+    stage.press("shift-down");
+    let moved = stage.model().cursor.clone();
+    let mut plain = Stage::story(7, 60);
+    plain.press("down");
+    assert_eq!(moved, plain.model().cursor);
+    stage.press("tab shift-tab");
+    assert_eq!(stage.model().pane, Pane::Assets, "shift-tab is a key of its own");
+}
+
+#[test]
+fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_once_elsewhere() {
+    let physical = |c, us| Msg::Key(Chord { physical: Some(us), ..Chord::char(c) });
+    let mut stage = Stage::story(7, 60);
+    stage.send(physical('ц', 'w'));
+    assert_eq!(
+        stage.model().word,
+        None,
+        "nothing is bound to w either, and the layout is no riddle"
+    );
+    stage.send(physical('Т', 'N'));
+    stage.send(physical('.', '/'));
+    assert_eq!(stage.model().mode, Mode::Normal, "a point is a point, wherever it stands");
+    stage.send(physical('є', '\''));
+    stage.send(physical('₴', '4'));
+    assert_eq!(stage.model().screen, Screen::Health);
+    stage.press("/");
+    stage.send(physical('й', 'q'));
+    assert_eq!(stage.model().filtering.text, "й", "a line takes what is typed");
+
+    let mut stage = Stage::story(7, 60);
+    stage.press("й");
+    let (word, _) = stage.model().word.clone().unwrap();
+    assert!(word.contains("Latin letters") && word.contains('й'), "{word}");
+    stage.press("θ");
+    assert_eq!(stage.model().word, None, "once is enough");
+    let mut stage = Stage::story(7, 60);
+    stage.press("é # w");
+    assert_eq!(stage.model().word, None, "those are no letters of another script");
+}
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The terminal is as it was after every way out, and is never asked anything: a small dashboard of
+//! The terminal is as it was after every way out, and nothing waits for its answers: a small dashboard of
 //! nothing runs on a pty.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dubwatch::text::Printable;
-use dubwatch::tui::input::{self, Chord, Input, Key};
+use dubwatch::tui::input::{self, Chord, Input, Key, Report};
 use dubwatch::tui::jobs::{Job, Jobs, SuspendError};
 use dubwatch::tui::terminal::{COPY_LIMIT, Screen, TerminalError};
 use futures_util::StreamExt as _;
+use ratatui::style::Style;
 use ratatui::widgets::Paragraph;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,10 +50,11 @@ async fn perform() -> String {
     };
     let mut inputs = input::stream().unwrap();
     let mut last = "ready".to_owned();
+    let mut keyboards = 0;
     loop {
         // A terminal that is gone may be noticed here first.
         let Ok(size) = screen.size() else { return "gone".to_owned() };
-        let text = format!("pid {}\n{last} in {size}", std::process::id());
+        let text = format!("pid {}\n{last} in {size}\nkeyboards: {keyboards}", std::process::id());
         let drawn = screen.draw(|frame| frame.render_widget(Paragraph::new(text), frame.area()));
         if drawn.is_err() {
             return "gone".to_owned();
@@ -79,6 +81,14 @@ async fn perform() -> String {
             Input::Gone => return "gone".to_owned(),
             Input::Resize(columns, rows) => last = format!("resized {columns} {rows}"),
             Input::Paste(text) => last = format!("pasted {} {text:?}", text.len()),
+            Input::Report(report) => {
+                screen.answered(report).unwrap();
+                // It comes at any time after the beginning.
+                match report {
+                    Report::PhysicalKeys => keyboards += 1,
+                    Report::Ground { .. } => last = format!("{report:?}"),
+                }
+            }
             Input::Mouse { what, column, row } => last = format!("mouse {what:?} {column} {row}"),
             Input::Key(chord) => {
                 last = chord.to_string();
@@ -97,7 +107,8 @@ async fn perform() -> String {
                     Some('p') => drop(std::thread::spawn(|| panic!("a thread is lost"))),
                     Some('a') => drop(tokio::spawn(async { panic!("a task is lost") })),
                     Some('P') => panic!("the loop is lost"),
-                    Some('c') => screen.copy("some text").unwrap(),
+                    Some('c') => drop(screen.copy("some text").unwrap()),
+                    Some('g') => screen.follow_ground().unwrap(),
                     Some('t') => screen.title(&Printable::new("7/12 \u{1b}")).unwrap(),
                     Some('b') => screen.bell().unwrap(),
                     Some('n') => screen.notify(&Printable::new("failed\u{7}")).unwrap(),
@@ -199,7 +210,12 @@ impl Theatre {
         assert_eq!(count("\u{1b}[22;0t"), count("\u{1b}[23;0t"));
         // Whoever gives the terminal back does not know whether a frame was under way.
         assert_eq!(count("\u{1b}[?2026h") + count("\u{1b}[?1049l"), count("\u{1b}[?2026l"));
-        assert_eq!(self.pty.told().questions, [""; 0]);
+        // One question, and nothing waited for its answer.
+        assert!(self.pty.told().questions.iter().all(|asked| asked == "keyboard"));
+        assert_eq!(count("\u{1b}[>29u"), count("\u{1b}[<u"));
+        assert_eq!(count("\u{1b}[?7l"), count("\u{1b}[?7h"));
+        let asked_for = |on: &str, off: &str| count(on) == 0 || count(on) == count(off);
+        assert!(asked_for("\u{1b}[?2031h", "\u{1b}[?2031l"));
     }
 
     #[track_caller]
@@ -362,6 +378,54 @@ fn keys_sizes_and_pastes_come_through() {
     theatre.pty.wait_for_text("mouse ScrollUp 4 6");
     theatre.pty.type_keys("Md");
     theatre.assert_restored("dropped");
+}
+
+#[test]
+fn answers_of_the_terminal_are_no_keys() {
+    let theatre = Theatre::open();
+    theatre.pty.wait_for_text("keyboards: 1");
+    assert!(theatre.pty.wrote("\u{1b}[>29u"));
+    theatre.pty.type_keys("g");
+    theatre.pty.wait_for_text("g in");
+    assert!(theatre.pty.wrote("\u{1b}]11;?\u{1b}\\\u{1b}[?2031h"));
+    let answers = [
+        ("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\", "Ground { is_light: true } in"),
+        ("\u{1b}[?997;1n", "Ground { is_light: false } in"),
+        ("\u{1b}]11;rgb:dddd/dddd/dddd\u{7}", "Ground { is_light: true } in"),
+    ];
+    for (answer, shown) in answers {
+        let (begin, end) = answer.split_at(answer.len() / 2);
+        theatre.pty.send(begin.as_bytes());
+        theatre.pty.settle();
+        theatre.pty.send(end.as_bytes());
+        theatre.pty.wait_for_text(shown);
+    }
+    // None of them was asked for; d would end it.
+    theatre.pty.send(b"\x1bP1$r0d\x1b\\\x1b_Gd\x1b\\\x1b]52;c;ZGRk\x07\x1b[?62;4d\x1b[24;80Rx");
+    theatre.pty.wait_for_text("x in");
+    theatre.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
+    theatre.pty.wait_for_text("й in");
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+    assert!(theatre.pty.wrote("\u{1b}[?2031l") && theatre.pty.wrote("\u{1b}[<u"));
+}
+
+#[test]
+fn what_was_asked_for_is_asked_again_after_a_stop() {
+    let theatre = Theatre::under_a_shell();
+    theatre.pty.type_keys("g");
+    theatre.pty.wait_for_text("g in");
+    theatre.pty.wait_for_text("keyboards: 1");
+    theatre.pty.key("ctrl-z");
+    theatre.pty.wait_for_text("stopped: ");
+    theatre.assert_given_back();
+    assert!(theatre.pty.wrote("\u{1b}[?2031l") && theatre.pty.wrote("\u{1b}[<u"));
+    theatre.pty.key("enter");
+    theatre.pty.wait_for_text("keyboards: 2");
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+    let log = String::from_utf8(theatre.pty.log()).unwrap();
+    assert_eq!(log.matches("\u{1b}]11;?").count(), 2);
 }
 
 #[test]

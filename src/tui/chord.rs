@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
 /// A key on the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
@@ -76,17 +74,20 @@ pub struct Chord {
     pub alt: bool,
     /// Whether shift is held; never with a character.
     pub shift: bool,
+    /// What the same key writes on the US layout, where the terminal tells that. Its name does not
+    /// contain it.
+    pub physical: Option<char>,
 }
 
 impl Chord {
     /// A key alone.
     pub const fn plain(key: Key) -> Self {
-        Self { key, ctrl: false, alt: false, shift: false }
+        Self { key, ctrl: false, alt: false, shift: false, physical: None }
     }
 
     /// A key with ctrl.
     pub const fn ctrl(key: Key) -> Self {
-        Self { key, ctrl: true, alt: false, shift: false }
+        Self { ctrl: true, ..Self::plain(key) }
     }
 
     /// A character as a terminal sends it, without ctrl or alt.
@@ -102,7 +103,34 @@ impl Chord {
         }
     }
 
-    fn folded(mut self) -> Self {
+    /// The same key on the US layout, for one that writes no Latin character: `й` is `q` there.
+    /// `None` where it is not known.
+    pub fn on_us_layout(self) -> Option<Self> {
+        match (self.key, self.physical) {
+            (Key::Char(c), Some(physical)) if !c.is_ascii() => {
+                Some(Self { key: Key::Char(physical), physical: None, ..self }.folded())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is a letter of another script than Latin, alone or with modifiers.
+    pub fn is_of_another_script(self) -> bool {
+        matches!(self.key, Key::Char(c) if c >= '\u{370}' && c.is_alphabetic())
+    }
+
+    /// The same without alt.
+    pub(super) const fn without_alt(self) -> Self {
+        Self { alt: false, ..self }
+    }
+
+    /// The same without shift.
+    pub(super) const fn without_shift(self) -> Self {
+        Self { shift: false, ..self }
+    }
+
+    /// The one form of a chord that terminals send in several.
+    pub(super) fn folded(mut self) -> Self {
         if let Key::Char(c) = &mut self.key {
             if self.ctrl {
                 *c = c.to_ascii_lowercase();
@@ -116,41 +144,6 @@ impl Chord {
             self.shift = false;
         }
         self
-    }
-
-    /// What crossterm read; `None` for keys that nothing is bound to, like a modifier alone.
-    pub(super) fn read(event: KeyEvent) -> Option<Self> {
-        let held = event.modifiers;
-        // A character with one of these is another key than the character alone.
-        if held.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META) {
-            return None;
-        }
-        let key = match event.code {
-            KeyCode::Char(c) => Key::Char(c),
-            KeyCode::F(number) => Key::F(number),
-            KeyCode::Enter => Key::Enter,
-            KeyCode::Esc => Key::Esc,
-            KeyCode::Tab | KeyCode::BackTab => Key::Tab,
-            KeyCode::Backspace => Key::Backspace,
-            KeyCode::Delete => Key::Delete,
-            KeyCode::Insert => Key::Insert,
-            KeyCode::Left => Key::Left,
-            KeyCode::Right => Key::Right,
-            KeyCode::Up => Key::Up,
-            KeyCode::Down => Key::Down,
-            KeyCode::Home => Key::Home,
-            KeyCode::End => Key::End,
-            KeyCode::PageUp => Key::PageUp,
-            KeyCode::PageDown => Key::PageDown,
-            _ => return None,
-        };
-        let chord = Self {
-            key,
-            ctrl: held.contains(KeyModifiers::CONTROL),
-            alt: held.contains(KeyModifiers::ALT),
-            shift: held.contains(KeyModifiers::SHIFT) || event.code == KeyCode::BackTab,
-        };
-        Some(chord.folded())
     }
 }
 
@@ -189,7 +182,7 @@ impl FromStr for Chord {
         }
         let [ctrl, alt, shift] = held;
         let key = key(rest).ok_or(NoSuchKey)?;
-        Ok(Self { key, ctrl, alt, shift }.folded())
+        Ok(Self { ctrl, alt, shift, ..Self::plain(key) }.folded())
     }
 }
 
@@ -210,37 +203,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case::letter(KeyCode::Char('g'), KeyModifiers::NONE, "g")]
-    #[case::capital(KeyCode::Char('G'), KeyModifiers::SHIFT, "G")]
-    #[case::shift_apart(KeyCode::Char('g'), KeyModifiers::SHIFT, "G")]
-    #[case::sign(KeyCode::Char('+'), KeyModifiers::NONE, "+")]
-    #[case::minus(KeyCode::Char('-'), KeyModifiers::CONTROL, "ctrl--")]
-    #[case::ctrl(KeyCode::Char('c'), KeyModifiers::CONTROL, "ctrl-c")]
-    #[case::ctrl_shift(
-        KeyCode::Char('C'),
-        KeyModifiers::CONTROL.union(KeyModifiers::SHIFT),
-        "ctrl-c"
-    )]
-    #[case::alt(KeyCode::Char('x'), KeyModifiers::ALT, "alt-x")]
-    #[case::space(KeyCode::Char(' '), KeyModifiers::NONE, "space")]
-    #[case::other_script(KeyCode::Char('ж'), KeyModifiers::SHIFT, "Ж")]
-    #[case::no_capital(KeyCode::Char('ß'), KeyModifiers::SHIFT, "ß")]
-    #[case::back_tab(KeyCode::BackTab, KeyModifiers::NONE, "shift-tab")]
-    #[case::back_tab_with_shift(KeyCode::BackTab, KeyModifiers::SHIFT, "shift-tab")]
-    #[case::page(KeyCode::PageUp, KeyModifiers::CONTROL, "ctrl-pgup")]
-    #[case::function(KeyCode::F(12), KeyModifiers::NONE, "f12")]
-    #[case::enter(KeyCode::Enter, KeyModifiers::ALT, "alt-enter")]
-    fn a_key_has_a_name_that_reads_back(
-        #[case] code: KeyCode,
-        #[case] modifiers: KeyModifiers,
-        #[case] name: &str,
-    ) {
-        let chord = Chord::read(KeyEvent::new(code, modifiers)).unwrap();
-        assert_eq!(chord.to_string(), name);
-        assert_eq!(name.parse(), Ok(chord));
-    }
 
     #[test]
     fn every_key_has_one_name() {
@@ -269,10 +231,19 @@ mod tests {
         assert_eq!("ctrl-C".parse(), Ok(Chord::ctrl(Key::Char('c'))));
     }
 
-    #[rstest]
-    #[case(KeyCode::CapsLock, KeyModifiers::NONE)]
-    #[case(KeyCode::Char('q'), KeyModifiers::SUPER)]
-    fn what_is_no_chord_is_dropped(#[case] code: KeyCode, #[case] modifiers: KeyModifiers) {
-        assert_eq!(Chord::read(KeyEvent::new(code, modifiers)), None);
+    #[test]
+    fn a_key_of_another_layout_is_known_by_its_place() {
+        let key = |c, physical| Chord { physical: Some(physical), ..Chord::char(c) };
+        assert_eq!(key('й', 'q').on_us_layout(), Some(Chord::char('q')));
+        assert_eq!(key('Й', 'Q').on_us_layout(), Some(Chord::char('Q')));
+        let ctrl = Chord { ctrl: true, ..key('с', 'c') };
+        assert_eq!(ctrl.on_us_layout(), Some(Chord::ctrl(Key::Char('c'))));
+        // On a German keyboard z stands where y does on that of the US, and is z all the same.
+        assert_eq!(key('z', 'y').on_us_layout(), None);
+        assert_eq!(Chord::char('й').on_us_layout(), None);
+        assert!(Chord::char('й').is_of_another_script() && Chord::char('θ').is_of_another_script());
+        assert!(
+            !Chord::char('é').is_of_another_script() && !Chord::char('/').is_of_another_script()
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use ratatui::Frame;
 
+use super::input::Report;
 use super::jobs::{Job, Jobs, SuspendError};
 use super::terminal::{Screen, TerminalError};
 use crate::text::Printable;
@@ -20,8 +21,14 @@ pub trait Display {
     /// Names the window.
     fn title(&mut self, title: &Printable) -> Result<(), TerminalError>;
 
-    /// Puts text on the clipboard.
-    fn copy(&mut self, text: &str) -> Result<(), TerminalError>;
+    /// Has the next frame drawn whole, whatever the terminal shows now.
+    fn repaint(&mut self);
+
+    /// Takes in what the terminal says of itself.
+    fn answered(&mut self, report: Report) -> Result<(), TerminalError>;
+
+    /// Hands text to the clipboard; returns to whom it was handed.
+    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError>;
 
     /// Calls the user, who may be looking elsewhere.
     fn call(&mut self, words: &Printable) -> Result<(), TerminalError>;
@@ -65,7 +72,15 @@ impl Display for Console {
         self.screen.title(title)
     }
 
-    fn copy(&mut self, text: &str) -> Result<(), TerminalError> {
+    fn repaint(&mut self) {
+        self.screen.repaint();
+    }
+
+    fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
+        self.screen.answered(report)
+    }
+
+    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
         self.screen.copy(text)
     }
 

@@ -1,5 +1,5 @@
-//! Notices a terminal that is gone without a word (no SIGHUP, or an ignored one): crossterm would
-//! read its end over and over. Never reads itself.
+//! Notices a terminal that is gone without a word (no SIGHUP, or an ignored one), also while what was
+//! read waits to be handled. Never reads itself.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};

@@ -4,29 +4,26 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::cursor::{Hide, Show};
-use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
-};
-use crossterm::style::{Attribute, Print, SetAttribute, force_color_output};
-use crossterm::terminal::{
-    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode,
-    enable_raw_mode,
-};
+use crossterm::event::DisableMouseCapture;
+use crossterm::style::{Print, force_color_output};
+use crossterm::terminal::{SetTitle, disable_raw_mode, enable_raw_mode};
 use crossterm::{Command, queue};
 use ratatui::backend::Backend as _;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
+use rustix::event::{Timespec, poll};
 use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 use tokio_util::sync::CancellationToken;
 
 pub use super::backend::Backend;
 use super::backend::Measure;
+use super::input::Report;
 use crate::text::Printable;
 
 /// The longest text that [`Screen::copy`] takes, in bytes: terminals drop what is longer than
@@ -36,13 +33,9 @@ pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
 /// What a terminal is taken for that says it has no size, as some serial lines do.
 const FALLBACK: Size = Size { width: 80, height: 24 };
 
-/// Ends a string that was under way when a panic came; nothing anywhere else.
-const END_STRING: &str = "\u{1b}\\";
-const SAVE_TITLE: &str = "\u{1b}[22;0t";
-const RESTORE_TITLE: &str = "\u{1b}[23;0t";
-/// Presses, releases and the wheel. Crossterm's command would ask for every movement as well.
-const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
-const BELL: &str = "\u{7}";
+/// How long after a question its answer is waited for before the terminal is given back: it would
+/// appear as text in the shell.
+const ANSWERED_BY_THEN: Duration = Duration::from_millis(200);
 
 /// What went wrong with the terminal, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +79,19 @@ struct Held {
     open: Arc<AtomicBool>,
     /// Whether the mouse is reported.
     mouse: AtomicBool,
+    /// Whether physical keys are told.
+    physical_keys: AtomicBool,
+    /// Whether changes of the ground are reported.
+    ground_reports: AtomicBool,
+}
+
+impl Held {
+    fn more(&self) -> More {
+        More {
+            physical_keys: self.physical_keys.load(Ordering::Acquire),
+            ground_reports: self.ground_reports.load(Ordering::Acquire),
+        }
+    }
 }
 
 /// What the panic hook gives back, and whom it tells.
@@ -112,7 +118,7 @@ impl Screen {
         }
         // A descriptor of our own: no line buffer under ours, no lock that a panic could wait for.
         let out = || io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let (writer, watched, measured) =
+        let (writer, watched, measured_at) =
             (|| Ok((out()?, out()?, out()?)))().map_err(TerminalError::Enter)?;
         // With NO_COLOR crossterm would drop bold and reverse too, which the theme needs then.
         force_color_output(true);
@@ -198,7 +204,26 @@ impl<W: Write> Screen<W> {
         if on { self.send(Print(MOUSE_ON)) } else { self.send(DisableMouseCapture) }
     }
 
-    /// Puts text on the user's clipboard (OSC 52), also from another machine.
+    /// Asks what the ground is, and has every change of it reported, from now on and after each
+    /// [`Screen::resume`]. The answers are [`Report`]s among the inputs, if any come.
+    pub fn follow_ground(&mut self) -> Result<(), TerminalError> {
+        self.held.ground_reports.store(true, Ordering::Release);
+        self.asked = Some(Instant::now());
+        self.send(Print(ASK_GROUND))
+    }
+
+    /// Takes an answer of the terminal in.
+    pub fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
+        if report == Report::PhysicalKeys
+            && self.held.by_us.load(Ordering::Acquire)
+            && !self.held.physical_keys.swap(true, Ordering::AcqRel)
+        {
+            return self.send(Print(PHYSICAL_KEYS_ON));
+        }
+        Ok(())
+    }
+
+    /// Hands text to the user's clipboard (OSC 52), also from another machine. Returns to whom.
     ///
     /// Terminals say nothing about whether they did. Inside tmux it is sent twice, because each way
     /// can be switched off there: to tmux (`set-clipboard on`) and past it (`allow-passthrough on`).
@@ -237,8 +262,11 @@ impl<W: Write> Screen<W> {
         if !self.held.by_us.swap(false, Ordering::AcqRel) {
             return;
         }
+        if self.is_real {
+            self.let_answers_come();
+        }
         let backend = self.terminal.backend_mut();
-        let _ = switch_off(backend);
+        let _ = switch_off(backend, self.held.more());
         let _ = backend.send();
         self.held.open.store(false, Ordering::Release);
         if self.is_real {
@@ -254,6 +282,9 @@ impl<W: Write> Screen<W> {
         if self.held.mouse.load(Ordering::Acquire) {
             self.set_mouse(true)?;
         }
+        if self.held.ground_reports.load(Ordering::Acquire) {
+            self.follow_ground()?;
+        }
         match self.title.take() {
             Some(title) => self.title(&title),
             None => Ok(()),
@@ -264,11 +295,15 @@ impl<W: Write> Screen<W> {
         self.is_stale = true;
         self.held.by_us.store(true, Ordering::Release);
         self.held.open.store(true, Ordering::Release);
+        // Asked anew: another terminal may be there by now, as when a session of tmux moves.
+        self.held.physical_keys.store(false, Ordering::Release);
         let is_real = self.is_real;
+        self.asked = is_real.then(Instant::now);
         let backend = self.terminal.backend_mut();
         backend.forget_cursor();
         let taken = if is_real { enable_raw_mode() } else { Ok(()) }
             .and_then(|()| switch_on(backend))
+            .and_then(|()| if is_real { queue!(backend, Print(ASK_KEYBOARD)) } else { Ok(()) })
             .and_then(|()| backend.send());
         if taken.is_err() {
             self.leave();
@@ -281,13 +316,13 @@ impl<W: Write> Screen<W> {
         queue!(backend, command).and_then(|()| backend.send()).map_err(TerminalError::Write)
     }
 
-    /// Wraps a sequence so that tmux hands it to the terminal it runs in; nothing outside tmux.
-    fn send_past_tmux(&mut self, sequence: &str) -> Result<(), TerminalError> {
-        if !self.in_tmux {
-            return Ok(());
+    /// Lets an answer come that was asked for a moment ago. Whoever reads the keys takes it in.
+    fn let_answers_come(&self) {
+        let left = self.asked.and_then(|at| ANSWERED_BY_THEN.checked_sub(at.elapsed()));
+        if let Some(left) = left.and_then(|left| Timespec::try_from(left).ok()) {
+            // Waits for nothing but the time.
+            let _ = poll(&mut [], Some(&left));
         }
-        let doubled = sequence.replace('\u{1b}', "\u{1b}\u{1b}");
-        self.send(Print(format!("\u{1b}Ptmux;{doubled}{END_STRING}")))
     }
 }
 
@@ -307,25 +342,6 @@ impl<W: Write> fmt::Debug for Screen<W> {
     }
 }
 
-fn switch_on(out: &mut impl Write) -> io::Result<()> {
-    queue!(out, Print(SAVE_TITLE), EnterAlternateScreen, EnableBracketedPaste, Hide)
-}
-
-/// The reverse, and more than that: what somebody may have left on is switched off as well.
-fn switch_off(out: &mut impl Write) -> io::Result<()> {
-    queue!(
-        out,
-        EndSynchronizedUpdate,
-        SetAttribute(Attribute::Reset),
-        DisableMouseCapture,
-        DisableFocusChange,
-        DisableBracketedPaste,
-        Show,
-        LeaveAlternateScreen,
-        Print(RESTORE_TITLE)
-    )
-}
-
 /// Leaves raw mode. What the mouse reported meanwhile must not appear as text in the shell.
 fn cook(held: &Held) {
     if held.mouse.load(Ordering::Acquire) {
@@ -341,7 +357,7 @@ fn give_back_and_tell() {
     if held.by_us.swap(false, Ordering::AcqRel) {
         held.open.store(false, Ordering::Release);
         let mut bytes = END_STRING.as_bytes().to_vec();
-        let _ = switch_off(&mut bytes);
+        let _ = switch_off(&mut bytes, held.more());
         let mut out: &File = out;
         let _ = out.write_all(&bytes);
         cook(held);
@@ -349,7 +365,8 @@ fn give_back_and_tell() {
     broken.cancel();
 }
 
-fn size_of(out: &File) -> rustix::io::Result<Size> {
+/// The size of a terminal.
+pub(super) fn measured(out: impl AsFd) -> rustix::io::Result<Size> {
     let size = tcgetwinsize(out)?;
     if size.ws_col == 0 || size.ws_row == 0 {
         return Ok(FALLBACK);

@@ -230,10 +230,12 @@ impl Walk<'_> {
         }
     }
 
-    /// What a terminal acts on stands in one file.
+    /// What a terminal acts on stands in one module.
     fn check_text(&mut self, text: &str, span: Span) {
-        if self.file.path != TERMINAL && text.contains(['\u{1b}', '\u{9b}']) {
-            let allowed = format!("escape sequences are written in {TERMINAL} only");
+        let [file, below] = TERMINAL;
+        let is_there = self.file.path == file || self.file.path.starts_with(below);
+        if !is_there && text.contains(['\u{1b}', '\u{9b}']) {
+            let allowed = format!("escape sequences are written in {file} and {below} only");
             self.report(span, "an escape sequence in a literal", allowed);
         }
     }

@@ -184,6 +184,7 @@ fn finds(#[case] path: &str, #[case] text: &str, #[case] what: &str) {
 #[case::test_function("src/text.rs", "#[cfg(test)] fn f() { println!(\"\\x1b\") }")]
 #[case::spoken_of("src/text.rs", "/// `println!(\"\\x1b\")`, crate::app::App\nfn f() {}")]
 #[case::terminal("src/tui/terminal.rs", r#"const CLEAR: &str = "\x1b[2J";"#)]
+#[case::of_terminal("src/tui/terminal/modes.rs", r#"const CLEAR: &str = "\x1b[2J";"#)]
 #[case::escaped_text("src/text.rs", r#"const SHOWN: &str = "\\x1b";"#)]
 #[case::library_root("src/lib.rs", "pub mod text; pub use crate::text::Printable;")]
 fn lets_be(#[case] path: &str, #[case] text: &str) {

@@ -138,6 +138,8 @@ pub struct Model {
     pub failures_only: bool,
     /// What is listed, under filter and failures only; see [`Model::settle`].
     pub listing: Listing,
+    /// Whether it was said that the keyboard's layout has none of the keys.
+    pub layout_told: bool,
     /// A word about what was just done, and until when it stands.
     pub word: Option<(String, Timestamp)>,
     /// Until when places in the list stand still.
@@ -195,6 +197,7 @@ impl Model {
             filtering: Filtering::default(),
             failures_only: false,
             listing: Listing::default(),
+            layout_told: false,
             word: None,
             hold_until: None,
             asked_for_older: None,

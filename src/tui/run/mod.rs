@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::display::Display;
 use super::effect::{Effect, Request};
-use super::input::Input;
+use super::input::{Input, Report};
 use super::jobs::{Job, SuspendError};
 use super::model::{Dashboard, Facts};
 use super::msg::{Msg, Stage};
@@ -217,6 +217,17 @@ where
             Some(Input::Paste(text)) => Msg::Paste(text),
             Some(Input::Resize(columns, rows)) => Msg::Resize(columns, rows),
             Some(Input::Mouse { .. }) => return Ok(None),
+            Some(Input::Report(report)) => {
+                self.edges.display.answered(report)?;
+                if let Report::Ground { is_light } = report
+                    && self.edges.follows_ground
+                {
+                    self.stale |= self.edges.look.light != is_light;
+                    self.edges.look.light = is_light;
+                    self.frames.hurry();
+                }
+                return Ok(None);
+            }
         };
         self.tell(msg).await
     }

@@ -66,7 +66,9 @@ impl Display for Recorded {
         Ok(())
     }
 
-    fn copy(&mut self, text: &str) -> Result<(), TerminalError> {
+    fn repaint(&mut self) {
+        self.record.lock().unwrap().repainted += 1;
+    }
         let mut record = self.record.lock().unwrap();
         if record.takes_no_copy {
             return Err(TerminalError::TooLong { bytes: 77 });
@@ -420,4 +422,12 @@ async fn calls_keep_their_distance_and_say_how_many_they_are() {
     let later = taken(&mut calls, now + CALL);
     assert_eq!(later.as_deref(), Some("b failed, and 2 more"));
     assert_eq!(calls.due(now), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_terminal_hears_what_it_answered() {
+    let theatre = Theatre::idle(Record::default()).await;
+    theatre.keyboard.try_send(Input::Report(Report::PhysicalKeys)).unwrap();
+    theatre.settle().await;
+    assert_eq!(theatre.record.lock().unwrap().answers, [Report::PhysicalKeys]);
 }

@@ -2,7 +2,7 @@
 
 use super::super::effect::{Effect, Request};
 use super::super::help::Help;
-use super::super::input::Chord;
+use super::super::input::{Chord, Key};
 use super::super::keymap::{self, Action, KEYMAP};
 use super::super::model::mode::{Mode, Pane, Screen};
 use super::super::model::picture::{AssetRows, Frozen};
@@ -18,8 +18,7 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
     model.settle();
     model.word = None;
     let Some(action) = keymap::action(model, &chord) else {
-        line::typed(model, chord);
-        return follow_selection(model, stage);
+        return unbound(dashboard, stage, chord);
     };
     match action {
         Action::Quit => return vec![Effect::Quit],
@@ -39,6 +38,41 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
     };
     effects.extend(follow_selection(model, stage));
     effects
+}
+
+/// Takes in a key that nothing is bound to.
+fn unbound(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect> {
+    if chord.alt {
+        // Escape and a quick key come as one from terminals, and tmux makes one of them that come
+        // within its escape time.
+        let mut effects = press(dashboard, stage, Chord::plain(Key::Esc));
+        effects.extend(press(dashboard, stage, chord.without_alt()));
+        return effects;
+    }
+    if chord.shift {
+        // Only some terminals tell it apart.
+        return press(dashboard, stage, chord.without_shift());
+    }
+    let model = dashboard.shown_mut();
+    let is_typing = matches!(model.mode, Mode::Filter { .. } | Mode::Name { .. });
+    if is_typing && chord.text().is_some() {
+        line::typed(model, chord);
+        return follow_selection(model, stage);
+    }
+    if let Some(chord) = chord.on_us_layout() {
+        return press(dashboard, stage, chord);
+    }
+    if model.mode == Mode::Quit {
+        model.mode = Mode::Normal;
+    }
+    if !is_typing && chord.is_of_another_script() && !model.layout_told {
+        model.layout_told = true;
+        say(
+            model,
+            format!("keys are Latin letters, and {chord} is none: switch the keyboard's layout"),
+        );
+    }
+    follow_selection(model, stage)
 }
 
 fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec<Effect> {

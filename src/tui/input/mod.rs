@@ -1,18 +1,26 @@
-//! What comes from the terminal: keys, pasted text, its size, its end. Reads it on a thread of its
-//! own, because a read can block in the middle of a sequence; knows nothing of what it does.
+//! What comes from the terminal: keys, pasted text, its size, its answers, its end. Reads it on a
+//! thread of its own, because a read can block in the middle of a sequence; knows nothing of what it
+//! does.
+
+mod parser;
 
 use std::future::Future as _;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::Stream;
 use futures_util::stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub use super::chord::{Chord, Key, NoSuchKey};
 use super::hangup;
+use super::terminal::measured;
+use parser::Parser;
 
 /// The longest paste that is passed on, in bytes; the rest of a longer one is dropped.
 pub const PASTE_LIMIT: usize = 64 * 1024;
@@ -39,8 +47,22 @@ pub enum Input {
         /// The row, from 0.
         row: u16,
     },
+    /// The terminal answered, or told of a change by itself.
+    Report(Report),
     /// The terminal is gone, or cannot be read. Nothing comes after it.
     Gone,
+}
+
+/// What a terminal says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// Whether its ground is light.
+    Ground {
+        /// Black is read better on it than white.
+        is_light: bool,
+    },
+    /// It can tell which physical key was pressed (the kitty keyboard protocol).
+    PhysicalKeys,
 }
 
 /// What was done with the mouse.
@@ -68,9 +90,10 @@ static READING: Mutex<Reading> = Mutex::new(Reading { is_running: false, taker: 
 /// was made before gets nothing more.
 ///
 /// The terminal has to be in raw mode. Nothing is to be done about it when the program is stopped
-/// and continued.
+/// and continued. Needs a running tokio runtime.
 pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
     let gone = hangup::gone()?;
+    let mut resized = signal(SignalKind::window_change())?;
     let (taker, mut inputs) = mpsc::channel(WAITING);
     let mut reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
     reading.taker = Some(taker);
@@ -84,10 +107,13 @@ pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
         if has_ended {
             return Poll::Ready(None);
         }
-        // The hang-up comes first: the thread may be reading nothing over and over.
+        // The hang-up comes first: the thread may be waiting for a place to put what it read.
         let next = match gone.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => inputs.poll_recv(context),
+            Poll::Pending => match resized.poll_recv(context) {
+                Poll::Ready(_) => Poll::Ready(size()),
+                Poll::Pending => inputs.poll_recv(context),
+            },
         };
         next.map(|next| {
             let input = next.unwrap_or(Input::Gone);
@@ -97,74 +123,59 @@ pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
     }))
 }
 
+/// The size of the terminal now; `None` where it has gone meanwhile.
+fn size() -> Option<Input> {
+    let size = measured(io::stdout()).ok()?;
+    Some(Input::Resize(size.width, size.height))
+}
+
 /// Reads until the terminal cannot be read; then whoever takes sees the end of the channel.
 fn read_all() {
-    while let Ok(event) = event::read() {
-        let Some(input) = understood(event) else { continue };
-        let taker = {
-            let reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
-            reading.taker.clone()
-        };
-        // Without a taker it is dropped, as a key is that nobody waits for.
-        if let Some(taker) = taker {
-            let _ = taker.blocking_send(input);
+    let mut parser = Parser::default();
+    let mut bytes = [0; 4096];
+    let mut inputs = Vec::new();
+    loop {
+        match read(&mut bytes, parser.patience()) {
+            Ok(Some(0)) | Err(_) => break,
+            Ok(Some(count)) => parser.feed(&bytes[..count], &mut inputs),
+            Ok(None) => parser.give_up(&mut inputs),
+        }
+        for input in inputs.drain(..) {
+            let taker = {
+                let reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
+                reading.taker.clone()
+            };
+            // Without a taker it is dropped, as a key is that nobody waits for.
+            if let Some(taker) = taker {
+                let _ = taker.blocking_send(input);
+            }
         }
     }
     *READING.lock().unwrap_or_else(PoisonError::into_inner) = Reading::default();
 }
 
-/// What an event means here; `None` for what nothing is done about.
-fn understood(event: Event) -> Option<Input> {
-    match event {
-        // Terminals that tell of a release would have every key act twice.
-        Event::Key(key) if key.kind == KeyEventKind::Release => None,
-        Event::Key(key) => Chord::read(key).map(Input::Key),
-        Event::Paste(mut text) => {
-            let mut end = text.len().min(PASTE_LIMIT);
-            while !text.is_char_boundary(end) {
-                end -= 1;
+/// Waits for bytes, at most for `patience`; `None` when none came within it.
+fn read(bytes: &mut [u8], patience: Option<Duration>) -> rustix::io::Result<Option<usize>> {
+    let stdin = io::stdin();
+    let mut waits = patience.is_some();
+    loop {
+        if waits {
+            let patience =
+                patience.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
+            match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
+                Ok(0) => return Ok(None),
+                // The rest is found out by reading.
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error),
             }
-            text.truncate(end);
-            Some(Input::Paste(text))
         }
-        Event::Resize(columns, rows) => Some(Input::Resize(columns, rows)),
-        Event::Mouse(mouse) => {
-            let what = match mouse.kind {
-                MouseEventKind::Down(MouseButton::Left) => Mouse::Click,
-                MouseEventKind::ScrollUp => Mouse::ScrollUp,
-                MouseEventKind::ScrollDown => Mouse::ScrollDown,
-                _ => return None,
-            };
-            Some(Input::Mouse { what, column: mouse.column, row: mouse.row })
+        match rustix::io::read(&stdin, &mut *bytes) {
+            Ok(count) => return Ok(Some(count)),
+            Err(Errno::INTR) => {}
+            // Somebody else, who has the same terminal, made it so.
+            Err(Errno::AGAIN) => waits = true,
+            Err(error) => return Err(error),
         }
-        Event::FocusGained | Event::FocusLost => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-    use super::*;
-
-    #[test]
-    fn a_key_acts_when_pressed_and_held_and_not_when_let_go() {
-        let key = |kind| {
-            let key = KeyEvent::new_with_kind(KeyCode::Char('n'), KeyModifiers::NONE, kind);
-            understood(Event::Key(key))
-        };
-        assert_eq!(key(KeyEventKind::Press), Some(Input::Key(Chord::char('n'))));
-        assert_eq!(key(KeyEventKind::Repeat), Some(Input::Key(Chord::char('n'))));
-        assert_eq!(key(KeyEventKind::Release), None);
-    }
-
-    #[test]
-    fn a_paste_is_cut_between_characters() {
-        let text = "é".repeat(PASTE_LIMIT);
-        let Some(Input::Paste(odd)) = understood(Event::Paste(format!("x{text}"))) else {
-            panic!("no paste");
-        };
-        assert_eq!(odd.len(), PASTE_LIMIT - 1);
-        assert_eq!(understood(Event::Paste("a\r\nb".into())), Some(Input::Paste("a\r\nb".into())));
     }
 }
