@@ -516,6 +516,46 @@ fn answers_that_come_late_act_as_no_keys() {
 }
 
 #[test]
+fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
+    // Where a key is named: cyan on a dark ground, blue on a light one.
+    const DARK: vt100::Color = vt100::Color::Idx(6);
+    const LIGHT: vt100::Color = vt100::Color::Idx(4);
+    let home = Home::new();
+    let number = |screen: &vt100::Screen| {
+        let row = screen.rows(0, 120).next().unwrap_or_default();
+        let at = row.find("2 Matrix").and_then(|at| u16::try_from(row[..at].chars().count()).ok());
+        at.and_then(|at| screen.cell(0, at)).map(vt100::Cell::fgcolor)
+    };
+    let is =
+        |watch: &Watch, color| watch.pty.wait_for(LIMIT, |screen| number(screen) == Some(color));
+
+    let watch = Watch::open(&home, "--ephemeral --listen 0");
+    // Nothing waits for an answer.
+    is(&watch, DARK);
+    assert!(watch.pty.wrote("\u{1b}]11;?"));
+    watch.pty.send(b"\x1b]11;rgb:fdfd/f6f6/e3e3\x1b\\");
+    is(&watch, LIGHT);
+    watch.pty.send(b"\x1b[?997;1n");
+    is(&watch, DARK);
+    watch.pty.send(b"\x1b[?997;2n");
+    is(&watch, LIGHT);
+    watch.pty.key("ctrl-c");
+    watch.ended();
+    assert!(watch.pty.wrote("\u{1b}[?2031h") && watch.pty.wrote("\u{1b}[?2031l"));
+
+    // Who said what the ground is, is not contradicted.
+    for (args, envs, color) in [
+        ("--theme dark", &[][..], DARK),
+        ("--theme light", &[], LIGHT),
+        ("", &[("COLORFGBG", "0;15")], LIGHT),
+    ] {
+        let watch = Watch::with(&home, &format!("--ephemeral --listen 0 {args}"), envs);
+        is(&watch, color);
+        assert_eq!(watch.pty.wrote("\u{1b}]11;?"), args.is_empty());
+    }
+}
+
+#[test]
 fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

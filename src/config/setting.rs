@@ -156,7 +156,7 @@ pub const SETTINGS: [Setting; 23] = [
         flag: "--theme",
         env: "DUBWATCH_THEME",
         default: "auto",
-        help: "Ground of the terminal: dark, light, or auto, which asks COLORFGBG",
+        help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
     },
     Setting {
         key: Key::Ascii,

@@ -35,16 +35,25 @@ impl Playing {
     pub(super) fn start(
         facts: Facts,
         look: Look,
+        follows_ground: bool,
         inbox: mpsc::Receiver<Msg>,
         requests: mpsc::Sender<(Stage, Request)>,
     ) -> anyhow::Result<Self> {
         let (end, broken) = (CancellationToken::new(), CancellationToken::new());
         // Before the terminal is ours: from here on a stop gives it back first.
         let jobs = Jobs::new().context("cannot listen for the shell's signals")?;
-        let display = Console::new(Screen::enter(broken.clone())?, jobs);
+        let mut screen = Screen::enter(broken.clone())?;
+        // Without colours every ground is the same.
+        let follows_ground = follows_ground && look.color;
+        if follows_ground {
+            screen.follow_ground()?;
+        }
+        let display = Console::new(screen, jobs);
         let inputs = input::stream().context("cannot read the terminal")?;
         let clock = Timestamp::now;
-        let edges = Edges { display, inputs, clock, inbox, requests, end: end.clone(), look };
+        let end_of = end.clone();
+        let edges =
+            Edges { display, inputs, clock, inbox, requests, end: end_of, look, follows_ground };
         let (ended, is_over) = oneshot::channel();
         let runtime = Handle::current();
         std::thread::Builder::new()

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::run::{Doors, Face, Run, Shown};
 use super::{Exit, is_in_use};
-use crate::config::{Config, local_zone};
+use crate::config::{Config, Theme, local_zone};
 use crate::intake::Intake;
 use crate::signature::TrustedKeys;
 use crate::tui::model::Banner;
@@ -95,7 +95,8 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
         let sources = sources_of(engine, Stage::Real)?;
         let (requests, asked) = mpsc::channel(REQUESTS);
         // Of what can fail the last: who has the terminal is not to be given up halfway.
-        let playing = Playing::start(facts, self.look, told, requests)?;
+        let playing =
+            Playing::start(facts, self.look, run.config.theme == Theme::Auto, told, requests)?;
         let telling = Telling::start(sources, inbox.clone());
         let stop = CancellationToken::new();
         let counting = tell_counts(Stage::Real, Arc::clone(&engine.intake), inbox.clone());

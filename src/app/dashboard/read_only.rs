@@ -17,7 +17,7 @@ use super::console::Playing;
 use super::route::{Notary, route};
 use super::telling::{Source, Sources, Telling};
 use super::{INBOX, REQUESTS, facts, until};
-use crate::config::{Config, local_zone};
+use crate::config::{Config, Theme, local_zone};
 use crate::journal::Reader;
 use crate::signature::TrustedKeys;
 use crate::sqlite::has_writer;
@@ -44,7 +44,7 @@ async fn look_on(
     let (inbox, told) = mpsc::channel(INBOX);
     let sources = Sources { stage: Stage::Real, reader, source: Source::File, keys };
     let (requests, asked) = mpsc::channel(REQUESTS);
-    let mut playing = Playing::start(facts, look, told, requests)?;
+    let mut playing = Playing::start(facts, look, config.theme == Theme::Auto, told, requests)?;
     let mut telling = Telling::start(sources, inbox.clone());
     let stop = CancellationToken::new();
     let notary = Notary {

@@ -6,6 +6,8 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -43,7 +45,13 @@ pub struct Edges<D, I, C> {
     pub end: CancellationToken,
     /// Colours and characters.
     pub look: Look,
+    /// Whether the ground is what the terminal says, once it says anything.
+    pub follows_ground: bool,
 }
+
+/// How long the first frame waits for the terminal to say what its ground is: most answer at once,
+/// and some never.
+const GROUND_SAID: Duration = Duration::from_millis(50);
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +78,13 @@ where
 {
     let size = edges.display.size()?;
     let dashboard = Dashboard::new(facts, (edges.clock)(), size);
+    let first = edges.follows_ground.then(|| Instant::now() + GROUND_SAID);
     let mut running = Running {
         edges,
         dashboard,
         stale: true,
         wake: None,
-        frames: Frames::default(),
+        frames: Frames::from(first),
         calls: Calls::default(),
     };
     loop {

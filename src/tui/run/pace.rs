@@ -14,23 +14,29 @@ pub(super) const CALL: Duration = Duration::from_secs(2);
 /// Lets the first frame after a pause through at once, and delays the next ones.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    last: Option<Instant>,
+    /// The time before which none is drawn.
+    due: Option<Instant>,
 }
 
 impl Frames {
+    /// The first frame is drawn at `first`; `None` means at once.
+    pub(super) const fn from(first: Option<Instant>) -> Self {
+        Self { due: first }
+    }
+
     /// From when on the next frame may be drawn.
     pub(super) fn due(&self, now: Instant) -> Instant {
-        self.last.map_or(now, |last| last + FRAME)
+        self.due.unwrap_or(now)
     }
 
     /// One was drawn.
     pub(super) fn drawn(&mut self, now: Instant) {
-        self.last = Some(now);
+        self.due = Some(now + FRAME);
     }
 
     /// The next one must not wait.
     pub(super) fn hurry(&mut self) {
-        self.last = None;
+        self.due = None;
     }
 }
 

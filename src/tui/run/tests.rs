@@ -23,6 +23,7 @@ use crate::tui::msg::Told;
 struct Record {
     draws: Vec<Instant>,
     screen: String,
+    styles: String,
     copied: Vec<String>,
     suspended: usize,
     resumed: usize,
@@ -59,6 +60,7 @@ impl Display for Recorded {
         self.terminal.draw(render).unwrap();
         record.draws.push(Instant::now());
         record.screen = self.terminal.backend().to_string();
+        record.styles = format!("{:?}", self.terminal.backend().buffer());
         Ok(())
     }
 
@@ -68,6 +70,11 @@ impl Display for Recorded {
 
     fn repaint(&mut self) {
         self.record.lock().unwrap().repainted += 1;
+    }
+
+    fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
+        self.record.lock().unwrap().answers.push(report);
+        Ok(())
     }
         let mut record = self.record.lock().unwrap();
         if record.takes_no_copy {
@@ -137,6 +144,10 @@ fn facts() -> Facts {
 
 impl Theatre {
     fn open(record: Record) -> Self {
+        Self::on_ground(record, false)
+    }
+
+    fn on_ground(record: Record, follows_ground: bool) -> Self {
         let record = Arc::new(Mutex::new(record));
         let (jobs, wanted) = mpsc::channel(4);
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
@@ -154,7 +165,17 @@ impl Theatre {
         let (requests, asked) = mpsc::channel(1);
         let end = CancellationToken::new();
         let look = Look { color: true, ascii: false, light: false };
-        let edges = Edges { display, inputs, clock, inbox: told, requests, end: end.clone(), look };
+        let end_of = end.clone();
+        let edges = Edges {
+            display,
+            inputs,
+            clock,
+            inbox: told,
+            requests,
+            end: end_of,
+            look,
+            follows_ground,
+        };
         let running = tokio::spawn(run(facts(), edges));
         Self { record, keyboard, inbox, requests: asked, jobs, end, woken, running }
     }
@@ -422,6 +443,48 @@ async fn calls_keep_their_distance_and_say_how_many_they_are() {
     let later = taken(&mut calls, now + CALL);
     assert_eq!(later.as_deref(), Some("b failed, and 2 more"));
     assert_eq!(calls.due(now), None);
+}
+
+fn ground(is_light: bool) -> Input {
+    Input::Report(Report::Ground { is_light })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colours() {
+    let theatre = Theatre::on_ground(Record::default(), true);
+    theatre.settle().await;
+    assert_eq!(theatre.draws().len(), 0);
+    theatre.keyboard.try_send(ground(true)).unwrap();
+    theatre.settle().await;
+    assert_eq!(theatre.draws().len(), 1, "at once");
+    let light = theatre.record.lock().unwrap().styles.clone();
+
+    // One that does not answer holds nothing up, and one that answers late is heard.
+    let theatre = Theatre::on_ground(Record::default(), true);
+    theatre.settle().await;
+    advance(GROUND_SAID).await;
+    theatre.settle().await;
+    assert_eq!(theatre.draws().len(), 1);
+    assert_ne!(theatre.record.lock().unwrap().styles, light);
+    for _ in 0..2 {
+        theatre.keyboard.try_send(ground(true)).unwrap();
+        theatre.settle().await;
+        advance(FRAME).await;
+        theatre.settle().await;
+    }
+    assert_eq!(theatre.draws().len(), 2, "once for two answers that say the same");
+    assert_eq!(theatre.record.lock().unwrap().styles, light);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_chose_a_theme_keeps_it() {
+    let theatre = Theatre::idle(Record::default()).await;
+    let before = theatre.draws().len();
+    theatre.keyboard.try_send(ground(true)).unwrap();
+    theatre.settle().await;
+    advance(FRAME).await;
+    theatre.settle().await;
+    assert_eq!(theatre.draws().len(), before);
 }
 
 #[tokio::test(start_paused = true)]
