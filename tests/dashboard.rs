@@ -572,6 +572,22 @@ fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
 }
 
 #[test]
+fn a_copy_is_not_called_sent_that_tmux_or_screen_may_keep() {
+    let home = Home::new();
+    for (envs, said) in [
+        (("TMUX", "/tmp/tmux-0/default,1,0"), "handed the callback URL to tmux; nothing to paste?"),
+        (("STY", "1.pts-0.host"), "handed the callback URL to screen"),
+        (("TERM", "screen-256color"), "handed the callback URL to tmux or screen"),
+        (("TERM", "xterm-256color"), "sent the callback URL to the terminal's clipboard"),
+    ] {
+        let watch = Watch::with(&home, "--ephemeral --listen 0", &[envs]);
+        watch.pty.wait_for_text("Waiting for the first callback");
+        watch.pty.type_keys("yu");
+        watch.pty.wait_for_text(said);
+    }
+}
+
+#[test]
 fn names_that_joiners_hold_together_are_shown_whole() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

@@ -20,6 +20,11 @@ use dubwatch::tui::update::next_change;
 use jiff::SignedDuration;
 use stage::{COLOR, Stage, curtain};
 
+/// What copying a text asks for.
+fn copied(what: &str, text: &str) -> Effect {
+    Effect::Copy { what: what.to_owned(), text: text.to_owned() }
+}
+
 fn asks(effects: &[Effect]) -> Vec<&Request> {
     effects
         .iter()
@@ -272,12 +277,15 @@ fn control_c_ends_it_from_everywhere() {
 fn copying_says_what_and_copies_it() {
     let mut stage = Stage::empty();
     let effects = stage.press("y u");
-    assert_eq!(effects, [Effect::Copy("http://127.0.0.1:3829/callback".to_owned())]);
+    assert_eq!(effects, [copied("the callback URL", "http://127.0.0.1:3829/callback")]);
     let effects = stage.press("y s");
-    assert!(matches!(&effects[..], [Effect::Copy(line)] if line.contains(" send ")), "{effects:?}");
+    assert!(
+        matches!(&effects[..], [Effect::Copy { text, .. }] if text.contains(" send ")),
+        "{effects:?}"
+    );
     let mut stage = Stage::story(7, 60);
     let id = stage.model().selected_asset().unwrap().id().to_owned();
-    assert!(stage.press("y i").contains(&Effect::Copy(id)));
+    assert!(stage.press("y i").contains(&copied("the asset's id", &id)));
 }
 
 #[test]
@@ -457,7 +465,7 @@ fn enter_on_a_lane_opens_what_made_it_what_it_is() {
 #[test]
 fn a_clock_that_is_set_back_holds_nothing_for_ever() {
     let mut stage = Stage::story(7, 60);
-    stage.press("down y u");
+    stage.press("down x");
     assert!(stage.model().is_held() && stage.model().word.is_some());
     stage.tick(curtain() - SignedDuration::from_hours(1));
     assert!(!stage.model().is_held() && stage.model().word.is_none());

@@ -129,7 +129,8 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
     let frame = rendered(&stage.frame((120, 30), COLOR));
     assert!(frame.contains(URL), "{frame}");
     let effects = [stage.press("y"), stage.press("u")].concat();
-    assert!(effects.contains(&Effect::Copy(URL.to_owned())), "{effects:?}");
+    let copied = Effect::Copy { what: "the callback URL".to_owned(), text: URL.to_owned() };
+    assert!(effects.contains(&copied), "{effects:?}");
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use dubwatch::text::Printable;
 use dubwatch::tui::input::{self, Chord, Input, Key, Report};
 use dubwatch::tui::jobs::{Job, Jobs, SuspendError};
-use dubwatch::tui::terminal::{COPY_LIMIT, Screen, TerminalError};
+use dubwatch::tui::terminal::{COPY_LIMIT, Multiplexer, Screen, TerminalError};
+use dubwatch::tui::widget::pen::Pen;
 use futures_util::StreamExt as _;
 use ratatui::style::Style;
 use ratatui::widgets::Paragraph;
@@ -487,6 +488,17 @@ fn inside_tmux_copies_go_past_it_too() {
 }
 
 #[test]
+fn inside_screen_copies_and_notifications_are_wrapped_for_it() {
+    let theatre = Theatre::with(&[("STY", "1234.pts-0.host"), ("TERM", "screen-256color")]);
+    theatre.pty.type_keys("cn");
+    theatre.pty.wait_for_text("n in");
+    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]52;c;c29tZSB0ZXh0\u{7}\u{1b}\\"));
+    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]9;failed\\u{7}\u{7}\u{1b}\\"));
+    theatre.pty.type_keys("d");
+    theatre.assert_restored("dropped");
+}
+
+#[test]
 fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
     let words = tempfile::NamedTempFile::new().unwrap();
     let status = std::process::Command::new(std::env::current_exe().unwrap())
@@ -505,7 +517,7 @@ fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
 #[test]
 fn what_is_too_long_to_copy_is_refused() {
     let size = || ratatui::layout::Size { width: 4, height: 2 };
-    let mut screen = Screen::over(Vec::new(), size, false).unwrap();
+    let mut screen = Screen::over(Vec::new(), size, Multiplexer::None).unwrap();
     screen.copy(&"x".repeat(COPY_LIMIT)).unwrap();
     let refused = screen.copy(&"x".repeat(COPY_LIMIT + 1));
     assert!(matches!(refused, Err(TerminalError::TooLong { bytes }) if bytes == COPY_LIMIT + 1));
@@ -536,7 +548,7 @@ impl Writes {
 fn a_frame_leaves_in_one_write_and_shows_at_once() {
     let writes = Writes::default();
     let size = || ratatui::layout::Size { width: 200, height: 50 };
-    let mut screen = Screen::over(writes.clone(), size, false).unwrap();
+    let mut screen = Screen::over(writes.clone(), size, Multiplexer::None).unwrap();
     writes.take();
     let full = "x".repeat(10_000);
     for text in [full.as_str(), "short"] {

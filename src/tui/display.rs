@@ -7,7 +7,7 @@ use ratatui::Frame;
 
 use super::input::Report;
 use super::jobs::{Job, Jobs, SuspendError};
-use super::terminal::{Screen, TerminalError};
+use super::terminal::{Multiplexer, Screen, TerminalError};
 use crate::text::Printable;
 
 /// What the loop asks of a terminal.

@@ -14,7 +14,12 @@ pub enum Effect {
     /// Hand the terminal back to the shell until it calls us again.
     Suspend,
     /// Put text on the clipboard.
-    Copy(String),
+    Copy {
+        /// What the text is, in words.
+        what: String,
+        /// The text.
+        text: String,
+    },
     /// Call the user, who may be looking elsewhere.
     Call(Printable),
     /// Ask `app` for something; it answers with messages.

@@ -1,6 +1,9 @@
 //! Owns the terminal's modes and every escape sequence: what is switched on is switched off on each
 //! way out, once. Knows nothing of what is drawn.
 
+mod modes;
+mod multiplexer;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -25,6 +28,11 @@ pub use super::backend::Backend;
 use super::backend::Measure;
 use super::input::Report;
 use crate::text::Printable;
+use modes::{
+    ASK_GROUND, ASK_KEYBOARD, BELL, END_STRING, MOUSE_ON, More, PHYSICAL_KEYS_ON, switch_off,
+    switch_on,
+};
+pub use multiplexer::Multiplexer;
 
 /// The longest text that [`Screen::copy`] takes, in bytes: terminals drop what is longer than
 /// 74,994 bytes in base64 (hterm's limit, which others took over).
@@ -64,7 +72,9 @@ pub struct Screen<W: Write = File> {
     held: Arc<Held>,
     /// Whether raw mode is ours to switch, besides writing to `W`.
     is_real: bool,
-    in_tmux: bool,
+    multiplexer: Multiplexer,
+    /// When the terminal was asked something last.
+    asked: Option<Instant>,
     title: Option<Printable>,
     /// Whether the terminal may show something else than what was drawn last.
     is_stale: bool,
@@ -122,9 +132,8 @@ impl Screen {
             (|| Ok((out()?, out()?, out()?)))().map_err(TerminalError::Enter)?;
         // With NO_COLOR crossterm would drop bold and reverse too, which the theme needs then.
         force_color_output(true);
-        let is_in_tmux = std::env::var_os("TMUX").is_some_and(|socket| !socket.is_empty());
-        let measure = Box::new(move || Ok(size_of(&measured)?));
-        let mut screen = Self::closed(writer, measure, is_in_tmux, true)?;
+        let measure = Box::new(move || Ok(measured(&measured_at)?));
+        let mut screen = Self::closed(writer, measure, Multiplexer::of_environment(), true)?;
         let held = Arc::clone(&screen.held);
         *lock(&WATCHED) = Some(Watched { held, out: watched, broken });
         HOOK.call_once(|| {
@@ -146,9 +155,9 @@ impl<W: Write> Screen<W> {
     pub fn over(
         writer: W,
         measure: impl Fn() -> Size + Send + 'static,
-        is_in_tmux: bool,
+        multiplexer: Multiplexer,
     ) -> Result<Self, TerminalError> {
-        let mut screen = Self::closed(writer, Box::new(move || Ok(measure())), is_in_tmux, false)?;
+        let mut screen = Self::closed(writer, Box::new(move || Ok(measure())), multiplexer, false)?;
         screen.take()?;
         Ok(screen)
     }
@@ -156,7 +165,7 @@ impl<W: Write> Screen<W> {
     fn closed(
         writer: W,
         measure: Measure,
-        in_tmux: bool,
+        multiplexer: Multiplexer,
         is_real: bool,
     ) -> Result<Self, TerminalError> {
         let held = Arc::new(Held::default());
@@ -164,7 +173,7 @@ impl<W: Write> Screen<W> {
         let options = TerminalOptions { viewport: Viewport::Fullscreen };
         let terminal =
             ratatui::Terminal::with_options(backend, options).map_err(TerminalError::Enter)?;
-        Ok(Self { terminal, held, is_real, in_tmux, title: None, is_stale: true })
+        Ok(Self { terminal, held, is_real, multiplexer, asked: None, title: None, is_stale: true })
     }
 
     /// Draws a frame. The terminal shows it at once and is sent only what changed; nothing, where
@@ -225,15 +234,17 @@ impl<W: Write> Screen<W> {
 
     /// Hands text to the user's clipboard (OSC 52), also from another machine. Returns to whom.
     ///
-    /// Terminals say nothing about whether they did. Inside tmux it is sent twice, because each way
-    /// can be switched off there: to tmux (`set-clipboard on`) and past it (`allow-passthrough on`).
-    pub fn copy(&mut self, text: &str) -> Result<(), TerminalError> {
+    /// Terminals say nothing about whether they took it. Under a multiplexer it is sent twice,
+    /// because each way can be switched off there: to it (tmux: `set-clipboard on`) and past it
+    /// (tmux: `allow-passthrough on`).
+    pub fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
         if text.len() > COPY_LIMIT {
             return Err(TerminalError::TooLong { bytes: text.len() });
         }
         let sequence = ansi(CopyToClipboard::to_clipboard_from(text));
         self.send(Print(&sequence))?;
-        self.send_past_tmux(&sequence)
+        self.send(Print(self.multiplexer.passed_on(&sequence)))?;
+        Ok(self.multiplexer)
     }
 
     /// Names the window. What it was called before comes back with the terminal.
@@ -253,7 +264,10 @@ impl<W: Write> Screen<W> {
     /// Shows a notification of the desktop, where the terminal can (OSC 9).
     pub fn notify(&mut self, text: &Printable) -> Result<(), TerminalError> {
         let sequence = format!("\u{1b}]9;{text}{BELL}");
-        if self.in_tmux { self.send_past_tmux(&sequence) } else { self.send(Print(sequence)) }
+        match self.multiplexer {
+            Multiplexer::None => self.send(Print(sequence)),
+            multiplexer => self.send(Print(multiplexer.passed_on(&sequence))),
+        }
     }
 
     /// Gives the terminal back until [`Screen::resume`]; errors are ignored, because nobody could

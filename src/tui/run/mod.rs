@@ -257,7 +257,7 @@ where
                 }
                 Effect::Copy(text) => match self.edges.display.copy(&text) {
                     Err(error @ TerminalError::TooLong { .. }) => Some(error.to_string()),
-                    copied => copied.map(|()| None)?,
+                    copied => Some(copied?.copied(&what)),
                 },
                 Effect::Call(words) => {
                     self.calls.add(words);

@@ -17,6 +17,7 @@ use super::pace::{CALL, FRAME};
 use super::*;
 use crate::text::Printable;
 use crate::tui::msg::Told;
+use crate::tui::terminal::Multiplexer;
 
 /// What was asked of the terminal.
 #[derive(Default)]
@@ -27,6 +28,10 @@ struct Record {
     copied: Vec<String>,
     suspended: usize,
     resumed: usize,
+    repainted: usize,
+    answers: Vec<Report>,
+    /// What the terminal is.
+    multiplexer: Option<Multiplexer>,
     /// What the terminal is like from now on.
     is_gone: bool,
     /// The size that it has when it comes back.
@@ -76,12 +81,14 @@ impl Display for Recorded {
         self.record.lock().unwrap().answers.push(report);
         Ok(())
     }
+
+    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
         let mut record = self.record.lock().unwrap();
         if record.takes_no_copy {
             return Err(TerminalError::TooLong { bytes: 77 });
         }
         record.copied.push(text.to_owned());
-        Ok(())
+        Ok(record.multiplexer.unwrap_or(Multiplexer::None))
     }
 
     fn call(&mut self, _: &Printable) -> Result<(), TerminalError> {
@@ -493,4 +500,21 @@ async fn the_terminal_hears_what_it_answered() {
     theatre.keyboard.try_send(Input::Report(Report::PhysicalKeys)).unwrap();
     theatre.settle().await;
     assert_eq!(theatre.record.lock().unwrap().answers, [Report::PhysicalKeys]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_said_to_be_with_whom_it_is() {
+    for (multiplexer, said) in [
+        (Multiplexer::None, "sent the callback URL to the terminal's clipboard"),
+        (Multiplexer::Tmux, "handed the callback URL to tmux; nothing to paste?"),
+    ] {
+        let record = Record { multiplexer: Some(multiplexer), ..Record::default() };
+        let theatre = Theatre::idle(record).await;
+        theatre.press("y");
+        theatre.press("u");
+        theatre.settle().await;
+        advance(FRAME).await;
+        theatre.settle().await;
+        assert!(theatre.shows(said), "{said}");
+    }
 }

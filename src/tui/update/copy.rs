@@ -53,8 +53,7 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
         say(model, format!("{what} has characters in it that do not show: see the body"));
         return Vec::new();
     }
-    sent(model, what);
-    vec![Effect::Copy(text)]
+    vec![Effect::Copy { what: what.to_owned(), text }]
 }
 
 fn copy_of_delivery(model: &mut Model, stage: Stage, wanted: Wanted) -> Vec<Effect> {
@@ -105,13 +104,8 @@ fn copied(model: &mut Model, wanted: Wanted, detail: &Detail) -> Vec<Effect> {
         }
         Wanted::Curl => curl(detail, &model.facts.callback_url),
     };
-    sent(model, if wanted == Wanted::Body { "the body" } else { "the command" });
-    vec![Effect::Copy(text)]
-}
-
-/// Nobody says whether the terminal took it: some do not, and tmux only when it is told to.
-fn sent(model: &mut Model, what: &str) {
-    say(model, format!("sent {what} to the terminal's clipboard"));
+    let what = if wanted == Wanted::Body { "the body" } else { "the command" };
+    vec![Effect::Copy { what: what.to_owned(), text }]
 }
 
 /// A command that posts the same bytes under the same signature. Headers are text from outside, so
