@@ -243,6 +243,37 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
     assert!(!watch.pty.screen(vt100::Screen::alternate_screen));
 }
 
+/// Emacs' shell, some consoles of CI: what they would show is the escape sequences themselves.
+#[test]
+fn a_terminal_that_cannot_be_drawn_on_gets_text() {
+    let home = Home::new();
+    let why = [("dumb", "TERM=dumb cannot be drawn on"), ("", "TERM is not set")];
+    for (term, why) in why {
+        for run in ["--listen 0", "demo --speed 1000"] {
+            let watch = Watch::sized(200, &home, run, &[("TERM", term)]);
+            watch.pty.wait_for_text(if run.starts_with("demo") {
+                "DEMO"
+            } else {
+                "Listening on http://"
+            });
+            watch.pty.kill(Signal::TERM);
+            let exit = watch.pty.wait(LIMIT);
+            assert_eq!(exit.exit_code(), 143);
+            let log = String::from_utf8(watch.pty.log()).unwrap();
+            // The harness itself writes one sequence, to know when everything was read.
+            let log = log.split("\u{1b}]7770;").next().unwrap();
+            assert!(!log.contains('\u{1b}'), "{log:?}");
+            let said = log.matches(": text instead of the dashboard").count();
+            assert!(said == 1 && log.contains(why), "{log}");
+        }
+        let watch = Watch::sized(200, &home, "--listen 0 --output tui", &[("TERM", term)]);
+        let (exit, text) = watch.ended();
+        assert_eq!(exit.exit_code(), 1);
+        assert!(text.contains(why) && text.contains("use --output text or json"), "{text}");
+        assert!(!watch.pty.wrote("\u{1b}[?1049h"));
+    }
+}
+
 #[test]
 fn every_signal_ends_it_with_its_number_and_the_terminal_as_it_was() {
     let signals = [

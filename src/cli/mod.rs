@@ -28,6 +28,7 @@ use crate::app::{Exit, is_closed_pipe};
 use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
 use crate::output::Lines;
 use crate::signature::KeyError;
+use crate::tui::terminal::why_not_drawn_on;
 
 /// Watches video-dubbing jobs live: receives the service's callbacks, verifies each signature,
 /// keeps every one on disk before it answers, and says what became of each version.
@@ -162,7 +163,7 @@ fn colored(config: &Config) -> bool {
         Color::Never => false,
         Color::Auto => {
             let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            io::stdout().is_terminal() && !asked_not_to
+            io::stdout().is_terminal() && !asked_not_to && why_not_drawn_on().is_none()
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{colored, lines_in, logging, say};
 use crate::app::{self, Exit, Form};
 use crate::config::{Config, Key, Output, SignaturePolicy, Theme, local_zone};
 use crate::output::Format;
+use crate::tui::terminal::why_not_drawn_on;
 use crate::tui::widget::look::Look;
 
 /// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
@@ -20,11 +21,18 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Exit> {
     app::watch(config, form(config), out(), say)
 }
 
-/// How a run is to be shown: by default in the dashboard, where both ends are a terminal.
+/// Returns how a run is shown: by default in the dashboard, where both ends are a terminal that can
+/// be drawn on.
 pub(super) fn form(config: &Config) -> Form {
     let output = config.output.unwrap_or_else(|| {
         match (io::stdin().is_terminal(), io::stdout().is_terminal()) {
-            (true, true) => Output::Tui,
+            (true, true) => match why_not_drawn_on() {
+                None => Output::Tui,
+                Some(why) => {
+                    say(&format!("{why}: text instead of the dashboard"));
+                    Output::Text
+                }
+            },
             (false, true) => Output::Text,
             (_, false) => Output::Json,
         }

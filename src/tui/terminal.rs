@@ -51,6 +51,11 @@ pub enum TerminalError {
     /// Standard input or output is a pipe or a file.
     #[error("{0} is no terminal, so there is nothing to draw on; use --output text or json")]
     NoTerminal(&'static str),
+    /// `TERM` names a terminal that takes no escape sequences, or names none.
+    #[error(
+        "{0}; use --output text or json, or set TERM to what the terminal is, like TERM=xterm-256color"
+    )]
+    Dumb(String),
     /// The terminal did not let its modes be changed.
     #[error("cannot take over the terminal: {0}")]
     Enter(#[source] io::Error),
@@ -126,6 +131,9 @@ impl Screen {
         if !io::stdout().is_terminal() {
             return Err(TerminalError::NoTerminal("standard output"));
         }
+        if let Some(why) = why_not_drawn_on() {
+            return Err(TerminalError::Dumb(why));
+        }
         // A descriptor of our own: no line buffer under ours, no lock that a panic could wait for.
         let out = || io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let (writer, watched, measured_at) =
@@ -145,6 +153,16 @@ impl Screen {
         });
         screen.take()?;
         Ok(screen)
+    }
+}
+
+/// Returns why the terminal can show nothing but lines of text, as `TERM` has it; `None` if it can
+/// be drawn on.
+pub fn why_not_drawn_on() -> Option<String> {
+    match std::env::var_os("TERM").filter(|term| !term.is_empty()) {
+        None => Some("TERM is not set, so the terminal may not be drawn on".to_owned()),
+        Some(term) if term == "dumb" => Some("TERM=dumb cannot be drawn on".to_owned()),
+        Some(_) => None,
     }
 }
 
