@@ -435,6 +435,8 @@ fn characters_and_colours_are_those_that_there_are() {
     for (args, envs) in [
         ("--listen 0 --ascii", ("LANG", "C.UTF-8")),
         ("--listen 0", ("LC_ALL", "de_DE.ISO-8859-1")),
+        ("--listen 0", ("LANG", "C")),
+        ("--listen 0", ("LC_CTYPE", "POSIX")),
     ] {
         let watch = Watch::with(&home, args, &[envs]);
         watch.pty.wait_for_text("Waiting for the first callback");

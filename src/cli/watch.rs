@@ -51,7 +51,7 @@ fn look(config: &Config) -> Look {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     // The first of them that is set says which characters there are (POSIX, section 8.2).
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
-    let other = locale.is_some_and(|locale| names_other_characters(&locale));
+    let other = locale.is_some_and(|locale| has_other_characters(&locale));
     // The console of Linux has a font of 256 or 512 characters.
     let console = variable("TERM").is_some_and(|term| term == "linux");
     let light = match config.theme {
@@ -69,10 +69,11 @@ fn is_light(colors: &str) -> bool {
     ground.is_some_and(|number| number == 7 || (9..=15).contains(&number))
 }
 
-/// Whether a locale names a character set that is not UTF-8. One that names none, like `C`, says
-/// nothing that terminals keep to.
-fn names_other_characters(locale: &str) -> bool {
-    let Some((_, set)) = locale.split_once('.') else { return false };
+/// Whether a locale has another character set than UTF-8: `C` and `POSIX` have ASCII. One that
+/// names none otherwise says nothing that terminals keep to; neither does no locale at all, which is
+/// what containers have.
+fn has_other_characters(locale: &str) -> bool {
+    let Some((_, set)) = locale.split_once('.') else { return matches!(locale, "C" | "POSIX") };
     let set = set.split('@').next().unwrap_or_default().to_ascii_lowercase();
     !matches!(set.as_str(), "utf-8" | "utf8")
 }
@@ -93,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_named_character_set_takes_characters_away() {
-        for fine in ["C", "POSIX", "de_DE", "C.UTF-8", "en_US.utf8", "ca_ES.UTF-8@valencia"] {
-            assert!(!names_other_characters(fine), "{fine}");
+    fn only_a_locale_of_other_characters_takes_characters_away() {
+        for fine in ["de_DE", "C.UTF-8", "en_US.utf8", "ca_ES.UTF-8@valencia", "C.utf8"] {
+            assert!(!has_other_characters(fine), "{fine}");
         }
-        for other in ["de_DE.ISO-8859-1", "ja_JP.eucJP", "de_DE.iso885915@euro"] {
-            assert!(names_other_characters(other), "{other}");
+        for other in ["C", "POSIX", "de_DE.ISO-8859-1", "ja_JP.eucJP", "de_DE.iso885915@euro"] {
+            assert!(has_other_characters(other), "{other}");
         }
     }
 }
