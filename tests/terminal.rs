@@ -572,3 +572,45 @@ fn a_frame_leaves_in_one_write_and_shows_at_once() {
     screen.draw(|_| ()).unwrap();
     assert_eq!(writes.take().concat(), "\u{1b}[?2026h\u{1b}[?25l\u{1b}[?2026l");
 }
+
+/// Terminals differ in how many columns they give to such text: where anything changed beside it,
+/// all of the row is drawn anew, from its beginning, each piece at its column.
+#[test]
+fn a_row_whose_width_the_terminal_may_see_otherwise_is_drawn_whole() {
+    let writes = Writes::default();
+    let size = || ratatui::layout::Size { width: 20, height: 3 };
+    let mut screen = Screen::over(writes.clone(), size, Multiplexer::None).unwrap();
+    let mut draw = |name: &str, count: &str| {
+        screen
+            .draw(|frame| {
+                let buffer = frame.buffer_mut();
+                let area = buffer.area;
+                Pen::new(buffer, area, 1).text(name, Style::new()).to(12).text(count, Style::new());
+                Pen::new(buffer, area, 2).text("plain", Style::new());
+            })
+            .unwrap();
+        writes.take().concat()
+    };
+    draw("start", "0");
+    for (name, second) in
+        [("ｶ\u{ff9e}ｷ\u{ff9e}", 3), ("क\u{947}ष", 2), ("👩\u{200d}🚀x", 3), ("می\u{200c}خ", 2)]
+    {
+        draw(name, "1");
+        let frame = draw(name, "2");
+        let (_, row) = frame.split_once("\u{1b}[2;1H\u{1b}[K").expect("erased from its beginning");
+        assert!(!frame.contains("plain"), "the other rows are left alone: {frame:?}");
+        let graphemes: String = row.split('\u{1b}').skip(1).map(after_sequence).collect();
+        assert_eq!(graphemes.replace(' ', ""), format!("{name}2"), "{row:?}");
+        let is_put = row.contains(&format!("\u{1b}[2;{second}H"));
+        assert!(is_put, "the second grapheme is put where it belongs: {row:?}");
+        // What follows it is drawn whole once, so that nothing of it stays, then by what changes.
+        assert!(draw("plain again", "2").contains("\u{1b}[2;1H\u{1b}[K"));
+        assert!(!draw("plain again", "3").contains("\u{1b}[K"));
+    }
+}
+
+/// What is printed after a control sequence.
+fn after_sequence(text: &str) -> &str {
+    let text = text.strip_prefix('[').unwrap_or(text);
+    text.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, printed)| printed)
+}

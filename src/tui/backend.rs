@@ -15,6 +15,8 @@ use ratatui::backend::{ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 
+use super::shown_rows::{ShownRows, is_doubtful};
+
 /// Holds a whole frame of a large screen, so that it leaves in one system call.
 const BUFFER: usize = 64 * 1024;
 
@@ -28,6 +30,7 @@ pub struct Backend<W: Write> {
     measure: Measure,
     frame: Frame,
     cursor: Cursor,
+    shown: ShownRows,
 }
 
 /// How far a frame has come.
@@ -59,6 +62,7 @@ impl<W: Write> Backend<W> {
             measure,
             frame: Frame::Outside,
             cursor: Cursor::Hidden,
+            shown: ShownRows::default(),
         }
     }
 
@@ -92,6 +96,26 @@ impl<W: Write> Backend<W> {
         }
         Ok(())
     }
+
+    /// Draws cells from left to right. Behind a grapheme whose width the terminal may see otherwise
+    /// the column is named, wherever the terminal believes that its cursor is.
+    fn draw_cells<'a>(
+        inner: &mut CrosstermBackend<BufWriter<Gate<W>>>,
+        cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
+    ) -> io::Result<()> {
+        let mut cells = cells.peekable();
+        while cells.peek().is_some() {
+            let mut is_over = false;
+            let part = std::iter::from_fn(|| {
+                let cell = if is_over { None } else { cells.next() };
+                is_over = cell.is_some_and(|(.., cell)| is_doubtful(cell.symbol()));
+                cell
+            });
+            // Names the column of its first cell.
+            ratatui::backend::Backend::draw(inner, part)?;
+        }
+        Ok(())
+    }
 }
 
 impl<W: Write> Write for Backend<W> {
@@ -111,16 +135,31 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
+        let content: Vec<_> = content.collect();
         // For no cells at all, colours would still be reset.
-        let mut content = content.peekable();
-        if content.peek().is_none() {
+        if content.is_empty() {
             return Ok(());
         }
         self.change()?;
         if self.cursor != Cursor::Hidden {
             self.cursor = Cursor::Adrift;
         }
-        self.inner.draw(content)
+        // Rows that are drawn by what changed go together.
+        let mut plain = 0..0;
+        for row in content.chunk_by(|(_, one, _), (_, other, _)| one == other) {
+            let y = row[0].1;
+            if !self.shown.change(y, row) {
+                plain.end += row.len();
+                continue;
+            }
+            if !plain.is_empty() {
+                self.inner.draw(content[plain.clone()].iter().copied())?;
+            }
+            plain = plain.end + row.len()..plain.end + row.len();
+            queue!(self.inner, MoveTo(0, y), Clear(Part::UntilNewLine))?;
+            Self::draw_cells(&mut self.inner, self.shown.cells(y))?;
+        }
+        if plain.is_empty() { Ok(()) } else { self.inner.draw(content[plain].iter().copied()) }
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -165,6 +204,8 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
 
     fn clear_region(&mut self, part: ClearType) -> io::Result<()> {
         self.change()?;
+        // The screen is cleared in whole, see `Screen::paint`.
+        self.shown.clear();
         let part = match part {
             ClearType::All => Part::All,
             ClearType::AfterCursor => Part::FromCursorDown,

@@ -13,6 +13,7 @@ pub mod keymap;
 pub mod model;
 pub mod msg;
 pub mod run;
+mod shown_rows;
 pub mod terminal;
 pub mod update;
 pub mod view;

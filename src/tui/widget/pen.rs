@@ -1,6 +1,8 @@
 //! A pen that writes one line of the screen from left to right, and never beyond its end.
 
-use ratatui::buffer::Buffer;
+use std::num::NonZeroU16;
+
+use ratatui::buffer::{Buffer, CellDiffOption, CellWidth as _};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -76,7 +78,24 @@ impl<'a> Pen<'a> {
                 cell.reset();
             }
         }
-        self.x = self.buffer.set_stringn(x, y, text.as_str(), columns.into(), style).0;
+        let end = x.saturating_add(columns);
+        for (grapheme, width) in text.graphemes() {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            let next = self.x.saturating_add(width);
+            if next > end {
+                break;
+            }
+            if let Some(cell) = self.buffer.cell_mut((self.x, y)) {
+                cell.set_symbol(grapheme).set_style(style);
+                // Ratatui counts the sound marks of halfwidth katakana twice.
+                if cell.cell_width() != width
+                    && let Some(width) = NonZeroU16::new(width)
+                {
+                    cell.set_diff_option(CellDiffOption::ForcedWidth(width));
+                }
+            }
+            self.x = next;
+        }
         self
     }
 

@@ -1,0 +1,133 @@
+//! What the terminal shows, a row at a time, so that a row can be drawn whole whose graphemes a
+//! terminal may see wider or narrower than they are counted here. Writes nothing.
+
+use ratatui::buffer::{Cell, CellWidth as _};
+
+/// The cells that were drawn since the screen was cleared.
+#[derive(Debug, Default)]
+pub(super) struct ShownRows {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    /// From the left on; what was never drawn is blank.
+    cells: Vec<Cell>,
+    /// Whether one of them may have another width in the terminal.
+    is_doubtful: bool,
+}
+
+impl ShownRows {
+    /// Forgets everything: the screen is blank.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Takes the changed cells of row `y` in. Returns whether the row has to be drawn whole: only
+    /// then is it known what the terminal shows in it.
+    pub(super) fn change(&mut self, y: u16, changes: &[(u16, u16, &Cell)]) -> bool {
+        let y = usize::from(y);
+        if self.rows.len() <= y {
+            self.rows.resize_with(y + 1, Row::default);
+        }
+        let row = &mut self.rows[y];
+        for (x, _, cell) in changes {
+            let x = usize::from(*x);
+            if row.cells.len() <= x {
+                row.cells.resize(x + 1, Cell::EMPTY);
+            }
+            row.cells[x].clone_from(cell);
+        }
+        let was_doubtful = row.is_doubtful;
+        // A wide grapheme covers what was drawn behind it before.
+        let mut covered = 0;
+        row.is_doubtful = row.cells.iter().any(|cell| {
+            if covered > 0 {
+                covered -= 1;
+                return false;
+            }
+            covered = usize::from(cell.cell_width()).saturating_sub(1);
+            is_doubtful(cell.symbol())
+        });
+        was_doubtful || row.is_doubtful
+    }
+
+    /// The cells of row `y` that are seen, each with its column.
+    pub(super) fn cells(&self, y: u16) -> impl Iterator<Item = (u16, u16, &Cell)> {
+        let cells = self.rows.get(usize::from(y)).map(|row| row.cells.as_slice());
+        let mut next = 0;
+        cells.unwrap_or_default().iter().zip(0_u16..).filter_map(move |(cell, x)| {
+            if x < next {
+                return None;
+            }
+            next = x + cell.cell_width().max(1);
+            Some((x, y, cell))
+        })
+    }
+}
+
+/// Whether terminals disagree about the width of a grapheme, or about where they draw it: several
+/// characters in one cell, scripts that are joined, stacked or written from right to left, emoji.
+pub(super) fn is_doubtful(symbol: &str) -> bool {
+    if symbol.len() <= 1 {
+        return false;
+    }
+    let mut chars = symbol.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => {
+            matches!(
+                c,
+                '\u{590}'..='\u{109f}'
+                    | '\u{1100}'..='\u{11ff}'
+                    | '\u{1700}'..='\u{1cff}'
+                    | '\u{2600}'..='\u{27bf}'
+                    | '\u{2b00}'..='\u{2bff}'
+                    | '\u{a800}'..='\u{abff}'
+                    | '\u{d7b0}'..='\u{d7ff}'
+                    | '\u{fb1d}'..='\u{fdff}'
+                    | '\u{fe70}'..='\u{fefe}'
+                    | '\u{10000}'..='\u{1ffff}'
+            ) && !is_own(c)
+        }
+        _ => true,
+    }
+}
+
+/// Whether it is a glyph of the dashboard itself, which stand in nearly every row.
+const fn is_own(c: char) -> bool {
+    matches!(c, '✓' | '✗')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_terminals_agree_on_is_drawn_by_what_changed() {
+        for symbol in ["a", " ", "é", "─", "█", "✗", "✓", "◐", "↻", "東", "ｶ", "ж", "ω", "…"]
+        {
+            assert!(!is_doubtful(symbol), "{symbol}");
+        }
+        for symbol in ["ｶ\u{ff9e}", "क", "क\u{94d}", "e\u{301}", "م", "א", "👩\u{200d}🚀", "🏳", "ก"]
+        {
+            assert!(is_doubtful(symbol), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_drawn_whole_while_and_after_it_held_what_is_doubtful() {
+        let mut shown = ShownRows::default();
+        let (plain, joined) = (Cell::new("a"), Cell::new("👩\u{200d}🚀"));
+        assert!(!shown.change(3, &[(0, 3, &plain), (5, 3, &plain)]));
+        assert!(shown.change(3, &[(2, 3, &joined)]));
+        assert!(shown.change(3, &[(5, 3, &joined)]));
+        let columns: Vec<u16> = shown.cells(3).map(|(x, ..)| x).collect();
+        assert_eq!(columns, [0, 1, 2, 4, 5]);
+        assert!(!shown.change(4, &[(2, 4, &plain)]), "another row");
+        assert!(shown.change(3, &[(2, 3, &plain), (3, 3, &plain), (5, 3, &plain)]));
+        assert!(!shown.change(3, &[(2, 3, &plain)]));
+        assert!(shown.change(3, &[(2, 3, &joined)]));
+        shown.clear();
+        assert!(!shown.change(3, &[(0, 3, &plain)]));
+    }
+}
