@@ -525,6 +525,21 @@ fn escape_and_a_key_that_come_as_one_are_both_taken() {
 }
 
 #[test]
+fn ctrl_l_draws_over_whatever_somebody_else_wrote() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    watch.pty.scribble(b"\x1b[5;5Hsomebody wrote this");
+    watch.pty.wait_for_text("somebody wrote this");
+    watch.pty.key("ctrl-l");
+    watch.pty.wait_for(LIMIT, |screen| {
+        let shown = screen.contents();
+        !shown.contains("somebody wrote this") && shown.contains("Waiting for the first callback")
+    });
+    assert!(!watch.pty.told().questions.iter().any(|asked| asked == "cursor"));
+}
+
+#[test]
 fn answers_that_come_late_act_as_no_keys() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

@@ -262,6 +262,17 @@ fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_
     stage.press("é # w");
     assert_eq!(stage.model().word, None, "those are no letters of another script");
 }
+
+#[test]
+fn control_l_draws_everything_anew_from_everywhere() {
+    for keys in ["1", "/", "L", "y", "?", "3 enter", "q", "space"] {
+        let mut stage = Stage::story(7, 60);
+        stage.press(keys);
+        let mode = stage.model().mode.clone();
+        assert_eq!(stage.press("ctrl-l"), [Effect::Repaint], "after {keys}");
+        assert_eq!(stage.model().mode, mode);
+    }
+}
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum Effect {
     Quit,
     /// Hand the terminal back to the shell until it calls us again.
     Suspend,
+    /// Draw the next frame whole, whatever the terminal shows.
+    Repaint,
     /// Put text on the clipboard.
     Copy {
         /// What the text is, in words.

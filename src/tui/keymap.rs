@@ -10,6 +10,7 @@ use super::model::{Banner, Model};
 pub enum Action {
     Quit,
     Suspend,
+    Repaint,
     Back,
     Help,
     Show(Screen),
@@ -261,6 +262,9 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Help, &["home", "g"], A::First, "", "to the beginning"),
     bind(C::Help, &["end", "G"], A::Last, "", "to the end"),
     bind(C::Help, &["esc", "q", "?", "enter"], A::Back, "back", "back"),
+    bind(C::Quitting, &["q", "y"], A::Quit, "", "end the program"),
+    bind(C::Quitting, &["esc", "n"], A::Back, "", "stay, as with every other key"),
+    bind(C::Always, &["ctrl-l"], A::Repaint, "", "draw everything anew"),
     bind(
         C::Always,
         &["ctrl-z"],

@@ -224,6 +224,11 @@ impl Pty {
         keyboard.flush().unwrap();
     }
 
+    /// Writes to the terminal as another program would that has it as well.
+    pub(crate) fn scribble(&self, bytes: &[u8]) {
+        (&self.slave).write_all(bytes).unwrap();
+    }
+
     /// Changes the size of the window.
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.state().terminal.screen_mut().set_size(rows, columns);

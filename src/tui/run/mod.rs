@@ -255,7 +255,11 @@ where
                     self.suspend().await?;
                     None
                 }
-                Effect::Copy(text) => match self.edges.display.copy(&text) {
+                Effect::Repaint => {
+                    self.edges.display.repaint();
+                    None
+                }
+                Effect::Copy { what, text } => match self.edges.display.copy(&text) {
                     Err(error @ TerminalError::TooLong { .. }) => Some(error.to_string()),
                     copied => Some(copied?.copied(&what)),
                 },

@@ -503,6 +503,16 @@ async fn the_terminal_hears_what_it_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn control_l_has_the_next_frame_drawn_whole() {
+    let theatre = Theatre::idle(Record::default()).await;
+    let before = theatre.draws().len();
+    theatre.press("ctrl-l");
+    theatre.settle().await;
+    assert_eq!(theatre.record.lock().unwrap().repainted, 1);
+    assert_eq!(theatre.draws().len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_is_said_to_be_with_whom_it_is() {
     for (multiplexer, said) in [
         (Multiplexer::None, "sent the callback URL to the terminal's clipboard"),

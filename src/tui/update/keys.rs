@@ -23,6 +23,7 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
     match action {
         Action::Quit => return vec![Effect::Quit],
         Action::Suspend => return vec![Effect::Suspend],
+        Action::Repaint => return vec![Effect::Repaint],
         _ => {}
     }
     let mut effects = match &mut model.mode {
