@@ -564,6 +564,24 @@ fn answers_that_come_late_act_as_no_keys() {
 }
 
 #[test]
+fn a_line_is_typed_at_a_cursor_that_is_seen_and_takes_a_paste_of_several_lines() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("Waiting for the first callback");
+    assert!(watch.pty.screen(vt100::Screen::hide_cursor));
+    watch.pty.type_keys("/");
+    watch.pty.paste("failed\r\nlocale:de\n!valid");
+    watch.pty.wait_for_text(" / failed locale:de !valid");
+    watch.pty.wait_for(LIMIT, |screen| {
+        !screen.hide_cursor() && screen.cursor_position() == (28, 3 + 23)
+    });
+    watch.pty.key("home");
+    watch.pty.wait_for(LIMIT, |screen| screen.cursor_position() == (28, 3));
+    watch.pty.key("esc");
+    watch.pty.wait_for(LIMIT, vt100::Screen::hide_cursor);
+}
+
+#[test]
 fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
     // Where a key is named: cyan on a dark ground, blue on a light one.
     const DARK: vt100::Color = vt100::Color::Idx(6);

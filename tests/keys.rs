@@ -17,8 +17,10 @@ use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
 use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::msg::{Msg, Told};
 use dubwatch::tui::update::next_change;
+use dubwatch::tui::view;
 use jiff::SignedDuration;
-use stage::{COLOR, Stage, curtain};
+use ratatui::layout::Rect;
+use stage::{COLOR, Stage, curtain, rendered};
 
 /// What copying a text asks for.
 fn copied(what: &str, text: &str) -> Effect {
@@ -273,6 +275,34 @@ fn control_l_draws_everything_anew_from_everywhere() {
         assert_eq!(stage.model().mode, mode);
     }
 }
+
+#[test]
+fn the_cursor_stands_in_the_line_that_is_typed() {
+    let mut stage = Stage::story(7, 60);
+    let cursor = |stage: &mut Stage, width, height| {
+        view::cursor(stage.model(), Rect::new(0, 0, width, height)).map(|at| (at.x, at.y))
+    };
+    assert_eq!(cursor(&mut stage, 80, 24), None);
+    stage.press("/ a b c left");
+    assert_eq!(cursor(&mut stage, 80, 24), Some((5, 22)));
+    stage.press("home");
+    assert_eq!(cursor(&mut stage, 80, 24), Some((3, 22)));
+    stage.press("end 漢");
+    assert_eq!(cursor(&mut stage, 80, 24), Some((8, 22)));
+    for _ in 0..120 {
+        stage.press("x");
+    }
+    let (x, _) = cursor(&mut stage, 80, 24).unwrap();
+    assert!(x < 80);
+    assert_eq!(cursor(&mut stage, 20, 5), None, "too small to type in");
+    stage.press("esc L");
+    assert!(matches!(stage.model().mode, Mode::Name { .. }));
+    let name = stage.model().mode.clone();
+    let Mode::Name { line, .. } = name else { unreachable!() };
+    let wide = u16::try_from(line.text().chars().count()).unwrap();
+    assert_eq!(cursor(&mut stage, 80, 24), Some((7 + wide, 22)));
+    stage.press("esc");
+    assert_eq!(cursor(&mut stage, 80, 24), None);
 }
 
 #[test]

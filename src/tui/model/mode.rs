@@ -208,9 +208,18 @@ impl Line {
         self.cursor
     }
 
-    /// Puts text in at the cursor; controls are left out.
+    /// Puts text in at the cursor. Line ends and tabs become a space, in a row one; other controls
+    /// are left out.
     pub fn insert(&mut self, text: &str) {
-        for character in text.chars().filter(|c| !c.is_control()) {
+        let mut chars = text.chars().peekable();
+        while let Some(mut character) = chars.next() {
+            if parts_lines(character) {
+                while chars.next_if(|next| parts_lines(*next)).is_some() {}
+                character = ' ';
+            }
+            if character.is_control() {
+                continue;
+            }
             if self.text.chars().count() < LONGEST {
                 self.text.insert(self.byte(self.cursor), character);
                 self.cursor += 1;
@@ -248,9 +257,22 @@ impl Line {
     }
 }
 
+/// Whether `c` stands between two lines or columns of a text.
+const fn parts_lines(c: char) -> bool {
+    matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_are_pasted_are_parted_by_a_space() {
+        let mut line = Line::new("x");
+        line.insert("ast_1\r\nast_2\n\n\tast_3\u{2028}\u{7}y\n");
+        assert_eq!(line.text(), "xast_1 ast_2 ast_3 y ");
+        assert_eq!(line.cursor(), line.text().chars().count());
+    }
 
     #[test]
     fn a_line_is_edited_by_characters() {

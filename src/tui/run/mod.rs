@@ -132,6 +132,10 @@ where
         self.edges.display.draw(|frame| {
             let area = frame.area();
             view::draw(model, look, area, frame.buffer_mut());
+            // Where it is seen, and where a screen reader or an input method looks for it.
+            if let Some(position) = view::cursor(model, area) {
+                frame.set_cursor_position(position);
+            }
         })?;
         self.edges.display.title(&view::title(model))?;
         // Counted from the end: a terminal that is slow to take a frame must leave time between two.

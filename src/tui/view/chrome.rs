@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::super::keymap::{self, Action, Binding};
 use super::super::model::asset::{Alert, AlertKind};
@@ -43,6 +43,25 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
     }
     Rect { y: area.y + top, height: bottom.saturating_sub(top), ..area }
 }
+
+/// Where the cursor of the line that is being typed stands.
+pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
+    let (prompt, line) = match &model.mode {
+        Mode::Name { line, .. } => (NAME_PROMPT, line),
+        Mode::Filter { line, .. } => (FILTER_PROMPT, line),
+        _ => return None,
+    };
+    let prompt = u16::try_from(prompt.len()).unwrap_or(u16::MAX);
+    let (before, _) = around_cursor(line, area.width.saturating_sub(prompt));
+    let x = prompt.saturating_add(u16::try_from(before.width()).unwrap_or(u16::MAX));
+    Some(Position {
+        x: area.x + x.min(area.width.saturating_sub(1)),
+        y: area.bottom().saturating_sub(2),
+    })
+}
+
+const NAME_PROMPT: &str = " name: ";
+const FILTER_PROMPT: &str = " / ";
 
 /// The title of the terminal's window: dubs done of those seen, failures and overdue ones that
 /// stand, and how many wait for the user.
@@ -311,12 +330,12 @@ fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
     let (plain, dim) = (look.of(Role::Plain), look.of(Role::Dim));
     match &model.mode {
         Mode::Name { line, .. } => {
-            pen.text(" name: ", look.of(Role::Key));
+            pen.text(NAME_PROMPT, look.of(Role::Key));
             typed(line, look, pen);
             return;
         }
         Mode::Filter { line, .. } => {
-            pen.text(" / ", look.of(Role::Key));
+            pen.text(FILTER_PROMPT, look.of(Role::Key));
             typed(line, look, pen);
         }
         _ => {
@@ -343,22 +362,27 @@ fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
     }
 }
 
-/// A line that is being typed, with its cursor.
+/// A line that is being typed. The terminal's own cursor stands in it, see [`cursor`].
 fn typed(line: &Line, look: Look, pen: &mut Pen<'_>) {
+    let style = look.of(Role::Line);
+    let (before, after) = around_cursor(line, pen.left());
+    pen.printable(pen.left(), &before, style);
+    // A blank for the cursor at the end.
+    pen.text(if after.is_empty() { " " } else { after }, style);
+}
+
+/// What of a line is shown before the cursor, and what stands behind it, in this many columns.
+fn around_cursor(line: &Line, columns: u16) -> (Printable, &str) {
     let text = line.text();
     let at = text.char_indices().nth(line.cursor()).map_or(text.len(), |(at, _)| at);
     let (before, after) = text.split_at(at);
-    let style = look.of(Role::Line);
     // The end that is typed at stays in sight: what does not fit is left out on the left.
-    let room = usize::from(pen.left()).saturating_sub(4);
+    let room = usize::from(columns).saturating_sub(4);
     let mut before = Printable::new_or_blank(before);
     if before.width() > room {
         before = before.pieces(room).pop().unwrap_or_default();
     }
-    pen.printable(pen.left(), &before, style);
-    let mut rest = after.chars();
-    let under = rest.next().unwrap_or(' ');
-    pen.text(under.encode_utf8(&mut [0; 4]), look.of(Role::Tab)).text(rest.as_str(), style);
+    (before, after)
 }
 
 fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {

@@ -16,7 +16,7 @@ mod timeline;
 mod too_small;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::model::Model;
 use super::model::layout::SMALLEST;
@@ -37,6 +37,12 @@ pub fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if look.ascii {
         glyph::to_ascii(buffer);
     }
+}
+
+/// Where the terminal's cursor stands: in the line that is being typed, and nowhere else.
+pub fn cursor(model: &Model, area: Rect) -> Option<Position> {
+    let fits = area.width >= SMALLEST.0 && area.height >= SMALLEST.1;
+    if fits { chrome::cursor(model, area) } else { None }
 }
 
 /// What stands between header and footer.
