@@ -716,6 +716,7 @@ fn config_show_says_where_each_setting_comes_from() {
     theme = "auto"  # default
     # ascii is not set: by locale and terminal  # default
     no-bell = false  # default
+    no-confirm-quit = false  # default
     max-body = "3MiB"  # --max-body
     overdue = "1h 30m"  # DUBWATCH_OVERDUE
     # keep is not set: everything  # default

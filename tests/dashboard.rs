@@ -56,6 +56,13 @@ impl Watch {
         rest.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// Ends what receives by `q`, which is asked about.
+    fn quit(&self) {
+        self.pty.type_keys("q");
+        self.pty.wait_for_text("Callbacks are being received");
+        self.pty.type_keys("q");
+    }
+
     /// The program ended; its terminal is as it was.
     #[track_caller]
     fn ended(&self) -> (ExitStatus, String) {
@@ -80,7 +87,7 @@ fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
     watch.pty.wait_for_text("FAILED 1");
     watch.pty.wait_for_text("0 of 1 done · 1 failed");
     assert!(watch.pty.told().bells >= 1, "a failure rings");
-    watch.pty.type_keys("q");
+    watch.quit();
     let (exit, text) = watch.ended();
     assert_eq!(exit.exit_code(), 0);
     assert_eq!(text.trim(), "Stopped: 1 kept, 0 refused.");
@@ -149,7 +156,7 @@ fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     watch.pty.settle();
     assert_eq!(watch.pty.told().bells, 1);
     assert_eq!(watch.pty.told().titles.last().unwrap(), "dubwatch 0/1 ✓ 1 ▲ 1 for you");
-    watch.pty.type_keys("q");
+    watch.quit();
     watch.ended();
 
     let watch = Watch::open(&home, "--listen 0 --overdue 2s");
@@ -179,7 +186,7 @@ fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
     home.run(&format!("send --to {url} --event version_generate_failed {what} --tamper key"));
     watch.pty.wait_for_text("1 refused request claims a failure");
     assert!(!watch.pty.screen_text().contains("nothing has failed"));
-    watch.pty.type_keys("q");
+    watch.quit();
     watch.ended();
     // What was refused is in the log, so it is still known.
     let watch = Watch::open(&home, "--listen 0");
@@ -202,7 +209,8 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.type_keys("?");
     watch.pty.wait_for_text("─ Keys ─");
-    watch.pty.type_keys("qq");
+    // The list is left, the end is asked about, and meant.
+    watch.pty.type_keys("qqq");
     let (exit, text) = watch.ended();
     // It may have found out already that nobody is there any more.
     let _ = sending.kill();
@@ -396,7 +404,7 @@ fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
     watch.pty.key("esc");
     watch.pty.wait_for_text("FOR YOU 1");
     assert!(!watch.pty.screen_text().contains("DEMO"));
-    watch.pty.type_keys("q");
+    watch.quit();
     let (exit, text) = watch.ended();
     assert_eq!((exit.exit_code(), text.trim()), (0, "Stopped: 1 kept, 0 refused."));
 }
@@ -501,6 +509,43 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
     assert_eq!(watch.pty.told().copied.len(), 1, "the URL was copied");
     watch.pty.key("ctrl-c");
     watch.ended();
+}
+
+#[test]
+fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    watch.pty.type_keys("q");
+    watch.pty.wait_for_text("q or y ends dubwatch, any other key stays");
+    watch.pty.type_keys("4");
+    watch.pty.wait_for(LIMIT, |screen| !screen.contents().contains("Callbacks are being received"));
+    // It goes on, and the key did nothing else.
+    send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
+    watch.pty.wait_for_text("ast_1");
+
+    // What only looks receives nothing.
+    let second = Watch::open(&home, "--listen 0");
+    second.pty.wait_for_text("READ ONLY");
+    second.pty.type_keys("q");
+    assert_eq!(second.ended().0.exit_code(), 0);
+
+    watch.pty.type_keys("q");
+    watch.pty.wait_for_text("Callbacks are being received");
+    watch.pty.key("ctrl-c");
+    assert_eq!(watch.ended().0.exit_code(), 0);
+
+    for (args, envs) in [
+        ("--listen 0 --no-confirm-quit", &[][..]),
+        ("--listen 0", &[("DUBWATCH_NO_CONFIRM_QUIT", "true")]),
+        ("demo", &[]),
+    ] {
+        let watch = Watch::with(&home, args, envs);
+        watch.pty.wait_for_text("1 Timeline");
+        watch.pty.type_keys("q");
+        let (exit, text) = watch.ended();
+        assert_eq!(exit.exit_code(), 0, "{args}: {text}");
+    }
 }
 
 /// tmux makes one of keys that come within its escape time, 500 ms in many.

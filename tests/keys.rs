@@ -207,7 +207,38 @@ fn enter_leads_in_and_esc_leads_out() {
     stage.press("q q");
     assert_eq!((stage.model().mode.clone(), stage.model().pane), (Mode::Normal, Pane::Assets));
     assert!(!stage.press("esc").contains(&Effect::Quit), "esc never ends the program");
-    assert!(stage.press("q").contains(&Effect::Quit));
+    assert!(stage.press("q q").contains(&Effect::Quit));
+}
+
+#[test]
+fn q_asks_once_before_it_ends_what_receives() {
+    let mut stage = Stage::story(7, 60);
+    for stays in ["esc", "n", "x", "4", "enter", "up", "z", "L"] {
+        let before = stage.model().clone();
+        assert_eq!(stage.press("q"), []);
+        assert_eq!(stage.model().mode, Mode::Quit);
+        let frame = rendered(&stage.frame((80, 24), COLOR));
+        assert!(frame.contains("q or y ends dubwatch, any other key stays"), "{frame}");
+        assert!(rendered(&stage.frame((40, 10), COLOR)).contains("q ends it, else stay"));
+        assert_eq!(stage.press(stays), [], "{stays} does nothing else");
+        assert_eq!(stage.model().mode, Mode::Normal);
+        assert_eq!((stage.model().screen, &stage.model().cursor), (before.screen, &before.cursor));
+    }
+    for ends in ["q", "y", "ctrl-c"] {
+        let mut stage = Stage::of(stage.dashboard.clone());
+        stage.press("q");
+        assert_eq!(stage.press(ends), [Effect::Quit], "{ends}");
+    }
+    // One level back is one level back, there and everywhere.
+    stage.press("3 q");
+    assert_eq!(
+        (stage.model().mode.clone(), stage.model().screen),
+        (Mode::Normal, Screen::Timeline)
+    );
+    // What only looks, and what is made up, ends at once.
+    stage.model().facts.confirm_quit = false;
+    assert_eq!(stage.press("q"), [Effect::Quit]);
+}
 
 #[test]
 fn escape_and_a_quick_key_are_both_taken() {
@@ -682,5 +713,5 @@ fn leads_back(stage: &Stage) -> bool {
         && model.pane == Pane::Assets
         && model.frozen.is_none()
         && !model.is_narrowed();
-    home && copy.press("q").contains(&Effect::Quit)
+    home && copy.press("q q").contains(&Effect::Quit)
 }

@@ -78,6 +78,9 @@ pub struct Layer {
     /// See [`Key::NoBell`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::NoBell.about())]
     pub no_bell: Option<bool>,
+    /// See [`Key::NoConfirmQuit`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::NoConfirmQuit.about())]
+    pub no_confirm_quit: Option<bool>,
     /// See [`Key::MaxBody`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "SIZE", value_parser = value::max_body, help = Key::MaxBody.about())]
     pub max_body: Option<usize>,
@@ -157,6 +160,7 @@ impl Layer {
                 | Key::Ephemeral
                 | Key::Ascii
                 | Key::NoBell
+                | Key::NoConfirmQuit
                 | Key::RelayInsecure
                 | Key::NoListen => value::flag(text).map(Written::Flag),
                 Key::PublicKey => {
@@ -209,6 +213,7 @@ impl Layer {
             Key::Theme => self.theme = Some(value::word(written.text()?)?),
             Key::Ascii => self.ascii = Some(written.flag()?),
             Key::NoBell => self.no_bell = Some(written.flag()?),
+            Key::NoConfirmQuit => self.no_confirm_quit = Some(written.flag()?),
             Key::MaxBody => self.max_body = Some(value::max_body(written.text()?)?),
             Key::Overdue => self.overdue = Some(value::span(written.text()?)?),
             Key::Keep => self.keep = Some(value::span(written.text()?)?),

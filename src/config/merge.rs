@@ -122,6 +122,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     let theme = merge.pick(Key::Theme, |layer| layer.theme);
     let ascii = merge.pick(Key::Ascii, |layer| layer.ascii);
     let no_bell = merge.pick(Key::NoBell, |layer| layer.no_bell);
+    let no_confirm_quit = merge.pick(Key::NoConfirmQuit, |layer| layer.no_confirm_quit);
     let max_body = merge.pick(Key::MaxBody, |layer| layer.max_body);
     let overdue = merge.pick(Key::Overdue, |layer| layer.overdue);
     Ok(Config {
@@ -140,6 +141,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         theme: theme.unwrap_or(Theme::Auto),
         ascii,
         bell: !no_bell.unwrap_or(false),
+        confirm_quit: !no_confirm_quit.unwrap_or(false),
         max_body: max_body.unwrap_or(1024 * 1024),
         overdue: overdue.unwrap_or(SignedDuration::from_hours(3)),
         keep: merge.pick(Key::Keep, |layer| layer.keep),

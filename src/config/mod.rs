@@ -58,6 +58,8 @@ pub struct Config {
     pub ascii: Option<bool>,
     /// Whether the dashboard rings when something failed or is done.
     pub bell: bool,
+    /// Whether the user is asked before `q` ends what receives.
+    pub confirm_quit: bool,
     /// The longest body that is taken, in bytes.
     pub max_body: usize,
     /// How long a version may generate before it is overdue.

@@ -29,6 +29,8 @@ pub enum Key {
     Ascii,
     /// Whether the dashboard stays silent.
     NoBell,
+    /// Whether `q` ends a receiver without asking.
+    NoConfirmQuit,
     /// The longest body.
     MaxBody,
     /// When generating is overdue.
@@ -69,7 +71,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of help and of `config show`.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 24] = [
     Setting {
         key: Key::Listen,
         name: "listen",
@@ -173,6 +175,14 @@ pub const SETTINGS: [Setting; 23] = [
         env: "DUBWATCH_NO_BELL",
         default: "false",
         help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
+    },
+    Setting {
+        key: Key::NoConfirmQuit,
+        name: "no-confirm-quit",
+        flag: "--no-confirm-quit",
+        env: "DUBWATCH_NO_CONFIRM_QUIT",
+        default: "false",
+        help: "Let q end the dashboard at once, also while it receives callbacks",
     },
     Setting {
         key: Key::MaxBody,

@@ -58,6 +58,7 @@ fn value(config: &Config, key: Key) -> Option<String> {
         Key::Theme => Some(word(&config.theme)),
         Key::Ascii => config.ascii.map(|ascii| ascii.to_string()),
         Key::NoBell => Some((!config.bell).to_string()),
+        Key::NoConfirmQuit => Some((!config.confirm_quit).to_string()),
         Key::MaxBody => Some(quoted(&size(config.max_body))),
         Key::Overdue => Some(quoted(&span(config.overdue))),
         Key::Keep => config.keep.map(|keep| quoted(&span(keep))),

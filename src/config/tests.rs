@@ -101,6 +101,7 @@ fn without_settings_the_defaults_hold() {
     theme = "auto" # default
     # ascii is not set: by locale and terminal # default
     no-bell = false # default
+    no-confirm-quit = false # default
     max-body = "1MiB" # default
     overdue = "3h" # default
     # keep is not set: everything # default
@@ -129,6 +130,7 @@ fn without_settings_the_defaults_hold() {
 #[case(Key::Theme, "'light'", "dark", ["\"light\"", "\"dark\"", "\"auto\""], "auto")]
 #[case(Key::Ascii, "true", "no", ["true", "false", "true"], "true")]
 #[case(Key::NoBell, "true", "no", ["true", "false", "true"], "true")]
+#[case(Key::NoConfirmQuit, "true", "no", ["true", "false", "true"], "true")]
 #[case(Key::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
 #[case(Key::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
 #[case(Key::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
@@ -258,7 +260,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
   |
 1 | [server]
   |  ^^^^^^")]
@@ -324,7 +326,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]

@@ -81,11 +81,13 @@ pub enum Context {
     Copy,
     /// While typing.
     Line,
+    /// While it is asked whether to end.
+    Quitting,
 }
 
 impl Context {
     /// Every context, in the order of the help screen.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Screens,
         Self::Timeline,
         Self::Rows,
@@ -94,6 +96,7 @@ impl Context {
         Self::Detail,
         Self::Copy,
         Self::Line,
+        Self::Quitting,
         Self::Help,
         Self::Always,
     ];
@@ -111,6 +114,7 @@ impl Context {
             Self::Help => "In this list",
             Self::Copy => "After y",
             Self::Line => "While typing",
+            Self::Quitting => "After q at the top",
         }
     }
 }
@@ -210,7 +214,13 @@ pub const KEYMAP: &[Binding] = &[
         "demo",
         "play a made-up catalogue beside the real thing; esc ends it",
     ),
-    bind(C::Screens, &["esc", "q"], A::Back, "", "one level back; q at the top ends the program"),
+    bind(
+        C::Screens,
+        &["esc", "q"],
+        A::Back,
+        "",
+        "one level back; q at the top ends the program, and asks before while it receives",
+    ),
     bind(C::Screens, &["?"], A::Help, "keys", "this list"),
     bind(
         C::Detail,
@@ -272,7 +282,7 @@ pub const KEYMAP: &[Binding] = &[
         "",
         "back to the shell; until `fg`, nothing is received",
     ),
-    bind(C::Always, &["ctrl-c"], A::Quit, "", "end the program"),
+    bind(C::Always, &["ctrl-c"], A::Quit, "", "end the program at once"),
 ];
 
 /// The contexts that hold at the moment, the nearest first.
@@ -297,6 +307,7 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         }
         Mode::Filter { .. } | Mode::Name { .. } => vec![Context::Line],
         Mode::Copy(_) => vec![Context::Copy],
+        Mode::Quit => vec![Context::Quitting],
         Mode::Detail(_) => vec![Context::Detail],
         Mode::Help { .. } => vec![Context::Help],
     };

@@ -98,6 +98,8 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
 
     // The token never was on the screen; and the dashboard ends as ever.
     pty.type_keys("q");
+    pty.wait_for_text("Callbacks are being received");
+    pty.type_keys("q");
     assert_eq!(pty.wait(LIMIT).exit_code(), 0);
     assert!(!pty.wrote(&inbox.token) && !pty.wrote(&inbox.token[20..]));
     assert_eq!(relay.stop().code, Some(128 + Signal::TERM.as_raw()));

@@ -61,6 +61,7 @@ pub(crate) fn facts(banner: Option<Banner>) -> Facts {
         journal: "/home/ada/.local/share/dubwatch/journal.db".to_owned(),
         keys: vec!["panjaya".to_owned(), "dev".to_owned()],
         banner,
+        confirm_quit: !matches!(banner, Some(Banner::Demo | Banner::ReadOnly)),
         bell: true,
         overdue: SignedDuration::from_hours(3),
         started: curtain() - SignedDuration::from_mins(60),

@@ -36,6 +36,7 @@ pub(super) fn of_engine(
         } else {
             String::new()
         },
+        confirm_quit: config.confirm_quit && banner != Some(Banner::Demo),
         banner: banner.or(unchecked),
         ..of_journal(config, engine.journal.path(), &engine.keys)
     }
@@ -55,6 +56,8 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> Facts {
         journal: journal.display().to_string(),
         keys: keys.iter().map(|key| key.name().to_string()).collect(),
         banner: None,
+        // Nothing is received by one that only looks.
+        confirm_quit: false,
         bell: config.bell,
         overdue: config.overdue,
         started: Timestamp::now(),

@@ -47,6 +47,8 @@ pub struct Facts {
     /// What stays on the screen all the time, where something does: a demo, a policy, a journal
     /// that another one writes.
     pub banner: Option<Banner>,
+    /// Whether the user is asked before `q` ends what receives.
+    pub confirm_quit: bool,
     /// Whether the user wants to be called when something failed or is done.
     pub bell: bool,
     /// How long a version may generate before it is overdue.

@@ -87,6 +87,8 @@ pub enum Mode {
         /// What is typed.
         line: Line,
     },
+    /// Asked whether to end, at the top of what receives.
+    Quit,
     /// Choosing what to copy. Holds the mode that it was opened from.
     Copy(Box<Mode>),
     /// One delivery or refusal, in full.

@@ -142,6 +142,7 @@ fn facts() -> Facts {
         journal: "memory".to_owned(),
         keys: vec!["panjaya".to_owned()],
         banner: None,
+        confirm_quit: false,
         bell: true,
         overdue: SignedDuration::from_hours(3),
         started: Timestamp::UNIX_EPOCH,

@@ -31,6 +31,11 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
         Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, stage, action),
         Mode::Copy(_) => copy::press(model, stage, action),
         Mode::Help { .. } => help(model, action),
+        // What else is bound then means to stay.
+        Mode::Quit => {
+            model.mode = Mode::Normal;
+            Vec::new()
+        }
         Mode::Detail(_) => match action {
             Action::Copy => copy::begin(model),
             Action::Help => open_help(model),
@@ -175,6 +180,8 @@ fn back(model: &mut Model, stage: Stage, chord: &Chord) -> Vec<Effect> {
         return vec![Effect::Ask(Stage::Real, Request::StopDemo)];
     } else if !model.axis.is_following() {
         model.axis.fit();
+    } else if is_q && model.facts.confirm_quit {
+        model.mode = Mode::Quit;
     } else if is_q {
         return vec![Effect::Quit];
     } else {

@@ -412,7 +412,16 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
             }
         }
     }
-    if let Some((word, _)) = &model.word {
+    if model.mode == Mode::Quit {
+        let whole =
+            (" Callbacks are being received. ", "  q or y ends dubwatch, any other key stays");
+        let (asked, keys) = if usize::from(pen.left()) >= whole.0.len() + whole.1.len() {
+            whole
+        } else {
+            (" End dubwatch? ", " q ends it, else stay")
+        };
+        pen.text(asked, look.of(Role::Shout)).text(keys, look.of(Role::Strong));
+    } else if let Some((word, _)) = &model.word {
         pen.text(word, look.of(Role::Strong)).skip(1);
     } else {
         // The list of keys leads to all others, so it has its place before any of them.

@@ -54,7 +54,7 @@ fn body_of(model: &Model, look: Look, area: Rect, buffer: &mut Buffer, mode: &Mo
             body_of(model, look, area, buffer, under);
             copy::draw(look, area, buffer);
         }
-        Mode::Normal | Mode::Filter { .. } | Mode::Name { .. } => match model.screen {
+        Mode::Normal | Mode::Quit | Mode::Filter { .. } | Mode::Name { .. } => match model.screen {
             Screen::Health => health::draw(model, look, area, buffer),
             Screen::Timeline | Screen::Matrix if model.is_empty() => {
                 empty::draw(model, look, area, buffer);
@@ -89,6 +89,7 @@ mod tests {
             journal: String::new(),
             keys: Vec::new(),
             banner,
+            confirm_quit: true,
             bell: true,
             overdue: SignedDuration::from_hours(3),
             started: Timestamp::UNIX_EPOCH,

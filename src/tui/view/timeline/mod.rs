@@ -171,6 +171,7 @@ mod tests {
             journal: String::new(),
             keys: Vec::new(),
             banner: None,
+            confirm_quit: false,
             bell: true,
             overdue: SignedDuration::from_hours(3),
             started: at(-age),
