@@ -1,6 +1,5 @@
 //! What receives: the journal, the way into it, and the door before that. Shows nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +57,7 @@ impl Engine {
         let router = door.router();
         let broken = move |broken| door.broken(&broken);
         let task =
-            tokio::spawn(serve(socket, router, serve::Limits::default(), stop.clone(), broken));
+            tokio::spawn(serve(sockets, router, serve::Limits::default(), stop.clone(), broken));
         Serving { stop, task }
     }
 
@@ -97,11 +96,4 @@ impl Serving {
             let _ = self.task.await;
         }
     }
-}
-
-/// Takes the address to listen on.
-pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another address with --listen, port 0 takes a free one")
-    })
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Exit;
 use super::reader_gone::reader_gone;
 use super::run::{Doors, Face, Run, Shown};
-use super::welcome::first_steps;
+use super::welcome::{callback_url, first_steps};
 use crate::config::{SignaturePolicy, local_zone};
 use crate::journal::{Follower, Journal};
 use crate::output::{self, Ended, Format, Notice, Ready, RecordWriter};
@@ -50,16 +50,17 @@ impl<W: Write + Send + 'static> Headless<W> {
     }
 
     /// Says what there is to say before the first line.
-    fn announce(&mut self, run: &Run<'_>, bound: Option<SocketAddr>) -> anyhow::Result<()> {
+    fn announce(&mut self, run: &Run<'_>, bound: &[SocketAddr]) -> anyhow::Result<()> {
         let config = run.config;
         let journal = run.engine.journal.path().display().to_string();
         let relay = config.relay.as_deref();
-        let mut sentence = match (bound, relay) {
-            (Some(bound), None) => format!("Listening on http://{bound}{}", config.path),
-            (Some(bound), Some(relay)) => {
-                format!("Listening on http://{bound}{} and to the relay {relay}", config.path)
+        let urls: Vec<String> = bound.iter().map(|bound| config.local_url(*bound)).collect();
+        let mut sentence = match (urls.join(" and "), relay) {
+            (urls, relay) if urls.is_empty() => {
+                format!("Listening to the relay {}", relay.unwrap_or_default())
             }
-            (None, relay) => format!("Listening to the relay {}", relay.unwrap_or_default()),
+            (urls, None) => format!("Listening on {urls}"),
+            (urls, Some(relay)) => format!("Listening on {urls} and to the relay {relay}"),
         };
         sentence.push_str(", journal ");
         sentence.push_str(&journal);
@@ -71,14 +72,12 @@ impl<W: Write + Send + 'static> Headless<W> {
                 "signatures are NOT checked (--signature off): anyone who reaches the listener can put anything in the journal",
             );
         }
-        if matches!(self.format, Format::Text(_))
-            && let Some(bound) = bound
-        {
+        if matches!(self.format, Format::Text(_)) && !bound.is_empty() {
             sentence.push('\n');
             sentence.push_str(&first_steps(config, bound, &run.engine.keys));
         }
-        let url = bound.map(|bound| config.callback_url(bound));
-        let ready = Ready::new(bound.map(|bound| bound.to_string()), url, journal);
+        let url = callback_url(config, bound);
+        let ready = Ready::new(bound, url, journal);
         Ok(self.face.announce(&ready, &sentence)?)
     }
 }
@@ -88,7 +87,7 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
     const ON_TERMINAL: bool = false;
 
     fn start(mut self, run: &Run<'_>, doors: Doors) -> anyhow::Result<Lines> {
-        self.announce(run, doors.bound)?;
+        self.announce(run, &doors.bound)?;
         let (notices, inbox) = mpsc::channel(64);
         let (ended, is_over) = oneshot::channel();
         let runtime = Handle::current();

@@ -6,6 +6,7 @@ mod engine;
 mod follow;
 mod headless;
 mod keys;
+mod listen;
 mod reader_gone;
 mod relay;
 mod relaying;

@@ -10,12 +10,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
+use super::listen::{Bound, bind};
 use super::signals::{Signals, at_once};
+use super::welcome::host_name;
+use crate::config::ListenAddress;
 use crate::relay::admin::{self, Command, Reply};
 use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
@@ -27,7 +29,7 @@ use crate::sqlite::{OpenError, Place};
 #[derive(Debug, Clone)]
 pub struct Relay {
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub listen: Vec<ListenAddress>,
     /// Its store.
     pub db: PathBuf,
     /// How much it keeps.
@@ -42,9 +44,17 @@ pub struct Relay {
 
 impl Relay {
     /// The URL at which it is reached, as far as is known before anybody has called.
-    fn base_url(&self, bound: SocketAddr) -> String {
+    fn base_url(&self, bound: Option<ListenAddress>) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        self.server.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"))
+        let here = || match bound {
+            Some(ListenAddress::Socket(every)) if every.ip().to_canonical().is_unspecified() => {
+                let host = host_name().unwrap_or_else(|| "localhost".to_owned());
+                format!("{scheme}://{host}:{}", every.port())
+            }
+            Some(bound) => format!("{scheme}://{}", bound.reachable()),
+            None => format!("{scheme}://localhost"),
+        };
+        self.server.public_url.clone().unwrap_or_else(here)
     }
 }
 
@@ -75,12 +85,15 @@ async fn run(
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new(false).context("cannot listen for signals")?;
-    let listen = relay.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen}; choose another address with --listen, port 0 takes a free one")
-    })?;
-    let bound = listener.local_addr().context("cannot tell the address that was bound")?;
-    let base = relay.base_url(bound);
+    let Bound { sockets, addresses: bound } = bind(&relay.listen).await?;
+    let base = relay.base_url(bound.first().copied().map(ListenAddress::from));
+    if relay.server.public_url.is_none()
+        && let Some(every) = bound.iter().find(|bound| bound.ip().to_canonical().is_unspecified())
+    {
+        say(&format!(
+            "listening on every address ({every}): the URLs of inboxes begin with {base}; where senders know this machine by another name, say it with --public-url"
+        ));
+    }
     let quit = CancellationToken::new();
     let operator = match admin::listen(store.path()) {
         Ok(socket) => {
@@ -98,8 +111,8 @@ async fn run(
     };
     let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
     let socket = match tls {
-        Some(acceptor) => Socket::with_tls(listener, acceptor),
-        None => listener.into(),
+        Some(acceptor) => Socket::from(sockets).with_tls(acceptor),
+        None => sockets.into(),
     };
     let stop = CancellationToken::new();
     let counted = server.clone();
@@ -110,7 +123,7 @@ async fn run(
         stop.clone(),
         move |broken| counted.broken(&broken),
     ));
-    announce(bound, &base, store.path());
+    announce(&bound, &base, store.path());
     let mut health = store.health();
     let exit = loop {
         tokio::select! {
@@ -146,20 +159,33 @@ async fn run(
 }
 
 /// Says that the relay is ready: a sentence on a terminal, a line of JSON elsewhere.
-fn announce(bound: SocketAddr, url: &str, store: &Path) {
+fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
     let store = store.display().to_string();
-    tracing::info!(listen = %bound, url, store, version = env!("CARGO_PKG_VERSION"), "ready");
+    let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        listen = bound.join(", "),
+        url,
+        store,
+        version = env!("CARGO_PKG_VERSION"),
+        "ready"
+    );
     let mut out = io::stdout();
     let _ = if out.is_terminal() {
         writeln!(
             out,
-            "Relaying on {bound}, reached at {url}, store {store}\n\
-             Make an inbox with `dubwatch relay inbox create NAME`."
+            "Relaying on {}, reached at {url}, store {store}\n\
+             Make an inbox with `dubwatch relay inbox create NAME`.",
+            bound.join(" and ")
         )
     } else {
-        let ready = serde_json::json!({
-            "v": 1, "type": "ready", "listen": bound.to_string(), "url": url, "store": store,
+        let mut ready = serde_json::json!({
+            "v": 1, "type": "ready", "listen": bound.first(), "url": url, "store": store,
         });
+        if let [_, further @ ..] = bound.as_slice()
+            && !further.is_empty()
+        {
+            ready["also_listen"] = further.into();
+        }
         writeln!(out, "{ready}")
     };
     let _ = out.flush();
@@ -173,7 +199,7 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
     // own.
     match Store::open(&Place::File(relay.db.clone()), relay.caps.clone().without_expiry()) {
         Ok(store) => {
-            let base = relay.base_url(relay.listen);
+            let base = relay.base_url(relay.listen.first().copied());
             let reply = runtime.block_on(admin::carry_out(&store, &base, command));
             store.close();
             Ok(reply)

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use super::engine::{Engine, Serving, bind};
+use super::engine::{Engine, Serving};
+use super::listen::bind;
 use super::relaying::Relaying;
 use super::signals::{Signals, at_once};
 use crate::config::Config;
@@ -32,8 +33,8 @@ pub(super) trait Face {
 
 /// The ways in of a run.
 pub(super) struct Doors {
-    /// The address that is listened on, where one is.
-    pub(super) bound: Option<SocketAddr>,
+    /// The addresses that are listened on; none where nothing is.
+    pub(super) bound: Vec<SocketAddr>,
     /// The state of the link to a relay, where there is one.
     pub(super) link: Option<watch::Receiver<Link>>,
 }
@@ -93,10 +94,15 @@ impl<'a> Run<'a> {
         let (mut serving, bound) = self.listen().await?;
         let mut relaying = Relaying::start(self.config, &self.engine.intake)?;
         let link = relaying.as_ref().map(Relaying::link);
+        let first = bound.first().copied();
+        let unreachable = self.config.unreachable(&bound);
         let mut shown = face.start(&self, Doors { bound, link })?;
+        for caution in self.engine.cautions.iter().cloned().chain(unreachable) {
+            warn(&shown, caution);
+        }
         let mut health = self.engine.journal.health();
         let quit = CancellationToken::new();
-        let mut beside = tokio::spawn(beside(bound, quit.clone()));
+        let mut beside = tokio::spawn(beside(first, quit.clone()));
 
         let exit = loop {
             tokio::select! {
@@ -140,13 +146,12 @@ impl<'a> Run<'a> {
     }
 
     /// Listens, where that is wanted.
-    async fn listen(&self) -> anyhow::Result<(Option<Serving>, Option<SocketAddr>)> {
+    async fn listen(&self) -> anyhow::Result<(Option<Serving>, Vec<SocketAddr>)> {
         if !self.config.listens {
-            return Ok((None, None));
+            return Ok((None, Vec::new()));
         }
-        let socket = bind(self.config.listen).await?;
-        let bound = socket.local_addr().context("cannot tell the address that was bound")?;
-        Ok((Some(self.engine.serve(self.config, socket)), Some(bound)))
+        let bound = bind(&self.config.listen).await?;
+        Ok((Some(self.engine.serve(self.config, bound.sockets)), bound.addresses))
     }
 
     /// A disk that hangs reports no error: all that shows is that callbacks are turned away.

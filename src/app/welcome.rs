@@ -8,17 +8,19 @@ use crate::signature::TrustedKeys;
 use crate::text::shell_word;
 
 /// Which keys are trusted, what the sender has to call, and how to post a test callback.
-pub(super) fn first_steps(config: &Config, bound: SocketAddr, keys: &TrustedKeys) -> String {
+pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedKeys) -> String {
+    let is_loopback = bound.iter().all(|bound| bound.ip().to_canonical().is_loopback());
+    let Some(first) = bound.first().copied() else { return String::new() };
     let names: Vec<&str> = keys.iter().map(|key| &**key.name()).collect();
     let mut lines = vec![format!("Trusted keys: {}", names.join(", "))];
-    if config.public_url.is_some() {
-        lines.push(format!("Give the sender: {}", config.callback_url(bound)));
-    } else if !bound.ip().is_loopback() {
+    if let Some(url) = config.public_url.clone().or_else(|| url_by_host_name(config, first)) {
+        lines.push(format!("Give the sender: {url}"));
+    } else if !is_loopback {
         lines.push("Not on loopback: tell the sender's way here with --public-url".to_owned());
     }
-    if trusts_dev_key(config) {
-        lines.push(format!("Post a test callback: {}", send_line(config, bound)));
-    } else if config.dev_key && !bound.ip().is_loopback() {
+    if trusts_dev_key(keys) {
+        lines.push(format!("Post a test callback: {}", send_line(config, first)));
+    } else if config.dev_key && !is_loopback {
         lines.push(
             "The development key is trusted on loopback only: test with `dubwatch keygen` and --public-key"
                 .to_owned(),
@@ -27,13 +29,40 @@ pub(super) fn first_steps(config: &Config, bound: SocketAddr, keys: &TrustedKeys
     lines.join("\n")
 }
 
+/// Returns the URL to give the sender, given the addresses that the listener got. Where one stands
+/// for every address, the URL has this machine's name in it; `None` where that is not known.
+pub(super) fn callback_url(config: &Config, bound: &[SocketAddr]) -> Option<String> {
+    let url = |bound| config.callback_url(bound).or_else(|| url_by_host_name(config, bound));
+    bound.iter().copied().find_map(url)
+}
+
+fn url_by_host_name(config: &Config, bound: SocketAddr) -> Option<String> {
+    let is_every = bound.ip().to_canonical().is_unspecified();
+    let host = if is_every { host_name()? } else { return None };
+    Some(format!("http://{host}:{}{}", bound.port(), config.path))
+}
+
+/// Returns this machine's name; `None` where it has none that another machine could call.
+pub(super) fn host_name() -> Option<String> {
+    let system = rustix::system::uname();
+    callable(system.nodename().to_str().ok()?)
+}
+
+fn callable(name: &str) -> Option<String> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let is_one = !name.is_empty()
+        && name.chars().all(is_letter)
+        && !["localhost", "localhost.localdomain"].contains(&name);
+    is_one.then(|| name.to_owned())
+}
+
 /// A `send` command that works from any directory when it is pasted into a shell.
 pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     let is_default = |key| config.origins.of(key) == &Origin::Default;
     let mut line = send_command(config);
     if !is_default(Key::Listen) || !is_default(Key::Path) {
         line.push_str(" --to ");
-        line.push_str(&shell_word(&format!("http://{bound}{}", config.path)));
+        line.push_str(&shell_word(&config.local_url(bound)));
     }
     line
 }
@@ -50,4 +79,19 @@ pub(super) fn send_command(config: &Config) -> String {
     }
     line.push_str(" --event version_generating");
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_others_can_call_is_shown() {
+        for name in ["studio", "studio-2.local", "4f3a9c0d11e2"] {
+            assert_eq!(callable(name).as_deref(), Some(name));
+        }
+        for name in ["", "(none)", "localhost", "a b", "\u{1b}[2J"] {
+            assert_eq!(callable(name), None, "{name}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ fn heeding(command: Command, shown: &[&str]) -> Command {
 fn of_a_relay(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some("listen") => arg.help(format!(
-            "Address and port to listen on; a port alone means loopback, port 0 a free one [default: {}]",
+            "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again [default: {}]",
             super::relay::LISTEN
         )),
         Some("db") => {

@@ -2,8 +2,8 @@
 //! readers.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, IsTerminal as _, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
 
 /// Where a relay listens unless it is told otherwise.
-pub(super) const LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3830);
+pub(super) const LISTEN: ListenAddress =
+    ListenAddress::Socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3830));
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -119,8 +119,8 @@ enum Inbox {
 /// listener and journal.
 pub(super) fn run(config: &Config, flags: &Layer, args: Args) -> anyhow::Result<Exit> {
     let relay = Relay {
-        listen: flags.listen.unwrap_or(LISTEN),
-        db: flags.db.clone().unwrap_or_else(|| config.data_dir().join("relay.db")),
+        listen: flags.listen.clone().unwrap_or_else(|| vec![LISTEN]),
+        db: store(config, flags)?,
         caps: caps(&args.caps),
         server: settings(config, flags, &args)?,
         tls: args.tls_cert.zip(args.tls_key),

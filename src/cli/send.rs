@@ -1,8 +1,7 @@
 //! `dubwatch send`: posts signed test callbacks, sound or spoiled.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -109,14 +108,16 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
+    let listen = config.listen.first().copied().context("--listen names no address")?;
+    let given = |key| matches!(config.origins.of(key), Origin::Flag(_));
     let to = match &args.to {
         Some(to) => to.clone(),
-        None if config.listen.port() == 0 => {
+        None if listen.port() == 0 => {
             return Err(
                 Usage("--listen has port 0; say where to post with --to URL".to_owned()).into()
             );
         }
-        None => format!("http://{}{}", reachable(config.listen), config.path)
+        None => format!("http://{}{}", listen.reachable(), config.path)
             .parse()
             .context("the callback URL is no URL")?,
     };
@@ -138,15 +139,6 @@ fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
             .map_err(|error| ConfigError::Conflict(error.to_string()))?,
     };
     Ok(Outbound::new(Proxies::from_environment(), trust))
-}
-
-/// Where a listener on this machine is reached; "every address" is no destination.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, listen.port()).into(),
-        _ => listen,
-    }
 }
 
 async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {

@@ -1,13 +1,12 @@
 //! What one source of settings says: the flags, the variables or the file; nothing is decided yet.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 
-use super::value::{self, Color, Output, Secret, SignaturePolicy, Theme};
+use super::value::{self, Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, Theme};
 use super::{Key, Surroundings};
 use crate::config::ConfigError;
 
@@ -39,8 +38,8 @@ const HEADING: &str = "Settings";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Layer {
     /// See [`Key::Listen`].
-    #[arg(long, global = true, help_heading = HEADING, value_name = "ADDRESS", value_parser = value::listen, help = Key::Listen.about())]
-    pub listen: Option<SocketAddr>,
+    #[arg(long, global = true, help_heading = HEADING, value_name = "ADDRESS", value_delimiter = ',', value_parser = value::listen, help = Key::Listen.about())]
+    pub listen: Option<Vec<ListenAddress>>,
     /// See [`Key::Path`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "PATH", value_parser = value::path, help = Key::Path.about())]
     pub path: Option<String>,
@@ -197,7 +196,7 @@ impl Layer {
         base: &Path,
     ) -> Result<(), String> {
         match key {
-            Key::Listen => self.listen = Some(value::listen(written.text()?)?),
+            Key::Listen => self.listen = Some(value::listen_list(&written.list()?)?),
             Key::Path => self.path = Some(value::path(written.text()?)?),
             Key::PublicUrl => self.public_url = Some(value::public_url(written.text()?)?),
             Key::PublicKey => {

@@ -10,7 +10,8 @@ use super::error::shown;
 use super::file;
 use super::layer::{CONFIG_VARIABLE, Flags, Layer};
 use super::{
-    Color, Config, ConfigError, Key, Output, SETTINGS, SignaturePolicy, Surroundings, Theme,
+    Color, Config, ConfigError, Key, ListenAddress, Output, SETTINGS, SignaturePolicy,
+    Surroundings, Theme,
 };
 
 /// Where a setting came from.
@@ -114,7 +115,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     }
     let db = merge.pick(Key::Db, |layer| layer.db.clone());
     let ephemeral = is_ephemeral(&mut merge)?;
-    let listen = merge.pick(Key::Listen, |layer| layer.listen);
+    let listen = merge.pick(Key::Listen, |layer| layer.listen.clone());
     let path = merge.pick(Key::Path, |layer| layer.path.clone());
     let no_dev_key = merge.pick(Key::NoDevKey, |layer| layer.no_dev_key);
     let signature = merge.pick(Key::Signature, |layer| layer.signature);
@@ -126,7 +127,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     let max_body = merge.pick(Key::MaxBody, |layer| layer.max_body);
     let overdue = merge.pick(Key::Overdue, |layer| layer.overdue);
     Ok(Config {
-        listen: listen.unwrap_or(DEFAULT_LISTEN),
+        listen: listen.unwrap_or_else(|| vec![DEFAULT_LISTEN]),
         path: path.unwrap_or_else(|| "/callback".to_owned()),
         public_url: merge.pick(Key::PublicUrl, |layer| layer.public_url.clone()),
         public_keys: merge
@@ -161,7 +162,8 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
 }
 
 /// Loopback and our port.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3829);
+const DEFAULT_LISTEN: ListenAddress =
+    ListenAddress::Socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3829));
 
 /// The configuration file and what it says.
 fn read_file(

@@ -24,7 +24,8 @@ pub use merge::{Origin, Origins};
 pub use setting::{Key, SETTINGS, Setting};
 pub use surroundings::Surroundings;
 pub use value::{
-    Color, Output, Secret, SignaturePolicy, Theme, size as parse_size, span as parse_span,
+    Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, Theme, size as parse_size,
+    span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
 
@@ -32,8 +33,8 @@ pub use zone::{LocalZone, local_zone};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
-    /// Where the listener binds; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where the listener binds, at least one address; port 0 takes a free one.
+    pub listen: Vec<ListenAddress>,
     /// The path that callbacks come to; begins with `/`.
     pub path: String,
     /// The whole URL that the sender calls, where it is not the listener's own.

@@ -71,14 +71,14 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of help and of `config show`.
-pub const SETTINGS: [Setting; 24] = [
+pub const SETTINGS: [Setting; 25] = [
     Setting {
         key: Key::Listen,
         name: "listen",
         flag: "--listen",
         env: "DUBWATCH_LISTEN",
         default: "127.0.0.1:3829",
-        help: "Address and port to listen on; a port alone means loopback, port 0 a free one",
+        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again (in the variable: with , between)",
     },
     Setting {
         key: Key::Path,

@@ -39,7 +39,14 @@ pub(super) fn show(config: &Config) -> String {
 /// The value of a setting in TOML; `None` where TOML has none for it.
 fn value(config: &Config, key: Key) -> Option<String> {
     match key {
-        Key::Listen => Some(quoted(&config.listen.to_string())),
+        Key::Listen => {
+            let addresses: Vec<_> =
+                config.listen.iter().map(|address| quoted(&address.to_string())).collect();
+            Some(match addresses.as_slice() {
+                [one] => one.clone(),
+                addresses => format!("[{}]", addresses.join(", ")),
+            })
+        }
         Key::Path => Some(quoted(&config.path)),
         Key::PublicUrl => config.public_url.as_deref().map(quoted),
         Key::PublicKey => {

@@ -3,7 +3,8 @@
 //! Each function says in its error what was wrong and what is expected, without naming the setting:
 //! the caller knows where the text stands.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::Uri;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
@@ -75,24 +76,174 @@ pub enum Theme {
     Light,
 }
 
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// The loopback addresses of IPv4 and IPv6, as far as the machine has them, on this port.
+    Localhost(u16),
+    /// One address.
+    Socket(SocketAddr),
+}
+
+impl ListenAddress {
+    /// Whether nobody else can reach it.
+    pub const fn is_loopback(self) -> bool {
+        match self {
+            Self::Localhost(_) => true,
+            Self::Socket(address) => address.ip().to_canonical().is_loopback(),
+        }
+    }
+
+    /// Its port.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Localhost(port) => port,
+            Self::Socket(address) => address.port(),
+        }
+    }
+
+    /// Returns the address at which this machine itself reaches it; "every address" is none.
+    pub fn reachable(self) -> SocketAddr {
+        match self {
+            Self::Localhost(port) => (Ipv4Addr::LOCALHOST, port).into(),
+            Self::Socket(address) if address.ip().to_canonical().is_unspecified() => {
+                let ip = match address {
+                    SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                };
+                (ip, address.port()).into()
+            }
+            Self::Socket(address) => address,
+        }
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Socket(address)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::Socket(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// The proxies whose `X-Forwarded-For` is believed: networks, each an address and the length of its
+/// prefix. None by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies(Vec<(IpAddr, u8)>);
+
+impl Proxies {
+    const LOOPBACK: [(IpAddr, u8); 2] =
+        [(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
+
+    /// Those on this machine, or none.
+    pub fn on_loopback(trusted: bool) -> Self {
+        Self(if trusted { Self::LOOPBACK.to_vec() } else { Vec::new() })
+    }
+
+    /// The networks.
+    pub fn networks(&self) -> &[(IpAddr, u8)] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() || self.0 == Self::LOOPBACK {
+            return write!(f, "{}", !self.0.is_empty());
+        }
+        for (number, (address, prefix)) in self.0.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            let whole = if address.is_ipv4() { 32 } else { 128 };
+            write!(f, "{comma}{address}")?;
+            if *prefix != whole {
+                write!(f, "/{prefix}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The bodies that `--max-body` may allow, in bytes.
 const BODY: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 
 /// An address with a port. A port alone, with or without its colon, and `localhost` mean loopback:
 /// nobody should be reachable from outside by leaving something out.
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
-    let port = text.strip_prefix("localhost").unwrap_or(text);
-    let port = port.strip_prefix(':').or_else(|| (port == text).then_some(port));
-    if let Some(Ok(port)) = port.map(str::parse) {
-        return Ok((Ipv4Addr::LOCALHOST, port).into());
+pub(super) fn listen(text: &str) -> Result<ListenAddress, String> {
+    if let Some(port) = text.strip_prefix("localhost:")
+        && let Ok(port) = port.parse()
+    {
+        return Ok(ListenAddress::Localhost(port));
     }
-    text.parse().map_err(|_| {
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
+        return Ok(ListenAddress::Socket((Ipv4Addr::LOCALHOST, port).into()));
+    }
+    text.parse().map(ListenAddress::Socket).map_err(|_| {
         no(
             text,
             "address to listen on",
-            "an IP address and a port like 127.0.0.1:3829 or [::1]:3829, or a port alone",
+            "an IP address and a port like 127.0.0.1:3829 or [::1]:3829, localhost:3829, or a port alone",
         )
     })
+}
+
+/// One or several addresses, with commas or blanks between them.
+pub(super) fn listen_list(texts: &[&str]) -> Result<Vec<ListenAddress>, String> {
+    let pieces = texts.iter().flat_map(|text| text.split([',', ' '])).map(str::trim);
+    let addresses: Vec<_> =
+        pieces.filter(|piece| !piece.is_empty()).map(listen).collect::<Result<_, _>>()?;
+    if addresses.is_empty() {
+        return Err("it names no address to listen on; --no-listen listens on none".to_owned());
+    }
+    Ok(addresses)
+}
+
+/// `true` (proxies on this machine), `false`, or a list of addresses and networks.
+pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
+    if let Ok(trusted) = flag(text) {
+        return Ok(Proxies::on_loopback(trusted));
+    }
+    let mut networks = Vec::new();
+    let pieces = text.split([',', ' ']).map(str::trim).filter(|piece| !piece.is_empty());
+    for piece in pieces {
+        match network(piece) {
+            Some(network) => networks.push(network),
+            None if matches!(piece, "loopback" | "localhost") => {
+                networks.extend(Proxies::LOOPBACK);
+            }
+            None => {
+                return Err(no(
+                    piece,
+                    "proxy",
+                    "addresses and networks like 10.0.0.2,172.16.0.0/12,loopback, or true or false",
+                ));
+            }
+        }
+    }
+    if networks.is_empty() {
+        return Err(
+            "it names no proxy; expected addresses like 10.0.0.2, or true or false".to_owned()
+        );
+    }
+    Ok(Proxies(networks))
+}
+
+/// An address, with or without the length of a prefix.
+fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let whole = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.unwrap_or(whole);
+    (prefix <= whole).then_some((address, prefix))
 }
 
 /// A path that a request can have and the router takes literally.

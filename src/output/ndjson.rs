@@ -1,5 +1,7 @@
 //! The lines of NDJSON: one object each, `"v":1` in front, fields in a fixed order.
 
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -14,8 +16,11 @@ use crate::vitals::{Counts, Link, LinkState};
 pub struct Ready {
     v: u8,
     r#type: &'static str,
-    /// The address that was bound; `null` where nothing is listened on.
+    /// The first address that was bound; `null` where nothing is listened on.
     listen: Option<String>,
+    /// The further ones, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_listen: Vec<String>,
     /// `null` where only the relay knows it: the `link` records have it then.
     callback_url: Option<String>,
     journal: String,
@@ -25,19 +30,23 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// `listen` is the bound address, `journal` the file or `memory`.
-    pub const fn new(
-        listen: Option<String>,
-        callback_url: Option<String>,
-        journal: String,
-    ) -> Self {
-        Self { v: 1, r#type: "ready", listen, callback_url, journal, read_only: false }
+    /// `bound` are the addresses that were bound, `journal` is the file or `memory`.
+    pub fn new(bound: &[SocketAddr], callback_url: Option<String>, journal: String) -> Self {
+        let mut addresses = bound.iter().map(ToString::to_string);
+        Self {
+            v: 1,
+            r#type: "ready",
+            listen: addresses.next(),
+            also_listen: addresses.collect(),
+            callback_url,
+            journal,
+            read_only: false,
+        }
     }
 
     /// The record of a run that follows a journal which another process writes.
-    pub const fn read_only(journal: String) -> Self {
-        let (listen, callback_url) = (None, None);
-        Self { v: 1, r#type: "ready", listen, callback_url, journal, read_only: true }
+    pub fn read_only(journal: String) -> Self {
+        Self { read_only: true, ..Self::new(&[], None, journal) }
     }
 }
 
@@ -478,7 +487,7 @@ mod tests {
     #[test]
     fn ready() {
         let record = Ready::new(
-            Some("127.0.0.1:3829".to_owned()),
+            &["127.0.0.1:3829".parse().unwrap()],
             Some("http://127.0.0.1:3829/callback".to_owned()),
             "/data/journal.db".to_owned(),
         );

@@ -12,6 +12,7 @@
 mod answer;
 mod body;
 mod connection;
+mod forwarded;
 mod open_files;
 mod slot;
 mod socket;
@@ -38,12 +39,13 @@ use tokio_util::sync::CancellationToken;
 use answer::Routed;
 use connection::Ends;
 use slot::{Clock, Phase, Slot};
-use socket::Stream;
+use socket::{Stream, accept};
 use table::Table;
 use wire::Wire;
 
 pub use answer::{Peer, Uptake};
 pub use body::{Budget, Share, Unread, read_body};
+pub use forwarded::TrustedProxies;
 pub use open_files::raise_open_files;
 pub use socket::Socket;
 pub use trouble::{Broken, Trouble};
@@ -100,7 +102,7 @@ impl Limits {
     }
 }
 
-/// Serves `router` on `socket` (a listener, or one with TLS) until `stop`, then returns when the
+/// Serves `router` on `socket` (one or several listeners, or those with TLS) until `stop`, then returns when the
 /// connections are gone.
 ///
 /// Every request carries its [`Peer`] and [`Uptake`] as extensions. `observer` is told of every
@@ -121,16 +123,16 @@ pub async fn serve(
     stop: CancellationToken,
     observer: impl Fn(Broken) + Send + Sync + 'static,
 ) {
-    let Socket { listener, tls } = socket.into();
+    let Socket { listeners, tls } = socket.into();
     let mut server = Server::new(router, limits, tls, Arc::new(observer));
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = server.turn(&listener) => {}
+            () = server.turn(&listeners) => {}
         }
     }
-    drop(listener);
+    drop(listeners);
     server.drain().await;
 }
 
@@ -188,7 +190,7 @@ impl Server {
     }
 
     /// Waits for one thing to happen and does what it asks for. Nothing is lost when it is dropped.
-    async fn turn(&mut self, listener: &TcpListener) {
+    async fn turn(&mut self, listeners: &[TcpListener]) {
         let wake_at = [self.sweep_at, self.resume_at].into_iter().flatten().min();
         let accepting = self.resume_at.is_none();
         tokio::select! {
@@ -196,7 +198,7 @@ impl Server {
             biased;
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => self.wake(),
             Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
-            accepted = listener.accept(), if accepting => match accepted {
+            accepted = accept(listeners, self.accepted), if accepting => match accepted {
                 Ok((stream, peer)) => {
                     self.failing = false;
                     self.admit(stream, peer);
@@ -379,7 +381,7 @@ mod tests {
         for open in 1..=5 {
             let mut client = Client::connect(listener.local_addr().unwrap()).unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-            within(server.turn(&listener)).await;
+            within(server.turn(std::slice::from_ref(&listener))).await;
             assert_eq!(server.table.len(), open);
             clients.push(client);
         }
@@ -389,7 +391,7 @@ mod tests {
             client.shutdown(Shutdown::Write).unwrap();
         }
         while !server.table.is_empty() {
-            within(server.turn(&listener)).await;
+            within(server.turn(std::slice::from_ref(&listener))).await;
         }
         assert_eq!((server.sweep_at, server.resume_at), (None, None));
         assert!(server.tasks.is_empty());
@@ -404,7 +406,7 @@ mod tests {
     async fn a_burst_of_accept_errors_rests_and_evicts_only_when_files_run_out() {
         let (mut server, listener) = bound().await;
         let _client = Client::connect(listener.local_addr().unwrap()).unwrap();
-        within(server.turn(&listener)).await;
+        within(server.turn(std::slice::from_ref(&listener))).await;
 
         server.accept_failed(&Errno::CONNABORTED.into());
         assert_eq!((server.table.len(), server.resume_at), (1, None));
@@ -412,11 +414,11 @@ mod tests {
         assert_eq!(server.table.len(), 1);
         assert!(server.resume_at.is_some());
         while !server.table.is_empty() {
-            within(server.turn(&listener)).await;
+            within(server.turn(std::slice::from_ref(&listener))).await;
             server.accept_failed(&Errno::MFILE.into());
         }
         while server.resume_at.is_some() {
-            within(server.turn(&listener)).await;
+            within(server.turn(std::slice::from_ref(&listener))).await;
         }
     }
 

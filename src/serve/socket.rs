@@ -1,6 +1,8 @@
-//! Where connections come from: a listening socket, with TLS or without; limits no time itself.
+//! Where connections come from: listening sockets, with TLS or without; limits no time itself.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,25 +19,51 @@ use super::slot::Slot;
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
 
-/// A listening socket; one of TLS where it has an acceptor.
+/// One or several listening sockets; of TLS where there is an acceptor.
 pub struct Socket {
-    pub(super) listener: TcpListener,
+    pub(super) listeners: Vec<TcpListener>,
     pub(super) tls: Option<TlsAcceptor>,
 }
 
 impl Socket {
-    /// A socket whose connections begin with a TLS handshake. It counts as part of the first
+    /// The same with connections that begin with a TLS handshake. It counts as part of the first
     /// request's head: [`super::Limits::head_timeout`] is for both, and who is amid one makes room
     /// first.
-    pub const fn with_tls(listener: TcpListener, acceptor: TlsAcceptor) -> Self {
-        Self { listener, tls: Some(acceptor) }
+    #[must_use]
+    pub fn with_tls(self, acceptor: TlsAcceptor) -> Self {
+        Self { tls: Some(acceptor), ..self }
     }
 }
 
 impl From<TcpListener> for Socket {
     fn from(listener: TcpListener) -> Self {
-        Self { listener, tls: None }
+        vec![listener].into()
     }
+}
+
+impl From<Vec<TcpListener>> for Socket {
+    fn from(listeners: Vec<TcpListener>) -> Self {
+        Self { listeners, tls: None }
+    }
+}
+
+/// Accepts a connection on whichever socket has one. `turn` says which is asked first, so that a busy
+/// one cannot keep the others waiting; with no socket it waits for ever.
+pub(super) async fn accept(
+    listeners: &[TcpListener],
+    turn: u64,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let first = usize::try_from(turn).unwrap_or(0) % listeners.len().max(1);
+    poll_fn(|cx| {
+        let (before, after) = listeners.split_at(first);
+        for listener in after.iter().chain(before) {
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// An accepted connection.

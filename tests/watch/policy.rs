@@ -59,11 +59,11 @@ fn the_development_key_is_trusted_on_loopback_alone() {
     for arguments in [&["--no-dev-key"][..], &["--listen", "0.0.0.0:0"]] {
         let mut watch = site.watch_with(arguments);
         assert_eq!(watch.ask(signed_by(&dev, &callback(2))).status, 401, "{arguments:?}");
-        assert_eq!(watch.refusal()["verdict"], "invalid");
+        assert_eq!(watch.next_of("refusal")["verdict"], "invalid");
     }
     let mut watch = site.watch_with(&["--listen", "0.0.0.0:0", "--public-key", "sender.pem"]);
     assert_eq!(watch.ask(site.signed(callback(3))).status, 200);
-    assert_eq!(watch.delivery()["seq"], 2);
+    assert_eq!(watch.next_of("delivery")["seq"], 2);
 }
 
 #[test]

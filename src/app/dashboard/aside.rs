@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::super::demo::{self, Program};
-use super::super::engine::{Engine, Serving, bind};
+use super::super::engine::{Engine, Serving};
+use super::super::listen::{Bound, bind};
 use super::route::Notary;
 use super::telling::Telling;
 use super::{facts, sources_of, tell_counts, until};
@@ -113,14 +114,14 @@ async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Run
         anyhow::Ok((engine, key))
     })
     .await??;
-    let socket = bind(config.listen).await?;
-    let bound = socket.local_addr().context("cannot tell the address that was bound")?;
-    let serving = engine.serve(config, socket);
+    let Bound { sockets, addresses } = bind(&config.listen).await?;
+    let bound = *addresses.first().context("a demo without a listener")?;
+    let serving = engine.serve(config, sockets);
     let stop = CancellationToken::new();
     let sender = demo::sender(config, bound, key)?;
     let sources = sources_of(&engine, Stage::Demo)?;
     // Before anything that is told of it.
-    let facts = facts::of_engine(config, &engine, Some(bound), Some(Banner::Demo));
+    let facts = facts::of_engine(config, &engine, &addresses, Some(Banner::Demo));
     // Nothing in it is the user's to come and see to.
     let facts = Facts { bell: false, ..facts };
     let _ = inbox.send(Msg::DemoBegan(Box::new(facts))).await;

@@ -1,13 +1,13 @@
 //! What does not change during a run, as the dashboard shows it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::super::engine::Engine;
 use super::super::keys::trusts_dev_key;
-use super::super::welcome::{send_command, send_line};
+use super::super::welcome::{callback_url, send_command, send_line};
 use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::signature::TrustedKeys;
 use crate::tui::model::{Banner, Facts};
@@ -16,19 +16,21 @@ use crate::tui::model::{Banner, Facts};
 pub(super) fn of_engine(
     config: &Config,
     engine: &Engine,
-    bound: Option<SocketAddr>,
+    bound: &[SocketAddr],
     banner: Option<Banner>,
 ) -> Facts {
     let unchecked = (config.signature == SignaturePolicy::Off).then_some(Banner::Unchecked);
     Facts {
         // Where callbacks come by a relay, that is what the sender is to call.
-        callback_url: match (&config.relay, bound) {
-            (None, Some(bound)) => config.callback_url(bound),
+        callback_url: match (&config.relay, bound.first()) {
+            (None, Some(first)) => {
+                callback_url(config, bound).unwrap_or_else(|| config.local_url(*first))
+            }
             _ => config.public_url.clone().unwrap_or_default(),
         },
-        door: bound.map(|bound| format!("{bound}{}", config.path)).unwrap_or_default(),
-        send_line: match bound {
-            Some(bound) if trusts_dev_key(config) => send_line(config, bound),
+        door: door(bound, &config.path),
+        send_line: match bound.first() {
+            Some(bound) if trusts_dev_key(&engine.keys) => send_line(config, *bound),
             _ => String::new(),
         },
         send_by_relay: if config.relay.is_some() && trusts_dev_key(config) {
@@ -39,6 +41,22 @@ pub(super) fn of_engine(
         confirm_quit: config.confirm_quit && banner != Some(Banner::Demo),
         banner: banner.or(unchecked),
         ..of_journal(config, engine.journal.path(), &engine.keys)
+    }
+}
+
+/// Returns what is listened on, briefly.
+fn door(bound: &[SocketAddr], path: &str) -> String {
+    match bound {
+        [] => String::new(),
+        [one] => format!("{one}{path}"),
+        [first, second]
+            if first.port() == second.port()
+                && first.ip() == Ipv4Addr::LOCALHOST
+                && second.ip() == Ipv6Addr::LOCALHOST =>
+        {
+            format!("localhost:{}{path}", first.port())
+        }
+        [first, rest @ ..] => format!("{first}{path} and {} more", rest.len()),
     }
 }
 

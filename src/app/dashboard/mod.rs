@@ -90,7 +90,7 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
 
     fn start(self, run: &Run<'_>, doors: Doors) -> anyhow::Result<Watching<W>> {
         let engine = &run.engine;
-        let facts = facts::of_engine(run.config, engine, doors.bound, self.banner);
+        let facts = facts::of_engine(run.config, engine, &doors.bound, self.banner);
         let (inbox, told) = mpsc::channel(INBOX);
         let sources = sources_of(engine, Stage::Real)?;
         let (requests, asked) = mpsc::channel(REQUESTS);

@@ -58,10 +58,12 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
 }
 
 /// What has to be done so that a service elsewhere reaches the URL.
-fn reach(url: &str) -> Option<&'static str> {
+fn reach(url: &str, door: &str) -> Option<&'static str> {
     let host = url.split("//").nth(1)?.split('/').next()?;
-    if host.starts_with("0.0.0.0") || host.starts_with("[::]") {
-        Some("It listens on every address: put this machine's name in, or set --public-url")
+    // Port and path where every address is listened on; another URL than ours ends otherwise.
+    let everywhere = door.strip_prefix("0.0.0.0").or_else(|| door.strip_prefix("[::]"));
+    if everywhere.is_some_and(|tail| url.starts_with("http://") && url.ends_with(tail)) {
+        Some("It listens on every address: where the sender knows another name, set --public-url")
     } else if host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
     {
         Some("From outside, by a tunnel or a proxy: --public-url has its URL shown here")
@@ -142,7 +144,7 @@ fn parts(model: &Model) -> Vec<Part> {
     }
     // A relay's operator knows where it is reached.
     if model.shown().link.is_none()
-        && let Some(hint) = reach(&facts.callback_url)
+        && let Some(hint) = reach(&facts.callback_url, &facts.door)
     {
         parts.push(Part::Text(hint.to_owned()));
     }
@@ -189,8 +191,14 @@ mod tests {
 
     #[test]
     fn who_cannot_be_reached_is_told() {
-        assert!(reach("http://0.0.0.0:1/x").is_some() && reach("http://127.0.0.1:1/x").is_some());
-        assert_eq!(reach("https://dubs.example/callback"), None);
-        assert_eq!(reach(""), None);
+        let every = reach("http://studio:1/x", "0.0.0.0:1/x").unwrap();
+        assert!(every.contains("every address"), "{every}");
+        assert_eq!(reach("http://studio:1/x", "[::]:1/x"), Some(every));
+        let loopback = reach("http://127.0.0.1:1/x", "127.0.0.1:1/x").unwrap();
+        assert!(loopback.contains("tunnel"), "{loopback}");
+        for door in ["0.0.0.0:1/callback", "127.0.0.1:1/callback"] {
+            assert_eq!(reach("https://dubs.example/callback", door), None);
+            assert_eq!(reach("", door), None);
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::callback::{
 };
 use crate::config::{Flags, Surroundings};
 use crate::journal::{Journal, Place, Reader};
-use crate::signature::{PrivateKey, fingerprint};
+use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::mode::Target;
