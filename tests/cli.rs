@@ -727,6 +727,7 @@ fn config_show_says_where_each_setting_comes_from() {
     relay-insecure = false  # default
     # cacert is not set: the system's  # default
     no-listen = false  # default
+    trust-forwarded-for = false  # default
     "#);
     let shown = ran.out.replace('~', home.path("").to_str().unwrap().trim_end_matches('/'));
     let again = home.write("again.toml", shown);

@@ -15,7 +15,7 @@ use super::headless::Headless;
 use super::run::Run;
 use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
-use crate::config::{Config, SignaturePolicy};
+use crate::config::{Config, Proxies, SignaturePolicy};
 use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
@@ -92,7 +92,8 @@ pub fn demo(
 /// The user's settings, except what would let somebody else in or touch something that lasts.
 pub(super) fn settings(config: &Config) -> Config {
     let mut config = config.clone();
-    config.listen = (Ipv4Addr::LOCALHOST, 0).into();
+    config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+    config.proxies = Proxies::default();
     config.public_url = None;
     config.public_keys.clear();
     config.dev_key = false;

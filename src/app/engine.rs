@@ -12,7 +12,7 @@ use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
 use crate::journal::{Journal, Place};
 use crate::listener::{self, Listener};
-use crate::serve::{self, serve};
+use crate::serve::{self, TrustedProxies, serve};
 use crate::signature::TrustedKeys;
 
 /// How long a body may take.
@@ -43,9 +43,11 @@ impl Engine {
         Ok(Self { journal, intake: Arc::new(intake), keys })
     }
 
-    /// Receives what comes to a socket.
-    pub(super) fn serve(&self, config: &Config, socket: TcpListener) -> Serving {
-        let door = Listener::new(
+    /// Receives what comes to these sockets.
+    pub(super) fn serve(&self, config: &Config, sockets: Vec<TcpListener>) -> Serving {
+        let proxies = TrustedProxies::new(config.proxies.networks().iter().copied());
+        let door = Listener::behind(
+            proxies,
             listener::Settings {
                 path: config.path.clone(),
                 max_body: config.max_body,

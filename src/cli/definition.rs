@@ -47,6 +47,9 @@ fn of_a_relay(command: Command) -> Command {
         Some("public-url") => arg.help(
             "URL at which the relay is reached, where a proxy stands before it [default: what readers dial]",
         ),
+        Some("trust-forwarded-for") => arg.help(
+            "Believe X-Forwarded-For and -Proto of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12 [default: false]",
+        ),
         Some("public-key") => arg.help(
             "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
         ),

@@ -17,6 +17,7 @@ use crate::relay::admin::{Command as Admin, Reply, Row};
 use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
+use crate::serve::TrustedProxies;
 
 /// Where a relay listens unless it is told otherwise.
 pub(super) const LISTEN: ListenAddress =
@@ -32,9 +33,6 @@ pub(super) struct Args {
     /// PEM file of the certificate's private key
     #[arg(long, value_name = "PEM", requires = "tls_cert", env = "DUBWATCH_TLS_KEY")]
     tls_key: Option<PathBuf>,
-    /// Believe X-Forwarded-For and -Proto: only behind a proxy of yours that sets them
-    #[arg(long)]
-    trust_forwarded_for: bool,
     #[command(flatten)]
     caps: CapFlags,
 }
@@ -159,11 +157,12 @@ fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Setti
     {
         return Err(Usage("--public-url: a relay's has no query".to_owned()).into());
     }
+    let proxies = flags.trust_forwarded_for.clone().unwrap_or_default();
     Ok(Settings {
         max_body: flags.max_body.unwrap_or(config.max_body),
         rate,
         connections: args.caps.max_readers.map_or(default.connections, usize::from),
-        trust_forwarded_for: args.trust_forwarded_for,
+        proxies: TrustedProxies::new(proxies.networks().iter().copied()),
         public_url: flags.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         tls: args.tls_cert.is_some(),
         ..default

@@ -110,6 +110,9 @@ pub struct Layer {
     /// See [`Key::NoListen`].
     #[arg(long, global = true, help_heading = HEADING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help = Key::NoListen.about())]
     pub no_listen: Option<bool>,
+    /// See [`Key::TrustForwardedFor`].
+    #[arg(long, global = true, help_heading = HEADING, value_name = "IP", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = value::proxies, help = Key::TrustForwardedFor.about())]
+    pub trust_forwarded_for: Option<Proxies>,
 }
 
 /// A setting as a source wrote it.
@@ -223,6 +226,12 @@ impl Layer {
             Key::RelayInsecure => self.relay_insecure = Some(written.flag()?),
             Key::Cacert => self.cacert = Some(base.join(written.text()?)),
             Key::NoListen => self.no_listen = Some(written.flag()?),
+            Key::TrustForwardedFor => {
+                self.trust_forwarded_for = Some(match written {
+                    Written::Flag(trusted) => Proxies::on_loopback(*trusted),
+                    written => value::proxies(&written.list()?.join(","))?,
+                });
+            }
         }
         Ok(())
     }

@@ -155,6 +155,9 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
             .unwrap_or(false),
         cacert: merge.pick(Key::Cacert, |layer| layer.cacert.clone()),
         listens: !merge.pick(Key::NoListen, |layer| layer.no_listen).unwrap_or(false),
+        proxies: merge
+            .pick(Key::TrustForwardedFor, |layer| layer.trust_forwarded_for.clone())
+            .unwrap_or_default(),
         data_dir: surroundings.data_dir.clone(),
         state_dir: surroundings.state_dir.clone(),
         origins: merge.origins,

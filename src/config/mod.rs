@@ -81,6 +81,8 @@ pub struct Config {
     pub cacert: Option<PathBuf>,
     /// Whether there is a listener.
     pub listens: bool,
+    /// The proxies whose word about the client is believed.
+    pub proxies: Proxies,
     /// Where each setting came from.
     pub origins: Origins,
     data_dir: PathBuf,

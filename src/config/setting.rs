@@ -51,6 +51,8 @@ pub enum Key {
     Cacert,
     /// Whether nothing is listened on.
     NoListen,
+    /// The proxies whose word about the client is believed.
+    TrustForwardedFor,
 }
 
 /// One row of the table of settings.
@@ -263,6 +265,14 @@ pub const SETTINGS: [Setting; 25] = [
         env: "DUBWATCH_NO_LISTEN",
         default: "false",
         help: "Listen on nothing: take callbacks from the relay alone",
+    },
+    Setting {
+        key: Key::TrustForwardedFor,
+        name: "trust-forwarded-for",
+        flag: "--trust-forwarded-for",
+        env: "DUBWATCH_TRUST_FORWARDED_FOR",
+        default: "false",
+        help: "Believe X-Forwarded-For of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
     },
 ];
 

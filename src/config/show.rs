@@ -76,6 +76,10 @@ fn value(config: &Config, key: Key) -> Option<String> {
         Key::RelayInsecure => Some(config.relay_insecure.to_string()),
         Key::Cacert => config.cacert.as_deref().map(|file| quoted(&lossy(file))),
         Key::NoListen => Some((!config.listens).to_string()),
+        Key::TrustForwardedFor => Some(match config.proxies.to_string() {
+            word if matches!(word.as_str(), "true" | "false") => word,
+            list => quoted(&list),
+        }),
     }
 }
 

@@ -112,12 +112,16 @@ fn without_settings_the_defaults_hold() {
     relay-insecure = false # default
     # cacert is not set: the system's # default
     no-listen = false # default
+    trust-forwarded-for = false # default
     "#);
 }
 
 /// A setting as file, variable and flag say it, and as each is shown.
 #[rstest]
 #[case(Key::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]
+#[case(Key::Listen, "['localhost:1', '2']", "3, [::1]:4", ["[\"localhost:1\", \"127.0.0.1:2\"]", "[\"127.0.0.1:3\", \"[::1]:4\"]", "[\"127.0.0.1:5\", \"localhost:6\"]"], "5,localhost:6")]
+#[case(Key::TrustForwardedFor, "true", "10.0.0.2,172.16.0.0/12", ["true", "\"10.0.0.2,172.16.0.0/12\"", "\"::1\""], "::1")]
+#[case(Key::TrustForwardedFor, "['10.0.0.2', 'loopback']", "no", ["\"10.0.0.2,127.0.0.0/8,::1\"", "false", "true"], "loopback")]
 #[case(Key::Path, "'/a'", "/b", ["\"/a\"", "\"/b\"", "\"/c\""], "/c/")]
 #[case(Key::PublicUrl, "'https://a/x'", "https://b/x", ["\"https://a/x\"", "\"https://b/x\"", "\"http://c\""], "http://c")]
 #[case(Key::PublicKey, "['a.pem', '/b.pem']", "c.pem:/d.pem:", ["[\"~/config/dubwatch/a.pem\", \"/b.pem\"]", "[\"~/c.pem\", \"/d.pem\"]", "[\"~/e.pem\"]"], "e.pem")]
@@ -260,7 +264,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
   |
 1 | [server]
   |  ^^^^^^")]
@@ -326,7 +330,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]
@@ -538,6 +542,8 @@ fn what_is_shown_can_be_read_back() {
         "--relay-insecure",
         "--cacert=ca.pem",
         "--no-listen",
+        "--listen=localhost:2",
+        "--trust-forwarded-for=10.0.0.0/8,::1",
     ];
     for arguments in [&arguments[..], &["--ephemeral"], &[]] {
         let config = place.load(arguments).unwrap();

@@ -1,6 +1,7 @@
 //! Counts refusals of one kind from one peer as one; pure, so that a flood can be tested.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use crate::callback::Listed;
 use crate::callback::{Refusal, RefusalKind};
@@ -114,7 +115,11 @@ impl Coalesced {
 
 impl Class {
     fn of(refusal: &Refusal) -> Self {
-        let host = refusal.peer.rsplit_once(':').map_or(refusal.peer.as_str(), |(host, _)| host);
+        // A peer behind a proxy may have no port, and IPv6 has colons of its own.
+        let host = match refusal.peer.rsplit_once(':') {
+            Some((host, _)) if refusal.peer.parse::<IpAddr>().is_err() => host,
+            _ => refusal.peer.as_str(),
+        };
         let what = match refusal.kind.verdict() {
             Some(_) => refusal.why.clone(),
             None => format!("{} {}", refusal.method, refusal.path),

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::callback::{BODY_SAMPLE, BodySample, Headers, Received, Refusal, RefusalKind, Source};
 use crate::intake::{Decision, Intake};
-use crate::serve::{Broken, Budget, Peer, Unread, read_body};
+use crate::serve::{Broken, Budget, Peer, TrustedProxies, Unread, read_body};
 use crate::text::Printable;
 
 /// What the listener is told by the settings.
@@ -36,6 +36,7 @@ pub struct Listener(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    proxies: TrustedProxies,
     intake: Arc<Intake>,
     budget: Budget,
 }
@@ -43,7 +44,12 @@ struct Inner {
 impl Listener {
     /// A door to `intake`.
     pub fn new(settings: Settings, intake: Arc<Intake>) -> Self {
-        Self(Arc::new(Inner { settings, intake, budget: Budget::default() }))
+        Self::behind(TrustedProxies::default(), settings, intake)
+    }
+
+    /// The same behind proxies whose word about the client is believed.
+    pub fn behind(proxies: TrustedProxies, settings: Settings, intake: Arc<Intake>) -> Self {
+        Self(Arc::new(Inner { settings, proxies, intake, budget: Budget::default() }))
     }
 
     /// The answers: to the callback path, to `/healthz`, and a refusal of everything else.
@@ -166,7 +172,8 @@ impl Door<'_> {
 
     fn peer(&self) -> String {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        self.parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0).to_string()
+        let peer = self.parts.extensions.get::<Peer>().map_or(unknown, |peer| peer.0);
+        self.inner.proxies.client(peer, &self.parts.headers)
     }
 
     fn path_and_query(&self) -> String {

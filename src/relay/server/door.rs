@@ -11,7 +11,7 @@ use http::{Method, header};
 use jiff::Timestamp;
 
 use super::part::Place;
-use super::{Shared, answer, origin};
+use super::{Shared, answer};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, InboxId, LogError};
@@ -70,7 +70,7 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         method: parts.method.to_string(),
         tail: tail.to_owned(),
         query: parts.uri.query().map(str::to_owned),
-        peer: origin::peer(settings, socket, &parts.headers),
+        peer: settings.proxies.client(socket, &parts.headers),
         headers,
         body,
     };

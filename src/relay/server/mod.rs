@@ -14,7 +14,7 @@
 //! | `part` | how much of what waits for the disk may be what does not count |
 //! | `figures` | counters, as Prometheus reads them |
 //! | `broken_log` | why connections ended without a whole request |
-//! | `answer`, `origin` | constant answers; who really called |
+//! | `answer`, `origin` | constant answers; the URL that was called |
 
 mod answer;
 mod broken_log;
@@ -42,7 +42,7 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::{Limits as Queue, Log};
-use crate::serve::{Broken, Budget, Limits};
+use crate::serve::{Broken, Budget, Limits, TrustedProxies};
 use crate::signature::TrustedKeys;
 
 use broken_log::BrokenLog;
@@ -71,8 +71,8 @@ pub struct Settings {
     /// Connections that read, together; fewer where the process may not open that many files. The
     /// rest of the places is for senders.
     pub connections: usize,
-    /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed: only behind a proxy of ours.
-    pub trust_forwarded_for: bool,
+    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub proxies: TrustedProxies,
     /// The URL at which the relay is reached, without a slash at its end; `None` takes what readers
     /// dialled.
     pub public_url: Option<String>,
@@ -90,7 +90,7 @@ impl Default for Settings {
             rate: Rate::default(),
             connections_per_inbox: 64,
             connections: 8192,
-            trust_forwarded_for: false,
+            proxies: TrustedProxies::default(),
             public_url: None,
             tls: false,
             retry_after: 2,

@@ -1,42 +1,18 @@
-//! Who called, and by which URL, where a proxy of ours stands in between; trusts no other headers.
+//! By which URL the relay was called, where a trusted proxy stands in between.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::{HeaderMap, header};
 
 use super::Settings;
 
-/// The address of whoever called.
-///
-/// Behind a proxy that is the last in `X-Forwarded-For`: the one that our proxy wrote, whatever the
-/// caller put before it.
-pub(super) fn peer(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> String {
-    if settings.trust_forwarded_for
-        && let Some(value) = headers.get_all("x-forwarded-for").iter().next_back()
-        && let Ok(list) = value.to_str()
-        && let Some(last) = list.rsplit(',').next()
-        && let Some(address) = address(last.trim())
-    {
-        return address;
-    }
-    peer.to_string()
-}
-
-/// An address with or without a port.
-fn address(text: &str) -> Option<String> {
-    text.parse::<IpAddr>()
-        .map(|address| address.to_string())
-        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.to_string()))
-        .ok()
-}
-
 /// The URL at which the relay was reached, without a slash at its end.
-pub(super) fn base_url(settings: &Settings, headers: &HeaderMap) -> String {
+pub(super) fn base_url(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> String {
     if let Some(url) = &settings.public_url {
         return url.trim_end_matches('/').to_owned();
     }
-    let forwarded =
-        settings.trust_forwarded_for.then(|| headers.get("x-forwarded-proto")).flatten();
+    let trusted = settings.proxies.trust(peer.ip());
+    let forwarded = trusted.then(|| headers.get("x-forwarded-proto")).flatten();
     let tls = forwarded.map_or(settings.tls, |proto| proto == "https" || proto == "wss");
     let host = headers
         .get(header::HOST)
@@ -50,6 +26,7 @@ pub(super) fn base_url(settings: &Settings, headers: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::TrustedProxies;
     use http::HeaderValue;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -61,29 +38,19 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_hop_is_believed_and_only_when_asked_to() {
-        let socket: SocketAddr = "127.0.0.1:9".parse().unwrap();
-        let forged = headers(&[("x-forwarded-for", "1.1.1.1, 192.0.2.7")]);
-        let trusting = Settings { trust_forwarded_for: true, ..Settings::default() };
-        assert_eq!(peer(&Settings::default(), socket, &forged), "127.0.0.1:9");
-        assert_eq!(peer(&trusting, socket, &forged), "192.0.2.7");
-        let twice =
-            headers(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "[2001:db8::1]:7")]);
-        assert_eq!(peer(&trusting, socket, &twice), "[2001:db8::1]:7");
-        let garbage = headers(&[("x-forwarded-for", "192.0.2.7, <script>")]);
-        assert_eq!(peer(&trusting, socket, &garbage), "127.0.0.1:9");
-    }
-
-    #[test]
     fn the_base_url_is_the_operators_or_what_was_dialled() {
         let dialled = headers(&[("host", "relay.example:8443"), ("x-forwarded-proto", "https")]);
         let plain = Settings::default();
-        let trusting = Settings { trust_forwarded_for: true, ..Settings::default() };
+        let proxies = TrustedProxies::new([("127.0.0.0".parse().unwrap(), 8)]);
+        let trusting = Settings { proxies, ..Settings::default() };
+        let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        let stranger: SocketAddr = "192.0.2.1:9".parse().unwrap();
         let told =
             Settings { public_url: Some("https://r.example/".to_owned()), ..Settings::default() };
-        assert_eq!(base_url(&plain, &dialled), "http://relay.example:8443");
-        assert_eq!(base_url(&trusting, &dialled), "https://relay.example:8443");
-        assert_eq!(base_url(&told, &dialled), "https://r.example");
-        assert_eq!(base_url(&plain, &headers(&[("host", "a/b\"")])), "http://localhost");
+        assert_eq!(base_url(&plain, peer, &dialled), "http://relay.example:8443");
+        assert_eq!(base_url(&trusting, peer, &dialled), "https://relay.example:8443");
+        assert_eq!(base_url(&trusting, stranger, &dialled), "http://relay.example:8443");
+        assert_eq!(base_url(&told, peer, &dialled), "https://r.example");
+        assert_eq!(base_url(&plain, peer, &headers(&[("host", "a/b\"")])), "http://localhost");
     }
 }

@@ -41,10 +41,10 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     }
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
     let socket = request.extensions().get::<Peer>().map_or(unknown, |peer| peer.0);
-    let base = origin::base_url(&shared.settings, request.headers());
+    let base = origin::base_url(&shared.settings, socket, request.headers());
     let subscriber = Subscriber {
         callback_url: Settings::callback_url(&base, &inbox.publish_id()),
-        peer: origin::peer(&shared.settings, socket, request.headers()),
+        peer: shared.settings.proxies.client(socket, request.headers()),
         uptake: request.extensions().get::<Uptake>().cloned(),
         inbox,
         state,
