@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::keys::with_dev_key;
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
 use crate::journal::{Journal, Place};
@@ -23,15 +24,20 @@ pub(super) struct Engine {
     pub(super) journal: Arc<Journal>,
     pub(super) intake: Arc<Intake>,
     pub(super) keys: Arc<TrustedKeys>,
+    /// What a person should know of how it was opened.
+    pub(super) cautions: Vec<String>,
 }
 
 impl Engine {
-    /// Opens both as the settings say.
-    pub(super) fn open(config: &Config, keys: Arc<TrustedKeys>) -> anyhow::Result<Self> {
+    /// Opens both as the settings say. The development key comes on top of `keys`.
+    pub(super) fn open(config: &Config, keys: TrustedKeys) -> anyhow::Result<Self> {
         // Before the listener counts how many connections it may have.
         serve::raise_open_files();
         let place = if config.ephemeral { Place::Memory } else { Place::File(config.db.clone()) };
         let journal = Arc::new(Journal::open(&place, config.keep)?);
+        // After the journal: where both cannot be written, the journal is what was asked for.
+        let (keys, caution) = with_dev_key(config, keys)?;
+        let keys = Arc::new(keys);
         let policy = match config.signature {
             SignaturePolicy::Required => Policy::Required,
             SignaturePolicy::Off => Policy::Off,
@@ -40,7 +46,8 @@ impl Engine {
         let trusted = Arc::clone(&keys);
         let intake = Intake::new(trusted, policy, Arc::clone(&journal) as _, first_refusal)
             .context("cannot start the refusals thread")?;
-        Ok(Self { journal, intake: Arc::new(intake), keys })
+        let cautions = config.cautions.iter().cloned().chain(caution).collect();
+        Ok(Self { journal, intake: Arc::new(intake), keys, cautions })
     }
 
     /// Receives what comes to these sockets.

@@ -2,38 +2,116 @@
 
 use std::path::PathBuf;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::signature::{DEV_KEY, KeyError, PrivateKey, PublicKey, TrustedKeys};
 use crate::sqlite::create_directory_of;
 
-/// The vendor's key, every `--public-key`, and on a loopback address the development key.
-///
-/// The development key is made where there is none yet, so that a `dubwatch send` that comes later
-/// signs with the key that the listener already trusts.
-pub fn trusted_keys(config: &Config) -> Result<TrustedKeys, KeyError> {
+/// Why there is no development key.
+#[derive(Debug, thiserror::Error)]
+pub enum DevKeyError {
+    /// There is no place for it.
+    #[error(transparent)]
+    NoPlace(#[from] ConfigError),
+    /// It cannot be read, or not be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl DevKeyError {
+    /// Whether there is no such key and none can be made, so that nobody can have signed with it.
+    const fn is_absent(&self) -> bool {
+        matches!(self, Self::NoPlace(_) | Self::Key(KeyError::Write { .. }))
+    }
+
+    /// Returns the error itself: its kind decides the exit code.
+    pub fn into_cause(self) -> anyhow::Error {
+        match self {
+            Self::NoPlace(error) => error.into(),
+            Self::Key(error) => error.into(),
+        }
+    }
+}
+
+/// Returns the vendor's key and every `--public-key`. Writes nothing.
+pub(super) fn named_keys(config: &Config) -> Result<TrustedKeys, KeyError> {
     let mut keys = TrustedKeys::new(PublicKey::vendor());
     for path in &config.public_keys {
         keys = keys.and(PublicKey::from_file(path)?);
     }
-    if trusts_dev_key(config) {
-        keys = keys.and(load_dev_key(config)?.public(DEV_KEY));
-    }
     Ok(keys)
 }
 
-/// Whether the development key is trusted: on loopback only, where nobody else can reach us.
-pub(super) fn trusts_dev_key(config: &Config) -> bool {
-    config.dev_key && config.listen.ip().is_loopback()
+/// Returns the keys that the listener would trust: those that are named and, on a loopback address,
+/// the development key, which is made where there is none yet.
+pub fn trusted_keys(config: &Config) -> anyhow::Result<TrustedKeys> {
+    let keys = named_keys(config)?;
+    if !may_trust_dev_key(config) {
+        return Ok(keys);
+    }
+    match load_dev_key(config) {
+        Ok(key) => Ok(keys.and(key.public(DEV_KEY))),
+        Err(error) if error.is_absent() => Ok(keys),
+        Err(error) => Err(error.into_cause()),
+    }
 }
 
-/// The development key, made on first use.
-pub fn load_dev_key(config: &Config) -> Result<PrivateKey, KeyError> {
-    let path = dev_key_path(config);
+/// Adds the development key for a listener, made where there is none yet, so that a `dubwatch send`
+/// that comes later signs with the key that the listener already trusts.
+///
+/// A run that keeps nothing does not fail for a key that it could not keep either: it goes on
+/// without one, and the sentence says so.
+pub(super) fn with_dev_key(
+    config: &Config,
+    keys: TrustedKeys,
+) -> anyhow::Result<(TrustedKeys, Option<String>)> {
+    if !may_trust_dev_key(config) {
+        return Ok((keys, None));
+    }
+    match load_dev_key(config) {
+        Ok(key) => Ok((keys.and(key.public(DEV_KEY)), None)),
+        Err(error) if config.ephemeral => {
+            let caution = format!(
+                "no development key is trusted: {error}. To send test callbacks, make a key with `dubwatch keygen` and trust it with --public-key; --no-dev-key leaves this line out"
+            );
+            Ok((keys, Some(caution)))
+        }
+        Err(error) => Err(error.into_cause()),
+    }
+}
+
+/// Adds the development key for a run that only reads, where there is one. Writes nothing.
+pub(super) fn with_present_dev_key(config: &Config, keys: TrustedKeys) -> TrustedKeys {
+    let key = may_trust_dev_key(config)
+        .then(|| PrivateKey::from_file(&dev_key_path(config).ok()?).ok())
+        .flatten();
+    match key {
+        Some(key) => keys.and(key.public(DEV_KEY)),
+        None => keys,
+    }
+}
+
+/// Whether the settings allow the development key: on loopback only, where nobody else can reach us.
+fn may_trust_dev_key(config: &Config) -> bool {
+    config.dev_key && config.listen.iter().all(|address| address.is_loopback())
+}
+
+/// Whether the development key is among the keys of a run.
+pub(super) fn trusts_dev_key(keys: &TrustedKeys) -> bool {
+    keys.iter().any(|key| &**key.name() == DEV_KEY)
+}
+
+/// Returns the development key, made on first use.
+pub fn load_dev_key(config: &Config) -> Result<PrivateKey, DevKeyError> {
+    let path = dev_key_path(config)?;
     create_directory_of(&path).map_err(|cause| KeyError::Write { path: path.clone(), cause })?;
-    PrivateKey::open_or_create(&path)
+    Ok(PrivateKey::open_or_create(&path)?)
 }
 
-/// Where the development key lives: beside the journal.
-pub fn dev_key_path(config: &Config) -> PathBuf {
-    config.data_dir().join("dev.pem")
+/// Returns where the development key lives: beside the journal.
+pub fn dev_key_path(config: &Config) -> Result<PathBuf, ConfigError> {
+    let directory = config.data_dir().ok_or(ConfigError::NoHome {
+        what: "the development key",
+        instead: "name the journal beside which it lives with --db, or another key with --key",
+    })?;
+    Ok(directory.join("dev.pem"))
 }

@@ -25,11 +25,12 @@ use crate::tui::widget::look::Look;
 
 pub use demo::{Program, any_seed, demo};
 pub use follow::{follow, is_closed_pipe};
-pub use keys::{dev_key_path, load_dev_key, trusted_keys};
+pub use keys::{DevKeyError, dev_key_path, load_dev_key, trusted_keys};
 pub use reader_gone::reader_gone;
 pub use relay::{Relay, relay, relay_admin};
 
 use headless::Headless;
+use keys::named_keys;
 use run::Run;
 
 /// How a run ended.
@@ -79,10 +80,12 @@ pub fn watch(
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
     config.doors()?;
-    let keys = trusted_keys(config)?;
+    if !config.ephemeral {
+        config.needs_journal()?;
+    }
     match form {
         Form::Lines(format) => {
-            let run = match Run::new(config, keys) {
+            let run = match Run::new(config, named_keys(config)?) {
                 Ok(run) => run,
                 Err(error) if is_in_use(&error) => {
                     return follow::read_only(config, format, out, &error, say);
@@ -95,6 +98,6 @@ pub fn watch(
                 Ok(())
             })
         }
-        Form::Dashboard(look) => dashboard::watch(config, keys, look, out, say),
+        Form::Dashboard(look) => dashboard::watch(config, look, out, say),
     }
 }

@@ -59,15 +59,21 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
     let address =
         Address::new(url, config.relay_insecure).map_err(|error| unusable(error.to_string()))?;
     let file = token_file(config);
-    let token = match &config.relay_token {
-        Some(token) => Some(Token::new(token.reveal(), "DUBWATCH_RELAY_TOKEN (or relay-token)")),
-        None => Token::from_file(&file).transpose(),
+    let token = match (&config.relay_token, &file) {
+        (Some(token), _) => {
+            Some(Token::new(token.reveal(), "DUBWATCH_RELAY_TOKEN (or relay-token)"))
+        }
+        (None, Some(file)) => Token::from_file(file).transpose(),
+        (None, None) => None,
     };
     let token = token.transpose().map_err(|error| unusable(error.to_string()))?.ok_or_else(|| {
+        let place = file.map_or_else(
+            || "a file (chmod 600) that --relay-token-file names".to_owned(),
+            |file| format!("{} (chmod 600)", file.display()),
+        );
         unusable(format!(
-            "there is no token for the relay {}: put the one that `dubwatch relay inbox create` printed into {} (chmod 600), or into DUBWATCH_RELAY_TOKEN",
+            "there is no token for the relay {}: put the one that `dubwatch relay inbox create` printed into {place}, or into DUBWATCH_RELAY_TOKEN",
             address.short(),
-            file.display()
         ))
     })?;
     // A file that the user named is tried now, so that a mistake shows at the start.
@@ -87,8 +93,9 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
 }
 
 /// The file that the token is read from.
-fn token_file(config: &Config) -> PathBuf {
-    config.relay_token_file.clone().unwrap_or_else(|| Token::default_file(config.data_dir()))
+fn token_file(config: &Config) -> Option<PathBuf> {
+    let named = config.relay_token_file.clone();
+    named.or_else(|| config.data_dir().map(Token::default_file))
 }
 
 /// The name of our place at the relay.

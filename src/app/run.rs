@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -65,11 +64,8 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Opens the journal and the way into it.
-    pub(super) fn new(
-        config: &'a Config,
-        keys: impl Into<Arc<TrustedKeys>>,
-    ) -> anyhow::Result<Self> {
-        Ok(Self { config, engine: Engine::open(config, keys.into())? })
+    pub(super) fn new(config: &'a Config, keys: TrustedKeys) -> anyhow::Result<Self> {
+        Ok(Self { config, engine: Engine::open(config, keys)? })
     }
 
     /// Receives until a signal comes, something breaks, the face is over or `beside` is done.

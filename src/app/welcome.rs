@@ -73,9 +73,11 @@ pub(super) fn send_command(config: &Config) -> String {
     let mut line = shell_word(&program.to_string_lossy());
     line.push_str(" send");
     let is_default = |key| config.origins.of(key) == &Origin::Default;
-    if config.ephemeral || !is_default(Key::Db) {
+    if (config.ephemeral || !is_default(Key::Db))
+        && let Ok(key) = dev_key_path(config)
+    {
         line.push_str(" --key ");
-        line.push_str(&shell_word(&dev_key_path(config).to_string_lossy()));
+        line.push_str(&shell_word(&key.to_string_lossy()));
     }
     line.push_str(" --event version_generating");
     line

@@ -42,6 +42,7 @@ pub(super) struct Args {
 
 pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let filter = filter(args)?;
+    config.needs_journal()?;
     // Before anything is said of the zone, so that what is wrong is the only thing said.
     let follower = Follower::open(&config.db)?;
     let format = match config.output {

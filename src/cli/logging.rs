@@ -18,14 +18,23 @@ use crate::sqlite::create_directory_of;
 /// A longer log is put aside at the next start, in bytes; one older log is kept.
 const MAX_LOG: u64 = 4 << 20;
 
+/// The variable that says how much is logged.
+pub(super) const VARIABLE: &str = "DUBWATCH_LOG";
+
 /// Starts the log in `$XDG_STATE_HOME/dubwatch/dubwatch.log`. Without one the program works all the
-/// same, and says so.
+/// same, and says so; where no place is known for it, only if the user asked for a log.
 pub(super) fn start(config: &Config) {
-    let path = config.state_dir().join("dubwatch.log");
+    let Some(directory) = config.state_dir() else {
+        if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
+            say("no log file: the home directory is not known; set HOME or XDG_STATE_HOME");
+        }
+        return;
+    };
+    let path = directory.join("dubwatch.log");
     match open(&path) {
         Ok(file) => {
             let filter =
-                EnvFilter::try_from_env("DUBWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+                EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
             // Only fails when there is a subscriber already, as in a test that runs this twice.
             let _ = tracing_subscriber::fmt()
                 .with_env_filter(filter)
@@ -43,7 +52,7 @@ pub(super) fn start(config: &Config) {
 /// Whatever `DUBWATCH_LOG` asks for, other crates say no more than what happened: in what they
 /// would tell a developer stand headers, and so tokens.
 pub(super) fn to_stderr() {
-    let filter = EnvFilter::try_from_env("DUBWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     let ours = filter_fn(|meta| {
         meta.target().starts_with("dubwatch") || *meta.level() <= tracing::Level::INFO
     });

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::{Usage, done_unless, logging, say};
 use crate::app::{self, Exit, Relay};
-use crate::config::{Config, Layer, Output, parse_size, parse_span};
+use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_size, parse_span};
 use crate::relay::admin::{Command as Admin, Reply, Row};
 use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::server::{Rate, Settings};
@@ -131,6 +131,15 @@ pub(super) fn run(config: &Config, flags: &Layer, args: Args) -> anyhow::Result<
         }
         Some(Command::Inbox(command)) => inbox(&relay, config, command),
     }
+}
+
+/// The store's file: not beside a journal that the settings name, which is the watcher's.
+fn store(config: &Config, flags: &Layer) -> Result<PathBuf, ConfigError> {
+    let default = || config.own_data_dir().map(|directory| directory.join("relay.db"));
+    flags.db.clone().or_else(default).ok_or(ConfigError::NoHome {
+        what: "the relay's store",
+        instead: "name its file with --db",
+    })
 }
 
 fn caps(flags: &CapFlags) -> Caps {

@@ -89,7 +89,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let to = destination(config, args)?;
     let key = match &args.key {
         Some(path) => PrivateKey::from_file(path)?,
-        None => load_dev_key(config)?,
+        None => load_dev_key(config).map_err(DevKeyError::into_cause)?,
     };
     let encoding = match args.encoding {
         Encoded::Der => Encoding::Der,

@@ -33,6 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+    config.needs_journal()?;
     let now = Timestamp::now();
     let terms = args.filter.as_deref().unwrap_or_default();
     let filter = Filter::parse(terms, now).map_err(|error| Usage(error.to_string()))?;

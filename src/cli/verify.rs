@@ -62,7 +62,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
 
 fn keys(config: &Config) -> anyhow::Result<TrustedKeys> {
     let mut given = config.public_keys.iter();
-    let Some(first) = given.next() else { return Ok(trusted_keys(config)?) };
+    let Some(first) = given.next() else { return trusted_keys(config) };
     let mut keys = TrustedKeys::new(PublicKey::from_file(first)?);
     for path in given {
         keys = keys.and(PublicKey::from_file(path)?);

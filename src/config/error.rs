@@ -45,9 +45,16 @@ pub enum ConfigError {
     /// Two settings that exclude each other.
     #[error("{0}")]
     Conflict(String),
-    /// There is no home directory for the configuration and the journal.
-    #[error("the home directory is not known, so there is no place for the journal: set HOME")]
-    NoHome,
+    /// There is no home directory for a file that is needed and was given no place.
+    #[error(
+        "the home directory is not known, so there is no place for {what}: set HOME, or {instead}"
+    )]
+    NoHome {
+        /// The file.
+        what: &'static str,
+        /// What gives it a place.
+        instead: &'static str,
+    },
 }
 
 impl ConfigError {

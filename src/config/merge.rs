@@ -135,7 +135,9 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
             .unwrap_or_default(),
         dev_key: !no_dev_key.unwrap_or(false),
         signature: signature.unwrap_or(SignaturePolicy::Required),
-        db: db.unwrap_or_else(|| surroundings.data_dir.join("journal.db")),
+        db: db
+            .or_else(|| Some(surroundings.data_dir.as_ref()?.join("journal.db")))
+            .unwrap_or_default(),
         ephemeral,
         output,
         color: color.unwrap_or(Color::Auto),
@@ -182,7 +184,9 @@ fn read_file(
         })?;
         return Ok((path, layer));
     }
-    let path = surroundings.config_file.clone();
+    let Some(path) = surroundings.config_file.clone() else {
+        return Ok((PathBuf::new(), Layer::default()));
+    };
     let layer = file::read(&path)?.unwrap_or_default();
     Ok((path, layer))
 }

@@ -45,7 +45,8 @@ pub struct Config {
     pub dev_key: bool,
     /// What becomes of deliveries whose signature does not hold.
     pub signature: SignaturePolicy,
-    /// The journal's file; of no meaning when `ephemeral`.
+    /// The journal's file; of no meaning when `ephemeral`, and empty where no place is known for it
+    /// ([`Config::needs_journal`]).
     pub db: PathBuf,
     /// Whether the journal is kept in memory only.
     pub ephemeral: bool,
@@ -97,23 +98,59 @@ impl Config {
         merge::load(flags, surroundings)
     }
 
-    /// The directory of the journal and what stands beside it; our own, `$XDG_DATA_HOME/dubwatch`,
-    /// when the journal is in memory. It may not exist yet.
-    pub fn data_dir(&self) -> &Path {
+    /// Returns the directory of the journal and of the files beside it; our own,
+    /// `$XDG_DATA_HOME/dubwatch`, when the journal is in memory. `None` where no place is known for
+    /// it. It may not exist yet.
+    pub fn data_dir(&self) -> Option<&Path> {
         match self.db.parent() {
-            Some(parent) if !self.ephemeral => parent,
-            _ => &self.data_dir,
+            Some(parent) if !self.ephemeral => Some(parent),
+            _ => self.own_data_dir(),
         }
     }
 
-    /// Our directory for logs, `$XDG_STATE_HOME/dubwatch`; it may not exist yet.
-    pub fn state_dir(&self) -> &Path {
-        &self.state_dir
+    /// Returns `$XDG_DATA_HOME/dubwatch`, wherever the journal is; `None` where no place is known for
+    /// it. It may not exist yet.
+    pub fn own_data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
     }
 
-    /// The URL that the sender has to call, given the address that the listener got.
-    pub fn callback_url(&self, bound: SocketAddr) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}{}", self.path))
+    /// Returns our directory for logs, `$XDG_STATE_HOME/dubwatch`; `None` where no place is known for
+    /// it. It may not exist yet.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
+
+    /// Fails where the journal's file has no place, for commands that cannot do without it.
+    pub fn needs_journal(&self) -> Result<(), ConfigError> {
+        if self.db.as_os_str().is_empty() {
+            let instead = "name its file with --db";
+            return Err(ConfigError::NoHome { what: "the journal", instead });
+        }
+        Ok(())
+    }
+
+    /// Returns the URL that the sender has to call, given an address that the listener got. `None`
+    /// where that stands for every address: the sender then needs a name of this machine.
+    pub fn callback_url(&self, bound: SocketAddr) -> Option<String> {
+        let is_every = bound.ip().to_canonical().is_unspecified();
+        self.public_url.clone().or_else(|| (!is_every).then(|| self.local_url(bound)))
+    }
+
+    /// Returns the URL at which this machine reaches the listener, given an address that it got.
+    pub fn local_url(&self, bound: SocketAddr) -> String {
+        format!("http://{}{}", ListenAddress::from(bound).reachable(), self.path)
+    }
+
+    /// Returns what a person should know where callbacks are received on every address, and the URL
+    /// that is shown reaches the listener from this machine alone.
+    pub fn unreachable(&self, bound: &[SocketAddr]) -> Option<String> {
+        let every = bound.iter().find(|bound| bound.ip().to_canonical().is_unspecified())?;
+        (self.public_url.is_none() && self.relay.is_none()).then(|| {
+            format!(
+                "listening on every address ({every}): the sender needs a URL with this machine's name in it, say which with --public-url; {} works from this machine",
+                self.local_url(*every)
+            )
+        })
     }
 
     /// What is wrong with a run that would receive nothing.

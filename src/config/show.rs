@@ -17,7 +17,7 @@ pub(super) fn show(config: &Config) -> String {
         let row = match value(config, setting.key) {
             Some(value) => format!("{} = {value}", setting.name),
             // A line that says nothing to the parser and everything to a person.
-            None if setting.key == Key::Db => {
+            None if setting.key == Key::Db && config.ephemeral => {
                 "# db means nothing: the journal is in memory".to_owned()
             }
             None if setting.key == Key::RelayToken && config.relay_token.is_some() => {
@@ -57,7 +57,7 @@ fn value(config: &Config, key: Key) -> Option<String> {
         Key::NoDevKey => Some((!config.dev_key).to_string()),
         Key::Signature => Some(word(&config.signature)),
         // Both in one file would be a contradiction.
-        Key::Db if config.ephemeral => None,
+        Key::Db if config.ephemeral || config.db.as_os_str().is_empty() => None,
         Key::Db => Some(quoted(&lossy(&config.db))),
         Key::Ephemeral => Some(config.ephemeral.to_string()),
         Key::Output => config.output.as_ref().map(word),

@@ -21,28 +21,37 @@ const PREFIX: &str = "DUBWATCH_";
 pub struct Surroundings {
     variables: BTreeMap<String, OsString>,
     pub(super) working_dir: PathBuf,
-    pub(super) config_file: PathBuf,
-    pub(super) data_dir: PathBuf,
-    pub(super) state_dir: PathBuf,
+    // Without a home directory there may be no place for these; an error only where one is needed.
+    pub(super) config_file: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) state_dir: Option<PathBuf>,
 }
 
 impl Surroundings {
     /// Those of this process: its `DUBWATCH_*` variables and the XDG directories, on every platform.
     ///
-    /// Fails where there is no home directory to put them in.
-    pub fn of_process() -> Result<Self, ConfigError> {
-        let xdg = Xdg::new().map_err(|_| ConfigError::NoHome)?;
-        let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state"));
+    /// A directory that neither its variable nor a home directory gives a place is absent.
+    pub fn of_process() -> Self {
+        let home = etcetera::home_dir().ok();
+        // A relative one is to be ignored (XDG Base Directory Specification, "Basics").
+        let directory = |variable: &str, below_home: &str| {
+            let named = std::env::var_os(variable).map(PathBuf::from);
+            let named = named.filter(|named| named.is_absolute());
+            let home = home.as_ref().filter(|home| home.is_absolute());
+            let base = named.or_else(|| Some(home?.join(below_home)))?;
+            Some(base.join(NAME))
+        };
         let ours =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         Ok(Self {
             variables: ours.filter(|(name, _)| name.starts_with(PREFIX)).collect(),
             // Without one, relative names stay relative, and opening them says what is wrong.
             working_dir: std::env::current_dir().unwrap_or_default(),
-            config_file: xdg.config_dir().join(NAME).join("config.toml"),
-            data_dir: xdg.data_dir().join(NAME),
-            state_dir: state.join(NAME),
-        })
+            config_file: directory("XDG_CONFIG_HOME", ".config")
+                .map(|directory| directory.join("config.toml")),
+            data_dir: directory("XDG_DATA_HOME", ".local/share"),
+            state_dir: directory("XDG_STATE_HOME", ".local/state"),
+        }
     }
 
     /// Surroundings without variables, with every directory below `root`; for tests.
@@ -50,10 +59,16 @@ impl Surroundings {
         Self {
             variables: BTreeMap::new(),
             working_dir: root.to_owned(),
-            config_file: root.join("config").join(NAME).join("config.toml"),
-            data_dir: root.join("data").join(NAME),
-            state_dir: root.join("state").join(NAME),
+            config_file: Some(root.join("config").join(NAME).join("config.toml")),
+            data_dir: Some(root.join("data").join(NAME)),
+            state_dir: Some(root.join("state").join(NAME)),
         }
+    }
+
+    /// The same without a place for anything; for tests.
+    #[must_use]
+    pub fn without_home(self) -> Self {
+        Self { config_file: None, data_dir: None, state_dir: None, ..self }
     }
 
     /// The same with one variable more.

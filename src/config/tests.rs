@@ -82,7 +82,7 @@ fn without_settings_the_defaults_hold() {
     let config = place.load(&[]).unwrap();
     assert_eq!(config.listen, [value::listen("127.0.0.1:3829").unwrap()]);
     assert_eq!(config.db, place.root.path().join("data/dubwatch/journal.db"));
-    assert_eq!(config.state_dir(), place.root.path().join("state/dubwatch"));
+    assert_eq!(config.state_dir(), Some(&*place.root.path().join("state/dubwatch")));
     assert!(config.dev_key && !config.ephemeral);
     assert_eq!((config.output, config.keep, config.public_keys.len()), (None, None, 0));
     // The longest row sets the width of all, and with it the directory of the test.
@@ -212,12 +212,12 @@ fn of_memory_and_a_file_the_stronger_source_decides() {
     let config = place.load(&["--db", "x.db"]).unwrap();
     assert!(!config.ephemeral);
     assert_eq!(config.origins.of(Key::Ephemeral), &Origin::Flag("--db"));
-    assert_eq!(config.data_dir(), place.root.path());
+    assert_eq!(config.data_dir(), Some(place.root.path()));
 
     let place = Place::new().file("db = 'x.db'\n");
     let config = place.load(&["--ephemeral"]).unwrap();
     assert!(config.ephemeral);
-    assert_eq!(config.data_dir(), place.root.path().join("data/dubwatch"));
+    assert_eq!(config.data_dir(), Some(&*place.root.path().join("data/dubwatch")));
     assert_eq!(
         place.shown(Key::Db, &["--ephemeral"]),
         "# db means nothing: the journal is in memory # ~/config/dubwatch/config.toml"
@@ -378,7 +378,66 @@ fn a_mistake_in_a_flag_names_it() {
 #[case("65536", None)]
 #[case("", None)]
 fn addresses(#[case] text: &str, #[case] address: Option<&str>) {
-    assert_eq!(value::listen(text).ok(), address.map(|address| address.parse().unwrap()));
+    let read = value::listen(text).ok().map(|address| address.to_string());
+    assert_eq!(read.as_deref(), address);
+}
+
+#[test]
+fn a_list_of_addresses_or_proxies_names_at_least_one() {
+    let error = Place::new().file("listen = []").error(&[]);
+    assert!(error.contains("names no address") && error.contains("--no-listen"), "{error}");
+    for wrong in ["10.0.0.2/33", "example.com", "10.0.0.2,,x", "::/129"] {
+        let error = Place::new().variable("DUBWATCH_TRUST_FORWARDED_FOR", wrong).error(&[]);
+        assert!(error.contains("no proxy; expected addresses"), "{wrong}: {error}");
+    }
+    assert!(value::proxies(",").is_err());
+}
+
+#[test]
+fn without_a_home_only_what_needs_a_place_asks_for_one() {
+    let place = Place::new();
+    let homeless = place.surroundings.clone().without_home();
+    let load = |arguments: &[&str]| {
+        let cli = Cli::try_parse_from(["dubwatch"].iter().chain(arguments)).unwrap();
+        Config::load(cli.flags, &homeless).unwrap()
+    };
+    let config = load(&[]);
+    let error = config.needs_journal().unwrap_err().to_string();
+    assert!(error.contains("HOME") && error.contains("--db"), "{error}");
+    assert_eq!((config.data_dir(), config.state_dir()), (None, None));
+    assert!(config.show().contains("# db is not set"));
+    let config = load(&["--db", "x.db"]);
+    config.needs_journal().unwrap();
+    assert_eq!(config.data_dir(), Some(place.root.path()));
+    assert_eq!(load(&["--ephemeral"]).data_dir(), None);
+}
+
+#[test]
+fn a_variable_that_a_command_does_not_use_says_nothing_to_it() {
+    let surroundings = Surroundings::below(Path::new("/nowhere"))
+        .with_variable("DUBWATCH_KEEP", "forever")
+        .with_variable("DUBWATCH_OVERDUE", "1h");
+    let heeding = surroundings.clone().heeding(|key| key == Key::Overdue);
+    let config = Config::load(Flags::default(), &heeding).unwrap();
+    assert_eq!(config.overdue, SignedDuration::from_hours(1));
+    Config::load(Flags::default(), &surroundings).unwrap_err();
+}
+
+#[test]
+fn no_url_that_is_shown_names_every_address() {
+    let config = Place::new().load(&[]).unwrap();
+    let urls = [("0.0.0.0:4000", "127.0.0.1:4000"), ("[::]:4000", "[::1]:4000")];
+    for (bound, url) in urls {
+        let bound = bound.parse().unwrap();
+        assert_eq!(config.callback_url(bound), None);
+        assert_eq!(config.local_url(bound), format!("http://{url}/callback"));
+        assert!(config.unreachable(&[bound]).unwrap().contains("--public-url"));
+    }
+    assert_eq!(config.unreachable(&["127.0.0.1:4000".parse().unwrap()]), None);
+    let config = Place::new().load(&["--public-url", "https://a.example/x"]).unwrap();
+    let every = "0.0.0.0:4000".parse().unwrap();
+    assert_eq!(config.unreachable(&[every]), None);
+    assert_eq!(config.callback_url(every).unwrap(), "https://a.example/x");
 }
 
 #[rstest]

@@ -109,7 +109,7 @@ async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Run
     let settings = config.clone();
     let (engine, key) = tokio::task::spawn_blocking(move || {
         let key = PrivateKey::generate()?;
-        let engine = Engine::open(&settings, Arc::new(demo::trusted(&key)))?;
+        let engine = Engine::open(&settings, demo::trusted(&key))?;
         demo::seed(&engine.journal, &key, program, Timestamp::now())?;
         anyhow::Ok((engine, key))
     })

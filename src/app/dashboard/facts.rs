@@ -33,7 +33,7 @@ pub(super) fn of_engine(
             Some(bound) if trusts_dev_key(&engine.keys) => send_line(config, *bound),
             _ => String::new(),
         },
-        send_by_relay: if config.relay.is_some() && trusts_dev_key(config) {
+        send_by_relay: if config.relay.is_some() && trusts_dev_key(&engine.keys) {
             send_command(config)
         } else {
             String::new()

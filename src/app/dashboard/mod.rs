@@ -23,11 +23,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::keys::{named_keys, with_present_dev_key};
 use super::run::{Doors, Face, Run, Shown};
 use super::{Exit, is_in_use};
 use crate::config::{Config, Theme, local_zone};
 use crate::intake::Intake;
-use crate::signature::TrustedKeys;
 use crate::tui::model::Banner;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
@@ -50,14 +50,11 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 /// receives.
 pub(super) fn watch(
     config: &Config,
-    keys: TrustedKeys,
     look: Look,
     out: impl Write + Send + 'static,
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
-    // Both ways need the keys, and the first one would take them away.
-    let keys = Arc::new(keys);
-    let run = match Run::new(config, Arc::clone(&keys)) {
+    let run = match Run::new(config, named_keys(config)?) {
         Ok(run) => run,
         Err(error) if is_in_use(&error) => return read_only::watch(config, keys, look),
         Err(error) => return Err(error),

@@ -44,6 +44,7 @@ pub(super) struct Import {
 }
 
 pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<Exit> {
+    config.needs_journal()?;
     match command {
         Command::Import(Import { file }) => import(config, file),
         Command::List => list(config),
