@@ -162,3 +162,35 @@ fn a_journal_that_cannot_be_made_is_the_file_that_is_named() {
         assert!(!ran.err.contains("dev.pem"), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_journal_that_cannot_be_written_can_be_read() {
+    let foreign = Foreign::new();
+    foreign.home.fill([(1, body("version_ready", "ast_1", "ver_1"))]);
+    // With characters that mean something in a URI.
+    let place = foreign.home.path("a backup?%41#");
+    fs::create_dir(&place).unwrap();
+    let copy = place.join("j.db");
+    fs::copy(foreign.home.journal(), &copy).unwrap();
+    mode(&copy, 0o444);
+    mode(&place, 0o555);
+    let with = |command: &str| {
+        let mut command = foreign.command(command);
+        command.arg("--db").arg(&copy);
+        foreign.home.ran(&mut command)
+    };
+    assert!(with("status").done().contains("ast_1"));
+    assert!(with("log").done().contains("ast_1"));
+    assert!(with("prune --older-than 1m --dry-run").done().contains("1 delivery of 1 asset"));
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "nothing was made beside it");
+
+    // What a running or killed program had not merged yet would be missed: that is said instead.
+    mode(&place, 0o755);
+    let log = place.join("j.db-wal");
+    fs::write(&log, [0; 64]).unwrap();
+    mode(&log, 0o444);
+    mode(&place, 0o555);
+    let ran = with("log");
+    let said = ran.complaint(1);
+    assert!(said.contains("j.db-wal") && said.contains("copy both files"), "{said}");
+}

@@ -14,7 +14,7 @@ mod run;
 mod signals;
 mod welcome;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use crate::config::Config;
@@ -57,6 +57,16 @@ impl From<Exit> for ExitCode {
 /// Whether an error says that another process writes the journal.
 fn is_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(JournalError::Open(OpenError::InUse { .. })))
+}
+
+/// Whether an error says that the journal can be read at best: it is on read-only media, or somebody
+/// else's.
+fn is_unwritable(error: &anyhow::Error) -> bool {
+    let Some(JournalError::Open(error)) = error.downcast_ref() else { return false };
+    let (OpenError::File { cause, .. } | OpenError::Lock { cause, .. }) = error else {
+        return false;
+    };
+    matches!(cause.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// How a run is shown.

@@ -1,8 +1,10 @@
 //! Opens a database file: permissions, the lock of its one writer, modes, migrations.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +47,10 @@ pub enum OpenError {
     Directory { what: &'static str, path: PathBuf, cause: io::Error },
     #[error("cannot open the {what} {}: {cause}; check its permissions or choose another with --db", path.display())]
     File { what: &'static str, path: PathBuf, cause: io::Error },
+    #[error("cannot open the {what} {}: its lock {} cannot be written: {cause}; make its directory writable or choose another with --db", path.display(), lock.display())]
+    Lock { what: &'static str, path: PathBuf, lock: PathBuf, cause: io::Error },
+    #[error("the {what} {} cannot be read where it is: what was written last is still in {}, which can be read only where its directory can be written; copy both files to a directory of yours and name the copy with --db", path.display(), log.display())]
+    Unmerged { what: &'static str, path: PathBuf, log: PathBuf },
     #[error("there is no {what} at {} yet; `dubwatch` makes one when it starts to watch, --db names another", path.display())]
     Missing { what: &'static str, path: PathBuf },
     #[error("the {what} {} is in use by another dubwatch{}; stop that one or choose another with --db (`dubwatch status` and `dubwatch log` work beside it)", path.display(), holder(*pid))]
@@ -138,8 +144,19 @@ impl Database {
             return Err(OpenError::Missing { what: schema.what, path: path.to_owned() });
         }
         let database = Self { schema, name: path.to_owned(), memory: false };
-        let connection = database.reader()?;
-        let version = database.check_kind(&connection)?;
+        let read = || -> Result<_, OpenError> {
+            let connection = database.reader()?;
+            let version = database.check_kind(&connection)?;
+            Ok((connection, version))
+        };
+        let (connection, version) = match read() {
+            Err(OpenError::Sql { cause, .. }) if needs_to_write(&cause) => {
+                let connection = database.immutable_reader()?;
+                let version = database.check_kind(&connection)?;
+                (connection, version)
+            }
+            read => read?,
+        };
         if version < schema.migrations.len() {
             let path = path.to_owned();
             return Err(match version {
@@ -177,6 +194,27 @@ impl Database {
             .connect(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
         connection.pragma_update(None, "query_only", true).map_err(|error| self.error(error))?;
+        Ok(connection)
+    }
+
+    /// A connection for reading a file that nobody can be writing: on read-only media, or in a
+    /// directory that is not ours to write, where SQLite cannot make the files beside it by which its
+    /// readers and its writer heed each other.
+    fn immutable_reader(&self) -> Result<Connection, OpenError> {
+        let path = &self.name;
+        let (what, log) = (self.schema.what, beside(path, "-wal"));
+        // An empty one says nothing. One that cannot be looked at might say something.
+        match fs::metadata(&log) {
+            Ok(log_file) if log_file.len() == 0 => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => return Err(OpenError::Unmerged { what, path: path.clone(), log }),
+        }
+        tracing::info!(path = %path.display(), "opened as a file that does not change");
+        let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let uri = immutable_uri(path);
+        let connection = Connection::open_with_flags(uri, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|error| self.error(error))?;
+        connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
 
@@ -292,6 +330,35 @@ impl Database {
     }
 }
 
+/// Whether a connection that only reads failed because SQLite would have to write beside the file.
+fn needs_to_write(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+/// The URI of a file that does not change (<https://sqlite.org/uri.html>).
+fn immutable_uri(path: &Path) -> OsString {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(*byte),
+            // Writing to a vector cannot fail.
+            other => drop(write!(uri, "%{other:02X}")),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    OsString::from_vec(uri)
+}
+
+/// The name of a file that stands beside the database. Of the file itself, not of a link to it.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// A name that no other memory database of this process has.
 fn memory_name() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -342,17 +409,15 @@ pub fn has_writer(path: &Path) -> bool {
     File::open(&name).is_ok_and(|lock| lock.try_lock_shared().is_err())
 }
 
-/// The lock's file. Of the file itself, not of a link to it: two names of one file are one journal.
+/// The lock's file. Of the file itself: two names of one file are one journal.
 fn lock_name(path: &Path) -> PathBuf {
-    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
-    name.push(".lock");
-    PathBuf::from(name)
+    beside(path, ".lock")
 }
 
 /// Takes the lock of the one writer, in a file beside `path` that also names its process.
 fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
     let name = lock_name(path);
-    let failed = |cause| OpenError::File { what, path: PathBuf::from(&name), cause };
+    let failed = |cause| OpenError::Lock { what, path: path.to_owned(), lock: name.clone(), cause };
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

@@ -61,8 +61,8 @@ fn door(bound: &[SocketAddr], path: &str) -> String {
 }
 
 /// Those of a journal that another process writes.
-pub(super) fn of_file(config: &Config, keys: &TrustedKeys) -> Facts {
-    Facts { banner: Some(Banner::ReadOnly), ..of_journal(config, &config.db, keys) }
+pub(super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> Facts {
+    Facts { banner: Some(banner), ..of_journal(config, &config.db, keys) }
 }
 
 fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> Facts {

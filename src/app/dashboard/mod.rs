@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::keys::{named_keys, with_present_dev_key};
 use super::run::{Doors, Face, Run, Shown};
-use super::{Exit, is_in_use};
+use super::{Exit, is_in_use, is_unwritable};
 use crate::config::{Config, Theme, local_zone};
 use crate::intake::Intake;
 use crate::tui::model::Banner;
@@ -56,7 +56,15 @@ pub(super) fn watch(
 ) -> anyhow::Result<Exit> {
     let run = match Run::new(config, named_keys(config)?) {
         Ok(run) => run,
-        Err(error) if is_in_use(&error) => return read_only::watch(config, keys, look),
+        Err(error) if is_in_use(&error) => {
+            let keys = with_present_dev_key(config, named_keys(config)?);
+            return read_only::watch(config, Arc::new(keys), look, Banner::ReadOnly);
+        }
+        Err(error) if is_unwritable(&error) && config.db.exists() => {
+            tracing::warn!("{error:#}");
+            let keys = with_present_dev_key(config, named_keys(config)?);
+            return read_only::watch(config, Arc::new(keys), look, Banner::Unwritable);
+        }
         Err(error) => return Err(error),
     };
     run.until_the_end(

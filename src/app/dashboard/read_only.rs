@@ -1,4 +1,5 @@
-//! A dashboard on a journal that another process writes: no door, no notes, only looking.
+//! A dashboard on a journal that another process writes, or that cannot be written: no door, no
+//! notes, only looking.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::config::{Config, Theme, local_zone};
 use crate::journal::Reader;
 use crate::signature::TrustedKeys;
 use crate::sqlite::has_writer;
+use crate::tui::model::Banner;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
 
@@ -28,9 +30,14 @@ use crate::tui::widget::look::Look;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows the journal until the user quits or a signal comes.
-pub(super) fn watch(config: &Config, keys: Arc<TrustedKeys>, look: Look) -> anyhow::Result<Exit> {
+pub(super) fn watch(
+    config: &Config,
+    keys: Arc<TrustedKeys>,
+    look: Look,
+    banner: Banner,
+) -> anyhow::Result<Exit> {
     let reader = Reader::open(&config.db)?;
-    in_runtime(look_on(config, keys, look, reader))
+    in_runtime(look_on(config, keys, look, reader, banner))
 }
 
 async fn look_on(
@@ -38,9 +45,10 @@ async fn look_on(
     keys: Arc<TrustedKeys>,
     look: Look,
     reader: Reader,
+    banner: Banner,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new(true).context("cannot listen for signals")?;
-    let facts = facts::of_file(config, &keys);
+    let facts = facts::of_file(config, &keys, banner);
     let (inbox, told) = mpsc::channel(INBOX);
     let sources = Sources { stage: Stage::Real, reader, source: Source::File, keys };
     let (requests, asked) = mpsc::channel(REQUESTS);
@@ -57,7 +65,13 @@ async fn look_on(
         let warning = Told::Warning(Timestamp::now(), caution);
         let _ = inbox.send(Msg::Told(Stage::Real, warning)).await;
     }
-    let looking = until(&stop, tell_the_end(config.db.clone(), inbox.clone()));
+    let (db, told_to) = (config.db.clone(), inbox.clone());
+    let looking = until(&stop, async move {
+        // Where nothing can be written, nobody is waited for.
+        if banner == Banner::ReadOnly {
+            tell_the_end(db, told_to).await;
+        }
+    });
     let routing = tokio::spawn(route(asked, notary, Aside::new(config, inbox), stop.clone()));
     let exit = tokio::select! {
         signal = signals.next() => Ok(Exit::Signal(signal)),

@@ -68,6 +68,8 @@ pub enum Banner {
     Unchecked,
     /// Another dubwatch writes this journal; this one only looks.
     ReadOnly,
+    /// The journal cannot be written here: on read-only media, or somebody else's file.
+    Unwritable,
 }
 
 /// Where the user is.

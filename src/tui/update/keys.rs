@@ -120,7 +120,10 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
             say(model, word);
         }
         Action::Filter => line::begin_filter(model),
-        Action::Name | Action::Acknowledge if is_read_only(model) => say(model, READ_ONLY),
+        Action::Name | Action::Acknowledge if is_read_only(model) => {
+            let why = read_only(model);
+            say(model, why);
+        }
         Action::Name => line::begin_name(model),
         Action::Acknowledge => return acknowledge(model, stage),
         Action::Freeze => freeze(model),
@@ -141,10 +144,16 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
     Vec::new()
 }
 
-const READ_ONLY: &str = "another dubwatch writes this journal: names and marks are given there";
+/// Why a read-only dashboard keeps no names and marks.
+fn read_only(model: &Model) -> &'static str {
+    match model.facts.banner {
+        Some(Banner::Unwritable) => "the journal cannot be written here: no names and marks",
+        _ => "another dubwatch writes this journal: names and marks are given there",
+    }
+}
 
 fn is_read_only(model: &Model) -> bool {
-    model.facts.banner == Some(Banner::ReadOnly)
+    matches!(model.facts.banner, Some(Banner::ReadOnly | Banner::Unwritable))
 }
 
 /// Moves, and asks for rows that are not held where the end of those that are comes near.

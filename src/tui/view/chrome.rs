@@ -195,6 +195,14 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
             Role::Banner,
             format!("READ ONLY  another dubwatch writes {}", model.facts.journal),
         )),
+        Some(Banner::Unwritable) => banners.push((
+            Role::Shout,
+            format!(
+                "NOTHING IS RECEIVED  {} cannot be written here  {}  --db names another journal",
+                model.facts.journal,
+                glyph::DOT
+            ),
+        )),
         None => {}
     }
     if let Some(why) = model.store_trouble() {

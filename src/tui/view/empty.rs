@@ -120,6 +120,11 @@ fn parts(model: &Model) -> Vec<Part> {
             parts.push(Part::Text("What the other dubwatch receives will show here.".to_owned()));
             return parts;
         }
+        Some(Banner::Unwritable) => {
+            parts.push(Part::Title("The journal is empty".to_owned()));
+            parts.push(Part::Text("It cannot be written here: nothing is received.".to_owned()));
+            return parts;
+        }
         Some(Banner::Unchecked) | None => {}
     }
     parts.push(Part::Title("Waiting for the first callback".to_owned()));

@@ -160,6 +160,11 @@ fn doors(model: &Model) -> Part {
             "another dubwatch writes this journal; this one looks",
             Role::Doubt,
         )),
+        Some(Banner::Unwritable) => lines.push(line(
+            "read-only",
+            "the journal cannot be written here: nothing is received",
+            Role::Failed,
+        )),
         None => {}
     }
     let since = ago::moment(facts.started, model.shown_at(), &facts.zone);
