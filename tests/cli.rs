@@ -163,6 +163,134 @@ fn a_file_that_is_no_journal() {
     assert!(text.starts_with("not a database"));
 }
 
+// Flags and variables that a command does not use.
+
+/// A command that does something, with what it needs to be parsed.
+const WITH_ARGUMENTS: [(&str, &str); 18] = [
+    ("", ""),
+    ("watch", ""),
+    ("demo", ""),
+    ("send", ""),
+    ("keygen", "k.pem"),
+    ("verify", "--signature 00 body.json"),
+    ("status", ""),
+    ("log", ""),
+    ("prune", "--older-than 1d"),
+    ("relay", ""),
+    ("relay inbox create", "one"),
+    ("relay inbox list", ""),
+    ("relay inbox rotate", "one"),
+    ("relay inbox revoke", "one"),
+    ("relay inbox forget", "one reader"),
+    ("config show", ""),
+    ("completions", "bash"),
+    ("man", ""),
+];
+
+/// Every shared flag with every command, before and after its name: one that the help does not show
+/// is refused by name, one that it shows is taken.
+#[test]
+fn a_flag_that_a_command_does_not_use_is_refused() {
+    let home = Home::new();
+    let shared: Vec<(&str, String)> = dubwatch::config::SETTINGS
+        .iter()
+        .filter(|setting| !setting.flag.is_empty() && setting.flag != "--signature")
+        .map(|setting| {
+            let value = match setting.name {
+                "listen" => "=127.0.0.1:0",
+                "path" => "=/x",
+                "public-url" => "=https://a.example/x",
+                "output" => "=json",
+                "color" => "=never",
+                "theme" => "=dark",
+                "max-body" => "=1MiB",
+                "overdue" | "keep" => "=1h",
+                "relay" => "=wss://relay.example",
+                "public-key" | "db" | "relay-name" | "relay-token-file" | "cacert" => "=x",
+                _ => "",
+            };
+            (setting.flag, format!("{}{value}", setting.flag))
+        })
+        .chain([("--json", "--json".to_owned())])
+        .collect();
+    for (command, arguments) in WITH_ARGUMENTS {
+        let help = home.run(&format!("{command} --help"));
+        let takes_config = help.done().contains("--config <FILE>");
+        // It ends there when the flags are in order, before it does anything.
+        let config = if takes_config { "--config none.toml" } else { "" };
+        for (flag, argument) in &shared {
+            let shown = help
+                .out
+                .split_whitespace()
+                .any(|word| word == *flag || word.starts_with(&format!("{flag}[=")));
+            // `--output json` is the long form of `--json`.
+            let used = shown || (*flag == "--output" && help.out.contains("--json"));
+            for line in [
+                format!("{command} {arguments} {argument} {config}"),
+                format!("{argument} {command} {arguments} {config}"),
+            ] {
+                let ran = home.run(&line);
+                let refused = format!("does not use {flag}");
+                assert_eq!(ran.err.contains(&refused), !used, "{line}: {ran:?}");
+                if !used || takes_config {
+                    assert_eq!(ran.code, Some(2), "{line}: {ran:?}");
+                }
+            }
+        }
+    }
+    assert!(!home.path("data").exists() && !home.path("k.pem").exists(), "nothing was made");
+}
+
+#[test]
+fn a_refused_flag_says_which_commands_use_it() {
+    let home = Home::new();
+    let mut said = Vec::new();
+    for line in [
+        "log --relay wss://relay.example",
+        "--listen 0 status",
+        "--signature off status",
+        "keygen k.pem --db x.db",
+        "relay --max-count 50 inbox list",
+        "status --output quiet",
+        "send --to http://127.0.0.1:9/ --listen 1",
+    ] {
+        said.push(format!("$ dubwatch {line}\n{}", home.run(line).complaint(2)));
+    }
+    assert_snapshot!(said.concat(), @r"
+    $ dubwatch log --relay wss://relay.example
+    dubwatch: `dubwatch log` does not use --relay: leave it out; it is for `dubwatch watch` and `dubwatch config show`
+    $ dubwatch --listen 0 status
+    dubwatch: `dubwatch status` does not use --listen: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate` and `dubwatch config show`
+    $ dubwatch --signature off status
+    dubwatch: `dubwatch status` does not use --signature: leave it out; it is for `dubwatch watch`
+    $ dubwatch keygen k.pem --db x.db
+    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch prune`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget` and `dubwatch config show`
+    $ dubwatch relay --max-count 50 inbox list
+    dubwatch: `dubwatch relay inbox list` does not use --max-count: leave it out; it is for `dubwatch relay`
+    $ dubwatch status --output quiet
+    dubwatch: `dubwatch status` writes text, or with --json NDJSON: --output quiet is for `dubwatch watch` and `dubwatch demo`
+    $ dubwatch send --to http://127.0.0.1:9/ --listen 1
+    dubwatch: --to says where to post, and so do --listen and --path: leave one out
+    ");
+}
+
+#[test]
+fn a_variable_that_is_set_for_the_watcher_breaks_no_other_command() {
+    let home = Home::new();
+    home.fill([(1, body("version_ready", "ast", "ver"))]);
+    for line in ["log", "status", "prune --older-than 9d"] {
+        let mut command = home.command(line.split(' '));
+        let ran = home.ran(
+            command.env("DUBWATCH_RELAY", "wss://relay.example").env("DUBWATCH_KEEP", "forever"),
+        );
+        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+        assert_eq!(ran.err, "", "{line}");
+    }
+    let ran = home.ran(home.command(["log"]).env("DUBWATCH_LISEN", "s3cret"));
+    assert_eq!(ran.code, Some(0));
+    assert_snapshot!(ran.err, @"dubwatch: there is no variable DUBWATCH_LISEN: did you mean DUBWATCH_LISTEN?");
+}
+
 // keygen
 
 #[test]

@@ -102,11 +102,21 @@ fn every_scene_is_accounted_for() {
 #[test]
 fn settings_that_would_reach_the_user_or_let_others_in_do_not_count() {
     let site = Site::new();
+    let settings = site.dir.path().join("config/dubwatch/config.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let lines = [
+        "listen = '0.0.0.0:1'",
+        "db = 'mine.db'",
+        "public-key = ['nowhere.pem']",
+        "public-url = 'https://example.com/'",
+        "trust-forwarded-for = true",
+    ];
+    std::fs::write(settings, lines.join("\n")).unwrap();
     let mut command = site.bare();
     command
-        .args(["demo", "--seed=7", "--json", "--path=/hook", "--listen=0.0.0.0:1"])
-        .args(["--db=mine.db", "--public-key=nowhere.pem", "--public-url=https://example.com/"])
-        .env("DUBWATCH_SIGNATURE", "off");
+        .args(["demo", "--seed=7", "--json", "--path=/hook"])
+        .env("DUBWATCH_SIGNATURE", "off")
+        .env("DUBWATCH_LISTEN", "0.0.0.0:2");
     let mut demo = start(command);
     assert!(demo.address.ip().is_loopback());
     assert_eq!(demo.ready["callback_url"], format!("http://{}/hook", demo.address));

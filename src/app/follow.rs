@@ -50,6 +50,9 @@ pub(super) fn read_only(
         "read-only: another dubwatch{pid} receives into the journal {}; what it writes is shown here, and nothing is received",
         config.db.display()
     ));
+    for caution in &config.cautions {
+        say(caution);
+    }
     let ready = Ready::read_only(config.db.display().to_string());
     // In a text that is all there is to say, and it stands on standard error.
     let announced = face.announce(&ready, "");

@@ -1,36 +1,39 @@
-//! The command line as it is parsed and shown: each command's help has the settings that it heeds.
+//! The command line as it is parsed and shown: each command's help has the settings that it uses.
 
 use clap::{Command, CommandFactory};
 
-use super::Cli;
+use super::{Cli, uses};
 
 /// The whole definition, for the parser and for everything that is made from it.
 ///
-/// The shared flags are accepted by every command, because a person does not know which ones a
-/// command heeds; those that it does not heed are hidden from its help and from completions.
+/// The parser takes the shared flags with every command, so that one which a command does not use is
+/// refused with a sentence that says who does (`uses::check`). Help and completions show only those
+/// that the command uses.
 pub(super) fn command() -> Command {
     let mut command = Cli::command();
     // Hands the shared flags down to the commands.
     command.build();
     command.mut_subcommands(|command| {
-        let Some(shown) = shown(command.get_name()) else { return command };
-        let command = heeding(command, shown);
-        if command.get_name() == "names" {
-            return command.mut_subcommands(|command| {
-                let is_list = command.get_name() == "list";
-                heeding(command, if is_list { &["db", "json", "config"] } else { shown })
-            });
-        }
-        if command.get_name() == "relay" { of_a_relay(command) } else { command }
+        let name = command.get_name().to_owned();
+        let command = showing(command, &name);
+        if name == "relay" { of_a_relay(command) } else { command }
     })
 }
 
-/// Hides the shared flags that a command does not heed.
-fn heeding(command: Command, shown: &[&str]) -> Command {
-    command.mut_args(|arg| {
-        let shown = arg.get_long().is_none_or(|flag| shown.contains(&flag));
+/// Hides the shared flags that a command, or every command below it, does not use.
+fn showing(command: Command, name: &str) -> Command {
+    let inner: Vec<String> =
+        command.get_subcommands().map(|inner| format!("{name} {}", inner.get_name())).collect();
+    let command = command.mut_args(|arg| {
+        let flag = arg.get_long().unwrap_or_default();
+        let below = || inner.iter().filter_map(|name| uses::shows(name, flag)).any(|shows| shows);
+        let shown = flag == "help" || uses::shows(name, flag).unwrap_or_else(below);
         let hidden = arg.is_global_set() && !shown;
         arg.hide(hidden)
+    });
+    command.mut_subcommands(|command| {
+        let name = format!("{name} {}", command.get_name());
+        showing(command, &name)
     })
 }
 
@@ -55,30 +58,7 @@ fn of_a_relay(command: Command) -> Command {
         ),
         _ => arg,
     });
-    command.mut_subcommands(|command| {
-        of_a_relay(heeding(command, &["listen", "public-url", "db", "json", "config"]))
-    })
-}
-
-/// The shared flags that a command heeds; `None` where that is all of them.
-///
-/// `status` and `log` write text wherever standard output goes, so of `--output` they show `--json`
-/// alone.
-fn shown(command: &str) -> Option<&'static [&'static str]> {
-    match command {
-        "demo" => Some(&[
-            "path", "json", "output", "color", "theme", "ascii", "no-bell", "max-body", "overdue",
-            "config",
-        ]),
-        "send" => Some(&["listen", "path", "db", "ephemeral", "config"]),
-        "verify" => Some(&["listen", "public-key", "no-dev-key", "db", "ephemeral", "config"]),
-        "status" => Some(&["db", "json", "color", "overdue", "config"]),
-        "log" => Some(&["db", "json", "color", "config"]),
-        "relay" => Some(&["listen", "public-url", "public-key", "db", "max-body", "config"]),
-        "names" | "prune" => Some(&["db", "config"]),
-        "keygen" | "completions" | "man" => Some(&[]),
-        _ => None,
-    }
+    command.mut_subcommands(of_a_relay)
 }
 
 #[cfg(test)]
@@ -86,12 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_command_heeds_is_there_and_shown() {
-        for command in command().get_subcommands() {
-            for flag in shown(command.get_name()).unwrap_or_default() {
-                let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
-                let visible = arg.is_some_and(|arg| arg.is_global_set() && !arg.is_hide_set());
-                assert!(visible, "{} --{flag}", command.get_name());
+    fn help_shows_what_a_command_uses() {
+        let command = command();
+        for command in command.get_subcommands() {
+            for arg in command.get_arguments().filter(|arg| arg.is_global_set()) {
+                let flag = arg.get_long().unwrap();
+                if let Some(shows) = uses::shows(command.get_name(), flag) {
+                    assert_eq!(!arg.is_hide_set(), shows, "{} --{flag}", command.get_name());
+                }
             }
         }
     }

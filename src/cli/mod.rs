@@ -13,6 +13,7 @@ mod prune;
 mod relay;
 mod send;
 mod status;
+mod uses;
 mod verify;
 mod watch;
 
@@ -20,7 +21,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -86,11 +87,10 @@ enum Command {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = definition::command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    match parsed {
-        Ok(cli) => match dispatch(cli) {
+    let command = definition::command();
+    let parsed = command.clone().try_get_matches_from(arguments);
+    match parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))) {
+        Ok((cli, matches)) => match dispatch(cli, &command, &matches) {
             Ok(exit) => exit.into(),
             Err(error) => report(&error),
         },
@@ -104,7 +104,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
+fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
+    uses::check(command, matches)?;
     // These need no settings, and must work when the settings are broken.
     match &cli.command {
         Some(Command::Completions(args)) => return completions::run(args),
@@ -116,7 +117,16 @@ fn dispatch(mut cli: Cli) -> anyhow::Result<Exit> {
         _ => {}
     }
     let flags = cli.flags.settings.clone();
-    let config = Config::load(cli.flags, &Surroundings::of_process()?)?;
+    let (surroundings, cautions) = uses::heeded(command, matches, Surroundings::of_process());
+    let mut config = Config::load(cli.flags, &surroundings)?;
+    // What runs for long shows them where it shows everything else.
+    if matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
+        config.cautions = cautions;
+    } else {
+        for caution in &cautions {
+            say(caution);
+        }
+    }
     match cli.command {
         None | Some(Command::Watch(_)) => watch::run(&config),
         Some(Command::Demo(args)) => demo::run(&config, &args),

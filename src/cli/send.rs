@@ -111,6 +111,12 @@ fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
     let listen = config.listen.first().copied().context("--listen names no address")?;
     let given = |key| matches!(config.origins.of(key), Origin::Flag(_));
     let to = match &args.to {
+        Some(_) if given(Key::Listen) || given(Key::Path) => {
+            return Err(Usage(
+                "--to says where to post, and so do --listen and --path: leave one out".to_owned(),
+            )
+            .into());
+        }
         Some(to) => to.clone(),
         None if listen.port() == 0 => {
             return Err(

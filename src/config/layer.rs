@@ -30,7 +30,7 @@ const CONFIG_HELP: &str =
     "Configuration file [env: DUBWATCH_CONFIG] [default: $XDG_CONFIG_HOME/dubwatch/config.toml]";
 
 /// The variable behind `--config`.
-pub(super) const CONFIG_VARIABLE: &str = "DUBWATCH_CONFIG";
+pub const CONFIG_VARIABLE: &str = "DUBWATCH_CONFIG";
 
 const HEADING: &str = "Settings";
 

@@ -163,6 +163,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         data_dir: surroundings.data_dir.clone(),
         state_dir: surroundings.state_dir.clone(),
         origins: merge.origins,
+        cautions: Vec::new(),
     })
 }
 

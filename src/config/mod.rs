@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 
 pub use error::ConfigError;
-pub use layer::{Flags, Layer};
+pub use layer::{CONFIG_VARIABLE, Flags, Layer};
 pub use merge::{Origin, Origins};
 pub use setting::{Key, SETTINGS, Setting};
 pub use surroundings::Surroundings;
@@ -86,8 +86,10 @@ pub struct Config {
     pub proxies: Proxies,
     /// Where each setting came from.
     pub origins: Origins,
-    data_dir: PathBuf,
-    state_dir: PathBuf,
+    /// What a person should know of the settings that were found and not used.
+    pub cautions: Vec<String>,
+    data_dir: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
 }
 
 impl Config {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
-use etcetera::base_strategy::Xdg;
-
-use super::ConfigError;
+use super::{ConfigError, Key, SETTINGS};
+use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
 const NAME: &str = "dubwatch";
-/// What all our variables begin with.
-const PREFIX: &str = "DUBWATCH_";
+/// What an orchestrator sets for a service that has our name, and what our tests read: variables
+/// that begin like ours and are no mistake. Without the prefix.
+const NOT_OURS: [&str; 7] =
+    ["SERVICE_HOST", "SERVICE_PORT", "PORT_", "TEST_", "WRITE_", "RELAY_LONG", "RELAY_SEED"];
 
 /// The environment variables and directories that settings are read from.
 ///
@@ -28,6 +28,9 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// What all our variables begin with.
+    pub const PREFIX: &str = "DUBWATCH_";
+
     /// Those of this process: its `DUBWATCH_*` variables and the XDG directories, on every platform.
     ///
     /// A directory that neither its variable nor a home directory gives a place is absent.
@@ -43,8 +46,8 @@ impl Surroundings {
         };
         let ours =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        Ok(Self {
-            variables: ours.filter(|(name, _)| name.starts_with(PREFIX)).collect(),
+        Self {
+            variables: ours.filter(|(name, _)| name.starts_with(Self::PREFIX)).collect(),
             // Without one, relative names stay relative, and opening them says what is wrong.
             working_dir: std::env::current_dir().unwrap_or_default(),
             config_file: directory("XDG_CONFIG_HOME", ".config")
@@ -76,6 +79,38 @@ impl Surroundings {
     pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// The same without the variables of the settings for which `uses` says no.
+    #[must_use]
+    pub fn heeding(mut self, uses: impl Fn(Key) -> bool) -> Self {
+        for setting in SETTINGS.iter().filter(|setting| !uses(setting.key)) {
+            self.variables.remove(setting.env);
+        }
+        self
+    }
+
+    /// Whether a variable is set; an empty one counts as not set.
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// Returns the variables that begin like ours and are none of `known`, by name and as they are
+    /// shown. Their values are not: somebody may have put a secret there.
+    pub fn unknown_variables<'a>(
+        &'a self,
+        known: &'a [String],
+    ) -> impl Iterator<Item = (&'a str, Printable)> {
+        self.variables
+            .iter()
+            .filter(|(name, _)| !known.contains(name))
+            .filter(|(name, value)| {
+                let tail = name.strip_prefix(Self::PREFIX).unwrap_or(name);
+                let link =
+                    tail == "PORT" && value.to_str().is_some_and(|value| value.contains("://"));
+                !link && !NOT_OURS.iter().any(|not_ours| tail.starts_with(not_ours))
+            })
+            .map(|(name, _)| (name.as_str(), Printable::new(name).cut(80)))
     }
 
     /// The text of a variable; an empty one counts as not set.

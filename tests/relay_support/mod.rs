@@ -6,7 +6,6 @@ pub(crate) mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use dubwatch::relay::protocol::{
@@ -76,7 +75,8 @@ impl Relay {
     /// An operator's command.
     pub(crate) fn operate(&self, arguments: &[&str]) -> (bool, String) {
         let all = [&["relay", "inbox"], arguments].concat();
-        let output = self.site.command(&all).stdin(Stdio::null()).output().unwrap();
+        let mut command = self.site.bare();
+        let output = command.arg("--db").arg(&self.site.db).args(all).output().unwrap();
         let words = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.success(), words)
     }

@@ -61,7 +61,7 @@ async fn look_on(
         journal: None,
         inbox: inbox.clone(),
     };
-    if let Some(caution) = local_zone().caution {
+    for caution in config.cautions.iter().cloned().chain(local_zone().caution) {
         let warning = Told::Warning(Timestamp::now(), caution);
         let _ = inbox.send(Msg::Told(Stage::Real, warning)).await;
     }

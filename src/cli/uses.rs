@@ -1,0 +1,351 @@
+//! The table of which command uses which shared setting: parsing, help and completions follow it.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+use super::Usage;
+use crate::config::{Key, SETTINGS, Surroundings};
+use crate::text::nearest;
+
+/// What a command uses of the shared flags.
+#[derive(Debug, Clone, Copy)]
+enum Flags {
+    /// Every one.
+    All,
+    /// These, by their long names.
+    Only(&'static [&'static str]),
+}
+
+/// One row of the table.
+struct Row {
+    /// The command after `dubwatch`, its words separated by spaces.
+    command: &'static str,
+    flags: Flags,
+    /// Settings whose flag it uses, but not the variable: there the variable means the watcher.
+    flag_only: &'static [Key],
+}
+
+const fn all(command: &'static str) -> Row {
+    Row { command, flags: Flags::All, flag_only: &[] }
+}
+
+const fn only(command: &'static str, flags: &'static [&'static str]) -> Row {
+    Row { command, flags: Flags::Only(flags), flag_only: &[] }
+}
+
+const fn of_relay(command: &'static str, flags: &'static [&'static str]) -> Row {
+    Row {
+        command,
+        flags: Flags::Only(flags),
+        flag_only: &[Key::Listen, Key::PublicUrl, Key::Db, Key::TrustForwardedFor],
+    }
+}
+
+/// Every command that does something.
+const ROWS: &[Row] = &[
+    all(""),
+    all("watch"),
+    only(
+        "demo",
+        &[
+            "path", "json", "output", "color", "theme", "ascii", "no-bell", "max-body", "overdue",
+            "config",
+        ],
+    ),
+    only("send", &["listen", "path", "db", "ephemeral", "cacert", "config"]),
+    only("keygen", &[]),
+    only("verify", &["listen", "public-key", "no-dev-key", "db", "ephemeral", "config"]),
+    only("status", &["db", "json", "output", "color", "overdue", "config"]),
+    only("log", &["db", "json", "output", "color", "config"]),
+    only("names import", &["db", "config"]),
+    only("names list", &["db", "json", "output", "config"]),
+    only("names export", &["db", "config"]),
+    only("prune", &["db", "config"]),
+    of_relay(
+        "relay",
+        &["listen", "public-url", "trust-forwarded-for", "public-key", "db", "max-body", "config"],
+    ),
+    of_relay(
+        "relay inbox create",
+        &["listen", "public-url", "db", "json", "output", "tls-cert", "tls-key", "config"],
+    ),
+    of_relay(
+        "relay inbox list",
+        &["listen", "public-url", "db", "json", "output", "tls-cert", "tls-key", "config"],
+    ),
+    of_relay(
+        "relay inbox rotate",
+        &["listen", "public-url", "db", "json", "output", "tls-cert", "tls-key", "config"],
+    ),
+    of_relay("relay inbox revoke", &["db", "json", "output", "config"]),
+    of_relay("relay inbox forget", &["db", "config"]),
+    all("config show"),
+    only("completions", &[]),
+    only("man", &[]),
+];
+
+impl Row {
+    fn uses(&self, flag: &str) -> bool {
+        match self.flags {
+            Flags::All => true,
+            Flags::Only(flags) => flags.contains(&flag),
+        }
+    }
+
+    /// Whether it writes lines on standard output for people or programs, and knows no other form.
+    fn writes_text_or_json(&self) -> bool {
+        matches!(self.flags, Flags::Only(_)) && self.command != "demo"
+    }
+}
+
+fn row(command: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.command == command)
+}
+
+/// Whether the help of a command shows a shared flag. `None` where the command has no row, because
+/// it only has subcommands.
+pub(super) fn shows(command: &str, flag: &str) -> Option<bool> {
+    let row = row(command)?;
+    // Of `--output` only `--json` says something there that is worth a line.
+    Some(row.uses(flag) && !(flag == "output" && row.writes_text_or_json()))
+}
+
+/// What was parsed for the command that is to run, and its name.
+struct Leaf<'a> {
+    name: String,
+    matches: &'a ArgMatches,
+    /// Those above it, the outermost first, with their definitions.
+    above: Vec<(&'a Command, &'a ArgMatches)>,
+}
+
+fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> Leaf<'a> {
+    let mut leaf = Leaf { name: String::new(), matches, above: Vec::new() };
+    let mut command = command;
+    while let Some((name, inner)) = leaf.matches.subcommand() {
+        leaf.above.push((command, leaf.matches));
+        let Some(next) = command.find_subcommand(name) else { break };
+        command = next;
+        if !leaf.name.is_empty() {
+            leaf.name.push(' ');
+        }
+        leaf.name.push_str(name);
+        leaf.matches = inner;
+    }
+    leaf
+}
+
+/// Whether a flag stands on the command line.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    matches!(matches.try_get_raw(id), Ok(Some(_)))
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Refuses flags that the command does not use: whoever gives one expects it to do something.
+pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage> {
+    let leaf = leaf(command, matches);
+    let Some(row) = row(&leaf.name) else { return Ok(()) };
+    for arg in command.get_arguments().filter(|arg| arg.is_global_set()) {
+        let flag = arg.get_long().unwrap_or_default();
+        if is_given(leaf.matches, arg.get_id().as_str()) && !row.uses(flag) {
+            return Err(unused(&leaf.name, flag));
+        }
+    }
+    // A flag of a command's own that stands before the name of a subcommand.
+    for (command, matches) in &leaf.above {
+        for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
+            let flag = arg.get_long().unwrap_or_default();
+            if is_given(matches, arg.get_id().as_str()) && !row.uses(flag) {
+                return Err(unused(&leaf.name, flag));
+            }
+        }
+    }
+    let output = leaf.matches.try_get_raw("output").ok().flatten();
+    if row.writes_text_or_json()
+        && let Some(form) = output.and_then(|mut raw| raw.next()).and_then(|form| form.to_str())
+        && is_given(leaf.matches, "output")
+        && !matches!(form, "text" | "json")
+    {
+        return Err(Usage(format!(
+            "`{}` writes text, or with --json NDJSON: --output {form} is for `dubwatch watch` and `dubwatch demo`",
+            spoken(&leaf.name)
+        )));
+    }
+    Ok(())
+}
+
+fn unused(command: &str, flag: &str) -> Usage {
+    let users: Vec<_> = if flag == "signature" {
+        vec!["`dubwatch watch`".to_owned()]
+    } else if Key::from_name(flag).is_some() || matches!(flag, "json" | "config") {
+        let users = ROWS.iter().filter(|row| !row.command.is_empty() && row.uses(flag));
+        users.map(|row| format!("`{}`", spoken(row.command))).collect()
+    } else {
+        // The flag of a command above.
+        let above = command.split(' ').next().unwrap_or_default();
+        vec![format!("`{}`", spoken(above))]
+    };
+    let users = match users.as_slice() {
+        [] => String::new(),
+        [one] => format!("; it is for {one}"),
+        [first @ .., last] => format!("; it is for {} and {last}", first.join(", ")),
+    };
+    Usage(format!("`{}` does not use --{flag}: leave it out{users}", spoken(command)))
+}
+
+fn spoken(command: &str) -> String {
+    if command.is_empty() { "dubwatch".to_owned() } else { format!("dubwatch {command}") }
+}
+
+/// What the variables of this process say to the command that is to run, and what is to be said
+/// about them.
+///
+/// A variable is set for a whole shell or service, and so for many commands: one that this command
+/// does not use says nothing to it, not even that its value is wrong.
+pub(super) fn heeded(
+    command: &Command,
+    matches: &ArgMatches,
+    surroundings: Surroundings,
+) -> (Surroundings, Vec<String>) {
+    let leaf = leaf(command, matches);
+    let mut cautions = mistyped(command, &surroundings);
+    let Some(row) = row(&leaf.name) else { return (surroundings, cautions) };
+    for key in row.flag_only {
+        let setting = key.setting();
+        let flag = setting.name;
+        if row.uses(flag)
+            && surroundings.has_variable(setting.env)
+            && !is_given(leaf.matches, &flag.replace('-', "_"))
+        {
+            cautions.push(format!(
+                "{} is for the watcher, `{}` takes only the flag {}",
+                setting.env,
+                spoken(&leaf.name),
+                setting.flag
+            ));
+        }
+    }
+    let surroundings = surroundings.heeding(|key| {
+        let flag = key.setting().name;
+        // The token has no flag: it belongs to the relay that is taken from.
+        let flag = if key == Key::RelayToken { Key::Relay.setting().name } else { flag };
+        row.uses(flag) && !row.flag_only.contains(&key)
+    });
+    (surroundings, cautions)
+}
+
+/// Variables that begin like ours and that nothing reads, each with the one that may be meant.
+fn mistyped(command: &Command, surroundings: &Surroundings) -> Vec<String> {
+    let known = known_variables(command);
+    surroundings
+        .unknown_variables(&known)
+        .map(|(name, shown)| match nearest_variable(name, &known) {
+            Some(near) => format!("there is no variable {shown}: did you mean {near}?"),
+            None => format!(
+                "there is no variable {shown}: nothing reads it (`dubwatch --help` lists those that there are)"
+            ),
+        })
+        .collect()
+}
+
+/// Compares without the prefix that all of them share, which would make all of them near.
+fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let tail = |name: &str| name.strip_prefix(Surroundings::PREFIX).unwrap_or(name).to_lowercase();
+    let tails: Vec<String> = known.iter().map(|known| tail(known)).collect();
+    let near = nearest(&tail(name), tails.iter().map(String::as_str))?;
+    known.iter().map(String::as_str).find(|known| tail(known) == near)
+}
+
+/// Every variable that something in the program reads.
+fn known_variables(command: &Command) -> Vec<String> {
+    let mut known: Vec<String> = SETTINGS.iter().map(|setting| setting.env.to_owned()).collect();
+    known.push(crate::config::CONFIG_VARIABLE.to_owned());
+    known.push(super::logging::VARIABLE.to_owned());
+    let mut commands = vec![command];
+    while let Some(command) = commands.pop() {
+        let variables = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+        known.extend(variables.map(str::to_owned));
+        commands.extend(command.get_subcommands());
+    }
+    known.sort();
+    known.dedup();
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::definition;
+    use super::*;
+
+    /// The names of the commands that do something.
+    fn leaves(command: &Command, name: &str, found: &mut Vec<String>) {
+        let inner: Vec<_> =
+            command.get_subcommands().filter(|inner| inner.get_name() != "help").collect();
+        if inner.is_empty() || !command.is_subcommand_required_set() {
+            found.push(name.to_owned());
+        }
+        for inner in inner {
+            let name = format!("{name} {}", inner.get_name());
+            leaves(inner, name.trim_start(), found);
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_row_and_every_row_is_a_command() {
+        let mut found = Vec::new();
+        leaves(&definition::command(), "", &mut found);
+        found.sort();
+        let mut rows: Vec<_> = ROWS.iter().map(|row| row.command.to_owned()).collect();
+        rows.sort();
+        assert_eq!(found, rows);
+    }
+
+    #[test]
+    fn every_flag_in_the_table_exists() {
+        let command = definition::command();
+        for row in ROWS {
+            let Flags::Only(flags) = row.flags else { continue };
+            for flag in flags {
+                let shared = command.get_arguments().any(|arg| arg.get_long() == Some(flag));
+                let own = command.get_subcommands().any(|inner| {
+                    row.command.starts_with(inner.get_name())
+                        && inner.get_arguments().any(|arg| arg.get_long() == Some(flag))
+                });
+                assert!(shared || own, "{} --{flag}", row.command);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_told_with_the_one_that_was_meant() {
+        let command = definition::command();
+        let surroundings = Surroundings::below(std::path::Path::new("/nowhere"));
+        let with = |name: &str, value: &str| {
+            mistyped(&command, &surroundings.clone().with_variable(name, value)).join("|")
+        };
+        for (wrong, right) in [
+            ("DUBWATCH_LISEN", "DUBWATCH_LISTEN"),
+            ("DUBWATCH_EPHEMERAI", "DUBWATCH_EPHEMERAL"),
+            ("DUBWATCH_LOGG", "DUBWATCH_LOG"),
+            ("DUBWATCH_CONFG", "DUBWATCH_CONFIG"),
+            ("DUBWATCH_TLSCERT", "DUBWATCH_TLS_CERT"),
+            ("DUBWATCH_RELAYTOKEN", "DUBWATCH_RELAY_TOKEN"),
+            ("DUBWATCH_Listen", "DUBWATCH_LISTEN"),
+        ] {
+            let said = with(wrong, "secret");
+            assert!(said.contains(wrong) && said.ends_with(&format!("mean {right}?")), "{said}");
+            assert!(!said.contains("secret"), "{said}");
+        }
+        assert!(with("DUBWATCH_ZEBRA", "1").contains("nothing reads it"));
+        assert!(with("DUBWATCH_\u{1b}[2J", "1").contains("\\u{1b}"));
+        for fine in ["DUBWATCH_LISTEN", "DUBWATCH_LOG", "DUBWATCH_TLS_KEY", "DUBWATCH_CONFIG"] {
+            assert_eq!(with(fine, "1"), "", "{fine}");
+        }
+        // An orchestrator sets these for a service that is called dubwatch.
+        assert_eq!(with("DUBWATCH_PORT", "tcp://10.0.0.1:3829"), "");
+        assert_eq!(with("DUBWATCH_PORT_3829_TCP_ADDR", "10.0.0.1"), "");
+        assert_eq!(with("DUBWATCH_SERVICE_HOST", "10.0.0.1"), "");
+        assert_ne!(with("DUBWATCH_PORT", "4000"), "");
+        // Our own tests and their tools.
+        assert_eq!(with("DUBWATCH_TEST_ROUNDS", "3"), "");
+    }
+}
