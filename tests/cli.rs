@@ -818,6 +818,25 @@ fn prune_deletes_what_was_quiet_for_long() {
     ");
 }
 
+#[test]
+fn prune_says_first_what_it_would_delete() {
+    let home = Home::new();
+    home.fill([
+        (24 * 100, body("version_ready", "old", "v1")),
+        (24 * 95, body("version_flown", "old", "v1")),
+        (24 * 99, body("version_flown", "unknown", "v1")),
+        (24 * 98, "nothing readable".to_owned()),
+        (24 * 100, body("version_ready", "busy", "v1")),
+        (24 * 2, body("version_flown", "busy", "v1")),
+    ]);
+    let would = home.run("prune --older-than 90d --dry-run");
+    let said = would.done().strip_prefix("Would delete ").unwrap().to_owned();
+    assert_eq!(home.run("log --json").done().lines().count(), 6, "nothing was deleted");
+    // Without a terminal nobody is asked.
+    assert_eq!(home.run("prune --older-than 90d").done(), format!("Deleted {said}"));
+    assert_eq!(home.run("prune --older-than 90d --yes --dry-run").code, Some(2));
+}
+
 // config show
 
 #[test]

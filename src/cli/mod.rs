@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod confirm;
 mod definition;
 mod demo;
 mod keygen;

@@ -222,6 +222,13 @@ impl Journal {
         self.writer.stop();
     }
 
+    /// Counts what [`Journal::prune`] would delete; works beside a running dubwatch.
+    pub fn prunable(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {
+        let connection = Database::open_reader(path, schema::SCHEMA)?;
+        prune::count(&connection, cutoff)
+            .map_err(|cause| JournalError::Read { path: path.to_owned(), cause })
+    }
+
     /// Deletes the deliveries of assets that were quiet since `cutoff`, with what the fold knows
     /// of them, and gives the room back to the disk. Needs the journal for itself.
     pub fn prune(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {

@@ -25,6 +25,31 @@ pub struct Pruned {
     pub refusals: usize,
 }
 
+/// Assets that were quiet since ?1. Something that we cannot read may have come since; then an asset
+/// is not quiet.
+const QUIET: &str = "SELECT asset_id FROM asset WHERE last_at < ?1
+    AND NOT EXISTS (
+        SELECT 1 FROM delivery AS d WHERE d.asset_id = asset.asset_id AND d.received_at >= ?1)";
+
+/// Deliveries before ?1 that belong to no asset which the timeline knows.
+const STRAY: &str = "SELECT seq FROM delivery AS d WHERE effect = 'none' AND received_at < ?1
+    AND NOT EXISTS (SELECT 1 FROM asset AS a WHERE a.asset_id = d.asset_id)";
+
+/// Counts what [`all`] would delete. Changes nothing.
+pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Pruned> {
+    let sql = format!(
+        "WITH quiet AS ({QUIET}), stray AS ({STRAY})
+         SELECT (SELECT count(*) FROM quiet),
+                (SELECT count(*) FROM delivery WHERE asset_id IN (SELECT asset_id FROM quiet))
+                    + (SELECT count(*) FROM stray),
+                (SELECT count(*) FROM refusal WHERE at < ?1)"
+    );
+    connection.query_row(&sql, [cutoff.as_microsecond()], |row| {
+        let number = |column| row.get::<_, i64>(column).map(|n| usize::try_from(n).unwrap_or(0));
+        Ok(Pruned { assets: number(0)?, deliveries: number(1)?, refusals: number(2)? })
+    })
+}
+
 /// One transaction's share of the work.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slice {
@@ -67,14 +92,7 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     let cutoff = cutoff.as_microsecond();
     let mut pruned = Pruned::default();
 
-    let mut quiet = connection.prepare_cached(
-        "SELECT asset_id FROM asset WHERE last_at < ?1
-           -- Something we cannot read may have come since; then it is not quiet.
-           AND NOT EXISTS (
-               SELECT 1 FROM delivery AS d
-               WHERE d.asset_id = asset.asset_id AND d.received_at >= ?1)
-         ORDER BY last_at LIMIT 500",
-    )?;
+    let mut quiet = connection.prepare_cached(&format!("{QUIET} ORDER BY last_at LIMIT 500"))?;
     let quiet = quiet
         .query_map([cutoff], |row| row.get::<_, String>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -101,13 +119,9 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
 
     // What belongs to no asset that the timeline knows goes by its own time.
     let stray = connection
-        .prepare_cached(
-            "DELETE FROM delivery WHERE seq IN (
-                SELECT seq FROM delivery AS d
-                WHERE effect = 'none' AND received_at < ?1
-                  AND NOT EXISTS (SELECT 1 FROM asset AS a WHERE a.asset_id = d.asset_id)
-                ORDER BY received_at LIMIT ?2)",
-        )?
+        .prepare_cached(&format!(
+            "DELETE FROM delivery WHERE seq IN ({STRAY} ORDER BY received_at LIMIT ?2)"
+        ))?
         .execute([cutoff, i64::try_from(SLICE).unwrap_or(i64::MAX)])?;
     pruned.deliveries += stray;
     more |= stray == SLICE;

@@ -1,0 +1,28 @@
+//! Asks before something is deleted for good.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use super::Usage;
+
+/// Asks a question that is to be answered with yes, where a person can be asked. A script, whose
+/// standard input is no terminal, has said what it wants by running the command.
+pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    let prompt = format!("{question} [y/N] ");
+    if io::stderr().is_terminal() {
+        write!(io::stderr(), "{prompt}")?;
+        io::stderr().flush()?;
+    } else if io::stdout().is_terminal() {
+        write!(io::stdout(), "{prompt}")?;
+        io::stdout().flush()?;
+    } else {
+        let why =
+            "nobody can be asked: standard output and standard error are no terminal; add --yes";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
