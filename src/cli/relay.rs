@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::SignedDuration;
 
+use super::confirm::confirmed;
+use super::prune::counted;
 use super::{Usage, done_unless, logging, say};
 use crate::app::{self, Exit, Relay};
 use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_size, parse_span};
@@ -102,6 +104,9 @@ enum Inbox {
     Revoke {
         /// The inbox
         name: ReaderName,
+        /// Do not ask first; only a terminal is asked
+        #[arg(long)]
+        yes: bool,
     },
     /// Forget a reader that will not come back: it holds nothing back any more. One that is connected
     /// is sent away, and noted anew if it comes again
@@ -180,10 +185,18 @@ fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Setti
 
 fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
     let json = config.output == Some(Output::Json);
+    if let Inbox::Revoke { name, yes: false } = &command
+        && !may_revoke(relay, name.as_str())?
+    {
+        say("nothing was deleted");
+        return Ok(Exit::Failed);
+    }
+    let revoked =
+        if let Inbox::Revoke { name, .. } = &command { name.to_string() } else { String::new() };
     let (command, token_file) = match command {
         Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
         Inbox::Rotate { name, url, token_file } => (Admin::Rotate { name, url }, token_file),
-        Inbox::Revoke { name } => (Admin::Revoke { name }, None),
+        Inbox::Revoke { name, .. } => (Admin::Revoke { name }, None),
         Inbox::Forget { name, reader } => (Admin::Forget { name, reader }, None),
         Inbox::List => (Admin::List, None),
     };
@@ -195,9 +208,57 @@ fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit>
             done_unless(issued(json, &name, &publish_url, &token, place.as_deref()))
         }
         Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
-        Reply::Revoked | Reply::Forgotten => Ok(Exit::Done),
+        Reply::Revoked { deliveries, bytes, readers } => {
+            done_unless(tell_revoked(json, &revoked, deliveries, bytes, &readers))
+        }
+        Reply::Forgotten => Ok(Exit::Done),
         Reply::Failed { why } => Err(anyhow::anyhow!(why)),
     }
+}
+
+/// Asks whether an inbox is to be closed, where there is one and somebody to ask.
+fn may_revoke(relay: &Relay, name: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    let Reply::Listed { inboxes } = app::relay_admin(relay, Admin::List)? else { return Ok(true) };
+    let Some(row) = inboxes.into_iter().find(|row| row.name == name) else { return Ok(true) };
+    let readers = row.readers.into_iter().map(|reader| reader.name).collect::<Vec<_>>();
+    let held = held(row.count, row.bytes, &readers);
+    confirmed(&format!("Close the inbox {name} and delete what it holds for good: {held}?"))
+}
+
+/// What an inbox holds.
+fn held(deliveries: u64, bytes: u64, readers: &[String]) -> String {
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let deliveries = counted(count(deliveries), "delivery", "deliveries");
+    let bytes = counted(count(bytes), "byte", "bytes");
+    let names = match readers {
+        [] => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    };
+    let readers = counted(readers.len(), "reader", "readers");
+    format!("{deliveries}, {bytes}, {readers}{names}")
+}
+
+fn tell_revoked(
+    json: bool,
+    name: &str,
+    deliveries: u64,
+    bytes: u64,
+    readers: &[String],
+) -> anyhow::Result<()> {
+    if json {
+        let line = serde_json::json!({
+            "v": 1, "type": "revoked", "name": name, "deliveries": deliveries, "bytes": bytes,
+            "readers": readers,
+        });
+        writeln!(io::stdout(), "{line}")?;
+    } else {
+        let held = held(deliveries, bytes, readers);
+        writeln!(io::stdout(), "Closed the inbox {name} and deleted what it held: {held}.")?;
+    }
+    Ok(())
 }
 
 /// A file for a token, made before the token; taken away again unless it gets one.

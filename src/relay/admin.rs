@@ -82,8 +82,15 @@ pub enum Reply {
         /// In order of their names.
         inboxes: Vec<Row>,
     },
-    /// The inbox is closed.
-    Revoked,
+    /// The inbox is closed, and what it held is deleted.
+    Revoked {
+        /// Deliveries that it held.
+        deliveries: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// The named readers that had a place in it.
+        readers: Vec<String>,
+    },
     /// The reader is forgotten.
     Forgotten,
     /// It could not be done.
@@ -167,7 +174,7 @@ pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
                 token: issued.token.reveal().to_owned(),
             })
         }
-        Command::Revoke { name } => store.revoke(name.as_str()).await.map(|()| Reply::Revoked),
+        Command::Revoke { name } => revoke(store, name.as_str()).await,
         Command::Forget { name, reader } => {
             store.forget(name.as_str(), reader).await.map(|()| Reply::Forgotten)
         }
@@ -180,6 +187,16 @@ pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
         }),
     };
     done.unwrap_or_else(|error: LogError| Reply::Failed { why: error.to_string() })
+}
+
+/// Closes an inbox, and says what it held.
+async fn revoke(store: &Store, name: &str) -> Result<Reply, LogError> {
+    let held = store.list().await?.into_iter().find(|inbox| inbox.name == name);
+    store.revoke(name).await?;
+    let (deliveries, bytes, readers) =
+        held.map_or_else(Default::default, |held| (held.count, held.bytes, held.readers));
+    let readers = readers.into_iter().map(|(name, _, _)| name).collect();
+    Ok(Reply::Revoked { deliveries, bytes, readers })
 }
 
 /// Where a relay listens for its operator: beside its store.
