@@ -659,6 +659,65 @@ fn send_tells_every_answer_and_fails_when_one_is_not_2xx() {
 }
 
 #[test]
+fn send_posts_the_bytes_of_a_file() {
+    let (home, _) = signed();
+    // Not JSON, no text: byte for byte all the same.
+    let bytes = b"\xff\x00{n} \r\n";
+    home.write("odd.bin", bytes);
+    let key = PublicKey::from_file(&home.path("k.pub.pem")).unwrap();
+    let keys = TrustedKeys::new(key);
+    for (file, label) in [("odd.bin", "odd.bin  8 bytes"), ("-", "standard input  8 bytes")] {
+        let target = ok();
+        let line = format!("send --to {} --key k.pem --body {file}", target.url());
+        let mut command = home.command(line.split(' '));
+        let mut child = start(command.stdin(Stdio::piped()));
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let ran = home.ended(child);
+        assert!(ran.done().contains(label), "{}", ran.out);
+        let post = target.posted().remove(0);
+        assert_eq!(post.body, bytes);
+        assert!(keys.check(&post.headers("x-signature"), &post.body).is_valid());
+    }
+    let ran = home.run("send --to http://127.0.0.1:9/ --key k.pem --body none.json");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    for line in [
+        "--body odd.bin --event x",
+        "--body odd.bin --lifecycle",
+        "--lifecycle --event x",
+        "--fail",
+        "--pause 1s",
+        "--lifecycle --pause 1s --rate 2",
+    ] {
+        let ran = home.run(&format!("send --to http://127.0.0.1:9/ {line}"));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn send_posts_a_whole_run_of_a_version() {
+    let home = Home::new();
+    let events = |line: &str| {
+        let target = ok();
+        home.run(&format!("send --to {} {line}", target.url())).done();
+        let of = |post: &Posted| {
+            let json = post.json();
+            let text = |field: &str| json[field].as_str().unwrap().to_owned();
+            (text("event"), text("version_id"))
+        };
+        target.posted().iter().map(of).collect::<Vec<_>>()
+    };
+    let run = |version: &str, outcome: &str| {
+        ["version_ready", "version_generating", outcome]
+            .map(|event| (event.to_owned(), version.to_owned()))
+    };
+    assert_eq!(events("--lifecycle --pause 1ms"), run("ver_demo", "version_generated"));
+    assert_eq!(
+        events("--lifecycle --fail --rate 1000 --count 2 --version v{n}"),
+        [run("v1", "version_generate_failed"), run("v2", "version_generate_failed")].concat()
+    );
+}
+
+#[test]
 fn send_says_what_it_cannot_reach() {
     let _neutral = neutral();
     let home = Home::new();

@@ -7,16 +7,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::builder::PossibleValue;
 use http::{StatusCode, Uri};
+use jiff::SignedDuration;
 use tokio::time::MissedTickBehavior;
 
 use super::Usage;
-use crate::app::{Exit, load_dev_key};
-use crate::callback::{Encoding, Event};
-use crate::config::{Config, ConfigError};
+use super::prune::counted;
+use super::verify::read as read_body;
+use crate::app::{DevKeyError, Exit, load_dev_key};
+use crate::callback::{Encoding, Event, State};
+use crate::config::{Config, ConfigError, Key, Origin, parse_span};
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::signature::PrivateKey;
 use crate::simulate::{Answer, Message, Sender, Tamper};
 use crate::text::Printable;
+
+/// How long a lifecycle waits between two callbacks, where nothing else is said.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help())]
@@ -44,7 +50,19 @@ pub(super) struct Args {
     /// Spoil the callback: what a proxy, a wrong key or a forger would do
     #[arg(long, value_enum)]
     tamper: Option<Tamper>,
-    /// How many to send
+    /// Send this file's bytes as they are, signed, in place of an event; `-` reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "asset", "version", "locale"])]
+    body: Option<PathBuf>,
+    /// Send a whole run of a version: ready, generating, generated
+    #[arg(long, conflicts_with_all = ["event", "body"])]
+    lifecycle: bool,
+    /// Let the run of --lifecycle end in a failure
+    #[arg(long, requires = "lifecycle")]
+    fail: bool,
+    /// How long to wait between the callbacks of --lifecycle, like 500ms or 2m [default: 1s]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "lifecycle", conflicts_with = "rate")]
+    pause: Option<SignedDuration>,
+    /// How many to send; with --lifecycle, how many runs
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
     /// How many to send in a second, at most [default: one as soon as the last is answered]
@@ -148,48 +166,97 @@ fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
 }
 
 async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {
+    let body = args.body.as_deref().map(Payload::of_file).transpose()?;
     let mut pace = args.rate.map(|rate| {
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
         // What was missed is caught up with: the rate is kept on the whole.
         pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
         pace
     });
+    let pause = match args.pause {
+        Some(pause) => Some(Duration::try_from(pause).context("--pause is out of range")?),
+        None => (args.lifecycle && args.rate.is_none()).then_some(PAUSE),
+    };
     let mut as_it_should_be = true;
+    let mut first = true;
     for n in 1..=args.count {
-        if let Some(pace) = &mut pace {
-            pace.tick().await;
-        }
-        let message = message(args, n);
-        let answer = sender.send(&message, args.tamper).await?;
-        as_it_should_be &= if args.tamper.is_some() {
-            answer.status.is_client_error()
-        } else {
-            answer.status.is_success()
+        let payloads = match &body {
+            Some(body) => vec![body.clone()],
+            None => messages(args, n).iter().map(Payload::of_message).collect(),
         };
-        tell(args, &message, &answer)?;
+        for Payload { label, body } in payloads {
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
+            if let Some(pause) = pause
+                && !std::mem::take(&mut first)
+            {
+                tokio::time::sleep(pause).await;
+            }
+            let answer = sender.send_body(body, args.tamper).await?;
+            as_it_should_be &= if args.tamper.is_some() {
+                answer.status.is_client_error()
+            } else {
+                answer.status.is_success()
+            };
+            tell(args, &label, &answer)?;
+        }
     }
     Ok(if as_it_should_be { Exit::Done } else { Exit::Failed })
 }
 
-fn message(args: &Args, n: u64) -> Message {
-    let fill = |id: &str| id.replace("{n}", &n.to_string());
-    let of_version = args.event != "asset_failed";
-    Message {
-        event: args.event.clone(),
-        asset_id: fill(&args.asset),
-        version_id: of_version.then(|| fill(&args.version)),
-        version_locale: of_version.then(|| args.locale.clone()),
+/// A body to post, and what it is called on the line about its answer.
+#[derive(Debug, Clone)]
+struct Payload {
+    label: String,
+    body: Vec<u8>,
+}
+
+impl Payload {
+    fn of_message(message: &Message) -> Self {
+        let version = message.version_id.as_deref().unwrap_or("-");
+        let label = format!("{}  {}  {version}", message.event, message.asset_id);
+        Self { label, body: message.body() }
+    }
+
+    fn of_file(path: &Path) -> anyhow::Result<Self> {
+        let body = read_body(path).map_err(|error| Usage(format!("{error:#}")))?;
+        let name = if path.as_os_str() == "-" {
+            "standard input".into()
+        } else {
+            path.display().to_string()
+        };
+        Ok(Self { label: format!("{name}  {}", counted(body.len(), "byte", "bytes")), body })
     }
 }
 
-fn tell(args: &Args, message: &Message, answer: &Answer) -> anyhow::Result<()> {
+/// The callbacks of one number: one event, or those of a whole run of a version.
+fn messages(args: &Args, n: u64) -> Vec<Message> {
+    let outcome = if args.fail { State::GenerateFailed } else { State::Generated };
+    let run = [State::Ready, State::Generating, outcome];
+    let events: Vec<&str> = if args.lifecycle {
+        run.iter().map(|state| Event::Version(*state).name()).collect()
+    } else {
+        vec![args.event.as_str()]
+    };
+    let fill = |id: &str| id.replace("{n}", &n.to_string());
+    let message = |event: &str| {
+        let of_version = event != "asset_failed";
+        Message {
+            event: event.to_owned(),
+            asset_id: fill(&args.asset),
+            version_id: of_version.then(|| fill(&args.version)),
+            version_locale: of_version.then(|| args.locale.clone()),
+        }
+    };
+    events.into_iter().map(message).collect()
+}
+
+fn tell(args: &Args, label: &str, answer: &Answer) -> anyhow::Result<()> {
     let body = Printable::new(answer.body.trim_end()).cut(60);
     let line = format!(
-        "{} {body}  {}  {}  {}  {:.1} ms",
+        "{} {body}  {label}  {:.1} ms",
         answer.status.as_u16(),
-        message.event,
-        message.asset_id,
-        message.version_id.as_deref().unwrap_or("-"),
         answer.took.as_secs_f64() * 1e3,
     );
     let line = match args.tamper {

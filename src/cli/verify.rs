@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -70,7 +70,8 @@ fn keys(config: &Config) -> anyhow::Result<TrustedKeys> {
     Ok(keys)
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+/// Reads a body from a file, or from standard input where it is `-`.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     let read = if path.as_os_str() == "-" {
         io::stdin().take(MAX_BODY + 1).read_to_end(&mut body)

@@ -90,7 +90,16 @@ impl Sender {
         message: &Message,
         tamper: Option<Tamper>,
     ) -> Result<Answer, SendError> {
-        self.post(&self.to, self.sign(message, tamper)?).await
+        self.send_body(message.body(), tamper).await
+    }
+
+    /// Signs and posts a body as it is, spoiled as asked.
+    pub async fn send_body(
+        &self,
+        body: Vec<u8>,
+        tamper: Option<Tamper>,
+    ) -> Result<Answer, SendError> {
+        self.post(&self.to, sign(&self.key, self.encoding, body, tamper)?).await
     }
 
     /// Signs one callback, spoiled as asked, and posts nothing.
