@@ -335,13 +335,18 @@ impl<L: Ledger> Desk<L> {
         for job in late {
             let _ = job.reply.send(Err(Unwritten::Late));
         }
+        self.commit_and_answer(batch);
+    }
+
+    /// Commits a batch, and answers it in its order. Where one entry cannot be written, the batch is
+    /// halved until that one fails alone, the older half first: the others do not suffer for it, and
+    /// one bad entry costs a few more commits and not one for each entry.
+    fn commit_and_answer(&mut self, mut batch: Vec<Job<L>>) {
         match self.commit(&batch) {
             Err(error) if batch.len() > 1 && is_of_one_entry(&error) => {
-                // One of them cannot be written; the others must not suffer for it.
-                for job in batch {
-                    let outcome = self.commit(std::slice::from_ref(&job));
-                    self.answer(vec![job], outcome);
-                }
+                let newer = batch.split_off(batch.len() / 2);
+                self.commit_and_answer(batch);
+                self.commit_and_answer(newer);
             }
             outcome => self.answer(batch, outcome),
         }
@@ -456,13 +461,22 @@ fn is_of_one_entry(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::sqlite::{Database, Place, Schema};
+
+    const SCHEMA: Schema = Schema {
+        what: "numbers",
+        application_id: 1,
+        migrations: &["CREATE TABLE n (x INTEGER CHECK (x >= 0)) STRICT"],
+    };
 
     /// Writes numbers; negative ones break a constraint, so that one entry can be bad.
     struct Numbers {
         committed: watch::Sender<usize>,
         batch: usize,
+        commits: usize,
     }
 
     impl Ledger for Numbers {
@@ -482,6 +496,7 @@ mod tests {
         fn committed(&mut self) {
             let batch = std::mem::take(&mut self.batch);
             self.committed.send_modify(|n| *n += batch);
+            self.commits += 1;
         }
 
         fn rolled_back(&mut self) {
@@ -499,16 +514,87 @@ mod tests {
 
     fn start(limits: Limits) -> (Writer<Numbers>, watch::Receiver<usize>, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let schema = Schema {
-            what: "numbers",
-            application_id: 1,
-            migrations: &["CREATE TABLE n (x INTEGER CHECK (x >= 0)) STRICT"],
-        };
         let place = Place::File(dir.path().join("n.db"));
-        let (_, connection) = Database::open(&place, schema).unwrap();
+        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
         let (committed, seen) = watch::channel(0);
-        let writer = Writer::start(connection, Numbers { committed, batch: 0 }, limits).unwrap();
+        let ledger = Numbers { committed, batch: 0, commits: 0 };
+        let writer = Writer::start(connection, ledger, limits).unwrap();
         (writer, seen, dir)
+    }
+
+    /// Outcome of one batch: each entry's receipt, the rows in order, and the number of commits.
+    fn settle(entries: &[i64]) -> (Vec<Result<usize, Unwritten>>, Vec<i64>, usize) {
+        let (_, connection) = Database::open(&Place::Memory, SCHEMA).unwrap();
+        let (committed, health) = (watch::channel(0).0, watch::channel(Health::Writing).0);
+        let mut desk = Desk {
+            connection,
+            ledger: Numbers { committed, batch: 0, commits: 0 },
+            health,
+            inbox: sync_channel(1).1,
+            limits: Limits { patience: Duration::MAX, ..Limits::default() },
+            pulse: Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) }),
+        };
+        let bytes = Arc::new(Semaphore::new(1));
+        let (batch, pending): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .map(|&entry| {
+                let (reply, pending) = Pending::channel();
+                let share = Arc::clone(&bytes).try_acquire_many_owned(0).unwrap();
+                (Job { entry, reply, queued: Instant::now(), _share: share }, pending)
+            })
+            .unzip();
+        desk.settle(batch);
+        let receipts = pending.into_iter().map(Pending::blocking_receipt).collect();
+        let mut rows = desk.connection.prepare("SELECT x FROM n ORDER BY rowid").unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        (receipts, rows, desk.ledger.commits)
+    }
+
+    /// Checks a batch against writing each entry alone, and the bound on its commits.
+    fn check_batch(entries: &[i64]) {
+        let (receipts, rows, commits) = settle(entries);
+        assert_eq!(receipts.len(), entries.len());
+        let mut written = Vec::new();
+        for (entry, receipt) in entries.iter().zip(receipts) {
+            if *entry >= 0 {
+                written.push(*entry);
+                assert_eq!(receipt, Ok(written.len()), "{entry} of {entries:?}");
+            } else {
+                assert!(
+                    matches!(&receipt, Err(Unwritten::Failed(why)) if why.contains("CHECK")),
+                    "{receipt:?} for {entry} of {entries:?}"
+                );
+            }
+        }
+        assert_eq!(rows, written);
+        let halvings = entries.len().next_power_of_two().ilog2() as usize;
+        let bad = entries.len() - written.len();
+        assert!(commits <= (bad * halvings).max(1), "{commits} commits for {entries:?}");
+    }
+
+    #[test]
+    fn a_bad_entry_at_any_position_costs_a_logarithm_of_commits() {
+        for size in [1_i64, 2, 3, 7, 8, 33] {
+            for bad in 0..size {
+                check_batch(&(0..size).map(|n| if n == bad { -1 } else { n }).collect::<Vec<_>>());
+            }
+        }
+        for bad in [0, 1, 511, 512, 777, 1023] {
+            let entries: Vec<_> = (0..1024).map(|n| if n == bad { -1 } else { n }).collect();
+            assert_eq!(settle(&entries).2, 10);
+            check_batch(&entries);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_batch_comes_to_what_its_entries_come_to_alone(
+            entries in proptest::collection::vec(prop_oneof![4 => 0..100_i64, 1 => -9..0_i64], 1..70),
+        ) {
+            check_batch(&entries);
+        }
     }
 
     fn count(dir: &tempfile::TempDir) -> i64 {
