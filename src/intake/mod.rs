@@ -14,7 +14,7 @@ use crate::callback::{
     Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source, Verdict,
 };
-use crate::journal::{Fresh, Health, Journal, Pending, RelayPlace};
+use crate::journal::{Health, Journal, Pending, RelayPlace, RelayReceipt};
 use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
 use crate::vitals::Counts;
 
@@ -61,7 +61,7 @@ pub trait Keep: Send + Sync + 'static {
     }
 
     /// Queues a message of a relay; see [`Journal::take_over`].
-    fn take_over(&self, _: Passage, _: Relayed) -> Result<Pending<u64>, Unwritten> {
+    fn take_over(&self, _: Passage, _: Relayed) -> Result<Pending<RelayReceipt>, Unwritten> {
         Err(Unwritten::Closed)
     }
 
@@ -93,7 +93,11 @@ impl Keep for Journal {
         Self::subscribed(self, relay, after, anew)
     }
 
-    fn take_over(&self, passage: Passage, what: Relayed) -> Result<Pending<u64>, Unwritten> {
+    fn take_over(
+        &self,
+        passage: Passage,
+        what: Relayed,
+    ) -> Result<Pending<RelayReceipt>, Unwritten> {
         Self::take_over(self, passage, what)
     }
 
@@ -151,9 +155,9 @@ pub struct Taking(Underway);
 
 enum Underway {
     Kept {
-        pending: Pending<u64>,
-        /// Of a delivery, whether it was checked, and whether it is new.
-        delivery: Option<(bool, Fresh)>,
+        pending: Pending<RelayReceipt>,
+        /// Of a delivery, whether it was checked.
+        valid: Option<bool>,
         tally: Arc<Tally>,
     },
     /// It is listed even if nobody waits for it any more: it will not be new again.
@@ -164,11 +168,11 @@ impl Taking {
     /// Waits until it is on disk; gives the number up to which everything of its subscription is.
     pub async fn receipt(self) -> Result<u64, Unwritten> {
         match self.0 {
-            Underway::Kept { pending, delivery, tally } => {
-                let upto = pending.receipt().await?;
+            Underway::Kept { pending, valid, tally } => {
+                let RelayReceipt { upto, new } = pending.receipt().await?;
                 // What was passed on before was counted before.
-                if let Some((valid, fresh)) = delivery
-                    && fresh.is_so()
+                if let Some(valid) = valid
+                    && new
                 {
                     tally.kept(valid);
                 }
@@ -245,19 +249,18 @@ impl Intake {
     /// listed when it was passed by for the first time: a relay may pass it on again and again. A
     /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
     pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, Unwritten> {
-        let (what, delivery) = match judged.0 {
+        let (what, valid) = match judged.0 {
             Judgement::Accepted(accepted) => {
-                let (valid, fresh) = (accepted.verdict.is_valid(), Fresh::default());
-                (Relayed::Accepted(accepted, fresh.clone()), Some((valid, fresh)))
+                let valid = accepted.verdict.is_valid();
+                (Relayed::Accepted(accepted), Some(valid))
             }
             Judgement::Gap(gap) => (Relayed::Gap(gap), None),
             Judgement::Refused(report) => {
-                let fresh = Fresh::default();
-                let pending = self.keep.take_over(passage, Relayed::Refused(fresh.clone()))?;
+                let pending = self.keep.take_over(passage, Relayed::Refused)?;
                 let desk = Arc::clone(&self.desk);
                 return Ok(Taking(Underway::Refused(tokio::spawn(async move {
-                    let upto = pending.receipt().await?;
-                    if fresh.is_so() {
+                    let RelayReceipt { upto, new } = pending.receipt().await?;
+                    if new {
                         desk.list(*report);
                     }
                     Ok(upto)
@@ -265,7 +268,7 @@ impl Intake {
             }
         };
         let pending = self.keep.take_over(passage, what)?;
-        Ok(Taking(Underway::Kept { pending, delivery, tally: Arc::clone(&self.tally) }))
+        Ok(Taking(Underway::Kept { pending, valid, tally: Arc::clone(&self.tally) }))
     }
 
     /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].

@@ -1,7 +1,6 @@
 //! What the journal's thread writes: a batch of deliveries with their states, refusals, notes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -47,21 +46,43 @@ pub(super) enum Entry {
 #[derive(Debug, Clone)]
 pub enum Relayed {
     /// A delivery that was let in.
-    Accepted(Box<Accepted>, Fresh),
+    Accepted(Box<Accepted>),
     /// A delivery that was not: only passed by.
-    Refused(Fresh),
+    Refused,
     /// What is missing.
     Gap(Gap),
 }
 
-/// Whether a message was new when it was passed by. Of meaning once that is on disk.
-#[derive(Debug, Clone, Default)]
-pub struct Fresh(Arc<AtomicBool>);
+/// What an entry came to, in the transaction that was committed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Receipt {
+    /// The `seq` of the newest delivery: the entry's own, where it is one. Of what concerns a relay,
+    /// how far its subscription is.
+    at: u64,
+    /// Whether the entry was written now: not so for a message of a relay that had been taken over
+    /// before, or whose turn it was not.
+    new: bool,
+}
 
-impl Fresh {
-    /// Whether it was; `false` before its turn, and where it had been passed by already.
-    pub fn is_so(&self) -> bool {
-        self.0.load(Relaxed)
+impl From<Receipt> for u64 {
+    fn from(receipt: Receipt) -> Self {
+        receipt.at
+    }
+}
+
+/// The receipt of a message of a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayReceipt {
+    /// The number up to which everything of the subscription is on disk. One that is lower than the
+    /// message's own says that it was not its turn.
+    pub upto: u64,
+    /// Whether it was taken over now, and not before.
+    pub new: bool,
+}
+
+impl From<Receipt> for RelayReceipt {
+    fn from(Receipt { at, new }: Receipt) -> Self {
+        Self { upto: at, new }
     }
 }
 
@@ -105,62 +126,63 @@ impl Ledger {
         Ok(seq)
     }
 
-    /// Takes a message of a relay over, in its turn. Gives how far its subscription is then.
+    /// Takes a message of a relay over, in its turn.
     fn take_over(
         &mut self,
         connection: &Connection,
         passage: &Passage,
         relayed: &Relayed,
-    ) -> rusqlite::Result<u64> {
-        if self.places.pass(connection, passage)? == Turn::New {
+    ) -> rusqlite::Result<Receipt> {
+        let new = self.places.pass(connection, passage)? == Turn::New;
+        if new {
             match relayed {
-                Relayed::Accepted(accepted, fresh) => {
+                Relayed::Accepted(accepted) => {
                     self.append(connection, accepted)?;
-                    fresh.0.store(true, Relaxed);
                 }
-                Relayed::Refused(fresh) => fresh.0.store(true, Relaxed),
+                Relayed::Refused => {}
                 Relayed::Gap(gap) => {
                     self.marks.gaps += 1;
                     relayed::write_gap(connection, self.marks.gaps, gap)?;
                 }
             }
         }
-        Ok(self.places.at(&passage.relay))
+        Ok(Receipt { at: self.places.at(&passage.relay), new })
     }
 }
 
 impl sqlite::Ledger for Ledger {
     type Entry = Entry;
-    /// The `seq` of the newest delivery: the entry's own, where it is one. Of what concerns a relay,
-    /// how far its subscription is.
-    type Receipt = u64;
+    type Receipt = Receipt;
 
-    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<u64> {
-        match entry {
-            Entry::Delivery(accepted) => self.append(connection, accepted),
+    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+        let at = match entry {
+            Entry::Delivery(accepted) => self.append(connection, accepted)?,
             Entry::Subscribed { relay, after, anew } => {
-                self.places.begin(connection, relay, *after, *anew)
+                self.places.begin(connection, relay, *after, *anew)?
             }
-            Entry::Relayed(passage, relayed) => self.take_over(connection, passage, relayed),
+            Entry::Relayed(passage, relayed) => {
+                return self.take_over(connection, passage, relayed);
+            }
             Entry::Refusals(listed) => {
                 for listed in listed {
                     self.marks.refusals += 1;
                     refusals::write(connection, self.marks.refusals, listed)?;
                 }
                 self.refusals_written = true;
-                Ok(self.marks.head)
+                self.marks.head
             }
             Entry::Name { asset_id, name } => {
                 notes::name(connection, asset_id, name.as_deref())?;
                 Meta::Notes.add(connection, 1)?;
-                Ok(self.marks.head)
+                self.marks.head
             }
             Entry::Acknowledge { asset_id, version_id, at } => {
                 notes::acknowledge(connection, asset_id, version_id.as_deref(), *at)?;
                 Meta::Notes.add(connection, 1)?;
-                Ok(self.marks.head)
+                self.marks.head
             }
-        }
+        };
+        Ok(Receipt { at, new: true })
     }
 
     fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()> {

@@ -33,7 +33,7 @@ use crate::sqlite::{Database, OpenError, Writer};
 pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
 pub use feed::{Feed, Marks};
 pub use follow::{Batch, Follower};
-pub use ledger::{Fresh, Relayed};
+pub use ledger::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, Named};
 pub use prune::Pruned;
 pub use reader::{AssetPlace, Reader};
@@ -101,7 +101,7 @@ impl Journal {
     pub fn append(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
         let request = &accepted.request;
         let size = OVERHEAD + request.body.len() + request.headers.size();
-        self.writer.submit(Entry::Delivery(Box::new(accepted)), size)
+        self.writer.submit_as(Entry::Delivery(Box::new(accepted)), size)
     }
 
     /// Notes that a subscription to a relay begins behind the number `after`; under the label `anew`,
@@ -112,28 +112,29 @@ impl Journal {
         after: u64,
         anew: Option<u64>,
     ) -> Result<Pending<u64>, Unwritten> {
-        self.writer.submit(Entry::Subscribed { relay, after, anew }, OVERHEAD)
+        self.writer.submit_as(Entry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
     /// Queues a message of a relay. It is taken over in its turn only: directly behind the one that
     /// was taken over last; and one that was taken over before is not written again.
-    ///
-    /// Its receipt is the number up to which everything of the subscription is on disk then. One
-    /// that is lower than the message's own says that this was not its turn.
-    pub fn take_over(&self, passage: Passage, relayed: Relayed) -> Result<Pending<u64>, Unwritten> {
+    pub fn take_over(
+        &self,
+        passage: Passage,
+        relayed: Relayed,
+    ) -> Result<Pending<RelayReceipt>, Unwritten> {
         let size = match &relayed {
-            Relayed::Accepted(accepted, _) => {
+            Relayed::Accepted(accepted) => {
                 accepted.request.body.len() + accepted.request.headers.size()
             }
-            Relayed::Refused(_) | Relayed::Gap(_) => 0,
+            Relayed::Refused | Relayed::Gap(_) => 0,
         };
-        self.writer.submit(Entry::Relayed(passage, relayed), OVERHEAD + size)
+        self.writer.submit_as(Entry::Relayed(passage, relayed), OVERHEAD + size)
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
     pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
-        self.writer.submit(Entry::Refusals(listed), size)
+        self.writer.submit_as(Entry::Refusals(listed), size)
     }
 
     /// Gives an asset a local name, in place of the one it had; `None` or a blank one takes it away.
@@ -142,7 +143,7 @@ impl Journal {
     /// feed does not tell of it: whoever shows names reads the asset again when the receipt is here.
     pub fn name(&self, asset_id: String, name: Option<String>) -> Result<Pending<u64>, Unwritten> {
         let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
-        self.writer.submit(Entry::Name { asset_id, name }, size)
+        self.writer.submit_as(Entry::Name { asset_id, name }, size)
     }
 
     /// Changes many local names at once, all or none, in the journal file at `path`; also beside the
@@ -183,7 +184,7 @@ impl Journal {
         at: Option<Timestamp>,
     ) -> Result<Pending<u64>, Unwritten> {
         let size = OVERHEAD + asset_id.len() + version_id.as_ref().map_or(0, String::len);
-        self.writer.submit(Entry::Acknowledge { asset_id, version_id, at }, size)
+        self.writer.submit_as(Entry::Acknowledge { asset_id, version_id, at }, size)
     }
 
     /// An id for a new entry in the log of refusals, above all that are in use.

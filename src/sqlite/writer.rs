@@ -18,6 +18,9 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// What is written, in the writer's thread. Every call but [`Ledger::committed`] and
 /// [`Ledger::rolled_back`] happens inside a transaction.
+///
+/// An entry may be written more than once: in a batch that is rolled back, then in a smaller one. So
+/// what an attempt finds out belongs in its receipt, which only the attempt that is committed gives.
 pub trait Ledger: Send + 'static {
     /// One thing to be written.
     type Entry: Send + 'static;
@@ -124,9 +127,12 @@ impl<R> Pending<R> {
     }
 }
 
+/// Gives the sender its receipt, as what it asked for.
+type Reply<L> = Box<dyn FnOnce(Result<<L as Ledger>::Receipt, Unwritten>) + Send>;
+
 struct Job<L: Ledger> {
     entry: L::Entry,
-    reply: oneshot::Sender<Result<L::Receipt, Unwritten>>,
+    reply: Reply<L>,
     queued: Instant,
     /// Its share of [`Limits::bytes`], given back when the job is done.
     _share: OwnedSemaphorePermit,
@@ -170,11 +176,22 @@ impl<L: Ledger> Writer<L> {
 
     /// Queues an entry of about `size` bytes. Never waits: a full queue is an answer.
     pub fn submit(&self, entry: L::Entry, size: usize) -> Result<Pending<L::Receipt>, Unwritten> {
+        self.submit_as(entry, size)
+    }
+
+    /// The same with a receipt that is made of the ledger's own.
+    pub fn submit_as<R: From<L::Receipt> + Send + 'static>(
+        &self,
+        entry: L::Entry,
+        size: usize,
+    ) -> Result<Pending<R>, Unwritten> {
         // An entry larger than the whole bound may wait alone.
         let share = u32::try_from(size.min(self.bytes_bound)).unwrap_or(u32::MAX);
         let share =
             Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| Unwritten::Full)?;
-        let (reply, pending) = Pending::channel();
+        let (sender, pending) = Pending::channel();
+        // A sender that hung up cancels nothing.
+        let reply: Reply<L> = Box::new(|outcome| drop(sender.send(outcome.map(R::from))));
         let job = Job { entry, reply, queued: Instant::now(), _share: share };
         match self.orders.try_send(Order::Write(Box::new(job))) {
             Ok(()) => Ok(pending),
@@ -333,7 +350,7 @@ impl<L: Ledger> Desk<L> {
             .into_iter()
             .partition(|job| now.duration_since(job.queued) <= self.limits.patience);
         for job in late {
-            let _ = job.reply.send(Err(Unwritten::Late));
+            (job.reply)(Err(Unwritten::Late));
         }
         self.commit_and_answer(batch);
     }
@@ -357,8 +374,7 @@ impl<L: Ledger> Desk<L> {
             Ok(receipts) => {
                 self.set_health(Health::Writing);
                 for (job, receipt) in batch.into_iter().zip(receipts) {
-                    // A sender that hung up cancels nothing.
-                    let _ = job.reply.send(Ok(receipt));
+                    (job.reply)(Ok(receipt));
                 }
             }
             Err(error) => {
@@ -367,7 +383,7 @@ impl<L: Ledger> Desk<L> {
                 // second later, says otherwise.
                 self.set_health(Health::Failing { why: Arc::clone(&why) });
                 for job in batch {
-                    let _ = job.reply.send(Err(Unwritten::Failed(Arc::clone(&why))));
+                    (job.reply)(Err(Unwritten::Failed(Arc::clone(&why))));
                 }
             }
         }
@@ -538,7 +554,8 @@ mod tests {
         let (batch, pending): (Vec<_>, Vec<_>) = entries
             .iter()
             .map(|&entry| {
-                let (reply, pending) = Pending::channel();
+                let (sender, pending) = Pending::channel();
+                let reply = Box::new(|outcome| drop(sender.send(outcome)));
                 let share = Arc::clone(&bytes).try_acquire_many_owned(0).unwrap();
                 (Job { entry, reply, queued: Instant::now(), _share: share }, pending)
             })

@@ -1,8 +1,12 @@
 //! What came from relays: taken over once, in its turn, with its place in one transaction.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::callback::{Gap, Passage};
-use crate::journal::{Fresh, RelayPlace, Relayed};
+use crate::journal::ledger::{Entry, Ledger};
+use crate::journal::{RelayPlace, RelayReceipt, Relayed, schema};
+use crate::sqlite::Ledger as _;
 
 fn passage(epoch: u64, from: u64, to: u64) -> Passage {
     Passage { relay: "wss://r#1".into(), inbox: "https://r/in/x".into(), epoch, from, to }
@@ -18,13 +22,16 @@ fn begin_anew(journal: &Journal, after: u64, anew: Option<u64>) {
 }
 
 fn take(journal: &Journal, passage: Passage, relayed: Relayed) -> u64 {
-    journal.take_over(passage, relayed).unwrap().blocking_receipt().unwrap()
+    journal.take_over(passage, relayed).unwrap().blocking_receipt().unwrap().upto
 }
 
 fn delivery(journal: &Journal, epoch: u64, seq: u64) -> u64 {
+    take(journal, passage(epoch, seq, seq), let_in(epoch, seq))
+}
+
+fn let_in(epoch: u64, seq: u64) -> Relayed {
     let body = event(State::Ready, &format!("a{epoch}-{seq}"), "v");
-    let accepted = Box::new(accepted(&body, 0, seq));
-    take(journal, passage(epoch, seq, seq), Relayed::Accepted(accepted, Fresh::default()))
+    Relayed::Accepted(Box::new(accepted(&body, 0, seq)))
 }
 
 fn gap(from: u64, to: u64) -> Relayed {
@@ -55,7 +62,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
     begin(&journal, 0);
     assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 0 }));
     assert_eq!(delivery(&journal, 7, 1), 1);
-    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused(Fresh::default())), 2);
+    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused), 2);
     assert_eq!(delivery(&journal, 7, 3), 3);
     journal.close();
 
@@ -63,7 +70,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
     assert_eq!(place(&journal), Some(RelayPlace { epoch: Some(7), seq: 3 }));
     // An ack was lost: the relay begins earlier than we are.
     begin(&journal, 1);
-    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused(Fresh::default())), 2);
+    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused), 2);
     assert_eq!(delivery(&journal, 7, 3), 3);
     assert_eq!(delivery(&journal, 7, 4), 4);
     assert_eq!(kept(&journal), 3);
@@ -76,15 +83,8 @@ fn nothing_is_taken_over_before_its_turn() {
     begin(&journal, 4);
     assert_eq!(delivery(&journal, 7, 6), 4, "5 is missing");
     assert_eq!(delivery(&journal, 7, 4), 4, "it is behind that");
-    assert_eq!(
-        take(&journal, passage(7, 5, 4), Relayed::Refused(Fresh::default())),
-        4,
-        "it ends before it begins"
-    );
-    assert_eq!(
-        take(&journal, passage(7, u64::MAX, u64::MAX), Relayed::Refused(Fresh::default())),
-        4
-    );
+    assert_eq!(take(&journal, passage(7, 5, 4), Relayed::Refused), 4, "it ends before it begins");
+    assert_eq!(take(&journal, passage(7, u64::MAX, u64::MAX), Relayed::Refused), 4);
     assert_eq!(delivery(&journal, 7, 5), 5);
     assert_eq!(kept(&journal), 1);
 }
@@ -107,7 +107,7 @@ fn the_same_numbers_of_another_epoch_are_other_deliveries() {
     // Another token of the same inbox.
     let other = Passage { relay: "wss://r#2".into(), ..passage(8, 5, 5) };
     journal.subscribed("wss://r#2".into(), 4, None).unwrap();
-    assert_eq!(take(&journal, other, Relayed::Refused(Fresh::default())), 5);
+    assert_eq!(take(&journal, other, Relayed::Refused), 5);
     assert_eq!(kept(&journal), 7);
 }
 
@@ -144,15 +144,9 @@ fn a_delivery_is_new_once() {
     for let_in in [true, false] {
         let journal = Journal::open(&Place::Memory, None).unwrap();
         let is_new = |epoch, seq| {
-            let fresh = Fresh::default();
-            let relayed = if let_in {
-                let body = event(State::Ready, &format!("a{seq}"), "v");
-                Relayed::Accepted(Box::new(accepted(&body, 0, seq)), fresh.clone())
-            } else {
-                Relayed::Refused(fresh.clone())
-            };
-            take(&journal, passage(epoch, seq, seq), relayed);
-            fresh.is_so()
+            let relayed = if let_in { self::let_in(epoch, seq) } else { Relayed::Refused };
+            let pending = journal.take_over(passage(epoch, seq, seq), relayed).unwrap();
+            pending.blocking_receipt().unwrap().new
         };
         begin(&journal, 0);
         assert!(!is_new(7, 2), "it is not its turn");
@@ -161,4 +155,80 @@ fn a_delivery_is_new_once() {
         assert!(!is_new(7, 1) && !is_new(7, 2));
         assert!(is_new(7, 3));
     }
+}
+
+#[test]
+fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
+    for relayed in [let_in(7, 6), Relayed::Refused] {
+        let (_, mut connection) = Database::open(&Place::Memory, schema::SCHEMA).unwrap();
+        let (mut ledger, _) = Ledger::new(&connection, None).unwrap();
+        let mut attempt = |entries: &[&Entry], commits: bool| {
+            let transaction = connection.transaction().unwrap();
+            let receipts: Vec<RelayReceipt> = entries
+                .iter()
+                .map(|entry| ledger.write(&transaction, entry).unwrap().into())
+                .collect();
+            ledger.seal(&transaction).unwrap();
+            if commits {
+                transaction.commit().unwrap();
+                ledger.committed();
+            } else {
+                transaction.rollback().unwrap();
+                ledger.rolled_back();
+            }
+            receipts
+        };
+        let begins = Entry::Subscribed { relay: "wss://r#1".into(), after: 4, anew: None };
+        let five = Entry::Relayed(passage(7, 5, 5), let_in(7, 5));
+        let six = Entry::Relayed(passage(7, 6, 6), relayed);
+        attempt(&[&begins], true);
+        // A later entry of the batch is bad, and 5 fails when it is tried again.
+        let receipts = attempt(&[&five, &six], false);
+        assert_eq!(receipts[1], RelayReceipt { upto: 6, new: true });
+        assert_eq!(attempt(&[&five], false), [RelayReceipt { upto: 5, new: true }]);
+        assert_eq!(attempt(&[&six], true), [RelayReceipt { upto: 4, new: false }]);
+        // The relay passes both on again.
+        let receipts = attempt(&[&five, &six], true);
+        assert_eq!(receipts, [5, 6].map(|upto| RelayReceipt { upto, new: true }));
+    }
+}
+
+#[test]
+fn whatever_fails_meanwhile_each_message_is_new_once() {
+    const COUNT: u64 = 60;
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    begin(&journal, 0);
+    // Every other attempt to write a delivery fails, alone or in a batch.
+    rusqlite::Connection::open(dir.path().join("journal.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TRIGGER moody BEFORE INSERT ON delivery WHEN random() > 0
+             BEGIN SELECT RAISE(ABORT, 'not now'); END",
+        )
+        .unwrap();
+    let (mut new, mut failed) = (BTreeMap::new(), 0);
+    loop {
+        let after = place(&journal).unwrap().seq;
+        if after == COUNT {
+            break;
+        }
+        begin(&journal, after);
+        // As a connection does it: everything behind its place, and anew after a failure.
+        let pending: Vec<_> = (after + 1..=COUNT)
+            .map(|seq| {
+                let relayed = if seq % 3 == 0 { Relayed::Refused } else { let_in(7, seq) };
+                (seq, journal.take_over(passage(7, seq, seq), relayed).unwrap())
+            })
+            .collect();
+        for (seq, pending) in pending {
+            match pending.blocking_receipt() {
+                Ok(receipt) => *new.entry(seq).or_insert(0) += u32::from(receipt.new),
+                Err(_) => failed += 1,
+            }
+        }
+    }
+    assert!(failed > 0, "nothing failed");
+    assert!((1..=COUNT).all(|seq| new[&seq] == 1), "{new:?}");
+    assert_eq!(kept(&journal) as u64, COUNT - COUNT / 3);
 }

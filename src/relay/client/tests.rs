@@ -17,7 +17,7 @@ use super::counted::Counted;
 use super::*;
 use crate::callback::{Accepted, Encoding, Headers, Listed, Passage, SIGNATURE_HEADER};
 use crate::intake::{Keep, Policy, Relayed, Unwritten};
-use crate::journal::{Journal, Pending, Place};
+use crate::journal::{Journal, Pending, Place, RelayReceipt};
 use crate::outbound::AnyStream;
 use crate::signature::{PrivateKey, TrustedKeys};
 
@@ -100,19 +100,7 @@ impl Scene {
 /// A stand-in for the journal.
 struct Disk {
     hangs: bool,
-    held: Mutex<Vec<oneshot::Sender<Result<u64, Unwritten>>>>,
-}
-
-impl Disk {
-    fn answer(&self, hangs: bool, number: u64) -> Pending<u64> {
-        let (receipt, pending) = Pending::channel();
-        if hangs {
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
-        } else {
-            let _ = receipt.send(Ok(number));
-        }
-        pending
-    }
+    held: Mutex<Vec<oneshot::Sender<Result<RelayReceipt, Unwritten>>>>,
 }
 
 impl Keep for Disk {
@@ -134,11 +122,19 @@ impl Keep for Disk {
         after: u64,
         _: Option<u64>,
     ) -> Result<Pending<u64>, Unwritten> {
-        Ok(self.answer(false, after))
+        let (receipt, pending) = Pending::channel();
+        let _ = receipt.send(Ok(after));
+        Ok(pending)
     }
 
-    fn take_over(&self, passage: Passage, _: Relayed) -> Result<Pending<u64>, Unwritten> {
-        Ok(self.answer(self.hangs, passage.to))
+    fn take_over(&self, passage: Passage, _: Relayed) -> Result<Pending<RelayReceipt>, Unwritten> {
+        let (receipt, pending) = Pending::channel();
+        if self.hangs {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+        } else {
+            let _ = receipt.send(Ok(RelayReceipt { upto: passage.to, new: true }));
+        }
+        Ok(pending)
     }
 }
 
