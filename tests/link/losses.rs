@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -15,9 +14,10 @@ use crate::wire::Wire;
 /// A sender's pace, in callbacks a second.
 const PACE: u32 = 300;
 
-/// The time between two kills: `long` in the long form, a fraction of a second else.
-fn between(story: &mut Seeded, long: Duration) -> Duration {
-    if form::is_long() { long } else { Duration::from_millis(150 + story.below(300)) }
+/// How many more callbacks have to come before the next kill, so that each hits one at work however
+/// fast the machine is.
+fn before_the_next_kill(story: &mut Seeded) -> usize {
+    form::of(40, 600) + story.pick(90)
 }
 
 #[test]
@@ -49,24 +49,19 @@ fn a_reader_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     let inbox = relay.inbox("one");
     let laptop = Laptop::of(&relay, &inbox);
     let mut story = form::seeded(20_261_124);
-    let count = form::of(600, 20_000);
     let to = Arc::new(Mutex::new(relay.address()));
     let mut watch = laptop.start(&["--json"]);
-    let sender = Sender::start(&relay, &inbox, to, count, PACE);
-    let (mut kills, mut came) = (0, 0);
-    while !sender.ends_within(between(&mut story, Duration::from_secs(2))) {
+    let sender = Sender::endless(&relay, &inbox, to, PACE);
+    let mut kills = 0;
+    while kills < form::of(4, 30) || sender.answered() < form::of(600, 20_000) {
+        laptop.has(laptop.head() + before_the_next_kill(&mut story));
         assert_eq!(watch.stop(Signal::KILL).code, None);
-        // It went on between the kills, so each of them hit one at work.
-        let head = laptop.head();
-        assert!(head > came, "nothing came between two kills: {head} of {}", sender.answered());
-        came = head;
         kills += 1;
         watch = laptop.start(&["--json"]);
     }
-    assert!(kills >= form::of(3, 30), "{kills} kills");
-    let posted = sender.ended();
+    let posted = sender.stopped();
     assert!(posted.iter().all(|times| *times == 1), "the relay was there all the time");
-    laptop.has_each_once(count);
+    laptop.has_each_once(posted.len());
     watch.stop(Signal::TERM);
 }
 
@@ -79,14 +74,10 @@ fn a_relay_that_is_killed_again_and_again_loses_and_doubles_nothing_that_it_answ
     let laptop = Laptop::at(&relay, &inbox, &format!("ws://{}", wire.address));
     let mut watch = laptop.start(&["--json"]);
     let first = link(&mut watch, "up")["epoch"].clone();
-    let count = form::of(900, 20_000);
-    let sender = Sender::start(&relay, &inbox, wire.end(), count, PACE);
+    let sender = Sender::endless(&relay, &inbox, wire.end(), PACE);
     let mut kills = 0;
-    let mut came = 0;
-    while !sender.ends_within(between(&mut story, Duration::from_secs(2))) {
-        // Each kill hits a relay that passes things on.
-        laptop.has(came + 1);
-        came = laptop.head();
+    while kills < form::of(4, 20) || sender.answered() < form::of(600, 20_000) {
+        laptop.has(laptop.head() + before_the_next_kill(&mut story));
         relay.kill();
         relay.start_again();
         wire.lead_to(relay.address());
@@ -98,10 +89,10 @@ fn a_relay_that_is_killed_again_and_again_loses_and_doubles_nothing_that_it_answ
             watch = laptop.start(&["--json"]);
         }
     }
-    assert!(kills >= form::of(3, 20), "{kills} kills");
     // How often each was posted. A sender whose answer was lost posts again: the relay may have had
     // it, and kept both, for it keeps what it is sent.
-    let posted = sender.ended();
+    let posted = sender.stopped();
+    let count = posted.len();
     let most = posted.iter().sum::<usize>();
     assert!(most <= count + 2 * kills, "{most} posts of {count}");
     // What every one of them comes to, in the order in which the sender posted.

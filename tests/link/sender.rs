@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::Client;
 use crate::laptop::callbacks;
-use crate::relay_support::{Inbox, Relay, form};
+use crate::relay_support::{Inbox, Relay, form, signed, within};
 
 /// A sender at work.
 pub(crate) struct Sender {
@@ -18,7 +18,7 @@ pub(crate) struct Sender {
     /// Closed when everything was answered.
     over: Receiver<()>,
     answered: Arc<AtomicUsize>,
-    _stop: SyncSender<()>,
+    stop: SyncSender<()>,
 }
 
 impl Sender {
@@ -31,8 +31,8 @@ impl Sender {
         count: usize,
         per_second: u32,
     ) -> Self {
-        let requests: Vec<Vec<u8>> =
-            callbacks(0..count).map(|body| relay.signed(inbox, body.as_bytes())).collect();
+        let (key, path) = (relay.site.key.clone(), inbox.path.clone());
+        let requests = callbacks(0..count).map(move |body| signed(&key, &path, body.as_bytes()));
         let answered = Arc::new(AtomicUsize::new(0));
         let done = Arc::clone(&answered);
         let (end, over) = sync_channel(0);
@@ -40,9 +40,19 @@ impl Sender {
         let gap = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
         let thread = std::thread::spawn(move || {
             let _end = end;
-            post(&requests, gap, &to, &stopped, &done)
+            post(requests, gap, &to, &stopped, &done)
         });
-        Self { thread, over, answered, _stop: stop }
+        Self { thread, over, answered, stop }
+    }
+
+    /// Posts callbacks until it is stopped.
+    pub(crate) fn endless(
+        relay: &Relay,
+        inbox: &Inbox,
+        to: Arc<Mutex<SocketAddr>>,
+        per_second: u32,
+    ) -> Self {
+        Self::start(relay, inbox, to, usize::MAX, per_second)
     }
 
     /// Waits, not longer than this, for the end; whether it came.
@@ -59,23 +69,32 @@ impl Sender {
     pub(crate) fn ended(self) -> Vec<usize> {
         self.thread.join().unwrap()
     }
+
+    /// Ends when the relay answers; gives the same.
+    pub(crate) fn stopped(self) -> Vec<usize> {
+        let before = self.answered();
+        within(|| self.answered() > before, form::patience(), "an answer of the relay");
+        drop(self.stop);
+        self.thread.join().unwrap()
+    }
 }
 
 fn post(
-    requests: &[Vec<u8>],
+    requests: impl Iterator<Item = Vec<u8>>,
     gap: Duration,
     to: &Mutex<SocketAddr>,
     stopped: &Receiver<()>,
     answered: &AtomicUsize,
 ) -> Vec<usize> {
-    let mut posted = vec![0; requests.len()];
+    let mut posted = Vec::new();
     let mut client: Option<Client> = None;
     let mut due = Instant::now();
-    for (request, posted) in requests.iter().zip(&mut posted) {
+    for request in requests {
         due += gap;
         if is_stopped(stopped, due.saturating_duration_since(Instant::now())) {
             break;
         }
+        let mut times = 0;
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < form::patience(), "the relay answers no more");
@@ -84,13 +103,14 @@ fn post(
                 client = Client::new(address).ok();
             }
             let Some(line) = &mut client else {
+                // The relay is being started anew, or the test has failed.
                 if is_stopped(stopped, Duration::from_millis(5)) {
-                    break;
+                    return posted;
                 }
                 continue;
             };
-            *posted += 1;
-            match line.0.write_all(request).and_then(|()| line.try_answer()) {
+            times += 1;
+            match line.0.write_all(&request).and_then(|()| line.try_answer()) {
                 Ok(answer) => {
                     assert_eq!(answer.status, 200, "{}", answer.body);
                     break;
@@ -98,6 +118,7 @@ fn post(
                 Err(_) => client = None,
             }
         }
+        posted.push(times);
         answered.fetch_add(1, SeqCst);
     }
     posted
@@ -105,5 +126,5 @@ fn post(
 
 /// Waits; whether the test is over meanwhile.
 fn is_stopped(stopped: &Receiver<()>, time: Duration) -> bool {
-    !time.is_zero() && stopped.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
+    stopped.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
 }

@@ -8,10 +8,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use dubwatch::callback::Encoding;
 use dubwatch::relay::protocol::{
     Beat, ClientFrame, CloseCode, Cursor, Delivery, Hello, RelayFrame, Resume, SUBPROTOCOL,
     SUBSCRIBE_PATH, Versions, Welcome,
 };
+use dubwatch::signature::PrivateKey;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -96,7 +98,7 @@ impl Relay {
 
     /// A post whose signature holds.
     pub(crate) fn signed(&self, inbox: &Inbox, body: &[u8]) -> Vec<u8> {
-        request("POST", &inbox.path, &[("x-signature", &self.site.signature(body))], body)
+        signed(&self.site.key, &inbox.path, body)
     }
 
     /// Posts many over one connection; all are kept.
@@ -292,6 +294,12 @@ impl<S: Read + Write> Reader<S> {
             assert_eq!(self.next(), Heard::Frame(RelayFrame::Pong(Beat { id })));
         }
     }
+}
+
+/// A post to this path, signed.
+pub(crate) fn signed(key: &PrivateKey, path: &str, body: &[u8]) -> Vec<u8> {
+    let signature = hex::encode(key.sign(body, Encoding::Der).unwrap());
+    request("POST", path, &[("x-signature", &signature)], body)
 }
 
 /// The same story every time (splitmix64).
