@@ -91,6 +91,8 @@ pub enum LinkState {
     Refused {
         /// What it said and what to do, printable.
         why: String,
+        /// Whether it is the token that it does not accept.
+        token: bool,
     },
     /// Another one reads under our name; this one stays away.
     Superseded,

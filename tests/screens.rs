@@ -250,7 +250,7 @@ fn tell_of_a_relay(stage: &mut Stage, text: &str) {
     stage.tell(Told::Link(Box::new(Link {
         callback_url: Some(all.clone()),
         epoch: Some(all.clone()),
-        state: LinkState::Refused { why: all.clone() },
+        state: LinkState::Refused { why: all.clone(), token: true },
         last_error: Some((curtain(), all.clone())),
         ..Link::new(all.clone())
     })));

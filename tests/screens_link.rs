@@ -106,7 +106,10 @@ fn headers() {
         up(0),
         up(38),
         retrying(),
-        link(LinkState::Refused { why: "the relay does not accept the token".to_owned() }),
+        link(LinkState::Refused {
+            why: "the relay does not accept the token".to_owned(),
+            token: true,
+        }),
         link(LinkState::Superseded),
     ];
     let mut lines = String::new();

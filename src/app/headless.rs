@@ -98,8 +98,10 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
                 let _ = ended.send(face.run(&runtime, inbox));
             })
             .context("cannot start the thread that writes to standard output")?;
+        // Without a link it is dropped here: nobody is refused.
+        let (refused, is_refused) = oneshot::channel();
         if let Some(link) = doors.link {
-            tokio::spawn(tell_link(link, notices.clone(), self.say));
+            tokio::spawn(tell_link(link, notices.clone(), refused, self.say));
         }
         if !matches!(self.format, Format::Quiet) {
             let (gone, notices) = (reader_gone(), notices.clone());
@@ -108,8 +110,13 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
                 let _ = notices.send(Notice::ReaderGone).await;
             });
         }
-        let lines =
-            Lines { notices, ended: Some(is_over), say: self.say, ephemeral: run.config.ephemeral };
+        let lines = Lines {
+            notices,
+            ended: Some(is_over),
+            refused: Some(is_refused),
+            say: self.say,
+            ephemeral: run.config.ephemeral,
+        };
         if let Some(caution) = self.caution {
             tracing::warn!("{caution}");
             lines.warn(caution);
@@ -124,9 +131,16 @@ impl<W: Write + Send + 'static> Face for Headless<W> {
     }
 }
 
-/// Tells of the link, whenever it does something else than before.
-async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice>, say: fn(&str)) {
+/// Tells of the link, whenever it does something else than before; and of its token, where the relay
+/// refuses that before it ever let us in.
+async fn tell_link(
+    mut link: watch::Receiver<Link>,
+    notices: mpsc::Sender<Notice>,
+    refused: oneshot::Sender<()>,
+    say: fn(&str),
+) {
     let mut told: Option<Link> = None;
+    let mut refused = Some(refused);
     loop {
         let now = link.borrow_and_update().clone();
         let is_other = told.as_ref().is_none_or(|told| {
@@ -139,6 +153,9 @@ async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice
             if let Some(sentence) = sentence(&now, before) {
                 say(&sentence);
             }
+            // A relay that let us in said its epoch.
+            let ends =
+                now.epoch.is_none() && matches!(now.state, LinkState::Refused { token: true, .. });
             told = Some(now.clone());
             if notices
                 .send(Notice::Link { at: Timestamp::now(), link: Box::new(now) })
@@ -146,6 +163,9 @@ async fn tell_link(mut link: watch::Receiver<Link>, notices: mpsc::Sender<Notice
                 .is_err()
             {
                 return;
+            }
+            if ends && let Some(refused) = refused.take() {
+                let _ = refused.send(());
             }
         }
         if link.changed().await.is_err() {
@@ -178,11 +198,29 @@ fn sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
     }
 }
 
+/// Waits for what is told once; `None` where it never will be. For ever once it was told.
+async fn told<T>(told: &mut Option<oneshot::Receiver<T>>) -> Option<T> {
+    let Some(receiver) = told else { std::future::pending().await };
+    let value = receiver.await;
+    *told = None;
+    value.ok()
+}
+
+/// Waits until the token is refused; for ever where it is not.
+async fn refused(refused: &mut Option<oneshot::Receiver<()>>) {
+    if told(refused).await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Lines that are being written, by a thread of their own.
 pub(super) struct Lines {
     notices: mpsc::Sender<Notice>,
     /// `None` once it was told.
     ended: Option<oneshot::Receiver<Result<(), Ended>>>,
+    /// Whether the relay refused the token before it ever let us in. `None` once that was told, or
+    /// cannot be any more.
+    refused: Option<oneshot::Receiver<()>>,
     say: fn(&str),
     /// Whether what is not written is lost.
     ephemeral: bool,
@@ -198,13 +236,16 @@ impl Shown for Lines {
     fn store(&self, _: Store) {}
 
     async fn over(&mut self) -> anyhow::Result<Exit> {
-        let Some(ended) = &mut self.ended else { std::future::pending().await };
-        let ended = ended.await;
-        self.ended = None;
-        match ended {
-            Ok(Err(error)) => Err(anyhow::Error::from(error).context("stopped receiving")),
-            Ok(Ok(())) | Err(_) => {
-                Err(anyhow::anyhow!("the thread that writes to standard output ended"))
+        tokio::select! {
+            ended = told(&mut self.ended) => match ended {
+                Some(Err(error)) => Err(anyhow::Error::from(error).context("stopped receiving")),
+                Some(Ok(())) | None => {
+                    Err(anyhow::anyhow!("the thread that writes to standard output ended"))
+                }
+            },
+            // Without a person at it nobody would see that nothing can come.
+            () = refused(&mut self.refused) => {
+                Err(anyhow::anyhow!("ended, because the relay refused the token at the first try"))
             }
         }
     }

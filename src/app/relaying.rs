@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Key, Origin};
 use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
-use crate::relay::client::{self, Address, Client, Telling, Token};
+use crate::relay::client::{self, Address, Client, Telling, Token, TokenPlace};
 use crate::relay::protocol::ReaderName;
 use crate::vitals::Link;
 
@@ -45,6 +45,11 @@ impl Relaying {
         }
     }
 
+    /// The next sentence that a person should know, if one waits.
+    pub(super) fn next_warning(&mut self) -> Option<String> {
+        self.telling.warnings.try_recv().ok()
+    }
+
     /// Stops receiving; what is on its way to the disk is still acked.
     pub(super) async fn close(self) {
         self.stop.cancel();
@@ -59,14 +64,17 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
     let address =
         Address::new(url, config.relay_insecure).map_err(|error| unusable(error.to_string()))?;
     let file = token_file(config);
-    let token = match (&config.relay_token, &file) {
+    let found = match (&config.relay_token, &file) {
         (Some(token), _) => {
-            Some(Token::new(token.reveal(), "DUBWATCH_RELAY_TOKEN (or relay-token)"))
+            let name = token_setting(config);
+            Some((Token::new(token.reveal(), &name), TokenPlace::Setting(name.into())))
         }
-        (None, Some(file)) => Token::from_file(file).transpose(),
+        (None, Some(file)) => {
+            Token::from_file(file).transpose().map(|token| (token, TokenPlace::File(file.clone())))
+        }
         (None, None) => None,
     };
-    let token = token.transpose().map_err(|error| unusable(error.to_string()))?.ok_or_else(|| {
+    let (token, token_place) = found.ok_or_else(|| {
         let place = file.map_or_else(
             || "a file (chmod 600) that --relay-token-file names".to_owned(),
             |file| format!("{} (chmod 600)", file.display()),
@@ -76,6 +84,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
             address.short(),
         ))
     })?;
+    let token = token.map_err(|error| unusable(error.to_string()))?;
     // A file that the user named is tried now, so that a mistake shows at the start.
     let trust = match &config.cacert {
         Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
@@ -86,6 +95,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
     Ok(Some(client::Settings {
         address,
         token,
+        token_place,
         reader: (!config.ephemeral).then(|| reader(config)),
         outbound,
         max_body: config.max_body,
@@ -96,6 +106,14 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
 fn token_file(config: &Config) -> Option<PathBuf> {
     let named = config.relay_token_file.clone();
     named.or_else(|| config.data_dir().map(Token::default_file))
+}
+
+/// The setting that the token itself stands in, as a user finds it again.
+fn token_setting(config: &Config) -> String {
+    match config.origins.of(Key::RelayToken) {
+        Origin::File(_) => format!("relay-token in {}", config.origins.of(Key::RelayToken)),
+        origin => origin.to_string(),
+    }
 }
 
 /// The name of our place at the relay.

@@ -117,6 +117,10 @@ impl<'a> Run<'a> {
                 warning = warning(&mut relaying) => shown.warn(warning),
             }
         };
+        // What was to be said before the end still is.
+        while let Some(warning) = relaying.as_mut().and_then(Relaying::next_warning) {
+            shown.warn(warning);
+        }
         let graceful = async {
             // The user has the terminal back at once, whatever there is still to be written.
             shown.leave().await;

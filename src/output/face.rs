@@ -453,7 +453,7 @@ mod tests {
         read("warning");
         read("delivery");
         let mut link = Link::new("relay.example".to_owned());
-        link.state = LinkState::Refused { why: "no".to_owned() };
+        link.state = LinkState::Refused { why: "no".to_owned(), token: false };
         notices.blocking_send(Notice::Link { at, link: Box::new(link) }).unwrap();
         read("link");
         read("delivery");

@@ -237,7 +237,7 @@ impl<'a> LinkRecord<'a> {
                 record.retry_at = Some(*at);
                 record.why = Some(why);
             }
-            LinkState::Refused { why } => record.why = Some(why),
+            LinkState::Refused { why, .. } => record.why = Some(why),
         }
         record
     }

@@ -27,5 +27,6 @@ mod spoilt;
 mod starts;
 mod stopped;
 mod tenants;
+mod token;
 mod ways;
 mod wire;

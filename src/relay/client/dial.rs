@@ -14,6 +14,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::super::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use super::Settings;
 use super::counted::Counted;
+use super::token::TokenPlace;
 use crate::outbound::{AnyStream, ConnectError, SpeaksTls};
 use crate::text::Printable;
 
@@ -35,9 +36,9 @@ pub(super) enum DialError {
     #[error("{0}")]
     Connect(ConnectError),
     #[error(
-        "the relay does not accept the token (401): it is wrong, was replaced or revoked; put the one that `dubwatch relay inbox` printed into DUBWATCH_RELAY_TOKEN or the token file"
+        "the relay does not accept the token (401): it is wrong, was replaced or revoked; put the one that `dubwatch relay inbox` printed {0}"
     )]
-    Unauthorized,
+    Unauthorized(TokenPlace),
     #[error("there is no relay at this URL: it answered {status}{}; check --relay", aside(says))]
     NoRelay { status: StatusCode, says: Printable },
     #[error("there is no relay at this URL: it sends us to {to} ({status}); check --relay")]
@@ -69,7 +70,7 @@ impl DialError {
     /// Whether a person has to change something before it can go better. A proxy before a relay that
     /// is being started anew answers as if there were none, so that is no such thing.
     pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Protocol)
+        matches!(self, Self::Unauthorized(_) | Self::Protocol)
     }
 }
 
@@ -108,7 +109,7 @@ async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialE
         .max_frame_size(Some(limit));
     match client_async_with_config(request, Counted::new(stream), Some(config)).await {
         Ok((socket, _)) => Ok(socket),
-        Err(tungstenite::Error::Http(answer)) => Err(not_upgraded(&answer)),
+        Err(tungstenite::Error::Http(answer)) => Err(not_upgraded(settings, &answer)),
         Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
             Err(DialError::Protocol)
         }
@@ -126,10 +127,10 @@ async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialE
 }
 
 /// What an answer says that is no upgrade.
-fn not_upgraded(answer: &Response<Option<Vec<u8>>>) -> DialError {
+fn not_upgraded(settings: &Settings, answer: &Response<Option<Vec<u8>>>) -> DialError {
     let status = answer.status();
     match status {
-        StatusCode::UNAUTHORIZED => DialError::Unauthorized,
+        StatusCode::UNAUTHORIZED => DialError::Unauthorized(settings.token_place.clone()),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
             DialError::NoRelay { status, says: said(answer) }
         }

@@ -40,20 +40,23 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Backoff, STABLE};
-use super::protocol::{ReaderName, Redial};
+use super::protocol::{CloseCode, ReaderName, Redial};
 use crate::intake::Intake;
 use crate::outbound::Outbound;
 use crate::text::Printable;
 use crate::vitals::{Link, LinkState};
 
 pub use address::{Address, AddressError};
-pub use token::{Token, TokenError};
+pub use token::{Token, TokenError, TokenPlace};
 
 use clock::{Clock, LOOK_EVERY};
+use dial::DialError;
 use end::End;
 
 /// How long a relay that refused us is left alone: it may have been told of us meanwhile.
 const REFUSED: Duration = Duration::from_secs(300);
+/// How often it is looked meanwhile whether the token's file holds another one.
+const TOKEN_LOOK: Duration = Duration::from_secs(2);
 /// The longest that a relay can ask us to stay away when it stops.
 const DRAINING: Duration = Duration::from_secs(60);
 /// The shortest that it can ask for: a relay that drains in a loop must not be dialled in one.
@@ -68,12 +71,21 @@ pub struct Settings {
     pub address: Address,
     /// What opens the inbox.
     pub token: Token,
+    /// Where that is written. It is read again there after a relay has refused it.
+    pub token_place: TokenPlace,
     /// The name of the durable cursor at the relay; `None` reads without one and never acks.
     pub reader: Option<ReaderName>,
     /// How connections are made.
     pub outbound: Outbound,
     /// The longest body that is let in, in bytes.
     pub max_body: usize,
+}
+
+impl Settings {
+    /// What the journal knows the subscription by.
+    fn subscription(&self) -> Arc<str> {
+        format!("{}#{}", self.address.subscribe(), self.token.fingerprint()).into()
+    }
 }
 
 /// The door.
@@ -123,8 +135,7 @@ impl Client {
         stop: CancellationToken,
         wall: fn() -> Timestamp,
     ) -> (Self, Telling) {
-        let subscription =
-            format!("{}#{}", settings.address.subscribe(), settings.token.fingerprint()).into();
+        let subscription = settings.subscription();
         let (link, seen) = watch::channel(Link::new(settings.address.short()));
         let (warnings, heard) = mpsc::channel(WORDS);
         let door = Door { settings, intake, subscription, stop };
@@ -133,7 +144,7 @@ impl Client {
     }
 
     /// Receives until it is stopped; what is on its way to the disk then is still acked.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
             let Some(next) = self.connect(&mut backoff).await else { return };
@@ -150,7 +161,10 @@ impl Client {
         let dialled = stop.run_until_cancelled(dial::dial(&self.door.settings)).await?;
         let socket = match dialled {
             Ok(socket) => socket,
-            Err(error) if error.is_refusal() => return Some(Next::Refused(error.to_string())),
+            Err(error) if error.is_refusal() => {
+                let token = matches!(error, DialError::Unauthorized(_));
+                return Some(Next::Refused { why: error.to_string(), token });
+            }
             Err(error) => {
                 let wait = backoff.wait(Duration::ZERO, chance());
                 return Some(Next::Later { wait, why: error.to_string() });
@@ -158,12 +172,18 @@ impl Client {
         };
         let (end, stood) = session::run(&self.door, &self.tell, socket, &self.clock).await;
         tracing::info!(relay = %self.door.settings.address.short(), %end, ?stood, "the link ended");
-        Next::after(&end, stood, backoff, chance())
+        let mut next = Next::after(&end, stood, backoff, chance());
+        if let Some(Next::Refused { why, token: true }) = &mut next {
+            why.push_str("; put the one that `dubwatch relay inbox` printed ");
+            why.push_str(&self.door.settings.token_place.to_string());
+        }
+        next
     }
 
     /// Waits for the time to dial again; whether it comes.
-    async fn rest(&self, next: Next, backoff: &mut Backoff) -> bool {
-        let stop = &self.door.stop;
+    async fn rest(&mut self, next: Next, backoff: &mut Backoff) -> bool {
+        let stop = self.door.stop.clone();
+        let mut refused = None;
         let wait = match next {
             Next::Never => {
                 self.tell.failed(LinkState::Superseded, "another dubwatch reads under this name");
@@ -174,12 +194,9 @@ impl Client {
                 stop.cancelled().await;
                 return false;
             }
-            Next::Refused(why) => {
-                let told = matches!(self.tell.link.borrow().last_error, Some((_, ref last)) if *last == why);
-                self.tell.failed(LinkState::Refused { why: why.clone() }, &why);
-                if !told {
-                    self.tell.warn(why);
-                }
+            Next::Refused { why, token } => {
+                self.tell.refused(&why, token);
+                refused = Some(Rereading { token, ..Rereading::default() });
                 REFUSED
             }
             Next::Later { wait, why } => {
@@ -191,24 +208,73 @@ impl Client {
             }
         };
         let until = Instant::now() + wait;
+        let every = if refused.is_some() { TOKEN_LOOK } else { LOOK_EVERY };
         while Instant::now() < until {
-            let look = sleep_until(until.min(Instant::now() + LOOK_EVERY));
+            let look = sleep_until(until.min(Instant::now() + every));
             if stop.run_until_cancelled(look).await.is_none() {
                 return false;
             }
-            if self.clock.has_jumped() {
+            let jumped = self.clock.has_jumped();
+            if jumped {
                 backoff.reset();
+            }
+            let another = match &mut refused {
+                Some(rereading) => self.reads_another_token(rereading).await,
+                None => false,
+            };
+            if jumped || another {
                 break;
             }
         }
         !stop.is_cancelled()
     }
+
+    /// Reads the token's file again. Whether it holds another token; that is the one from now on.
+    async fn reads_another_token(&mut self, rereading: &mut Rereading) -> bool {
+        let place = self.door.settings.token_place.clone();
+        let read = tokio::task::spawn_blocking(move || place.read_again()).await;
+        match read.ok().flatten() {
+            None => false,
+            Some(Ok(token)) => {
+                rereading.last = None;
+                let settings = &mut self.door.settings;
+                if settings.token == token {
+                    return false;
+                }
+                settings.token = token;
+                self.door.subscription = settings.subscription();
+                tracing::info!("the relay's token was replaced in its file");
+                true
+            }
+            Some(Err(error)) => {
+                // A file that is just being written is read whole at the next look.
+                let why = error.to_string();
+                if rereading.last.as_ref() == Some(&why) && rereading.told.as_ref() != Some(&why) {
+                    self.tell.refused(&why, rereading.token);
+                    rereading.told = Some(why.clone());
+                }
+                rereading.last = Some(why);
+                false
+            }
+        }
+    }
+}
+
+/// What came of reading a refused token's file again and again.
+#[derive(Default)]
+struct Rereading {
+    /// Whether it is the token that was refused.
+    token: bool,
+    /// What was wrong with the file at the last look.
+    last: Option<String>,
+    /// What was told of that.
+    told: Option<String>,
 }
 
 /// When to dial again.
 enum Next {
     Later { wait: Duration, why: String },
-    Refused(String),
+    Refused { why: String, token: bool },
     Never,
 }
 
@@ -235,7 +301,10 @@ impl Next {
             End::Closed(close) => match close.code.redial() {
                 Redial::AtOnce => true,
                 Redial::Later => false,
-                Redial::Never => return Some(Self::Refused(why)),
+                Redial::Never => {
+                    let token = close.code == CloseCode::Revoked;
+                    return Some(Self::Refused { why, token });
+                }
             },
             _ => false,
         };
@@ -260,6 +329,17 @@ impl Tell {
             link.state = state;
             link.last_error = Some((Timestamp::now(), Printable::new(why).as_str().to_owned()));
         });
+    }
+
+    /// The relay refuses us; a person is told once of each reason.
+    fn refused(&self, why: &str, token: bool) {
+        let printable = Printable::new(why);
+        let told = matches!(self.link.borrow().last_error, Some((_, ref last)) if *last == printable.as_str());
+        // First: whoever ends because of the state has heard why.
+        if !told {
+            self.warn(why.to_owned());
+        }
+        self.failed(LinkState::Refused { why: why.to_owned(), token }, why);
     }
 
     fn welcomed(&self, callback_url: &Printable, epoch: String) {

@@ -49,6 +49,7 @@ impl Scene {
         let settings = Settings {
             address: Address::new("ws://127.0.0.1:1", false).unwrap(),
             token: Token::new("dwr_test", "").unwrap(),
+            token_place: TokenPlace::Setting("DUBWATCH_RELAY_TOKEN".into()),
             reader: reader.map(|name| name.parse().unwrap()),
             outbound: Outbound::default(),
             max_body: 1 << 20,

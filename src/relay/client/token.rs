@@ -1,10 +1,11 @@
-//! The token that opens an inbox for reading: where it comes from, and that nothing shows it.
+//! The token that opens an inbox for reading: where it is written, and that nothing shows it.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use ring::digest::{SHA256, digest};
@@ -24,12 +25,50 @@ pub struct Token(String);
 pub enum TokenError {
     #[error("cannot read the relay token in {path}: {cause}")]
     Read { path: Printable, cause: io::Error },
+    #[error(
+        "there is no file {path} any more; put the token that `dubwatch relay inbox` printed into it (chmod 600)"
+    )]
+    Gone { path: Printable },
     #[error("others can read the relay token in {path} (mode {mode:03o}); `chmod 600` it")]
     Open { path: Printable, mode: u32 },
     #[error(
         "{place} holds no relay token: expected one line of letters, digits and - _ . as `dubwatch relay inbox create` printed it"
     )]
     NoToken { place: Printable },
+}
+
+/// Where a token is written: named where it is wrong, and read again where it is a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// A file that holds nothing else.
+    File(PathBuf),
+    /// A setting, which is read once. It is named as a user would look for it.
+    Setting(Arc<str>),
+}
+
+impl TokenPlace {
+    /// Reads the token again; `None` where that cannot have changed. Blocks.
+    pub(super) fn read_again(&self) -> Option<Result<Token, TokenError>> {
+        let Self::File(path) = self else { return None };
+        let gone = || TokenError::Gone { path: printable(path) };
+        Some(Token::from_file(path).and_then(|token| token.ok_or_else(gone)))
+    }
+}
+
+impl fmt::Display for TokenPlace {
+    /// What a user does with a new token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => {
+                write!(f, "into {} (a running dubwatch reads it again)", printable(path))
+            }
+            Self::Setting(name) => write!(f, "into {name}, and start dubwatch again"),
+        }
+    }
+}
+
+fn printable(path: &Path) -> Printable {
+    Printable::from_bytes(path.as_os_str().as_encoded_bytes())
 }
 
 impl Token {
@@ -45,7 +84,7 @@ impl Token {
 
     /// The token in a file that nobody else may read; `None` where there is no file.
     pub fn from_file(path: &Path) -> Result<Option<Self>, TokenError> {
-        let shown = || Printable::from_bytes(path.as_os_str().as_encoded_bytes());
+        let shown = || printable(path);
         let read = |cause| TokenError::Read { path: shown(), cause };
         let file = match File::open(path) {
             Ok(file) => file,
@@ -114,5 +153,24 @@ mod tests {
         assert_eq!(Token::from_file(&path).unwrap(), Some(Token::new("dwr_s3cret", "").unwrap()));
         fs::write(&path, "").unwrap();
         assert!(Token::from_file(&path).is_err());
+    }
+
+    #[test]
+    fn only_a_file_is_read_again_and_each_place_says_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("relay.token");
+        let place = TokenPlace::File(path.clone());
+        let read = || place.read_again().unwrap().map_err(|error| error.to_string());
+        let gone = read().unwrap_err();
+        assert!(gone.contains("relay.token any more") && gone.contains("chmod 600"), "{gone}");
+        fs::write(&path, "dwr_one\n").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read(), Ok(Token::new("dwr_one", "").unwrap()));
+        fs::write(&path, "dwr_two\n").unwrap();
+        assert_eq!(read(), Ok(Token::new("dwr_two", "").unwrap()));
+        assert!(place.to_string().contains("relay.token (a running dubwatch reads it again)"));
+        let place = TokenPlace::Setting("DUBWATCH_RELAY_TOKEN".into());
+        assert!(place.read_again().is_none());
+        assert_eq!(place.to_string(), "into DUBWATCH_RELAY_TOKEN, and start dubwatch again");
     }
 }

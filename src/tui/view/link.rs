@@ -72,7 +72,7 @@ pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
             let failures = if *attempt == 1 { "failure" } else { "failures" };
             format!("{words}, after {attempt} {failures}: {why}")
         }
-        LinkState::Refused { why } => format!("{}: refused: {why}", link.relay),
+        LinkState::Refused { why, .. } => format!("{}: refused: {why}", link.relay),
         LinkState::Superseded => format!(
             "{}: another dubwatch reads under this name; give each its own --relay-name",
             link.relay
