@@ -76,6 +76,27 @@ impl Callback {
         }
     }
 
+    /// Reads what a refused body claims, as far as it can be read: the fields before the place where
+    /// it was cut or spoilt count too. Nobody vouches for any of it.
+    pub fn claimed(body: &[u8]) -> Self {
+        let mut fields = Fields::default();
+        let mut json = serde_json::Deserializer::from_slice(without_mark(body));
+        let read = json.deserialize_map(FieldsVisitor(&mut fields)).and_then(|()| json.end());
+        let mut claim = fields.judge();
+        if read.is_err() {
+            claim.unreadable = Self::read(body).unreadable;
+        }
+        claim
+    }
+
+    /// Whether it names nothing at all.
+    pub const fn is_blank(&self) -> bool {
+        self.event.is_none()
+            && self.asset_id.is_none()
+            && self.version_id.is_none()
+            && self.version_locale.is_none()
+    }
+
     /// What the callback is about; `None` where it is unreadable.
     pub fn subject(&self) -> Option<Subject<'_>> {
         if self.unreadable.is_some() {
@@ -190,21 +211,24 @@ impl Fields {
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+        let mut fields = Self::default();
+        deserializer.deserialize_map(FieldsVisitor(&mut fields))?;
+        Ok(fields)
     }
 }
 
-struct FieldsVisitor;
+/// Fills in fields one by one, so that those before an error are kept.
+struct FieldsVisitor<'a>(&'a mut Fields);
 
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
+impl<'de> Visitor<'de> for FieldsVisitor<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with the fields of a callback")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let fields = self.0;
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             let field = match name.as_ref() {
                 "event" => &mut fields.event,
@@ -219,7 +243,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             };
             *field = map.next_value()?;
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
@@ -312,6 +336,48 @@ mod tests {
         let callback = Callback::read(body.as_bytes());
         assert_eq!(callback.unreadable, None);
         assert_eq!(callback.subject(), Some(version("a", "v", state)));
+    }
+
+    #[rstest]
+    #[case::whole(r#"{"event":"version_ready","asset_id":"a","version_id":"v"}"#, Some("v"))]
+    #[case::unknown_event(
+        r#"{"event":"version_ready","asset_id":"a","version_id":"v","x":1}"#,
+        Some("v")
+    )]
+    #[case::something_behind_it(
+        r#"{"event":"version_ready","asset_id":"a","version_id":"v"} and more"#,
+        Some("v")
+    )]
+    #[case::mark(
+        "\u{feff}{\"event\":\"version_ready\",\"asset_id\":\"a\",\"version_id\":\"v\"}",
+        Some("v")
+    )]
+    #[case::cut_behind_a_field(
+        r#"{"event":"version_ready","asset_id":"a","version_id":"v","#,
+        Some("v")
+    )]
+    #[case::cut_within_a_field(r#"{"event":"version_ready","asset_id":"a","version_id":"v"#, None)]
+    #[case::another_type(r#"{"event":"version_ready","asset_id":"a","version_id":7}"#, None)]
+    fn what_can_be_read_of_a_refused_body_is_claimed(
+        #[case] body: &str,
+        #[case] version_id: Option<&str>,
+    ) {
+        let claim = Callback::claimed(body.as_bytes());
+        assert_eq!(claim.event.as_deref(), Some("version_ready"));
+        assert_eq!(claim.asset_id.as_deref(), Some("a"));
+        assert_eq!(claim.version_id.as_deref(), version_id);
+    }
+
+    #[test]
+    fn what_is_no_callback_claims_nothing() {
+        let long = format!(r#"{{"asset_id":"{}"}}"#, "a".repeat(MAX_ID + 1));
+        let deep = format!(r#"{{"a":{}"#, "[".repeat(4000));
+        for body in ["", "hello", "[1]", "\"asset_id\"", "\u{feff}", "{", "{}", &long, &deep] {
+            let claim = Callback::claimed(body.as_bytes());
+            assert!(claim.is_blank(), "{body}: {claim:?}");
+            assert!(claim.unreadable.is_some(), "{body}");
+        }
+        assert!(Callback::claimed(&[0xff; 4096]).is_blank());
     }
 
     #[test]

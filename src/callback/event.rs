@@ -79,6 +79,14 @@ impl Event {
         Self::Version(State::GenerateFailed),
     ];
 
+    /// Whether it says that something failed.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::AssetFailed => true,
+            Self::Version(state) => state.is_failure(),
+        }
+    }
+
     /// The event type as the sender writes it.
     pub const fn name(self) -> &'static str {
         match self {

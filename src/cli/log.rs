@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::watch::out;
 use super::{Usage, done_unless, lines};
 use crate::app::{self, Exit, is_closed_pipe};
-use crate::callback::Delivery;
+use crate::callback::{Callback, Delivery};
 use crate::config::{Config, Output};
 use crate::filter::Filter;
 use crate::journal::{Follower, Reader};
@@ -183,12 +183,18 @@ fn refusals<W: Write>(
             break;
         }
         change = last;
-        found.extend(page.into_iter().filter(|listed| filter.matches_refusal(&listed.refusal)));
+        for listed in page {
+            let claim = Callback::claimed(&listed.refusal.body.bytes);
+            let name = reader.name_claimed(&claim)?;
+            if filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {
+                found.push((listed, name));
+            }
+        }
     }
-    found.sort_by_key(|listed| (listed.refusal.at, listed.id));
+    found.sort_by_key(|(listed, _)| (listed.refusal.at, listed.id));
     let skip = limit.map_or(0, |limit| found.len().saturating_sub(limit));
-    for listed in found.iter().skip(skip) {
-        records.refusal(listed)?;
+    for (listed, name) in found.iter().skip(skip) {
+        records.refusal(listed, name.as_deref())?;
     }
     Ok(())
 }

@@ -28,7 +28,8 @@
 //! else refuses it ([`Filter::is_about_versions`]).
 //!
 //! The same table is [`TERMS`], from which the help comes. A refusal has a verdict, a time, a peer,
-//! a path and a method and nothing else: its body is not believed.
+//! a path and a method, and the event, ids and locale that its body claims: it can be found by them,
+//! although nobody vouches for them. It has no effect and no place in the journal.
 
 mod parse;
 mod terms;
@@ -36,7 +37,7 @@ mod test;
 
 use jiff::Timestamp;
 
-use crate::callback::{Delivery, Refusal, State};
+use crate::callback::{Callback, Delivery, Refusal, State};
 use crate::text::Printable;
 
 pub use terms::{TERMS, TermDoc};
@@ -153,9 +154,10 @@ impl Filter {
         self.terms.iter().all(|term| term.lets_through(term.test.delivery(delivery, name)))
     }
 
-    /// Whether every term holds for `refusal`.
-    pub fn matches_refusal(&self, refusal: &Refusal) -> bool {
-        self.terms.iter().all(|term| term.lets_through(term.test.refusal(refusal)))
+    /// Whether every term holds for `refusal` with a body that claims `claim`, where the asset that
+    /// it claims may have a local name.
+    pub fn matches_refusal(&self, refusal: &Refusal, claim: &Callback, name: Option<&str>) -> bool {
+        self.terms.iter().all(|term| term.lets_through(term.test.refusal(refusal, claim, name)))
     }
 
     /// Whether every term that says something about versions holds for this one.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::VersionFacts;
-use crate::callback::{Delivery, Effect, Event, Refusal, RefusalKind, Source, State};
+use crate::callback::{Callback, Delivery, Effect, Event, Refusal, RefusalKind, Source, State};
 
 /// One question with a yes or no for everything that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +81,27 @@ impl Test {
         })
     }
 
-    /// `None` where the question is about versions.
-    pub(super) fn refusal(&self, refusal: &Refusal) -> Option<bool> {
+    /// `claim` is what its body claims, `name` the local name of the asset in there. `None` where the
+    /// question is about versions.
+    pub(super) fn refusal(
+        &self,
+        refusal: &Refusal,
+        claim: &Callback,
+        name: Option<&str>,
+    ) -> Option<bool> {
+        let event = || Event::from_name(claim.event.as_deref()?);
         Some(match self {
             Self::Overdue => return None,
+            Self::Failure => event().is_some_and(Event::is_failure),
+            Self::State(state) => event() == Some(Event::Version(*state)),
+            Self::Asset(needle) => {
+                needle.is_in_some(claim.asset_id.as_deref()) || needle.is_in_some(name)
+            }
+            Self::Version(needle) => needle.is_in_some(claim.version_id.as_deref()),
+            Self::Event(needle) => needle.is_in_some(claim.event.as_deref()),
+            Self::Locale(range) => {
+                claim.version_locale.as_deref().is_some_and(|locale| range.is_range_of(locale))
+            }
             Self::Verdict(name) => refusal.kind.verdict() == Some(name),
             Self::Refused => true,
             Self::RefusalKind(kind) => refusal.kind == *kind,
@@ -93,17 +110,15 @@ impl Test {
             Self::Until(time) => refusal.at < *time,
             Self::Text(needle) => {
                 [&refusal.peer, &refusal.path, &refusal.method].into_iter().any(|f| needle.is_in(f))
+                    || [&claim.event, &claim.asset_id, &claim.version_id, &claim.version_locale]
+                        .into_iter()
+                        .any(|field| needle.is_in_some(field.as_deref()))
+                    || needle.is_in_some(name)
             }
-            // Its body was never believed, so it has no event, ids, effect or place.
-            Self::Failure
-            | Self::State(_)
-            | Self::Effect(_)
+            // Its body was never believed, so it had no effect and got no place.
+            Self::Effect(_)
             | Self::Uncertain
             | Self::Unreadable
-            | Self::Asset(_)
-            | Self::Version(_)
-            | Self::Event(_)
-            | Self::Locale(_)
             | Self::Source(_)
             | Self::Seq(..) => false,
         })

@@ -51,7 +51,9 @@ fn refusal(kind: RefusalKind) -> Refusal {
         path: "/callbacks".to_owned(),
         peer: "[::1]:5000".to_owned(),
         headers: Headers::default(),
-        body: BodySample::of(br#"{"event":"asset_failed","asset_id":"ast_9f3c81"}"#),
+        body: BodySample::of(
+            br#"{"event":"version_generate_failed","asset_id":"ast_9f3c81","version_id":"ver_03","version_locale":"es-ES"}"#,
+        ),
     }
 }
 
@@ -154,7 +156,7 @@ fn overdue_is_asked_of_versions_alone() {
     }
     for text in ["overdue", "!overdue"] {
         assert!(filter(text).matches(&delivery()), "{text}");
-        assert!(filter(text).matches_refusal(&refusal(RefusalKind::Invalid)), "{text}");
+        assert!(matches_refusal_of(RefusalKind::Invalid, text), "{text}");
     }
     assert!(!filter("overdue locale:fr").matches(&delivery()));
     assert!(!filter("generating \"overdue\"").is_about_versions(), "in quotes it is text");
@@ -181,8 +183,20 @@ fn doubts_and_unreadable_deliveries_are_found() {
 #[case("!valid", true)]
 #[case("missing", false)]
 #[case("broken", false)]
-#[case::its_body_is_not_believed("failed", false)]
-#[case::its_body_is_not_believed_either("asset:9f3", false)]
+#[case::claimed_failure("failed", true)]
+#[case::claimed_asset("asset:9F3", true)]
+#[case::another_asset("asset:9f4", false)]
+#[case::claimed_asset_by_name("asset:\"launch film\"", true)]
+#[case::claimed_version("version:ver_03", true)]
+#[case::claimed_locale("locale:es", true)]
+#[case::another_locale("locale:es-MX", false)]
+#[case::claimed_event("event:generate_f", true)]
+#[case::claimed_state("generate_failed", true)]
+#[case::another_state("ready", false)]
+#[case::all_of_it("invalid failed asset:9f3 version:ver_03 locale:es-ES event:failed", true)]
+#[case::text_in_the_claim("ver_0", true)]
+#[case::text_in_the_name("launch", true)]
+#[case::without_effect("applied", false)]
 #[case("none", false)]
 #[case("peer:\"[::1]\"", true)]
 #[case("[::1]:5000", true)]
@@ -191,14 +205,31 @@ fn doubts_and_unreadable_deliveries_are_found() {
 #[case("until:1h", false)]
 #[case("seq:1..", false)]
 fn matches_refusals(#[case] text: &str, #[case] expected: bool) {
-    assert_eq!(filter(text).matches_refusal(&refusal(RefusalKind::Invalid)), expected);
+    assert_eq!(matches_refusal_of(RefusalKind::Invalid, text), expected);
+}
+
+/// Whether a filter lets a refusal of this kind through.
+fn matches_refusal_of(kind: RefusalKind, text: &str) -> bool {
+    let refusal = refusal(kind);
+    let claim = Callback::claimed(&refusal.body.bytes);
+    filter(text).matches_refusal(&refusal, &claim, Some("Launch film"))
+}
+
+#[test]
+fn a_refusal_without_a_body_claims_nothing() {
+    for text in ["failed", "asset:9f3", "version:ver", "locale:es", "event:version", "ast_9f3"] {
+        let refusal = refusal(RefusalKind::WrongPath);
+        let claim = Callback::claimed(b"");
+        assert!(!filter(text).matches_refusal(&refusal, &claim, None), "{text}");
+        assert!(filter(&format!("!{text}")).matches_refusal(&refusal, &claim, None), "!{text}");
+    }
 }
 
 #[test]
 fn every_kind_of_refusal_has_its_word() {
     for kind in RefusalKind::ALL {
         for other in RefusalKind::ALL {
-            let found = filter(kind.name()).matches_refusal(&refusal(other));
+            let found = matches_refusal_of(other, kind.name());
             assert_eq!(found, kind == other, "{}", kind.name());
         }
     }
@@ -331,7 +362,8 @@ proptest! {
     fn never_panics(text in "[a-z!:\". \\\\0-9\u{e9}\u{130}-]{0,40}") {
         if let Ok(filter) = Filter::parse(&text, now()) {
             filter.matches(&delivery());
-            filter.matches_refusal(&refusal(RefusalKind::TooLarge));
+            let claim = Callback::claimed(&refusal(RefusalKind::TooLarge).body.bytes);
+            filter.matches_refusal(&refusal(RefusalKind::TooLarge), &claim, None);
         }
     }
 

@@ -11,7 +11,7 @@ use super::feed::Marks;
 use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::{JournalError, notes, rows};
-use crate::callback::{Delivery, Listed, NotedGap};
+use crate::callback::{Callback, Delivery, Listed, NotedGap};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
@@ -336,6 +336,14 @@ impl Reader {
     /// The local name of the asset that a delivery names.
     pub fn name_of(&self, delivery: &Delivery) -> Result<Option<String>, JournalError> {
         match &delivery.callback.asset_id {
+            Some(asset_id) => self.name(asset_id),
+            None => Ok(None),
+        }
+    }
+
+    /// The local name of the asset that a refused body claims.
+    pub fn name_claimed(&self, claim: &Callback) -> Result<Option<String>, JournalError> {
+        match &claim.asset_id {
             Some(asset_id) => self.name(asset_id),
             None => Ok(None),
         }

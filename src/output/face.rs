@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use super::json::write_line;
 use super::ndjson::{LinkRecord, Ready, Summary, Warning};
 use super::records::{Format, RecordWriter};
-use crate::callback::{Delivery, Listed};
+use crate::callback::{Callback, Delivery, Listed};
 use crate::filter::Filter;
 use crate::journal::{Batch, Follower, JournalError};
 use crate::vitals::{Counts, Link};
@@ -212,8 +212,10 @@ impl<W: Write> Face<W> {
     }
 
     fn refusal(&mut self, listed: &Listed) -> Result<(), Ended> {
-        if self.selection.filter.matches_refusal(&listed.refusal) {
-            self.records.refusal(listed)?;
+        let claim = Callback::claimed(&listed.refusal.body.bytes);
+        let name = self.follower.reader().name_claimed(&claim)?;
+        if self.selection.filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {
+            self.records.refusal(listed, name.as_deref())?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::callback::{Delivery, Doubt, Headers, Listed, NotedGap, Verdict};
+use crate::callback::{Callback, Delivery, Doubt, Headers, Listed, NotedGap, Verdict};
 use crate::timeline::{AssetRow, Span, VersionRow};
 use crate::vitals::{Counts, Link, LinkState};
 
@@ -144,11 +144,38 @@ pub struct RefusalRecord<'a> {
     #[serde(serialize_with = "base64")]
     body_b64: &'a [u8],
     body_truncated: bool,
+    /// `null` where the body names nothing.
+    claims: Option<Claims<'a>>,
+}
+
+/// What a refused body says that it is about. Nobody vouches for it.
+#[derive(Debug, Serialize)]
+struct Claims<'a> {
+    event: Option<String>,
+    asset_id: Option<String>,
+    /// The local name that the user gave the asset; never from a request.
+    asset_name: Option<&'a str>,
+    version_id: Option<String>,
+    version_locale: Option<String>,
+}
+
+impl<'a> Claims<'a> {
+    fn of(body: &[u8], asset_name: Option<&'a str>) -> Option<Self> {
+        let claim = Callback::claimed(body);
+        (!claim.is_blank()).then_some(Self {
+            event: claim.event,
+            asset_id: claim.asset_id,
+            asset_name,
+            version_id: claim.version_id,
+            version_locale: claim.version_locale,
+        })
+    }
 }
 
 impl<'a> RefusalRecord<'a> {
-    /// The record of an entry in the log of refusals.
-    pub fn new(Listed { id, refusal }: &'a Listed) -> Self {
+    /// The record of an entry in the log of refusals, with the local name of the asset that its body
+    /// claims.
+    pub fn new(Listed { id, refusal }: &'a Listed, asset_name: Option<&'a str>) -> Self {
         Self {
             v: 1,
             r#type: "refusal",
@@ -165,6 +192,7 @@ impl<'a> RefusalRecord<'a> {
             headers: &refusal.headers,
             body_b64: &refusal.body.bytes,
             body_truncated: refusal.body.truncated,
+            claims: Claims::of(&refusal.body.bytes, asset_name),
         }
     }
 }
@@ -511,7 +539,16 @@ mod tests {
     #[test]
     fn a_refusal() {
         let listed = Listed { id: 3, refusal: refusal() };
-        insta::assert_snapshot!(line(&RefusalRecord::new(&listed)), @r#"{"v":1,"type":"refusal","id":3,"at":"2026-11-23T21:00:00.123456Z","status":401,"kind":"invalid","why":"no trusted key made it (1 tried)","verdict":"invalid","count":1,"method":"POST","path":"/callback","peer":"192.0.2.7:4711","headers":[["x-signature","3045"]],"body_b64":"e30=","body_truncated":false}"#);
+        insta::assert_snapshot!(line(&RefusalRecord::new(&listed, Some("Launch film"))), @r#"{"v":1,"type":"refusal","id":3,"at":"2026-11-23T21:00:00.123456Z","status":401,"kind":"invalid","why":"no trusted key made it (1 tried)","verdict":"invalid","count":1,"method":"POST","path":"/callback","peer":"192.0.2.7:4711","headers":[["x-signature","3045"]],"body_b64":"e30=","body_truncated":false,"claims":null}"#);
+    }
+
+    #[test]
+    fn a_refusal_that_claims_something() {
+        let mut refusal = refusal();
+        refusal.body = BodySample::of(br#"{"event":"asset_failed","asset_id":"ast_9f3c81"} "#);
+        let record = line(&RefusalRecord::new(&Listed { id: 3, refusal }, Some("Launch film")));
+        let claims = r#""claims":{"event":"asset_failed","asset_id":"ast_9f3c81","asset_name":"Launch film","version_id":null,"version_locale":null}}"#;
+        assert!(record.trim_end().ends_with(claims), "{record}");
     }
 
     #[test]
@@ -520,7 +557,7 @@ mod tests {
         refusal.kind = RefusalKind::TooLarge;
         refusal.status = 413;
         refusal.body = BodySample { bytes: Vec::new(), truncated: true };
-        let record = line(&RefusalRecord::new(&Listed { id: 4, refusal }));
+        let record = line(&RefusalRecord::new(&Listed { id: 4, refusal }, None));
         assert!(record.contains(r#""verdict":null,"count":1"#), "{record}");
         assert!(record.contains(r#""body_b64":"","body_truncated":true"#), "{record}");
     }

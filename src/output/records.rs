@@ -62,12 +62,12 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
-    /// Writes an entry of the log of refusals.
-    pub fn refusal(&mut self, listed: &Listed) -> io::Result<()> {
+    /// Writes an entry of the log of refusals, with the local name of the asset that it claims.
+    pub fn refusal(&mut self, listed: &Listed, name: Option<&str>) -> io::Result<()> {
         self.begin(listed.refusal.at, [None; 2])?;
         match &self.format {
-            Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed)),
-            Format::Text(lines) => writeln!(self.out, "{}", lines.refusal(&listed.refusal)),
+            Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed, name)),
+            Format::Text(lines) => writeln!(self.out, "{}", lines.refusal(&listed.refusal, name)),
             Format::Quiet => Ok(()),
         }
     }

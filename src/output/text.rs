@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::{Delivery, Doubt, Effect, Event, Gap, Refusal, State, Verdict};
+use crate::callback::{Callback, Delivery, Doubt, Effect, Event, Gap, Refusal, State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Version, VersionRow};
 
@@ -165,8 +165,8 @@ impl Lines {
         line.join("  ")
     }
 
-    /// One entry of the log of refusals.
-    pub fn refusal(&self, refusal: &Refusal) -> String {
+    /// One entry of the log of refusals, with the local name of the asset that it claims.
+    pub fn refusal(&self, refusal: &Refusal, name: Option<&str>) -> String {
         let mut line = vec![
             self.time(refusal.at),
             self.paint(BAD, format_args!("✗ {:<9}", "REFUSED")),
@@ -176,8 +176,21 @@ impl Lines {
         if refusal.count > 1 {
             line.push(format!("×{}", refusal.count));
         }
+        let claim = Callback::claimed(&refusal.body.bytes);
+        if !claim.is_blank() {
+            let fields = [&claim.event, &claim.version_locale, &claim.asset_id, &claim.version_id];
+            let fields = fields.into_iter().flatten().map(String::as_str).chain(name);
+            let fields: Vec<_> = fields.map(|field| self.piece(field)).collect();
+            line.push(self.paint(ODD, format_args!("claims {}", fields.join(" "))));
+        }
         line.push(self.paint(DIM, format_args!("from {}", Printable::new(&refusal.peer))));
         line.join("  ")
+    }
+
+    /// Text that others chose: whole in a pipe, cut where a person reads it.
+    fn piece(&self, text: &str) -> String {
+        let text = Printable::new(text);
+        if self.is_for_pipe() { text.to_string() } else { text.cut(40).to_string() }
     }
 
     /// What a relay took and will never pass on.
@@ -405,7 +418,7 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 mod tests {
     use super::super::samples::{asset, at, body, delivery, refusal};
     use super::*;
-    use crate::callback::{Callback, Outcome};
+    use crate::callback::{BodySample, Callback, Outcome};
 
     /// Lines for a screen, on the day of the samples.
     fn plain() -> Lines {
@@ -499,7 +512,7 @@ mod tests {
                 plain().delivery(&delivery, None)
             );
         }
-        assert_eq!(bare(&colored().refusal(&refusal())), plain().refusal(&refusal()));
+        assert_eq!(bare(&colored().refusal(&refusal(), None)), plain().refusal(&refusal(), None));
     }
 
     /// A line without its escape sequences.
@@ -514,17 +527,47 @@ mod tests {
 
     #[test]
     fn refusals_say_why() {
-        let mut lines = vec![plain().refusal(&refusal()), colored().refusal(&refusal())];
+        let mut lines =
+            vec![plain().refusal(&refusal(), None), colored().refusal(&refusal(), None)];
         let mut many = refusal();
         many.count = 1200;
         many.status = 404;
         many.why = "POST /callbacks: the path is /callback".to_owned();
-        lines.push(plain().refusal(&many));
+        lines.push(plain().refusal(&many, None));
         insta::assert_snapshot!(visible(&lines.join("\n")), @r"
         21:00:00  ✗ REFUSED    401  no trusted key made it (1 tried)  from 192.0.2.7:4711
         21:00:00  ␛[1m␛[31m✗ REFUSED  ␛[0m  401  no trusted key made it (1 tried)  ␛[2mfrom 192.0.2.7:4711␛[0m
         21:00:00  ✗ REFUSED    404  POST /callbacks: the path is /callback  ×1200  from 192.0.2.7:4711
         ");
+    }
+
+    #[test]
+    fn refusals_say_what_they_claim() {
+        let claiming = |body: &str| Refusal { body: BodySample::of(body.as_bytes()), ..refusal() };
+        let long = "a".repeat(60);
+        let whole = claiming(&format!(
+            r#"{{"event":"version_ready","asset_id":"{long}","version_id":"ver_03","version_locale":"es-ES"}}"#
+        ));
+        let cut = claiming(r#"{"asset_id":"ast_9f3c81","version_id":"ver"#);
+        let lines = [
+            plain().refusal(&whole, Some("Launch film")),
+            piped().refusal(&whole, None),
+            plain().refusal(&cut, None),
+            plain().refusal(&claiming("[1,2]"), None),
+        ];
+        let claims = lines.map(|line| {
+            let (_, claims) = line.split_once("(1 tried)  ").unwrap();
+            claims.strip_suffix("from 192.0.2.7:4711").unwrap().trim_end().to_owned()
+        });
+        assert_eq!(
+            claims,
+            [
+                format!("claims version_ready es-ES {}… ver_03 Launch film", &long[..39]),
+                format!("claims version_ready es-ES {long} ver_03"),
+                "claims ast_9f3c81".to_owned(),
+                String::new(),
+            ]
+        );
     }
 
     #[test]
@@ -592,7 +635,7 @@ mod tests {
         let lines = lines.beginning_with(old.request.received_at);
         assert!(lines.delivery(&old, None).starts_with("2026-11-23 21:00:00  ✓ valid"));
         assert!(lines.delivery(&new, None).starts_with("           21:00:00  ✓ valid"));
-        assert!(lines.refusal(&refusal()).starts_with("2026-11-23 21:00:00  ✗ REFUSED"));
+        assert!(lines.refusal(&refusal(), None).starts_with("2026-11-23 21:00:00  ✗ REFUSED"));
         // The day is that of the zone.
         let tokyo = TimeZone::fixed(jiff::tz::offset(9));
         let lines = Lines::for_screen(false, tokyo, at(-86_400));
@@ -618,7 +661,9 @@ mod tests {
         assert!(line.starts_with("2026-11-24T06:00:00+09:00  ✓ valid"), "{line}");
         assert!(line.contains("  ast_of_a_very_long_name_indeed  ver_03"), "{line}");
         assert!(line.ends_with("  Trailer S2"), "{line}");
-        assert!(lines.refusal(&refusal()).starts_with("2026-11-24T06:00:00+09:00  ✗ REFUSED"));
+        assert!(
+            lines.refusal(&refusal(), None).starts_with("2026-11-24T06:00:00+09:00  ✗ REFUSED")
+        );
     }
 
     #[test]
@@ -707,6 +752,10 @@ mod tests {
         let mut refusal = refusal();
         refusal.why = hostile.to_owned();
         refusal.peer = hostile.to_owned();
+        let claimed = serde_json::json!({
+            "event": hostile, "asset_id": hostile, "version_id": hostile, "version_locale": hostile,
+        });
+        refusal.body = BodySample::of(claimed.to_string().as_bytes());
         let mut row = asset(&[(0, "ver_01", Some(State::Ready))]);
         row.asset_id = hostile.to_owned();
         row.versions[0].version_id = hostile.to_owned();
@@ -714,7 +763,8 @@ mod tests {
             plain().delivery(&delivery, Some(hostile)),
             piped().delivery(&delivery, Some(hostile)),
             piped().version_row(hostile, &row.versions[0], Some(hostile), at(0), OVERDUE),
-            plain().refusal(&refusal),
+            plain().refusal(&refusal, Some(hostile)),
+            piped().refusal(&refusal, Some(hostile)),
             plain().asset(&row, None),
             plain().asset(&asset(&[(0, "-", None)]), Some(hostile)),
             plain().version(&row.versions[0], at(0), OVERDUE),

@@ -83,6 +83,13 @@ fn the_reason_is_told_on_our_side() {
         ("path", "/callback".into()),
         ("headers", serde_json::json!([["host", "x"], ["content-length", sent.len().to_string()]])),
         ("body_truncated", false.into()),
+        (
+            "claims",
+            serde_json::json!({
+                "event": "version_ready", "asset_id": "ast_1", "asset_name": null,
+                "version_id": "ver_1", "version_locale": "es-ES",
+            }),
+        ),
     ];
     for (name, value) in &expected {
         assert_eq!(&record[*name], value, "{name}");
@@ -96,6 +103,59 @@ fn the_reason_is_told_on_our_side() {
     let twice = tell(&[("x-signature", &signature), ("x-signature", &signature)]);
     assert_eq!(twice["verdict"], "malformed", "{twice}");
     assert_eq!(tell(&[("x-signature", &forged(sent.as_bytes()))])["verdict"], "invalid");
+}
+
+/// The lines of `log --refused` with these arguments.
+fn listed(site: &Site, arguments: &[&str]) -> Vec<String> {
+    let mut log = site.bare();
+    log.args(["log", "--refused", "--db"]).arg(&site.db).args(arguments);
+    let output = log.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter(|line| !line.starts_with("TIME")).map(str::to_owned).collect()
+}
+
+#[test]
+fn refusals_are_found_by_what_they_claim() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let claim = |event: &str, id: u32, locale: &str| {
+        format!(
+            r#"{{"event":"version_{event}","asset_id":"ast_{id}","version_id":"ver_{id}","version_locale":"{locale}"}}"#
+        )
+    };
+    let whole = claim("generate_failed", 1, "es-ES");
+    let cut = format!("{}, and more", claim("ready", 2, "de-DE"));
+    let forged = forged(cut.as_bytes());
+    let headers: [&[(&str, &str)]; 3] =
+        [&[], &[("x-signature", &forged)], &[("x-signature", "hello")]];
+    for (body, headers) in [&whole, &cut, "no JSON"].into_iter().zip(headers) {
+        assert_eq!(watch.ask(post(headers, body.as_bytes())).status, 401);
+        watch.refusal();
+    }
+    watch.stop(rustix::process::Signal::TERM);
+
+    for (filter, claims) in [
+        ("asset:ast_1", "claims version_generate_failed es-ES ast_1 ver_1"),
+        ("version:ver_1", "claims version_generate_failed es-ES ast_1 ver_1"),
+        ("locale:es", "claims version_generate_failed es-ES ast_1 ver_1"),
+        ("event:generate_failed", "claims version_generate_failed es-ES ast_1 ver_1"),
+        ("failed", "claims version_generate_failed es-ES ast_1 ver_1"),
+        ("asset:ast_2 locale:de-DE ready", "claims version_ready de-DE ast_2 ver_2"),
+    ] {
+        let lines = listed(&site, &["--filter", filter]);
+        assert_eq!(lines.len(), 1, "{filter}: {lines:?}");
+        assert!(lines[0].contains(claims), "{filter}: {lines:?}");
+        let records = listed(&site, &["--json", "--filter", filter]);
+        let [record] = &records[..] else { panic!("{filter}: {records:?}") };
+        let record: serde_json::Value = serde_json::from_str(record).unwrap();
+        let told = &record["claims"];
+        assert_eq!(told["version_id"].as_str().unwrap()[..4], *"ver_", "{record}");
+    }
+    let others = listed(&site, &["--filter", "!asset:ast_1 !asset:ast_2"]);
+    let [other] = &others[..] else { panic!("{others:?}") };
+    assert!(!other.contains("claims"), "{other}");
+    assert!(listed(&site, &["--filter", "asset:ast_3"]).is_empty());
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Row {
     /// The row of a refusal.
     pub fn refusal(mut listed: Listed) -> Self {
         let body = std::mem::take(&mut listed.refusal.body);
-        let claim = Callback::read(&body.bytes);
+        let claim = Callback::claimed(&body.bytes);
         listed.refusal.body = BodySample { bytes: Vec::new(), truncated: body.truncated };
         listed.refusal.headers = Headers::default();
         Self::Refusal { listed, claim }
@@ -121,11 +121,12 @@ impl Row {
         }
     }
 
-    /// Whether a filter lets it through; `name` is the local name of its asset.
+    /// Whether a filter lets it through; `name` is the local name of its asset, or of the one that it
+    /// claims.
     pub fn fits(&self, filter: &Filter, name: Option<&str>) -> bool {
         match self {
             Self::Delivery(delivery) => filter.matches_named(delivery, name),
-            Self::Refusal { listed, .. } => filter.matches_refusal(&listed.refusal),
+            Self::Refusal { listed, claim } => filter.matches_refusal(&listed.refusal, claim, name),
         }
     }
 }
