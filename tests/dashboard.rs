@@ -199,6 +199,51 @@ fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
 }
 
 #[test]
+fn a_filter_searches_the_whole_journal_and_g_goes_to_its_first_row() {
+    const ROWS: usize = 10_000;
+    let home = Home::new();
+    let bodies: Vec<String> = (1..=ROWS)
+        .map(|seq| {
+            let asset = match seq {
+                1 => "ast_first",
+                3 | 50 | 4_000 | 4_001 | 9_999 => "ast_needle",
+                _ => "ast_hay",
+            };
+            cli_support::body("version_ready", asset, &format!("ver_{seq}"))
+        })
+        .collect();
+    for bodies in bodies.chunks(1_000) {
+        home.fill(bodies.iter().map(|body| (1, body.clone())));
+    }
+    let watch = Watch::open(&home, "--listen 0");
+    watch.pty.wait_for_text("FOR YOU 3");
+    watch.pty.type_keys("3");
+    watch.pty.wait_for_text("the newest 500 of 10,000");
+    assert!(!watch.pty.screen_text().contains("ast_first"));
+    watch.pty.type_keys("g");
+    watch.pty.wait_for_text("ast_first");
+    watch.pty.wait_for_text("the oldest");
+    watch.pty.type_keys("G");
+    watch.pty.wait_for_text("ver_10000");
+
+    watch.pty.type_keys("/asset:needle\n");
+    watch.pty.wait_for_text("─ 5 of 10,000 ─");
+    watch.pty.type_keys("g");
+    watch.pty.wait_for_text("#3 · ast_needle");
+    assert!(!watch.pty.wrote("None of"), "it is said before the end was reached");
+    watch.pty.type_keys("/");
+    watch.pty.key("ctrl-u");
+    watch.pty.type_keys("asset:first\n");
+    watch.pty.wait_for_text("─ 1 of 10,000 ─");
+    assert!(!watch.pty.wrote("None of"), "it is said before the end was reached");
+    watch.pty.type_keys("/");
+    watch.pty.key("ctrl-u");
+    watch.pty.type_keys("asset:chaff\n");
+    watch.pty.wait_for_text("None of 10,000 fits the filter.");
+    assert!(watch.pty.wrote("None of"));
+}
+
+#[test]
 fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

@@ -15,6 +15,7 @@ use dubwatch::tui::keymap::KEYMAP;
 use dubwatch::tui::model::detail::Detail;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
 use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::search::{RowsPage, Search, Start};
 use dubwatch::tui::msg::{Msg, Told};
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
@@ -450,40 +451,84 @@ fn older_rows_come_and_the_newest_come_back() {
         deliver(&mut stage, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
     }
     stage.press("3");
-    let effects = stage.press("g");
-    let oldest = stage.model().shown().rows.oldest_seq().unwrap();
-    assert!(asks(&effects).contains(&&Request::Older(oldest)), "{effects:?}");
+    // The first of them is the first of the journal: there is nothing to read.
+    assert_eq!(asks(&stage.press("g")), Vec::<&Request>::new());
     // What is looked at stays, whatever comes.
     let selected = stage.model().cursor.row;
     deliver(&mut stage, &about("ast_a", "v1", "generating"), 60);
     assert_eq!(stage.model().cursor.row, selected);
     assert_eq!(stage.model().selected_row(), Some(0));
     assert!(stage.model().shown().rows.is_behind());
-    // An answer that was lost is asked for again, in time.
-    stage.tick(curtain() + SignedDuration::from_secs(70));
-    assert!(asks(&stage.press("g")).contains(&&Request::Older(oldest)));
     // Following again begins anew with the newest.
     let effects = stage.press("G");
-    assert!(asks(&effects).contains(&&Request::Older(u64::MAX)), "{effects:?}");
+    let search = searched(&effects).expect("the newest are asked for");
+    assert_eq!(search.start, Start::Newest);
+    // An answer that was lost is asked for again, in time.
+    assert_eq!(searched(&stage.press("G")), None);
+    stage.tick(curtain() + SignedDuration::from_secs(70));
+    let search = searched(&stage.press("G")).expect("it is asked for again");
     let newest = stage.delivery(&about("ast_a", "v2", "generating"), curtain());
-    stage.tell(Told::Older(u64::MAX, vec![newest]));
+    stage.tell(Told::Rows(Box::new(page(&search, 5_003, 5_002, vec![newest]))));
     let model = stage.model();
     assert!(!model.shown().rows.is_behind());
     assert_eq!(model.selected_row(), Some(0));
 }
 
+/// What the dashboard asks the journal to search for, if it does.
+fn searched(effects: &[Effect]) -> Option<Search> {
+    asks(effects).into_iter().find_map(|request| match request {
+        Request::Rows(search) => Some((**search).clone()),
+        _ => None,
+    })
+}
+
+/// The last page of a search.
+fn page(search: &Search, begun: u64, reached: u64, rows: Vec<Row>) -> RowsPage {
+    RowsPage {
+        id: search.id,
+        start: search.start,
+        is_first: true,
+        rows,
+        begun,
+        reached,
+        is_end: false,
+        goes_on: false,
+        searched: 1,
+        total: 5_002,
+    }
+}
+
 #[test]
-fn a_filter_with_few_rows_reads_on() {
-    let mut stage = Stage::story(7, 60);
+fn a_filter_says_none_only_at_the_end_of_the_journal() {
+    let mut stage = Stage::empty();
+    // The newest of a journal that holds more.
+    for _ in 0..3 {
+        drop(stage.delivery(&about("ast_a", "v1", "ready"), curtain()));
+    }
+    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
     stage.press("3 /");
-    stage.type_text("nothing-has-this-in-it");
-    let effects = stage.press("enter");
-    let oldest = stage.model().shown().rows.oldest_seq().unwrap();
-    let first = stage.model().asked_for_older;
-    assert!(asks(&effects).contains(&&Request::Older(oldest)) || first.is_some());
-    stage.tell(Told::Older(oldest, Vec::new()));
-    assert!(stage.model().shown().rows.is_complete(), "until there is nothing more");
-    assert_eq!(stage.model().asked_for_older, None);
+    stage.type_text("ast_z");
+    stage.press("enter");
+    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    assert!(text.contains("and none yet fits the filter"), "{text}");
+    let found = stage.model().shown().found.clone().unwrap();
+    assert!(found.rows.is_empty() && found.rows.searching.is_some());
+    let search = Search {
+        id: stage.model().searches,
+        query: found.query,
+        start: Start::Below(4),
+        limit: 0,
+        until: None,
+    };
+    let (goes_on, searched) = (true, 4_000);
+    let next = RowsPage { goes_on, searched, ..page(&search, 4, 2, Vec::new()) };
+    stage.tell(Told::Rows(Box::new(next)));
+    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    assert!(text.contains("4,000 of 5,002, and none yet fits the filter"), "{text}");
+    let last = RowsPage { is_end: true, is_first: false, ..page(&search, 2, 1, Vec::new()) };
+    stage.tell(Told::Rows(Box::new(last)));
+    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    assert!(text.contains("fits the filter.") && text.contains("None of"), "{text}");
 }
 
 #[test]
@@ -673,10 +718,12 @@ fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Time
             };
             Told::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
         }
-        Request::Older(below) => {
+        Request::Rows(search) => {
             let rows = (0..dice.below(3)).map(|_| stage.delivery(&random_message(dice), now));
-            Told::Older(*below, rows.collect())
+            let rows = rows.collect();
+            Told::Rows(Box::new(page(search, dice.below(9) as u64, dice.below(9) as u64, rows)))
         }
+        Request::EndSearch => return,
         Request::OfAsset(asset) => {
             let rows =
                 (0..dice.below(3)).map(|_| stage.delivery(&about(asset, "v1", "ready"), now));

@@ -35,10 +35,13 @@ mod parse;
 mod terms;
 mod test;
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 
-use crate::callback::{Callback, Delivery, Refusal, State};
+use crate::callback::{Callback, Delivery, Event, Refusal, State};
 use crate::text::Printable;
+use test::Test;
 
 pub use terms::{TERMS, TermDoc};
 
@@ -59,6 +62,63 @@ impl Term {
     /// `holds`: the answer to its question; `None` where the question is about something else.
     fn lets_through(&self, holds: Option<bool>) -> bool {
         holds.is_none_or(|holds| holds != self.negated)
+    }
+}
+
+/// What a filter can ask of a delivery. It borrows, so that a search through a journal makes no
+/// copy of what does not fit.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryFacts<'a> {
+    /// Its place in the journal.
+    pub seq: u64,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The word of its source.
+    pub source: &'a str,
+    /// Where it came from.
+    pub peer: &'a str,
+    /// The word of its verdict.
+    pub verdict: &'a str,
+    /// The event.
+    pub event: Option<&'a str>,
+    /// The asset.
+    pub asset_id: Option<&'a str>,
+    /// The version.
+    pub version_id: Option<&'a str>,
+    /// The locale.
+    pub version_locale: Option<&'a str>,
+    /// Whether the timeline cannot use it.
+    pub is_unreadable: bool,
+    /// The word of its effect.
+    pub effect: &'a str,
+    /// Whether that is a guess.
+    pub is_uncertain: bool,
+}
+
+impl<'a> From<&'a Delivery> for DeliveryFacts<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let Delivery { seq, request, verdict, callback, outcome, .. } = delivery;
+        Self {
+            seq: *seq,
+            received_at: request.received_at,
+            source: request.source.name(),
+            peer: &request.peer,
+            verdict: verdict.name(),
+            event: callback.event.as_deref(),
+            asset_id: callback.asset_id.as_deref(),
+            version_id: callback.version_id.as_deref(),
+            version_locale: callback.version_locale.as_deref(),
+            is_unreadable: callback.unreadable.is_some(),
+            effect: outcome.effect.name(),
+            is_uncertain: outcome.uncertain.is_some(),
+        }
+    }
+}
+
+impl DeliveryFacts<'_> {
+    /// Whether it reports that something failed.
+    pub fn is_failure(&self) -> bool {
+        self.event.and_then(Event::from_name).is_some_and(Event::is_failure)
     }
 }
 
@@ -151,7 +211,39 @@ impl Filter {
 
     /// The same where the asset has a local name, which counts like its id.
     pub fn matches_named(&self, delivery: &Delivery, name: Option<&str>) -> bool {
+        self.matches_facts(&delivery.into(), name)
+    }
+
+    /// The same of what a journal has of it.
+    pub fn matches_facts(&self, delivery: &DeliveryFacts<'_>, name: Option<&str>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.delivery(delivery, name)))
+    }
+
+    /// The numbers outside of which no delivery fits; `None` where none fits at all.
+    pub fn seqs(&self) -> Option<RangeInclusive<u64>> {
+        let (mut first, mut last) = (0, u64::MAX);
+        for term in self.terms.iter().filter(|term| !term.negated) {
+            match term.test {
+                Test::Seq(from, to) => (first, last) = (first.max(from), last.min(to)),
+                Test::Refused | Test::RefusalKind(_) => return None,
+                _ => {}
+            }
+        }
+        (first <= last).then_some(first..=last)
+    }
+
+    /// Whether the local name of an asset can make a difference.
+    pub fn looks_at_names(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.test, Test::Asset(_) | Test::Text(_)))
+    }
+
+    /// Whether less fits, and nothing else, when the same text is read at a later time.
+    pub fn only_narrows_with_time(&self) -> bool {
+        !self.terms.iter().any(|term| match term.test {
+            Test::Since(_) => term.negated,
+            Test::Until(_) => !term.negated,
+            _ => false,
+        })
     }
 
     /// Whether every term holds for `refusal` with a body that claims `claim`, where the asset that

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::VersionFacts;
-use crate::callback::{Callback, Delivery, Effect, Event, Refusal, RefusalKind, Source, State};
+use super::{DeliveryFacts, VersionFacts};
+use crate::callback::{Callback, Effect, Event, Refusal, RefusalKind, Source, State};
 
 /// One question with a yes or no for everything that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,45 +37,38 @@ pub(super) enum Test {
 
 impl Test {
     /// `name` is the asset's local name. `None` where the question is about versions.
-    pub(super) fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> Option<bool> {
-        let callback = &delivery.callback;
-        let event = || Event::from_name(callback.event.as_deref()?);
+    pub(super) fn delivery(
+        &self,
+        delivery: &DeliveryFacts<'_>,
+        name: Option<&str>,
+    ) -> Option<bool> {
         Some(match self {
-            Self::Verdict(name) => delivery.verdict.name() == *name,
-            Self::Failure => match event() {
-                Some(Event::AssetFailed) => true,
-                Some(Event::Version(state)) => state.is_failure(),
-                None => false,
-            },
-            Self::State(state) => event() == Some(Event::Version(*state)),
-            Self::Effect(effect) => delivery.outcome.effect == *effect,
-            Self::Uncertain => delivery.outcome.uncertain.is_some(),
-            Self::Unreadable => callback.unreadable.is_some(),
+            Self::Verdict(name) => delivery.verdict == *name,
+            Self::Failure => delivery.is_failure(),
+            Self::State(state) => {
+                delivery.event.and_then(Event::from_name) == Some(Event::Version(*state))
+            }
+            Self::Effect(effect) => delivery.effect == effect.name(),
+            Self::Uncertain => delivery.is_uncertain,
+            Self::Unreadable => delivery.is_unreadable,
             Self::Refused | Self::RefusalKind(_) => false,
             Self::Overdue => return None,
-            Self::Asset(needle) => {
-                needle.is_in_some(callback.asset_id.as_deref()) || needle.is_in_some(name)
-            }
-            Self::Version(needle) => needle.is_in_some(callback.version_id.as_deref()),
-            Self::Event(needle) => needle.is_in_some(callback.event.as_deref()),
-            Self::Peer(needle) => needle.is_in(&delivery.request.peer),
+            Self::Asset(needle) => needle.is_in_some(delivery.asset_id) || needle.is_in_some(name),
+            Self::Version(needle) => needle.is_in_some(delivery.version_id),
+            Self::Event(needle) => needle.is_in_some(delivery.event),
+            Self::Peer(needle) => needle.is_in(delivery.peer),
             Self::Locale(range) => {
-                callback.version_locale.as_deref().is_some_and(|locale| range.is_range_of(locale))
+                delivery.version_locale.is_some_and(|locale| range.is_range_of(locale))
             }
-            Self::Source(source) => delivery.request.source == *source,
+            Self::Source(source) => delivery.source == source.name(),
             Self::Seq(first, last) => (*first..=*last).contains(&delivery.seq),
-            Self::Since(time) => delivery.request.received_at >= *time,
-            Self::Until(time) => delivery.request.received_at < *time,
+            Self::Since(time) => delivery.received_at >= *time,
+            Self::Until(time) => delivery.received_at < *time,
             Self::Text(needle) => {
-                [
-                    &callback.event,
-                    &callback.asset_id,
-                    &callback.version_id,
-                    &callback.version_locale,
-                ]
-                .into_iter()
-                .any(|field| needle.is_in_some(field.as_deref()))
-                    || needle.is_in(&delivery.request.peer)
+                [delivery.event, delivery.asset_id, delivery.version_id, delivery.version_locale]
+                    .into_iter()
+                    .any(|field| needle.is_in_some(field))
+                    || needle.is_in(delivery.peer)
                     || needle.is_in_some(name)
             }
         })

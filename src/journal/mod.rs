@@ -36,7 +36,7 @@ pub use follow::{Batch, Follower};
 pub use ledger::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, Named};
 pub use prune::Pruned;
-pub use reader::{AssetPlace, Reader};
+pub use reader::{AssetPlace, Reader, Scanned};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
 

@@ -12,6 +12,7 @@ use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::{JournalError, notes, rows};
 use crate::callback::{Callback, Delivery, Listed, NotedGap};
+use crate::filter::DeliveryFacts;
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
@@ -21,6 +22,7 @@ const PAGE_BYTES: usize = 8 << 20;
 /// Which deliveries a page has, and in which order; ?1 is a `seq`, ?2 the limit.
 const AFTER: &str = "seq > ?1 ORDER BY seq LIMIT ?2";
 const BEFORE: &str = "seq < ?1 ORDER BY seq DESC LIMIT ?2";
+const UP_TO: &str = "seq > ?1 AND seq <= ?3 ORDER BY seq LIMIT ?2";
 const BEFORE_OF_ASSET: &str = "seq < ?1 AND asset_id = ?3 ORDER BY seq DESC LIMIT ?2";
 
 const SEQ_BEFORE: &str =
@@ -44,7 +46,8 @@ pub(super) fn statements() -> Vec<String> {
     let columns = [rows::DELIVERY, rows::SUMMARY];
     let pages = columns
         .iter()
-        .flat_map(|columns| [AFTER, BEFORE, BEFORE_OF_ASSET].map(|which| page_of(columns, which)));
+        .flat_map(|columns| [AFTER, BEFORE, BEFORE_OF_ASSET].map(|which| page_of(columns, which)))
+        .chain([BEFORE, UP_TO].map(|which| page_of(rows::FACTS, which)));
     pages.chain([SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned)).collect()
 }
 
@@ -61,6 +64,17 @@ impl AssetPlace {
     pub fn of(row: &AssetRow) -> Self {
         Self { last_at: row.asset.last_at.as_microsecond(), asset_id: row.asset_id.clone() }
     }
+}
+
+/// What a look at a stretch of deliveries came to.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Those that fit, in the order in which they were looked at, without headers and bodies.
+    pub hits: Vec<Delivery>,
+    /// How many were looked at.
+    pub count: u32,
+    /// The last one that was looked at, and when it was received.
+    pub last: Option<(u64, Timestamp)>,
 }
 
 /// A connection for reading; see [`super::Journal::reader`].
@@ -140,6 +154,72 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<Delivery>, JournalError> {
         self.page(rows::SUMMARY, BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
+    }
+
+    /// Looks at `limit` deliveries below `seq`, newest first, and reads those that fit. It ends early
+    /// where `hits` of them do; it looks at fewer than asked otherwise only at the end.
+    ///
+    /// What does not fit is not copied: this goes through a million deliveries in about a second.
+    pub fn scan_before(
+        &self,
+        seq: u64,
+        limit: u32,
+        hits: usize,
+        fits: impl FnMut(&DeliveryFacts<'_>) -> bool,
+    ) -> Result<Scanned, JournalError> {
+        self.scan(BEFORE, (bound(seq), limit), hits, fits)
+    }
+
+    /// The same of deliveries above `seq` and up to `last`, oldest first.
+    pub fn scan_after(
+        &self,
+        seq: u64,
+        last: u64,
+        limit: u32,
+        hits: usize,
+        fits: impl FnMut(&DeliveryFacts<'_>) -> bool,
+    ) -> Result<Scanned, JournalError> {
+        self.scan(UP_TO, (bound(seq), limit, bound(last)), hits, fits)
+    }
+
+    fn scan(
+        &self,
+        which: &str,
+        params: impl Params,
+        hits: usize,
+        mut fits: impl FnMut(&DeliveryFacts<'_>) -> bool,
+    ) -> Result<Scanned, JournalError> {
+        let read = || {
+            let mut scanned = Scanned::default();
+            let mut statement = self.connection.prepare_cached(&page_of(rows::FACTS, which))?;
+            let mut summary =
+                self.connection.prepare_cached(&page_of(rows::SUMMARY, "seq = ?1"))?;
+            let mut found = statement.query(params)?;
+            while scanned.hits.len() < hits
+                && let Some(row) = found.next()?
+            {
+                let facts = rows::facts(row)?;
+                scanned.count += 1;
+                scanned.last = Some((facts.seq, facts.received_at));
+                if fits(&facts) {
+                    // Both statements read the same state of the journal, as the first is open.
+                    scanned.hits.push(summary.query_row([bound(facts.seq)], rows::delivery)?);
+                }
+            }
+            Ok(scanned)
+        };
+        self.read(read())
+    }
+
+    /// When the first delivery was received that has this `seq` or a higher one.
+    pub fn received_from(&self, seq: u64) -> Result<Option<Timestamp>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&page_of("received_at", AFTER))?
+                .query_row((bound(seq) - 1, 1), |row| rows::time(row, "received_at"))
+                .optional()
+        };
+        self.read(read())
     }
 
     /// The `seq` of the delivery that is the `count`th below `seq`, the newest first; `None` where

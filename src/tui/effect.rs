@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::model::mode::Target;
+use super::model::search::Search;
 use super::msg::Stage;
 use crate::text::Printable;
 
@@ -33,8 +34,10 @@ pub enum Effect {
 pub enum Request {
     /// A delivery or refusal in full.
     Detail(Target),
-    /// Deliveries below this `seq`.
-    Older(u64),
+    /// Rows of the journal. Pages come until the search ends, or another one begins.
+    Rows(Box<Search>),
+    /// The last search is of no use any more.
+    EndSearch,
     /// Deliveries of an asset.
     OfAsset(String),
     /// Give an asset a local name, or take it away.

@@ -9,6 +9,7 @@ use super::model::asset::AssetView;
 use super::model::detail::Detail;
 use super::model::mode::Target;
 use super::model::rows::Row;
+use super::model::search::RowsPage;
 use crate::callback::Gap;
 use crate::vitals::{Counts, Link, Store};
 
@@ -51,8 +52,8 @@ pub enum Told {
     Loaded,
     /// Deliveries and refusals, as they were committed, and what they made of their assets.
     News(News),
-    /// The rows before this `seq`, newest first; none at the end.
-    Older(u64, Vec<Row>),
+    /// What a search for rows has come to.
+    Rows(Box<RowsPage>),
     /// Deliveries of an asset, oldest first.
     OfAsset(String, Vec<Row>),
     /// An asset, after its name or marks changed.

@@ -38,9 +38,10 @@ impl Teller {
                 let detail = self.detail(target)?.map(Box::new);
                 self.tell(Told::Detail(target, detail))
             }
-            &Request::Older(seq) => {
-                let rows = self.rows_before(seq)?;
-                self.tell(Told::Older(seq, rows))
+            Request::Rows(search) => self.begin_search((**search).clone()),
+            Request::EndSearch => {
+                self.end_search();
+                Ok(())
             }
             Request::OfAsset(asset_id) => {
                 self.of_asset = Some(asset_id.clone());

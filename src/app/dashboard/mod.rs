@@ -8,6 +8,7 @@ mod facts;
 mod read_only;
 mod route;
 mod rows;
+mod search;
 mod teller;
 mod telling;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::search::Running;
 use super::telling::{Ask, Source, Sources};
 use crate::journal::{AssetPlace, JournalError, Marks, Reader};
 use crate::signature::TrustedKeys;
@@ -82,6 +83,8 @@ pub(super) struct Teller {
     pub(super) refusals: BTreeMap<u64, Row>,
     /// When what is new may be read.
     pub(super) not_before: Option<Instant>,
+    /// The search that goes on, if one does.
+    pub(super) search: Option<Running>,
 }
 
 /// What woke the thread.
@@ -90,6 +93,8 @@ enum Woken {
     /// Somebody else may have noted something.
     Notes,
     Ask(Ask),
+    /// Nothing else is to be done: the search goes on.
+    Idle,
 }
 
 impl Teller {
@@ -119,6 +124,7 @@ impl Teller {
             notes: Default::default(),
             refusals: BTreeMap::new(),
             not_before: None,
+            search: None,
         }
     }
 
@@ -129,6 +135,7 @@ impl Teller {
             self.tell_noted()?;
             match self.wait()? {
                 Woken::Ask(ask) => self.answer(ask)?,
+                Woken::Idle => self.search_on()?,
                 Woken::More => {
                     self.catch_up()?;
                     self.tell_notes()?;
@@ -248,8 +255,9 @@ impl Teller {
         }
     }
 
-    /// Waits for a question, or for more to tell.
+    /// Waits for a question, or for more to tell; not while a search goes on.
     fn wait(&mut self) -> Result<Woken, Halt> {
+        let is_searching = self.search.is_some();
         let Self { source, reader, asks, stop, version, look_at, not_before, runtime, .. } = self;
         runtime.block_on(async {
             let more = async {
@@ -292,6 +300,7 @@ impl Teller {
                 () = stop.cancelled() => Err(Halt::Stopped),
                 Some(ask) = asks.recv() => Ok(Woken::Ask(ask)),
                 more = more => more,
+                () = std::future::ready(()), if is_searching => Ok(Woken::Idle),
             }
         })
     }

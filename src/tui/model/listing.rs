@@ -6,13 +6,13 @@ use super::Model;
 use super::asset::Group;
 use super::catalogue::Place;
 use super::mode::{Mode, Target};
-use super::rows::Row;
+use super::picture::Picture;
+use super::rows::{Row, Rows};
 
 /// What the filter leaves; `None` where nothing narrows it, so that all is listed.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     assets: Option<Vec<Place>>,
-    rows: Option<Vec<Arc<Row>>>,
     asset_rows: Option<Vec<Arc<Row>>>,
     /// Whether the picture or the filter changed since.
     pub stale: bool,
@@ -27,7 +27,8 @@ impl Model {
         }
         self.listing = if self.is_narrowed() {
             let shown = self.shown();
-            let listed = |row: &&Arc<Row>| self.lists_row(row);
+            let query = self.query();
+            let listed = |row: &&Arc<Row>| query.lists(row, name_of(shown, row));
             Listing {
                 assets: Some(
                     shown
@@ -40,7 +41,6 @@ impl Model {
                         .cloned()
                         .collect(),
                 ),
-                rows: Some(shown.rows.iter().filter(listed).cloned().collect()),
                 asset_rows: Some(shown.of_asset.rows.iter().filter(listed).cloned().collect()),
                 stale: false,
             }
@@ -88,15 +88,29 @@ impl Model {
 
     /// How many rows are listed on the Deliveries screen.
     pub fn row_count(&self) -> usize {
-        self.listing.rows.as_ref().map_or_else(|| self.shown().rows.len(), Vec::len)
+        self.listed_rows().map_or(0, Rows::len)
     }
 
     /// A row listed there, counted from the oldest.
     pub fn row(&self, place: usize) -> Option<&Arc<Row>> {
-        match &self.listing.rows {
-            Some(rows) => rows.get(place),
-            None => self.shown().rows.at(place),
+        self.listed_rows()?.at(place)
+    }
+
+    /// The rows of the Deliveries screen: all, or what the filter leaves of them. `None` where that
+    /// was not searched for yet.
+    pub fn listed_rows(&self) -> Option<&Rows> {
+        if self.is_narrowed() {
+            return self.shown().found.as_ref().map(|found| &found.rows);
         }
+        Some(&self.shown().rows)
+    }
+
+    /// The same, to be changed.
+    pub fn listed_rows_mut(&mut self) -> Option<&mut Rows> {
+        if self.is_narrowed() {
+            return self.shown_mut().found.as_mut().map(|found| &mut found.rows);
+        }
+        Some(&mut self.shown_mut().rows)
     }
 
     /// The place of the selected row there; of the newest, where it follows.
@@ -121,14 +135,12 @@ impl Model {
     pub fn selected_asset_row(&self) -> Option<usize> {
         place(self.asset_row_count(), self.cursor.asset_row, |place| self.asset_row(place))
     }
+}
 
-    fn lists_row(&self, row: &Row) -> bool {
-        let name = || {
-            let asset_id = row.callback().asset_id.as_deref()?;
-            self.shown().catalogue.get(asset_id)?.notes.name.as_deref()
-        };
-        (!self.failures_only || row.is_failure()) && row.fits(&self.filtering.filter, name())
-    }
+/// The local name of the asset that a row is about.
+pub fn name_of<'a>(picture: &'a Picture, row: &Row) -> Option<&'a str> {
+    let asset_id = row.callback().asset_id.as_deref()?;
+    picture.catalogue.get(asset_id)?.notes.name.as_deref()
 }
 
 /// How many of these places, which are in order, are in each group.

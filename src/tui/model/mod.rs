@@ -12,6 +12,7 @@ pub mod mode;
 pub mod names;
 pub mod picture;
 pub mod rows;
+pub mod search;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use catalogue::Catalogue;
 use listing::Listing;
 use mode::{Mode, Pane, Screen, Target};
 use picture::{Frozen, Picture};
+use search::Query;
 
 /// What does not change during a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,9 +150,8 @@ pub struct Model {
     pub word: Option<(String, Timestamp)>,
     /// Until when places in the list stand still.
     pub hold_until: Option<Timestamp>,
-    /// When older rows were asked for that have not come yet. A request can be lost where too many
-    /// wait, so after a while it is made again.
-    pub asked_for_older: Option<Timestamp>,
+    /// How many searches for rows there were: the number of the last.
+    pub searches: u64,
     /// What is to be copied of a delivery once it has been read.
     pub wanted: Option<(Target, Wanted)>,
     /// Deliveries that came to the real listener while this, the demo, is shown.
@@ -204,7 +205,7 @@ impl Model {
             layout_told: false,
             word: None,
             hold_until: None,
-            asked_for_older: None,
+            searches: 0,
             wanted: None,
             backstage: 0,
         }
@@ -213,6 +214,19 @@ impl Model {
     /// What is shown: the live picture, or the frozen one.
     pub fn shown(&self) -> &Picture {
         self.frozen.as_ref().map_or(&self.live, |frozen| &frozen.picture)
+    }
+
+    /// The same, to be changed.
+    pub fn shown_mut(&mut self) -> &mut Picture {
+        match &mut self.frozen {
+            Some(frozen) => &mut frozen.picture,
+            None => &mut self.live,
+        }
+    }
+
+    /// What narrows the rows that are listed.
+    pub fn query(&self) -> Query {
+        Query { filter: self.filtering.filter.clone(), failures_only: self.failures_only }
     }
 
     /// The moment that is shown.

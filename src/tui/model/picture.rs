@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::asset::usual_generation;
 use super::catalogue::Catalogue;
 use super::mode::Target;
-use super::rows::{Row, Rows};
+use super::rows::{Found, Row, Rows};
 use crate::callback::Gap;
 use crate::vitals::{Counts, Link, Store};
 
@@ -32,6 +32,9 @@ pub struct Picture {
     pub catalogue: Catalogue,
     /// The deliveries and refusals.
     pub rows: Rows,
+    /// What a filter leaves of them, searched for in the journal; `None` where nothing narrows the
+    /// list, or it was not looked at since.
+    pub found: Option<Found>,
     /// Deliveries of the selected asset.
     pub of_asset: AssetRows,
     /// What became of the requests since the start.

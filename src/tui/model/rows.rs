@@ -1,13 +1,14 @@
 //! The rows of the Deliveries screen: a window on deliveries and refusals, newest last.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::mode::Target;
+use super::search::{Query, RowsPage, Searching, Start};
 use crate::callback::{BodySample, Callback, Delivery, Effect, Event, Headers, Listed};
-use crate::filter::Filter;
+use crate::filter::{DeliveryFacts, Filter};
 
 /// Rows that are held at most. Beyond it those furthest from where the user is go; they come back
 /// when they are scrolled to.
@@ -83,13 +84,7 @@ impl Row {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Refusal { .. } => true,
-            Self::Delivery(delivery) => {
-                match delivery.callback.event.as_deref().and_then(Event::from_name) {
-                    Some(Event::AssetFailed) => true,
-                    Some(Event::Version(state)) => state.is_failure(),
-                    None => false,
-                }
-            }
+            Self::Delivery(delivery) => DeliveryFacts::from(delivery).is_failure(),
         }
     }
 
@@ -131,17 +126,41 @@ impl Row {
     }
 }
 
-/// The newest rows, and those before them as far as they were scrolled to. A copy is cheap.
+/// A window on the rows that a query lists: without holes, at most [`MAX_ROWS`]. A copy is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
     held: VecDeque<Arc<Row>>,
+    /// From this `seq` on everything was looked at; `None` where there was nothing yet.
+    from: Option<u64>,
     /// Whether nothing older is in the journal.
     complete: bool,
-    /// Whether what came last is not among them, because the user looks at older ones.
-    behind: bool,
+    /// Where the user looks at older ones, and what came last is not among them: the `seq` from
+    /// which on nothing was looked at.
+    to: Option<u64>,
+    /// What is being read to go on.
+    pub searching: Option<Searching>,
+    /// How much was looked at, and of how much.
+    pub searched: (u64, u64),
 }
 
 impl Rows {
+    /// A window that begins with what another one holds: what `lists` says.
+    pub fn of(window: &Self, mut lists: impl FnMut(&Row) -> bool) -> Self {
+        if window.is_behind() {
+            return Self::default();
+        }
+        let held: VecDeque<_> = window.held.iter().filter(|row| lists(row)).cloned().collect();
+        let looked_at = window.held.len() as u64;
+        Self {
+            held,
+            from: window.from,
+            complete: window.is_complete(),
+            to: None,
+            searching: None,
+            searched: (looked_at, looked_at),
+        }
+    }
+
     /// The rows, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> + ExactSizeIterator {
         self.held.iter()
@@ -163,13 +182,29 @@ impl Rows {
     }
 
     /// Whether nothing older is in the journal.
-    pub const fn is_complete(&self) -> bool {
-        self.complete
+    pub fn is_complete(&self) -> bool {
+        // Where nothing was looked at there is nothing; the first `seq` is 1.
+        self.complete || (self.to.is_none() && self.from.is_none_or(|from| from <= 1))
     }
 
     /// Whether what came last is not among them, because the user looks at older ones.
     pub const fn is_behind(&self) -> bool {
-        self.behind
+        self.to.is_some()
+    }
+
+    /// Whether it holds everything that the query lists.
+    pub fn is_whole(&self) -> bool {
+        self.is_complete() && !self.is_behind()
+    }
+
+    /// Where reading goes on towards older rows; `None` where there are none.
+    pub fn below(&self) -> Option<Start> {
+        (!self.is_complete()).then(|| self.from.map(Start::Below))?
+    }
+
+    /// Where reading goes on towards newer rows; `None` where those come by themselves.
+    pub fn above(&self) -> Option<Start> {
+        self.to.map(Start::From)
     }
 
     /// Adds a row at the end; a refusal that is there already moves there. Returns how many requests
@@ -188,8 +223,10 @@ impl Rows {
                 came = came.saturating_sub(before.count());
             }
         }
-        self.behind |= stay && self.held.len() >= MAX_ROWS;
-        if self.behind {
+        if stay && self.to.is_none() && self.held.len() >= MAX_ROWS {
+            self.to = Some(self.newest_seq().map_or(0, |seq| seq + 1));
+        }
+        if self.is_behind() {
             return came;
         }
         // Refusals are told up to a second late: keep the order of their times.
@@ -198,33 +235,79 @@ impl Rows {
         } else {
             self.held.len()
         };
+        if let (Target::Delivery(seq), None) = (row.target(), self.from) {
+            self.from = Some(seq);
+        }
         self.held.insert(at, row);
         if self.held.len() > MAX_ROWS {
             self.held.pop_front();
-            self.complete = false;
+            self.forget_older();
         }
         came
     }
 
-    /// Puts older rows, newest first, before those that are there. None means that there are none.
-    /// When there are too many, the newest go.
-    pub fn put_before(&mut self, older: Vec<Row>) {
-        if older.is_empty() {
-            self.complete = true;
+    /// Takes a page of the search that it waits for. When there are too many rows, those at the
+    /// other end go; where the user follows the newest (`stay` is false), the oldest.
+    pub fn take(&mut self, page: RowsPage, stay: bool) {
+        if page.is_first && page.start.is_anew() {
+            self.held.clear();
+            self.complete = page.start == Start::Oldest;
+            self.from = Some(page.begun);
+            self.to = self.complete.then_some(page.begun);
         }
-        for row in older {
-            self.held.push_front(Arc::new(row));
+        let end = if page.start.goes_up() { self.to } else { self.from };
+        if end != Some(page.begun) {
+            // Rows went meanwhile: there would be a hole.
+            self.searching = None;
+            return;
         }
-        if self.held.len() > MAX_ROWS {
-            self.held.truncate(MAX_ROWS);
-            self.behind = true;
+        if !page.goes_on {
+            self.searching = None;
+        }
+        // A refusal that came again meanwhile stands where it came last.
+        let known: HashSet<u64> = self.held.iter().filter_map(|row| refusal_id(row)).collect();
+        let rows = page
+            .rows
+            .into_iter()
+            .filter(|row| refusal_id(row).is_none_or(|id| !known.contains(&id)));
+        if page.start.goes_up() {
+            self.held.extend(rows.map(Arc::new));
+            self.to = (!page.is_end).then_some(page.reached);
+            let surplus = self.held.len().saturating_sub(MAX_ROWS);
+            if surplus > 0 {
+                self.held.drain(..surplus);
+                self.forget_older();
+            }
+        } else {
+            for row in rows {
+                self.held.push_front(Arc::new(row));
+            }
+            self.from = Some(page.reached);
+            self.complete |= page.is_end;
+            let surplus = self.held.len().saturating_sub(MAX_ROWS);
+            if surplus > 0 && stay {
+                self.held.truncate(MAX_ROWS);
+                self.to = Some(self.newest_seq().map_or(0, |seq| seq + 1));
+            } else if surplus > 0 {
+                self.held.drain(..surplus);
+                self.forget_older();
+            }
+        }
+        self.searched = (page.searched, page.total);
+        if self.is_whole() {
+            self.searched.0 = page.total;
         }
     }
 
-    /// Begins anew with the newest rows, newest first.
-    pub fn begin_anew(&mut self, newest: Vec<Row>) {
-        *self = Self::default();
-        self.put_before(newest);
+    /// Lets go of what is not listed any more, as time goes by.
+    pub fn retain(&mut self, mut lists: impl FnMut(&Row) -> bool) {
+        self.held.retain(|row| lists(row));
+    }
+
+    /// The oldest rows went: what is older than those that are left has to be read again.
+    fn forget_older(&mut self) {
+        self.complete = false;
+        self.from = self.oldest_seq().or(self.from);
     }
 
     /// The `seq` of the oldest delivery held.
@@ -242,4 +325,20 @@ impl Rows {
             Target::Refusal(_) => None,
         })
     }
+}
+
+const fn refusal_id(row: &Row) -> Option<u64> {
+    match row {
+        Row::Refusal { listed, .. } => Some(listed.id),
+        Row::Delivery(_) => None,
+    }
+}
+
+/// The rows that a query lists, as far as they were searched for.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The query.
+    pub query: Query,
+    /// Its rows.
+    pub rows: Rows,
 }

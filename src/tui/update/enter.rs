@@ -93,7 +93,8 @@ fn open_target(model: &mut Model, stage: Stage, target: Target, tab: Tab) -> Vec
 /// Why a refusal was refused; `None` of a delivery.
 fn reason(model: &Model, target: Target) -> Option<RefusalKind> {
     let shown = model.shown();
-    let mut rows = shown.rows.iter().rev().chain(&shown.of_asset.rows);
+    let found = shown.found.iter().flat_map(|found| found.rows.iter());
+    let mut rows = shown.rows.iter().rev().chain(&shown.of_asset.rows).chain(found);
     match &**rows.find(|row| row.target() == target)? {
         Row::Refusal { listed, .. } => Some(listed.refusal.kind),
         Row::Delivery(_) => None,

@@ -6,10 +6,12 @@ use super::super::input::{Chord, Key};
 use super::super::keymap::{self, Action, KEYMAP};
 use super::super::model::mode::{Mode, Pane, Screen};
 use super::super::model::picture::{AssetRows, Frozen};
+use super::super::model::rows::Rows;
+use super::super::model::search::{PAGE, Start};
 use super::super::model::{Banner, Dashboard, Model};
 use super::super::msg::Stage;
 use super::moves::{self, By};
-use super::{copy, enter, follow_selection, line, older, say, show};
+use super::{copy, enter, follow_selection, line, say, search, show};
 
 /// Takes a key in.
 pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect> {
@@ -158,19 +160,33 @@ fn is_read_only(model: &Model) -> bool {
 
 /// Moves, and asks for rows that are not held where the end of those that are comes near.
 fn go(model: &mut Model, stage: Stage, by: By) -> Vec<Effect> {
-    moves::go(model, by);
-    if model.screen != Screen::Deliveries || model.frozen.is_some() {
+    if model.screen != Screen::Deliveries {
+        moves::go(model, by);
         return Vec::new();
     }
-    if model.cursor.row.is_none() && model.live.rows.is_behind() {
-        // The newest are to be followed again, and are not here.
-        model.asked_for_older = Some(model.now);
-        return vec![Effect::Ask(stage, Request::Older(u64::MAX))];
+    let Some(rows) = model.listed_rows() else { return Vec::new() };
+    // The very first row, and the newest, are somewhere else than what is held.
+    let elsewhere = match by {
+        By::First if !rows.is_complete() => Some(Start::Oldest),
+        By::Last if rows.is_behind() => Some(Start::Newest),
+        _ => None,
+    };
+    moves::go(model, by);
+    if let Some(start) = elsewhere {
+        return search::ask(model, stage, start, PAGE).into_iter().collect();
     }
-    if model.selected_row().is_none_or(|at| at < usize::from(model.size.1)) {
-        return older(model, stage);
-    }
-    Vec::new()
+    let screen = usize::from(model.size.1);
+    let (Some(at), Some(rows)) = (model.selected_row(), model.listed_rows()) else {
+        return Vec::new();
+    };
+    let start = if at < screen {
+        rows.below()
+    } else if rows.len() - at <= screen {
+        rows.above()
+    } else {
+        None
+    };
+    start.and_then(|start| search::ask(model, stage, start, PAGE)).into_iter().collect()
 }
 
 /// One level back: the pane, the filter, the freeze, the screen, the demo; then, by `q`, the end.
@@ -218,6 +234,9 @@ fn freeze(model: &mut Model) {
 fn no_failure(model: &Model) -> String {
     if model.screen == Screen::Deliveries && model.is_narrowed() {
         return "no failure and no refusal is listed; esc shows all".to_owned();
+    }
+    if model.screen == Screen::Deliveries && !model.listed_rows().is_some_and(Rows::is_whole) {
+        return "no failure among the rows that are read; ! searches all of them".to_owned();
     }
     model.all_clear().0
 }

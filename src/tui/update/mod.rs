@@ -6,6 +6,7 @@ mod keys;
 mod line;
 mod moves;
 mod next_change;
+mod search;
 mod told;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,16 @@ const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
 
 /// Takes one message in. Call [`Model::settle`] before the next frame is drawn.
 pub fn update(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
+    let mut effects = take(dashboard, msg);
+    // Whatever it was: what is listed now has to be what is looked for.
+    if let Some(demo) = &mut dashboard.demo {
+        effects.extend(search::seek(demo, Stage::Demo));
+    }
+    effects.extend(search::seek(&mut dashboard.real, Stage::Real));
+    effects
+}
+
+fn take(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
     let stage = if dashboard.demo.is_some() { Stage::Demo } else { Stage::Real };
     match msg {
         Msg::Key(chord) => keys::press(dashboard, stage, chord),
@@ -93,6 +104,7 @@ fn tick(model: &mut Model, stage: Stage, now: Timestamp) -> Vec<Effect> {
     if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
         let text = model.filtering.text.clone();
         line::set_filter(model, &text);
+        search::narrow(model);
     }
     model.now = now;
     // Also when the clock was set back: nothing stands for longer than it was meant to.
@@ -134,9 +146,8 @@ fn follow_selection(model: &mut Model, stage: Stage) -> Vec<Effect> {
     };
     // The selection sticks: what becomes active elsewhere does not change what is looked at.
     model.cursor.asset = Some(std::sync::Arc::clone(&id));
-    let mut effects = fill(model, stage);
     if model.shown().of_asset.asset.as_ref() == Some(&id) {
-        return effects;
+        return Vec::new();
     }
     model.cursor.asset_row = None;
     let live = super::model::picture::AssetRows::begin(&id, &model.live.rows);
@@ -146,31 +157,7 @@ fn follow_selection(model: &mut Model, stage: Stage) -> Vec<Effect> {
     }
     model.live.of_asset = live;
     model.listing.stale = true;
-    effects.push(Effect::Ask(stage, Request::OfAsset(asset.id().to_owned())));
-    effects
-}
-
-/// Asks for older rows while a filter leaves less than a screen of those that are held.
-fn fill(model: &mut Model, stage: Stage) -> Vec<Effect> {
-    let few = model.row_count() < usize::from(model.size.1);
-    if model.screen == Screen::Deliveries && model.is_narrowed() && few {
-        return older(model, stage);
-    }
-    Vec::new()
-}
-
-/// After how long a request for older rows counts as lost.
-const LOST: SignedDuration = SignedDuration::from_secs(3);
-
-/// Asks for the rows before the oldest that is held, where there are any and none are under way.
-fn older(model: &mut Model, stage: Stage) -> Vec<Effect> {
-    let waits = model.asked_for_older.is_some_and(|at| model.now.duration_since(at) <= LOST);
-    if model.frozen.is_some() || waits || model.live.rows.is_complete() {
-        return Vec::new();
-    }
-    let Some(seq) = model.live.rows.oldest_seq() else { return Vec::new() };
-    model.asked_for_older = Some(model.now);
-    vec![Effect::Ask(stage, Request::Older(seq))]
+    vec![Effect::Ask(stage, Request::OfAsset(asset.id().to_owned()))]
 }
 
 /// Goes to a screen.

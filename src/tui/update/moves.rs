@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::model::Model;
 use super::super::model::mode::{Pane, Screen, Target};
-use super::super::model::rows::Row;
+use super::super::model::rows::{Row, Rows};
 use super::hold;
 
 /// How far a move goes.
@@ -73,6 +73,9 @@ fn rows(model: &mut Model, by: By) {
     let count = model.row_count();
     let Some(at) = model.selected_row() else { return };
     let to = by.from(at, count, page(model));
+    let is_behind = model.listed_rows().is_some_and(Rows::is_behind);
+    // Behind the last row that is held there are others: moving on does not pass them over.
+    let by = if is_behind && by != By::Last { By::Steps(0) } else { by };
     model.cursor.row = target(by, at, to, model.row(to));
     if model.cursor.row.is_none() {
         model.cursor.since = 0;

@@ -11,7 +11,7 @@ use super::super::model::catalogue::Aged;
 use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
 use super::super::msg::{News, Stage, Told};
-use super::{copy, follow_selection, say};
+use super::{copy, follow_selection, say, search};
 use crate::callback::State;
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
@@ -37,17 +37,8 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             changed(model, stage)
         }
         Told::News(news) => hear_news(model, stage, news),
-        Told::Older(below, rows) => {
-            model.asked_for_older = None;
-            // Those before the end of time are the newest: the user follows again.
-            if below == u64::MAX {
-                model.live.rows.begin_anew(rows);
-                return changed(model, stage);
-            }
-            // What was let go of meanwhile would leave a hole.
-            if model.live.rows.oldest_seq().is_none_or(|oldest| oldest == below) {
-                model.live.rows.put_before(rows);
-            }
+        Told::Rows(page) => {
+            search::take(model, &page);
             changed(model, stage)
         }
         Told::Gone(asset_id) => {
@@ -70,6 +61,11 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             {
                 let then = AssetView::new(then.row.clone(), asset.notes.clone());
                 frozen.picture.catalogue.put(then);
+            }
+            let name = |asset: &AssetView| asset.notes.name.clone();
+            let before = model.live.catalogue.get(asset.id()).and_then(|asset| name(asset));
+            if before != name(&asset) {
+                search::renamed(model);
             }
             model.live.catalogue.put(*asset);
             changed(model, stage)
@@ -158,7 +154,7 @@ fn hear_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
 /// Waits no longer for the answer to a request.
 fn give_up(model: &mut Model, request: &Request) {
     match request {
-        Request::Older(_) => model.asked_for_older = None,
+        Request::Rows(search) => search::give_up(model, search),
         Request::Detail(target) => {
             model.wanted = model.wanted.filter(|(wanted, _)| wanted != target);
         }
@@ -172,7 +168,7 @@ fn give_up(model: &mut Model, request: &Request) {
 
 fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let mut came = 0;
+    let (mut came, mut listed) = (0, 0);
     let stay = model.cursor.row.is_some();
     model.live.claim_failures(news.rows.iter().filter_map(claim_of_failure));
     for row in news.rows {
@@ -183,18 +179,20 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
             model.live.of_asset.push(&row);
         }
         let at = row.at();
+        let is_listed = search::add(model, &row, stay) || !model.is_narrowed();
         let new = model.live.rows.push(row, stay);
         if !news.old {
             model.live.chart.count(at, new);
         }
         came += new;
+        listed += if is_listed { new } else { 0 };
     }
     if !news.old {
         if let Some(frozen) = &mut model.frozen {
             frozen.waiting += came;
         }
         if stay {
-            model.cursor.since += came;
+            model.cursor.since += listed;
         }
         model.live.came += came;
     }

@@ -17,7 +17,7 @@ use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::row::number;
-use super::{dubs, link};
+use super::{deliveries, dubs, link};
 use crate::text::Printable;
 
 /// The least columns in which an address says anything.
@@ -360,11 +360,12 @@ fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
         return;
     }
     let (listed, all) = (model.assets().len(), model.shown().catalogue.len());
-    let (rows, all_rows) = (model.row_count(), model.shown().rows.len());
-    let loaded = if model.shown().rows.is_complete() { "" } else { " read so far" };
-    let words =
-        format!("{listed} of {all} assets  {}  {rows} of {all_rows} rows{loaded}", glyph::DOT);
-    pen.skip(3).text(&words, dim);
+    pen.skip(3).text(&format!("{listed} of {all} assets"), dim);
+    if let Some(rows) = model.listed_rows() {
+        let total = number(deliveries::total(model));
+        let (listed, more) = (number(rows.len() as u64), if rows.is_whole() { "" } else { "+" });
+        pen.text(&format!("  {}  {listed}{more} of {total} rows", glyph::DOT), dim);
+    }
     if model.mode == Mode::Normal {
         pen.text("   esc shows all", dim);
     }

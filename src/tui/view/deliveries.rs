@@ -49,17 +49,48 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// How many rows there are, as far as is known: all, or those that are held.
+pub(super) fn total(model: &Model) -> u64 {
+    let all = &model.shown().rows;
+    if all.is_whole() {
+        return all.len() as u64;
+    }
+    let searched = model.listed_rows().map_or(0, |rows| rows.searched.1);
+    searched.max(model.shown().held)
+}
+
+/// How many rows are listed, and of how many.
+fn count(model: &Model) -> String {
+    let listed = number(model.row_count() as u64);
+    let total = number(total(model));
+    let Some(rows) = model.listed_rows() else { return String::new() };
+    match (rows.is_complete(), rows.is_behind()) {
+        (true, false) if model.is_narrowed() => format!("{listed} of {total}"),
+        (true, false) => total,
+        (false, false) if model.is_narrowed() => format!("the newest {listed} that fit"),
+        (true, true) if model.is_narrowed() => format!("the oldest {listed} that fit"),
+        (false, true) if model.is_narrowed() => format!("{listed} that fit"),
+        (false, false) => format!("the newest {listed} of {total}"),
+        (true, true) => format!("the oldest {listed} of {total}"),
+        (false, true) => format!("{listed} of {total}"),
+    }
+}
+
+/// How far a search has come that goes on.
+fn progress(model: &Model) -> String {
+    let Some(rows) = model.listed_rows() else { return String::new() };
+    if rows.searching.is_none() {
+        return String::new();
+    }
+    if !model.is_narrowed() {
+        return "reading on".to_owned();
+    }
+    format!("searched {} of {}", number(rows.searched.0), number(total(model)))
+}
+
 /// How many there are, what narrows them, and whether the newest is followed.
 fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let held = model.shown().rows.len();
-    let all = number(held as u64);
-    let count = if model.is_narrowed() {
-        format!("{} of {all}", number(model.row_count() as u64))
-    } else if model.shown().rows.is_complete() || model.shown().rows.oldest_seq() == Some(1) {
-        all
-    } else {
-        format!("the newest {all}")
-    };
+    let count = count(model);
     let failures = if model.failures_only { "failures and refusals only" } else { "" };
     let since = model.cursor.since;
     let (state, role) = match (model.cursor.row, &model.frozen) {
@@ -73,12 +104,12 @@ fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
         }
         (Some(_), None) => ("G follows".to_owned(), Role::Dim),
     };
-    let older = if model.asked_for_older.is_some() { "reading older ones" } else { "" };
+    let progress = progress(model);
     rule::draw(
         pen,
         look,
         "Deliveries",
-        &[(&count, Role::Plain), (&state, role), (failures, Role::Failed), (older, Role::Dim)],
+        &[(&count, Role::Plain), (&state, role), (failures, Role::Failed), (&progress, Role::Dim)],
     );
 }
 
@@ -145,18 +176,24 @@ fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
 
 /// Why nothing is listed, and how something is again.
 fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
-    let held = model.shown().rows.len() as u64;
+    let total = total(model);
     let (what, how) = if !model.shown().loaded {
         ("reading the journal …".to_owned(), "")
-    } else if held == 0 {
-        ("No delivery has come yet.".to_owned(), "The callback URL is on the Timeline: 1")
-    } else {
+    } else if let Some(rows) = model.listed_rows().filter(|_| model.is_narrowed() && total > 0) {
         let what = match (model.failures_only, model.filtering.filter.is_empty()) {
-            (true, true) => format!("None of {} is a failure.", number(held)),
-            (true, false) => format!("None of {} is a failure that fits the filter.", number(held)),
-            _ => format!("None of {} fits the filter.", number(held)),
+            (true, true) => "is a failure",
+            (true, false) => "is a failure that fits the filter",
+            _ => "fits the filter",
+        };
+        let what = if rows.is_whole() {
+            format!("None of {} {what}.", number(total))
+        } else {
+            let (searched, total) = (number(rows.searched.0), number(total));
+            format!("Searching the journal: {searched} of {total}, and none yet {what} …")
         };
         (what, "esc lists all of them again")
+    } else {
+        ("No delivery has come yet.".to_owned(), "The callback URL is on the Timeline: 1")
     };
     let middle = area.height / 3;
     for (line, text, role) in [(middle, what.as_str(), Role::Plain), (middle + 1, how, Role::Dim)] {

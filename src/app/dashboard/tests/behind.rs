@@ -39,13 +39,18 @@ async fn a_row_that_was_committed_and_not_told_comes_as_news_alone() {
         // News waits for a moment now, and questions do not.
         append(&scene.journal, &scene.key, "a", 2 * round + 1).await;
         scene.ask(Request::OfAsset("a".to_owned())).await;
-        scene.ask(Request::Older(u64::MAX)).await;
+        scene.search(1, "", Start::Newest, 500).await;
         let (mut answers, mut newer) = (0, None);
         while answers < 2 || newer.is_none() {
             match scene.next().await {
                 Told::News(news) => newer = Some(news.head),
-                Told::OfAsset(_, rows) | Told::Older(_, rows) => {
+                told @ (Told::OfAsset(..) | Told::Rows(..)) => {
                     answers += 1;
+                    let rows = match told {
+                        Told::OfAsset(_, rows) => rows,
+                        Told::Rows(page) => page.rows,
+                        _ => Vec::new(),
+                    };
                     let known = newer.unwrap_or(first.head);
                     let is_told = |target: &Target| match target {
                         Target::Delivery(seq) => *seq <= known,

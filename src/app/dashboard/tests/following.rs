@@ -101,9 +101,12 @@ async fn what_cannot_be_read_is_said_and_the_request_given_back() {
     scene.start().await;
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute("UPDATE delivery SET effect = 'nonsense'", []).unwrap();
-    for request in
-        [Request::Detail(Target::Delivery(1)), Request::Older(2), Request::OfAsset("a".to_owned())]
-    {
+    let search = super::search(1, "", Start::Newest, 500);
+    for request in [
+        Request::Detail(Target::Delivery(1)),
+        Request::Rows(Box::new(search)),
+        Request::OfAsset("a".to_owned()),
+    ] {
         scene.ask(request.clone()).await;
         let Told::Unanswered(given_back) = scene.next().await else { panic!("{request:?}") };
         assert_eq!(given_back, request);

@@ -37,19 +37,11 @@ async fn older_rows_come_once_each_down_to_the_first() {
     let Told::News(news) = &told[1] else { panic!("{:?}", told[1]) };
     let mut rows = news.rows.clone();
     rows.reverse();
-    loop {
-        let mut seqs = rows.iter().filter_map(|row| match row.target() {
-            Target::Delivery(seq) => Some(seq),
-            Target::Refusal(_) => None,
-        });
-        let oldest = seqs.next_back().unwrap();
-        scene.ask(Request::Older(oldest)).await;
-        let Told::Older(_, older) = scene.next().await else { panic!("not what was asked") };
-        if older.is_empty() {
-            break;
-        }
-        rows.extend(older);
-    }
+    let oldest = rows.iter().rev().find_map(|row| match row.target() {
+        Target::Delivery(seq) => Some(seq),
+        Target::Refusal(_) => None,
+    });
+    rows.extend(scene.found(1, "", Start::Below(oldest.unwrap()), 5_000).await);
     let found = targets(&rows);
     assert_eq!(found.len(), 1_200 + 12);
     assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len());

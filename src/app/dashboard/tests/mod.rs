@@ -6,6 +6,7 @@ mod following;
 mod loading;
 mod news;
 mod notes;
+mod searching;
 
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
+use crate::tui::model::search::{Query, Search, Start};
 use crate::tui::msg::News;
 
 /// Nothing here takes this long unless it hangs.
@@ -111,10 +113,33 @@ impl Scene {
         self.telling.asks.send(Ask::Request(request)).await.unwrap();
     }
 
+    async fn search(&self, id: u64, filter: &str, start: Start, limit: usize) {
+        self.ask(Request::Rows(Box::new(search(id, filter, start, limit)))).await;
+    }
+
+    /// The rows of a whole search, in its direction; nothing else may be told meanwhile.
+    async fn found(&mut self, id: u64, filter: &str, start: Start, limit: usize) -> Vec<Row> {
+        self.search(id, filter, start, limit).await;
+        let mut rows = Vec::new();
+        loop {
+            let Told::Rows(page) = self.next().await else { panic!("not what was asked") };
+            assert_eq!((page.id, page.start), (id, start));
+            rows.extend(page.rows);
+            if !page.goes_on {
+                return rows;
+            }
+        }
+    }
+
     fn notary(&self, journal: Option<Arc<Journal>>) -> Notary {
         let (asks, inbox) = (self.telling.asks.clone(), self.inbox.clone());
         Notary { stage: Stage::Real, asks, journal, inbox }
     }
+}
+
+fn search(id: u64, filter: &str, start: Start, limit: usize) -> Search {
+    let filter = crate::filter::Filter::parse(filter, Timestamp::now()).unwrap();
+    Search { id, query: Query { filter, failures_only: false }, start, limit, until: None }
 }
 
 fn at(second: i64) -> Timestamp {

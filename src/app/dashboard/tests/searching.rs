@@ -1,0 +1,217 @@
+//! Searches through a whole journal: what they find, in both directions, and that nothing waits for
+//! them.
+
+use std::cell::{Cell, RefCell};
+
+use proptest::test_runner::{Config, TestRunner};
+
+use super::*;
+use crate::filter::Filter;
+use crate::tui::model::search::RowsPage;
+
+async fn page(scene: &mut Scene) -> RowsPage {
+    loop {
+        if let Told::Rows(page) = scene.next().await {
+            return *page;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_finds_what_it_says_in_the_whole_journal_and_in_both_directions() {
+    let (journal, key) = filled().await;
+    let reader = journal.reader().unwrap();
+    let mut scene = Scene::open(journal, key, 64);
+    scene.start().await;
+    let all: Vec<Row> = {
+        let mut rows = scene.found(1, "", Start::Newest, 5_000).await;
+        rows.reverse();
+        rows
+    };
+    assert_eq!(all.len(), 1_212);
+    assert_eq!(reader.deliveries_after(0, 2_000).unwrap().len(), 1_200);
+    for (id, text) in (2..).step_by(2).zip([
+        "asset:a7",
+        "!asset:a7",
+        "refused",
+        "!refused",
+        "seq:3..40",
+        "seq:..40 a1",
+        "seq:1150..",
+        "missing seq:2",
+        "valid",
+        "nothing-has-this-in-it",
+        "until:1970-01-01T00:00:00Z",
+    ]) {
+        let filter = Filter::parse(text, Timestamp::now()).unwrap();
+        let wanted: Vec<Target> =
+            all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
+        let mut down = targets(&scene.found(id, text, Start::Newest, 5_000).await);
+        down.reverse();
+        assert_eq!(down, wanted, "{text}");
+        let up = targets(&scene.found(id + 1, text, Start::Oldest, 5_000).await);
+        assert_eq!(up, wanted, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_join_without_a_hole() {
+    let (journal, key) = filled().await;
+    let mut scene = Scene::open(journal, key, 64);
+    scene.start().await;
+    let all = targets(&scene.found(1, "", Start::Newest, 5_000).await);
+    for (start, towards) in [(Start::Newest, "older"), (Start::Oldest, "newer")] {
+        let (mut found, mut start) = (Vec::new(), start);
+        for id in 10.. {
+            scene.search(id, "", start, 70).await;
+            let mut reached;
+            let is_end = loop {
+                let page = page(&mut scene).await;
+                reached = page.reached;
+                found.extend(page.rows.iter().map(Row::target));
+                if !page.goes_on {
+                    break page.is_end;
+                }
+            };
+            if is_end {
+                break;
+            }
+            start = if towards == "older" { Start::Below(reached) } else { Start::From(reached) };
+        }
+        if towards == "newer" {
+            found.reverse();
+        }
+        assert_eq!(found, all, "{towards}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_is_told_and_the_end_comes_last() {
+    let (journal, key) = (memory(), PrivateKey::generate().unwrap());
+    append(&journal, &key, "needle", 0).await;
+    flood(&journal, "version_ready", "hay", 1, 10_000).await;
+    let mut scene = Scene::open(journal, key, 64);
+    scene.start().await;
+    scene.search(1, "asset:needle", Start::Newest, 5_000).await;
+    let first = page(&mut scene).await;
+    assert!(first.is_first && first.goes_on && first.rows.is_empty(), "{first:?}");
+    assert!(first.searched > 0 && first.searched < first.total, "{first:?}");
+    assert_eq!(first.total, 10_001);
+    let last = loop {
+        let page = page(&mut scene).await;
+        if !page.goes_on {
+            break page;
+        }
+    };
+    assert_eq!((targets(&last.rows), last.searched), (vec![Target::Delivery(1)], 10_001));
+    assert!(last.is_end);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_search_ends_the_one_before_and_nothing_waits() {
+    let (journal, key) = (memory(), PrivateKey::generate().unwrap());
+    flood(&journal, "version_ready", "hay", 1, 40_000).await;
+    // Room for one message: what is told has to be taken, one after another.
+    let mut scene = Scene::open(journal, key, 1);
+    scene.start().await;
+    scene.search(1, "nothing-has-this", Start::Newest, 5_000).await;
+    assert_eq!(page(&mut scene).await.id, 1);
+    append(&scene.journal, &scene.key, "new", 100).await;
+    scene.ask(Request::Detail(Target::Delivery(1))).await;
+    scene.search(2, "asset:hay", Start::Newest, 10).await;
+    let (mut is_opened, mut came, mut found) = (false, false, Vec::new());
+    while !is_opened || !came || found.is_empty() {
+        match scene.next().await {
+            Told::Detail(..) => is_opened = true,
+            Told::News(news) => came |= news.head == 40_001,
+            Told::Rows(page) if page.id == 2 => found = page.rows,
+            // What was on its way.
+            Told::Rows(page) => assert!(page.goes_on && found.is_empty(), "{page:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(found.len(), 10);
+    // Ended without another one: nothing more is told of it.
+    scene.search(3, "nothing-has-this", Start::Newest, 5_000).await;
+    scene.ask(Request::EndSearch).await;
+    scene.ask(Request::Detail(Target::Delivery(2))).await;
+    while !matches!(scene.next().await, Told::Detail(Target::Delivery(2), _)) {}
+    append(&scene.journal, &scene.key, "last", 101).await;
+    loop {
+        match scene.next().await {
+            Told::News(news) if news.head == 40_002 => break,
+            Told::News(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_count_like_ids_and_a_picture_that_stands_still_has_an_end() {
+    let (journal, key) = filled().await;
+    journal.name("a7".to_owned(), Some("Trailer".to_owned())).unwrap().receipt().await.unwrap();
+    let mut scene = Scene::open(journal, key, 64);
+    scene.start().await;
+    let found = scene.found(1, "trailer", Start::Newest, 5_000).await;
+    assert_eq!(found.iter().filter(|row| !row.is_refusal()).count(), 3);
+    let until = Some((500, at(499)));
+    for (id, start) in [(2, Start::Newest), (3, Start::Oldest)] {
+        let search = Search { until, ..search(id, "", start, 5_000) };
+        scene.ask(Request::Rows(Box::new(search))).await;
+        let mut rows = Vec::new();
+        loop {
+            let page = page(&mut scene).await;
+            rows.extend(page.rows);
+            if !page.goes_on {
+                break;
+            }
+        }
+        assert_eq!(rows.len(), 505, "{start:?}");
+        assert!(rows.iter().all(|row| row.at() <= at(499)));
+    }
+}
+
+/// What the journal is asked for and what a filter says of a row agree, whatever the filter.
+#[test]
+fn searching_and_matching_agree() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (journal, key) = (memory(), PrivateKey::generate().unwrap());
+    let events = ["version_ready", "version_failed", "asset_failed", "version_flown", "x"];
+    runtime.block_on(async {
+        for (number, event) in (0..).zip(events.iter().cycle().take(60)) {
+            flood(&journal, event, &format!("Ast_{}", number % 7), number * 10, 1).await;
+            if number % 9 == 0 {
+                refuse(&journal, u64::try_from(number).unwrap() + 1, "Ast_3", number * 10 + 5)
+                    .await;
+            }
+        }
+    });
+    let mut scene = runtime.block_on(async { Scene::open(journal, key, 64) });
+    runtime.block_on(scene.start());
+    let mut all = runtime.block_on(scene.found(1, "", Start::Newest, 5_000));
+    all.reverse();
+    let (scene, id) = (RefCell::new(scene), Cell::new(1));
+    let term = "(!)?(valid|unchecked|failed|ready|applied|repeat|none|uncertain|unreadable|refused|\
+        missing|asset:(ast_3|AST|_)|version:v|event:fl|locale:es|source:direct|seq:[1-5]?[0-9]|\
+        seq:[1-3]?[0-9]\\.\\.|seq:\\.\\.[3-6][0-9]|peer:127|ast_5|x)";
+    let terms = proptest::collection::vec(proptest::string::string_regex(term).unwrap(), 0..4);
+    TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() })
+        .run(&terms, |terms| {
+            let text = terms.join(" ");
+            let filter = Filter::parse(&text, Timestamp::now()).unwrap();
+            let wanted: Vec<Target> =
+                all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
+            for start in [Start::Newest, Start::Oldest] {
+                id.set(id.get() + 1);
+                let mut scene = scene.borrow_mut();
+                let rows = runtime.block_on(scene.found(id.get(), &text, start, 5_000));
+                let mut found = targets(&rows);
+                if start == Start::Newest {
+                    found.reverse();
+                }
+                proptest::prop_assert_eq!(&found, &wanted, "{} {:?}", text, start);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
