@@ -149,6 +149,10 @@ fn status_takes_a_filter() {
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
     assert_eq!(nothing.err, "dubwatch: nothing fits\n");
     home.run("status --filter vrsion:9").complaint(2);
+    for terms in ["valid", "!valid", "refused", "event:version_ready"] {
+        let ran = home.run(&format!("status --filter {terms}"));
+        assert!(ran.complaint(2).contains("dubwatch log --filter"), "{terms}: {}", ran.err);
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(value_name = "ASSET")]
     asset: Option<String>,
     /// Only the versions, and assets, that fit every one of these terms, which are listed below;
-    /// terms about single deliveries leave versions alone
+    /// those about single deliveries are for `dubwatch log`
     #[arg(long, value_name = "TERMS")]
     filter: Option<String>,
     /// Show times in UTC
@@ -37,6 +37,12 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
     let terms = args.filter.as_deref().unwrap_or_default();
     let filter = Filter::parse(terms, now).map_err(|error| Usage(error.to_string()))?;
+    if filter.is_about_deliveries() {
+        // It would let every version through.
+        let why = "--filter has a term about single deliveries, and status lists versions; \
+                   dubwatch log --filter lists such deliveries";
+        return Err(Usage(why.to_owned()).into());
+    }
     let reader = Reader::open(&config.db)?;
     let out = BufWriter::new(io::stdout().lock());
     let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));

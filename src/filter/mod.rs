@@ -24,8 +24,9 @@
 //! | `TEXT` | event, an id, the locale or the peer has TEXT in it |
 //!
 //! `overdue` depends on the time, which a delivery does not know: as terms about single deliveries
-//! leave versions alone, this one leaves deliveries and refusals alone. A command that lists nothing
-//! else refuses it ([`Filter::is_about_versions`]).
+//! leave versions alone, this one leaves deliveries and refusals alone. A command that lists only one
+//! of the two refuses terms about the other ([`Filter::is_about_versions`],
+//! [`Filter::is_about_deliveries`]).
 //!
 //! The same table is [`TERMS`], from which the help comes. A refusal has a verdict, a time, a peer,
 //! a path and a method, and the event, ids and locale that its body claims: it can be found by them,
@@ -202,6 +203,22 @@ impl Filter {
     /// Whether a term asks something that only versions can answer.
     pub fn is_about_versions(&self) -> bool {
         self.terms.iter().any(|term| term.test == test::Test::Overdue)
+    }
+
+    /// Whether a term asks something that only single deliveries and refusals can answer.
+    pub fn is_about_deliveries(&self) -> bool {
+        let any = VersionFacts {
+            asset_id: "",
+            name: None,
+            version_id: None,
+            locale: None,
+            state: None,
+            failed: false,
+            uncertain: false,
+            overdue: false,
+            last_at: Timestamp::UNIX_EPOCH,
+        };
+        self.terms.iter().any(|term| term.test.version(&any).is_none())
     }
 
     /// Whether every term holds for `delivery`.

@@ -163,6 +163,17 @@ fn overdue_is_asked_of_versions_alone() {
 }
 
 #[test]
+fn terms_about_deliveries_are_known() {
+    for text in ["valid", "!repeat", "refused", "event:version_ready", "failed seq:1..", "peer:x"] {
+        assert!(filter(text).is_about_deliveries(), "{text}");
+    }
+    for text in ["", "failed", "overdue", "ready locale:es", "uncertain since:1h", "\"valid\"", "x"]
+    {
+        assert!(!filter(text).is_about_deliveries(), "{text}");
+    }
+}
+
+#[test]
 fn doubts_and_unreadable_deliveries_are_found() {
     let mut doubtful = delivery();
     doubtful.outcome.uncertain = Some(Doubt::SignedAnew);
