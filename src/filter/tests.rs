@@ -347,6 +347,8 @@ fn help_is_readable() {
           the effect on the timeline (like !repeat)
       uncertain
           effects that are a guess (like uncertain)
+      overdue
+          versions that generate for too long; says nothing of deliveries (like overdue)
       unreadable
           deliveries that the timeline cannot read (like unreadable)
       refused
