@@ -135,6 +135,24 @@ fn a_reader_that_goes_away_ends_what_follows() {
     watch.stop(Signal::TERM);
 }
 
+/// What is sent is told, and it ends between two callbacks, not in the middle of one.
+#[test]
+fn a_reader_that_goes_away_ends_what_sends() {
+    let site = Site::new();
+    let watch = site.watch();
+    let to = format!("http://{}/callback", watch.address);
+    for pace in ["--rate 1", "--lifecycle --pause 10m", ""] {
+        let (mut child, out, err) = spawn(&site, &format!("send --to {to} --count 1000000 {pace}"));
+        drop(out);
+        assert!(err.ends_within(LIMIT), "{pace} did not end");
+        assert_eq!(child.0.wait().unwrap().code(), Some(1), "{pace}: {}", err.text());
+        let said = err.text();
+        assert!(said.starts_with("dubwatch: stopped after "), "{said}");
+        assert!(said.ends_with(": nobody reads standard output any more\n"), "{said}");
+    }
+    watch.stop(Signal::TERM);
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_who_only_reads_without_a_failure() {
     let site = Site::new();

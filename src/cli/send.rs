@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::Usage;
 use super::prune::counted;
 use super::verify::read as read_body;
-use crate::app::{DevKeyError, Exit, load_dev_key};
+use crate::app::{DevKeyError, Exit, load_dev_key, reader_gone};
 use crate::callback::{Encoding, Event, State};
 use crate::config::{Config, ConfigError, Key, Origin, parse_span};
 use crate::outbound::{Outbound, Proxies, Trust};
@@ -177,22 +177,33 @@ async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {
         Some(pause) => Some(Duration::try_from(pause).context("--pause is out of range")?),
         None => (args.lifecycle && args.rate.is_none()).then_some(PAUSE),
     };
+    let gone = reader_gone();
     let mut as_it_should_be = true;
-    let mut first = true;
+    let mut sent = 0;
     for n in 1..=args.count {
         let payloads = match &body {
             Some(body) => vec![body.clone()],
             None => messages(args, n).iter().map(Payload::of_message).collect(),
         };
         for Payload { label, body } in payloads {
-            if let Some(pace) = &mut pace {
-                pace.tick().await;
+            let its_time = async {
+                if let Some(pace) = &mut pace {
+                    pace.tick().await;
+                }
+                if let Some(pause) = pause.filter(|_| sent > 0) {
+                    tokio::time::sleep(pause).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                // What is on its way is answered first.
+                () = gone.cancelled(), if sent > 0 => anyhow::bail!(
+                    "stopped after {}: nobody reads standard output any more",
+                    counted(sent, "callback", "callbacks")
+                ),
+                () = its_time => {}
             }
-            if let Some(pause) = pause
-                && !std::mem::take(&mut first)
-            {
-                tokio::time::sleep(pause).await;
-            }
+            sent += 1;
             let answer = sender.send_body(body, args.tamper).await?;
             as_it_should_be &= if args.tamper.is_some() {
                 answer.status.is_client_error()
@@ -274,7 +285,7 @@ fn tell(args: &Args, label: &str, answer: &Answer) -> anyhow::Result<()> {
         _ => line,
     };
     writeln!(io::stdout(), "{line}").or_else(|error| match error.kind() {
-        // Sending goes on when nobody reads along.
+        // The last one was sent all the same, and before any other this is noticed.
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error.into()),
     })
