@@ -128,6 +128,10 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
 fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
     let listen = config.listen.first().copied().context("--listen names no address")?;
     let given = |key| matches!(config.origins.of(key), Origin::Flag(_));
+    if config.listen.len() > 1 && given(Key::Listen) {
+        let why = "callbacks are posted to one address: give --listen once, or --to URL";
+        return Err(Usage(why.to_owned()).into());
+    }
     let to = match &args.to {
         Some(_) if given(Key::Listen) || given(Key::Path) => {
             return Err(Usage(

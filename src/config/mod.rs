@@ -155,15 +155,29 @@ impl Config {
         })
     }
 
-    /// What is wrong with a run that would receive nothing.
+    /// Fails for a run that would receive nothing, and for flags that would do nothing in it.
     pub fn doors(&self) -> Result<(), ConfigError> {
-        if self.listens || self.relay.is_some() {
-            return Ok(());
-        }
-        Err(ConfigError::Conflict(
+        let idle = |keys: &[Key]| {
+            let is_flag = |key: &&Key| matches!(self.origins.of(**key), Origin::Flag(_));
+            keys.iter().find(is_flag).map(|key| key.setting().flag)
+        };
+        let of_relay = [Key::RelayName, Key::RelayTokenFile, Key::RelayInsecure, Key::Cacert];
+        let of_listener = [Key::Listen, Key::Path, Key::TrustForwardedFor];
+        let why = if !self.listens && self.relay.is_none() {
             "--no-listen without --relay would receive nothing: leave it out, or name a relay"
-                .to_owned(),
-        ))
+                .to_owned()
+        } else if self.relay.is_none()
+            && let Some(flag) = idle(&of_relay)
+        {
+            format!("{flag} does nothing without --relay: leave it out, or name a relay")
+        } else if !self.listens
+            && let Some(flag) = idle(&of_listener)
+        {
+            format!("{flag} does nothing where --no-listen is set: leave one of them out")
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::Conflict(why))
     }
 
     /// The settings as a configuration file, a line a setting, each with where it came from.

@@ -370,6 +370,7 @@ fn a_mistake_in_a_flag_names_it() {
 #[case("3829", Some("127.0.0.1:3829"))]
 #[case(":3829", Some("127.0.0.1:3829"))]
 #[case("localhost:0", Some("localhost:0"))]
+#[case(" [::1]:80", Some("[::1]:80"))]
 #[case("0.0.0.0:80", Some("0.0.0.0:80"))]
 #[case("[::]:80", Some("[::]:80"))]
 #[case("localhost", None)]
@@ -421,6 +422,27 @@ fn a_variable_that_a_command_does_not_use_says_nothing_to_it() {
     let config = Config::load(Flags::default(), &heeding).unwrap();
     assert_eq!(config.overdue, SignedDuration::from_hours(1));
     Config::load(Flags::default(), &surroundings).unwrap_err();
+}
+
+#[test]
+fn a_flag_that_would_do_nothing_is_refused() {
+    let place = Place::new();
+    let doors = |arguments: &[&str]| place.load(arguments).unwrap().doors();
+    let relay = ["--relay", "wss://relay.example"];
+    for flag in ["--relay-name=a", "--relay-token-file=t", "--relay-insecure", "--cacert=c.pem"] {
+        let error = doors(&[flag]).unwrap_err().to_string();
+        let name = flag.split('=').next().unwrap();
+        assert!(error.starts_with(&format!("{name} does nothing without --relay")), "{error}");
+        doors(&[&relay[..], &[flag]].concat()).unwrap();
+    }
+    for flag in ["--listen=1", "--path=/x", "--trust-forwarded-for"] {
+        let error = doors(&[&relay[..], &["--no-listen", flag]].concat()).unwrap_err().to_string();
+        assert!(error.contains("does nothing where --no-listen is set"), "{error}");
+        doors(&[&relay[..], &[flag]].concat()).unwrap();
+    }
+    // What is set for good may wait for a relay.
+    let place = Place::new().file("relay-name = 'a'").variable("DUBWATCH_CACERT", "c.pem");
+    place.load(&[]).unwrap().doors().unwrap();
 }
 
 #[test]

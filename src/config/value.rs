@@ -176,6 +176,7 @@ const BODY: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 /// An address with a port. A port alone, with or without its colon, and `localhost` mean loopback:
 /// nobody should be reachable from outside by leaving something out.
 pub(super) fn listen(text: &str) -> Result<ListenAddress, String> {
+    let text = text.trim();
     if let Some(port) = text.strip_prefix("localhost:")
         && let Ok(port) = port.parse()
     {

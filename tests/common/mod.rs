@@ -59,7 +59,7 @@ impl Site {
         if !arguments.contains(&"--db") {
             command.arg("--db").arg(&self.db);
         }
-        if !arguments.contains(&"--listen") {
+        if !arguments.contains(&"--listen") && !arguments.contains(&"--no-listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
