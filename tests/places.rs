@@ -150,6 +150,26 @@ fn what_keeps_nothing_writes_nothing() {
 }
 
 #[test]
+fn a_home_that_may_not_be_looked_into_is_no_reason_to_fail() {
+    let foreign = Foreign::new();
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let closed = foreign.closed("closed");
+    mode(&closed, 0o700);
+    let mut watch = foreign.command("--ephemeral --json --listen 0");
+    assert!(first_line(watch.env("HOME", &closed)).contains(r#""type":"ready""#));
+    let mut show = foreign.command("config show");
+    let ran = foreign.home.ran(show.env("HOME", &closed));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("cannot look for the configuration file ~/closed/"), "{}", ran.err);
+    // One that is named has to be read.
+    let mut named = foreign.command("config show --config");
+    let ran = foreign.home.ran(named.arg(closed.join("c.toml")).env("HOME", &closed));
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}
+
+#[test]
 fn a_journal_that_cannot_be_made_is_the_file_that_is_named() {
     let foreign = Foreign::new();
     let closed = foreign.closed("closed");
@@ -182,6 +202,9 @@ fn a_journal_that_cannot_be_written_can_be_read() {
     assert!(with("status").done().contains("ast_1"));
     assert!(with("log").done().contains("ast_1"));
     assert!(with("prune --older-than 1m --dry-run").done().contains("1 delivery of 1 asset"));
+    // What is to receive into it does not run without receiving.
+    let ran = with("--json --listen 0 --no-dev-key");
+    assert!(ran.complaint(1).contains("cannot open the journal"), "{ran:?}");
     assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "nothing was made beside it");
 
     // What a running or killed program had not merged yet would be missed: that is said instead.

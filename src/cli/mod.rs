@@ -120,11 +120,10 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
     let flags = cli.flags.settings.clone();
     let (surroundings, cautions) = uses::heeded(command, matches, Surroundings::of_process());
     let mut config = Config::load(cli.flags, &surroundings)?;
+    config.cautions.extend(cautions);
     // What runs for long shows them where it shows everything else.
-    if matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
-        config.cautions = cautions;
-    } else {
-        for caution in &cautions {
+    if !matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
+        for caution in &config.cautions {
             say(caution);
         }
     }

@@ -1,6 +1,7 @@
 //! Decides each setting from the layers, and remembers which one decided.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -97,7 +98,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         }
         settings.output = Some(Output::Json);
     }
-    let (file, from_file) = read_file(config, surroundings)?;
+    let (file, from_file, caution) = read_file(config, surroundings)?;
     let variables = Layer::of_variables(surroundings)?;
     let mut merge = Merge {
         layers: [
@@ -163,7 +164,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         data_dir: surroundings.data_dir.clone(),
         state_dir: surroundings.state_dir.clone(),
         origins: merge.origins,
-        cautions: Vec::new(),
+        cautions: caution.into_iter().collect(),
     })
 }
 
@@ -171,11 +172,11 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
 const DEFAULT_LISTEN: ListenAddress =
     ListenAddress::Socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3829));
 
-/// The configuration file and what it says.
+/// The configuration file and what it says, and what a person should know of how it was read.
 fn read_file(
     flag: Option<PathBuf>,
     surroundings: &Surroundings,
-) -> Result<(PathBuf, Layer), ConfigError> {
+) -> Result<(PathBuf, Layer, Option<String>), ConfigError> {
     let variable = surroundings.variable(CONFIG_VARIABLE)?.map(PathBuf::from);
     if let Some(path) = flag.or(variable) {
         let path = surroundings.working_dir.join(path);
@@ -183,13 +184,24 @@ fn read_file(
             path: shown(&path),
             why: "there is no such file".to_owned(),
         })?;
-        return Ok((path, layer));
+        return Ok((path, layer, None));
     }
     let Some(path) = surroundings.config_file.clone() else {
-        return Ok((PathBuf::new(), Layer::default()));
+        return Ok((PathBuf::new(), Layer::default(), None));
     };
+    // A directory that this user may not look into, as `/root` in a container that runs as another
+    // user: it cannot be known whether there is a file, and none was named.
+    if let Err(error) = path.symlink_metadata()
+        && error.kind() == ErrorKind::PermissionDenied
+    {
+        let caution = format!(
+            "cannot look for the configuration file {}: {error}; went on without one, --config names another",
+            shown(&path)
+        );
+        return Ok((path, Layer::default(), Some(caution)));
+    }
     let layer = file::read(&path)?.unwrap_or_default();
-    Ok((path, layer))
+    Ok((path, layer, None))
 }
 
 /// Whether the journal is in memory. A file for it, named by a stronger source, says no; named by

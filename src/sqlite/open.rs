@@ -47,7 +47,7 @@ pub enum OpenError {
     Directory { what: &'static str, path: PathBuf, cause: io::Error },
     #[error("cannot open the {what} {}: {cause}; check its permissions or choose another with --db", path.display())]
     File { what: &'static str, path: PathBuf, cause: io::Error },
-    #[error("cannot open the {what} {}: its lock {} cannot be written: {cause}; make its directory writable or choose another with --db", path.display(), lock.display())]
+    #[error("cannot open the {what} {}: its lock {} cannot be written: {cause}; make its directory writable or choose another with --db (`dubwatch status` and `dubwatch log` may still read it)", path.display(), lock.display())]
     Lock { what: &'static str, path: PathBuf, lock: PathBuf, cause: io::Error },
     #[error("the {what} {} cannot be read where it is: what was written last is still in {}, which can be read only where its directory can be written; copy both files to a directory of yours and name the copy with --db", path.display(), log.display())]
     Unmerged { what: &'static str, path: PathBuf, log: PathBuf },
