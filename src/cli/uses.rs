@@ -249,7 +249,7 @@ fn mistyped(command: &Command, surroundings: &Surroundings) -> Vec<String> {
 
 /// Compares without the prefix that all of them share, which would make all of them near.
 fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let tail = |name: &str| name.strip_prefix(Surroundings::PREFIX).unwrap_or(name).to_lowercase();
+    let tail = |name: &str| name.split_once('_').map_or(name, |(_, tail)| tail).to_lowercase();
     let tails: Vec<String> = known.iter().map(|known| tail(known)).collect();
     let near = nearest(&tail(name), tails.iter().map(String::as_str))?;
     known.iter().map(String::as_str).find(|known| tail(known) == near)
@@ -330,6 +330,7 @@ mod tests {
             ("DUBWATCH_TLSCERT", "DUBWATCH_TLS_CERT"),
             ("DUBWATCH_RELAYTOKEN", "DUBWATCH_RELAY_TOKEN"),
             ("DUBWATCH_Listen", "DUBWATCH_LISTEN"),
+            ("dubwatch_listen", "DUBWATCH_LISTEN"),
         ] {
             let said = with(wrong, "secret");
             assert!(said.contains(wrong) && said.ends_with(&format!("mean {right}?")), "{said}");

@@ -14,6 +14,11 @@ const NAME: &str = "dubwatch";
 const NOT_OURS: [&str; 7] =
     ["SERVICE_HOST", "SERVICE_PORT", "PORT_", "TEST_", "WRITE_", "RELAY_LONG", "RELAY_SEED"];
 
+/// Whether a variable begins like ours, in capitals or not.
+fn is_ours(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(NAME))
+}
+
 /// The environment variables and directories that settings are read from.
 ///
 /// A value, so that tests state it and never touch the process.
@@ -47,7 +52,7 @@ impl Surroundings {
         let ours =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         Self {
-            variables: ours.filter(|(name, _)| name.starts_with(Self::PREFIX)).collect(),
+            variables: ours.filter(|(name, _)| is_ours(name)).collect(),
             // Without one, relative names stay relative, and opening them says what is wrong.
             working_dir: std::env::current_dir().unwrap_or_default(),
             config_file: directory("XDG_CONFIG_HOME", ".config")
@@ -105,7 +110,7 @@ impl Surroundings {
             .iter()
             .filter(|(name, _)| !known.contains(name))
             .filter(|(name, value)| {
-                let tail = name.strip_prefix(Self::PREFIX).unwrap_or(name);
+                let tail = name.split_once('_').map_or(&***name, |(_, tail)| tail);
                 let link =
                     tail == "PORT" && value.to_str().is_some_and(|value| value.contains("://"));
                 !link && !NOT_OURS.iter().any(|not_ours| tail.starts_with(not_ours))
