@@ -103,11 +103,11 @@ impl Chord {
         }
     }
 
-    /// The same key on the US layout, for one that writes no Latin character: `й` is `q` there.
-    /// `None` where it is not known.
+    /// Returns the same key on the US layout if it writes a character of another script than Latin:
+    /// `й` is `q` there. `None` if the terminal does not tell.
     pub fn on_us_layout(self) -> Option<Self> {
         match (self.key, self.physical) {
-            (Key::Char(c), Some(physical)) if !c.is_ascii() => {
+            (Key::Char(c), Some(physical)) if is_of_another_script(c) => {
                 Some(Self { key: Key::Char(physical), physical: None, ..self }.folded())
             }
             _ => None,
@@ -116,7 +116,7 @@ impl Chord {
 
     /// Whether it is a letter of another script than Latin, alone or with modifiers.
     pub fn is_of_another_script(self) -> bool {
-        matches!(self.key, Key::Char(c) if c >= '\u{370}' && c.is_alphabetic())
+        matches!(self.key, Key::Char(c) if is_of_another_script(c) && c.is_alphabetic())
     }
 
     /// The same without alt.
@@ -145,6 +145,11 @@ impl Chord {
         }
         self
     }
+}
+
+/// Whether `c` is beyond the Latin blocks, where Greek begins.
+const fn is_of_another_script(c: char) -> bool {
+    c >= '\u{370}'
 }
 
 impl fmt::Display for Chord {
@@ -240,6 +245,7 @@ mod tests {
         assert_eq!(ctrl.on_us_layout(), Some(Chord::ctrl(Key::Char('c'))));
         // On a German keyboard z stands where y does on that of the US, and is z all the same.
         assert_eq!(key('z', 'y').on_us_layout(), None);
+        assert_eq!(key('ü', '[').on_us_layout(), None);
         assert_eq!(Chord::char('й').on_us_layout(), None);
         assert!(Chord::char('й').is_of_another_script() && Chord::char('θ').is_of_another_script());
         assert!(
