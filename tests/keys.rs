@@ -221,6 +221,7 @@ fn q_asks_once_before_it_ends_what_receives() {
         let frame = rendered(&stage.frame((80, 24), COLOR));
         assert!(frame.contains("q or y ends dubwatch, any other key stays"), "{frame}");
         assert!(rendered(&stage.frame((40, 10), COLOR)).contains("q ends it, else stay"));
+        assert!(rendered(&stage.frame((20, 1), COLOR)).contains("End? q: yes"));
         assert_eq!(stage.press(stays), [], "{stays} does nothing else");
         assert_eq!(stage.model().mode, Mode::Normal);
         assert_eq!((stage.model().screen, &stage.model().cursor), (before.screen, &before.cursor));

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::model::Model;
 use super::super::model::layout::SMALLEST;
+use super::super::model::mode::Mode;
 use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
@@ -27,7 +28,9 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     ];
     let fits = |text: &&String| text.chars().count() <= width.into();
     let notice = notice.iter().find(fits).map_or("", String::as_str);
-    let lines = [(Some(notice), Role::Plain), (failed.as_deref(), Role::Failed)];
+    let asked = (model.mode == Mode::Quit).then_some("End? q: yes");
+    let lines =
+        [(Some(notice), Role::Plain), (failed.as_deref(), Role::Failed), (asked, Role::Strong)];
     let lines = lines.into_iter().filter_map(|(text, role)| Some((text?, role)));
     let lines: Vec<(&str, Role)> = lines.filter(|(text, _)| !text.is_empty()).collect();
     let skipped = lines.len().saturating_sub(height.into());
