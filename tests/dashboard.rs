@@ -750,19 +750,64 @@ fn names_that_joiners_hold_together_are_shown_whole() {
     let url = watch.after("callback_url:");
     send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
     watch.pty.wait_for_text("ast_1");
-    for name in ["می\u{200c}خواهم", "क\u{94d}\u{200d}ष", "👩\u{200d}🚀 film", "ｶ\u{ff9e}ｷ\u{ff9e}"]
-    {
+    let names = ["می\u{200c}خواهم", "क\u{94d}\u{200d}ष", "👩\u{200d}🚀 film", "ｶ\u{ff9e}ｷ\u{ff9e}"];
+    for (name, end) in names.into_iter().zip(["one", "two", "three", "four"]) {
         watch.pty.type_keys("L");
         watch.pty.wait_for_text(" name: ");
         watch.pty.key("ctrl-u");
-        watch.pty.paste(name);
+        watch.pty.paste(&format!("{name} {end}"));
         watch.pty.key("enter");
-        watch.pty.wait_for(LIMIT, |screen| !screen.contents().contains(" name: "));
-        watch.pty.wait_for(LIMIT, |screen| screen.contents().contains("ast_1"));
+        watch.pty.wait_for(LIMIT, |screen| {
+            !screen.contents().contains(" name: ") && screen.contents().contains(end)
+        });
         // Each piece is put at its column, so the name is not written as one.
         for grapheme in name.graphemes(true) {
             assert!(watch.pty.wrote(grapheme), "{name}: {grapheme}");
         }
         assert!(!watch.pty.screen_text().contains("\\u{"), "{}", watch.pty.screen_text());
+    }
+}
+
+/// The terminal of these tests gives each part of an emoji its own cells, where others draw one
+/// picture.
+#[test]
+fn columns_stay_where_they_are_however_wide_the_terminal_sees_a_name() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0");
+    let url = watch.after("callback_url:");
+    send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
+    watch.pty.wait_for_text("ast_1");
+    let name = |name: &str, shown: &str| {
+        watch.pty.type_keys("L");
+        watch.pty.wait_for_text(" name: ");
+        watch.pty.key("ctrl-u");
+        watch.pty.paste(name);
+        watch.pty.key("enter");
+        watch.pty.wait_for(LIMIT, |screen| {
+            !screen.contents().contains(" name: ") && screen.contents().contains(shown)
+        });
+    };
+    // The column between the panes, row by row.
+    let bars = |screen: &vt100::Screen| -> Vec<(u16, u16)> {
+        let at = |row, column| screen.cell(row, column).is_some_and(|cell| cell.contents() == "│");
+        let cells = (0..30).flat_map(|row| (0..60).map(move |column| (row, column)));
+        cells.filter(|(row, column)| at(*row, *column)).collect()
+    };
+    name("plain", "plain");
+    let before = watch.pty.screen(bars);
+    assert!(before.len() > 10, "{before:?}");
+    for (odd, piece) in [
+        ("👩\u{200d}🚀 and 👨\u{200d}👩\u{200d}👧 film", "film"),
+        ("क्षत्रिय ｶ\u{ff9e}ｷ\u{ff9e} film", "film"),
+        ("🏳\u{fe0f}\u{200d}🌈 film", "film"),
+    ] {
+        name(odd, piece);
+        watch.pty.settle();
+        assert_eq!(watch.pty.screen(bars), before, "{odd}: {}", watch.pty.screen_text());
+        name("plain", "plain");
+        watch.pty.settle();
+        assert_eq!(watch.pty.screen(bars), before);
+        let left = watch.pty.screen_text();
+        assert!(!left.contains(['🚀', '👧', '\u{ff9e}', 'ष', '🌈']), "{left}");
     }
 }
