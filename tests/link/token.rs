@@ -178,7 +178,7 @@ fn a_dashboard_whose_token_is_refused_says_so_and_goes_on_with_the_next() {
     write_private(&file, &inbox.token);
     pty.wait_for(LIMIT, |screen| screen.rows(0, 200).any(|row| row.contains("up for")));
     relay.post_all(&inbox, callbacks(0..2));
-    pty.wait_for_text("✓ 2");
+    pty.wait_for_text("2 deliveries");
     pty.kill(Signal::TERM);
     assert_eq!(pty.wait(LIMIT).exit_code(), 143);
 }
