@@ -236,7 +236,7 @@ fn a_request_knows_its_peer() {
 
 #[test]
 fn a_late_head_is_cut_and_an_idle_connection_lives_on() {
-    let head_timeout = Duration::from_millis(150);
+    let head_timeout = Duration::from_millis(500);
     let house = House::new(Limits { head_timeout, ..Limits::default() });
     let mut idle = house.connect();
     idle.greets();
@@ -264,7 +264,7 @@ fn a_late_head_is_cut_and_an_idle_connection_lives_on() {
 
 #[test]
 fn a_head_that_keeps_crawling_is_cut_as_well() {
-    let head_timeout = Duration::from_millis(150);
+    let head_timeout = Duration::from_millis(500);
     let house = House::new(Limits { head_timeout, ..Limits::default() });
     let mut crawling = house.connect();
     crawling.send("GET /hello HTTP/1.1\r\nx: ");
@@ -281,7 +281,7 @@ fn a_head_that_keeps_crawling_is_cut_as_well() {
 
 #[test]
 fn an_idle_connection_is_closed_in_its_time_without_a_word() {
-    let idle_timeout = Duration::from_millis(150);
+    let idle_timeout = Duration::from_millis(500);
     let house = House::new(Limits { idle_timeout, ..Limits::default() });
     let mut idle = house.connect();
     idle.greets();
@@ -510,7 +510,7 @@ fn a_client_that_never_stops_sending_is_closed() {
 
 #[test]
 fn an_upgraded_connection_is_its_handlers() {
-    let short = Duration::from_millis(50);
+    let short = Duration::from_millis(300);
     let limits = Limits {
         head_timeout: short,
         idle_timeout: short,
@@ -526,7 +526,7 @@ fn an_upgraded_connection_is_its_handlers() {
     // It is late by any limit, and keeps its place.
     let mut next = house.connect();
     next.send(get_request("/hello"));
-    next.0.set_read_timeout(Some(6 * short)).unwrap();
+    next.0.set_read_timeout(Some(3 * short)).unwrap();
     assert_eq!(next.0.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     next.0.set_read_timeout(Some(LIMIT)).unwrap();
     upgraded.send("x");
