@@ -686,6 +686,7 @@ fn flags_leave_the_description_of_the_program_alone() {
     assert_eq!(command.get_about().map(ToString::to_string).as_deref(), Some("Watches"));
     assert!(command.get_long_about().is_none());
     let help = command.render_help().to_string();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("[env: DUBWATCH_LISTEN] [default: 127.0.0.1:3829]"), "{help}");
     command.debug_assert();
 }
