@@ -460,6 +460,13 @@ fn older_rows_come_and_the_newest_come_back() {
     assert_eq!(stage.model().cursor.row, selected);
     assert_eq!(stage.model().selected_row(), Some(0));
     assert!(stage.model().shown().rows.is_behind());
+    // A filter begins at the newest, and says nothing of them before they were looked at.
+    stage.press("/");
+    stage.type_text("ast_z");
+    stage.press("enter");
+    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    assert!(text.contains("and none yet fits the filter"), "{text}");
+    stage.press("esc");
     // Following again begins anew with the newest.
     let effects = stage.press("G");
     let search = searched(&effects).expect("the newest are asked for");
@@ -497,6 +504,51 @@ fn page(search: &Search, begun: u64, reached: u64, rows: Vec<Row>) -> RowsPage {
         searched: 1,
         total: 5_002,
     }
+}
+
+#[test]
+fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
+    let mut stage = Stage::empty();
+    let old: Vec<Row> = ["ast_z", "ast_b", "ast_c"]
+        .map(|asset| stage.delivery(&about(asset, "v1", "ready"), curtain()))
+        .into();
+    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
+    stage.press("3 /");
+    stage.type_text("ast_z");
+    let search = searched(&stage.press("enter"));
+    let found = stage.model().shown().found.clone().unwrap();
+    let searching = found.rows.searching.expect("the journal is searched");
+    let search = search.unwrap_or(Search {
+        id: searching.id,
+        query: found.query,
+        start: searching.start,
+        limit: 0,
+        until: None,
+    });
+    let last = RowsPage { is_end: true, ..page(&search, 4, 1, vec![old[0].clone()]) };
+    stage.tell(Told::Rows(Box::new(last)));
+    stage.press("g");
+    assert_eq!(stage.model().cursor.row, Some(Target::Delivery(1)));
+    let search = searched(&stage.press("esc")).expect("its neighbours are read");
+    assert_eq!(search.start, Start::Around(1));
+    stage.tell(Told::Rows(Box::new(page(&search, 0, 4, old))));
+    let model = stage.model();
+    assert_eq!(model.cursor.row, Some(Target::Delivery(1)));
+    assert_eq!((model.selected_row(), model.row_count()), (Some(0), 3));
+    assert!(model.shown().rows.is_behind(), "the newest are not among them");
+}
+
+#[test]
+fn the_timeline_says_none_only_of_what_it_holds() {
+    let mut stage = Stage::empty();
+    for number in 0..501 {
+        deliver(&mut stage, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
+    }
+    stage.press("/");
+    stage.type_text("seq:1");
+    stage.press("enter");
+    let text = stage::rendered(&stage.frame((160, 40), COLOR));
+    assert!(text.contains("none of the newest 500 that the filter lets through"), "{text}");
 }
 
 #[test]

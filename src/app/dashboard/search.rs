@@ -14,7 +14,7 @@ use crate::filter::DeliveryFacts;
 use crate::journal::JournalError;
 use crate::tui::effect::Request;
 use crate::tui::model::rows::Row;
-use crate::tui::model::search::{RowsPage, Search, Start};
+use crate::tui::model::search::{PAGE, RowsPage, Search, Start};
 use crate::tui::msg::{Msg, Told};
 
 /// Deliveries that are looked at in a batch: some milliseconds.
@@ -70,6 +70,7 @@ impl Teller {
         let next = match search.start {
             Start::Newest => newest + 1,
             Start::Oldest => 0,
+            Start::Around(seq) => seq.saturating_sub(PAGE as u64 / 2).min(newest + 1),
             // What was not told yet comes as news.
             Start::Below(seq) | Start::From(seq) => seq.min(newest + 1),
         };
@@ -77,7 +78,9 @@ impl Teller {
         let edge = match search.start {
             Start::Newest | Start::Oldest => None,
             Start::Below(seq) if seq > newest => None,
-            Start::Below(_) | Start::From(_) => self.reader.received_from(next)?,
+            Start::Below(_) | Start::From(_) | Start::Around(_) => {
+                self.reader.received_from(next)?
+            }
         };
         let names = if search.query.filter.looks_at_names() {
             let notes = self.reader.all_notes()?.into_iter();

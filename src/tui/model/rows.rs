@@ -137,6 +137,8 @@ pub struct Rows {
     /// Where the user looks at older ones, and what came last is not among them: the `seq` from
     /// which on nothing was looked at.
     to: Option<u64>,
+    /// Whether nothing was looked at yet, of a journal that has something.
+    unread: bool,
     /// What is being read to go on.
     pub searching: Option<Searching>,
     /// How much was looked at, and of how much.
@@ -147,7 +149,7 @@ impl Rows {
     /// A window that begins with what another one holds: what `lists` says.
     pub fn of(window: &Self, mut lists: impl FnMut(&Row) -> bool) -> Self {
         if window.is_behind() {
-            return Self::default();
+            return Self { unread: true, ..Self::default() };
         }
         let held: VecDeque<_> = window.held.iter().filter(|row| lists(row)).cloned().collect();
         let looked_at = window.held.len() as u64;
@@ -156,6 +158,7 @@ impl Rows {
             from: window.from,
             complete: window.is_complete(),
             to: None,
+            unread: false,
             searching: None,
             searched: (looked_at, looked_at),
         }
@@ -184,7 +187,8 @@ impl Rows {
     /// Whether nothing older is in the journal.
     pub fn is_complete(&self) -> bool {
         // Where nothing was looked at there is nothing; the first `seq` is 1.
-        self.complete || (self.to.is_none() && self.from.is_none_or(|from| from <= 1))
+        let is_down = self.to.is_none() && self.from.is_none_or(|from| from <= 1);
+        !self.unread && (self.complete || is_down)
     }
 
     /// Whether what came last is not among them, because the user looks at older ones.
@@ -197,8 +201,16 @@ impl Rows {
         self.is_complete() && !self.is_behind()
     }
 
+    /// Whether a delivery was looked at, and so is held if it is listed.
+    pub fn covers(&self, seq: u64) -> bool {
+        self.from.is_some_and(|from| from <= seq) && self.to.is_none_or(|to| seq < to)
+    }
+
     /// Where reading goes on towards older rows; `None` where there are none.
     pub fn below(&self) -> Option<Start> {
+        if self.unread {
+            return Some(Start::Newest);
+        }
         (!self.is_complete()).then(|| self.from.map(Start::Below))?
     }
 
@@ -251,9 +263,10 @@ impl Rows {
     pub fn take(&mut self, page: RowsPage, stay: bool) {
         if page.is_first && page.start.is_anew() {
             self.held.clear();
+            self.unread = false;
             self.complete = page.start == Start::Oldest;
             self.from = Some(page.begun);
-            self.to = self.complete.then_some(page.begun);
+            self.to = page.start.goes_up().then_some(page.begun);
         }
         let end = if page.start.goes_up() { self.to } else { self.from };
         if end != Some(page.begun) {

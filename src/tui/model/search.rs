@@ -33,6 +33,8 @@ pub enum Start {
     Newest,
     /// At the very first, towards newer ones; what is held goes.
     Oldest,
+    /// Half a page before this `seq`, towards newer ones; what is held goes.
+    Around(u64),
     /// Below this `seq`, towards older ones.
     Below(u64),
     /// At this `seq`, towards newer ones.
@@ -42,12 +44,12 @@ pub enum Start {
 impl Start {
     /// Whether what is held goes.
     pub const fn is_anew(self) -> bool {
-        matches!(self, Self::Newest | Self::Oldest)
+        matches!(self, Self::Newest | Self::Oldest | Self::Around(_))
     }
 
     /// Whether it goes towards newer rows.
     pub const fn goes_up(self) -> bool {
-        matches!(self, Self::Oldest | Self::From(_))
+        matches!(self, Self::Oldest | Self::From(_) | Self::Around(_))
     }
 }
 

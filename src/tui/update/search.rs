@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::super::effect::{Effect, Request};
 use super::super::model::Model;
 use super::super::model::listing::name_of;
-use super::super::model::mode::Screen;
+use super::super::model::mode::{Screen, Target};
 use super::super::model::rows::{Found, MAX_ROWS, Row, Rows};
 use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, Searching, Start};
 use super::super::msg::Stage;
@@ -19,8 +19,15 @@ pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
     if !model.is_narrowed() {
         let live = model.live.found.take();
         let frozen = model.frozen.as_mut().and_then(|frozen| frozen.picture.found.take());
+        let was_narrowed = live.is_some() || frozen.is_some();
         let is_under_way =
             [live, frozen].iter().flatten().any(|found| found.rows.searching.is_some());
+        // What was found far back is now to be seen among its neighbours.
+        if let Some(Target::Delivery(seq)) = model.cursor.row.filter(|_| was_narrowed)
+            && !model.shown().rows.covers(seq)
+        {
+            return ask(model, stage, Start::Around(seq), PAGE);
+        }
         return is_under_way.then_some(Effect::Ask(stage, Request::EndSearch));
     }
     // Elsewhere only their number is shown, which is worth no search through the journal.
@@ -44,7 +51,7 @@ pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
 fn begin(model: &mut Model, stage: Stage, query: Query) -> Option<Effect> {
     let shown = model.shown();
     let rows = Rows::of(&shown.rows, |row| query.lists(row, name_of(shown, row)));
-    let start = if shown.rows.is_behind() { Some(Start::Newest) } else { rows.below() };
+    let start = rows.below();
     let was_searching = shown.found.as_ref().is_some_and(|found| found.rows.searching.is_some());
     model.shown_mut().found = Some(Found { query, rows });
     match start {

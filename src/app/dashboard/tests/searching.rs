@@ -86,6 +86,25 @@ async fn pages_join_without_a_hole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_is_found_among_its_neighbours() {
+    let (journal, key) = filled().await;
+    let mut scene = Scene::open(journal, key, 64);
+    scene.start().await;
+    for (id, seq, first) in [(1, 600, 350), (2, 3, 1), (3, 1_200, 950)] {
+        let rows = scene.found(id, "", Start::Around(seq), 500).await;
+        let seqs: Vec<u64> = rows
+            .iter()
+            .filter_map(|row| match row.target() {
+                Target::Delivery(seq) => Some(seq),
+                Target::Refusal(_) => None,
+            })
+            .collect();
+        assert_eq!(seqs.first(), Some(&first));
+        assert!(seqs.contains(&seq) && seqs.is_sorted(), "{seqs:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn progress_is_told_and_the_end_comes_last() {
     let (journal, key) = (memory(), PrivateKey::generate().unwrap());
     append(&journal, &key, "needle", 0).await;

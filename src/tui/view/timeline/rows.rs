@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::super::super::model::Model;
 use super::super::super::model::asset::AssetView;
 use super::super::super::model::mode::Pane;
+use super::super::super::model::picture::MAX_ASSET_ROWS;
 use super::super::super::widget::glyph;
 use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
@@ -27,8 +28,15 @@ pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buf
 
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let Some(selected) = model.selected_asset_row() else {
-        let words = if model.is_narrowed() { "none that the filter lets through" } else { "" };
-        Pen::new(buffer, list, 0).skip(2).text(words, dim);
+        // Of an asset with more deliveries, only the newest are held.
+        let words = match (model.is_narrowed(), model.shown().of_asset.rows.len()) {
+            (true, held @ MAX_ASSET_ROWS..) => {
+                format!("none of the newest {held} that the filter lets through; 3 searches all")
+            }
+            (true, _) => "none that the filter lets through".to_owned(),
+            (false, _) => String::new(),
+        };
+        Pen::new(buffer, list, 0).skip(2).text(&words, dim);
         return;
     };
     let seen = window(selected, model.asset_row_count(), usize::from(list.height));
