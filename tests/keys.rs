@@ -766,6 +766,7 @@ fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Time
                 headers: Headers::default(),
                 body: vec![b'['; dice.below(3_000)],
                 truncated: dice.below(2) == 0,
+                earlier: Vec::new(),
                 verdict: Verdict::Missing,
                 steps: Vec::new(),
             };

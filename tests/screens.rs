@@ -221,6 +221,7 @@ fn hostile_delivery(seq: u64, text: &str) -> Delivery {
 fn hostile_refusal(id: u64, text: &str) -> Listed {
     Listed {
         id,
+        earlier: Vec::new(),
         refusal: Refusal {
             at: curtain(),
             kind: RefusalKind::WrongPath,
@@ -310,8 +311,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         stage.press(keys);
         for _ in 0..HOSTILE.len() {
             for size in SIZES {
-                let frame = stage.frame(size, COLOR);
-                sound(&frame, keys);
+                sound(&stage.frame(size, COLOR), keys);
             }
             stage.press("down");
         }
@@ -330,6 +330,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             headers: delivery.request.headers,
             body: [delivery.request.body, b"\x1b[2J\xff\x9b".to_vec()].concat(),
             truncated: true,
+            earlier: Vec::new(),
             verdict: Verdict::Invalid { why: (*text).to_owned() },
             steps: vec![StepView {
                 name: (*text).to_owned(),

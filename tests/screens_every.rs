@@ -76,6 +76,7 @@ fn open(stage: &mut Stage, keys: &str) {
             body: br#"{"event":"version_ready","asset_id":"ast_9f3c81","version_id":"ver_03"}"#
                 .to_vec(),
             truncated: false,
+            earlier: Vec::new(),
             verdict: Verdict::Valid { key: "demo".into(), encoding: Encoding::Der },
             steps: vec![StepView {
                 name: "header".to_owned(),

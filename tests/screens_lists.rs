@@ -82,6 +82,7 @@ fn detail(row: &Row) -> Detail {
         ]),
         body: body.into_bytes(),
         truncated: false,
+        earlier: Vec::new(),
         verdict: if valid {
             Verdict::Valid { key: "demo".into(), encoding: Encoding::Der }
         } else {

@@ -14,7 +14,7 @@ pub const MAX_ID: usize = 512;
 /// What a body says, field by field, as far as it could be read.
 ///
 /// `unreadable` is `None` exactly when [`Callback::subject`] is `Some`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Callback {
     /// `event`, or `event_type` where `event` is absent.
     pub event: Option<String>,

@@ -2,18 +2,21 @@
 
 use jiff::Timestamp;
 
-use super::Headers;
 use super::headers::cut;
+use super::{Callback, Headers};
 
 /// How much of a refused body is kept, in bytes.
 pub const BODY_SAMPLE: usize = 4096;
+
+/// How many bodies of one entry are kept: the newest, the last one included.
+pub const MAX_BODIES: usize = 20;
 
 /// How much of a refused request's headers is kept, in bytes.
 const HEADERS_SAMPLE: usize = 8192;
 /// How much of a refused request's method and path is kept, in bytes each.
 const LINE_SAMPLE: usize = 1024;
 
-/// Why a request was refused, as a class: refusals of one class from one peer are counted as one.
+/// Why a request was refused, as a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RefusalKind {
     /// No signature header.
@@ -92,7 +95,8 @@ impl BodySample {
     }
 }
 
-/// One or more refused requests of one kind from one peer.
+/// One or more requests that were refused for one reason, from one host, with bodies that claim one
+/// asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// When the last of them was refused.
@@ -138,6 +142,27 @@ impl Refusal {
     }
 }
 
+/// A body that was refused before the last one of its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierBody {
+    /// When it was refused.
+    pub at: Timestamp,
+    /// Where it came from: address and port.
+    pub peer: String,
+    /// Its beginning.
+    pub body: BodySample,
+    /// What it claims.
+    pub claim: Callback,
+}
+
+impl EarlierBody {
+    /// A body, with what it claims.
+    pub fn new(at: Timestamp, peer: String, body: BodySample) -> Self {
+        let claim = Callback::claimed(&body.bytes);
+        Self { at, peer, body, claim }
+    }
+}
+
 /// An entry of the log of refusals; written again under its id when more like it come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -145,4 +170,20 @@ pub struct Listed {
     pub id: u64,
     /// What was refused, and how often.
     pub refusal: Refusal,
+    /// The bodies before the last one, newest first, as far as they are kept. In an entry that is to
+    /// be written those that are not on disk yet.
+    pub earlier: Vec<EarlierBody>,
+}
+
+impl Listed {
+    /// An entry of which only the last body is known.
+    pub const fn new(id: u64, refusal: Refusal) -> Self {
+        Self { id, refusal, earlier: Vec::new() }
+    }
+
+    /// What its bodies claim, the last one first.
+    pub fn claims(&self) -> impl Iterator<Item = Callback> {
+        let last = Callback::claimed(&self.refusal.body.bytes);
+        std::iter::once(last).chain(self.earlier.iter().map(|body| body.claim.clone()))
+    }
 }

@@ -184,9 +184,9 @@ fn refusals<W: Write>(
         }
         change = last;
         for listed in page {
-            let claim = Callback::claimed(&listed.refusal.body.bytes);
-            let name = reader.name_claimed(&claim)?;
-            if filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {
+            if reader.refusal_matches(filter, &listed)? {
+                let claim = Callback::claimed(&listed.refusal.body.bytes);
+                let name = reader.name_claimed(&claim)?;
                 found.push((listed, name));
             }
         }
@@ -194,7 +194,7 @@ fn refusals<W: Write>(
     found.sort_by_key(|(listed, _)| (listed.refusal.at, listed.id));
     let skip = limit.map_or(0, |limit| found.len().saturating_sub(limit));
     for (listed, name) in found.iter().skip(skip) {
-        records.refusal(listed, name.as_deref())?;
+        records.refusal_with_bodies(listed, name.as_deref())?;
     }
     Ok(())
 }

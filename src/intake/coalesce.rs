@@ -1,25 +1,34 @@
-//! Counts refusals of one kind from one peer as one; pure, so that a flood can be tested.
+//! Counts refusals with one reason and one claimed asset as one; pure, so that a flood can be tested.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::callback::Listed;
-use crate::callback::{Refusal, RefusalKind};
+use crate::callback::{Callback, EarlierBody, Listed, MAX_BODIES, Refusal, RefusalKind};
 use crate::journal::MAX_REFUSALS;
 
 /// An entry that had no more refusals for this long is closed: the next like it is a new entry, so
 /// that yesterday's trouble is not today's.
 const QUIET: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Entries that a host can have of one kind: what tells them apart (a path, what a malformed header
-/// holds) is the peer's to choose. Further ones are counted together.
-const MAX_CLASSES: usize = 16;
+/// Reasons of one kind that a host can have: what a malformed header holds, or a path, is the peer's
+/// to choose. Further ones are counted together.
+const MAX_REASONS: usize = 16;
+
+/// Entries of one kind that a host can have: the asset that a body claims is the peer's to choose too.
+/// Further ones are counted together for each reason.
+const MAX_ENTRIES: usize = 256;
+
+/// Earlier bodies that wait to be written at most. When there are more, only the last body of each
+/// entry is kept until then.
+const MAX_WAITING: usize = 256;
 
 /// Entries that are still counting.
 #[derive(Debug)]
 pub(super) struct Coalesced {
     entries: HashMap<Class, Entry>,
     next_id: u64,
+    /// Earlier bodies that are not written yet.
+    waiting: usize,
 }
 
 /// What makes two refusals one entry.
@@ -27,8 +36,10 @@ pub(super) struct Coalesced {
 struct Class {
     host: String,
     kind: RefusalKind,
-    /// The reason, or the request line where that is the reason; empty for all that are too many.
-    what: String,
+    /// The reason; empty for all that are too many.
+    reason: String,
+    /// The asset that its body claims; `None` also for all that are too many.
+    asset: Option<String>,
 }
 
 #[derive(Debug)]
@@ -40,58 +51,86 @@ struct Entry {
 impl Coalesced {
     /// Entries get ids from `next_id` up.
     pub(super) fn new(next_id: u64) -> Self {
-        Self { entries: HashMap::new(), next_id }
+        Self { entries: HashMap::new(), next_id, waiting: 0 }
     }
 
     /// Counts one refusal.
     pub(super) fn add(&mut self, refusal: Refusal) {
         let mut class = Class::of(&refusal);
-        let is_new = !self.entries.contains_key(&class);
-        if is_new && self.of_one_kind(&class) >= MAX_CLASSES {
-            class.what = String::new();
+        if !self.entries.contains_key(&class) {
+            self.bound(&mut class);
         }
         if let Some(entry) = self.entries.get_mut(&class)
             && refusal.at.duration_since(entry.listed.refusal.at) <= QUIET
         {
             let count = entry.listed.refusal.count + refusal.count;
-            entry.listed.refusal = Refusal { count, ..refusal };
+            let last = Refusal { count, ..refusal };
+            let before = std::mem::replace(&mut entry.listed.refusal, last);
+            // A retry of the same bytes shows nothing more.
+            let shows_more = before.body != entry.listed.refusal.body;
+            let is_kept = shows_more && !before.body.bytes.is_empty();
+            if is_kept && self.waiting < MAX_WAITING {
+                self.waiting += entry.keep(before);
+            }
             entry.dirty = true;
             return;
         }
         if self.entries.len() >= MAX_REFUSALS {
             self.let_one_go();
         }
-        let listed = Listed { id: self.next_id, refusal };
+        let listed = Listed::new(self.next_id, refusal);
         self.next_id += 1;
         self.entries.insert(class, Entry { listed, dirty: true });
     }
 
-    /// Entries that changed since they were last taken, oldest first.
+    /// Entries that changed since they were last taken, oldest first; with the bodies that came
+    /// between.
     pub(super) fn take_changed(&mut self) -> Vec<Listed> {
+        self.waiting = 0;
         let mut changed: Vec<_> = self
             .entries
             .values_mut()
-            .filter_map(|entry| std::mem::take(&mut entry.dirty).then(|| entry.listed.clone()))
+            .filter_map(|entry| std::mem::take(&mut entry.dirty).then(|| entry.take()))
             .collect();
         changed.sort_by_key(|listed| (listed.refusal.at, listed.id));
         changed
     }
 
     /// Marks entries as changed again that could not be written.
-    pub(super) fn give_back(&mut self, listed: &[Listed]) {
+    pub(super) fn give_back(&mut self, listed: Vec<Listed>) {
         // By id: what was one too many of its host stands under another class than its own.
-        let ids: HashSet<u64> = listed.iter().map(|listed| listed.id).collect();
+        let mut by_id: HashMap<u64, Vec<EarlierBody>> =
+            listed.into_iter().map(|listed| (listed.id, listed.earlier)).collect();
         for entry in self.entries.values_mut() {
-            entry.dirty |= ids.contains(&entry.listed.id);
+            if let Some(earlier) = by_id.remove(&entry.listed.id) {
+                entry.dirty = true;
+                let own = &mut entry.listed.earlier;
+                let room = (MAX_BODIES - 1).saturating_sub(own.len());
+                let room = room.min(MAX_WAITING.saturating_sub(self.waiting));
+                let before = own.len();
+                own.extend(earlier.into_iter().take(room));
+                self.waiting += own.len() - before;
+            }
         }
     }
 
-    /// How many entries a host has of a kind.
-    fn of_one_kind(&self, class: &Class) -> usize {
-        self.entries
-            .keys()
-            .filter(|other| (&other.host, other.kind) == (&class.host, class.kind))
-            .count()
+    /// Puts a new class among those that are too many, where its host has enough of its kind.
+    fn bound(&self, class: &mut Class) {
+        let mut entries = 0;
+        let mut reasons = HashSet::new();
+        for other in self.entries.keys() {
+            if (&other.host, other.kind) == (&class.host, class.kind) {
+                entries += 1;
+                reasons.insert(other.reason.as_str());
+            }
+        }
+        let is_known = reasons.contains(class.reason.as_str());
+        if !is_known && (reasons.len() >= MAX_REASONS || entries >= MAX_ENTRIES) {
+            class.reason = String::new();
+            class.asset = None;
+        } else if entries >= MAX_ENTRIES {
+            class.asset = None;
+        }
     }
 
     /// Makes room: the oldest entry of the kind that has most.
@@ -113,6 +152,25 @@ impl Coalesced {
     }
 }
 
+impl Entry {
+    /// Keeps the body of a refusal that is no longer the last; returns by how many there are more.
+    fn keep(&mut self, before: Refusal) -> usize {
+        let bodies = &mut self.listed.earlier;
+        let is_full = bodies.len() >= MAX_BODIES - 1;
+        if is_full {
+            bodies.pop();
+        }
+        bodies.insert(0, EarlierBody::new(before.at, before.peer, before.body));
+        usize::from(!is_full)
+    }
+
+    /// The entry as it is to be written, which then has it all.
+    fn take(&mut self) -> Listed {
+        let earlier = std::mem::take(&mut self.listed.earlier);
+        Listed { earlier, ..self.listed.clone() }
+    }
+}
+
 impl Class {
     fn of(refusal: &Refusal) -> Self {
         // A peer behind a proxy may have no port, and IPv6 has colons of its own.
@@ -120,11 +178,20 @@ impl Class {
             Some((host, _)) if refusal.peer.parse::<IpAddr>().is_err() => host,
             _ => refusal.peer.as_str(),
         };
-        let what = match refusal.kind.verdict() {
-            Some(_) => refusal.why.clone(),
-            None => format!("{} {}", refusal.method, refusal.path),
+        let reason = match refusal.kind {
+            RefusalKind::WrongPath | RefusalKind::WrongMethod => {
+                format!("{} {}", refusal.method, refusal.path)
+            }
+            RefusalKind::Missing | RefusalKind::Malformed | RefusalKind::Invalid => {
+                refusal.why.clone()
+            }
+            // How many bytes had come makes no other reason.
+            RefusalKind::TooLarge | RefusalKind::TooSlow | RefusalKind::Broken => {
+                refusal.why.chars().filter(|c| !c.is_ascii_digit()).collect()
+            }
         };
-        Self { host: host.to_owned(), kind: refusal.kind, what }
+        let asset = Callback::claimed(&refusal.body.bytes).asset_id;
+        Self { host: host.to_owned(), kind: refusal.kind, reason, asset }
     }
 }
 
@@ -193,10 +260,111 @@ mod tests {
             coalesced.add(refusal(n, "h:1", RefusalKind::Malformed, &why));
         }
         let taken = coalesced.take_changed();
-        coalesced.give_back(&taken);
+        coalesced.give_back(taken);
         let listed = summary(&mut coalesced);
-        assert_eq!(listed.len(), MAX_CLASSES + 1);
+        assert_eq!(listed.len(), MAX_REASONS + 1);
         assert_eq!(listed.iter().map(|(_, count, _)| count).sum::<u64>(), 500, "all are counted");
+    }
+
+    fn claiming(second: i64, asset: impl std::fmt::Display, n: i64) -> Refusal {
+        let body = format!(r#"{{"asset_id":"{asset}","n":{n}}}"#);
+        let body = BodySample::of(body.as_bytes());
+        Refusal { body, ..refusal(second, "127.0.0.1:1", RefusalKind::Invalid, "no trusted key") }
+    }
+
+    #[test]
+    fn each_claimed_asset_is_an_entry() {
+        let mut coalesced = Coalesced::new(1);
+        for (second, asset) in (1..).zip(["a", "b", "a", "c", "b"]) {
+            coalesced.add(claiming(second, asset, second));
+        }
+        coalesced.add(refusal(6, "127.0.0.1:2", RefusalKind::Invalid, "no trusted key"));
+        let counts: Vec<_> =
+            summary(&mut coalesced).into_iter().map(|(id, n, _)| (id, n)).collect();
+        assert_eq!(counts, [(1, 2), (3, 1), (2, 2), (4, 1)]);
+    }
+
+    /// Behind a tunnel all have one address, and none of these has a method or a path.
+    #[test]
+    fn each_reason_of_broken_requests_is_an_entry() {
+        let mut coalesced = Coalesced::new(1);
+        for (second, why) in (1..).zip([
+            "https",
+            "HTTP/2",
+            "no HTTP",
+            "broke off after 7 bytes",
+            "broke off after 19 bytes",
+        ]) {
+            let broken = refusal(second, "127.0.0.1:1", RefusalKind::Broken, why);
+            coalesced.add(Refusal { method: String::new(), path: String::new(), ..broken });
+        }
+        let reasons: Vec<_> =
+            summary(&mut coalesced).into_iter().map(|(_, n, why)| (n, why)).collect();
+        let reason = |n, why: &str| (n, why.to_owned());
+        assert_eq!(
+            reasons,
+            [
+                reason(1, "https"),
+                reason(1, "HTTP/2"),
+                reason(1, "no HTTP"),
+                reason(2, "broke off after 19 bytes")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_peer_that_makes_assets_up_opens_so_many_entries_and_no_more() {
+        let mut coalesced = Coalesced::new(1);
+        for n in 0..5_000 {
+            let why = format!("reason {}", n % 40);
+            coalesced.add(Refusal { why, ..claiming(n, n, n) });
+        }
+        let listed = summary(&mut coalesced);
+        assert!(listed.len() <= MAX_ENTRIES + MAX_REASONS + 1, "{}", listed.len());
+        assert_eq!(listed.iter().map(|(_, count, _)| count).sum::<u64>(), 5_000, "all are counted");
+    }
+
+    #[test]
+    fn the_newest_bodies_are_kept_until_they_are_written() {
+        let numbers = |listed: &Listed| -> Vec<String> {
+            let bodies = listed.earlier.iter().map(|body| &body.body.bytes);
+            bodies.map(|bytes| String::from_utf8_lossy(&bytes[20..]).into_owned()).collect()
+        };
+        let mut coalesced = Coalesced::new(1);
+        for n in 1..=30 {
+            coalesced.add(claiming(n, "a", n));
+            coalesced.add(claiming(n, "a", n));
+        }
+        let taken = coalesced.take_changed();
+        assert_eq!(taken[0].refusal.count, 60);
+        let newest: Vec<String> = (11..30).rev().map(|n| format!("{n}}}")).collect();
+        assert_eq!(numbers(&taken[0]), newest, "without the last, and each once");
+        assert_eq!(taken[0].earlier[0].at.as_second(), 29);
+
+        coalesced.add(claiming(31, "a", 31));
+        let after = coalesced.take_changed();
+        assert_eq!(numbers(&after[0]), ["30}"], "what is written is not kept");
+        coalesced.give_back(after);
+        coalesced.add(claiming(32, "a", 32));
+        assert_eq!(numbers(&coalesced.take_changed()[0]), ["31}", "30}"]);
+        coalesced.add(refusal(33, "127.0.0.1:1", RefusalKind::Invalid, "no trusted key"));
+        assert!(coalesced.take_changed()[0].earlier.is_empty());
+    }
+
+    #[test]
+    fn what_waits_to_be_written_is_bounded() {
+        let mut coalesced = Coalesced::new(1);
+        for n in 0..20_000 {
+            coalesced.add(claiming(n, n % 100, n));
+        }
+        let waiting = |listed: &[Listed]| listed.iter().map(|l| l.earlier.len()).sum::<usize>();
+        let taken = coalesced.take_changed();
+        assert_eq!(waiting(&taken), MAX_WAITING);
+        coalesced.give_back(taken);
+        for n in 0..20_000 {
+            coalesced.add(claiming(n, n % 100, n));
+        }
+        assert_eq!(waiting(&coalesced.take_changed()), MAX_WAITING);
     }
 
     #[test]
@@ -204,7 +372,7 @@ mod tests {
         let mut coalesced = Coalesced::new(1);
         coalesced.add(refusal(1, "h:1", RefusalKind::Missing, "none"));
         let taken = coalesced.take_changed();
-        coalesced.give_back(&taken);
+        coalesced.give_back(taken.clone());
         assert_eq!(coalesced.take_changed(), taken);
     }
 

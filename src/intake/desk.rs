@@ -166,7 +166,7 @@ impl Clerk {
         }
         let written = self.keep.list(changed.clone()).and_then(Pending::blocking_receipt);
         if written.is_err() {
-            self.coalesced.give_back(&changed);
+            self.coalesced.give_back(changed);
         }
         written.is_ok()
     }

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::notes;
 use super::schema::{self, Meta};
+use super::{notes, refusals};
 
 /// Deliveries that one transaction deletes, more or less: enough to get done, few enough that a
 /// callback between two of them does not wait.
@@ -127,6 +127,9 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     more |= stray == SLICE;
 
     pruned.refusals = connection.execute("DELETE FROM refusal WHERE at < ?1", [cutoff])?;
+    if pruned.refusals > 0 {
+        refusals::delete_orphans(connection)?;
+    }
     if pruned.deliveries > 0 {
         Meta::Pruned.add(connection, pruned.deliveries as u64)?;
     }

@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::feed::Marks;
 use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
-use super::{JournalError, notes, rows};
+use super::{JournalError, notes, refusals, rows};
 use crate::callback::{Callback, Delivery, Listed, NotedGap};
-use crate::filter::DeliveryFacts;
+use crate::filter::{DeliveryFacts, Filter};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
@@ -280,7 +280,7 @@ impl Reader {
         let columns = rows::REFUSAL;
         let read = || {
             let mut last = change;
-            let listed = self
+            let mut listed = self
                 .connection
                 .prepare_cached(&format!(
                     "SELECT {columns} FROM refusal WHERE change > ?1 ORDER BY change LIMIT ?2"
@@ -290,6 +290,9 @@ impl Reader {
                     rows::refusal(row)
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
+            for listed in &mut listed {
+                listed.earlier = refusals::earlier(&self.connection, listed.id)?;
+            }
             Ok((listed, last))
         };
         self.read(read())
@@ -317,7 +320,12 @@ impl Reader {
             self.connection
                 .prepare_cached(&format!("SELECT {} FROM refusal WHERE id = ?1", rows::REFUSAL))?
                 .query_row([bound(id)], rows::refusal)
-                .optional()
+                .optional()?
+                .map(|listed| {
+                    let earlier = refusals::earlier(&self.connection, listed.id)?;
+                    Ok(Listed { earlier, ..listed })
+                })
+                .transpose()
         };
         self.read(read())
     }
@@ -419,6 +427,17 @@ impl Reader {
             Some(asset_id) => self.name(asset_id),
             None => Ok(None),
         }
+    }
+
+    /// Whether a filter lets an entry of the log of refusals through, by what one of its bodies claims.
+    pub fn refusal_matches(&self, filter: &Filter, listed: &Listed) -> Result<bool, JournalError> {
+        for claim in listed.claims() {
+            let name = self.name_claimed(&claim)?;
+            if filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The local name of the asset that a refused body claims.

@@ -202,6 +202,8 @@ pub(super) fn refusal(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let headers: Headers = json(row, "headers")?;
     Ok(Listed {
         id: unsigned(row.get("id")?),
+        // They are rows of their own.
+        earlier: Vec::new(),
         refusal: Refusal {
             at: time(row, "at")?,
             kind: word(row, "kind", RefusalKind::from_name)?,

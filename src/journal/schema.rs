@@ -121,6 +121,20 @@ pub(super) const SCHEMA: Schema = Schema {
         reason TEXT NOT NULL
     ) STRICT;
     ",
+        "
+    -- Bodies that were refused before the last one of their entry. Bounded: the newest 19 of an entry,
+    -- 8 MiB together.
+    CREATE TABLE refusal_body (
+        id INTEGER PRIMARY KEY,
+        refusal_id INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        truncated INTEGER NOT NULL,
+        size INTEGER NOT NULL,              -- of the body, in bytes
+        body BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX refusal_body_by_refusal ON refusal_body (refusal_id, id, size);
+    ",
     ],
 };
 

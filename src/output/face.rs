@@ -212,9 +212,10 @@ impl<W: Write> Face<W> {
     }
 
     fn refusal(&mut self, listed: &Listed) -> Result<(), Ended> {
-        let claim = Callback::claimed(&listed.refusal.body.bytes);
-        let name = self.follower.reader().name_claimed(&claim)?;
-        if self.selection.filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {
+        let reader = self.follower.reader();
+        if reader.refusal_matches(&self.selection.filter, listed)? {
+            let claim = Callback::claimed(&listed.refusal.body.bytes);
+            let name = reader.name_claimed(&claim)?;
             self.records.refusal(listed, name.as_deref())?;
         }
         Ok(())
@@ -287,7 +288,7 @@ mod tests {
     }
 
     fn refuse(journal: &Journal, id: u64) {
-        let listed = vec![Listed { id, refusal: refusal() }];
+        let listed = vec![Listed::new(id, refusal())];
         journal.list_refusals(listed).unwrap().blocking_receipt().unwrap();
     }
 
@@ -390,7 +391,7 @@ mod tests {
     fn refusals_that_were_trimmed_meanwhile_do_not_hold_it_up() {
         let out = written(Format::Json, |journal| {
             for id in 1..=crate::journal::MAX_REFUSALS as u64 + 20 {
-                let listed = vec![Listed { id, refusal: refusal() }];
+                let listed = vec![Listed::new(id, refusal())];
                 journal.list_refusals(listed).unwrap();
             }
             append(journal, 1);

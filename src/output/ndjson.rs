@@ -146,6 +146,21 @@ pub struct RefusalRecord<'a> {
     body_truncated: bool,
     /// `null` where the body names nothing.
     claims: Option<Claims<'a>>,
+    /// The bodies before that, newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<Vec<EarlierRecord<'a>>>,
+}
+
+/// A body that was refused before the last one of its entry.
+#[derive(Debug, Serialize)]
+struct EarlierRecord<'a> {
+    #[serde(serialize_with = "microseconds")]
+    at: Timestamp,
+    peer: &'a str,
+    #[serde(serialize_with = "base64")]
+    body_b64: &'a [u8],
+    body_truncated: bool,
+    claims: Option<Claims<'a>>,
 }
 
 /// What a refused body says that it is about. Nobody vouches for it.
@@ -160,8 +175,7 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn of(body: &[u8], asset_name: Option<&'a str>) -> Option<Self> {
-        let claim = Callback::claimed(body);
+    fn of(claim: Callback, asset_name: Option<&'a str>) -> Option<Self> {
         (!claim.is_blank()).then_some(Self {
             event: claim.event,
             asset_id: claim.asset_id,
@@ -175,7 +189,7 @@ impl<'a> Claims<'a> {
 impl<'a> RefusalRecord<'a> {
     /// The record of an entry in the log of refusals, with the local name of the asset that its body
     /// claims.
-    pub fn new(Listed { id, refusal }: &'a Listed, asset_name: Option<&'a str>) -> Self {
+    pub fn new(Listed { id, refusal, .. }: &'a Listed, asset_name: Option<&'a str>) -> Self {
         Self {
             v: 1,
             r#type: "refusal",
@@ -192,8 +206,29 @@ impl<'a> RefusalRecord<'a> {
             headers: &refusal.headers,
             body_b64: &refusal.body.bytes,
             body_truncated: refusal.body.truncated,
-            claims: Claims::of(&refusal.body.bytes, asset_name),
+            claims: Claims::of(Callback::claimed(&refusal.body.bytes), asset_name),
+            earlier: None,
         }
+    }
+
+    /// The same with the entry's bodies before the last one.
+    #[must_use]
+    pub fn with_bodies(mut self, listed: &'a Listed) -> Self {
+        let last = self.claims.as_ref();
+        let asset_id = last.and_then(|claims| claims.asset_id.clone());
+        let asset_name = last.and_then(|claims| claims.asset_name);
+        let earlier = listed.earlier.iter().map(|earlier| EarlierRecord {
+            at: earlier.at,
+            peer: &earlier.peer,
+            body_b64: &earlier.body.bytes,
+            body_truncated: earlier.body.truncated,
+            claims: Claims::of(
+                earlier.claim.clone(),
+                asset_name.filter(|_| earlier.claim.asset_id == asset_id),
+            ),
+        });
+        self.earlier = Some(earlier.collect());
+        self
     }
 }
 
@@ -538,7 +573,7 @@ mod tests {
 
     #[test]
     fn a_refusal() {
-        let listed = Listed { id: 3, refusal: refusal() };
+        let listed = Listed::new(3, refusal());
         insta::assert_snapshot!(line(&RefusalRecord::new(&listed, Some("Launch film"))), @r#"{"v":1,"type":"refusal","id":3,"at":"2026-11-23T21:00:00.123456Z","status":401,"kind":"invalid","why":"no trusted key made it (1 tried)","verdict":"invalid","count":1,"method":"POST","path":"/callback","peer":"192.0.2.7:4711","headers":[["x-signature","3045"]],"body_b64":"e30=","body_truncated":false,"claims":null}"#);
     }
 
@@ -546,7 +581,7 @@ mod tests {
     fn a_refusal_that_claims_something() {
         let mut refusal = refusal();
         refusal.body = BodySample::of(br#"{"event":"asset_failed","asset_id":"ast_9f3c81"} "#);
-        let record = line(&RefusalRecord::new(&Listed { id: 3, refusal }, Some("Launch film")));
+        let record = line(&RefusalRecord::new(&Listed::new(3, refusal), Some("Launch film")));
         let claims = r#""claims":{"event":"asset_failed","asset_id":"ast_9f3c81","asset_name":"Launch film","version_id":null,"version_locale":null}}"#;
         assert!(record.trim_end().ends_with(claims), "{record}");
     }
@@ -557,7 +592,7 @@ mod tests {
         refusal.kind = RefusalKind::TooLarge;
         refusal.status = 413;
         refusal.body = BodySample { bytes: Vec::new(), truncated: true };
-        let record = line(&RefusalRecord::new(&Listed { id: 4, refusal }, None));
+        let record = line(&RefusalRecord::new(&Listed::new(4, refusal), None));
         assert!(record.contains(r#""verdict":null,"count":1"#), "{record}");
         assert!(record.contains(r#""body_b64":"","body_truncated":true"#), "{record}");
     }

@@ -62,12 +62,24 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
+    /// Writes an entry of the log of refusals with all bodies that are kept of it, where there is room
+    /// for them. While an entry is followed, each of them has been its last one.
+    pub fn refusal_with_bodies(&mut self, listed: &Listed, name: Option<&str>) -> io::Result<()> {
+        if let Format::Json = &self.format {
+            return write_line(
+                &mut self.out,
+                &RefusalRecord::new(listed, name).with_bodies(listed),
+            );
+        }
+        self.refusal(listed, name)
+    }
+
     /// Writes an entry of the log of refusals, with the local name of the asset that it claims.
     pub fn refusal(&mut self, listed: &Listed, name: Option<&str>) -> io::Result<()> {
         self.begin(listed.refusal.at, [None; 2])?;
         match &self.format {
             Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed, name)),
-            Format::Text(lines) => writeln!(self.out, "{}", lines.refusal(&listed.refusal, name)),
+            Format::Text(lines) => writeln!(self.out, "{}", lines.refusal(listed, name)),
             Format::Quiet => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! Lines of text for people: a delivery, a refusal, an asset. Never colour alone: glyph, word, colour.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
@@ -7,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::{Callback, Delivery, Doubt, Effect, Event, Gap, Refusal, State, Verdict};
+use crate::callback::{Callback, Delivery, Doubt, Effect, Event, Gap, Listed, State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Version, VersionRow};
 
@@ -166,7 +167,8 @@ impl Lines {
     }
 
     /// One entry of the log of refusals, with the local name of the asset that it claims.
-    pub fn refusal(&self, refusal: &Refusal, name: Option<&str>) -> String {
+    pub fn refusal(&self, listed: &Listed, name: Option<&str>) -> String {
+        let refusal = &listed.refusal;
         let mut line = vec![
             self.time(refusal.at),
             self.paint(BAD, format_args!("✗ {:<9}", "REFUSED")),
@@ -181,7 +183,14 @@ impl Lines {
             let fields = [&claim.event, &claim.version_locale, &claim.asset_id, &claim.version_id];
             let fields = fields.into_iter().flatten().map(String::as_str).chain(name);
             let fields: Vec<_> = fields.map(|field| self.piece(field)).collect();
-            line.push(self.paint(ODD, format_args!("claims {}", fields.join(" "))));
+            let others: HashSet<_> =
+                listed.claims().filter(|other| *other != claim && !other.is_blank()).collect();
+            let others = match others.len() {
+                0 => String::new(),
+                others => format!(" (and {others} more)"),
+            };
+            let fields = fields.join(" ");
+            line.push(self.paint(ODD, format_args!("claims {fields}{others}")));
         }
         line.push(self.paint(DIM, format_args!("from {}", Printable::new(&refusal.peer))));
         line.join("  ")
@@ -418,7 +427,11 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 mod tests {
     use super::super::samples::{asset, at, body, delivery, refusal};
     use super::*;
-    use crate::callback::{BodySample, Callback, Outcome};
+    use crate::callback::{BodySample, Callback, EarlierBody, Outcome, Refusal};
+
+    fn entry(refusal: Refusal) -> Listed {
+        Listed::new(1, refusal)
+    }
 
     /// Lines for a screen, on the day of the samples.
     fn plain() -> Lines {
@@ -512,7 +525,10 @@ mod tests {
                 plain().delivery(&delivery, None)
             );
         }
-        assert_eq!(bare(&colored().refusal(&refusal(), None)), plain().refusal(&refusal(), None));
+        assert_eq!(
+            bare(&colored().refusal(&entry(refusal()), None)),
+            plain().refusal(&entry(refusal()), None)
+        );
     }
 
     /// A line without its escape sequences.
@@ -527,13 +543,15 @@ mod tests {
 
     #[test]
     fn refusals_say_why() {
-        let mut lines =
-            vec![plain().refusal(&refusal(), None), colored().refusal(&refusal(), None)];
+        let mut lines = vec![
+            plain().refusal(&entry(refusal()), None),
+            colored().refusal(&entry(refusal()), None),
+        ];
         let mut many = refusal();
         many.count = 1200;
         many.status = 404;
         many.why = "POST /callbacks: the path is /callback".to_owned();
-        lines.push(plain().refusal(&many, None));
+        lines.push(plain().refusal(&entry(many), None));
         insta::assert_snapshot!(visible(&lines.join("\n")), @r"
         21:00:00  ✗ REFUSED    401  no trusted key made it (1 tried)  from 192.0.2.7:4711
         21:00:00  ␛[1m␛[31m✗ REFUSED  ␛[0m  401  no trusted key made it (1 tried)  ␛[2mfrom 192.0.2.7:4711␛[0m
@@ -550,10 +568,10 @@ mod tests {
         ));
         let cut = claiming(r#"{"asset_id":"ast_9f3c81","version_id":"ver"#);
         let lines = [
-            plain().refusal(&whole, Some("Launch film")),
-            piped().refusal(&whole, None),
-            plain().refusal(&cut, None),
-            plain().refusal(&claiming("[1,2]"), None),
+            plain().refusal(&entry(whole.clone()), Some("Launch film")),
+            piped().refusal(&entry(whole.clone()), None),
+            plain().refusal(&entry(cut.clone()), None),
+            plain().refusal(&entry(claiming("[1,2]")), None),
         ];
         let claims = lines.map(|line| {
             let (_, claims) = line.split_once("(1 tried)  ").unwrap();
@@ -568,6 +586,19 @@ mod tests {
                 String::new(),
             ]
         );
+    }
+
+    #[test]
+    fn an_entry_with_several_claims_says_so() {
+        let body = |n: u32| {
+            BodySample::of(format!(r#"{{"asset_id":"a","version_id":"v{n}"}}"#).as_bytes())
+        };
+        let mut listed = entry(Refusal { body: body(1), ..refusal() });
+        for n in [2, 1, 3, 3] {
+            listed.earlier.push(EarlierBody::new(at(0), "h:1".to_owned(), body(n)));
+        }
+        let line = plain().refusal(&listed, None);
+        assert!(line.contains("  claims a v1 (and 2 more)  from"), "{line}");
     }
 
     #[test]
@@ -635,7 +666,9 @@ mod tests {
         let lines = lines.beginning_with(old.request.received_at);
         assert!(lines.delivery(&old, None).starts_with("2026-11-23 21:00:00  ✓ valid"));
         assert!(lines.delivery(&new, None).starts_with("           21:00:00  ✓ valid"));
-        assert!(lines.refusal(&refusal(), None).starts_with("2026-11-23 21:00:00  ✗ REFUSED"));
+        assert!(
+            lines.refusal(&entry(refusal()), None).starts_with("2026-11-23 21:00:00  ✗ REFUSED")
+        );
         // The day is that of the zone.
         let tokyo = TimeZone::fixed(jiff::tz::offset(9));
         let lines = Lines::for_screen(false, tokyo, at(-86_400));
@@ -662,7 +695,9 @@ mod tests {
         assert!(line.contains("  ast_of_a_very_long_name_indeed  ver_03"), "{line}");
         assert!(line.ends_with("  Trailer S2"), "{line}");
         assert!(
-            lines.refusal(&refusal(), None).starts_with("2026-11-24T06:00:00+09:00  ✗ REFUSED")
+            lines
+                .refusal(&entry(refusal()), None)
+                .starts_with("2026-11-24T06:00:00+09:00  ✗ REFUSED")
         );
     }
 
@@ -763,8 +798,8 @@ mod tests {
             plain().delivery(&delivery, Some(hostile)),
             piped().delivery(&delivery, Some(hostile)),
             piped().version_row(hostile, &row.versions[0], Some(hostile), at(0), OVERDUE),
-            plain().refusal(&refusal, Some(hostile)),
-            piped().refusal(&refusal, Some(hostile)),
+            plain().refusal(&entry(refusal.clone()), Some(hostile)),
+            piped().refusal(&entry(refusal.clone()), Some(hostile)),
             plain().asset(&row, None),
             plain().asset(&asset(&[(0, "-", None)]), Some(hostile)),
             plain().version(&row.versions[0], at(0), OVERDUE),

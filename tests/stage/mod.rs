@@ -259,6 +259,7 @@ impl Stage {
         self.counts.refused[RefusalKind::ALL.iter().position(|other| *other == kind).unwrap()] += 1;
         let request = received(at, if tamper.is_none() { "/callbacks" } else { "/callback" });
         Row::refusal(Listed {
+            earlier: Vec::new(),
             id: self.refusals,
             refusal: Refusal {
                 at,

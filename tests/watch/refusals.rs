@@ -158,6 +158,72 @@ fn refusals_are_found_by_what_they_claim() {
     assert!(listed(&site, &["--filter", "asset:ast_3"]).is_empty());
 }
 
+/// Three senders with three troubles, from one address as behind a tunnel.
+#[test]
+fn each_reason_has_its_entry_whoever_it_comes_from() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let hello = b"\x16\x03\x01\x00\x05hello";
+    for (bytes, reason) in [
+        (&hello[..], "https"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2"),
+        (b"hello\r\n\r\n", "no HTTP/1.1"),
+    ] {
+        for _ in 0..2 {
+            let mut client = watch.connect();
+            client.send(bytes);
+            client.0.shutdown(Shutdown::Write).unwrap();
+            let record = loop {
+                let record = watch.refusal();
+                if record["why"].as_str().unwrap().contains(reason) {
+                    break record;
+                }
+            };
+            assert_eq!(record["kind"], "broken", "{record}");
+        }
+    }
+    watch.stop(rustix::process::Signal::TERM);
+    let lines = listed(&site, &[]);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("×2")), "{lines:?}");
+}
+
+/// One reason for three assets, one of them with more bodies than are kept.
+#[test]
+fn each_claimed_asset_has_its_entry_with_its_newest_bodies() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let mut client = watch.connect();
+    let body = |asset: &str, n: u32| {
+        format!(r#"{{"event":"version_ready","asset_id":"{asset}","version_id":"ver_{n}"}}"#)
+    };
+    for n in 1..=25 {
+        client.send(post(&[], body("ast_1", n).as_bytes()));
+        assert_eq!(client.answer().status, 401);
+    }
+    for asset in ["ast_2", "ast_3"] {
+        client.send(post(&[], body(asset, 1).as_bytes()));
+        assert_eq!(client.answer().status, 401);
+    }
+    while watch.refusal()["claims"]["asset_id"] != "ast_3" {}
+    watch.stop(rustix::process::Signal::TERM);
+
+    let lines = listed(&site, &[]);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let many = lines.iter().find(|line| line.contains("ast_1")).unwrap();
+    assert!(many.contains("×25  claims version_ready ast_1 ver_25 (and 19 more)"), "{many}");
+    // Found by what any of the bodies claims.
+    let records = listed(&site, &["--json", "--filter", "asset:ast_1 version:ver_10"]);
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let record: serde_json::Value = serde_json::from_str(record).unwrap();
+    let earlier = record["earlier"].as_array().unwrap();
+    let bodies: Vec<_> = earlier.iter().map(crate::common::body).collect();
+    let newest: Vec<_> = (6..25).rev().map(|n| body("ast_1", n).into_bytes()).collect();
+    assert_eq!(bodies, newest);
+    assert_eq!(earlier[0]["claims"]["version_id"], "ver_24");
+    assert_eq!(listed(&site, &["--filter", "asset:ast_2 version:ver_10"]), Vec::<String>::new());
+}
+
 #[test]
 fn refusals_of_one_kind_are_counted_in_one_entry() {
     let site = Site::new();

@@ -112,12 +112,14 @@ impl Teller {
                     headers,
                     body,
                     truncated: false,
+                    earlier: Vec::new(),
                     verdict,
                     steps,
                     row: Row::delivery(delivery),
                 }
             }),
             Target::Refusal(id) => self.reader.refusal(id)?.map(|listed| {
+                let earlier = listed.earlier.clone();
                 let refusal = &listed.refusal;
                 let (headers, body) = (refusal.headers.clone(), refusal.body.clone());
                 let (verdict, steps) = check(&self.keys, &headers, &body.bytes);
@@ -126,6 +128,7 @@ impl Teller {
                     committed_at: None,
                     headers,
                     truncated: body.truncated,
+                    earlier,
                     body: body.bytes,
                     verdict,
                     steps,

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::callback::{
-    BodySample, Callback, Effect, Encoding, Fingerprint, Headers, Outcome, Received, Refusal,
-    RefusalKind, Source, State, Verdict,
+    BodySample, Callback, EarlierBody, Effect, Encoding, Fingerprint, Headers, MAX_BODIES, Outcome,
+    Received, Refusal, RefusalKind, Source, State, Verdict,
 };
 use crate::timeline::{AssetRow, Timeline};
 
@@ -317,26 +317,78 @@ fn refusals_are_listed_changed_and_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&file(&dir), None).unwrap();
     let list = |listed| journal.list_refusals(listed).unwrap().blocking_receipt().unwrap();
-    let rare = Listed { id: 1, refusal: refusal(0, RefusalKind::TooLarge, "body of 2.1 MB") };
+    let rare = Listed::new(1, refusal(0, RefusalKind::TooLarge, "body of 2.1 MB"));
     list(vec![rare.clone()]);
     let reader = journal.reader().unwrap();
     assert_eq!(reader.refusals_after(0, 10).unwrap(), (vec![rare.clone()], 1));
 
-    let flood = |id| Listed {
-        id,
-        refusal: refusal(id.try_into().unwrap(), RefusalKind::Invalid, "no key"),
-    };
+    let flood =
+        |id: u64| Listed::new(id, refusal(id.try_into().unwrap(), RefusalKind::Invalid, "no key"));
     list((2..=1500).map(flood).collect());
     let (listed, last) = reader.refusals_after(0, 5000).unwrap();
     assert_eq!((listed.len(), last), (MAX_REFUSALS, 1500));
     assert_eq!(listed[0], rare, "a flood does not push out a rare reason");
     assert_eq!(listed[999].id, 1500);
 
-    let again = Listed { id: 1, refusal: Refusal { count: 9, ..rare.refusal } };
+    let again = Listed::new(1, Refusal { count: 9, ..rare.refusal });
     list(vec![again.clone()]);
     assert_eq!(reader.refusals_after(1500, 10).unwrap(), (vec![again], 1501));
     assert_eq!(journal.feed().marks().refusals, 1501);
     assert_eq!(journal.next_refusal_id().unwrap(), 1501);
+}
+
+#[test]
+fn earlier_bodies_are_kept_bounded_and_go_with_their_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    let list = |listed| journal.list_refusals(listed).unwrap().blocking_receipt().unwrap();
+    let body = |n: u8, size: usize| {
+        EarlierBody::new(at(i64::from(n)), format!("h:{n}"), BodySample::of(&vec![n; size]))
+    };
+    let reader = journal.reader().unwrap();
+    let kept = |id| reader.refusal(id).unwrap().unwrap().earlier;
+
+    // Each write adds what came since the last one, newest first.
+    let mut entry = Listed::new(1, refusal(0, RefusalKind::Invalid, "no key"));
+    entry.earlier = vec![body(2, 3), body(1, 3)];
+    list(vec![entry.clone()]);
+    assert_eq!(kept(1), entry.earlier);
+    entry.earlier = (3..=25).rev().map(|n| body(n, 3)).collect();
+    list(vec![entry.clone()]);
+    assert_eq!(kept(1).len(), MAX_BODIES - 1);
+    assert_eq!(kept(1), entry.earlier[..MAX_BODIES - 1]);
+    entry.earlier.clear();
+    list(vec![entry]);
+    assert_eq!(kept(1).len(), MAX_BODIES - 1, "they stay when there is nothing new");
+    assert_eq!(reader.refusals_after(0, 10).unwrap().0[0].earlier, kept(1));
+
+    // Many long bodies leave each entry fewer.
+    let many: Vec<Listed> = (2..=501)
+        .map(|id| {
+            let mut entry = Listed::new(id, refusal(0, RefusalKind::Invalid, "no key"));
+            entry.earlier = (0..19).map(|n| body(n, 4096)).collect();
+            entry
+        })
+        .collect();
+    for page in many.chunks(50) {
+        list(page.to_vec());
+    }
+    let listed = reader.refusals_after(0, 1000).unwrap().0;
+    let bytes: usize =
+        listed.iter().flat_map(|l| &l.earlier).map(|earlier| earlier.body.bytes.len()).sum();
+    assert!(bytes <= 8 << 20, "{bytes}");
+    assert!(listed.iter().all(|listed| !listed.earlier.is_empty()));
+    assert_eq!(kept(501)[0], body(0, 4096), "the newest are kept");
+
+    journal.close();
+    drop(reader);
+    Journal::prune(&dir.path().join("journal.db"), at(1)).unwrap();
+    let connection = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    let left = |table: &str| -> u32 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((left("refusal"), left("refusal_body")), (0, 0));
 }
 
 /// One event of a small world, so that sequences meet the same versions again and again.

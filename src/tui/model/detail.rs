@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::IgnoredAny;
 
 use super::mode::Tab;
 use super::rows::Row;
-use crate::callback::{Headers, Verdict, without_mark};
+use crate::callback::{EarlierBody, Headers, Verdict, without_mark};
 use crate::text::Printable;
 
 /// Bytes of a body that are laid out, and lines that are made of them, at most: more than anybody
@@ -32,6 +32,8 @@ pub struct Detail {
     pub body: Vec<u8>,
     /// Whether the body had more than that.
     pub truncated: bool,
+    /// Of a refusal, the bodies before that, newest first.
+    pub earlier: Vec<EarlierBody>,
     /// What the check finds now, with the keys of this run.
     pub verdict: Verdict,
     /// Each step of the check.
@@ -81,12 +83,10 @@ impl Detail {
     pub fn lines(&self, tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
         let columns = columns.max(8);
         let body = &self.body[..self.body.len().min(MOST_BYTES)];
-        let mut lines = match (tab, other) {
-            (Tab::Payload, false) => self.pretty(columns),
-            (Tab::Payload, true) | (Tab::Raw, false) => wrapped(body, columns),
-            (Tab::Raw, true) => hex(body),
-            (Tab::Headers, _) => self.headers(columns),
-            (Tab::Signature, _) => self.signature(columns),
+        let mut lines = match tab {
+            Tab::Payload | Tab::Raw => laid_out(&self.body, tab, other, columns),
+            Tab::Headers => self.headers(columns),
+            Tab::Signature => self.signature(columns),
         };
         let is_cut = lines.len() > MOST_LINES || body.len() < self.body.len();
         lines.truncate(MOST_LINES);
@@ -110,33 +110,16 @@ impl Detail {
             }
             (false, false) => {}
         }
+        for earlier in &self.earlier {
+            let before = spelt(self.row.at().duration_since(earlier.at));
+            lines.push(remark(""));
+            lines.push(remark(&format!("{before} before that, from {}:", earlier.peer)));
+            lines.extend(laid_out(&earlier.body.bytes, tab, other, columns));
+            if earlier.body.truncated {
+                lines.push(remark("cut"));
+            }
+        }
         lines
-    }
-
-    /// The body as indented JSON, every token as it was sent; all as sent where it is no JSON.
-    fn pretty(&self, columns: usize) -> Vec<DetailLine> {
-        if self.body.len() > MOST_BYTES {
-            let mut lines = wrapped(&self.body[..MOST_BYTES], columns);
-            lines.insert(0, remark("too long to be shown line by line; as sent:"));
-            return lines;
-        }
-        let json = without_mark(&self.body);
-        match serde_json::from_slice::<IgnoredAny>(json) {
-            Ok(_) => {
-                let mut lines = wrapped(&indented(json), columns);
-                if json.len() < self.body.len() {
-                    lines.insert(0, remark("after a byte order mark, which v shows:"));
-                }
-                lines
-            }
-            Err(error) => {
-                let mut lines = wrapped(&self.body, columns);
-                if !self.body.is_empty() {
-                    lines.insert(0, remark(&format!("not JSON ({error}); as sent:")));
-                }
-                lines
-            }
-        }
     }
 
     fn headers(&self, columns: usize) -> Vec<DetailLine> {
@@ -208,6 +191,51 @@ impl Detail {
             }
             Verdict::Unchecked => "unchecked: --signature off lets everything in.".to_owned(),
         }
+    }
+}
+
+/// A body as lines: pretty or as sent, text or hex.
+fn laid_out(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
+    let beginning = &body[..body.len().min(MOST_BYTES)];
+    match (tab, other) {
+        (Tab::Raw, true) => hex(beginning),
+        (Tab::Payload, false) => pretty(body, columns),
+        _ => wrapped(beginning, columns),
+    }
+}
+
+/// A body as indented JSON, every token as it was sent; all as sent where it is no JSON.
+fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
+    if body.len() > MOST_BYTES {
+        let mut lines = wrapped(&body[..MOST_BYTES], columns);
+        lines.insert(0, remark("too long to be shown line by line; as sent:"));
+        return lines;
+    }
+    let json = without_mark(body);
+    match serde_json::from_slice::<IgnoredAny>(json) {
+        Ok(_) => {
+            let mut lines = wrapped(&indented(json), columns);
+            if json.len() < body.len() {
+                lines.insert(0, remark("after a byte order mark, which v shows:"));
+            }
+            lines
+        }
+        Err(error) => {
+            let mut lines = wrapped(body, columns);
+            if !body.is_empty() {
+                lines.insert(0, remark(&format!("not JSON ({error}); as sent:")));
+            }
+            lines
+        }
+    }
+}
+
+/// A span in its largest unit.
+fn spelt(span: SignedDuration) -> String {
+    match span.as_secs().max(0) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
     }
 }
 

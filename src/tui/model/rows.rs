@@ -43,7 +43,27 @@ impl Row {
         let claim = Callback::claimed(&body.bytes);
         listed.refusal.body = BodySample { bytes: Vec::new(), truncated: body.truncated };
         listed.refusal.headers = Headers::default();
+        // Of the earlier ones what else they claim is enough to be found by.
+        let mut claims = vec![claim];
+        listed.earlier.retain_mut(|earlier| {
+            earlier.body = BodySample::default();
+            let is_new = !earlier.claim.is_blank() && !claims.contains(&earlier.claim);
+            if is_new {
+                claims.push(earlier.claim.clone());
+            }
+            is_new
+        });
+        let claim = claims.swap_remove(0);
         Self::Refusal { listed, claim }
+    }
+
+    /// What its bodies claim, the last one first; nothing for a delivery.
+    pub fn claims(&self) -> impl Iterator<Item = &Callback> {
+        let (last, earlier) = match self {
+            Self::Delivery(_) => (None, &[][..]),
+            Self::Refusal { listed, claim } => (Some(claim), &listed.earlier[..]),
+        };
+        last.into_iter().chain(earlier.iter().map(|earlier| &earlier.claim))
     }
 
     /// Which one it is.
@@ -73,6 +93,7 @@ impl Row {
     /// Whether it is about this asset, or claims to be.
     pub fn is_of(&self, asset_id: &str) -> bool {
         self.callback().asset_id.as_deref() == Some(asset_id)
+            || self.claims().any(|claim| claim.asset_id.as_deref() == Some(asset_id))
     }
 
     /// Whether it is a refusal.
@@ -90,12 +111,8 @@ impl Row {
 
     /// Whether it was refused although it says that something failed.
     pub fn claims_failure(&self) -> bool {
-        let Self::Refusal { claim, .. } = self else { return false };
-        match claim.event.as_deref().and_then(Event::from_name) {
-            Some(Event::AssetFailed) => true,
-            Some(Event::Version(state)) => state.is_failure(),
-            None => false,
-        }
+        let event = |claim: &Callback| Event::from_name(claim.event.as_deref()?);
+        self.claims().any(|claim| event(claim).is_some_and(Event::is_failure))
     }
 
     /// Whether it made its version what it was then: more than a repeat or a late arrival.
@@ -121,7 +138,9 @@ impl Row {
     pub fn fits(&self, filter: &Filter, name: Option<&str>) -> bool {
         match self {
             Self::Delivery(delivery) => filter.matches_named(delivery, name),
-            Self::Refusal { listed, claim } => filter.matches_refusal(&listed.refusal, claim, name),
+            Self::Refusal { listed, .. } => {
+                self.claims().any(|claim| filter.matches_refusal(&listed.refusal, claim, name))
+            }
         }
     }
 }

@@ -220,7 +220,7 @@ async fn refuse(journal: &Journal, id: u64, asset: &str, second: i64) {
         headers: Headers::default(),
         body: BodySample::of(&body(asset)),
     };
-    let pending = journal.list_refusals(vec![Listed { id, refusal }]);
+    let pending = journal.list_refusals(vec![Listed::new(id, refusal)]);
     pending.unwrap().receipt().await.unwrap();
 }
 
