@@ -123,12 +123,14 @@ fn a_version_becomes_overdue_by_time_alone() {
     let text = lines(&mut stage, (160, 40)).join("\n");
     assert!(text.contains("0 of 2 done · 2 for you (▲ 1 overdue)"), "{text}");
     assert!(text.contains("ast_a  es-XX  overdue since 17:00"), "{text}");
-    assert!(text.contains("▲ ast_a"), "a glyph of its own in the list: {text}");
+    assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "a word of its own in the list: {text}");
+    assert!(text.contains("▲ ast_a"), "and a glyph: {text}");
     assert!(text.contains("▲ es-XX    OVERDUE"), "and in its lane: {text}");
     assert!(text.contains("1 overdue"), "{text}");
     stage.press("2");
     let text = lines(&mut stage, (160, 40)).join("\n");
     assert!(text.contains("▲ OVERDUE"), "{text}");
+    assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "{text}");
     assert!(text.contains("▲ overdue"), "the legend has it: {text}");
 }
 

@@ -76,6 +76,11 @@ impl Place {
         Self { group, is_calm, latest, id: Arc::clone(id) }
     }
 
+    /// Whether it is for you because a version is overdue.
+    pub const fn is_overdue(&self) -> bool {
+        !self.is_calm
+    }
+
     /// Whether all that stands here and below needs nobody at once.
     fn is_below_alerts(&self) -> bool {
         self.group != Group::Failed && self.is_calm

@@ -86,6 +86,13 @@ impl Model {
         group_sizes(self.assets())
     }
 
+    /// How many of the assets listed for you have an overdue version. They come first there.
+    pub fn overdue_listed(&self) -> usize {
+        let [failed, for_you, ..] = self.group_sizes();
+        let for_you = self.assets().iter().skip(failed).take(for_you);
+        for_you.take_while(|place| place.is_overdue()).count()
+    }
+
     /// How many rows are listed on the Deliveries screen.
     pub fn row_count(&self) -> usize {
         self.listed_rows().map_or(0, Rows::len)

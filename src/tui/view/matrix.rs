@@ -11,7 +11,7 @@ use super::super::widget::pen::Pen;
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
-use super::timeline::sign;
+use super::timeline;
 use crate::callback::State;
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
@@ -58,9 +58,7 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         match lines.at(line) {
             Line::Gap => {}
             Line::Title(group, size) => {
-                let role = if group == Group::Failed { Role::Failed } else { Role::Title };
-                pen.skip(1).text(group.title(), look.of(role));
-                pen.skip(1).text(&number(size as u64), look.of(Role::Dim));
+                timeline::title(model, group, size, look, &mut pen);
             }
             Line::Asset(place) => {
                 let asset = model.assets().get(place);
@@ -218,7 +216,7 @@ fn asset_row(
         _ if selected => Role::Strong,
         _ => Role::Plain,
     };
-    let (sign, role) = sign(asset);
+    let (sign, role) = timeline::sign(asset);
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
     pen.glyph(sign, look.of(role)).skip(1);
     // Mark and glyph take three columns, the count and what parts it from its neighbours eight.

@@ -11,6 +11,7 @@ use super::super::super::widget::glyph;
 use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
 use super::super::super::widget::window::window;
+use super::super::row::number;
 use crate::callback::State;
 
 /// Cells of the little bar of an asset's versions.
@@ -46,13 +47,7 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         }
         match entry(&sizes, line) {
             Entry::Title(group) => {
-                let role = match group {
-                    Group::Failed => Role::Failed,
-                    _ => Role::Title,
-                };
-                pen.skip(1).text(group.title(), look.of(role));
-                let size = sizes[group as usize];
-                pen.text(&format!(" {size}"), look.of(Role::Dim));
+                title(model, group, sizes[group as usize], look, &mut pen);
             }
             Entry::Asset(place) => {
                 let asset = model.assets().get(place);
@@ -139,6 +134,24 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen:
     let count = if all == 0 { String::new() } else { format!("{done}/{all}") };
     pen.field_right(5, &count, plain);
     pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), look.of(Role::Dim));
+}
+
+/// The words above a group, how many assets it has, and how many of them are overdue.
+pub(in super::super) fn title(
+    model: &Model,
+    group: Group,
+    size: usize,
+    look: Look,
+    pen: &mut Pen<'_>,
+) {
+    let role = if group == Group::Failed { Role::Failed } else { Role::Title };
+    pen.skip(1).text(group.title(), look.of(role));
+    pen.skip(1).text(&number(size as u64), look.of(Role::Dim));
+    let overdue = if group == Group::ForYou { model.overdue_listed() } else { 0 };
+    if overdue > 0 {
+        let words = format!("{} {} overdue", glyph::OVERDUE, number(overdue as u64));
+        pen.skip(2).text(&words, look.of(Role::Failed));
+    }
 }
 
 /// The glyph of an asset, by what has to be done about it.

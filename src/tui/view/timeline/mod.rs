@@ -18,7 +18,7 @@ use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use crate::text::Printable;
 
-pub(super) use assets::sign;
+pub(super) use assets::{sign, title};
 
 /// Rows that the deliveries get at least, their title included.
 const LEAST_ROWS: u16 = 5;
