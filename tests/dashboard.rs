@@ -147,8 +147,6 @@ fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     let watch = Watch::open(&home, "--listen 0 --overdue 2s");
     let url = watch.after("callback_url:");
     send(&home, &url, "--event version_generating --asset ast_1 --version ver_1 --locale de-DE");
-    watch.pty.wait_for_text("RUNNING 1");
-    assert_eq!(watch.pty.told().bells, 0, "generating is no news");
     watch.pty.wait_for_text("1 OVERDUE");
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.wait_for_text("▲ de-DE    OVERDUE");
