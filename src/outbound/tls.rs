@@ -10,7 +10,7 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::client::{
     VerifierBuilderError, WebPkiServerVerifier, verify_server_name,
 };
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -123,7 +123,7 @@ fn connector(
     named: Vec<CertificateDer<'static>>,
 ) -> Result<TlsConnector, TlsError> {
     // The provider is named: with two of them in a build, one would have to be guessed.
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(default_provider());
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()?;
@@ -223,7 +223,7 @@ mod tests {
         let (server, named) = (fixture(server), fixture(named));
         let mut roots = RootCertStore::empty();
         roots.add(named.clone()).unwrap();
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(default_provider());
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let verifier = Verifier { verifier: builder.build().unwrap(), named: vec![named] };
         let host = ServerName::try_from(host).unwrap();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio_rustls::rustls::{self, AlertDescription};
+use tokio_rustls::rustls::{AlertDescription, Error as TlsError};
 
 use super::slot::{Phase, Slot};
 
@@ -118,9 +118,9 @@ fn explain(error: &io::Error) -> String {
     use AlertDescription::{
         BadCertificate, CertificateExpired, CertificateUnknown, UnknownCA, UnsupportedCertificate,
     };
-    let inner = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>());
     match inner {
-        Some(rustls::Error::AlertReceived(
+        Some(TlsError::AlertReceived(
             alert @ (BadCertificate
             | CertificateExpired
             | CertificateUnknown
