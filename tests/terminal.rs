@@ -83,7 +83,9 @@ async fn perform() -> String {
             Input::Resize(columns, rows) => last = format!("resized {columns} {rows}"),
             Input::Paste(text) => last = format!("pasted {} {text:?}", text.len()),
             Input::Report(report) => {
-                screen.answered(report).unwrap();
+                if screen.answered(report).is_err() {
+                    return "gone".to_owned();
+                }
                 // It comes at any time after the beginning.
                 match report {
                     Report::PhysicalKeys => keyboards += 1,

@@ -155,26 +155,24 @@ fn read_all() {
 }
 
 /// Waits for bytes, at most for `patience`; `None` when none came within it.
+///
+/// Reads only what is there already: a thread that is blocked in a read can still take what the
+/// shell should get after ^Z, on a machine too busy to stop it at once.
 fn read(bytes: &mut [u8], patience: Option<Duration>) -> rustix::io::Result<Option<usize>> {
     let stdin = io::stdin();
-    let mut waits = patience.is_some();
+    let patience = patience.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
     loop {
-        if waits {
-            let patience =
-                patience.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
-            match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
-                Ok(0) => return Ok(None),
-                // The rest is found out by reading.
-                Ok(_) => {}
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error),
-            }
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
+            Ok(0) => return Ok(None),
+            // The rest is found out by reading.
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error),
         }
         match rustix::io::read(&stdin, &mut *bytes) {
             Ok(count) => return Ok(Some(count)),
-            Err(Errno::INTR) => {}
-            // Somebody else, who has the same terminal, made it so.
-            Err(Errno::AGAIN) => waits = true,
+            // Somebody else, who has the same terminal, may have made it non-blocking.
+            Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error),
         }
     }
