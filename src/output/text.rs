@@ -259,7 +259,7 @@ impl Lines {
         doubt.map(|doubt| self.paint(ODD, format_args!("uncertain: {}", doubt.sentence())))
     }
 
-    /// The names of the columns of [`Lines::status_row`].
+    /// The names of the columns of `Lines::status_row`.
     pub fn status_heading(&self) -> String {
         let IdWidths { asset, version } = self.ids();
         format!(

@@ -18,7 +18,7 @@ const MAX_CHECKS: usize = 128;
 /// Says which change makes the signature hold, as a sentence; `None` where none does.
 ///
 /// For a request that was refused: of a valid one it says nothing. Takes what
-/// [`TrustedKeys::check`] takes. It costs up to [`MAX_CHECKS`] checks, so the caller limits how often it runs.
+/// [`TrustedKeys::check`] takes. It costs up to `MAX_CHECKS` checks, so the caller limits how often it runs.
 pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Option<String> {
     let [value] = signature_headers else { return None };
     if body.len() > MAX_BODY {
