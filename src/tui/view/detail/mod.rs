@@ -195,13 +195,10 @@ fn effect(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
         Row::Refusal { listed, .. } => {
             let count = listed.refusal.count;
             if count > 1 {
-                pen.text(&format!("×{} ", number(count)), look.of(Role::Strong));
-                pen.text("of this kind from there; this is the last of them. ", look.of(Role::Dim));
+                pen.text(&format!("×{}", number(count)), look.of(Role::Strong));
+                pen.text(", newest first. ", look.of(Role::Dim));
             }
-            pen.text(
-                "It touched no timeline; what its body says is nobody's word.",
-                look.of(Role::Dim),
-            );
+            pen.text("It changed no timeline: its body is not trusted.", look.of(Role::Dim));
         }
         Row::Delivery(delivery) => {
             let (mut text, role) = did(delivery);
