@@ -1,6 +1,9 @@
 //! What ratatui draws through: one write a frame, none for a frame that changed nothing, and never
 //! a question to the terminal, which may not answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -205,7 +208,7 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
     fn clear_region(&mut self, part: ClearType) -> io::Result<()> {
         self.change()?;
         // The screen is cleared in whole, see `Screen::paint`.
-        self.shown.clear();
+        self.shown.clear(self.size()?.width);
         let part = match part {
             ClearType::All => Part::All,
             ClearType::AfterCursor => Part::FromCursorDown,

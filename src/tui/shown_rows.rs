@@ -7,20 +7,40 @@ use ratatui::buffer::{Cell, CellWidth as _};
 #[derive(Debug, Default)]
 pub(super) struct ShownRows {
     rows: Vec<Row>,
+    columns: usize,
 }
 
 #[derive(Debug, Default)]
 struct Row {
-    /// From the left on; what was never drawn is blank.
+    /// From the left on; what was never drawn, or is covered by a wide grapheme, is blank.
     cells: Vec<Cell>,
     /// Whether one of them may have another width in the terminal.
     is_doubtful: bool,
 }
 
+impl Row {
+    /// Takes a changed cell in. Returns whether that uncovers columns of a wide grapheme, which
+    /// terminals blank in different ways.
+    fn put(&mut self, x: usize, cell: &Cell) -> bool {
+        let end = x + usize::from(cell.cell_width()).max(1);
+        if self.cells.len() < end {
+            self.cells.resize(end, Cell::EMPTY);
+        }
+        let covered = (x..end).map(|x| x + usize::from(self.cells[x].cell_width()));
+        let uncovers = covered.max().is_some_and(|covered| covered > end);
+        self.cells[x].clone_from(cell);
+        // The terminal shows nothing else there, and what is to come back is not sent as a change:
+        // it has been blank all the time.
+        self.cells[x + 1..end].fill(Cell::EMPTY);
+        uncovers
+    }
+}
+
 impl ShownRows {
-    /// Forgets everything: the screen is blank.
-    pub(super) fn clear(&mut self) {
+    /// Forgets everything: the screen is blank, and this wide.
+    pub(super) fn clear(&mut self, columns: u16) {
         self.rows.clear();
+        self.columns = columns.into();
     }
 
     /// Takes the changed cells of row `y` in. Returns whether the row has to be drawn whole: only
@@ -31,25 +51,16 @@ impl ShownRows {
             self.rows.resize_with(y + 1, Row::default);
         }
         let row = &mut self.rows[y];
+        if row.cells.len() < self.columns {
+            row.cells.resize(self.columns, Cell::EMPTY);
+        }
+        let mut is_uncovered = false;
         for (x, _, cell) in changes {
-            let x = usize::from(*x);
-            if row.cells.len() <= x {
-                row.cells.resize(x + 1, Cell::EMPTY);
-            }
-            row.cells[x].clone_from(cell);
+            is_uncovered |= row.put((*x).into(), cell);
         }
         let was_doubtful = row.is_doubtful;
-        // A wide grapheme covers what was drawn behind it before.
-        let mut covered = 0;
-        row.is_doubtful = row.cells.iter().any(|cell| {
-            if covered > 0 {
-                covered -= 1;
-                return false;
-            }
-            covered = usize::from(cell.cell_width()).saturating_sub(1);
-            is_doubtful(cell.symbol())
-        });
-        was_doubtful || row.is_doubtful
+        row.is_doubtful = row.cells.iter().any(|cell| is_doubtful(cell.symbol()));
+        was_doubtful || row.is_doubtful || is_uncovered
     }
 
     /// The cells of row `y` that are seen, each with its column.
@@ -127,7 +138,24 @@ mod tests {
         assert!(shown.change(3, &[(2, 3, &plain), (3, 3, &plain), (5, 3, &plain)]));
         assert!(!shown.change(3, &[(2, 3, &plain)]));
         assert!(shown.change(3, &[(2, 3, &joined)]));
-        shown.clear();
+        shown.clear(0);
         assert!(!shown.change(3, &[(0, 3, &plain)]));
+    }
+
+    #[test]
+    fn what_a_wide_grapheme_covers_is_blank_when_it_goes() {
+        let mut shown = ShownRows::default();
+        let (plain, wide) = (Cell::new("a"), Cell::new("東"));
+        let text = |shown: &ShownRows| -> String {
+            shown.cells(0).map(|(.., cell)| cell.symbol().to_owned()).collect()
+        };
+        shown.change(0, &[(0, 0, &plain), (1, 0, &plain), (2, 0, &plain)]);
+        assert!(!shown.change(0, &[(0, 0, &wide)]));
+        assert_eq!(text(&shown), "東a");
+        assert!(shown.change(0, &[(0, 0, &plain)]), "half of a wide one is left behind it");
+        assert_eq!(text(&shown), "a a");
+        shown.change(0, &[(1, 0, &wide)]);
+        assert!(shown.change(0, &[(0, 0, &wide)]), "and so is half of one that is covered");
+        assert_eq!(text(&shown), "東 ");
     }
 }
