@@ -197,7 +197,16 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
     let runtime = runtime()?;
     // The command knows nothing of the caps that the relay runs with: it must delete nothing by its
     // own.
-    match Store::open(&Place::File(relay.db.clone()), relay.caps.clone().without_expiry()) {
+    let caps = relay.caps.clone().without_expiry();
+    let opened = match command {
+        Command::Create { .. } => Store::open(&Place::File(relay.db.clone()), caps),
+        // In a store that was not there, there is nothing that these are about.
+        Command::List
+        | Command::Rotate { .. }
+        | Command::Revoke { .. }
+        | Command::Forget { .. } => Store::open_existing(&relay.db, caps),
+    };
+    match opened {
         Ok(store) => {
             let base = relay.base_url(relay.listen.first().copied());
             let reply = runtime.block_on(admin::carry_out(&store, &base, command));

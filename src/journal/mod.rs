@@ -233,12 +233,7 @@ impl Journal {
     /// Deletes the deliveries of assets that were quiet since `cutoff`, with what the fold knows
     /// of them, and gives the room back to the disk. Needs the journal for itself.
     pub fn prune(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {
-        if !path.exists() {
-            let (what, path) = (schema::SCHEMA.what, path.to_owned());
-            return Err(OpenError::Missing { what, path }.into());
-        }
-        let (_database, mut connection) =
-            Database::open(&Place::File(path.to_owned()), schema::SCHEMA)?;
+        let (_database, mut connection) = Database::open_existing(path, schema::SCHEMA)?;
         prune::all(&mut connection, cutoff)
             .map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
     }

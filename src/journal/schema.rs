@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::feed::Marks;
-use crate::sqlite::Schema;
+use crate::sqlite::{Commands, Schema};
 
 /// `dubw`, in the file's header: SQLite and `file` can tell whose database it is.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubw");
@@ -13,6 +13,11 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubw");
 /// Steps are only ever appended: a file in the field stands on one of them.
 pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
+    commands: Commands {
+        make: "`dubwatch` makes one when it starts to watch",
+        beside: "`dubwatch status` and `dubwatch log` work beside it",
+        read: " (`dubwatch status` and `dubwatch log` may still read it)",
+    },
     application_id: APPLICATION_ID,
     migrations: &[
         "

@@ -10,6 +10,6 @@ mod open;
 mod writer;
 
 pub use open::{
-    Database, OpenError, Place, Schema, WriteConnection, create_directory_of, has_writer,
+    Commands, Database, OpenError, Place, Schema, WriteConnection, create_directory_of, has_writer,
 };
 pub use writer::{Health, Ledger, Limits, Pending, Unwritten, Writer};

@@ -31,10 +31,24 @@ pub enum Place {
 pub struct Schema {
     /// What it is called in messages: "journal".
     pub what: &'static str,
+    /// Which commands there are around such a database.
+    pub commands: Commands,
     /// Marks the file as ours (`PRAGMA application_id`).
     pub application_id: i32,
     /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`). Only ever appended to.
     pub migrations: &'static [&'static str],
+}
+
+/// The commands of the program that make and read a kind of database, as clauses of messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Commands {
+    /// What makes one: "`dubwatch` makes one when it starts to watch".
+    pub make: &'static str,
+    /// What works beside the one writer: "`dubwatch log` works beside it".
+    pub beside: &'static str,
+    /// What can read one that cannot be written, with a blank and in brackets; empty where nothing
+    /// can.
+    pub read: &'static str,
 }
 
 /// Why a database could not be opened. Every message is a sentence that says what to do.
@@ -47,14 +61,14 @@ pub enum OpenError {
     Directory { what: &'static str, path: PathBuf, cause: io::Error },
     #[error("cannot open the {what} {}: {cause}; check its permissions or choose another with --db", path.display())]
     File { what: &'static str, path: PathBuf, cause: io::Error },
-    #[error("cannot open the {what} {}: its lock {} cannot be written: {cause}; make its directory writable or choose another with --db (`dubwatch status` and `dubwatch log` may still read it)", path.display(), lock.display())]
-    Lock { what: &'static str, path: PathBuf, lock: PathBuf, cause: io::Error },
+    #[error("cannot open the {what} {}: its lock {} cannot be written: {cause}; make its directory writable or choose another with --db{read}", path.display(), lock.display())]
+    Lock { what: &'static str, path: PathBuf, lock: PathBuf, cause: io::Error, read: &'static str },
     #[error("the {what} {} cannot be read where it is: what was written last is still in {}, which can be read only where its directory can be written; copy both files to a directory of yours and name the copy with --db", path.display(), log.display())]
     Unmerged { what: &'static str, path: PathBuf, log: PathBuf },
-    #[error("there is no {what} at {} yet; `dubwatch` makes one when it starts to watch, --db names another", path.display())]
-    Missing { what: &'static str, path: PathBuf },
-    #[error("the {what} {} is in use by another dubwatch{}; stop that one or choose another with --db (`dubwatch status` and `dubwatch log` work beside it)", path.display(), holder(*pid))]
-    InUse { what: &'static str, path: PathBuf, pid: Option<u32> },
+    #[error("there is no {what} at {} yet; {make}, --db names another", path.display())]
+    Missing { what: &'static str, path: PathBuf, make: &'static str },
+    #[error("the {what} {} is in use by another dubwatch{}; stop that one or choose another with --db ({beside})", path.display(), holder(*pid))]
+    InUse { what: &'static str, path: PathBuf, pid: Option<u32>, beside: &'static str },
     #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
     Foreign { what: &'static str, path: PathBuf, why: &'static str },
     #[error("the {what} {} was written by an older dubwatch; start `dubwatch` once to bring it up to date", path.display())]
@@ -129,7 +143,7 @@ impl Database {
                     path: path.clone(),
                     cause,
                 })?;
-                let lock = lock(path, what)?;
+                let lock = lock(path, schema)?;
                 (Self { schema, name: path.clone(), memory: false }, Some(lock))
             }
         };
@@ -138,10 +152,26 @@ impl Database {
         Ok((database, WriteConnection { connection, _lock: lock }))
     }
 
+    /// Opens a file that is there for writing, and makes none: a name that is mistyped leaves nothing
+    /// behind, and an empty file stays empty.
+    pub fn open_existing(
+        path: &Path,
+        schema: Schema,
+    ) -> Result<(Self, WriteConnection), OpenError> {
+        match Self::open_reader(path, schema) {
+            // Brought up to date by opening it.
+            Ok(_) | Err(OpenError::Older { .. }) => {
+                Self::open(&Place::File(path.to_owned()), schema)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens an existing file for reading only, beside whoever writes it.
     pub fn open_reader(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
         if !path.exists() {
-            return Err(OpenError::Missing { what: schema.what, path: path.to_owned() });
+            let (what, make) = (schema.what, schema.commands.make);
+            return Err(OpenError::Missing { what, path: path.to_owned(), make });
         }
         let database = Self { schema, name: path.to_owned(), memory: false };
         let read = || -> Result<_, OpenError> {
@@ -415,9 +445,11 @@ fn lock_name(path: &Path) -> PathBuf {
 }
 
 /// Takes the lock of the one writer, in a file beside `path` that also names its process.
-fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
+fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
     let name = lock_name(path);
-    let failed = |cause| OpenError::Lock { what, path: path.to_owned(), lock: name.clone(), cause };
+    let (what, Commands { beside, read, .. }) = (schema.what, schema.commands);
+    let failed =
+        |cause| OpenError::Lock { what, path: path.to_owned(), lock: name.clone(), cause, read };
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -436,6 +468,7 @@ fn lock(path: &Path, what: &'static str) -> Result<File, OpenError> {
                 what,
                 path: path.to_owned(),
                 pid: pid.trim().parse().ok(),
+                beside,
             });
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -459,6 +492,7 @@ mod tests {
 
     const SCHEMA: Schema = Schema {
         what: "journal",
+        commands: Commands { make: "start one", beside: "read beside it", read: "" },
         application_id: 0x6475_6277,
         migrations: &["CREATE TABLE one (x INTEGER) STRICT", "ALTER TABLE one ADD COLUMN y TEXT"],
     };

@@ -480,10 +480,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sqlite::{Database, Place, Schema};
+    use crate::sqlite::{Commands, Database, Place, Schema};
 
     const SCHEMA: Schema = Schema {
         what: "numbers",
+        commands: Commands { make: "", beside: "", read: "" },
         application_id: 1,
         migrations: &["CREATE TABLE n (x INTEGER CHECK (x >= 0)) STRICT"],
     };

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use dubwatch::relay::protocol::{CloseCode, RelayFrame};
 
+use crate::common::Site;
 use crate::relay_support::{Inbox, Reader, Relay};
 
 #[test]
@@ -42,6 +43,53 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
     }
     let (done, words) = relay.operate(&["create", "a b"]);
     assert!(!done && words.contains("reader name"), "{words}");
+}
+
+#[test]
+fn a_store_that_is_not_there_is_made_by_create_alone() {
+    let site = Site::new();
+    let operate = |arguments: &[&str]| {
+        let mut command = site.bare();
+        command.args(["relay", "inbox"]).args(arguments).args(["--db", "typo/relay.db"]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    for arguments in [
+        &["list"][..],
+        &["list", "--json"],
+        &["rotate", "one", "--token-file", "typo.token"],
+        &["revoke", "one"],
+        &["forget", "one", "a"],
+    ] {
+        let (code, words) = operate(arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {words}");
+        assert!(words.starts_with("dubwatch: there is no relay store at "), "{words}");
+        assert!(words.contains("`dubwatch relay inbox create` make one, --db names"), "{words}");
+        for made in ["typo", "typo.token"] {
+            assert!(!site.dir.path().join(made).exists(), "{arguments:?} made {made}");
+        }
+    }
+    // Nor is an empty file made one.
+    fs::create_dir(site.dir.path().join("typo")).unwrap();
+    let empty = site.dir.path().join("typo/relay.db");
+    fs::write(&empty, "").unwrap();
+    let (code, words) = operate(&["list"]);
+    assert!(code == Some(1) && words.contains("it is empty"), "{words}");
+    assert_eq!(fs::metadata(&empty).unwrap().len(), 0);
+    fs::remove_dir_all(site.dir.path().join("typo")).unwrap();
+    let (code, words) = operate(&["create", "one"]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(operate(&["list"]).1.contains("one  http"));
+}
+
+#[test]
+fn a_store_in_use_names_the_commands_that_work_beside_it() {
+    let relay = Relay::start(&[]);
+    let mut command = relay.site.bare();
+    let output = command.args(["relay", "--listen", "0"]).arg("--db").arg(&relay.site.db).output();
+    let words = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(words.contains("in use by another dubwatch (process"), "{words}");
+    assert!(words.contains("(`dubwatch relay inbox` works beside it)"), "{words}");
 }
 
 #[test]

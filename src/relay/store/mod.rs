@@ -47,7 +47,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
-use crate::sqlite::{Database, Health, OpenError, Place, Writer};
+use crate::sqlite::{Database, Health, OpenError, Place, WriteConnection, Writer};
 
 pub use directory::{Inbox, InboxId, State};
 pub use epochs::Told;
@@ -84,7 +84,19 @@ impl Store {
 
     /// The same with other bounds for what may wait to be written.
     pub fn open_bounded(place: &Place, caps: Caps, limits: Limits) -> Result<Self, StoreError> {
-        let (database, connection) = Database::open(place, schema::SCHEMA)?;
+        Self::on(Database::open(place, schema::SCHEMA)?, caps, limits)
+    }
+
+    /// Opens the store at `path`, and makes none where there is none.
+    pub fn open_existing(path: &Path, caps: Caps) -> Result<Self, StoreError> {
+        Self::on(Database::open_existing(path, schema::SCHEMA)?, caps, Limits::default())
+    }
+
+    fn on(
+        (database, connection): (Database, WriteConnection),
+        caps: Caps,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
         let directory = Arc::new(Directory::load(&connection)?);
         let run = Epoch(secret::epoch()?);
         let ledger = Ledger::new(Arc::clone(&directory), caps, run);

@@ -1,6 +1,6 @@
 //! The shape of the relay's tables, and how it came to be.
 
-use crate::sqlite::Schema;
+use crate::sqlite::{Commands, Schema};
 
 /// `dubr`, in the file's header: a journal is never taken for a relay's store, nor the other way.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubr");
@@ -16,6 +16,11 @@ pub(super) const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
 /// Steps are only ever appended: a file in the field stands on one of them.
 pub(super) const SCHEMA: Schema = Schema {
     what: "relay store",
+    commands: Commands {
+        make: "`dubwatch relay` and `dubwatch relay inbox create` make one",
+        beside: "`dubwatch relay inbox` works beside it",
+        read: "",
+    },
     application_id: APPLICATION_ID,
     migrations: &[
         "
