@@ -84,10 +84,26 @@ impl Scene {
         }
     }
 
+    /// The next word, past assets that are told again: who keeps a note tells it, and so does who
+    /// follows the journal.
     async fn word(&mut self) -> String {
-        match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
-            Some(Msg::Word(word)) => word,
-            other => panic!("{other:?}"),
+        loop {
+            match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
+                Some(Msg::Word(word)) => return word,
+                Some(Msg::Told(Stage::Real, Told::Asset(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next request that is not answered, past assets that are told again.
+    async fn unanswered(&mut self) -> Request {
+        loop {
+            match self.next().await {
+                Told::Unanswered(request) => return request,
+                Told::Asset(_) => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 
