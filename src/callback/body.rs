@@ -4,12 +4,16 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::compressed::decompress_beginning;
 use super::{Event, State};
 
 /// The longest id, event name or locale that the timeline takes, in bytes.
 ///
 /// The journal keeps the delivery whatever its length; the fold's keys have to stay small.
 pub const MAX_ID: usize = 512;
+
+/// How much of what a compressed body holds is read for what it claims, in bytes.
+const MAX_INSIDE: usize = 64 << 10;
 
 /// What a body says, field by field, as far as it could be read.
 ///
@@ -77,10 +81,13 @@ impl Callback {
     }
 
     /// Reads what a refused body claims, as far as it can be read: the fields before the place where
-    /// it was cut or spoilt count too. Nobody vouches for any of it.
+    /// it was cut or spoilt count too, and of a gzip or zlib body what it holds. Nobody vouches for any
+    /// of it.
     pub fn claimed(body: &[u8]) -> Self {
+        let inside = decompress_beginning(body, MAX_INSIDE);
+        let text = without_mark(inside.as_deref().unwrap_or(body));
         let mut fields = Fields::default();
-        let mut json = serde_json::Deserializer::from_slice(without_mark(body));
+        let mut json = serde_json::Deserializer::from_slice(text);
         let read = json.deserialize_map(FieldsVisitor(&mut fields)).and_then(|()| json.end());
         let mut claim = fields.judge();
         if read.is_err() {
@@ -307,6 +314,9 @@ mod tests {
 
     use super::*;
 
+    const CALLBACK: &[u8] =
+        br#"{"event":"version_failed","asset_id":"a","version_id":"v","version_locale":"es-ES"}"#;
+
     fn version(asset_id: &'static str, version_id: &'static str, state: State) -> Subject<'static> {
         Subject::Version { asset_id, version_id, locale: Some("es-ES"), state }
     }
@@ -366,6 +376,19 @@ mod tests {
         assert_eq!(claim.event.as_deref(), Some("version_ready"));
         assert_eq!(claim.asset_id.as_deref(), Some("a"));
         assert_eq!(claim.version_id.as_deref(), version_id);
+    }
+
+    /// As a proxy compresses what was signed before.
+    #[rstest]
+    #[case::gzip(flate2::read::GzEncoder::new(CALLBACK, flate2::Compression::best()))]
+    #[case::zlib(flate2::read::ZlibEncoder::new(CALLBACK, flate2::Compression::best()))]
+    fn a_compressed_body_claims_what_it_holds(#[case] mut compressed: impl std::io::Read) {
+        let mut body = Vec::new();
+        compressed.read_to_end(&mut body).unwrap();
+        let claim = Callback::claimed(&body);
+        assert_eq!(claim.subject(), Some(version("a", "v", State::Failed)));
+        // Nothing of it is let in.
+        assert!(Callback::read(&body).subject().is_none());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Recognises compressed bodies, and decompresses gzip and zlib up to a bound; what a body holds is
-//! never let in.
+//! Recognises compressed bodies, and decompresses gzip and zlib up to a bound. What a body holds is
+//! never let in: it explains a refusal, and says what the refused body claims.
 
 use std::io::Read;
 
@@ -7,16 +7,18 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 /// How a body is compressed, as far as its first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub enum Compression {
+    /// RFC 1952.
     Gzip,
     /// What `Content-Encoding: deflate` means (RFC 9110, section 8.4.1.2).
     Zlib,
+    /// RFC 8878; recognised, never decompressed.
     Zstd,
 }
 
 impl Compression {
     /// The one that the first bytes announce.
-    pub(super) fn of(body: &[u8]) -> Option<Self> {
+    pub fn of(body: &[u8]) -> Option<Self> {
         match body {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -28,7 +30,8 @@ impl Compression {
         }
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    /// The name that `Content-Encoding` has for it.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zlib => "deflate",
@@ -40,19 +43,33 @@ impl Compression {
 /// What a gzip or zlib body holds; `None` where it is neither, broken, or holds over `limit` bytes.
 ///
 /// No more than `limit` bytes are ever decompressed, so that no small body becomes a large one.
-pub(super) fn decompress(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+pub fn decompress(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    read(decoder(body)?, limit.saturating_add(1), &mut out)?;
+    (out.len() <= limit).then_some(out)
+}
+
+/// The first bytes of what a gzip or zlib body holds, `limit` at most, as far as it can be
+/// decompressed: it may be cut. `None` where it is neither.
+pub(super) fn decompress_beginning(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    // What came before a fault is in `out` all the same.
+    let _ = read(decoder(body)?, limit, &mut out);
+    Some(out)
+}
+
+fn decoder(body: &[u8]) -> Option<Box<dyn Read + '_>> {
     match Compression::of(body)? {
-        Compression::Gzip => read(MultiGzDecoder::new(body), limit),
-        Compression::Zlib => read(ZlibDecoder::new(body), limit),
+        Compression::Gzip => Some(Box::new(MultiGzDecoder::new(body))),
+        Compression::Zlib => Some(Box::new(ZlibDecoder::new(body))),
         Compression::Zstd => None,
     }
 }
 
-fn read(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.take(bound).read_to_end(&mut out).ok()?;
-    (out.len() <= limit).then_some(out)
+/// `None` where it breaks off; what came before is in `out`.
+fn read(decoder: impl Read, bound: usize, out: &mut Vec<u8>) -> Option<()> {
+    let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+    decoder.take(bound).read_to_end(out).ok().map(drop)
 }
 
 #[cfg(test)]
@@ -93,9 +110,23 @@ mod tests {
         assert!(bomb.len() < 80 << 10);
         let mut read_to = 0;
         let counting = Counting { inner: MultiGzDecoder::new(&*bomb), count: &mut read_to };
-        assert_eq!(read(counting, 1 << 16), None);
-        assert_eq!(read_to, (1 << 16) + 1, "no more is read than it takes to know");
+        read(counting, 1 << 16, &mut Vec::new()).unwrap();
+        assert_eq!(read_to, 1 << 16, "no more is read than may be");
         assert_eq!(decompress(&bomb, 1 << 16), None);
+        assert_eq!(decompress_beginning(&bomb, 1 << 16).unwrap().len(), 1 << 16);
+    }
+
+    #[test]
+    fn of_a_body_that_was_cut_the_beginning_is_read() {
+        // Noise, so that half of the compressed bytes hold about half of it.
+        let noise: Vec<u8> =
+            (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let whole = gzip(&noise);
+        let cut = decompress_beginning(&whole[..whole.len() / 2], 1 << 16).unwrap();
+        assert!(cut.len() > 500 && noise.starts_with(&cut), "{}", cut.len());
+        assert_eq!(decompress_beginning(&whole, 1 << 16).unwrap(), noise);
+        assert_eq!(decompress_beginning(&whole[..4], 1 << 16), Some(Vec::new()));
+        assert_eq!(decompress_beginning(b"{}", 1 << 16), None);
     }
 
     struct Counting<'a, R> {
@@ -116,7 +147,7 @@ mod tests {
         fn any_bytes_do_no_harm(mut body in proptest::collection::vec(proptest::prelude::any::<u8>(), 3..64)) {
             for start in [[0x1f, 0x8b, 8], [0x78, 0x9c, 0x4b]] {
                 body.splice(..3, start);
-                let _ = decompress(&body, 1000);
+                let _ = (decompress(&body, 1000), decompress_beginning(&body, 1000));
             }
         }
     }

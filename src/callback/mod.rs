@@ -4,6 +4,7 @@
 //! it is silent (retries, order, identity) the [fold](crate::timeline) decides, not this module.
 
 mod body;
+mod compressed;
 mod delivery;
 mod event;
 mod gap;
@@ -13,6 +14,7 @@ mod refusal;
 mod verdict;
 
 pub use body::{Callback, MAX_ID, Subject, without_mark};
+pub use compressed::{Compression, decompress};
 pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use gap::{Gap, NotedGap, Passage};

@@ -6,9 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use serde::de::IgnoredAny;
 
-use super::compressed::decompress;
 use super::json_fields::{Arranged, arrange};
 use super::json_text::{Escapes, Spacing, rewrite};
+use crate::callback::decompress;
 
 /// The largest body that a change may make, in bytes; a change that makes a larger one is left out.
 pub(super) const MAX_CHANGED: usize = 512 * 1024;

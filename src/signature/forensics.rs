@@ -6,8 +6,8 @@
 use ring::digest::{SHA256, digest};
 
 use super::changes::{Change, MAX_CHANGED, ON_ITS_WAY, SIGNED_INSTEAD};
-use super::compressed::{Compression, decompress};
 use super::{Signature, TrustedKeys, header, misspelt};
+use crate::callback::{Compression, decompress};
 
 /// The largest body that is looked at, in bytes; of a larger one nothing is said.
 const MAX_BODY: usize = 256 * 1024;

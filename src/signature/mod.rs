@@ -20,13 +20,11 @@
 //! | `forensics` | which change of the body or the header would make a refused signature hold |
 //! | `changes` | the changes that are tried |
 //! | `json_text`, `json_fields` | JSON rewritten as other programs write it |
-//! | `compressed` | what a compressed body holds, up to a bound |
 //! | `elsewhere` | signatures in headers of other names |
 //! | `fingerprint` | digests that tell a retry from a second occurrence |
 
 mod changes;
 mod check;
-mod compressed;
 mod elsewhere;
 pub(crate) mod fingerprint;
 mod forensics;

@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
-use crate::table::{IMPURE, MACROS, ROWS, Row, SQL, TERMINAL};
+use crate::table::{IMPURE, IN_MEMORY, MACROS, ROWS, Row, SQL, TERMINAL};
 
 /// A source file: its path from the root of the package, and its text.
 pub(crate) struct SourceFile {
@@ -215,7 +215,8 @@ impl Walk<'_> {
 
     fn check_std(&mut self, path: &[String], span: Span) {
         let Some(row) = self.row.filter(|row| row.pure) else { return };
-        if IMPURE.iter().any(|impure| begins_with(path, impure)) {
+        let is_in_memory = IN_MEMORY.iter().any(|pure| begins_with(path, pure));
+        if !is_in_memory && IMPURE.iter().any(|impure| begins_with(path, impure)) {
             let what = format!("{} is pure and uses {}", row.module, path.join("::"));
             self.report(span, what, "it takes as arguments what files, sockets and clocks say");
         }

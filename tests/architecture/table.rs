@@ -22,7 +22,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "callback",
         ours: &["timeline", "vitals", "text", "filter"],
-        crates: &["serde", "serde_json", "jiff", "thiserror"],
+        crates: &["serde", "serde_json", "jiff", "thiserror", "flate2"],
         pure: true,
         why: "the contract is the same wherever a delivery comes from and goes to",
     },
@@ -434,6 +434,9 @@ pub(crate) const SQL: &[&str] = &["sqlite", "journal", "relay::store"];
 
 /// Macros that panic on a closed pipe, or are left over.
 pub(crate) const MACROS: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
+
+/// What reaches nothing although it stands below what does: how bytes in memory are decompressed.
+pub(crate) const IN_MEMORY: &[&str] = &["std::io::Read"];
 
 /// What reaches out of a function although `std` gives it.
 pub(crate) const IMPURE: &[&str] = &[

@@ -1,5 +1,6 @@
 //! What is answered 4xx, and what is told of it.
 
+use std::io::Read as _;
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -156,6 +157,29 @@ fn refusals_are_found_by_what_they_claim() {
     let [other] = &others[..] else { panic!("{others:?}") };
     assert!(!other.contains("claims"), "{other}");
     assert!(listed(&site, &["--filter", "asset:ast_3"]).is_empty());
+}
+
+/// As a proxy compresses bodies after they were signed.
+#[test]
+fn a_compressed_body_is_found_by_what_it_holds() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    for n in 1..=2 {
+        let sent = callback(n).replace("version_ready", "version_generate_failed");
+        let mut gzip = Vec::new();
+        let level = flate2::Compression::default();
+        flate2::read::GzEncoder::new(sent.as_bytes(), level).read_to_end(&mut gzip).unwrap();
+        let signature = site.signature(sent.as_bytes());
+        let headers = [("x-signature", signature.as_str()), ("content-encoding", "gzip")];
+        assert_eq!(watch.ask(post(&headers, &gzip)).status, 401);
+        let record = watch.refusal();
+        assert_eq!(record["claims"]["asset_id"], format!("ast_{n}"), "{record}");
+        assert!(record["why"].as_str().unwrap().contains("compressed"), "{record}");
+    }
+    watch.stop(rustix::process::Signal::TERM);
+    assert_eq!(listed(&site, &["--filter", "failed"]).len(), 2, "an entry for each asset");
+    let lines = listed(&site, &["--filter", "failed asset:ast_2"]);
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
 /// Three senders with three troubles, from one address as behind a tunnel.
