@@ -1,12 +1,14 @@
-//! Looks at refused requests in a thread of its own: forensics, coalescing, and at most one write
-//! a second. Nothing here is ever waited for by an answer.
+//! Looks at refused requests in a thread of its own: forensics, coalescing, and a few writes. Nothing
+//! here is ever waited for by an answer.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Keep;
+use super::budget::Budget;
 use super::coalesce::Coalesced;
 use super::tally::Tally;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
@@ -17,10 +19,22 @@ use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced
 const QUEUE: usize = 512;
 /// The longest body that is looked at whole, in bytes: with [`QUEUE`] it bounds what may wait.
 const MAX_BODY: usize = 64 << 10;
-/// The time between two writes.
+
+/// Bodies looked at at once, and a second in the long run. A look takes up to 128 signature checks, of
+/// 40 µs: a flood costs a tenth of a core. As many wait for theirs at most.
+const LOOKS: (u32, u32) = (256, 20);
+
+/// Writes at once, and a second in the long run: whoever tries requests by hand sees each at once, and
+/// a flood costs a write a second.
+const WRITES: (u32, u32) = (16, 1);
+/// How long a refusal may wait for others to be looked at before it is written.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Bodies looked at between two writes: each takes up to 128 signature checks, of 40 µs.
-const FORENSICS: u32 = 10;
+
+/// What the reason says further where nobody has looked at the body, so that it claims no more than
+/// is known.
+const TOO_MANY: &str = "what happened to it was not looked into: too many were refused at once";
+/// The same for a body over [`MAX_BODY`].
+const TOO_LONG: &str = "what happened to it was not looked into: it is over 64 KiB";
 
 /// A refused request.
 pub(super) struct Report {
@@ -45,8 +59,17 @@ impl Desk {
         first_id: u64,
     ) -> std::io::Result<Self> {
         let (reports, inbox) = sync_channel(QUEUE);
-        let clerk =
-            Clerk { keys, keep, inbox, coalesced: Coalesced::new(first_id), looks: FORENSICS };
+        let now = Instant::now();
+        let clerk = Clerk {
+            keys,
+            keep,
+            inbox,
+            waiting: VecDeque::new(),
+            looks: Budget::new(LOOKS.0, LOOKS.1, now),
+            coalesced: Coalesced::new(first_id),
+            unwritten_since: None,
+            writes: Budget::new(WRITES.0, WRITES.1, now),
+        };
         let thread =
             std::thread::Builder::new().name("refusals".to_owned()).spawn(|| clerk.work())?;
         Ok(Self { reports: Mutex::new(Some(reports)), thread: Mutex::new(Some(thread)), tally })
@@ -55,7 +78,10 @@ impl Desk {
     /// Counts a refusal and hands it over, if there is room.
     pub(super) fn list(&self, mut report: Report) {
         self.tally.refused(report.refusal.kind);
-        report.body = report.body.filter(|body| body.len() <= MAX_BODY);
+        if report.body.as_ref().is_some_and(|body| body.len() > MAX_BODY) {
+            report.body = None;
+            not_looked_into(&mut report.refusal, TOO_LONG);
+        }
         report.refusal = report.refusal.cut();
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = reports.as_ref().is_some_and(|reports| reports.try_send(report).is_ok());
@@ -85,59 +111,87 @@ struct Clerk {
     keys: Arc<TrustedKeys>,
     keep: Arc<dyn Keep>,
     inbox: Receiver<Report>,
+    /// Reports with bodies that are worth a look.
+    waiting: VecDeque<Report>,
+    looks: Budget,
     coalesced: Coalesced,
-    /// Bodies that may still be looked at before the next write.
-    looks: u32,
+    /// Since when `coalesced` has something that is not on disk.
+    unwritten_since: Option<Instant>,
+    writes: Budget,
 }
 
 impl Clerk {
     fn work(mut self) {
-        // The first refusal after a quiet second is written at once, so that a developer who tries
-        // one request sees it at once.
-        let mut written = Instant::now().checked_sub(PAUSE);
-        let mut waiting = false;
-        loop {
-            let report = if waiting {
-                let due = written.map_or(Duration::ZERO, |at| PAUSE.saturating_sub(at.elapsed()));
-                match self.inbox.recv_timeout(due) {
-                    Ok(report) => Some(report),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => break,
-                }
-            } else {
-                match self.inbox.recv() {
-                    Ok(report) => Some(report),
-                    Err(_) => break,
-                }
-            };
-            if let Some(report) = report {
+        while self.receive() {
+            if let Some(report) = self.waiting.pop_front() {
                 self.look(report);
-                waiting = true;
             }
-            if waiting && written.is_none_or(|at| at.elapsed() >= PAUSE) {
-                waiting = !self.write();
-                written = Some(Instant::now());
+            // What still waits for a look is soon in the same write, but is not waited for for long.
+            let is_due = self.waiting.is_empty()
+                || self.unwritten_since.is_some_and(|since| since.elapsed() >= PAUSE);
+            if is_due && self.unwritten_since.is_some() && self.writes.spend(Instant::now()) {
+                self.write();
             }
+        }
+        while let Some(report) = self.waiting.pop_front() {
+            self.look(report);
         }
         if !self.write() {
             tracing::warn!("the last refusals could not be written");
         }
     }
 
-    fn look(&mut self, Report { mut refusal, body }: Report) {
-        // A look is not spent where there is nothing to see.
-        let is_worth_it =
-            refusal.kind != RefusalKind::Missing || may_be_misplaced(&refusal.headers);
-        if is_worth_it
-            && let Some(body) = body
-            && let Some(looks) = self.looks.checked_sub(1)
-        {
-            self.looks = looks;
-            if let Some(found) = self.found(&refusal, &body) {
-                refusal.why = found;
-            }
+    /// Takes what has come, waiting for it where there is nothing else to do; says whether more can
+    /// come.
+    fn receive(&mut self) -> bool {
+        let first = if !self.waiting.is_empty() {
+            self.inbox.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            })
+        } else if self.unwritten_since.is_some() {
+            self.inbox.recv_timeout(self.writes.wait(Instant::now()))
+        } else {
+            self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match first {
+            Ok(report) => self.take(report),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
         }
+        // A look takes long, and the queue must not run full meanwhile; nor may a flood that fills it
+        // again and again keep everything else waiting.
+        for _ in 0..QUEUE {
+            let Ok(report) = self.inbox.try_recv() else { break };
+            self.take(report);
+        }
+        true
+    }
+
+    /// Puts a report where it waits for a look, if there is something to see and somebody to look.
+    fn take(&mut self, mut report: Report) {
+        let is_worth_it = report.refusal.kind != RefusalKind::Missing
+            || may_be_misplaced(&report.refusal.headers);
+        if report.body.is_none() || !is_worth_it {
+            self.add(report.refusal);
+        } else if self.looks.spend(Instant::now()) {
+            self.waiting.push_back(report);
+        } else {
+            not_looked_into(&mut report.refusal, TOO_MANY);
+            self.add(report.refusal);
+        }
+    }
+
+    fn look(&mut self, Report { mut refusal, body }: Report) {
+        if let Some(found) = body.and_then(|body| self.found(&refusal, &body)) {
+            refusal.why = found;
+        }
+        self.add(refusal);
+    }
+
+    fn add(&mut self, refusal: Refusal) {
         self.coalesced.add(refusal);
+        self.unwritten_since.get_or_insert_with(Instant::now);
     }
 
     /// A better reason than the check's, from the whole body and all headers.
@@ -159,7 +213,7 @@ impl Clerk {
 
     /// Has what changed written; says whether it was.
     fn write(&mut self) -> bool {
-        self.looks = FORENSICS;
+        self.unwritten_since = None;
         let changed = self.coalesced.take_changed();
         if changed.is_empty() {
             return true;
@@ -167,7 +221,85 @@ impl Clerk {
         let written = self.keep.list(changed.clone()).and_then(Pending::blocking_receipt);
         if written.is_err() {
             self.coalesced.give_back(changed);
+            self.unwritten_since = Some(Instant::now());
+            self.writes.exhaust();
         }
         written.is_ok()
+    }
+}
+
+/// Adds to the reason that there may be a better one.
+fn not_looked_into(refusal: &mut Refusal, because: &str) {
+    refusal.why = format!("{}; {because}", refusal.why);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::callback::{Accepted, BodySample, Headers, Listed};
+    use crate::journal::Unwritten;
+    use crate::signature::PrivateKey;
+
+    /// Keeps what was listed last under each id.
+    #[derive(Default)]
+    struct Log(Mutex<std::collections::HashMap<u64, Refusal>>);
+
+    impl Keep for Log {
+        fn keep(&self, _: Accepted) -> Result<Pending<u64>, Unwritten> {
+            Err(Unwritten::Closed)
+        }
+
+        fn list(&self, refusals: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
+            let (sender, pending) = Pending::channel();
+            let mut log = self.0.lock().unwrap();
+            log.extend(refusals.into_iter().map(|listed| (listed.id, listed.refusal)));
+            let _ = sender.send(Ok(0));
+            Ok(pending)
+        }
+
+        fn is_writing(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_flood_is_counted_whole_and_nothing_is_said_that_nobody_looked_for() {
+        let signer = PrivateKey::generate().unwrap();
+        let keys = Arc::new(TrustedKeys::new(signer.public("sender")));
+        let log = Arc::new(Log::default());
+        let keep: Arc<dyn Keep> = Arc::clone(&log) as _;
+        let desk = Desk::start(keys, keep, Arc::default(), 1).unwrap();
+        let signed = b"{}".to_vec();
+        let signature = signer.sign(&signed, crate::callback::Encoding::Der).unwrap();
+        let headers = Headers::from_raw([(SIGNATURE_HEADER, hex::encode(signature).as_bytes())]);
+        let body = b"{}\n".to_vec();
+        let flood = QUEUE as u64;
+        for _ in 0..flood {
+            let refusal = Refusal {
+                at: Timestamp::UNIX_EPOCH,
+                kind: RefusalKind::Invalid,
+                status: 401,
+                why: "no trusted key made it".to_owned(),
+                count: 1,
+                method: "POST".to_owned(),
+                path: "/callback".to_owned(),
+                peer: "127.0.0.1:1".to_owned(),
+                headers: headers.clone(),
+                body: BodySample::of(&body),
+            };
+            desk.list(Report { refusal, body: Some(body.clone()) });
+        }
+        desk.close();
+        let log = log.0.lock().unwrap();
+        assert_eq!(log.values().map(|refusal| refusal.count).sum::<u64>(), flood);
+        for refusal in log.values() {
+            let looked_at = refusal.why.starts_with("body changed on its way");
+            assert!(looked_at || refusal.why.ends_with(TOO_MANY), "{}", refusal.why);
+        }
+        let looked_at: u64 =
+            log.values().filter(|r| !r.why.ends_with(TOO_MANY)).map(|r| r.count).sum();
+        assert!(looked_at >= LOOKS.0.into(), "{looked_at}");
     }
 }

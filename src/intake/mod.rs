@@ -1,5 +1,6 @@
 //! The one way in: verify, then keep. Knows no transport; every door ends here.
 
+mod budget;
 mod coalesce;
 mod desk;
 mod tally;

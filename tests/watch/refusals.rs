@@ -182,6 +182,39 @@ fn a_compressed_body_is_found_by_what_it_holds() {
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
+/// A sender with one fault that has much to say at once.
+#[test]
+fn each_of_many_refusals_at_once_gets_its_reason() {
+    let site = Site::new();
+    let watch = site.watch();
+    let mut client = watch.connect();
+    for n in 0..60 {
+        let sent = callback(n);
+        let signature = site.signature(sent.as_bytes());
+        let changed = format!("{sent}\n");
+        client.send(post(&[("x-signature", &signature)], changed.as_bytes()));
+        assert_eq!(client.answer().status, 401);
+    }
+    watch.stop(rustix::process::Signal::TERM);
+    let lines = listed(&site, &[]);
+    assert_eq!(lines.len(), 60, "one for each asset");
+    for line in lines {
+        assert!(line.contains("body changed on its way"), "{line}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_long_to_be_looked_into_is_said_to_be() {
+    let site = Site::new();
+    let mut watch = site.watch();
+    let long = vec![b'x'; (64 << 10) + 1];
+    let signature = forged(&long);
+    assert_eq!(watch.ask(post(&[("x-signature", &signature)], &long)).status, 401);
+    let record = watch.refusal();
+    let why = record["why"].as_str().unwrap();
+    assert!(why.ends_with("; what happened to it was not looked into: it is over 64 KiB"), "{why}");
+}
+
 /// Three senders with three troubles, from one address as behind a tunnel.
 #[test]
 fn each_reason_has_its_entry_whoever_it_comes_from() {
@@ -269,7 +302,7 @@ fn refusals_of_one_kind_are_counted_in_one_entry() {
     }
     let ended = watch.stop(rustix::process::Signal::TERM);
     let told = ended.records().iter().filter(|record| record["type"] == "refusal").count();
-    assert!(told < 30, "told at most once a second, not {told} times");
+    assert!(told < 30, "one by one only as long as they are few, not {told} times");
 }
 
 #[test]
