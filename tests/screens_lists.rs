@@ -12,6 +12,7 @@ use dubwatch::callback::{
 };
 use dubwatch::simulate::Message;
 use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::model::Banner;
 use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::model::mode::Target;
 use dubwatch::tui::model::rows::Row;
@@ -224,6 +225,27 @@ fn a_journal_that_cannot_be_written() {
         stage.tell(Told::Warning(at, message.to_owned()));
     }
     in_every_size("health_failed", &mut stage);
+}
+
+#[test]
+fn a_journal_that_is_only_read_is_not_said_to_be_written() {
+    for (banner, is_orphaned, state) in [
+        (Banner::ReadOnly, false, "read-only; another dubwatch writes it"),
+        (Banner::ReadOnly, true, "read-only; its writer has ended"),
+        (Banner::Unwritable, false, "✗ read-only; it cannot be written here"),
+    ] {
+        let mut stage = busy("4");
+        stage.model().facts.banner = Some(banner);
+        stage.model().live.orphaned = is_orphaned;
+        for size in [(200, 50), (80, 24)] {
+            let screen = rendered(&stage.frame(size, COLOR));
+            assert!(!screen.contains("writing"), "{screen}");
+            assert!(screen.contains(&format!(" state         {state}")), "{screen}");
+        }
+        let screen = rendered(&stage.frame((80, 24), COLOR));
+        let is_said = screen.contains("NOTHING IS RECEIVED");
+        assert_eq!(is_said, banner == Banner::Unwritable || is_orphaned, "{screen}");
+    }
 }
 
 #[test]

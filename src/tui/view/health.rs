@@ -176,15 +176,22 @@ fn doors(model: &Model) -> Part {
 fn journal(model: &Model) -> Part {
     let shown = model.shown();
     let mut lines = vec![line("file", model.facts.journal.clone(), Role::Plain)];
-    match &shown.store {
-        Store::Writing => {
-            lines.push(line("state", format!("{} writing", glyph::DONE), Role::Done));
+    let (text, role) = match (&shown.store, model.facts.banner) {
+        (Store::Failing { why }, _) => {
+            (format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED), Role::Failed)
         }
-        Store::Failing { why } => {
-            let text = format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED);
-            lines.push(line("state", text, Role::Failed));
+        (_, Some(Banner::ReadOnly)) if model.live.orphaned => {
+            ("read-only; its writer has ended".to_owned(), Role::Failed)
         }
-    }
+        (_, Some(Banner::ReadOnly)) => {
+            ("read-only; another dubwatch writes it".to_owned(), Role::Plain)
+        }
+        (_, Some(Banner::Unwritable)) => {
+            (format!("{} read-only; it cannot be written here", glyph::FAILED), Role::Failed)
+        }
+        (Store::Writing, _) => (format!("{} writing", glyph::DONE), Role::Done),
+    };
+    lines.push(line("state", text, role));
     let assets = shown.catalogue.len() as u64;
     let text = format!("{} deliveries, {} assets shown", number(shown.held), number(assets));
     lines.push(line("holds", text, Role::Plain));
