@@ -11,7 +11,7 @@ use dubwatch::callback::{Headers, State, Verdict};
 use dubwatch::simulate::{Message, Tamper};
 use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::input::Chord;
-use dubwatch::tui::keymap::KEYMAP;
+use dubwatch::tui::keymap::{self, KEYMAP};
 use dubwatch::tui::model::detail::Detail;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
 use dubwatch::tui::model::rows::Row;
@@ -19,9 +19,12 @@ use dubwatch::tui::model::search::{RowsPage, Search, Start};
 use dubwatch::tui::msg::{Msg, Told};
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
+use dubwatch::tui::widget::look::Look;
 use jiff::SignedDuration;
 use ratatui::layout::Rect;
 use stage::{COLOR, Stage, curtain, rendered};
+
+const ASCII: Look = Look { color: false, ascii: true, light: false };
 
 /// What copying a text asks for.
 fn copied(what: &str, text: &str) -> Effect {
@@ -815,4 +818,19 @@ fn leads_back(stage: &Stage) -> bool {
         && model.frozen.is_none()
         && !model.is_narrowed();
     home && copy.press("q q").contains(&Effect::Quit)
+}
+
+#[test]
+fn keys_are_spelt_where_there_is_ascii_alone() {
+    for keys in ["1", "2", "3", "4", "/", "L", "?", "q", "y", "3 enter"] {
+        let mut stage = Stage::story(7, 60);
+        stage.press(keys);
+        let footer = rendered(&stage.frame((200, 24), ASCII)).lines().nth(23).unwrap().to_owned();
+        for binding in keymap::footer(stage.model()) {
+            let key = if binding.keys[0] == "up" { "up/down" } else { binding.keys[0] };
+            let entry = format!(" {key} {}", binding.footer);
+            // Where it is asked whether to end, the question stands in their place.
+            assert!(footer.contains(&entry) || keys == "q", "{entry:?} after {keys}: {footer}");
+        }
+    }
 }

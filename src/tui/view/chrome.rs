@@ -436,10 +436,10 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
         // The list of keys leads to all others, so it has its place before any of them.
         let all: Vec<&Binding> = keymap::footer(model).collect();
         let help = all.iter().find(|binding| binding.action == Action::Help).copied();
-        let reserved = help.map_or(0, width_of);
+        let reserved = help.map_or(0, |help| width_of(help, look));
         let others = all.iter().filter(|binding| binding.action != Action::Help);
         for binding in others {
-            if usize::from(end.saturating_sub(pen.x())) < width_of(binding) + reserved {
+            if usize::from(end.saturating_sub(pen.x())) < width_of(binding, look) + reserved {
                 break;
             }
             entry(binding, look, pen);
@@ -455,22 +455,22 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
 
 /// A key and its word.
 fn entry(binding: &Binding, look: Look, pen: &mut Pen<'_>) {
-    pen.text(shown_key(binding), look.of(Role::Key));
+    pen.text(shown_key(binding, look), look.of(Role::Key));
     pen.text(&format!(" {}  ", binding.footer), look.of(Role::Dim));
 }
 
 /// Columns that they take.
-fn width_of(binding: &Binding) -> usize {
-    Printable::new_or_blank(shown_key(binding)).width() + binding.footer.len() + 3
+fn width_of(binding: &Binding, look: Look) -> usize {
+    Printable::new_or_blank(shown_key(binding, look)).width() + binding.footer.len() + 3
 }
 
-/// A key as the footer shows it.
-fn shown_key(binding: &Binding) -> &'static str {
-    match binding.keys[0] {
-        "enter" => "⏎",
-        "tab" => "tab",
-        "up" => "↑↓",
-        key => key,
+/// A key as the footer shows it; in words where there is ASCII alone.
+fn shown_key(binding: &Binding, look: Look) -> &'static str {
+    match (binding.keys[0], look.ascii) {
+        ("enter", false) => "⏎",
+        ("up", false) => "↑↓",
+        ("up", true) => "up/down",
+        (key, _) => key,
     }
 }
 
