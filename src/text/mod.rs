@@ -97,6 +97,23 @@ impl Printable {
         Self::measured(text)
     }
 
+    /// The end of the text in at most `columns` columns; cut between graphemes and begun with `…`
+    /// where the text is longer. As with [`Printable::cut`], it can come out a column short.
+    #[must_use]
+    pub fn tail(&self, columns: usize) -> Self {
+        if self.width <= columns {
+            return self.clone();
+        }
+        let Some(room) = columns.checked_sub(1) else { return Self::default() };
+        let mut width = 0;
+        let kept = self.text.graphemes(true).rev().take_while(|grapheme| {
+            width += grapheme.width();
+            width <= room
+        });
+        let kept: usize = kept.map(str::len).sum();
+        Self::measured(format!("{ELLIPSIS}{}", &self.text[self.text.len() - kept..]))
+    }
+
     /// The text in pieces of at most `columns` columns, cut between graphemes; one that is wider
     /// than that alone has a piece of its own.
     pub fn pieces(&self, columns: usize) -> Vec<Self> {
@@ -273,6 +290,24 @@ mod tests {
     #[case("🇪🇸🇫🇷🇩🇪", 5, "🇪🇸🇫🇷…")]
     fn cuts_between_graphemes(#[case] text: &str, #[case] columns: usize, #[case] cut: &str) {
         assert_eq!(Printable::new(text).cut(columns).as_str(), cut);
+    }
+
+    #[rstest]
+    #[case("abcdef", 6, "abcdef")]
+    #[case("abcdef", 5, "…cdef")]
+    #[case("abcdef", 1, "…")]
+    #[case("abcdef", 0, "")]
+    #[case("東京都", 5, "…京都")]
+    #[case("東京都", 4, "…都")]
+    #[case("bcae\u{301}", 3, "…ae\u{301}")]
+    #[case("👩\u{200d}🚀👩\u{200d}🚀", 3, "…👩\u{200d}🚀")]
+    #[case("🇪🇸🇫🇷🇩🇪", 5, "…🇫🇷🇩🇪")]
+    fn the_end_begins_between_graphemes(
+        #[case] text: &str,
+        #[case] columns: usize,
+        #[case] tail: &str,
+    ) {
+        assert_eq!(Printable::new(text).tail(columns).as_str(), tail);
     }
 
     #[test]

@@ -185,19 +185,32 @@ impl Tab {
 }
 
 /// A line that is being typed: text and the cursor, counted in characters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     text: String,
     cursor: usize,
+    longest: usize,
+    left_out: usize,
 }
 
-/// The longest line that can be typed, in characters. Further ones are dropped.
-const LONGEST: usize = 200;
+/// The longest filter, in characters: a long list of ids can be pasted.
+const LONGEST_FILTER: usize = 10_000;
+/// The longest name, in characters: the journal keeps no more of it.
+const LONGEST_NAME: usize = 200;
 
 impl Line {
-    /// A line with the cursor at its end.
-    pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), cursor: text.chars().count() }
+    /// A filter with the cursor at its end.
+    pub fn filter(text: &str) -> Self {
+        Self::new(text, LONGEST_FILTER)
+    }
+
+    /// A name with the cursor at its end.
+    pub fn name(text: &str) -> Self {
+        Self::new(text, LONGEST_NAME)
+    }
+
+    fn new(text: &str, longest: usize) -> Self {
+        Self { text: text.to_owned(), cursor: text.chars().count(), longest, left_out: 0 }
     }
 
     /// What is typed.
@@ -210,9 +223,21 @@ impl Line {
         self.cursor
     }
 
+    /// How many characters it takes.
+    pub const fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// How many characters found no room in it since something was last taken out.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     /// Puts text in at the cursor. Line ends and tabs become a space, in a row one; other controls
-    /// are left out.
+    /// are left out, and so is what finds no room.
     pub fn insert(&mut self, text: &str) {
+        let room = self.longest.saturating_sub(self.text.chars().count());
+        let (mut fitting, mut taken) = (String::new(), 0);
         let mut chars = text.chars().peekable();
         while let Some(mut character) = chars.next() {
             if parts_lines(character) {
@@ -222,25 +247,29 @@ impl Line {
             if character.is_control() {
                 continue;
             }
-            if self.text.chars().count() < LONGEST {
-                self.text.insert(self.byte(self.cursor), character);
-                self.cursor += 1;
+            if taken < room {
+                fitting.push(character);
+                taken += 1;
+            } else {
+                self.left_out += 1;
             }
         }
+        self.text.insert_str(self.byte(self.cursor), &fitting);
+        self.cursor += taken;
     }
 
     /// Takes out the character before the cursor.
     pub fn backspace(&mut self) {
         if self.cursor > 0 {
             self.cursor -= 1;
-            self.text.remove(self.byte(self.cursor));
+            self.remove();
         }
     }
 
     /// Takes out the character under the cursor.
     pub fn delete(&mut self) {
         if self.cursor < self.text.chars().count() {
-            self.text.remove(self.byte(self.cursor));
+            self.remove();
         }
     }
 
@@ -251,7 +280,12 @@ impl Line {
 
     /// Takes out everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new("", self.longest);
+    }
+
+    fn remove(&mut self) {
+        self.text.remove(self.byte(self.cursor));
+        self.left_out = 0;
     }
 
     fn byte(&self, character: usize) -> usize {
@@ -270,7 +304,7 @@ mod tests {
 
     #[test]
     fn lines_that_are_pasted_are_parted_by_a_space() {
-        let mut line = Line::new("x");
+        let mut line = Line::filter("x");
         line.insert("ast_1\r\nast_2\n\n\tast_3\u{2028}\u{7}y\n");
         assert_eq!(line.text(), "xast_1 ast_2 ast_3 y ");
         assert_eq!(line.cursor(), line.text().chars().count());
@@ -278,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_line_is_edited_by_characters() {
-        let mut line = Line::new("é漢");
+        let mut line = Line::name("é漢");
         line.move_by(-1);
         line.insert("x\u{1b}y");
         assert_eq!((line.text(), line.cursor()), ("éxy漢", 3));
@@ -289,8 +323,26 @@ mod tests {
         line.backspace();
         line.delete();
         assert_eq!((line.text(), line.cursor()), ("x", 0));
-        line.insert(&"z".repeat(1000));
-        assert_eq!(line.text().chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_until_there_is_some() {
+        for (mut line, longest) in
+            [(Line::name("é"), crate::journal::MAX_NAME), (Line::filter("é"), 10_000)]
+        {
+            line.insert(&"z\n".repeat(longest / 2));
+            line.insert("y");
+            assert_eq!(line.text().chars().count(), longest);
+            assert_eq!((line.longest(), line.left_out()), (longest, 2));
+            line.move_by(-1);
+            assert_eq!(line.left_out(), 2);
+            line.delete();
+            assert_eq!(line.left_out(), 0);
+            line.insert("xy");
+            assert_eq!(line.left_out(), 1);
+            line.clear();
+            assert_eq!((line.text(), line.left_out(), line.longest()), ("", 0, longest));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::filter::Filter;
 pub(super) fn begin_filter(model: &mut Model) {
     let before = model.filtering.text.clone();
     let asset = model.cursor.asset.clone();
-    model.mode = Mode::Filter { line: Line::new(&before), before, asset };
+    model.mode = Mode::Filter { line: Line::filter(&before), before, asset };
 }
 
 /// Begins to type a name for the selected asset, or that of the selected delivery.
@@ -29,7 +29,7 @@ pub(super) fn begin_name(model: &mut Model) {
         say(model, "no asset is selected");
         return;
     };
-    let line = Line::new(asset.notes.name.as_deref().unwrap_or_default());
+    let line = Line::name(asset.notes.name.as_deref().unwrap_or_default());
     model.mode = Mode::Name { asset_id: asset.id().to_owned(), line };
 }
 

@@ -46,13 +46,10 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -
 
 /// Where the cursor of the line that is being typed stands.
 pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
-    let (prompt, line) = match &model.mode {
-        Mode::Name { line, .. } => (NAME_PROMPT, line),
-        Mode::Filter { line, .. } => (FILTER_PROMPT, line),
-        _ => return None,
-    };
+    let (prompt, line) = typing(model)?;
     let prompt = u16::try_from(prompt.len()).unwrap_or(u16::MAX);
-    let (before, _) = around_cursor(line, area.width.saturating_sub(prompt));
+    let room = typing_room(area.width.saturating_sub(prompt), &complaint(model, line));
+    let (before, _) = around_cursor(line, room);
     let x = prompt.saturating_add(u16::try_from(before.width()).unwrap_or(u16::MAX));
     Some(Position {
         x: area.x + x.min(area.width.saturating_sub(1)),
@@ -60,7 +57,15 @@ pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
     })
 }
 
-const NAME_PROMPT: &str = " name: ";
+/// The line that is being typed, and what stands before it.
+const fn typing(model: &Model) -> Option<(&'static str, &Line)> {
+    match &model.mode {
+        Mode::Name { line, .. } => Some((" name: ", line)),
+        Mode::Filter { line, .. } => Some((FILTER_PROMPT, line)),
+        _ => None,
+    }
+}
+
 const FILTER_PROMPT: &str = " / ";
 
 /// The title of the terminal's window: dubs done of those seen, failures and overdue ones that
@@ -335,49 +340,75 @@ fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
 }
 
 fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let (plain, dim) = (look.of(Role::Plain), look.of(Role::Dim));
-    match &model.mode {
-        Mode::Name { line, .. } => {
-            pen.text(NAME_PROMPT, look.of(Role::Key));
-            typed(line, look, pen);
-            return;
+    if let Some((prompt, line)) = typing(model) {
+        pen.text(prompt, look.of(Role::Key));
+        let complaint = complaint(model, line);
+        typed(line, typing_room(pen.left(), &complaint), look, pen);
+        pen.skip(2).text(complaint.as_str(), look.of(Role::Failed));
+        if matches!(model.mode, Mode::Filter { .. }) && complaint.width() == 0 {
+            let counts = counts(model);
+            pen.skip(1).text(&counts, look.of(Role::Dim));
         }
-        Mode::Filter { line, .. } => {
-            pen.text(FILTER_PROMPT, look.of(Role::Key));
-            typed(line, look, pen);
-        }
-        _ => {
-            if model.failures_only {
-                pen.text(" failed or overdue only ", look.of(Role::Failed));
-            }
-            if !model.filtering.text.is_empty() {
-                pen.text(" / ", look.of(Role::Key)).text(&model.filtering.text, plain);
-            }
-        }
-    }
-    if let Some(error) = &model.filtering.error {
-        pen.skip(2).text(error, look.of(Role::Failed));
         return;
     }
+    if model.failures_only {
+        pen.text(" failed or overdue only ", look.of(Role::Failed));
+    }
+    let mut counts = counts(model);
+    if model.mode == Mode::Normal {
+        counts.push_str("   esc shows all");
+    }
+    if !model.filtering.text.is_empty() {
+        pen.text(FILTER_PROMPT, look.of(Role::Key));
+        let behind = u16::try_from(counts.chars().count() + 3).unwrap_or(u16::MAX);
+        let room = pen.left().saturating_sub(behind).max(pen.left() / 3);
+        pen.within(room, &model.filtering.text, look.of(Role::Plain));
+    }
+    pen.skip(3).text(&counts, look.of(Role::Dim));
+}
+
+/// How much the filter leaves.
+fn counts(model: &Model) -> String {
     let (listed, all) = (model.assets().len(), model.shown().catalogue.len());
-    pen.skip(3).text(&format!("{listed} of {all} assets"), dim);
+    let mut counts = format!("{listed} of {all} assets");
     if let Some(rows) = model.listed_rows() {
         let total = number(deliveries::total(model));
         let (listed, more) = (number(rows.len() as u64), if rows.is_whole() { "" } else { "+" });
-        pen.text(&format!("  {}  {listed}{more} of {total} rows", glyph::DOT), dim);
+        let _ = write!(counts, "  {}  {listed}{more} of {total} rows", glyph::DOT);
     }
-    if model.mode == Mode::Normal {
-        pen.text("   esc shows all", dim);
+    counts
+}
+
+/// What is wrong with the line that is being typed; blank where nothing is.
+fn complaint(model: &Model, line: &Line) -> Printable {
+    let left_out = line.left_out();
+    if left_out > 0 {
+        let (left_out, longest) = (number(left_out as u64), number(line.longest() as u64));
+        return Printable::new(&format!("{left_out} left out: it takes {longest} characters"));
+    }
+    match (&model.mode, &model.filtering.error) {
+        (Mode::Filter { .. }, Some(error)) => Printable::new(error),
+        _ => Printable::default(),
     }
 }
 
+/// The columns that a line has which is being typed: what is wrong with it stands behind it.
+fn typing_room(columns: u16, complaint: &Printable) -> u16 {
+    let behind = u16::try_from(complaint.width()).unwrap_or(u16::MAX);
+    let behind = if behind > 0 { behind.saturating_add(3) } else { 0 };
+    // It says what to mend, so it gets the larger part.
+    columns - behind.min(columns / 3 * 2)
+}
+
 /// A line that is being typed. The terminal's own cursor stands in it, see [`cursor`].
-fn typed(line: &Line, look: Look, pen: &mut Pen<'_>) {
+fn typed(line: &Line, columns: u16, look: Look, pen: &mut Pen<'_>) {
     let style = look.of(Role::Line);
-    let (before, after) = around_cursor(line, pen.left());
-    pen.printable(pen.left(), &before, style);
+    let end = pen.x().saturating_add(columns);
+    let (before, after) = around_cursor(line, columns);
+    pen.printable(columns, &before, style);
     // A blank for the cursor at the end.
-    pen.text(if after.is_empty() { " " } else { after }, style);
+    let after = if after.is_empty() { " " } else { after };
+    pen.within(end.saturating_sub(pen.x()), after, style);
 }
 
 /// What of a line is shown before the cursor, and what stands behind it, in this many columns.
@@ -385,13 +416,11 @@ fn around_cursor(line: &Line, columns: u16) -> (Printable, &str) {
     let text = line.text();
     let at = text.char_indices().nth(line.cursor()).map_or(text.len(), |(at, _)| at);
     let (before, after) = text.split_at(at);
-    // The end that is typed at stays in sight: what does not fit is left out on the left.
-    let room = usize::from(columns).saturating_sub(4);
-    let mut before = Printable::new_or_blank(before);
-    if before.width() > room {
-        before = before.pieces(room).pop().unwrap_or_default();
-    }
-    (before, after)
+    let columns = usize::from(columns);
+    // The cursor needs a column, and what stands behind it a third of them at most.
+    let behind = Printable::new_or_blank(after).width().clamp(1, (columns / 3).max(1));
+    // What does not fit is left out on the left: the place that is typed at stays in sight.
+    (Printable::new_or_blank(before).tail(columns.saturating_sub(behind)), after)
 }
 
 fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {

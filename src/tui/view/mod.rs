@@ -110,7 +110,7 @@ mod tests {
             model.failures_only = is(2);
             if is(3) {
                 model.mode =
-                    Mode::Filter { line: Line::default(), before: String::new(), asset: None };
+                    Mode::Filter { line: Line::filter(""), before: String::new(), asset: None };
             }
             if is(4) {
                 let picture = model.live.clone();
