@@ -98,6 +98,29 @@ fn a_line_that_is_full_says_what_it_left_out() {
 }
 
 #[test]
+fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
+    for screen in ["1", "2", "3"] {
+        let mut stage = Stage::story(7, 60);
+        stage.press(screen);
+        stage.press("/");
+        assert!(rows(&mut stage, 80)[23].contains("⏎ keep"));
+        // What is typed on the way to the mistake is a filter that nothing fits.
+        stage.type_text("nosuch:q");
+        let frame = rows(&mut stage, 80);
+        let (screen, footer) = (frame.join("\n"), &frame[23]);
+        assert!(!footer.contains("keep") && footer.contains("esc leave"), "{footer}");
+        assert!(screen.contains("The filter is not understood"), "{screen}");
+        for claim in ["None of", "Nothing fits", "Nothing is listed", "none yet"] {
+            assert!(!screen.contains(claim), "{claim}: {screen}");
+        }
+        assert!(frame[22].contains(" / nosuch:q") && frame[22].contains("nosuch:"), "{screen}");
+        stage.press("ctrl-u");
+        let frame = rows(&mut stage, 80);
+        assert!(frame[23].contains("⏎ keep"), "{}", frame[23]);
+    }
+}
+
+#[test]
 fn what_is_wrong_stands_beside_a_long_filter() {
     let mut stage = Stage::story(7, 60);
     stage.press("/");

@@ -336,6 +336,8 @@ pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
         .flat_map(|context| KEYMAP.iter().filter(move |row| row.context == context))
         .filter(|row| !row.footer.is_empty())
         .filter(useful)
+        // A filter that is not understood cannot be kept.
+        .filter(|row| row.action != Action::Accept || model.is_understood())
 }
 
 #[cfg(test)]

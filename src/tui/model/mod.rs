@@ -312,6 +312,12 @@ impl Model {
         self.failures_only || !self.filtering.filter.is_empty()
     }
 
+    /// Whether the filter that is being typed is understood. While it is not, the last one that was
+    /// understood is in force.
+    pub const fn is_understood(&self) -> bool {
+        !matches!(self.mode, Mode::Filter { .. }) || self.filtering.error.is_none()
+    }
+
     /// Whether places in the asset list stand still at the moment.
     pub fn is_held(&self) -> bool {
         self.hold_until.is_some()

@@ -10,6 +10,7 @@ use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::window::window;
 use super::super::widget::{glyph, rule};
+use super::NOT_UNDERSTOOD;
 use super::row::{self, Columns, number};
 use crate::callback::Verdict;
 
@@ -179,6 +180,8 @@ fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let total = total(model);
     let (what, how) = if !model.shown().loaded {
         ("reading the journal …".to_owned(), "")
+    } else if !model.is_understood() {
+        (NOT_UNDERSTOOD.0.to_owned(), NOT_UNDERSTOOD.1)
     } else if let Some(rows) = model.listed_rows().filter(|_| model.is_narrowed() && total > 0) {
         let what = match (model.failures_only, model.filtering.filter.is_empty()) {
             (true, true) => "is a failure",

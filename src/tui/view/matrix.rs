@@ -11,7 +11,7 @@ use super::super::widget::pen::Pen;
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
-use super::timeline;
+use super::{NOT_UNDERSTOOD, timeline};
 use crate::callback::State;
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
@@ -41,8 +41,13 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let across = Across::new(model, area.width);
     title(model, &across, look, &mut Pen::new(buffer, area, 0));
     if model.assets().is_empty() {
-        let text = if model.shown().loaded { "Nothing fits." } else { "reading the journal …" };
-        let how = if model.shown().loaded { "esc lists all assets again" } else { "" };
+        let (text, how) = if !model.shown().loaded {
+            ("reading the journal …", "")
+        } else if !model.is_understood() {
+            NOT_UNDERSTOOD
+        } else {
+            ("Nothing fits.", "esc lists all assets again")
+        };
         Pen::new(buffer, area, 2).skip(2).text(text, look.of(Role::Plain));
         Pen::new(buffer, area, 3).skip(2).text(how, look.of(Role::Dim));
         return;

@@ -26,6 +26,10 @@ use super::widget::look::Look;
 
 pub use chrome::title;
 
+/// What stands where nothing is listed while the filter has a mistake in it.
+const NOT_UNDERSTOOD: (&str, &str) =
+    ("The filter is not understood", "what is wrong stands below; esc leaves it as it was");
+
 /// Draws a frame over all of `area`. [`Model::settle`] has to come before.
 pub fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {

@@ -16,6 +16,7 @@ use super::super::model::mode::Pane;
 use super::super::widget::glyph;
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::NOT_UNDERSTOOD;
 use crate::text::Printable;
 
 pub(super) use assets::{sign, title};
@@ -120,6 +121,8 @@ fn head(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
 fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let (title, words) = if !model.shown().loaded {
         ("Reading the journal", "")
+    } else if !model.is_understood() {
+        NOT_UNDERSTOOD
     } else if model.is_narrowed() {
         ("Nothing is listed", "the filter leaves no asset; esc shows all")
     } else {
