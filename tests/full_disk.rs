@@ -4,6 +4,8 @@
 
 #[expect(dead_code, reason = "the other binaries use the rest")]
 mod common;
+#[expect(dead_code, reason = "the tests of the terminal use the rest")]
+mod tui_support;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,9 +13,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::{Answer, Site, callback, get, until};
+use common::{Answer, Client, Site, callback, get, until};
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tui_support::{LIMIT, Pty};
 
 /// There is one disk, and each test has to fill it.
 static DISK: Mutex<()> = Mutex::new(());
@@ -135,4 +138,51 @@ fn a_start_on_a_full_disk_is_one_sentence() {
     let mut watch = site.watch();
     assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
     assert_eq!(watch.delivery()["seq"], 1);
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn the_dashboard_says_on_every_screen_that_the_disk_is_full() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let site = Site::new();
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let (db, key) =
+        (path(&room.path().join("journal.db")), path(&site.dir.path().join("sender.pem")));
+    let args = ["--listen", "127.0.0.1:0", "--db", &db, "--public-key", &key];
+    let home = path(site.dir.path());
+    let pty = Pty::spawn(120, 30, args, &[("HOME", &home), ("LANG", "C.UTF-8")]);
+    pty.wait_for_text("http://127.0.0.1:");
+    let text = pty.screen_text();
+    let (_, url) = text.split_once("http://").unwrap();
+    let address = url.split('/').next().unwrap().parse().unwrap();
+    let post = |id: u32| {
+        let mut client = Client::new(address).unwrap();
+        client.send(site.signed(callback(id)));
+        client.answer().status
+    };
+    assert_eq!(post(0), 200);
+    fill(&ballast);
+    let mut sent = 0;
+    until(
+        || {
+            sent += 1;
+            post(sent) == 503
+        },
+        "the disk to be full",
+    );
+    for screen in ["1", "2", "3", "4"] {
+        pty.type_keys(screen);
+        pty.wait_for_text("✗ THE JOURNAL CANNOT BE WRITTEN  database or disk is full");
+    }
+    pty.wait_for_text("✗ FAILING, callbacks are answered 503");
+    pty.wait_for_text("503, the journal could not take it");
+    assert!(!pty.screen_text().contains("✓ writing"), "{}", pty.screen_text());
+
+    fs::remove_file(&ballast).unwrap();
+    pty.wait_for_text("✓ writing");
+    pty.wait_for_text("the journal can be written again");
+    pty.wait_for(LIMIT, |screen| !screen.contents().contains("CANNOT BE WRITTEN"));
+    assert_eq!(post(sent + 1), 200);
 }
