@@ -17,7 +17,7 @@ use super::Exit;
 use super::listen::{Bound, bind};
 use super::signals::{Signals, at_once};
 use super::welcome::host_name;
-use crate::config::ListenAddress;
+use crate::config::{ConfigError, ListenAddress};
 use crate::relay::admin::{self, Command, Reply};
 use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
@@ -30,6 +30,9 @@ use crate::sqlite::{OpenError, Place};
 pub struct Relay {
     /// Where it listens.
     pub listen: Vec<ListenAddress>,
+    /// The flags of the command line that say where it listens and how; a relay that runs already
+    /// knows that better.
+    pub placed_by: Vec<&'static str>,
     /// Its store.
     pub db: PathBuf,
     /// How much it keeps.
@@ -214,12 +217,24 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
             Ok(reply)
         }
         Err(StoreError::Open(OpenError::InUse { .. })) => {
-            runtime.block_on(admin::ask(&relay.db, &command)).with_context(|| {
+            if !relay.placed_by.is_empty() {
+                return Err(ConfigError::Conflict(format!(
+                    "a relay runs on {} and knows where it listens: leave out {}; --public-url says what its URLs begin with for others",
+                    relay.db.display(),
+                    relay.placed_by.join(" and ")
+                ))
+                .into());
+            }
+            let reply = runtime.block_on(admin::ask(&relay.db, &command)).with_context(|| {
                 format!(
                     "a relay runs on {} and does not answer at {}",
                     relay.db.display(),
                     admin::socket_path(&relay.db).display()
                 )
+            })?;
+            Ok(match &relay.server.public_url {
+                Some(base) => reply.reached_at(base),
+                None => reply,
             })
         }
         Err(error) => Err(error.into()),

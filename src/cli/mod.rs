@@ -136,7 +136,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
-        Some(Command::Relay(args)) => relay::run(&config, &flags, args),
+        Some(Command::Relay(args)) => relay::run(&config, &flags, args, matches),
         Some(Command::Config(config::Command::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),
     }

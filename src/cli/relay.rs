@@ -8,11 +8,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::ArgMatches;
 use jiff::SignedDuration;
 
 use super::confirm::confirmed;
 use super::prune::counted;
-use super::{Usage, done_unless, logging, say};
+use super::{Usage, done_unless, logging, say, uses};
 use crate::app::{self, Exit, Relay};
 use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_size, parse_span};
 use crate::relay::admin::{Command as Admin, Reply, Row};
@@ -119,10 +120,16 @@ enum Inbox {
 }
 
 /// `flags` are those of the command line alone: the watcher's variables and file speak of its own
-/// listener and journal.
-pub(super) fn run(config: &Config, flags: &Layer, args: Args) -> anyhow::Result<Exit> {
+/// listener and journal. `matches` are those of the whole command line.
+pub(super) fn run(
+    config: &Config,
+    flags: &Layer,
+    args: Args,
+    matches: &ArgMatches,
+) -> anyhow::Result<Exit> {
     let relay = Relay {
         listen: flags.listen.clone().unwrap_or_else(|| vec![LISTEN]),
+        placed_by: placed_by(flags, matches),
         db: store(config, flags)?,
         caps: caps(&args.caps),
         server: settings(config, flags, &args)?,
@@ -136,6 +143,21 @@ pub(super) fn run(config: &Config, flags: &Layer, args: Args) -> anyhow::Result<
         }
         Some(Command::Inbox(command)) => inbox(&relay, config, command),
     }
+}
+
+/// The flags that say where the relay listens and how. The variables of the certificate are set for
+/// the relay's own run as well.
+fn placed_by(flags: &Layer, matches: &ArgMatches) -> Vec<&'static str> {
+    let matches = matches.subcommand_matches("relay");
+    let is_given = |id| matches.is_some_and(|matches| uses::is_given(matches, id));
+    [
+        ("--listen", flags.listen.is_some()),
+        ("--tls-cert", is_given("tls_cert")),
+        ("--tls-key", is_given("tls_key")),
+    ]
+    .into_iter()
+    .filter_map(|(flag, is_given)| is_given.then_some(flag))
+    .collect()
 }
 
 /// The store's file: not beside a journal that the settings name, which is the watcher's.

@@ -135,7 +135,7 @@ fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> Leaf<'a> {
 }
 
 /// Whether a flag stands on the command line.
-fn is_given(matches: &ArgMatches, id: &str) -> bool {
+pub(super) fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.try_get_raw(id), Ok(Some(_)))
         && matches.value_source(id) == Some(ValueSource::CommandLine)
 }

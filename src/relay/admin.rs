@@ -17,7 +17,7 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::ReaderName;
+use super::protocol::{PUBLISH_PREFIX, ReaderName};
 use super::store::{Listed, LogError, Store};
 
 /// The longest line, in bytes.
@@ -100,6 +100,27 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    /// Returns the same with URLs that begin with `base`: the relay that gave them may be reached
+    /// elsewhere than it knows.
+    #[must_use]
+    pub fn reached_at(mut self, base: &str) -> Self {
+        let urls: Vec<&mut String> = match &mut self {
+            Self::Issued { publish_url, .. } => vec![publish_url],
+            Self::Listed { inboxes } => {
+                inboxes.iter_mut().map(|row| &mut row.publish_url).collect()
+            }
+            Self::Revoked { .. } | Self::Forgotten | Self::Failed { .. } => Vec::new(),
+        };
+        for url in urls {
+            if let Some((_, publish_id)) = url.rsplit_once(PUBLISH_PREFIX) {
+                *url = publish_url(base, publish_id);
+            }
+        }
+        self
+    }
+}
+
 /// An inbox in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -156,7 +177,7 @@ impl Row {
 }
 
 fn publish_url(base: &str, publish_id: &str) -> String {
-    format!("{}{}{publish_id}", base.trim_end_matches('/'), super::protocol::PUBLISH_PREFIX)
+    format!("{}{}{publish_id}", base.trim_end_matches('/'), PUBLISH_PREFIX)
 }
 
 /// Carries a command out. `base` is the URL at which the relay is reached.

@@ -93,6 +93,36 @@ fn a_store_in_use_names_the_commands_that_work_beside_it() {
 }
 
 #[test]
+fn where_a_running_relay_is_reached_is_honoured_and_where_it_listens_is_refused() {
+    let mut relay = Relay::start(&[]);
+    relay.inbox("one");
+    let elsewhere = ["--public-url", "https://relay.example/r/"];
+    for command in [&["list"][..], &["create", "two"], &["rotate", "one"], &["list", "--json"]] {
+        let (done, words) = relay.operate(&[command, &elsewhere].concat());
+        assert!(done && words.contains("https://relay.example/r/in/"), "{command:?}: {words}");
+        assert!(!words.contains("127.0.0.1"), "{command:?}: {words}");
+    }
+    let (_, before) = relay.operate(&["list", "--json"]);
+    let listen = &["--listen", "0.0.0.0:443"][..];
+    for command in [&["list"][..], &["create", "three"], &["rotate", "one"]] {
+        let (done, words) = relay.operate(&[command, listen].concat());
+        assert!(!done && words.contains("knows where it listens: leave out --listen;"), "{words}");
+    }
+    // As `dubwatch relay` itself takes them, before the command.
+    let mut command = relay.site.bare();
+    command.args(["relay", "--tls-cert", "a.pem", "--tls-key", "b.pem", "inbox", "list"]);
+    let output = command.arg("--db").arg(&relay.site.db).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("leave out --tls-cert and --tls-key;"), "{words}");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(relay.operate(&["list", "--json"]).1, before, "nothing was changed");
+    // Without a running relay it is what the URLs are made of.
+    relay.stop();
+    let (_, words) = relay.operate(&[&["list"], listen].concat());
+    assert!(words.contains(":443/in/"), "{words}");
+}
+
+#[test]
 fn a_replaced_token_ends_what_was_opened_with_it() {
     let relay = Relay::start(&[]);
     let inbox = relay.inbox("one");
