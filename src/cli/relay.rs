@@ -19,7 +19,7 @@ use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_siz
 use crate::relay::admin::{Command as Admin, Reply, Row};
 use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::server::{Rate, Settings};
-use crate::relay::store::Caps;
+use crate::relay::store::{Caps, InboxName};
 use crate::serve::TrustedProxies;
 
 /// Where a relay listens unless it is told otherwise.
@@ -83,7 +83,7 @@ enum Inbox {
     /// Make an inbox; prints its publish URL and its token, the token only this once
     Create {
         /// What you call it: letters, digits, . _ -
-        name: ReaderName,
+        name: InboxName,
         /// Write the token to this new file (0600) instead of standard output
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
@@ -93,7 +93,7 @@ enum Inbox {
     /// Replace an inbox's token: the old one opens nothing any more
     Rotate {
         /// The inbox
-        name: ReaderName,
+        name: InboxName,
         /// Replace the publish URL as well
         #[arg(long)]
         url: bool,
@@ -104,7 +104,7 @@ enum Inbox {
     /// Close an inbox for good, and delete what it holds
     Revoke {
         /// The inbox
-        name: ReaderName,
+        name: InboxName,
         /// Do not ask first; only a terminal is asked
         #[arg(long)]
         yes: bool,
@@ -113,7 +113,7 @@ enum Inbox {
     /// is sent away, and noted anew if it comes again
     Forget {
         /// The inbox
-        name: ReaderName,
+        name: InboxName,
         /// The reader, as `list` shows it
         reader: ReaderName,
     },

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{PUBLISH_PREFIX, ReaderName};
-use super::store::{Listed, LogError, Store};
+use super::store::{InboxName, Listed, LogError, Store};
 
 /// The longest line, in bytes.
 const MAX_LINE: u64 = 64 << 20;
@@ -39,26 +39,26 @@ pub enum Command {
     /// A new inbox.
     Create {
         /// Its name.
-        name: ReaderName,
+        name: InboxName,
     },
     /// Every inbox.
     List,
     /// A new token, and a new publish URL where `url` says so.
     Rotate {
         /// Its name.
-        name: ReaderName,
+        name: InboxName,
         /// Whether the publish URL changes too.
         url: bool,
     },
     /// The end of an inbox, with all that it holds.
     Revoke {
         /// Its name.
-        name: ReaderName,
+        name: InboxName,
     },
     /// The end of a named reader's place in an inbox.
     Forget {
         /// The inbox's name.
-        name: ReaderName,
+        name: InboxName,
         /// The reader's.
         reader: ReaderName,
     },

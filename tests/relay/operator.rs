@@ -41,8 +41,14 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
         let (_, list) = relay.operate(&["list"]);
         assert!(list.contains("No inbox yet"), "{list}");
     }
-    let (done, words) = relay.operate(&["create", "a b"]);
-    assert!(!done && words.contains("reader name"), "{words}");
+    for command in
+        [&["create", "a b"][..], &["rotate", "-"], &["revoke", ""], &["forget", ".", "a"]]
+    {
+        let (done, words) = relay.operate(command);
+        assert!(!done && words.contains("an inbox name has 1 to 64"), "{words}");
+    }
+    let (done, words) = relay.operate(&["forget", "one", "a b"]);
+    assert!(!done && words.contains("a reader name has 1 to 64"), "{words}");
 }
 
 #[test]

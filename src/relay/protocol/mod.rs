@@ -169,6 +169,7 @@ pub use frame::{
 pub use heartbeat::{Heartbeat, Pulse};
 pub use inbox::{IdentityFault, InboxIdentity};
 pub use outstanding::{AckFault, Outstanding};
+pub(crate) use reader_name::is_sound as is_sound_name;
 pub use reader_name::{NameFault, ReaderName};
 pub use session::{Session, Step};
 pub use wire::{Encoded, FrameFault, decode_client, message_limit};

@@ -38,14 +38,18 @@ fn fits(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
+/// Whether a text keeps to the grammar, which the names of inboxes share.
+pub(crate) fn is_sound(text: &str) -> bool {
+    (1..=ReaderName::MAX).contains(&text.len())
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(fits)
+}
+
 impl FromStr for ReaderName {
     type Err = NameFault;
 
     fn from_str(text: &str) -> Result<Self, NameFault> {
-        let sound = (1..=Self::MAX).contains(&text.len())
-            && !text.starts_with(['.', '-'])
-            && text.chars().all(fits);
-        if sound { Ok(Self(text.to_owned())) } else { Err(NameFault) }
+        if is_sound(text) { Ok(Self(text.to_owned())) } else { Err(NameFault) }
     }
 }
 

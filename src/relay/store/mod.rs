@@ -34,6 +34,7 @@ mod books;
 mod directory;
 mod epochs;
 mod gaps;
+mod inbox_name;
 mod ledger;
 mod log;
 mod page;
@@ -51,6 +52,7 @@ use crate::sqlite::{Database, Health, OpenError, Place, WriteConnection, Writer}
 
 pub use directory::{Inbox, InboxId, State};
 pub use epochs::Told;
+pub use inbox_name::{InboxName, InboxNameFault};
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
 pub use secret::Token;
 
@@ -110,7 +112,7 @@ impl Store {
     }
 
     /// Makes an inbox.
-    pub async fn create(&self, name: ReaderName) -> Result<Issued, LogError> {
+    pub async fn create(&self, name: InboxName) -> Result<Issued, LogError> {
         let token = Token::generate()?;
         let publish_id = secret::publish_id()?;
         let identity = InboxIdentity(secret::identity()?);
