@@ -31,6 +31,10 @@ pub(super) enum CsvError {
     Control { line: usize, text: Printable },
     #[error(", line {line}: {id} stands on line {first} already")]
     Twice { line: usize, id: Printable, first: usize },
+    #[error(
+        ", line {line}: {heading} is a heading only in part; make the first line \"id,name\" or \"name,id\", as the columns stand"
+    )]
+    Heading { line: usize, heading: Printable },
     #[error(" has no names in it")]
     Empty,
 }
@@ -47,14 +51,32 @@ pub(super) fn names(bytes: &[u8]) -> Result<Vec<NameChange>, CsvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut names = Vec::new();
     let mut lines = HashMap::new();
+    let mut order = Order::IdFirst;
     for (index, Record { line, cells }) in records(text)?.into_iter().enumerate() {
-        let (id, name) = match cells.as_slice() {
-            [id, name, rest @ ..] if rest.iter().all(|cell| cell.trim().is_empty()) => (id, name),
+        let (first, second) = match cells.as_slice() {
+            [first, second, rest @ ..] if rest.iter().all(|cell| cell.trim().is_empty()) => {
+                (first, second)
+            }
             cells => return Err(CsvError::Columns { line, columns: cells.len() }),
         };
-        if index == 0 && is_heading(id, name) {
-            continue;
+        if index == 0 {
+            match (Column::of(first), Column::of(second)) {
+                (None, None) => {}
+                (Some(Column::Id), Some(Column::Name)) => continue,
+                (Some(Column::Name), Some(Column::Id)) => {
+                    order = Order::NameFirst;
+                    continue;
+                }
+                _ => {
+                    let heading = Printable::new(&format!("{first},{second}")).cut(80);
+                    return Err(CsvError::Heading { line, heading });
+                }
+            }
         }
+        let (id, name) = match order {
+            Order::IdFirst => (first, second),
+            Order::NameFirst => (second, first),
+        };
         let change = checked(line, id, name)?;
         if let Some(first) = lines.insert(change.asset_id.clone(), line) {
             let id = Printable::new(&change.asset_id).cut(80);
@@ -65,10 +87,32 @@ pub(super) fn names(bytes: &[u8]) -> Result<Vec<NameChange>, CsvError> {
     if names.is_empty() { Err(CsvError::Empty) } else { Ok(names) }
 }
 
-fn is_heading(id: &str, name: &str) -> bool {
-    let is = |cell: &str, known: &[&str]| known.contains(&cell.trim().to_lowercase().as_str());
-    is(id, &["id", "asset", "asset id", "asset_id"])
-        && is(name, &["name", "asset name", "asset_name"])
+/// How the two columns stand.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    IdFirst,
+    NameFirst,
+}
+
+/// What a heading calls a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Id,
+    Name,
+}
+
+impl Column {
+    /// The column that a cell is the heading of; `None` for a cell that looks like data.
+    fn of(cell: &str) -> Option<Self> {
+        let is_letter = |c: &char| !matches!(c, ' ' | '_' | '-' | '.');
+        let word: String = cell.trim().to_lowercase().chars().filter(is_letter).collect();
+        match word.as_str() {
+            "id" | "asset" | "assetid" => Some(Self::Id),
+            "name" | "assetname" | "displayname" | "localname" | "title" | "assettitle"
+            | "label" => Some(Self::Name),
+            _ => None,
+        }
+    }
 }
 
 fn checked(line: usize, id: &str, name: &str) -> Result<NameChange, CsvError> {
@@ -230,7 +274,52 @@ mod tests {
         let quoted = "a,\"one, \"\"two\"\"; three\"\nb,é漢\nc,d;e";
         let names = [pair("a", "one, \"two\"; three"), pair("b", "é漢"), pair("c", "d;e")];
         assert_eq!(read(quoted), names);
-        assert_eq!(read("name,id\n"), [pair("name", "id")], "no heading: an id and a name");
+    }
+
+    #[test]
+    fn a_heading_says_which_column_is_which() {
+        for (heading, is_id_first) in [
+            ("id,name", true),
+            ("ID;Title", true),
+            ("asset_id,title", true),
+            ("AssetId\tAsset Name", true),
+            ("asset,\"display name\"", true),
+            ("name,id", false),
+            ("Title,Asset-ID", false),
+            ("\u{feff}\"asset title\";\"asset\"", false),
+        ] {
+            let delimiter = delimiter(heading);
+            let (id, name) = ("ast_1", "Trailer S2");
+            let (first, second) = if is_id_first { (id, name) } else { (name, id) };
+            let text = format!("{heading}\n{first}{delimiter}{second}\nid{delimiter}name\n");
+            let second = if is_id_first { pair("id", "name") } else { pair("name", "id") };
+            assert_eq!(read(&text), [pair(id, name), second], "{heading}");
+        }
+        for text in ["ast_1,name of it\n", "an id,b\n", "name it,ast\n", "titles,ids\n"] {
+            assert_eq!(read(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_heading_is_refused() {
+        for (line, text) in [
+            (1, "id,what"),
+            (1, "ast_1,Title"),
+            (2, "\nname,ast_1"),
+            (1, "asset,id"),
+            (1, "name,title"),
+            (1, "id,"),
+        ] {
+            let heading = text.trim_start();
+            assert_eq!(
+                error(format!("{text}\na,b\n")),
+                format!(
+                    ", line {line}: {heading} is a heading only in part; make the first line \"id,name\" or \"name,id\", as the columns stand"
+                )
+            );
+            // As it says.
+            assert_eq!(read(&format!("id,name\n{text}\na,b\n")).len(), 2, "{text}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Columns stand between commas, semicolons or tabs, and may be quoted. A first line like \"id,name\" is taken for the names of the columns. Assets that nothing was received of yet can be named too."
+    after_help = "Columns stand between commas, semicolons or tabs, and may be quoted. A first line like \"id,name\" or \"title,asset_id\" names the columns, in the order in which they stand; without one, the id is first. Assets that nothing was received of yet can be named too."
 )]
 pub(super) struct Import {
     /// The CSV file; - is standard input
