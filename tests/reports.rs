@@ -63,6 +63,9 @@ fn times_are_of_the_zone_that_is_asked_for() {
     for (arguments, zone, offset) in [
         (vec!["log"], "Asia/Tokyo", "+09:00"),
         (vec!["log", "--utc"], "Asia/Tokyo", "+00:00"),
+        (vec!["log"], ":Asia/Tokyo", "+09:00"),
+        // Summer time without a rule, here with one offset all year.
+        (vec!["log"], "JST-9JDT-9", "+09:00"),
         (vec!["status"], "<-0330>3:30", "-03:30"),
         (vec!["status", "--utc"], "<-0330>3:30", "+00:00"),
     ] {

@@ -15,19 +15,34 @@ pub struct LocalZone {
     pub caution: Option<String>,
 }
 
+/// When summer time begins and ends in a `TZ` that says that there is one and not when: by the rule
+/// of the United States, as the system's C library has it.
+const DEFAULT_RULE: &str = ",M3.2.0,M11.1.0";
+
 /// Returns the system's time zone, or that of `TZ`. It is UTC where `TZ` names none.
 pub fn local_zone() -> LocalZone {
-    match TimeZone::try_system() {
-        Ok(zone) => LocalZone { zone, caution: None },
-        Err(_) => LocalZone {
-            zone: TimeZone::unknown(),
-            // Without it the system has said nothing of a zone, as in a container.
-            caution: std::env::var_os("TZ").map(|named| {
-                let known = jiff::tz::db().available();
-                caution(&named, &known.map(|name| name.to_string()).collect::<Vec<_>>())
-            }),
-        },
+    if let Ok(zone) = TimeZone::try_system() {
+        return LocalZone { zone, caution: None };
     }
+    let named = std::env::var_os("TZ");
+    if let Some(zone) = named.as_deref().and_then(OsStr::to_str).and_then(without_rule) {
+        return LocalZone { zone, caution: None };
+    }
+    LocalZone {
+        zone: TimeZone::unknown(),
+        // Without it the system has said nothing of a zone, as in a container.
+        caution: named.map(|named| {
+            let known = jiff::tz::db().available();
+            caution(&named, &known.map(|name| name.to_string()).collect::<Vec<_>>())
+        }),
+    }
+}
+
+/// Returns the zone of a `TZ` like `CET-1CEST`, which POSIX allows and leaves to the system.
+fn without_rule(named: &str) -> Option<TimeZone> {
+    let named = named.strip_prefix(':').unwrap_or(named);
+    let named = named.strip_suffix(',').unwrap_or(named);
+    TimeZone::posix(&format!("{named}{DEFAULT_RULE}")).ok()
 }
 
 fn caution(named: &OsStr, zones: &[String]) -> String {
@@ -45,6 +60,23 @@ fn caution(named: &OsStr, zones: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_with_summer_time_and_no_rule_has_the_rule_of_the_c_library() {
+        let at = |zone: &str, time: &str| {
+            let time: jiff::Timestamp = time.parse().unwrap();
+            without_rule(zone).unwrap().to_offset(time).to_string()
+        };
+        for zone in ["CET-1CEST", "CET-1CEST,", ":CET-1CEST", "<CET>-1<+02>-2"] {
+            assert_eq!(at(zone, "2026-03-08T00:59:59Z"), "+01", "{zone}");
+            assert_eq!(at(zone, "2026-03-08T01:00:00Z"), "+02", "{zone}");
+            assert_eq!(at(zone, "2026-10-31T23:59:59Z"), "+02", "{zone}");
+            assert_eq!(at(zone, "2026-11-01T00:00:00Z"), "+01", "{zone}");
+        }
+        for none in ["Europe/Berln", "CET", "CET-1", "CET-1CEST,M3.5.0", "", ":", "C1D"] {
+            assert!(without_rule(none).is_none(), "{none}");
+        }
+    }
 
     #[test]
     fn a_misspelt_zone_is_named_with_the_nearest() {
