@@ -240,6 +240,9 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
         for size in [(200, 50), (80, 24)] {
             let screen = rendered(&stage.frame(size, COLOR));
             assert!(!screen.contains("writing"), "{screen}");
+            // Nothing is answered here, which is not the same as nothing at all.
+            assert!(!screen.contains("since the start"), "{screen}");
+            assert!(!screen.contains("200, signed by a trusted key"), "{screen}");
             assert!(screen.contains(&format!(" state         {state}")), "{screen}");
         }
         let screen = rendered(&stage.frame((80, 24), COLOR));

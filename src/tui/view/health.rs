@@ -150,17 +150,17 @@ fn doors(model: &Model) -> Part {
         Some(Banner::Demo) => {
             lines.push(line("demo", "everything shown is made up", Role::Doubt));
         }
-        Some(Banner::ReadOnly) if model.live.orphaned => lines.push(line(
+        Some(Banner::ReadOnly) if model.live.orphaned => lines.push(long(
             "read-only",
             "the dubwatch that wrote this journal has ended: nothing is received",
             Role::Failed,
         )),
-        Some(Banner::ReadOnly) => lines.push(line(
+        Some(Banner::ReadOnly) => lines.push(long(
             "read-only",
             "another dubwatch writes this journal; this one looks",
             Role::Doubt,
         )),
-        Some(Banner::Unwritable) => lines.push(line(
+        Some(Banner::Unwritable) => lines.push(long(
             "read-only",
             "the journal cannot be written here: nothing is received",
             Role::Failed,
@@ -234,6 +234,13 @@ fn bar(count: u32, most: u32) -> char {
 
 /// `brief`: only what happened.
 fn answers(model: &Model, brief: bool) -> Part {
+    // Zeros would say that nothing came to the one that receives.
+    if matches!(model.facts.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
+        let receives = model.facts.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
+        let words =
+            if receives { "counted by the dubwatch that receives" } else { "nothing is received" };
+        return Part { title: "Answers", lines: vec![line("answers", words, Role::Dim)] };
+    }
     let counts = &model.shown().counts;
     let mut lines = Vec::new();
     let mut count = |lead, count: u64, what: &str, role| {
