@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -69,6 +69,8 @@ pub enum OpenError {
     Missing { what: &'static str, path: PathBuf, make: &'static str },
     #[error("the {what} {} is in use by another dubwatch{}; stop that one or choose another with --db ({beside})", path.display(), holder(*pid))]
     InUse { what: &'static str, path: PathBuf, pid: Option<u32>, beside: &'static str },
+    #[error("cannot open the {what} {}: it is {kind}, and a file was expected; name one with --db", path.display())]
+    NoFile { what: &'static str, path: PathBuf, kind: &'static str },
     #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
     Foreign { what: &'static str, path: PathBuf, why: &'static str },
     #[error("the {what} {} was written by an older dubwatch; start `dubwatch` once to bring it up to date", path.display())]
@@ -133,6 +135,7 @@ impl Database {
         let (database, lock) = match place {
             Place::Memory => (Self { schema, name: memory_name(), memory: true }, None),
             Place::File(path) => {
+                is_there_as_a_file(path, what)?;
                 create_directory_of(path).map_err(|cause| OpenError::Directory {
                     what,
                     path: path.parent().unwrap_or(path).to_owned(),
@@ -169,8 +172,8 @@ impl Database {
 
     /// Opens an existing file for reading only, beside whoever writes it.
     pub fn open_reader(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
-        if !path.exists() {
-            let (what, make) = (schema.what, schema.commands.make);
+        let (what, make) = (schema.what, schema.commands.make);
+        if !is_there_as_a_file(path, what)? {
             return Err(OpenError::Missing { what, path: path.to_owned(), make });
         }
         let database = Self { schema, name: path.to_owned(), memory: false };
@@ -358,6 +361,25 @@ impl Database {
             _ => OpenError::Sql { what, path, cause },
         }
     }
+}
+
+/// Whether there is a file at `path`. Anything else there is an error: SQLite would call a directory
+/// an I/O error, wait for what writes a pipe, and take a device for an empty file.
+fn is_there_as_a_file(path: &Path, what: &'static str) -> Result<bool, OpenError> {
+    let kind = match fs::metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => return Err(OpenError::File { what, path: path.to_owned(), cause }),
+    };
+    let kind = match () {
+        () if kind.is_file() => return Ok(true),
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_block_device() || kind.is_char_device() => "a device",
+        () => "something else",
+    };
+    Err(OpenError::NoFile { what, path: path.to_owned(), kind })
 }
 
 /// Whether a connection that only reads failed because SQLite would have to write beside the file.
