@@ -163,6 +163,62 @@ fn a_file_that_is_no_journal() {
     assert!(text.starts_with("not a database"));
 }
 
+/// Whatever stands at the name of a journal or a relay's store is called by what it is, at once, and
+/// stays what it is.
+#[test]
+fn what_is_no_file_is_called_by_its_kind() {
+    let home = Home::new();
+    let directory = home.path("here");
+    std::fs::create_dir(&directory).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(home.path("socket")).unwrap();
+    let fifo = home.checked("mkfifo", &["pipe"]).is_some();
+    home.write("names.csv", "id,name\na,b\n");
+    let commands = [
+        "watch --listen 0 --json",
+        "status",
+        "log",
+        "log -f",
+        "log --refused",
+        "names list",
+        "names export",
+        "names import names.csv",
+        "prune --older-than 1d",
+        "prune --older-than 1d --dry-run",
+        "relay --listen 0",
+        "relay inbox list",
+        "relay inbox create one",
+        "relay inbox revoke one",
+    ];
+    for (path, kind) in [
+        ("here", "a directory"),
+        ("socket", "a socket"),
+        ("/dev/null", "a device"),
+        ("pipe", "a named pipe"),
+    ] {
+        if kind == "a named pipe" && !fifo {
+            continue;
+        }
+        for command in commands {
+            // A relay takes the name as it is given.
+            let (what, shown) = match command.starts_with("relay") {
+                true => ("relay store", path.to_owned()),
+                false if path.starts_with('/') => ("journal", path.to_owned()),
+                false => ("journal", format!("~/{path}")),
+            };
+            let ran = home.run(&format!("{command} --db {path}"));
+            assert_eq!(
+                ran.complaint(1),
+                format!(
+                    "dubwatch: cannot open the {what} {shown}: it is {kind}, and a file was expected; name one with --db\n"
+                ),
+                "{command}"
+            );
+        }
+    }
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+    assert!(!home.path("here.lock").exists() && !home.path("here.admin").exists());
+}
+
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
@@ -906,7 +962,7 @@ fn config_show_says_where_each_setting_comes_from() {
         "config/dubwatch/config.toml",
         "listen = 4000\nmax-body = \"2MiB\"\npublic-key = [\"a.pem\", \"b.pem\"]\n",
     );
-    let mut command = home.command(["config", "show", "--max-body", "3MiB", "--json"]);
+    let mut command = home.command(["config", "show", "--max-body", "3MiB", "--output", "text"]);
     let ran = home.ran(command.env("DUBWATCH_OVERDUE", "90m").env("DUBWATCH_MAX_BODY", "9MiB"));
     assert_snapshot!(ran.done(), @r#"
     listen = "127.0.0.1:[port]"  # ~/config/dubwatch/config.toml
@@ -917,7 +973,7 @@ fn config_show_says_where_each_setting_comes_from() {
     signature = "required"  # default
     db = "~/data/dubwatch/journal.db"  # default
     ephemeral = false  # default
-    output = "json"  # --json
+    output = "text"  # --output
     color = "auto"  # default
     theme = "auto"  # default
     # ascii is not set: by locale and terminal  # default
@@ -939,6 +995,35 @@ fn config_show_says_where_each_setting_comes_from() {
     let again = home.write("again.toml", shown);
     let ran = home.run(&format!("config show --config {}", again.display()));
     assert!(ran.done().contains("max-body = \"3MiB\""), "what is shown can be read back");
+}
+
+#[test]
+fn config_show_in_json_has_a_line_a_setting() {
+    let home = Home::new();
+    home.write("config/dubwatch/config.toml", "output = \"json\"\npublic-key = [\"a.pem\"]\n");
+    let plain = home.run("config show");
+    assert!(plain.done().contains("output = \"json\""), "a setting like the others");
+    let mut command = home.command(["config", "show", "--json", "--db", "a\u{9b}2J\u{202e}.db"]);
+    let ran = home.ran(command.env("DUBWATCH_RELAY_TOKEN", "secret").env("DUBWATCH_KEEP", "90d"));
+    let records: Vec<serde_json::Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), dubwatch::config::SETTINGS.len(), "{ran:?}");
+    assert!(!ran.out.contains("secret"));
+    assert!(ran.out.contains(r"/a\u009b2J\u202e.db"), "{}", ran.out);
+    for (name, value, from) in [
+        ("listen", "127.0.0.1:3829".into(), "default"),
+        ("public-key", vec!["~/config/dubwatch/a.pem"].into(), "~/config/dubwatch/config.toml"),
+        ("no-dev-key", false.into(), "default"),
+        ("output", "json".into(), "--json"),
+        ("ascii", serde_json::Value::Null, "default"),
+        ("keep", "90d".into(), "DUBWATCH_KEEP"),
+        ("relay-token", serde_json::Value::Null, "DUBWATCH_RELAY_TOKEN"),
+    ] {
+        let wanted = serde_json::json!({
+            "v": 1, "type": "setting", "name": name, "value": value, "from": from,
+        });
+        assert!(records.contains(&wanted), "{wanted}: {}", ran.out);
+    }
 }
 
 #[test]

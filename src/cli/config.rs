@@ -5,13 +5,21 @@ use std::io::{self, Write};
 use super::done_unless;
 use crate::app::Exit;
 use crate::config::Config;
+use crate::output::write_line;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Print the settings in force as TOML, with where each comes from
+    /// Print the settings in force as TOML, with where each comes from; with --json as NDJSON
     Show,
 }
 
 pub(super) fn show(config: &Config) -> anyhow::Result<Exit> {
-    done_unless(write!(io::stdout(), "{}", config.show()).map_err(Into::into))
+    let mut out = io::stdout().lock();
+    // What a variable or the file says of the output is one of the settings that are shown.
+    let written = if config.is_json_flagged() {
+        config.records().try_for_each(|record| write_line(&mut out, &record))
+    } else {
+        write!(out, "{}", config.show())
+    };
+    done_unless(written.map_err(Into::into))
 }

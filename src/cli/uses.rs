@@ -315,6 +315,26 @@ mod tests {
         }
     }
 
+    /// The commands that use a flag, or that do not, as the README lists them.
+    fn listed(flag: &str, use_it: bool) -> String {
+        let rows = ROWS.iter().filter(|row| !row.command.is_empty() && row.uses(flag) == use_it);
+        let names: Vec<_> = rows.map(|row| format!("`{}`", row.command)).collect();
+        let (last, first) = names.split_last().unwrap();
+        format!("{} and {last}", first.join(", "))
+    }
+
+    #[test]
+    fn the_readme_says_which_commands_take_json_and_config() {
+        let readme = include_str!("../../README.md");
+        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        let json =
+            format!("`--json` (short for `--output json`) goes with {}.", listed("json", true));
+        assert!(readme.contains(&json), "{json}");
+        let config =
+            format!("`--config FILE` goes with every command but {}.", listed("config", false));
+        assert!(readme.contains(&config), "{config}");
+    }
+
     #[test]
     fn a_mistyped_variable_is_told_with_the_one_that_was_meant() {
         let command = definition::command();

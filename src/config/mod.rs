@@ -22,6 +22,7 @@ pub use error::ConfigError;
 pub use layer::{CONFIG_VARIABLE, Flags, Layer};
 pub use merge::{Origin, Origins};
 pub use setting::{Key, SETTINGS, Setting};
+pub use show::SettingRecord;
 pub use surroundings::Surroundings;
 pub use value::{
     Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, Theme, size as parse_size,
@@ -185,6 +186,16 @@ impl Config {
     /// Reading it back gives the same settings.
     pub fn show(&self) -> String {
         show::show(self)
+    }
+
+    /// The settings as records, each with where it came from.
+    pub fn records(&self) -> impl Iterator<Item = SettingRecord> {
+        show::records(self)
+    }
+
+    /// Whether JSON is asked for on the command line.
+    pub fn is_json_flagged(&self) -> bool {
+        self.output == Some(Output::Json) && matches!(self.origins.of(Key::Output), Origin::Flag(_))
     }
 }
 

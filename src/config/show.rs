@@ -1,16 +1,78 @@
-//! The merged settings as a configuration file, for `config show`.
+//! The merged settings as a configuration file or as lines of JSON, for `config show`.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use clap::ValueEnum;
 use jiff::SignedDuration;
+use serde::Serialize;
 
 use super::{Config, Key, SETTINGS};
 use crate::text::is_hidden;
 
 const DAY: i64 = 24 * 60 * 60;
+
+/// A setting in force, as a line of JSON for programs.
+#[derive(Debug, Serialize)]
+pub struct SettingRecord {
+    v: u8,
+    r#type: &'static str,
+    name: &'static str,
+    /// `null` where it has none, or is not shown.
+    value: Option<Value>,
+    from: String,
+}
+
+pub(super) fn records(config: &Config) -> impl Iterator<Item = SettingRecord> {
+    SETTINGS.into_iter().map(|setting| SettingRecord {
+        v: 1,
+        r#type: "setting",
+        name: setting.name,
+        value: value(config, setting.key),
+        from: config.origins.of(setting.key).to_string(),
+    })
+}
+
+/// The value of a setting, for TOML and JSON alike.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Flag(bool),
+    Text(String),
+    List(Vec<String>),
+}
+
+impl fmt::Display for Value {
+    /// As TOML.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Text(text) => f.write_str(&quoted(text)),
+            Self::List(texts) => {
+                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                write!(f, "[{}]", texts.join(", "))
+            }
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
 
 pub(super) fn show(config: &Config) -> String {
     let rows = SETTINGS.map(|setting| {
@@ -36,59 +98,59 @@ pub(super) fn show(config: &Config) -> String {
     text
 }
 
-/// The value of a setting in TOML; `None` where TOML has none for it.
-fn value(config: &Config, key: Key) -> Option<String> {
+/// The value of a setting; `None` where it has none.
+fn value(config: &Config, key: Key) -> Option<Value> {
     match key {
         Key::Listen => {
-            let addresses: Vec<_> =
-                config.listen.iter().map(|address| quoted(&address.to_string())).collect();
+            let addresses: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
             Some(match addresses.as_slice() {
-                [one] => one.clone(),
-                addresses => format!("[{}]", addresses.join(", ")),
+                [one] => one.as_str().into(),
+                _ => Value::List(addresses),
             })
         }
-        Key::Path => Some(quoted(&config.path)),
-        Key::PublicUrl => config.public_url.as_deref().map(quoted),
+        Key::Path => Some(config.path.as_str().into()),
+        Key::PublicUrl => config.public_url.as_deref().map(Value::from),
         Key::PublicKey => {
-            let files: Vec<_> =
-                config.public_keys.iter().map(|file| quoted(&lossy(file))).collect();
-            Some(format!("[{}]", files.join(", ")))
+            Some(Value::List(config.public_keys.iter().map(|file| lossy(file)).collect()))
         }
-        Key::NoDevKey => Some((!config.dev_key).to_string()),
+        Key::NoDevKey => Some((!config.dev_key).into()),
         Key::Signature => Some(word(&config.signature)),
         // Both in one file would be a contradiction.
         Key::Db if config.ephemeral || config.db.as_os_str().is_empty() => None,
-        Key::Db => Some(quoted(&lossy(&config.db))),
-        Key::Ephemeral => Some(config.ephemeral.to_string()),
+        Key::Db => Some(lossy(&config.db).into()),
+        Key::Ephemeral => Some(config.ephemeral.into()),
         Key::Output => config.output.as_ref().map(word),
         Key::Color => Some(word(&config.color)),
         Key::Theme => Some(word(&config.theme)),
-        Key::Ascii => config.ascii.map(|ascii| ascii.to_string()),
-        Key::NoBell => Some((!config.bell).to_string()),
-        Key::NoConfirmQuit => Some((!config.confirm_quit).to_string()),
-        Key::MaxBody => Some(quoted(&size(config.max_body))),
-        Key::Overdue => Some(quoted(&span(config.overdue))),
-        Key::Keep => config.keep.map(|keep| quoted(&span(keep))),
-        Key::Relay => config.relay.as_deref().map(quoted),
-        Key::RelayName => config.relay_name.as_deref().map(quoted),
+        Key::Ascii => config.ascii.map(Value::from),
+        Key::NoBell => Some((!config.bell).into()),
+        Key::NoConfirmQuit => Some((!config.confirm_quit).into()),
+        Key::MaxBody => Some(size(config.max_body).into()),
+        Key::Overdue => Some(span(config.overdue).into()),
+        Key::Keep => config.keep.map(|keep| span(keep).into()),
+        Key::Relay => config.relay.as_deref().map(Value::from),
+        Key::RelayName => config.relay_name.as_deref().map(Value::from),
+        // Never shown.
         Key::RelayToken => None,
-        Key::RelayTokenFile => config.relay_token_file.as_deref().map(|file| quoted(&lossy(file))),
-        Key::RelayInsecure => Some(config.relay_insecure.to_string()),
-        Key::Cacert => config.cacert.as_deref().map(|file| quoted(&lossy(file))),
-        Key::NoListen => Some((!config.listens).to_string()),
-        Key::TrustForwardedFor => Some(match config.proxies.to_string() {
-            word if matches!(word.as_str(), "true" | "false") => word,
-            list => quoted(&list),
+        Key::RelayTokenFile => config.relay_token_file.as_deref().map(|file| lossy(file).into()),
+        Key::RelayInsecure => Some(config.relay_insecure.into()),
+        Key::Cacert => config.cacert.as_deref().map(|file| lossy(file).into()),
+        Key::NoListen => Some((!config.listens).into()),
+        Key::TrustForwardedFor => Some(match config.proxies.to_string().as_str() {
+            "true" => true.into(),
+            "false" => false.into(),
+            list => list.into(),
         }),
     }
 }
 
-fn lossy(path: &Path) -> Cow<'_, str> {
-    path.as_os_str().to_string_lossy()
+fn lossy(path: &Path) -> String {
+    path.as_os_str().to_string_lossy().into_owned()
 }
 
-fn word(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| quoted(value.get_name())).unwrap_or_default()
+fn word(value: &impl ValueEnum) -> Value {
+    let value = value.to_possible_value();
+    value.as_ref().map_or("", |value| value.get_name()).into()
 }
 
 /// A TOML basic string; what a terminal would act on is written as an escape.
