@@ -219,6 +219,71 @@ fn what_is_no_file_is_called_by_its_kind() {
     assert!(!home.path("here.lock").exists() && !home.path("here.admin").exists());
 }
 
+/// What comes from a command line, a file or an answer does nothing to a terminal but show.
+#[test]
+fn nothing_that_a_terminal_acts_on_is_repeated() {
+    let hostile = "a\u{1b}]0;b\u{7}\u{9b}2J\u{202e}c\u{2028}";
+    let home = Home::new();
+    home.run("keygen key.pem").done();
+    home.write("body.json", "{}");
+    home.write("odd.csv", format!("id,name\n{hostile},b\n"));
+    let target = Target::new(|_| (200, "ok\u{1b}[2J\u{202e}"));
+    let url = target.url();
+    let send = ["send", "--key", "key.pem", "--to", &url];
+    std::fs::write(home.path(hostile), hostile).unwrap();
+    let made = format!("{hostile}.pem");
+    let store = format!("{hostile}.db");
+    let commands: &[&[&str]] = &[
+        &[&send[..], &["--asset", hostile]].concat(),
+        &[&send[..], &["--event", hostile, "--version", hostile, "--locale", hostile]].concat(),
+        &[&send[..], &["--body", hostile]].concat(),
+        &["send", "--to", hostile],
+        &["send", "--key", hostile],
+        &["keygen", &made],
+        &["keygen", &made],
+        &["verify", "--signature", hostile, "body.json"],
+        &["verify", "--signature", "00", hostile],
+        &["verify", "--signature", "00", &made],
+        &["verify", "--public-key", hostile, "--signature", "00", "body.json"],
+        &["status", "--db", hostile],
+        &["status", "--db", &store],
+        &["log", "--filter", hostile],
+        &["log", "--since", hostile],
+        &["names", "import", hostile],
+        &["names", "import", "odd.csv"],
+        &["names", "list", "--db", hostile],
+        &["prune", "--older-than", hostile],
+        &["prune", "--older-than", "1d", "--db", &store],
+        &["relay", "--listen", "0", "--db", hostile],
+        &["relay", "--listen", "0", "--tls-cert", hostile, "--tls-key", hostile],
+        &["relay", "inbox", "create", hostile],
+        &["relay", "inbox", "create", "one", "--db", &store, "--token-file", "token\u{9b}"],
+        &["relay", "inbox", "rotate", "one", "--db", &store, "--token-file", "token\u{9b}"],
+        &["relay", "inbox", "list", "--db", &store, "--json"],
+        &["config", "show", "--db", hostile],
+        &["config", "show", "--config", hostile],
+        &["--listen", hostile],
+        &[hostile],
+        &["--json", "--db", hostile],
+        &["--output", "text", "--db", hostile],
+    ];
+    let acts = |c: char| c != '\n' && (c.is_control() || dubwatch::text::is_hidden(c));
+    for command in commands {
+        let ran = home.ran(&mut home.command(*command));
+        assert!(!ran.out.is_empty() || !ran.err.is_empty(), "{command:?} says nothing");
+        for said in [&ran.out, &ran.err] {
+            assert!(!said.contains(acts), "{command:?}: {said:?}");
+        }
+    }
+    let ran = home.ran(&mut home.command([hostile]));
+    assert!(ran.err.contains(r"'a\u{1b}]0;b\u{7}\u{9b}2J\u{202e}c\u{2028}'"), "{}", ran.err);
+    // Bytes that are no text as well.
+    let bytes: std::ffi::OsString =
+        std::os::unix::ffi::OsStringExt::from_vec(b"\xff\x1b[2J".into());
+    let ran = home.ran(&mut home.command([bytes]));
+    assert!(ran.code == Some(2) && !ran.err.contains(acts), "{:?}", ran.err);
+}
+
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.

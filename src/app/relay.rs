@@ -18,12 +18,14 @@ use super::listen::{Bound, bind};
 use super::signals::{Signals, at_once};
 use super::welcome::host_name;
 use crate::config::{ConfigError, ListenAddress};
+use crate::output::write_line;
 use crate::relay::admin::{self, Command, Reply};
 use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
 use crate::serve::{self, Socket, serve};
 use crate::signature::{PublicKey, TrustedKeys};
 use crate::sqlite::{OpenError, Place};
+use crate::text::Printable;
 
 /// What a relay is told by its command line.
 #[derive(Debug, Clone)]
@@ -174,6 +176,7 @@ fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
     );
     let mut out = io::stdout();
     let _ = if out.is_terminal() {
+        let (url, store) = (Printable::new(url), Printable::new(&store));
         writeln!(
             out,
             "Relaying on {}, reached at {url}, store {store}\n\
@@ -189,7 +192,7 @@ fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
         {
             ready["also_listen"] = further.into();
         }
-        writeln!(out, "{ready}")
+        write_line(&mut out, &ready)
     };
     let _ = out.flush();
 }

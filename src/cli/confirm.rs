@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use super::Usage;
+use crate::text::Printable;
 
 /// Asks a question that is to be answered with yes, where a person can be asked. A script, whose
 /// standard input is no terminal, has said what it wants by running the command.
@@ -10,7 +11,7 @@ pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
-    let prompt = format!("{question} [y/N] ");
+    let prompt = format!("{} [y/N] ", Printable::new(question));
     if io::stderr().is_terminal() {
         write!(io::stderr(), "{prompt}")?;
         io::stderr().flush()?;

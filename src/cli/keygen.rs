@@ -1,11 +1,12 @@
 //! `dubwatch keygen`: a key pair for signing test callbacks.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::done_unless;
 use crate::app::Exit;
 use crate::signature::PrivateKey;
+use crate::text::Printable;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,7 +17,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let public = PrivateKey::generate()?.create_pair(&args.file)?;
-    let (private, public) = (args.file.display(), public.display());
+    let shown = |path: &Path| Printable::new(&path.to_string_lossy());
+    let (private, public) = (shown(&args.file), shown(&public));
     let say = || {
         writeln!(
             io::stdout(),

@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::builder::Styles;
 use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,6 +31,7 @@ use crate::app::{Exit, is_closed_pipe};
 use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
 use crate::output::Lines;
 use crate::signature::KeyError;
+use crate::text::{is_hidden, printable_lines};
 use crate::tui::terminal::why_not_drawn_on;
 
 /// Watches video-dubbing jobs live: receives the service's callbacks, verifies each signature,
@@ -88,7 +90,16 @@ enum Command {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = definition::command();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut command = definition::command();
+    // `clap` repeats what it does not take as it is. Without styles of its own, all that a terminal
+    // would act on in what it says comes from there.
+    let is_odd = arguments.iter().any(|argument| {
+        argument.to_str().is_none_or(|text| text.chars().any(|c| c.is_control() || is_hidden(c)))
+    });
+    if is_odd {
+        command = command.styles(Styles::plain());
+    }
     let parsed = command.clone().try_get_matches_from(arguments);
     match parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))) {
         Ok((cli, matches)) => match dispatch(cli, &command, &matches) {
@@ -97,6 +108,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         // A key that is taken for an option, as its dashes ask for: it may be private, and is not repeated.
         Err(error) if error.to_string().contains("-----BEGIN ") => report(&KeyError::NoPath.into()),
+        Err(error) if is_odd && error.use_stderr() => {
+            let said = printable_lines(&error.render().ansi().to_string());
+            let _ = write!(io::stderr(), "{said}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             // Help and version go to standard output, and are no failure.
             let _ = error.print();
@@ -161,9 +177,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
 #[error("{0}")]
 struct Usage(String);
 
-/// A sentence for people, on standard error; nothing happens when nobody listens there.
+/// A sentence for people, on standard error; nothing happens when nobody listens there. Names of
+/// files and the like stand in it as they are: what a terminal would act on is written out here.
 pub(crate) fn say(sentence: &str) {
-    let _ = writeln!(io::stderr(), "dubwatch: {sentence}");
+    let _ = writeln!(io::stderr(), "dubwatch: {}", printable_lines(sentence));
 }
 
 /// Whether lines for people on standard output are coloured (<https://no-color.org>).

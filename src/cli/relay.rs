@@ -16,11 +16,13 @@ use super::prune::counted;
 use super::{Usage, done_unless, logging, say, uses};
 use crate::app::{self, Exit, Relay};
 use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_size, parse_span};
+use crate::output::write_line;
 use crate::relay::admin::{Command as Admin, Reply, Row};
 use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::{Caps, InboxName};
 use crate::serve::TrustedProxies;
+use crate::text::Printable;
 
 /// Where a relay listens unless it is told otherwise.
 pub(super) const LISTEN: ListenAddress =
@@ -275,7 +277,7 @@ fn tell_revoked(
             "v": 1, "type": "revoked", "name": name, "deliveries": deliveries, "bytes": bytes,
             "readers": readers,
         });
-        writeln!(io::stdout(), "{line}")?;
+        write_line(&mut io::stdout(), &line)?;
     } else {
         let held = held(deliveries, bytes, readers);
         writeln!(io::stdout(), "Closed the inbox {name} and deleted what it held: {held}.")?;
@@ -333,18 +335,19 @@ fn issued(
         });
         line["token"] = if place.is_none() { token.into() } else { serde_json::Value::Null };
         line["token_file"] = place.map(|path| path.display().to_string()).into();
-        writeln!(out, "{line}")?;
+        write_line(&mut out, &line)?;
         return Ok(());
     }
     let token = place.map_or_else(
         || format!("{token}  (shown this once; whoever has it can read)"),
-        |path| format!("in {}", path.display()),
+        |path| format!("in {}", Printable::new(&path.to_string_lossy())),
     );
+    let publish_url = Printable::new(publish_url);
     writeln!(
         out,
         "Inbox:       {name}\nPublish URL: {publish_url}  (what the sender calls)\nToken:       {token}"
     )?;
-    if let Some(relay) = subscribe_url(publish_url) {
+    if let Some(relay) = subscribe_url(publish_url.as_str()) {
         writeln!(
             out,
             "Watch with:  dubwatch --relay {relay} --no-listen  (the token in DUBWATCH_RELAY_TOKEN)"
@@ -368,10 +371,11 @@ fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
             let mut line = serde_json::to_value(row)?;
             line["v"] = 1.into();
             line["type"] = "inbox".into();
-            writeln!(out, "{line}")?;
+            write_line(&mut out, &line)?;
             continue;
         }
         let Row { name, publish_url, count, bytes, head, .. } = row;
+        let publish_url = Printable::new(publish_url);
         writeln!(out, "{name}  {publish_url}\n  {count} kept, {bytes} bytes, newest {head}")?;
         for reader in &row.readers {
             let behind = head.saturating_sub(reader.acked);

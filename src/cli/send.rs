@@ -269,6 +269,7 @@ fn messages(args: &Args, n: u64) -> Vec<Message> {
 
 fn tell(args: &Args, label: &str, answer: &Answer) -> anyhow::Result<()> {
     let body = Printable::new(answer.body.trim_end()).cut(60);
+    let label = Printable::new(label);
     let line = format!(
         "{} {body}  {label}  {:.1} ms",
         answer.status.as_u16(),

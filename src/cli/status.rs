@@ -224,7 +224,8 @@ impl<W: Write> Report<'_, W> {
     fn end(mut self, args: &Args) -> anyhow::Result<()> {
         if !self.begun && self.lines.is_some() {
             if self.filter.is_empty() && args.asset.is_none() {
-                writeln!(self.out, "No callbacks yet in {}.", self.config.db.display())?;
+                let journal = self.config.db.to_string_lossy();
+                writeln!(self.out, "No callbacks yet in {}.", Printable::new(&journal))?;
             } else {
                 // Not on standard output, where it would be taken for an asset.
                 self.out.flush()?;

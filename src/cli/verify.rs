@@ -11,6 +11,7 @@ use crate::app::{Exit, trusted_keys};
 use crate::callback::Verdict;
 use crate::config::Config;
 use crate::signature::{Mark, PublicKey, TrustedKeys, explain, steps, suspect};
+use crate::text::Printable;
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: u64 = 64 << 20;
@@ -41,18 +42,21 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
                 Mark::Skipped => '·',
             };
             let colon = if step.note.is_empty() { "" } else { ": " };
-            writeln!(out, "{mark} {}{colon}{}", step.name, step.note)?;
+            writeln!(out, "{mark} {}{colon}{}", step.name, Printable::new_or_blank(&step.note))?;
         }
         if !verdict.is_valid()
             && let Some(found) = explain(&keys, &headers, &body).or_else(|| suspect(&[], &body))
         {
-            writeln!(out, "  {found}")?;
+            writeln!(out, "  {}", Printable::new(&found))?;
         }
         match &verdict {
             Verdict::Valid { key, encoding } => {
                 writeln!(out, "valid: made by {key}, {} encoding", encoding.name())
             }
-            other => writeln!(out, "{}: {}", other.name(), other.why().unwrap_or("no signature")),
+            other => {
+                let why = Printable::new(other.why().unwrap_or("no signature"));
+                writeln!(out, "{}: {why}", other.name())
+            }
         }
     };
     // Nobody reads the words? The exit status still tells.

@@ -15,6 +15,7 @@ use super::records::{Format, RecordWriter};
 use crate::callback::{Callback, Delivery, Listed};
 use crate::filter::Filter;
 use crate::journal::{Batch, Follower, JournalError};
+use crate::text::printable_lines;
 use crate::vitals::{Counts, Link};
 
 /// Rows read at once: few enough that a memory journal is not locked for long, and that a warning
@@ -105,7 +106,9 @@ impl<W: Write> Face<W> {
         match &self.records.format {
             Format::Json => write_line(&mut self.records.out, ready)?,
             Format::Text(_) if sentence.is_empty() => {}
-            Format::Text(_) => writeln!(self.records.out, "{sentence}")?,
+            Format::Text(_) => {
+                writeln!(self.records.out, "{}", printable_lines(sentence))?;
+            }
             Format::Quiet => {}
         }
         Ok(self.records.flush()?)

@@ -183,6 +183,14 @@ impl AsRef<str> for Printable {
     }
 }
 
+/// Makes lines of our own printable in which text of others can stand, each for itself: line ends
+/// are kept.
+pub fn printable_lines(text: &str) -> String {
+    let lines: Vec<_> =
+        text.split('\n').map(|line| Printable::new_or_blank(line).to_string()).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
