@@ -693,6 +693,18 @@ fn send_posts_what_the_service_would() {
 }
 
 #[test]
+fn send_writes_in_the_characters_of_the_locale() {
+    let home = Home::new();
+    let target = ok();
+    home.run("keygen key.pem").done();
+    let url = target.url();
+    let mut command = home.command(["send", "--key", "key.pem", "--to", &url, "--asset", "é"]);
+    let ran = home.ran(command.env("LC_ALL", "POSIX"));
+    assert!(ran.done().contains(r"  \u{e9}  "), "{}", ran.out);
+    assert_eq!(target.posted()[0].json()["asset_id"], "é", "what is sent is the same");
+}
+
+#[test]
 fn send_fills_in_numbers_and_any_event() {
     let home = Home::new();
     let target = ok();

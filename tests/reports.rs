@@ -92,6 +92,34 @@ fn a_misspelt_zone_is_said_once_where_local_times_are_shown() {
     }
 }
 
+#[test]
+fn text_is_in_the_characters_of_the_locale() {
+    let home = days();
+    piped(&home, "names import -", "ast_9f3c81aa77,Épisode 東\n").done();
+    home.run("keygen key.pem").done();
+    home.write("body.json", "{}");
+    let verify = "verify --public-key key.pub.pem --signature 00 body.json";
+    for line in ["log", "status", "log --refused", verify] {
+        let plain = home.ran(&mut home.command(line.split(' ')));
+        for (variable, value) in
+            [("LC_ALL", "C"), ("LANG", "de_DE.ISO-8859-1"), ("DUBWATCH_ASCII", "1")]
+        {
+            let ran = home.ran(home.command(line.split(' ')).env(variable, value));
+            assert!(ran.out.is_ascii(), "{line}: {}", ran.out);
+            assert_eq!(ran.code, plain.code);
+            assert_eq!(ran.out.lines().count(), plain.out.lines().count(), "{line}");
+        }
+        let ran = home.ran(home.command(line.split(' ')).env("LC_ALL", "C.UTF-8"));
+        assert_eq!(ran.out, plain.out, "{line}");
+    }
+    let ran = home.ran(home.command(["log"]).env("LC_ALL", "C"));
+    assert!(ran.out.contains("  v valid"), "{}", ran.out);
+    assert!(ran.out.contains(r"\u{c9}pisode \u{6771}"), "{}", ran.out);
+    // For programs it is UTF-8 always.
+    let ran = home.ran(home.command(["log", "--json"]).env("LC_ALL", "C"));
+    assert!(ran.out.contains("Épisode 東"), "{}", ran.out);
+}
+
 // status
 
 #[test]

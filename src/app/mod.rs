@@ -78,6 +78,13 @@ pub enum Form {
     Dashboard(Look),
 }
 
+impl Form {
+    /// Whether it is lines of text for people.
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Lines(Format::Text(_)))
+    }
+}
+
 /// Receives callbacks until a signal comes, the user quits or something breaks. `say` takes sentences
 /// for people; `out` takes what `form` asks for, of the dashboard its last words.
 ///

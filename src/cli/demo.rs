@@ -1,6 +1,7 @@
 //! `dubwatch demo`: a story of a catalogue being dubbed, played to a listener of its own.
 
-use super::watch::{form, out};
+use super::characters::out;
+use super::watch::form;
 use super::{logging, say};
 use crate::app::{self, Exit, Program};
 use crate::config::Config;
@@ -28,5 +29,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     logging::start(config);
     let seed = args.seed.unwrap_or_else(app::any_seed);
     let program = Program { seed, speed: args.speed, endless: args.endless };
-    app::demo(config, program, form(config), out(), say)
+    let form = form(config);
+    let out = out(config, form.is_text());
+    app::demo(config, program, form, out, say)
 }

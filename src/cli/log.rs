@@ -5,7 +5,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::watch::out;
+use super::characters::out;
 use super::{Usage, done_unless, lines};
 use crate::app::{self, Exit, is_closed_pipe};
 use crate::callback::{Callback, Delivery};
@@ -50,7 +50,8 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
         _ => Format::Text(lines(config, args.utc)),
     };
     let heading = if args.refused { Heading::Refusals } else { Heading::Deliveries };
-    let records = RecordWriter::with_heading(out(), format, heading);
+    let out = out(config, matches!(format, Format::Text(_)));
+    let records = RecordWriter::with_heading(out, format, heading);
     if args.follow {
         return follow(follower, args, filter, records);
     }

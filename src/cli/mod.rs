@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, errors to one sentence, exit codes that tell the truth.
 
+mod characters;
 mod completions;
 mod config;
 mod confirm;

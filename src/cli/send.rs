@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use tokio::time::MissedTickBehavior;
 
 use super::Usage;
+use super::characters::text_out;
 use super::prune::counted;
 use super::verify::read as read_body;
 use crate::app::{DevKeyError, Exit, load_dev_key, reader_gone};
@@ -121,7 +122,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         // Made inside the runtime: the connection's tasks live in it.
         let sender = Sender::new(to, key, encoding, outbound)?;
-        send_all(&sender, args).await
+        send_all(&sender, args, text_out(config)).await
     })
 }
 
@@ -169,7 +170,7 @@ fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(Proxies::from_environment(), trust))
 }
 
-async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {
+async fn send_all(sender: &Sender, args: &Args, mut out: impl Write) -> anyhow::Result<Exit> {
     let body = args.body.as_deref().map(Payload::of_file).transpose()?;
     let mut pace = args.rate.map(|rate| {
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -214,7 +215,7 @@ async fn send_all(sender: &Sender, args: &Args) -> anyhow::Result<Exit> {
             } else {
                 answer.status.is_success()
             };
-            tell(args, &label, &answer)?;
+            tell(args, &label, &answer, &mut out)?;
         }
     }
     Ok(if as_it_should_be { Exit::Done } else { Exit::Failed })
@@ -267,7 +268,7 @@ fn messages(args: &Args, n: u64) -> Vec<Message> {
     events.into_iter().map(message).collect()
 }
 
-fn tell(args: &Args, label: &str, answer: &Answer) -> anyhow::Result<()> {
+fn tell(args: &Args, label: &str, answer: &Answer, out: &mut impl Write) -> anyhow::Result<()> {
     let body = Printable::new(answer.body.trim_end()).cut(60);
     let label = Printable::new(label);
     let line = format!(
@@ -289,7 +290,7 @@ fn tell(args: &Args, label: &str, answer: &Answer) -> anyhow::Result<()> {
         }
         _ => line,
     };
-    writeln!(io::stdout(), "{line}").or_else(|error| match error.kind() {
+    writeln!(out, "{line}").or_else(|error| match error.kind() {
         // The last one was sent all the same, and before any other this is noticed.
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error.into()),

@@ -1,10 +1,11 @@
 //! `dubwatch status`: assets and versions as the fold has them; works beside a running watch.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::characters::out;
 use super::{Usage, done_unless, lines, say};
 use crate::app::{Exit, is_closed_pipe, reader_gone};
 use crate::config::{Config, Output};
@@ -44,7 +45,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
         return Err(Usage(why.to_owned()).into());
     }
     let reader = Reader::open(&config.db)?;
-    let out = BufWriter::new(io::stdout().lock());
+    let out = out(config, config.output != Some(Output::Json));
     let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));
     let gone = reader_gone();
     let mut report = Report { config, filter, now, lines, out, gone, begun: false };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::Usage;
+use super::characters::text_out;
 use crate::app::{Exit, trusted_keys};
 use crate::callback::Verdict;
 use crate::config::Config;
@@ -33,7 +34,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let body = read(&args.body).map_err(|error| Usage(format!("{error:#}")))?;
     let headers = [args.signature.as_str()];
     let verdict = keys.check(&headers, &body);
-    let mut out = io::stdout().lock();
+    let mut out = text_out(config);
     let mut say = || -> io::Result<()> {
         for step in steps(&keys, &headers, &body) {
             let mark = match step.mark {

@@ -1,7 +1,8 @@
 //! `dubwatch [watch]`: receives callbacks and shows them.
 
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, IsTerminal};
 
+use super::characters::{only_ascii, out};
 use super::{colored, lines_in, logging, say};
 use crate::app::{self, Exit, Form};
 use crate::config::{Config, Key, Output, SignaturePolicy, Theme, local_zone};
@@ -18,7 +19,9 @@ pub(super) struct Args {
 
 pub(super) fn run(config: &Config) -> anyhow::Result<Exit> {
     logging::start(config);
-    app::watch(config, form(config), out(), say)
+    let form = form(config);
+    let out = out(config, form.is_text());
+    app::watch(config, form, out, say)
 }
 
 /// Returns how a run is shown: by default in the dashboard, where both ends are a terminal that can
@@ -49,17 +52,12 @@ pub(super) fn form(config: &Config) -> Form {
 /// no others.
 fn look(config: &Config) -> Look {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    // The first of them that is set says which characters there are (POSIX, section 8.2).
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
-    let other = locale.is_some_and(|locale| has_other_characters(&locale));
-    // The console of Linux has a font of 256 or 512 characters.
-    let console = variable("TERM").is_some_and(|term| term == "linux");
     let light = match config.theme {
         Theme::Dark => false,
         Theme::Light => true,
         Theme::Auto => variable("COLORFGBG").is_some_and(|colors| is_light(&colors)),
     };
-    Look { color: colored(config), ascii: config.ascii.unwrap_or(other || console), light }
+    Look { color: colored(config), ascii: only_ascii(config), light }
 }
 
 /// Whether `COLORFGBG`, foreground and background by their numbers among the 16, tells of a light
@@ -67,20 +65,6 @@ fn look(config: &Config) -> Look {
 fn is_light(colors: &str) -> bool {
     let ground = colors.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
     ground.is_some_and(|number| number == 7 || (9..=15).contains(&number))
-}
-
-/// Whether a locale has another character set than UTF-8: `C` and `POSIX` have ASCII. One that
-/// names none otherwise says nothing that terminals keep to; neither does no locale at all, which is
-/// what containers have.
-fn has_other_characters(locale: &str) -> bool {
-    let Some((_, set)) = locale.split_once('.') else { return matches!(locale, "C" | "POSIX") };
-    let set = set.split('@').next().unwrap_or_default().to_ascii_lowercase();
-    !matches!(set.as_str(), "utf-8" | "utf8")
-}
-
-/// Standard output, written a page at a time.
-pub(super) fn out() -> BufWriter<io::Stdout> {
-    BufWriter::with_capacity(1 << 16, io::stdout())
 }
 
 #[cfg(test)]
@@ -91,15 +75,5 @@ mod tests {
     fn the_ground_is_told_by_its_number() {
         assert!(is_light("0;15") && is_light("0;default;7"));
         assert!(!is_light("15;0") && !is_light("7;8") && !is_light("15;default"));
-    }
-
-    #[test]
-    fn only_a_locale_of_other_characters_takes_characters_away() {
-        for fine in ["de_DE", "C.UTF-8", "en_US.utf8", "ca_ES.UTF-8@valencia", "C.utf8"] {
-            assert!(!has_other_characters(fine), "{fine}");
-        }
-        for other in ["C", "POSIX", "de_DE.ISO-8859-1", "ja_JP.eucJP", "de_DE.iso885915@euro"] {
-            assert!(has_other_characters(other), "{other}");
-        }
     }
 }

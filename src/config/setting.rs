@@ -168,7 +168,7 @@ pub const SETTINGS: [Setting; 25] = [
         flag: "--ascii",
         env: "DUBWATCH_ASCII",
         default: "by locale and terminal",
-        help: "Draw the dashboard with ASCII characters alone",
+        help: "Show ASCII characters alone, on the dashboard and in text",
     },
     Setting {
         key: Key::NoBell,

@@ -1,5 +1,6 @@
 //! What goes to standard output: NDJSON for programs, lines of text for people.
 
+mod ascii;
 mod face;
 mod json;
 mod ndjson;
@@ -8,6 +9,7 @@ mod records;
 mod samples;
 mod text;
 
+pub use ascii::Characters;
 pub use face::{Ended, Face, Notice, Selection};
 pub use json::write_line;
 pub use ndjson::{
