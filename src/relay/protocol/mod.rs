@@ -45,11 +45,15 @@
 //! identity of a delivery**: the same pair is the same delivery, and a reader stores it once.
 //! Deliveries keep the epoch that they came in; `seq` goes on from one epoch to the next.
 //!
-//! Where a reader names a place that the relay does not know, the same pairs may mean other
-//! deliveries to it. So what the relay took in this run is told to that reader under a new epoch,
-//! and what comes from then on has that epoch for everybody. (A machine that is put back while its
-//! relay runs, memory and all, goes on with the epoch that it had. Its relay finds that out from the
-//! first reader that is further than itself; what was taken until then can be passed by.)
+//! An epoch belongs to a run of the relay and is the same for all its inboxes: what tells deliveries
+//! of two inboxes apart is the `inbox` of the welcome. An epoch that a reader was told stays known,
+//! also where the relay is restarted before anything came under it.
+//!
+//! Where a reader names a place that the relay does not know, the relay tells it everything that is
+//! still there, under the epochs that it has: a reader passes by what it has already. What comes from
+//! then on has a new epoch for everybody. One thing is not promised: a machine that is put back
+//! *while its relay runs*, memory and all, goes on with the epoch that it had, and what it takes until
+//! the first reader comes that is further than itself can be passed by.
 //!
 //! # The reader's frames
 //!
@@ -95,8 +99,9 @@
 //!   this name where that is further back: then what was dropped since comes as gaps.
 //! - `continued`: it goes on where the reader was.
 //! - `rolled_back`: the relay does not know the place. Its store was lost, or is an older copy. It
-//!   begins where both are known to agree (behind what had another epoch), or at `retained_from`; the reader should say so, because
-//!   what the relay had taken and not yet delivered may be lost.
+//!   begins behind the last that it knows of the reader's epoch, or at `retained_from` where it does not
+//!   know that epoch; the reader should say so, because what the relay had taken and not yet delivered
+//!   may be lost.
 //!
 //! **delivery** is one request to the inbox, in order of `seq`. `tail` is the path behind the publish
 //! id (empty, or beginning with `/`), `query` what stood behind the `?`. Header names are lower-case,

@@ -19,10 +19,10 @@ use super::outlet::{Batch, Outlet, Place};
 use super::pages::{PAGE_ITEMS, Page, within};
 use super::presence::Seat;
 use crate::relay::protocol::{
-    Close, CloseCode, Cursor, DEAD_AFTER, FrameFault, HELLO_TIMEOUT, Heartbeat, Pulse, ReaderName,
+    Close, CloseCode, DEAD_AFTER, FrameFault, HELLO_TIMEOUT, Heartbeat, Pulse, ReaderName,
     RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
 };
-use crate::relay::store::{Answer, Inbox, Item, LogError, State, Told};
+use crate::relay::store::{Answer, Inbox, Item, LogError, State};
 use crate::serve::Uptake;
 use crate::text::Printable;
 
@@ -69,7 +69,6 @@ pub(super) async fn run(
         touch_at: None,
         forgotten,
         after: 0,
-        told: None,
         superseded: CancellationToken::new(),
         unsaved: None,
         exhausted: None,
@@ -114,7 +113,6 @@ struct Reader<'a> {
     forgotten: u64,
     /// How far it was sent.
     after: u64,
-    told: Option<Told>,
     superseded: CancellationToken,
     /// Acked, and not written down yet.
     unsaved: Option<u64>,
@@ -333,7 +331,6 @@ impl Reader<'_> {
             error => unavailable(&error),
         })?;
         self.after = start.after;
-        self.told = start.told;
         let agent = Printable::new(agent.as_deref().unwrap_or("")).cut(80);
         let name = reader.as_ref().map_or("", ReaderName::as_str);
         let (called, peer) = (&inbox.name, &self.subscriber.peer);
@@ -357,12 +354,6 @@ impl Reader<'_> {
         if self.outlet.say(message(&welcome)) { Ok(()) } else { Err(stalled()) }
     }
 
-    /// What something is called to this reader.
-    fn told(&self, cursor: Cursor) -> Cursor {
-        let told = |told: Told| told.label(cursor.seq, cursor.epoch);
-        Cursor { epoch: self.told.map_or(cursor.epoch, told), ..cursor }
-    }
-
     /// A page came from the log: makes frames of it and hands them over.
     fn send(&mut self, next: Next) -> Result<(), End> {
         let Some((place, Page { items, share }, head)) = next else { return Err(End::Gone) };
@@ -372,16 +363,12 @@ impl Reader<'_> {
         let (mut messages, mut deliveries) = (Vec::with_capacity(items.len()), 0);
         for item in items {
             let (frame, cursor) = match item {
-                Item::Delivery(mut delivery) => {
+                Item::Delivery(delivery) => {
                     deliveries += 1;
-                    delivery.cursor = self.told(delivery.cursor);
                     let cursor = delivery.cursor;
                     (RelayFrame::Delivery(delivery), cursor)
                 }
-                Item::Gap(mut gap) => {
-                    gap.epoch = self.told(gap.cursor()).epoch;
-                    (RelayFrame::Gap(gap), gap.cursor())
-                }
+                Item::Gap(gap) => (RelayFrame::Gap(gap), gap.cursor()),
             };
             messages.push(message(&frame));
             self.session.sent(cursor);

@@ -151,13 +151,13 @@ impl Ledger {
         else {
             return Ok(Receipt::Refused(LogError::Random));
         };
-        let Begun { after, resumed, told, epoch } = begun;
+        let Begun { after, resumed, epoch } = begun;
         if let Some(reader) = reader {
             let now = Timestamp::now();
             places::note_reader(connection, inbox, reader.as_str(), after, now)?;
         }
         let touch_every = self.caps.touch_every();
-        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, told, touch_every }))
+        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
     }
 
     fn create(&mut self, connection: &Connection, issued: &Issued) -> rusqlite::Result<Receipt> {
@@ -259,7 +259,7 @@ impl Ledger {
             )?
             .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
         if deleted < usize::from(SLICE) {
-            for table in ["gap", "epoch", "reader"] {
+            for table in ["gap", "label", "reader"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
             connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;

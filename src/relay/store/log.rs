@@ -8,7 +8,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::directory::{Inbox, InboxId};
-use super::epochs::Told;
 use super::secret::Token;
 use crate::callback::Headers;
 use crate::relay::protocol::{Delivery, Epoch, Gap, InboxIdentity, ReaderName, Resume, Resumed};
@@ -123,8 +122,6 @@ pub struct Start {
     pub after: u64,
     /// How that was found.
     pub resumed: Resumed,
-    /// What this reader is to be told under another label than the log gives it.
-    pub told: Option<Told>,
     /// How often a reader that is connected is noted as there, see [`Log::touch`].
     pub touch_every: Duration,
 }

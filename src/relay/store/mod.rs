@@ -27,8 +27,7 @@
 //! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
 //! an older copy while no relay ran on it therefore never gives one cursor to two deliveries, whether
 //! or not anybody notices that it was put back; and a reader that comes with a cursor from the lost
-//! time is told so. A machine that was put back with the running relay in its memory is found out
-//! from the first reader that is further than the relay. The rules are in `epochs`.
+//! time is told so. The rules are in `epochs`.
 
 mod books;
 mod directory;
@@ -51,7 +50,6 @@ use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, OpenError, Place, WriteConnection, Writer};
 
 pub use directory::{Inbox, InboxId, State};
-pub use epochs::Told;
 pub use inbox_name::{InboxName, InboxNameFault};
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
 pub use secret::Token;
@@ -284,5 +282,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+#[cfg(test)]
+mod stories;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,8 @@ pub(super) const GAPS: &str = "
     SELECT from_seq, to_seq, reason, count, at
     FROM gap WHERE inbox = ?1 AND to_seq >= ?2 AND from_seq <= ?3 ORDER BY to_seq LIMIT ?4";
 pub(super) const EPOCHS: &str = "
-    SELECT first_seq, epoch FROM epoch WHERE inbox = ?1 AND first_seq <= ?2
-    ORDER BY first_seq DESC LIMIT 1";
+    SELECT first_seq, epoch FROM label WHERE inbox = ?1 AND first_seq <= ?2
+    ORDER BY first_seq DESC, turn DESC LIMIT 1";
 
 /// Everything after `after`, without holes; at most `limit` items and `bytes` of them, as the caps
 /// count. Nothing where the first alone has more.

@@ -120,7 +120,9 @@ pub(super) fn acked(
 
 pub(super) fn oldest_epoch(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Epoch> {
     let epoch: Option<i64> = connection
-        .prepare_cached("SELECT epoch FROM epoch WHERE inbox = ?1 ORDER BY first_seq LIMIT 1")?
+        .prepare_cached(
+            "SELECT epoch FROM label WHERE inbox = ?1 ORDER BY first_seq, turn LIMIT 1",
+        )?
         .query_row([inbox], |row| row.get(0))
         .optional()?;
     Ok(Epoch(epoch.unwrap_or(0).cast_unsigned()))
@@ -133,7 +135,7 @@ pub(super) fn next_epoch_after(
 ) -> rusqlite::Result<Option<u64>> {
     connection
         .prepare_cached(
-            "SELECT first_seq FROM epoch WHERE inbox = ?1 AND first_seq > ?2
+            "SELECT first_seq FROM label WHERE inbox = ?1 AND first_seq > ?2
              ORDER BY first_seq LIMIT 1",
         )?
         .query_row((inbox, signed(from)), |row| row.get(0))

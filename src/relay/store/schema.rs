@@ -98,6 +98,20 @@ pub(super) const SCHEMA: Schema = Schema {
     ALTER TABLE epoch ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
     UPDATE epoch SET run = epoch;
     ",
+        "
+    -- Which epoch labels an inbox's deliveries from a seq on. Several may begin at one seq: the last
+    -- of them labels it, the others were told to readers as their place and label nothing.
+    CREATE TABLE label (
+        inbox INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        turn INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        run INTEGER NOT NULL,               -- which run of the relay made it: it may have several
+        PRIMARY KEY (inbox, first_seq, turn)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO label SELECT inbox, first_seq, 0, epoch, run FROM epoch;
+    DROP TABLE epoch;
+    ",
     ],
 };
 

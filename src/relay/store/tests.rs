@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::callback::Headers;
-use crate::relay::protocol::{Cursor, GapReason, Resumed};
+use crate::relay::protocol::{GapReason, Resumed};
 
 fn caps() -> Caps {
     Caps { count: 100, bytes: 1 << 20, ..Caps::default() }
@@ -274,28 +274,21 @@ async fn a_store_put_back_never_gives_a_cursor_twice() {
     assert!(new.cursor.epoch != epoch && new.cursor.epoch != lost);
 }
 
-/// The labels under which a reader that began so is told what comes after.
-async fn labels(f: &Fixture, inbox: InboxId, start: &Start) -> Vec<(u64, Epoch)> {
-    let told = |cursor: Cursor| {
-        let epoch = start.told.map_or(cursor.epoch, |told| told.label(cursor.seq, cursor.epoch));
-        (cursor.seq, epoch)
-    };
-    let items = f.all(inbox, start.after).await;
+/// The labels of what comes after a number.
+async fn labels(f: &Fixture, inbox: InboxId, after: u64) -> Vec<(u64, Epoch)> {
+    let items = f.all(inbox, after).await;
     let cursors = items.iter().map(|item| match item {
         Item::Delivery(delivery) => delivery.cursor,
         Item::Gap(gap) => gap.cursor(),
     });
-    cursors.map(told).collect()
+    cursors.map(|cursor| (cursor.seq, cursor.epoch)).collect()
 }
 
 #[tokio::test]
-async fn a_resume_beyond_the_head_is_told_this_run_under_a_new_label_and_nobody_else_is() {
+async fn after_a_resume_from_beyond_the_head_what_comes_has_a_new_label() {
     let f = Fixture::new(caps());
     let inbox = f.inbox("one").await;
-    f.append(inbox, true, "old").await.unwrap();
-    let f = f.reopened(caps());
     f.append(inbox, true, "a").await.unwrap();
-    f.append(inbox, true, "b").await.unwrap();
     let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
     let attach = async |epoch, after| {
         f.store.attach(inbox, None, Some(Resume { epoch, after })).await.unwrap()
@@ -303,46 +296,51 @@ async fn a_resume_beyond_the_head_is_told_this_run_under_a_new_label_and_nobody_
     let start = attach(before, 100).await;
     let anew = start.epoch;
     assert_ne!(anew, before);
-    // Both agree on what the run before took.
     assert_eq!((start.after, start.resumed), (1, Resumed::RolledBack));
-    assert_eq!(labels(&f, inbox, &start).await, [(2, anew), (3, anew)]);
-    // It goes on under the new one, also before it has anything of it.
-    for after in [1, 2] {
-        let again = attach(anew, after).await;
+    f.append(inbox, true, "b").await.unwrap();
+    // What was there keeps its label, for everybody.
+    assert_eq!(labels(&f, inbox, 0).await, [(1, before), (2, anew)]);
+    for (epoch, after) in [(anew, 1), (anew, 2), (before, 1)] {
+        let again = attach(epoch, after).await;
         assert_eq!((again.after, again.resumed, again.epoch), (after, Resumed::Continued, anew));
-        assert!(labels(&f, inbox, &again).await.iter().all(|(_, epoch)| *epoch == anew));
     }
-    // Everybody else goes on under the old one, and so does who begins with nothing.
-    let other = attach(before, 2).await;
-    assert_eq!((other.after, other.resumed), (2, Resumed::Continued));
-    assert_eq!(labels(&f, inbox, &other).await, [(3, before)]);
-    let fresh = f.store.attach(inbox, None, None).await.unwrap();
-    assert_eq!(labels(&f, inbox, &fresh).await[1..], [(2, before), (3, before)]);
-    // Once more from the lost time: no third label. What comes now has the second, for all.
-    let again = attach(before, 100).await;
-    assert_eq!((again.after, again.resumed, again.epoch), (1, Resumed::RolledBack, anew));
-    f.append(inbox, true, "c").await.unwrap();
-    assert_eq!(labels(&f, inbox, &attach(before, 3).await).await, [(4, anew)]);
-    // After a restart, what comes has neither.
-    let f = f.reopened(caps());
-    f.append(inbox, true, "d").await.unwrap();
-    let resume = Some(Resume { epoch: anew, after: 4 });
-    let last = f.store.attach(inbox, None, resume).await.unwrap();
-    let [(5, epoch)] = labels(&f, inbox, &last).await[..] else { panic!("one more") };
-    assert!(epoch != anew && epoch != before && epoch == last.epoch);
 }
 
 #[tokio::test]
-async fn a_resume_from_nowhere_is_told_this_run_under_a_new_label_even_before_it_took_anything() {
+async fn a_resume_from_nowhere_gets_everything_under_the_labels_that_it_has() {
     let f = Fixture::new(caps());
     let inbox = f.inbox("one").await;
+    f.append(inbox, true, "a").await.unwrap();
     let before = f.store.attach(inbox, None, None).await.unwrap().epoch;
     let nowhere = Some(Resume { epoch: Epoch(1), after: 5 });
     let start = f.store.attach(inbox, None, nowhere).await.unwrap();
     assert_eq!((start.after, start.resumed), (0, Resumed::RolledBack));
     assert_ne!(start.epoch, before);
-    f.append(inbox, true, "a").await.unwrap();
-    assert_eq!(labels(&f, inbox, &start).await, [(1, start.epoch)]);
+    f.append(inbox, true, "b").await.unwrap();
+    assert_eq!(labels(&f, inbox, start.after).await, [(1, before), (2, start.epoch)]);
+}
+
+/// Its reader was told the label of each run, and the next run began before anything came.
+#[tokio::test]
+async fn a_label_that_a_reader_was_told_outlives_runs_that_took_nothing() {
+    let mut f = Fixture::new(caps());
+    let inbox = f.inbox("one").await;
+    let mut place = None;
+    let mut seen = Vec::new();
+    for (n, posts) in [0, 3, 0, 0, 2, 0].into_iter().enumerate() {
+        let start = f.store.attach(inbox, reader("a"), place).await.unwrap();
+        let expected = if n == 0 { Resumed::Start } else { Resumed::Continued };
+        assert_eq!(start.resumed, expected, "run {n}");
+        seen.extend(labels(&f, inbox, start.after).await);
+        place = seen.last().map(|(after, epoch)| Resume { epoch: *epoch, after: *after });
+        place = place.or(Some(Resume { epoch: start.epoch, after: start.after }));
+        f = f.reopened(caps());
+        for post in 0..posts {
+            f.append(inbox, true, &format!("{n} {post}")).await.unwrap();
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    assert_eq!(labels(&f, inbox, 0).await, seen, "no label changed");
 }
 
 #[tokio::test]
@@ -359,7 +357,7 @@ async fn no_reader_can_make_labels_without_end() {
     f.store.close();
     let connection = rusqlite::Connection::open(f.path()).unwrap();
     let count: i64 =
-        connection.query_row("SELECT count(*) FROM epoch", [], |row| row.get(0)).unwrap();
+        connection.query_row("SELECT count(*) FROM label", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 16);
 }
 
@@ -409,12 +407,20 @@ async fn a_store_of_the_first_version_gets_identities() {
     let connection = rusqlite::Connection::open(f.path()).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE inbox DROP COLUMN identity; ALTER TABLE epoch DROP COLUMN run;
+            "ALTER TABLE inbox DROP COLUMN identity; DROP TABLE label;
+             CREATE TABLE epoch (inbox INTEGER NOT NULL, first_seq INTEGER NOT NULL,
+                 epoch INTEGER NOT NULL, PRIMARY KEY (inbox, first_seq)) STRICT, WITHOUT ROWID;
+             INSERT INTO epoch VALUES (1, 1, 7), (1, 4, 8);
              PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);
     let f = f.reopened(caps());
+    for (epoch, after) in [(7, 0), (8, 0)] {
+        let resume = Some(Resume { epoch: Epoch(epoch), after });
+        let start = f.store.attach(1, None, resume).await.unwrap();
+        assert_eq!(start.resumed, Resumed::Continued, "its labels stay");
+    }
     let identities: Vec<_> = f.store.inboxes().iter().map(|inbox| inbox.identity.0).collect();
     assert!(
         identities[0] != identities[1] && identities.iter().all(|one| *one > u128::from(u32::MAX))
@@ -621,7 +627,9 @@ async fn gaps_are_bounded_and_still_no_hole_is_silent() {
 #[test]
 fn every_question_that_is_asked_often_goes_by_an_index() {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
-    connection.execute_batch(schema::SCHEMA.migrations[0]).unwrap();
+    for step in schema::SCHEMA.migrations {
+        connection.execute_batch(step).unwrap();
+    }
     for sql in [
         page::DELIVERIES,
         page::GAPS,
