@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use dubwatch::relay::protocol::{CloseCode, Cursor, Epoch, RelayFrame};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::relay_support::{Reader, Relay};
 
@@ -41,14 +42,14 @@ const DEEDS: &[(&str, CloseCode, Deed)] = &[
         // The relay may have hung up before all of it is written.
         let _ = r.socket.send(Message::text("x".repeat(65 << 10)));
     }),
-    ("not UTF-8", CloseCode::Malformed, |r| {
+    ("not UTF-8", CloseCode::NotUtf8, |r| {
         // A masked text frame of one byte, 0xff.
         r.socket.get_mut().write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff]).unwrap();
     }),
-    ("unmasked", CloseCode::Malformed, |r| {
+    ("unmasked", CloseCode::Protocol, |r| {
         r.socket.get_mut().write_all(&[0x81, 0x01, b'x']).unwrap();
     }),
-    ("a reserved opcode", CloseCode::Malformed, |r| {
+    ("a reserved opcode", CloseCode::Protocol, |r| {
         r.socket.get_mut().write_all(&[0x83, 0x81, 0, 0, 0, 0, 0xff]).unwrap();
     }),
     ("an ack before hello", CloseCode::OutOfOrder, |r| {
@@ -91,6 +92,30 @@ fn every_wrong_frame_has_its_close_and_loses_nothing() {
     }
     let mut reader = relay.reader(&inbox, Some("a"), None);
     assert_eq!(reader.bodies(1), ["1"]);
+}
+
+/// RFC 6455, section 5.5.1.
+#[test]
+fn a_close_is_answered_with_its_own_code() {
+    let relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    relay.post_all(&inbox, (0..50).map(|n| n.to_string()));
+    for (greets, code) in [(false, 1000_u16), (true, 1000), (true, 1001), (true, 4321)] {
+        let mut reader = relay.connect(&inbox);
+        if greets {
+            reader.hello(Some("laptop"), None);
+        }
+        let close = CloseFrame { code: code.into(), reason: "bye".into() };
+        reader.socket.close(Some(close)).unwrap();
+        let answer = loop {
+            match reader.socket.read() {
+                Ok(Message::Close(answer)) => break answer,
+                Ok(_) => {}
+                Err(error) => panic!("no answer to {code}: {error}"),
+            }
+        };
+        assert_eq!(answer.map(|frame| u16::from(frame.code)), Some(code));
+    }
 }
 
 #[test]

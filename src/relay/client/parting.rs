@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::super::protocol::{Close, CloseCode, Draining, Fault};
@@ -19,6 +20,7 @@ pub(super) struct Parting {
     sentence: Option<String>,
     draining: Option<Duration>,
     superseded: bool,
+    closed: bool,
 }
 
 impl Parting {
@@ -34,8 +36,14 @@ impl Parting {
         self.superseded = true;
     }
 
+    /// Whether the relay closed, and so waits for our answer.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// The relay closed.
-    pub(super) fn closed(&self, frame: Option<CloseFrame>) -> End {
+    pub(super) fn closed(&mut self, frame: Option<CloseFrame>) -> End {
+        self.closed = true;
         let Some(frame) = frame else { return self.cut() };
         let number = u16::from(frame.code);
         let Some(code) = CloseCode::from_number(number) else {
@@ -57,8 +65,10 @@ impl Parting {
             Error::Capacity(error) => {
                 End::Broke(Close::new(CloseCode::TooLarge, error.to_string()))
             }
-            Error::Utf8(_) => {
-                End::Broke(Close::new(CloseCode::Malformed, "text that is not UTF-8"))
+            Error::Utf8(_) => End::Broke(Close::new(CloseCode::NotUtf8, "text that is not UTF-8")),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => self.cut(),
+            Error::Protocol(error) => {
+                End::Broke(Close::new(CloseCode::Protocol, error.to_string()))
             }
             error => self.cut_or(&error.to_string()),
         }

@@ -48,7 +48,7 @@ pub(super) async fn run(
     clock: &Clock,
 ) -> (End, Duration) {
     let came = socket.get_ref().came();
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let (frames, queued) = mpsc::channel(FRAMES);
     let (acks, acked) = watch::channel(None);
     let mut writing = pin!(write(sink, queued, acked).fuse());
@@ -70,7 +70,7 @@ pub(super) async fn run(
         first_ping: None,
     };
     let end = {
-        let mut reading = pin!(session.read(stream));
+        let mut reading = pin!(session.read(&mut stream));
         tokio::select! {
             end = &mut reading => end,
             // What the relay said before it cut us off is still to be read, for a moment.
@@ -80,7 +80,8 @@ pub(super) async fn run(
             },
         }
     };
-    if matches!(end, End::Stopped | End::Broke(_)) {
+    let we_close = matches!(end, End::Stopped | End::Broke(_));
+    if we_close {
         let close = if let End::Broke(close) = &end { Some(close.clone()) } else { None };
         let last = async {
             if close.is_none() {
@@ -90,6 +91,12 @@ pub(super) async fn run(
         };
         let both = async { tokio::join!(last, &mut writing) };
         let _ = timeout(LAST_ACKS + Close::PATIENCE, both).await;
+    }
+    if we_close || session.parting.is_closed() {
+        // The closing handshake (RFC 6455, section 5.5.1): what is read on sends our answer, or is the
+        // relay's.
+        let _ = timeout(Close::PATIENCE, async { while let Some(Ok(_)) = stream.next().await {} })
+            .await;
     }
     let stood = session.welcomed.as_ref().map_or(Duration::ZERO, |welcomed| welcomed.at.elapsed());
     (end, stood)

@@ -225,10 +225,11 @@ impl Relay {
         while self.ack().await.expect("an ack") < seq {}
     }
 
-    async fn close(&mut self, code: CloseCode) {
+    /// Closes; gives the number of the close that answers.
+    async fn close(&mut self, code: CloseCode) -> Option<u16> {
         let frame = CloseFrame { code: code.number().into(), reason: "because".into() };
         let _ = self.0.close(Some(frame)).await;
-        while self.0.next().await.is_some_and(|message| message.is_ok()) {}
+        self.close_code().await
     }
 }
 
@@ -368,6 +369,20 @@ async fn a_message_that_is_no_frame_is_answered_with_a_close() {
             .await;
         assert_eq!(found, Some(CloseCode::Malformed.number()));
     }
+}
+
+/// RFC 6455, section 5.5.1.
+#[tokio::test]
+async fn a_relays_close_is_answered_with_its_own_code() {
+    let scene = Scene::new(Some("laptop"));
+    let (_, _, found) = scene
+        .connection(async |mut relay| {
+            relay.hello().await;
+            relay.say(&welcome(0, 0)).await;
+            relay.close(CloseCode::Forgotten).await
+        })
+        .await;
+    assert_eq!(found, Some(CloseCode::Forgotten.number()));
 }
 
 #[tokio::test]

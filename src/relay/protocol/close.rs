@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use crate::text::Printable;
 
-/// The codes of the relay's and the reader's closes (RFC 6455, section 7.4.2: 4000–4999 are ours).
+/// The codes of the relay's and the reader's closes: the RFC's where the websocket protocol itself is
+/// broken (RFC 6455, section 7.4.1), and our own (section 7.4.2: 4000–4999).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
+    /// Not the websocket protocol.
+    Protocol = 1002,
+    /// Text that is not UTF-8.
+    NotUtf8 = 1007,
     /// A message that is no frame.
     Malformed = 4000,
     /// No protocol version in common.
@@ -53,7 +58,9 @@ pub enum Redial {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
+        Self::Protocol,
+        Self::NotUtf8,
         Self::Malformed,
         Self::Version,
         Self::OutOfOrder,
@@ -86,7 +93,9 @@ impl CloseCode {
         match self {
             Self::Dead => Redial::AtOnce,
             Self::Version | Self::BadHello | Self::Superseded | Self::Revoked => Redial::Never,
-            Self::Malformed
+            Self::Protocol
+            | Self::NotUtf8
+            | Self::Malformed
             | Self::OutOfOrder
             | Self::BadAck
             | Self::TooLarge

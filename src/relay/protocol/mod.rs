@@ -127,8 +127,13 @@
 //!
 //! # Closing
 //!
+//! A close is answered with a close of the same code (RFC 6455, section 5.5.1). An `error` frame comes
+//! before a close of the relay, but for 4008 and 4010, which have frames of their own.
+//!
 //! | code | meaning | dial again? |
 //! |---|---|---|
+//! | 1002 | not the websocket protocol | later |
+//! | 1007 | a text message that is not UTF-8 | later |
 //! | 4000 | a message that is no frame | later |
 //! | 4001 | no common protocol version | no |
 //! | 4002 | a frame out of order: before `hello`, or a second `hello` | later |

@@ -15,7 +15,9 @@ use crate::relay::store::LogError;
 pub(super) enum End {
     /// We close it.
     Close(Close),
-    /// The other side closed, or the connection broke.
+    /// The other side closed, and waits for our answer.
+    Left,
+    /// The connection broke.
     Gone,
 }
 
@@ -44,13 +46,16 @@ pub(super) fn unavailable(error: &LogError) -> Close {
 /// What a broken stream of messages comes to.
 pub(super) fn broken(error: axum::Error) -> End {
     use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
     match error.into_inner().downcast_ref::<Error>() {
         Some(Error::Capacity(_)) => {
             Close::new(CloseCode::TooLarge, "a message over the limit").into()
         }
-        Some(Error::Utf8(_)) => Close::new(CloseCode::Malformed, "text that is not UTF-8").into(),
+        Some(Error::Utf8(_)) => Close::new(CloseCode::NotUtf8, "text that is not UTF-8").into(),
+        // It just went, as readers without a close do.
+        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::Gone,
         Some(Error::Protocol(_)) => {
-            Close::new(CloseCode::Malformed, "not the websocket protocol").into()
+            Close::new(CloseCode::Protocol, "not the websocket protocol").into()
         }
         _ => End::Gone,
     }
@@ -88,6 +93,16 @@ pub(super) async fn finish(
     let _ = timeout(Close::PATIENCE, async {
         let hear = async { while let Some(Ok(_)) = stream.next().await {} };
         tokio::join!(outlet.end(last, Close::PATIENCE), hear);
+    })
+    .await;
+}
+
+/// Answers the other side's close with its own code (RFC 6455, section 5.5.1), behind what is being
+/// written: the socket has the answer ready since it read the close, and sends it as it is read on.
+pub(super) async fn answer(outlet: Outlet, mut stream: SplitStream<WebSocket>) {
+    let _ = timeout(Close::PATIENCE, async {
+        outlet.end(Vec::new(), Close::PATIENCE).await;
+        while let Some(Ok(_)) = stream.next().await {}
     })
     .await;
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::goodbye::{End, broken, finish, message, stalled, superseded, unavailable};
+use super::goodbye::{End, answer, broken, finish, message, stalled, superseded, unavailable};
 use super::outlet::{Batch, Outlet, Place};
 use super::pages::{PAGE_ITEMS, Page, within};
 use super::presence::Seat;
@@ -88,6 +88,10 @@ pub(super) async fn run(
             let (code, why) = (close.code.number(), &close.sentence);
             tracing::info!(inbox = inbox.name, peer, code, why, "closed a subscription");
             finish(shared, outlet, stream, &close).await;
+        }
+        End::Left => {
+            tracing::info!(inbox = inbox.name, peer, "a reader closed its subscription");
+            answer(outlet, stream).await;
         }
         End::Gone => {
             tracing::info!(inbox = inbox.name, peer, "a subscription ended");
@@ -282,7 +286,7 @@ impl Reader<'_> {
             Message::Text(text) => decode_client(Some(text.as_str())),
             Message::Binary(_) => decode_client(None),
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => return Err(End::Left),
         };
         let frame = frame.map_err(|fault: FrameFault| Close::from(fault))?;
         match self.session.heard(frame)? {
