@@ -184,7 +184,7 @@ fn a_name_too_many_says_which_command_makes_room() {
     let hello = r#"{"type":"hello","protocol":{"min":1,"max":1},"reader":"late"}"#;
     late.text(hello);
     let (frames, code) = late.closed();
-    assert_eq!(code, CloseCode::TooMany);
+    assert_eq!(code, CloseCode::NoName);
     let Some(RelayFrame::Error(fault)) = frames.last() else { panic!("{frames:?}") };
     assert!(fault.sentence.contains("dubwatch relay inbox forget"), "{}", fault.sentence);
     relay.operate(&["forget", "one", "r7"]);

@@ -43,6 +43,8 @@ pub enum CloseCode {
     Unavailable = 4013,
     /// The reader's place was forgotten: by the operator, or after a long absence.
     Forgotten = 4014,
+    /// The inbox has as many reader names as it may have, and this is none of them.
+    NoName = 4015,
 }
 
 /// What a reader does after a close.
@@ -58,7 +60,7 @@ pub enum Redial {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Protocol,
         Self::NotUtf8,
         Self::Malformed,
@@ -76,6 +78,7 @@ impl CloseCode {
         Self::TooMany,
         Self::Unavailable,
         Self::Forgotten,
+        Self::NoName,
     ];
 
     /// The number in the close frame.
@@ -92,7 +95,9 @@ impl CloseCode {
     pub const fn redial(self) -> Redial {
         match self {
             Self::Dead => Redial::AtOnce,
-            Self::Version | Self::BadHello | Self::Superseded | Self::Revoked => Redial::Never,
+            Self::Version | Self::BadHello | Self::Superseded | Self::Revoked | Self::NoName => {
+                Redial::Never
+            }
             Self::Protocol
             | Self::NotUtf8
             | Self::Malformed

@@ -52,6 +52,7 @@ pub struct Cursor {
     /// The label of its stretch.
     pub epoch: Epoch,
     /// Its place in the inbox: 1 and up.
+    #[serde(deserialize_with = "super::number")]
     pub seq: u64,
 }
 
@@ -61,6 +62,7 @@ pub struct Resume {
     /// The label that it came with.
     pub epoch: Epoch,
     /// Its `seq`.
+    #[serde(deserialize_with = "super::number")]
     pub after: u64,
 }
 

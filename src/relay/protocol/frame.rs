@@ -92,10 +92,13 @@ pub struct Welcome {
     /// The label of what comes from now on.
     pub epoch: Epoch,
     /// The newest `seq`; 0 where there is none yet.
+    #[serde(deserialize_with = "super::number")]
     pub head: u64,
     /// The oldest `seq` that is still there; `head` + 1 where nothing is.
+    #[serde(deserialize_with = "super::number")]
     pub retained_from: u64,
     /// The first frame about the inbox is about the `seq` after this one.
+    #[serde(deserialize_with = "super::number")]
     pub after: u64,
     /// How that was found.
     pub resumed: Resumed,
@@ -156,12 +159,15 @@ pub struct Gap {
     /// The label of `to`: with it, what an ack of the gap names.
     pub epoch: Epoch,
     /// The first `seq` of it.
+    #[serde(deserialize_with = "super::number")]
     pub from: u64,
     /// The last `seq` of it.
+    #[serde(deserialize_with = "super::number")]
     pub to: u64,
     /// Why.
     pub reason: GapReason,
     /// How many requests that was.
+    #[serde(deserialize_with = "super::number")]
     pub count: u64,
     /// When the last of it was dropped, where that is still known.
     #[serde(default)]
@@ -248,5 +254,6 @@ impl From<&Close> for Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
     /// Chosen by whoever pings.
+    #[serde(deserialize_with = "super::number")]
     pub id: u64,
 }

@@ -149,6 +149,7 @@
 //! | 4012 | too many connections to this inbox | later |
 //! | 4013 | the relay cannot read its store | later |
 //! | 4014 | the reader's place was forgotten, by the operator or after a long absence; its next `hello` is noted anew | later |
+//! | 4015 | the inbox has as many reader names as it may have, and this is none of them: the operator has to forget one, or the reader to take one of them or none | no |
 //!
 //! "Later" is 0.5 s, doubling up to 30 s, each time a random part of it ([`backoff`]); it begins anew
 //! when a connection stood for a minute. "At once" is only after a connection that stood so long:
@@ -202,6 +203,15 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a silent connection is believed in.
 pub const DEAD_AFTER: Duration = Duration::from_secs(30);
+
+/// Reads a number of a frame. Other programs' numbers are exact below 2⁵³ only (RFC 8259, section 6).
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = <u64 as serde::Deserialize>::deserialize(deserializer)?;
+    if number >= 1 << 53 {
+        return Err(serde::de::Error::custom("a number of 2^53 or more"));
+    }
+    Ok(number)
+}
 
 /// Whether a text is this many lower-case hex digits. `from_str_radix` alone would take a sign and
 /// capitals: one value, one spelling.

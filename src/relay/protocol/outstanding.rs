@@ -9,6 +9,8 @@ use super::{Close, CloseCode, Cursor};
 pub struct Outstanding {
     /// In order of `seq`; a gap stands under its end.
     sent: VecDeque<Cursor>,
+    /// Up to here everything is acked, or came before this connection.
+    acked: u64,
     window: usize,
 }
 
@@ -35,7 +37,12 @@ impl From<AckFault> for Close {
 impl Outstanding {
     /// Nothing sent yet, at most `window` frames at a time.
     pub fn new(window: usize) -> Self {
-        Self { sent: VecDeque::new(), window }
+        Self { sent: VecDeque::new(), acked: 0, window }
+    }
+
+    /// The first frame will be about the `seq` after this one.
+    pub const fn begins_after(&mut self, after: u64) {
+        self.acked = after;
     }
 
     /// How many frames more may be sent now.
@@ -60,16 +67,13 @@ impl Outstanding {
 
     /// An ack came in: gives how many frames it settles, which is never none.
     pub fn ack(&mut self, ack: Cursor) -> Result<usize, AckFault> {
-        let Some(first) = self.sent.front() else {
-            // Nothing is unacked: whether it is old or new cannot be told, and does not matter.
-            return Err(AckFault::Replayed(ack.seq));
-        };
-        if ack.seq < first.seq {
+        if ack.seq <= self.acked {
             return Err(AckFault::Replayed(ack.seq));
         }
         match self.sent.binary_search_by_key(&ack.seq, |cursor| cursor.seq) {
             Ok(at) if self.sent[at] == ack => {
                 self.sent.drain(..=at);
+                self.acked = ack.seq;
                 Ok(at + 1)
             }
             Err(at) if at == self.sent.len() => Err(AckFault::Future(ack.seq)),
@@ -90,11 +94,14 @@ mod tests {
     #[test]
     fn acks_are_cumulative_and_only_go_forward() {
         let mut outstanding = Outstanding::new(4);
+        outstanding.begins_after(1);
+        // The first is a gap from 2 to 3.
         for seq in [3, 4, 9, 10] {
             outstanding.sent(at(seq));
         }
         assert_eq!(outstanding.room(), 0);
-        assert_eq!(outstanding.ack(at(2)), Err(AckFault::Replayed(2)));
+        assert_eq!(outstanding.ack(at(1)), Err(AckFault::Replayed(1)));
+        assert_eq!(outstanding.ack(at(2)), Err(AckFault::Unsent(2)));
         assert_eq!(outstanding.ack(at(7)), Err(AckFault::Unsent(7)));
         assert_eq!(outstanding.ack(at(11)), Err(AckFault::Future(11)));
         assert_eq!(outstanding.ack(at(u64::MAX)), Err(AckFault::Future(u64::MAX)));
@@ -109,6 +116,7 @@ mod tests {
         assert_eq!(outstanding.ack(at(10)), Ok(1));
         assert_eq!(outstanding.ack(at(10)), Err(AckFault::Replayed(10)));
         assert!(outstanding.is_empty());
+        assert_eq!(outstanding.ack(at(11)), Err(AckFault::Future(11)));
     }
 
     proptest::proptest! {

@@ -93,6 +93,13 @@ impl Session {
         Ok(Step::Begin { protocol, reader, resume, agent })
     }
 
+    /// The first delivery or gap will be about the `seq` after this one.
+    pub const fn begins_after(&mut self, after: u64) {
+        if let State::Reading(Some(outstanding)) = &mut self.state {
+            outstanding.begins_after(after);
+        }
+    }
+
     /// Whether hello came.
     pub const fn is_reading(&self) -> bool {
         matches!(self.state, State::Reading(_))

@@ -89,7 +89,9 @@ enum Header {
 #[derive(Debug, Serialize, Deserialize)]
 struct DeliveryHeader {
     epoch: Epoch,
+    #[serde(deserialize_with = "super::number")]
     seq: u64,
+    #[serde(deserialize_with = "super::number")]
     head: u64,
     received_at: Timestamp,
     method: String,

@@ -330,11 +330,12 @@ impl Reader<'_> {
         let attaching = self.shared.log.attach(inbox.id, reader.clone(), resume);
         let start = within(ATTACH_PATIENCE, attaching).await;
         let start = start.map_err(|error| match error {
-            LogError::TooManyReaders(_) => Close::new(CloseCode::TooMany, error.to_string()),
+            LogError::TooManyReaders(_) => Close::new(CloseCode::NoName, error.to_string()),
             LogError::NoInbox => Close::new(CloseCode::Revoked, "the inbox is closed"),
             error => unavailable(&error),
         })?;
         self.after = start.after;
+        self.session.begins_after(start.after);
         let agent = Printable::new(agent.as_deref().unwrap_or("")).cut(80);
         let name = reader.as_ref().map_or("", ReaderName::as_str);
         let (called, peer) = (&inbox.name, &self.subscriber.peer);

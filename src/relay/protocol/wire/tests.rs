@@ -101,6 +101,19 @@ fn relays_faults_are_told_apart() {
     let backwards =
         r#"{"type":"gap","epoch":"9f3c81aa00000001","from":3,"to":2,"reason":"age","count":2}"#;
     assert!(RelayFrame::decode_text(backwards).is_err());
+    for too_large in [1_u64 << 53, u64::MAX] {
+        for field in ["to", "count"] {
+            let gap = r#"{"type":"gap","epoch":"9f3c81aa00000001","from":3,"to":4,"reason":"age","count":2}"#;
+            assert!(RelayFrame::decode_text(gap).is_ok());
+            let (before, after) = gap.split_once(&format!("\"{field}\":")).unwrap();
+            let gap = format!("{before}\"{field}\":{too_large}{}", &after[1..]);
+            assert!(RelayFrame::decode_text(&gap).is_err(), "{gap}");
+        }
+        let ack = format!(r#"{{"type":"ack","epoch":"9f3c81aa00000001","seq":{too_large}}}"#);
+        assert!(decode_client(Some(&ack)).is_err());
+        let ping = format!(r#"{{"type":"ping","id":{too_large}}}"#);
+        assert!(decode_client(Some(&ping)).is_err());
+    }
     assert_eq!(RelayFrame::decode_binary(&[0, 0, 0]), Err(FrameFault::Header));
     assert_eq!(RelayFrame::decode_binary(&[0, 0, 0, 9, b'{']), Err(FrameFault::Header));
     assert_eq!(RelayFrame::decode_binary(&[0xff; 64]), Err(FrameFault::Header));
@@ -142,8 +155,13 @@ fn the_longest_head_that_a_relay_takes_fits() {
     assert!(Delivery { headers, ..self::delivery() }.encode().len() <= message_limit(7));
 }
 
+/// Everything that a number of a frame may be.
+fn numbers() -> std::ops::Range<u64> {
+    0..1 << 53
+}
+
 fn cursors() -> impl Strategy<Value = Cursor> {
-    (any::<u64>(), any::<u64>()).prop_map(|(epoch, seq)| Cursor { epoch: Epoch(epoch), seq })
+    (any::<u64>(), numbers()).prop_map(|(epoch, seq)| Cursor { epoch: Epoch(epoch), seq })
 }
 
 fn times() -> impl Strategy<Value = Timestamp> {
@@ -165,14 +183,14 @@ fn client_frames() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         hello,
         cursors().prop_map(ClientFrame::Ack),
-        any::<u64>().prop_map(|id| ClientFrame::Ping(Beat { id })),
-        any::<u64>().prop_map(|id| ClientFrame::Pong(Beat { id })),
+        numbers().prop_map(|id| ClientFrame::Ping(Beat { id })),
+        numbers().prop_map(|id| ClientFrame::Pong(Beat { id })),
     ]
 }
 
 fn relay_frames() -> impl Strategy<Value = RelayFrame> {
     let deliveries = (
-        (cursors(), any::<u64>(), times(), "[A-Z]{1,9}", ".{0,20}"),
+        (cursors(), numbers(), times(), "[A-Z]{1,9}", ".{0,20}"),
         (
             proptest::option::of(".{0,20}"),
             any::<Vec<(String, Vec<u8>)>>(),
@@ -194,7 +212,7 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
                 body,
             }))
         });
-    let gaps = (cursors(), 1..u64::MAX, any::<u64>(), 0..5_usize, proptest::option::of(times()))
+    let gaps = (cursors(), 1..1_u64 << 53, numbers(), 0..5_usize, proptest::option::of(times()))
         .prop_map(|(cursor, from, count, reason, at)| {
             RelayFrame::Gap(Gap {
                 epoch: cursor.epoch,
@@ -205,8 +223,8 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
                 at,
             })
         });
-    let welcomes = (cursors(), any::<(u32, u64, u64, usize, usize)>(), ".{0,40}").prop_map(
-        |(cursor, (protocol, after, retained_from, window, max_body), callback_url)| {
+    let welcomes = (cursors(), numbers(), numbers(), any::<(u32, usize, usize)>(), ".{0,40}")
+        .prop_map(|(cursor, after, retained_from, (protocol, window, max_body), callback_url)| {
             RelayFrame::Welcome(Welcome {
                 protocol,
                 inbox: InboxIdentity(u128::from(after) << 64 | u128::from(retained_from)),
@@ -219,8 +237,7 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
                 window,
                 max_body,
             })
-        },
-    );
+        });
     prop_oneof![
         deliveries,
         gaps,
@@ -229,8 +246,8 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
         Just(RelayFrame::Superseded),
         (any::<u16>(), ".{0,40}")
             .prop_map(|(code, sentence)| RelayFrame::Error(Fault { code, sentence })),
-        any::<u64>().prop_map(|id| RelayFrame::Ping(Beat { id })),
-        any::<u64>().prop_map(|id| RelayFrame::Pong(Beat { id })),
+        numbers().prop_map(|id| RelayFrame::Ping(Beat { id })),
+        numbers().prop_map(|id| RelayFrame::Pong(Beat { id })),
         Just(RelayFrame::Unknown),
     ]
 }
