@@ -4,6 +4,8 @@
 
 #[expect(dead_code, reason = "the other binaries use the rest")]
 mod common;
+#[expect(dead_code, reason = "the tests of the relay use the rest")]
+mod relay_support;
 #[expect(dead_code, reason = "the tests of the terminal use the rest")]
 mod tui_support;
 
@@ -14,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{Answer, Client, Site, callback, get, until};
+use dubwatch::relay::protocol::{Resume, Resumed};
+use relay_support::Relay;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tui_support::{LIMIT, Pty};
@@ -185,4 +189,50 @@ fn the_dashboard_says_on_every_screen_that_the_disk_is_full() {
     pty.wait_for_text("the journal can be written again");
     pty.wait_for(LIMIT, |screen| !screen.contents().contains("CANNOT BE WRITTEN"));
     assert_eq!(post(sent + 1), 200);
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn a_relay_on_a_full_disk_still_gives_what_it_has() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let mut site = Site::new();
+    site.db = room.path().join("relay.db");
+    let relay = Relay::on(site, &[]);
+    let inbox = relay.inbox("one");
+    relay.post_all(&inbox, (1..=5).map(|n| n.to_string()));
+    let all = ["1", "2", "3", "4", "5"];
+    let mut laptop = relay.reader(&inbox, Some("laptop"), None);
+    let second = [laptop.delivery(), laptop.delivery()].map(|delivery| delivery.cursor)[1];
+    laptop.ack(second);
+    laptop.socket.close(None).unwrap();
+
+    fill(&ballast);
+    let mut more = Vec::new();
+    until(
+        || {
+            let body = (6 + more.len()).to_string();
+            let status = relay.post(&inbox, body.as_bytes()).status;
+            if status == 200 {
+                more.push(body);
+            }
+            status == 503
+        },
+        "the disk to be full",
+    );
+    let there: Vec<&str> = all.into_iter().chain(more.iter().map(String::as_str)).collect();
+    // One that is known, one whose name is new, one without a name.
+    let mut known = relay.connect(&inbox);
+    let welcome = known.hello(Some("laptop"), Some(Resume::from(second)));
+    assert_eq!((welcome.resumed, welcome.after), (Resumed::Continued, 2));
+    assert_eq!(known.bodies(there.len() - 2), there[2..]);
+    for name in [Some("desk"), None] {
+        let mut reader = relay.reader(&inbox, name, None);
+        assert_eq!(reader.bodies(there.len()), there, "{name:?}");
+    }
+
+    fs::remove_file(&ballast).unwrap();
+    until(|| relay.post(&inbox, b"last").status == 200, "a post to be kept");
+    assert_eq!(known.bodies(1), ["last"], "it goes on where it was");
 }

@@ -41,8 +41,13 @@ pub(crate) struct Inbox {
 impl Relay {
     /// A running relay that trusts the site's key.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::on(Site::new(), flags)
+    }
+
+    /// The same on a site of its own.
+    pub(crate) fn on(site: Site, flags: &[&str]) -> Self {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut relay = Self { site: Site::new(), flags, running: None };
+        let mut relay = Self { site, flags, running: None };
         relay.start_again();
         relay
     }

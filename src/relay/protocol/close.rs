@@ -39,7 +39,7 @@ pub enum CloseCode {
     Stalled = 4011,
     /// Too many connections to this inbox.
     TooMany = 4012,
-    /// The relay cannot read its store.
+    /// The relay cannot read its store, or not write it.
     Unavailable = 4013,
     /// The reader's place was forgotten: by the operator, or after a long absence.
     Forgotten = 4014,

@@ -147,7 +147,7 @@
 //! | 4010 | the relay stops | after `retry_after` |
 //! | 4011 | the reader did not take what was sent | later |
 //! | 4012 | too many connections to this inbox | later |
-//! | 4013 | the relay cannot read its store | later |
+//! | 4013 | the relay cannot read its store; or not write it, and nothing was ever told of this inbox | later |
 //! | 4014 | the reader's place was forgotten, by the operator or after a long absence; its next `hello` is noted anew | later |
 //! | 4015 | the inbox has as many reader names as it may have, and this is none of them: the operator has to forget one, or the reader to take one of them or none | no |
 //!

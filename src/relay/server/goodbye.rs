@@ -40,7 +40,11 @@ pub(super) fn stalled() -> End {
 /// The store did not answer.
 pub(super) fn unavailable(error: &LogError) -> Close {
     tracing::warn!(%error, "a subscription cannot be served");
-    Close::new(CloseCode::Unavailable, "the relay cannot read its store now")
+    let sentence = match error {
+        LogError::Unwritten(_) => "the relay cannot write its store now",
+        _ => "the relay cannot read its store now",
+    };
+    Close::new(CloseCode::Unavailable, sentence)
 }
 
 /// What a broken stream of messages comes to.

@@ -67,22 +67,44 @@ pub(super) fn begin(
     new: impl FnOnce() -> Option<Epoch>,
 ) -> rusqlite::Result<Option<Begun>> {
     let rows = all(connection, inbox)?;
+    let Some((mut begun, newest)) = find(&rows, (head, retained_from), (resume, acked)) else {
+        return Ok(None);
+    };
+    let of_this_run = rows.iter().filter(|row| row.run == newest.run).count();
+    if begun.resumed == Resumed::RolledBack && of_this_run < A_RUN {
+        let Some(new) = new() else { return Ok(None) };
+        label(connection, inbox, Row { first: head + 1, epoch: new, run: newest.run })?;
+        begun.epoch = new;
+    }
+    Ok(Some(begun))
+}
+
+/// Finds where a reader goes on while nothing can be written: under the newest label that is there,
+/// or `None` where there is none. It is a place like others when the next label is made.
+pub(super) fn look(
+    connection: &Connection,
+    inbox: InboxId,
+    bounds: (u64, u64),
+    known: (Option<Resume>, Option<u64>),
+) -> rusqlite::Result<Option<Begun>> {
+    Ok(find(&all(connection, inbox)?, bounds, known).map(|(begun, _)| begun))
+}
+
+/// Where a reader goes on by the labels that there are, and the newest of them.
+fn find(
+    rows: &[Row],
+    (head, retained_from): (u64, u64),
+    (resume, acked): (Option<Resume>, Option<u64>),
+) -> Option<(Begun, Row)> {
     let start = retained_from.saturating_sub(1);
     let (after, resumed) = match resume {
-        Some(resume) => resolve(&rows, head, start, resume),
+        Some(resume) => resolve(rows, head, start, resume),
         // One that remembers nothing gets all that is there; and what it missed since it was last
         // here is told as a gap.
         None => (acked.map_or(start, |acked| acked.min(start)), Resumed::Start),
     };
-    let Some(newest) = rows.last() else { return Ok(None) };
-    let mut epoch = newest.epoch;
-    let of_this_run = rows.iter().filter(|row| row.run == newest.run).count();
-    if resumed == Resumed::RolledBack && of_this_run < A_RUN {
-        let Some(new) = new() else { return Ok(None) };
-        label(connection, inbox, Row { first: head + 1, epoch: new, run: newest.run })?;
-        epoch = new;
-    }
-    Ok(Some(Begun { after, resumed, epoch }))
+    let newest = *rows.last()?;
+    Some((Begun { after, resumed, epoch: newest.epoch }, newest))
 }
 
 /// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's: the number

@@ -47,7 +47,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
-use crate::sqlite::{Database, Health, OpenError, Place, WriteConnection, Writer};
+use crate::sqlite::{Database, Health, OpenError, Place, Unwritten, WriteConnection, Writer};
 
 pub use directory::{Inbox, InboxId, State};
 pub use inbox_name::{InboxName, InboxNameFault};
@@ -57,6 +57,7 @@ pub use secret::Token;
 pub use crate::sqlite::Limits;
 
 use directory::Directory;
+use epochs::Begun;
 use ledger::{Entry, Ledger, Receipt};
 
 /// Connections that read at a time. More readers wait for each other, never for a writer.
@@ -68,6 +69,7 @@ pub struct Store {
     database: Arc<Database>,
     directory: Arc<Directory>,
     reading: Arc<Reading>,
+    caps: Caps,
 }
 
 /// The connections that read.
@@ -99,14 +101,14 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let directory = Arc::new(Directory::load(&connection)?);
         let run = Epoch(secret::epoch()?);
-        let ledger = Ledger::new(Arc::clone(&directory), caps, run);
+        let ledger = Ledger::new(Arc::clone(&directory), caps.clone(), run);
         let writer = Writer::start(connection, ledger, limits).map_err(StoreError::Thread)?;
         let reading = Reading {
             turns: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::with_capacity(READERS)),
         };
         let (database, reading) = (Arc::new(database), Arc::new(reading));
-        Ok(Self { writer, database, directory, reading })
+        Ok(Self { writer, database, directory, reading, caps })
     }
 
     /// Makes an inbox.
@@ -162,6 +164,38 @@ impl Store {
     pub fn close(&self) {
         self.reading.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.writer.stop();
+    }
+
+    /// Finds where a reader begins while nothing can be written. A name that is new is not noted: it
+    /// holds nothing back.
+    async fn look(
+        &self,
+        inbox: InboxId,
+        reader: Option<ReaderName>,
+        resume: Option<Resume>,
+        why: Unwritten,
+    ) -> Result<Start, LogError> {
+        let touch_every = self.caps.touch_every();
+        let start = self.reading(move |connection| {
+            let snapshot = connection.transaction()?;
+            let Some(head) = places::head(&snapshot, inbox)? else { return Ok(None) };
+            let retained_from = places::oldest(&snapshot, inbox, head)?;
+            let acked = match reader {
+                Some(reader) => places::acked(&snapshot, inbox, reader.as_str())?,
+                None => None,
+            };
+            let begun = epochs::look(&snapshot, inbox, (head, retained_from), (resume, acked))?;
+            Ok(begun.map(|Begun { after, resumed, epoch }| Start {
+                epoch,
+                head,
+                retained_from,
+                after,
+                resumed,
+                touch_every,
+            }))
+        });
+        // Of an inbox that nothing was ever told of, nothing can be told now.
+        start.await?.ok_or(LogError::Unwritten(why))
     }
 
     async fn submit(&self, entry: Entry) -> Result<Receipt, LogError> {
@@ -228,9 +262,12 @@ impl Log for Store {
         resume: Option<Resume>,
     ) -> Answer<'_, Start> {
         Box::pin(async move {
-            match self.submit(Entry::Attach { inbox, reader, resume }).await? {
-                Receipt::Start(start) => Ok(start),
-                _ => Err(LogError::NoInbox),
+            match self.submit(Entry::Attach { inbox, reader: reader.clone(), resume }).await {
+                Ok(Receipt::Start(start)) => Ok(start),
+                Ok(_) => Err(LogError::NoInbox),
+                // What is there can be read all the same.
+                Err(LogError::Unwritten(why)) => self.look(inbox, reader, resume, why).await,
+                Err(error) => Err(error),
             }
         })
     }
