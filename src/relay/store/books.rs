@@ -41,7 +41,8 @@ pub(super) struct Book {
     unverified_bytes: u64,
     /// Whether this run's epoch labels what comes now.
     pub(super) labelled: bool,
-    /// Refused and not yet announced.
+    /// Refused and not yet announced. Written with the rest, and counted anew by the next run: see
+    /// [`super::directory::Directory::load`].
     refused: u64,
     /// When that is due; it stands in [`Books::due`] then.
     due_at: Option<Timestamp>,
@@ -257,6 +258,7 @@ impl Books {
         }
         self.due.insert((due_at, inbox));
         self.counted.insert(inbox);
+        self.touched.insert(inbox);
         Ok(())
     }
 
@@ -373,7 +375,7 @@ impl Book {
         connection
             .prepare_cached(
                 "UPDATE inbox SET head = ?2, count = ?3, bytes = ?4, unverified_count = ?5,
-                 unverified_bytes = ?6 WHERE id = ?1",
+                 unverified_bytes = ?6, refused = ?7 WHERE id = ?1",
             )?
             .execute((
                 inbox,
@@ -382,6 +384,7 @@ impl Book {
                 signed(self.bytes),
                 signed(self.unverified_count),
                 signed(self.unverified_bytes),
+                signed(self.refused),
             ))
             .map(drop)
     }

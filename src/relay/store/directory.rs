@@ -100,12 +100,18 @@ impl Directory {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let directory = Self::default();
         let mut statement = connection.prepare(
-            "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes, identity
+            "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes, identity, refused
              FROM inbox WHERE revoked_at IS NULL",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            directory.insert(inbox(row)?);
+            let inbox = inbox(row)?;
+            // What the run before did not announce. It stays in the file until it is counted there.
+            let refused = unsigned(row.get("refused")?);
+            if refused > 0 {
+                directory.refuse(inbox.id, refused);
+            }
+            directory.insert(inbox);
         }
         Ok(directory)
     }

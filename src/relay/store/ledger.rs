@@ -27,13 +27,29 @@ const PAGES: u32 = 1000;
 /// One thing to be written.
 pub(super) enum Entry {
     Append(InboxId, Box<Arrival>),
-    Attach { inbox: InboxId, reader: Option<ReaderName>, resume: Option<Resume> },
-    Ack { inbox: InboxId, reader: ReaderName, seq: u64 },
-    Touch { inbox: InboxId, reader: ReaderName },
+    Attach {
+        inbox: InboxId,
+        reader: Option<ReaderName>,
+        resume: Option<Resume>,
+    },
+    Ack {
+        inbox: InboxId,
+        reader: ReaderName,
+        seq: u64,
+    },
+    Touch {
+        inbox: InboxId,
+        reader: ReaderName,
+    },
+    /// Writes what the directory has counted.
+    Count,
     Create(Box<Issued>),
     Rotate(InboxId, Box<Issued>),
     Revoke(InboxId),
-    Forget { inbox: InboxId, reader: ReaderName },
+    Forget {
+        inbox: InboxId,
+        reader: ReaderName,
+    },
 }
 
 impl Entry {
@@ -301,6 +317,8 @@ impl sqlite::Ledger for Ledger {
                 let (seq, now) = ((*seq).min(book.head), Timestamp::now());
                 places::ack(connection, *inbox, reader.as_str(), seq, now).map(known)
             }
+            // Sealing does it.
+            Entry::Count => Ok(Receipt::Done),
             Entry::Touch { inbox, reader } => {
                 places::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
             }

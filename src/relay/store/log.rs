@@ -218,7 +218,8 @@ pub trait Log: Send + Sync + 'static {
     /// Keeps an arrival. Its `seq` comes when it is on disk.
     fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64>;
 
-    /// Counts a delivery that was refused before it came here, so that readers are told.
+    /// Counts a delivery that was refused before it came here, so that readers are told. The count is on
+    /// disk within a second. Needs a runtime.
     fn refused(&self, inbox: InboxId);
 
     /// Finds where a reader begins, and notes its cursor if it has a name.

@@ -42,7 +42,10 @@ mod schema;
 mod secret;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -62,14 +65,18 @@ use ledger::{Entry, Ledger, Receipt};
 
 /// Connections that read at a time. More readers wait for each other, never for a writer.
 const READERS: usize = 4;
+/// How long refusals may wait to be written, beside a write: a flood of them is two writes a second.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// The log in an SQLite file.
 pub struct Store {
-    writer: Writer<Ledger>,
+    writer: Arc<Writer<Ledger>>,
     database: Arc<Database>,
     directory: Arc<Directory>,
     reading: Arc<Reading>,
     caps: Caps,
+    /// Whether refusals wait to be written.
+    counting: Arc<AtomicBool>,
 }
 
 /// The connections that read.
@@ -103,12 +110,14 @@ impl Store {
         let run = Epoch(secret::epoch()?);
         let ledger = Ledger::new(Arc::clone(&directory), caps.clone(), run);
         let writer = Writer::start(connection, ledger, limits).map_err(StoreError::Thread)?;
+        let writer = Arc::new(writer);
         let reading = Reading {
             turns: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::with_capacity(READERS)),
         };
         let (database, reading) = (Arc::new(database), Arc::new(reading));
-        Ok(Self { writer, database, directory, reading, caps })
+        let counting = Arc::new(AtomicBool::new(false));
+        Ok(Self { writer, database, directory, reading, caps, counting })
     }
 
     /// Makes an inbox.
@@ -253,6 +262,16 @@ impl Log for Store {
 
     fn refused(&self, inbox: InboxId) {
         self.directory.refuse(inbox, 1);
+        if self.counting.swap(true, Relaxed) {
+            return;
+        }
+        let (writer, counting) = (Arc::clone(&self.writer), Arc::clone(&self.counting));
+        tokio::spawn(async move {
+            tokio::time::sleep(COUNT_EVERY).await;
+            counting.store(false, Relaxed);
+            // Where the queue is full, what is in it writes them.
+            let _ = writer.submit(Entry::Count, Entry::Count.size());
+        });
     }
 
     fn attach(

@@ -112,6 +112,10 @@ pub(super) const SCHEMA: Schema = Schema {
     INSERT INTO label SELECT inbox, first_seq, 0, epoch, run FROM epoch;
     DROP TABLE epoch;
     ",
+        "
+    -- Refused and not yet announced: otherwise a relay that is killed would forget them.
+    ALTER TABLE inbox ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+    ",
     ],
 };
 

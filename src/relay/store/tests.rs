@@ -205,6 +205,45 @@ async fn what_the_door_refused_is_announced() {
     assert_eq!(f.all(inbox, 0).await.iter().map(refused).sum::<u64>(), 3);
 }
 
+/// A relay that is killed announces nothing; its successor has what was on disk.
+#[tokio::test]
+async fn a_kill_forgets_no_refusal_that_was_written() {
+    let f = Fixture::new(caps());
+    let inbox = f.inbox("one").await;
+    f.store.refused(inbox);
+    let mut state = f.store.inboxes()[0].state();
+    state.wait_for(|state| state.head == 1).await.unwrap();
+    for _ in 0..299 {
+        f.store.refused(inbox);
+    }
+    let written = "SELECT refused FROM inbox";
+    while f
+        .store
+        .reading(move |c| c.query_row(written, [], |row| row.get::<_, i64>(0)))
+        .await
+        .unwrap()
+        < 299
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["relay.db", "relay.db-wal"] {
+        std::fs::copy(f.dir.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    let mut state = store.inboxes()[0].state();
+    state.wait_for(|state| state.head > 1).await.unwrap();
+    let items = store.read(inbox, 0, 10, 1 << 20).await.unwrap();
+    assert_eq!(items.iter().map(told).collect::<Vec<_>>(), ["1-1 refused 1", "2-2 refused 299"]);
+    // Neither does it count them twice.
+    store.close();
+    drop(store);
+    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    store.close();
+    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    assert_eq!(store.read(inbox, 0, 10, 1 << 20).await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_stop_announces_every_refusal_and_none_is_counted_twice() {
     let f = Fixture::new(Caps { count: 10, ..caps() });
@@ -407,7 +446,8 @@ async fn a_store_of_the_first_version_gets_identities() {
     let connection = rusqlite::Connection::open(f.path()).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE inbox DROP COLUMN identity; DROP TABLE label;
+            "ALTER TABLE inbox DROP COLUMN identity; ALTER TABLE inbox DROP COLUMN refused;
+             DROP TABLE label;
              CREATE TABLE epoch (inbox INTEGER NOT NULL, first_seq INTEGER NOT NULL,
                  epoch INTEGER NOT NULL, PRIMARY KEY (inbox, first_seq)) STRICT, WITHOUT ROWID;
              INSERT INTO epoch VALUES (1, 1, 7), (1, 4, 8);
