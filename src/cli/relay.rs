@@ -99,6 +99,10 @@ enum Inbox {
         /// Replace the publish URL as well
         #[arg(long)]
         url: bool,
+        /// How long the old publish URL is still taken, for dubs that run: 7d unless given, 0 for not
+        /// at all
+        #[arg(long, value_name = "SPAN", requires = "url", value_parser = parse_grace)]
+        grace: Option<SignedDuration>,
         /// Write the token to this new file (0600) instead of standard output
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
@@ -219,7 +223,10 @@ fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit>
         if let Inbox::Revoke { name, .. } = &command { name.to_string() } else { String::new() };
     let (command, token_file) = match command {
         Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
-        Inbox::Rotate { name, url, token_file } => (Admin::Rotate { name, url }, token_file),
+        Inbox::Rotate { name, url, grace, token_file } => {
+            let grace = url.then(|| grace.unwrap_or(GRACE).as_secs().unsigned_abs());
+            (Admin::Rotate { name, grace }, token_file)
+        }
         Inbox::Revoke { name, .. } => (Admin::Revoke { name }, None),
         Inbox::Forget { name, reader } => (Admin::Forget { name, reader }, None),
         Inbox::List => (Admin::List, None),
@@ -227,9 +234,13 @@ fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit>
     // Before anything is made: a token that cannot be written down would be lost.
     let file = token_file.map(TokenFile::create).transpose()?;
     match app::relay_admin(relay, command)? {
-        Reply::Issued { name, publish_url, token } => {
+        Reply::Issued { name, publish_url, token, old_url_until } => {
             let place = file.map(|file| file.keep(&token)).transpose()?;
-            done_unless(issued(json, &name, &publish_url, &token, place.as_deref()))
+            let token = match &place {
+                Some(place) => Token::In(place),
+                None => Token::Shown(&token),
+            };
+            done_unless(issued(json, &name, &publish_url, &token, old_url_until.as_deref()))
         }
         Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
         Reply::Revoked { deliveries, bytes, readers } => {
@@ -321,32 +332,56 @@ impl Drop for TokenFile {
     }
 }
 
+/// Where a new token is told.
+enum Token<'a> {
+    Shown(&'a str),
+    In(&'a Path),
+}
+
+/// How long a publish URL that is replaced is still taken, unless `--grace` says otherwise.
+const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Reads a span of time that may be none.
+fn parse_grace(text: &str) -> Result<SignedDuration, String> {
+    if text == "0" { Ok(SignedDuration::ZERO) } else { parse_span(text) }
+}
+
 fn issued(
     json: bool,
     name: &str,
     publish_url: &str,
-    token: &str,
-    place: Option<&Path>,
+    token: &Token<'_>,
+    old_url_until: Option<&str>,
 ) -> anyhow::Result<()> {
     let mut out = io::stdout();
     if json {
         let mut line = serde_json::json!({
             "v": 1, "type": "inbox", "name": name, "publish_url": publish_url,
         });
-        line["token"] = if place.is_none() { token.into() } else { serde_json::Value::Null };
-        line["token_file"] = place.map(|path| path.display().to_string()).into();
+        let (token, place) = match token {
+            Token::Shown(token) => (Some(*token), None),
+            Token::In(path) => (None, Some(path.display().to_string())),
+        };
+        line["token"] = token.into();
+        line["token_file"] = place.into();
+        if let Some(until) = old_url_until {
+            line["old_url_until"] = until.into();
+        }
         write_line(&mut out, &line)?;
         return Ok(());
     }
-    let token = place.map_or_else(
-        || format!("{token}  (shown this once; whoever has it can read)"),
-        |path| format!("in {}", Printable::new(&path.to_string_lossy())),
-    );
+    let token = match token {
+        Token::Shown(token) => format!("{token}  (shown this once; whoever has it can read)"),
+        Token::In(path) => format!("in {}", Printable::new(&path.to_string_lossy())),
+    };
     let publish_url = Printable::new(publish_url);
     writeln!(
         out,
         "Inbox:       {name}\nPublish URL: {publish_url}  (what the sender calls)\nToken:       {token}"
     )?;
+    if let Some(until) = old_url_until {
+        writeln!(out, "Old URL:     still taken until {until}")?;
+    }
     if let Some(relay) = subscribe_url(publish_url.as_str()) {
         writeln!(
             out,
@@ -377,6 +412,10 @@ fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
         let Row { name, publish_url, count, bytes, head, .. } = row;
         let publish_url = Printable::new(publish_url);
         writeln!(out, "{name}  {publish_url}\n  {count} kept, {bytes} bytes, newest {head}")?;
+        for old in &row.old_urls {
+            let url = Printable::new(&old.publish_url);
+            writeln!(out, "  also taken until {}: {url}", old.until)?;
+        }
         for reader in &row.readers {
             let behind = head.saturating_sub(reader.acked);
             let (name, seen_at) = (&reader.name, &reader.seen_at);

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -43,12 +44,12 @@ pub enum Command {
     },
     /// Every inbox.
     List,
-    /// A new token, and a new publish URL where `url` says so.
+    /// A new token, and a new publish URL where `grace` is given.
     Rotate {
         /// Its name.
         name: InboxName,
-        /// Whether the publish URL changes too.
-        url: bool,
+        /// For how long the old publish URL is still taken, in seconds; 0 for not at all.
+        grace: Option<u64>,
     },
     /// The end of an inbox, with all that it holds.
     Revoke {
@@ -76,6 +77,8 @@ pub enum Reply {
         publish_url: String,
         /// What lets read.
         token: String,
+        /// Until when the URL before it is taken, RFC 3339, where it was replaced.
+        old_url_until: Option<String>,
     },
     /// Every inbox that is open.
     Listed {
@@ -108,7 +111,12 @@ impl Reply {
         let urls: Vec<&mut String> = match &mut self {
             Self::Issued { publish_url, .. } => vec![publish_url],
             Self::Listed { inboxes } => {
-                inboxes.iter_mut().map(|row| &mut row.publish_url).collect()
+                let mut urls = Vec::new();
+                for row in inboxes {
+                    urls.extend(row.old_urls.iter_mut().map(|old| &mut old.publish_url));
+                    urls.push(&mut row.publish_url);
+                }
+                urls
             }
             Self::Revoked { .. } | Self::Forgotten | Self::Failed { .. } => Vec::new(),
         };
@@ -128,6 +136,9 @@ pub struct Row {
     pub name: String,
     /// Where senders post to.
     pub publish_url: String,
+    /// What they posted to before and may still post to.
+    #[serde(default)]
+    pub old_urls: Vec<OldUrl>,
     /// When it was made, RFC 3339.
     pub created_at: String,
     /// When its token was last replaced.
@@ -140,6 +151,15 @@ pub struct Row {
     pub head: u64,
     /// Its named readers.
     pub readers: Vec<ReaderRow>,
+}
+
+/// A publish URL that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldUrl {
+    /// The URL.
+    pub publish_url: String,
+    /// Until when it is taken, RFC 3339.
+    pub until: String,
 }
 
 /// A reader in a list.
@@ -158,6 +178,14 @@ impl Row {
         Self {
             publish_url: publish_url(base, &listed.publish_id),
             name: listed.name,
+            old_urls: listed
+                .old
+                .into_iter()
+                .map(|(publish_id, until)| OldUrl {
+                    publish_url: publish_url(base, &publish_id),
+                    until: until.to_string(),
+                })
+                .collect(),
             created_at: listed.created_at.to_string(),
             rotated_at: listed.rotated_at.map(|at| at.to_string()),
             count: listed.count,
@@ -187,12 +215,17 @@ pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
             name: issued.name,
             publish_url: publish_url(base, &issued.publish_id),
             token: issued.token.reveal().to_owned(),
+            old_url_until: None,
         }),
-        Command::Rotate { name, url } => {
-            store.rotate(name.as_str(), url).await.map(|issued| Reply::Issued {
+        Command::Rotate { name, grace } => {
+            let grace =
+                grace.map(|s| SignedDuration::from_secs(i64::try_from(s).unwrap_or(i64::MAX)));
+            let rotated = store.rotate(name.as_str(), grace).await;
+            rotated.map(|(issued, old_until)| Reply::Issued {
                 name: issued.name,
                 publish_url: publish_url(base, &issued.publish_id),
                 token: issued.token.reveal().to_owned(),
+                old_url_until: old_until.map(|until| until.to_string()),
             })
         }
         Command::Revoke { name } => revoke(store, name.as_str()).await,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use dubwatch::relay::protocol::{CloseCode, RelayFrame};
 
-use crate::common::Site;
+use crate::common::{Site, get, until};
 use crate::relay_support::{Inbox, Reader, Relay};
 
 #[test]
@@ -26,7 +26,18 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
         assert_eq!(rotated.path, inbox.path);
         assert_ne!(rotated.token, inbox.token);
         let (_, line) = relay.operate(&["rotate", "one", "--url", "--json"]);
-        assert_ne!(Inbox::from(&line).path, inbox.path);
+        let moved = Inbox::from(&line);
+        assert_ne!(moved.path, inbox.path);
+        assert!(line.contains("old_url_until"), "{line}");
+        let (_, list) = relay.operate(&["list"]);
+        assert!(list.contains(&moved.path) && list.contains(&inbox.path), "{list}");
+        let (_, words) = relay.operate(&["rotate", "one", "--url", "--grace", "0"]);
+        assert!(!words.contains("Old URL"), "{words}");
+        let (_, list) = relay.operate(&["list", "--json"]);
+        let row: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let old = row["old_urls"].as_array().unwrap();
+        assert_eq!(old.len(), 1, "the first is taken, the second is not: {list}");
+        assert!(old[0]["publish_url"].as_str().unwrap().ends_with(&inbox.path), "{list}");
         let (done, _) = relay.operate(&["revoke", "one"]);
         assert!(done);
         // For people: the line that watches it.
@@ -49,6 +60,51 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
     }
     let (done, words) = relay.operate(&["forget", "one", "a b"]);
     assert!(!done && words.contains("a reader name has 1 to 64"), "{words}");
+}
+
+/// A sender goes on with the URL that an asset was made with.
+#[test]
+fn a_publish_url_that_was_replaced_is_taken_for_a_while() {
+    let mut relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    let rotate = |relay: &Relay, arguments: &[&str]| {
+        let (done, line) =
+            relay.operate(&[&["rotate", "one", "--url", "--json"], arguments].concat());
+        assert!(done, "{line}");
+        Inbox::from(&line)
+    };
+    let second = rotate(&relay, &["--grace", "1h"]);
+    for restarted in [false, true] {
+        if restarted {
+            relay.stop();
+            relay.start_again();
+        }
+        for used in [&inbox, &second] {
+            assert_eq!(relay.post(used, b"{}").status, 200, "{restarted}");
+        }
+    }
+    let metrics = relay.watch().ask(get("/metrics")).body;
+    assert!(metrics.contains("dubwatch_relay_posts_to_old_urls_total 1\n"), "{metrics}");
+    // What is not to be taken any more is not, at once; and older ones stay as they are.
+    let third = rotate(&relay, &["--grace", "0"]);
+    assert_eq!(relay.post(&second, b"{}").status, 404);
+    for used in [&inbox, &third] {
+        assert_eq!(relay.post(used, b"{}").status, 200);
+    }
+    // The end of one comes by itself.
+    let fourth = rotate(&relay, &["--grace", "1s"]);
+    until(|| relay.post(&third, b"{}").status == 404, "the grace to end");
+    assert_eq!(relay.post(&fourth, b"{}").status, 200);
+    let (_, list) = relay.operate(&["list"]);
+    assert!(list.contains(&inbox.path) && !list.contains(&third.path), "{list}");
+    let err = relay.stop().err;
+    assert_eq!(err.matches("a publish URL that was replaced").count(), 1, "{err}");
+    // Closed, it is closed under every URL.
+    relay.start_again();
+    assert!(relay.operate(&["revoke", "one"]).0);
+    for used in [&inbox, &fourth] {
+        assert_eq!(relay.post(used, b"{}").status, 404);
+    }
 }
 
 #[test]

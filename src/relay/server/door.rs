@@ -35,6 +35,15 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     if parts.method != Method::POST {
         return answer::method_not_allowed("POST");
     }
+    if !inbox.is_published_as(publish_id) {
+        shared.figures.by_old_url();
+        if inbox.may_warn_of_old_url() {
+            tracing::warn!(
+                inbox = inbox.name,
+                "a sender uses a publish URL that was replaced; `dubwatch relay inbox list` says until when it works"
+            );
+        }
+    }
     let settings = &shared.settings;
     let announced = content_length(&parts);
     let read =

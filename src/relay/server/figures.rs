@@ -26,6 +26,7 @@ pub(super) struct Figures {
     subscriptions: AtomicU64,
     unauthorized: AtomicU64,
     closes: AtomicU64,
+    old_urls: AtomicU64,
 }
 
 impl Figures {
@@ -64,6 +65,11 @@ impl Figures {
         self.unauthorized.fetch_add(1, Relaxed);
     }
 
+    /// A post came to a publish URL that was replaced.
+    pub(super) fn by_old_url(&self) {
+        self.old_urls.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn closed(&self) {
         self.closes.fetch_add(1, Relaxed);
     }
@@ -92,6 +98,7 @@ impl Figures {
             ("subscriptions", &self.subscriptions),
             ("tokens_refused", &self.unauthorized),
             ("closes", &self.closes),
+            ("posts_to_old_urls", &self.old_urls),
         ] {
             let count = count.load(Relaxed);
             let _ = writeln!(

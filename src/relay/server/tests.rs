@@ -224,7 +224,7 @@ impl Log for Hung {
     fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
         let found = self.store.by_token(token);
         if self.replaces.swap(false, Relaxed) {
-            let mut replaced = std::pin::pin!(self.store.rotate("one", false));
+            let mut replaced = std::pin::pin!(self.store.rotate("one", None));
             while replaced.as_mut().now_or_never().is_none() {
                 std::thread::yield_now();
             }

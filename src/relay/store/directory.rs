@@ -1,9 +1,10 @@
 //! The inboxes as everybody asks for them, in memory: who they are, how far they go; writes nothing.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use tokio::sync::watch;
 
@@ -41,6 +42,8 @@ pub struct Inbox {
     /// Kept now: deliveries, bytes.
     pub(super) count: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// When it was last said that an old publish URL is used, in seconds since 1970.
+    warned_at: AtomicI64,
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +57,18 @@ impl Inbox {
     /// What stands in its publish URL.
     pub fn publish_id(&self) -> String {
         self.keys().publish_id
+    }
+
+    /// Whether this is what stands in its publish URL, and not an older one that is still taken.
+    pub fn is_published_as(&self, publish_id: &str) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).publish_id == publish_id
+    }
+
+    /// Whether it is time to say again that an old publish URL is used, at most once an hour.
+    pub fn may_warn_of_old_url(&self) -> bool {
+        let (now, last) = (Timestamp::now().as_second(), self.warned_at.load(Relaxed));
+        let is_due = now - last >= 3600;
+        is_due && self.warned_at.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
     }
 
     /// How far it goes and whether it may be read, and every change of that.
@@ -91,8 +106,22 @@ pub(super) struct Directory {
 #[derive(Debug, Default)]
 struct Maps {
     ids: HashMap<InboxId, Arc<Inbox>>,
-    publish_ids: HashMap<String, Arc<Inbox>>,
+    publish_ids: HashMap<String, Published>,
     token_keys: HashMap<String, Arc<Inbox>>,
+}
+
+/// An inbox under one of its publish ids.
+#[derive(Debug)]
+struct Published {
+    inbox: Arc<Inbox>,
+    /// Until when, where it was replaced.
+    until: Option<Timestamp>,
+}
+
+impl Published {
+    fn is_open(&self) -> bool {
+        self.until.is_none_or(|until| Timestamp::now() < until)
+    }
 }
 
 impl Directory {
@@ -113,6 +142,17 @@ impl Directory {
             }
             directory.insert(inbox);
         }
+        let mut statement =
+            connection.prepare("SELECT publish_id, inbox, until FROM old_publish_id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let until = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::MIN);
+            let mut maps = directory.maps.write().unwrap_or_else(PoisonError::into_inner);
+            // One that is closed is not there.
+            if let Some(inbox) = maps.ids.get(&row.get(1)?).cloned() {
+                maps.publish_ids.insert(row.get(0)?, Published { inbox, until: Some(until) });
+            }
+        }
         Ok(directory)
     }
 
@@ -130,23 +170,38 @@ impl Directory {
         let Keys { publish_id, token_key, .. } = inbox.keys();
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         maps.ids.insert(inbox.id, Arc::clone(&inbox));
-        maps.publish_ids.insert(publish_id, Arc::clone(&inbox));
+        let published = Published { inbox: Arc::clone(&inbox), until: None };
+        maps.publish_ids.insert(publish_id, published);
         maps.token_keys.insert(token_key, inbox);
     }
 
-    /// Gives an inbox other keys. Whoever reads with the old token is told.
-    pub(super) fn rekey(&self, id: InboxId, publish_id: &str, token: &super::Token) {
+    /// Gives an inbox other keys. Whoever reads with the old token is told; an old publish id is taken
+    /// until `old_until`, where that is given.
+    pub(super) fn rekey(
+        &self,
+        id: InboxId,
+        publish_id: &str,
+        token: &super::Token,
+        old_until: Option<Timestamp>,
+    ) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         let Some(inbox) = maps.ids.get(&id).cloned() else { return };
         let old = inbox.keys();
-        maps.publish_ids.remove(&old.publish_id);
+        if old.publish_id != publish_id {
+            maps.publish_ids.retain(|_, published| published.is_open());
+            match maps.publish_ids.get_mut(&old.publish_id) {
+                Some(published) if old_until.is_some() => published.until = old_until,
+                _ => drop(maps.publish_ids.remove(&old.publish_id)),
+            }
+        }
         maps.token_keys.remove(&old.token_key);
         let keys = Keys {
             publish_id: publish_id.to_owned(),
             token_key: token.key().to_owned(),
             token_hash: token.hash(),
         };
-        maps.publish_ids.insert(keys.publish_id.clone(), Arc::clone(&inbox));
+        let published = Published { inbox: Arc::clone(&inbox), until: None };
+        maps.publish_ids.insert(keys.publish_id.clone(), published);
         maps.token_keys.insert(keys.token_key.clone(), Arc::clone(&inbox));
         *inbox.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         inbox.tell(|state| state.token = state.token.map(|number| number + 1));
@@ -157,7 +212,7 @@ impl Directory {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         let Some(inbox) = maps.ids.remove(&id) else { return };
         let keys = inbox.keys();
-        maps.publish_ids.remove(&keys.publish_id);
+        maps.publish_ids.retain(|_, published| published.inbox.id != id);
         maps.token_keys.remove(&keys.token_key);
         inbox.tell(|state| state.token = None);
     }
@@ -179,7 +234,8 @@ impl Directory {
 
     pub(super) fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>> {
         let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
-        maps.publish_ids.get(publish_id).cloned()
+        let published = maps.publish_ids.get(publish_id).filter(|published| published.is_open());
+        published.map(|published| Arc::clone(&published.inbox))
     }
 
     /// Finds by what is no secret, then compares what is, always one hash with one hash.
@@ -233,5 +289,6 @@ fn new(
         state: watch::Sender::new(state),
         count: AtomicU64::new(holds.0),
         bytes: AtomicU64::new(holds.1),
+        warned_at: AtomicI64::new(0),
     }
 }

@@ -44,7 +44,8 @@ pub(super) enum Entry {
     /// Writes what the directory has counted.
     Count,
     Create(Box<Issued>),
-    Rotate(InboxId, Box<Issued>),
+    /// Gives other keys; an old publish id is taken until the time, where there is one.
+    Rotate(InboxId, Box<Issued>, Option<Timestamp>),
     Revoke(InboxId),
     Forget {
         inbox: InboxId,
@@ -73,7 +74,7 @@ pub(super) enum Receipt {
 /// What the directory learns when the transaction is committed.
 enum Change {
     Created(InboxId, Box<Issued>),
-    Rekeyed(InboxId, Box<Issued>),
+    Rekeyed(InboxId, Box<Issued>, Option<Timestamp>),
     Revoked(InboxId),
     Forgotten(InboxId),
     Numbers(InboxId, Book),
@@ -209,7 +210,11 @@ impl Ledger {
         connection: &Connection,
         inbox: InboxId,
         issued: &Issued,
+        old_until: Option<Timestamp>,
     ) -> rusqlite::Result<Receipt> {
+        if let Some(until) = old_until {
+            places::keep_publish_id(connection, inbox, until)?;
+        }
         let changed = connection
             .prepare_cached(
                 "UPDATE inbox SET publish_id = ?2, token_key = ?3, token_hash = ?4, rotated_at = ?5
@@ -225,7 +230,7 @@ impl Ledger {
         if changed == 0 {
             return Ok(Receipt::Refused(LogError::NoInbox));
         }
-        self.changes.push(Change::Rekeyed(inbox, Box::new(issued.clone())));
+        self.changes.push(Change::Rekeyed(inbox, Box::new(issued.clone()), old_until));
         Ok(Receipt::Done)
     }
 
@@ -275,7 +280,7 @@ impl Ledger {
             )?
             .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
         if deleted < usize::from(SLICE) {
-            for table in ["gap", "label", "reader"] {
+            for table in ["gap", "label", "reader", "old_publish_id"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
             connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;
@@ -328,7 +333,9 @@ impl sqlite::Ledger for Ledger {
                 Ok(known)
             }
             Entry::Create(issued) => self.create(connection, issued),
-            Entry::Rotate(inbox, issued) => self.rotate(connection, *inbox, issued),
+            Entry::Rotate(inbox, issued, old_until) => {
+                self.rotate(connection, *inbox, issued, *old_until)
+            }
             Entry::Revoke(inbox) => self.revoke(connection, *inbox),
         }
     }
@@ -349,8 +356,8 @@ impl sqlite::Ledger for Ledger {
                 Change::Created(id, issued) => {
                     self.directory.add(id, &issued);
                 }
-                Change::Rekeyed(id, issued) => {
-                    self.directory.rekey(id, &issued.publish_id, &issued.token);
+                Change::Rekeyed(id, issued, until) => {
+                    self.directory.rekey(id, &issued.publish_id, &issued.token, until);
                 }
                 Change::Revoked(id) => self.directory.remove(id),
                 Change::Forgotten(id) => {
@@ -382,6 +389,7 @@ impl sqlite::Ledger for Ledger {
         if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
             connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])?;
         }
+        connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])?;
         sqlite::Ledger::seal(self, connection)?;
         give_back(connection)?;
         Ok(Some(if more { Duration::ZERO } else { TEND }))

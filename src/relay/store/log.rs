@@ -133,6 +133,8 @@ pub struct Listed {
     pub name: String,
     /// What stands in its publish URL.
     pub publish_id: String,
+    /// What stood in it before and is still taken, until when each.
+    pub old: Vec<(String, Timestamp)>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its token was last replaced.
@@ -209,7 +211,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send
 
 /// A durable log of deliveries by inbox, as a relay's server uses it.
 pub trait Log: Send + Sync + 'static {
-    /// The inbox that a publish id belongs to.
+    /// The inbox that a publish id belongs to, or belonged to and is still taken for a while.
     fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>>;
 
     /// The inbox that a token opens. Takes the same time for every token that opens none.

@@ -47,6 +47,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
@@ -130,15 +131,23 @@ impl Store {
         Ok(issued)
     }
 
-    /// Replaces an inbox's token, and its publish id too where `url` says so. The old ones open
-    /// nothing any more; whoever reads with them is disconnected.
-    pub async fn rotate(&self, name: &str, url: bool) -> Result<Issued, LogError> {
+    /// Replaces an inbox's token, and its publish id too where `grace` is given: then the old one is
+    /// taken for so long, and until when is given back. The old token opens nothing any more; whoever reads with it is
+    /// disconnected.
+    pub async fn rotate(
+        &self,
+        name: &str,
+        grace: Option<SignedDuration>,
+    ) -> Result<(Issued, Option<Timestamp>), LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
-        let publish_id = if url { secret::publish_id()? } else { inbox.publish_id() };
+        let publish_id = if grace.is_some() { secret::publish_id()? } else { inbox.publish_id() };
+        let old_until = grace
+            .filter(SignedDuration::is_positive)
+            .map(|grace| Timestamp::now().saturating_add(grace).unwrap_or(Timestamp::MAX));
         let (identity, token) = (inbox.identity, Token::generate()?);
         let issued = Issued { name: name.to_owned(), identity, publish_id, token };
-        self.submit(Entry::Rotate(inbox.id, Box::new(issued.clone()))).await?;
-        Ok(issued)
+        self.submit(Entry::Rotate(inbox.id, Box::new(issued.clone()), old_until)).await?;
+        Ok((issued, old_until))
     }
 
     /// Closes an inbox for good and deletes what it holds.

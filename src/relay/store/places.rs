@@ -17,7 +17,32 @@ pub(super) const OLDEST_UP_TO: &str = "SELECT place, size, verified FROM deliver
 pub(super) const OLDER_THAN: &str = "
     SELECT place, size, verified FROM delivery WHERE received_at < ?1 ORDER BY received_at LIMIT ?2";
 pub(super) const SLOWEST: &str = "SELECT min(acked) FROM reader WHERE inbox = ?1";
+pub(super) const OLD_PUBLISH_IDS: &str = "DELETE FROM old_publish_id WHERE until < ?1";
 pub(super) const ABSENT: &str = "DELETE FROM reader WHERE seen_at < ?1";
+
+/// Publish ids that one inbox may have beside its newest; the oldest goes first.
+const MAX_OLD: u32 = 16;
+
+/// Goes on taking an inbox's publish id of now until then, when another replaces it.
+pub(super) fn keep_publish_id(
+    connection: &Connection,
+    inbox: InboxId,
+    until: Timestamp,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT OR REPLACE INTO old_publish_id
+         SELECT publish_id, id, ?2 FROM inbox WHERE id = ?1 AND revoked_at IS NULL",
+        (inbox, until.as_microsecond()),
+    )?;
+    connection
+        .execute(
+            "DELETE FROM old_publish_id WHERE publish_id IN (
+                 SELECT publish_id FROM old_publish_id WHERE inbox = ?1
+                 ORDER BY until DESC LIMIT -1 OFFSET ?2)",
+            (inbox, MAX_OLD),
+        )
+        .map(drop)
+}
 
 /// The highest `seq` ever given out in an inbox that is open.
 pub(super) fn head(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<u64>> {
@@ -148,6 +173,9 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
     let time = |micros: i64| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut readers = connection
         .prepare_cached("SELECT name, acked, seen_at FROM reader WHERE inbox = ?1 ORDER BY name")?;
+    let mut old = connection.prepare_cached(
+        "SELECT publish_id, until FROM old_publish_id WHERE inbox = ?1 AND until > ?2 ORDER BY until",
+    )?;
     let mut inboxes = connection.prepare_cached(
         "SELECT id, name, publish_id, created_at, rotated_at, revoked_at, count, bytes, head
          FROM inbox ORDER BY name",
@@ -160,7 +188,13 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
                 Ok((row.get(0)?, unsigned(row.get(1)?), time(row.get(2)?)))
             })?
             .collect::<rusqlite::Result<_>>()?;
+        let old = old
+            .query_map((row.get::<_, i64>(0)?, Timestamp::now().as_microsecond()), |row| {
+                Ok((row.get(0)?, time(row.get(1)?)))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
         listed.push(Listed {
+            old,
             name: row.get(1)?,
             publish_id: row.get(2)?,
             created_at: time(row.get(3)?),

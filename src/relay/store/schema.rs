@@ -116,6 +116,16 @@ pub(super) const SCHEMA: Schema = Schema {
     -- Refused and not yet announced: otherwise a relay that is killed would forget them.
     ALTER TABLE inbox ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
     ",
+        "
+    -- Publish ids that were replaced and are still taken for a while: a sender goes on with the URL
+    -- that it was given for an asset.
+    CREATE TABLE old_publish_id (
+        publish_id TEXT PRIMARY KEY,
+        inbox INTEGER NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX old_publish_id_by_inbox ON old_publish_id (inbox, until);
+    ",
     ],
 };
 

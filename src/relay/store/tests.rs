@@ -431,7 +431,7 @@ async fn an_identity_is_the_inboxs_own_and_stays() {
     let identity = |f: &Fixture, id| f.store.directory.by_id(id).unwrap().identity;
     let (first, second) = (identity(&f, one), identity(&f, two));
     assert_ne!(first, second);
-    let rotated = f.store.rotate("one", true).await.unwrap();
+    let rotated = f.store.rotate("one", Some(SignedDuration::ZERO)).await.unwrap().0;
     assert_eq!((rotated.identity, identity(&f, one)), (first, first));
     let f = f.reopened(caps());
     assert_eq!((identity(&f, one), identity(&f, two)), (first, second));
@@ -439,23 +439,22 @@ async fn an_identity_is_the_inboxs_own_and_stays() {
 
 #[tokio::test]
 async fn a_store_of_the_first_version_gets_identities() {
-    let f = Fixture::new(caps());
-    f.inbox("one").await;
-    f.inbox("two").await;
-    f.store.close();
-    let connection = rusqlite::Connection::open(f.path()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relay.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let application_id = schema::SCHEMA.application_id;
+    connection.execute_batch(schema::SCHEMA.migrations[0]).unwrap();
     connection
-        .execute_batch(
-            "ALTER TABLE inbox DROP COLUMN identity; ALTER TABLE inbox DROP COLUMN refused;
-             DROP TABLE label;
-             CREATE TABLE epoch (inbox INTEGER NOT NULL, first_seq INTEGER NOT NULL,
-                 epoch INTEGER NOT NULL, PRIMARY KEY (inbox, first_seq)) STRICT, WITHOUT ROWID;
+        .execute_batch(&format!(
+            "INSERT INTO inbox (id, name, publish_id, token_key, token_hash, created_at)
+             VALUES (1, 'one', 'p1', 't1', zeroblob(32), 0), (2, 'two', 'p2', 't2', zeroblob(32), 0);
              INSERT INTO epoch VALUES (1, 1, 7), (1, 4, 8);
-             PRAGMA user_version = 1;",
-        )
+             PRAGMA application_id = {application_id}; PRAGMA user_version = 1;"
+        ))
         .unwrap();
     drop(connection);
-    let f = f.reopened(caps());
+    let store = Store::open(&Place::File(path), caps()).unwrap();
+    let f = Fixture { dir, store: Arc::new(store) };
     for (epoch, after) in [(7, 0), (8, 0)] {
         let resume = Some(Resume { epoch: Epoch(epoch), after });
         let start = f.store.attach(1, None, resume).await.unwrap();
@@ -582,12 +581,12 @@ async fn tokens_open_their_own_inbox_until_they_are_replaced() {
         assert_eq!(opens(wrong), None, "{wrong:?}");
     }
     let state = f.store.by_token(one.token.reveal()).unwrap().state();
-    let new = f.store.rotate("one", false).await.unwrap();
+    let new = f.store.rotate("one", None).await.unwrap().0;
     assert_eq!(opens(one.token.reveal()), None);
     assert_eq!(opens(new.token.reveal()).as_deref(), Some("one"));
     assert_eq!(new.publish_id, one.publish_id);
     assert_eq!(state.borrow().token, Some(1));
-    let moved = f.store.rotate("one", true).await.unwrap();
+    let moved = f.store.rotate("one", Some(SignedDuration::ZERO)).await.unwrap().0;
     assert!(f.store.by_publish_id(&one.publish_id).is_none());
     assert!(f.store.by_publish_id(&moved.publish_id).is_some());
 
