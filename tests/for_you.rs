@@ -340,7 +340,7 @@ fn a_version_is_copied_as_the_command_that_gets_it() {
     deliver(&mut stage, &about("ast_a", "fr-1", "ready"), 1);
     let copied = |effects: Vec<Effect>| -> Vec<String> {
         let copied = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Copy { text, .. } => Some(text),
+            Effect::Copy { text, .. } => Some(text.to_string()),
             _ => None,
         });
         copied.collect()

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use dubwatch::callback::{Headers, State, Verdict};
 use dubwatch::simulate::{Message, Tamper};
+use dubwatch::text::ClipText;
 use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::input::Chord;
 use dubwatch::tui::keymap::{self, KEYMAP};
@@ -28,7 +29,7 @@ const ASCII: Look = Look { color: false, ascii: true, light: false };
 
 /// What copying a text asks for.
 fn copied(what: &str, text: &str) -> Effect {
-    Effect::Copy { what: what.to_owned(), text: text.to_owned() }
+    Effect::Copy { what: what.to_owned(), text: ClipText::new(text).unwrap() }
 }
 
 fn asks(effects: &[Effect]) -> Vec<&Request> {
@@ -357,7 +358,7 @@ fn copying_says_what_and_copies_it() {
     assert_eq!(effects, [copied("the callback URL", "http://127.0.0.1:3829/callback")]);
     let effects = stage.press("y s");
     assert!(
-        matches!(&effects[..], [Effect::Copy { text, .. }] if text.contains(" send ")),
+        matches!(&effects[..], [Effect::Copy { text, .. }] if text.as_str().contains(" send ")),
         "{effects:?}"
     );
     let mut stage = Stage::story(7, 60);

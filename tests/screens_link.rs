@@ -10,6 +10,7 @@ mod stage;
 use std::time::Duration;
 
 use dubwatch::callback::Gap;
+use dubwatch::text::ClipText;
 use dubwatch::tui::effect::Effect;
 use dubwatch::tui::msg::Told;
 use dubwatch::tui::update::next_change;
@@ -132,7 +133,8 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
     let frame = rendered(&stage.frame((120, 30), COLOR));
     assert!(frame.contains(URL), "{frame}");
     let effects = [stage.press("y"), stage.press("u")].concat();
-    let copied = Effect::Copy { what: "the callback URL".to_owned(), text: URL.to_owned() };
+    let url = ClipText::line(URL).unwrap();
+    let copied = Effect::Copy { what: "the callback URL".to_owned(), text: url };
     assert!(effects.contains(&copied), "{effects:?}");
 }
 

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dubwatch::text::Printable;
+use dubwatch::text::{ClipText, Printable};
 use dubwatch::tui::input::{self, Chord, Input, Key, Report};
 use dubwatch::tui::jobs::{Job, Jobs, SuspendError};
 use dubwatch::tui::terminal::{COPY_LIMIT, Multiplexer, Screen, TerminalError};
@@ -110,7 +110,7 @@ async fn perform() -> String {
                     Some('p') => drop(std::thread::spawn(|| panic!("a thread is lost"))),
                     Some('a') => drop(tokio::spawn(async { panic!("a task is lost") })),
                     Some('P') => panic!("the loop is lost"),
-                    Some('c') => drop(screen.copy("some text").unwrap()),
+                    Some('c') => drop(screen.copy(&ClipText::line("some text").unwrap()).unwrap()),
                     Some('g') => screen.follow_ground().unwrap(),
                     Some('t') => screen.title(&Printable::new("7/12 \u{1b}")).unwrap(),
                     Some('b') => screen.bell().unwrap(),
@@ -520,8 +520,9 @@ fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
 fn what_is_too_long_to_copy_is_refused() {
     let size = || ratatui::layout::Size { width: 4, height: 2 };
     let mut screen = Screen::over(Vec::new(), size, Multiplexer::None).unwrap();
-    screen.copy(&"x".repeat(COPY_LIMIT)).unwrap();
-    let refused = screen.copy(&"x".repeat(COPY_LIMIT + 1));
+    let text = |length| ClipText::line(&"x".repeat(length)).unwrap();
+    screen.copy(&text(COPY_LIMIT)).unwrap();
+    let refused = screen.copy(&text(COPY_LIMIT + 1));
     assert!(matches!(refused, Err(TerminalError::TooLong { bytes }) if bytes == COPY_LIMIT + 1));
 }
 

@@ -1,5 +1,6 @@
 //! Untrusted text made printable, once, at the boundary; knows nothing of where it is drawn.
 
+mod clip;
 mod escape;
 mod nearest;
 mod shell;
@@ -9,6 +10,7 @@ use std::fmt;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+pub use clip::{ClipText, ControlFound};
 pub use escape::is_hidden;
 pub use nearest::nearest;
 pub use shell::shell_word;

@@ -8,7 +8,7 @@ use ratatui::Frame;
 use super::input::Report;
 use super::jobs::{Job, Jobs, SuspendError};
 use super::terminal::{Multiplexer, Screen, TerminalError};
-use crate::text::Printable;
+use crate::text::{ClipText, Printable};
 
 /// What the loop asks of a terminal.
 pub trait Display {
@@ -28,7 +28,7 @@ pub trait Display {
     fn answered(&mut self, report: Report) -> Result<(), TerminalError>;
 
     /// Hands text to the clipboard; returns to whom it was handed.
-    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError>;
+    fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError>;
 
     /// Calls the user, who may be looking elsewhere.
     fn call(&mut self, words: &Printable) -> Result<(), TerminalError>;
@@ -80,7 +80,7 @@ impl Display for Console {
         self.screen.answered(report)
     }
 
-    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
+    fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {
         self.screen.copy(text)
     }
 

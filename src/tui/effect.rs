@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::model::mode::Target;
 use super::model::search::Search;
 use super::msg::Stage;
-use crate::text::Printable;
+use crate::text::{ClipText, Printable};
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Effect {
         /// What the text is, in words.
         what: String,
         /// The text.
-        text: String,
+        text: ClipText,
     },
     /// Call the user, who may be looking elsewhere.
     Call(Printable),

@@ -43,6 +43,7 @@ pub enum Action {
     CopyId,
     CopyVersion,
     CopyBody,
+    CopyBase64,
     CopyCurl,
     CopyGetVersion,
     CopyUrl,
@@ -245,6 +246,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Copy, &["i"], A::CopyId, "", "the asset's id"),
     bind(C::Copy, &["v"], A::CopyVersion, "", "the version's id"),
     bind(C::Copy, &["b"], A::CopyBody, "", "the body of the selected delivery"),
+    bind(C::Copy, &["B"], A::CopyBase64, "", "the same in base64, byte for byte"),
     bind(C::Copy, &["c"], A::CopyCurl, "", "a curl command that posts it again, byte for byte"),
     bind(
         C::Copy,

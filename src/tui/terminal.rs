@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use super::backend::Backend;
 use super::backend::Measure;
 use super::input::Report;
-use crate::text::Printable;
+use crate::text::{ClipText, Printable};
 use modes::{
     ASK_GROUND, ASK_KEYBOARD, BELL, END_STRING, MOUSE_ON, More, PHYSICAL_KEYS_ON, switch_off,
     switch_on,
@@ -255,7 +255,8 @@ impl<W: Write> Screen<W> {
     /// Terminals say nothing about whether they took it. Under a multiplexer it is sent twice,
     /// because each way can be switched off there: to it (tmux: `set-clipboard on`) and past it
     /// (tmux: `allow-passthrough on`).
-    pub fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
+    pub fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {
+        let text = text.as_str();
         if text.len() > COPY_LIMIT {
             return Err(TerminalError::TooLong { bytes: text.len() });
         }

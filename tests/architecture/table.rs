@@ -43,7 +43,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "text",
         ours: &["callback", "timeline", "vitals", "filter"],
-        crates: &["serde", "unicode_width", "unicode_segmentation"],
+        crates: &["serde", "thiserror", "unicode_width", "unicode_segmentation"],
         pure: true,
         why: "one boundary for untrusted text, usable from everywhere",
     },
@@ -250,7 +250,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "relay::admin",
         ours: &["relay::protocol", "relay::store"],
-        crates: &["serde", "serde_json", "tokio", "tokio_util", "tracing"],
+        crates: &["jiff", "serde", "serde_json", "tokio", "tokio_util", "tracing"],
         pure: false,
         why: "operators reach the store's one writer, and nothing of the network",
     },

@@ -111,6 +111,8 @@ pub struct Filtering {
 pub enum Wanted {
     /// The body, as text.
     Body,
+    /// The body in base64.
+    Base64,
     /// A command that posts it again.
     Curl,
 }

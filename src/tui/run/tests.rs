@@ -15,7 +15,7 @@ use tokio::time::{advance, sleep, timeout};
 
 use super::pace::{CALL, FRAME};
 use super::*;
-use crate::text::Printable;
+use crate::text::{ClipText, Printable};
 use crate::tui::msg::Told;
 use crate::tui::terminal::Multiplexer;
 
@@ -82,12 +82,12 @@ impl Display for Recorded {
         Ok(())
     }
 
-    fn copy(&mut self, text: &str) -> Result<Multiplexer, TerminalError> {
+    fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {
         let mut record = self.record.lock().unwrap();
         if record.takes_no_copy {
             return Err(TerminalError::TooLong { bytes: 77 });
         }
-        record.copied.push(text.to_owned());
+        record.copied.push(text.to_string());
         Ok(record.multiplexer.unwrap_or(Multiplexer::None))
     }
 

@@ -12,8 +12,8 @@ use super::super::model::mode::{Mode, Screen, Target};
 use super::super::model::{Model, Wanted};
 use super::super::msg::Stage;
 use super::{enter, say};
-use crate::callback::SIGNATURE_HEADER;
-use crate::text::{Printable, shell_word};
+use crate::callback::{Headers, SIGNATURE_HEADER};
+use crate::text::{ClipText, Printable, shell_word};
 
 /// Opens the menu.
 pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
@@ -41,6 +41,7 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
         Action::CopyUrl => ("the callback URL", filled(&model.facts.callback_url)),
         Action::CopySend => ("the command", filled(&model.facts.send_line)),
         Action::CopyBody => return copy_of_delivery(model, stage, Wanted::Body),
+        Action::CopyBase64 => return copy_of_delivery(model, stage, Wanted::Base64),
         Action::CopyCurl => return copy_of_delivery(model, stage, Wanted::Curl),
         _ => return Vec::new(),
     };
@@ -49,11 +50,15 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
         return Vec::new();
     };
     // Ids come from outside, and what is pasted into a shell is obeyed.
-    if Printable::new(&text).as_str() != text {
-        say(model, format!("{what} has characters in it that do not show: see the body"));
-        return Vec::new();
+    match ClipText::line(&text) {
+        Ok(text) if Printable::new(text.as_str()).as_str() == text.as_str() => {
+            vec![Effect::Copy { what: what.to_owned(), text }]
+        }
+        _ => {
+            say(model, format!("{what} has characters in it that do not show: see the body"));
+            Vec::new()
+        }
     }
-    vec![Effect::Copy { what: what.to_owned(), text }]
 }
 
 fn copy_of_delivery(model: &mut Model, stage: Stage, wanted: Wanted) -> Vec<Effect> {
@@ -94,25 +99,38 @@ fn copied(model: &mut Model, wanted: Wanted, detail: &Detail) -> Vec<Effect> {
         say(model, "nothing listens here that it could be posted to");
         return Vec::new();
     }
-    let text = match wanted {
-        Wanted::Body => {
-            let Ok(text) = String::from_utf8(detail.body.clone()) else {
-                say(model, "the body is no text; y c copies a command that posts its bytes");
-                return Vec::new();
-            };
-            text
+    let (what, text) = match wanted {
+        Wanted::Body => ("the body", body(&detail.body)),
+        Wanted::Base64 => {
+            let text = ClipText::line(&STANDARD.encode(&detail.body));
+            ("the body in base64", text.map_err(|control| control.to_string()))
         }
-        Wanted::Curl => curl(detail, &model.facts.callback_url),
+        Wanted::Curl => {
+            ("the command", curl(&detail.headers, &detail.body, &model.facts.callback_url))
+        }
     };
-    let what = if wanted == Wanted::Body { "the body" } else { "the command" };
-    vec![Effect::Copy { what: what.to_owned(), text }]
+    match text {
+        Ok(text) => vec![Effect::Copy { what: what.to_owned(), text }],
+        Err(why) => {
+            say(model, why);
+            Vec::new()
+        }
+    }
+}
+
+/// A body as text that can be pasted; a sentence where it is none.
+fn body(body: &[u8]) -> Result<ClipText, String> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| "the body is no text; y B copies it in base64".to_owned())?;
+    ClipText::new(text)
+        .map_err(|control| format!("the body is not copied: {control}; y B copies it in base64"))
 }
 
 /// A command that posts the same bytes under the same signature. Headers are text from outside, so
-/// each stands in single quotes.
-fn curl(detail: &Detail, url: &str) -> String {
-    let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(&detail.body));
-    for (name, value) in detail.headers.iter() {
+/// each stands in single quotes; a sentence where one has controls, which no quotes hold.
+fn curl(headers: &Headers, body: &[u8], url: &str) -> Result<ClipText, String> {
+    let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(body));
+    for (name, value) in headers.iter() {
         if matches!(name, "content-type" | SIGNATURE_HEADER | "x-signature-algorithm") {
             line.push_str(" -H ");
             line.push_str(&shell_word(&format!("{name}: {value}")));
@@ -120,7 +138,8 @@ fn curl(detail: &Detail, url: &str) -> String {
     }
     line.push_str(" --data-binary @- ");
     line.push_str(&shell_word(url));
-    line
+    let of_whom = "its headers are not copied into a command";
+    ClipText::line(&line).map_err(|control| format!("{of_whom}: {control}; y B copies the body"))
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -186,6 +205,32 @@ fn get_version(id: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A body that ends the terminal's bracketed paste, and a command behind it.
+    const PASTE: &str = "{}\u{1b}[201~\rtouch /tmp/x\r";
+
+    #[test]
+    fn a_body_that_would_act_on_a_terminal_is_copied_in_base64_only() {
+        assert_eq!(body(b"{\r\n\t}").unwrap().as_str(), "{\n\t}");
+        let why = body(PASTE.as_bytes()).unwrap_err();
+        assert!(why.contains("ESC at byte 2") && why.ends_with("y B copies it in base64"), "{why}");
+        assert!(body(b"\xff").unwrap_err().ends_with("y B copies it in base64"));
+    }
+
+    #[test]
+    fn no_header_gets_a_control_into_a_command() {
+        let url = "http://127.0.0.1:3829/callback";
+        for name in ["content-type", SIGNATURE_HEADER] {
+            let headers = Headers::from_raw([(name, PASTE.as_bytes())]);
+            let why = curl(&headers, b"{}", url).unwrap_err();
+            assert!(why.contains("ESC") && why.ends_with("y B copies the body"), "{why}");
+        }
+        let headers =
+            Headers::from_raw([(SIGNATURE_HEADER, b"30'; id".as_slice()), ("x", b"\x1b")]);
+        let line = curl(&headers, PASTE.as_bytes(), url).unwrap();
+        assert!(line.as_str().contains(r"'x-signature: 30'\''; id'"), "{line}");
+        assert!(!line.as_str().contains("touch"), "{line}");
+    }
 
     #[test]
     fn a_version_is_asked_for_whatever_its_id_is_made_of() {

@@ -1,0 +1,98 @@
+//! Text that may stand on a clipboard: pasted, it is text and does nothing else.
+
+use std::fmt;
+
+/// Text without controls but line ends and tabs.
+///
+/// What is pasted is typed: an escape sequence ends a terminal's bracketed paste, and what follows is
+/// obeyed as if the user had typed it. So nothing reaches a clipboard that is not this.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClipText(String);
+
+/// A control character in a text that was to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it has control characters (the first is {} at byte {at}), which act on the terminal that they are pasted into",
+    self.name()
+)]
+pub struct ControlFound {
+    /// Where it stands, in bytes from 0.
+    pub at: usize,
+    /// The character.
+    pub control: char,
+}
+
+impl ControlFound {
+    fn name(self) -> String {
+        if u32::from(self.control) == 0x1b {
+            "ESC".to_owned()
+        } else {
+            format!("U+{:04X}", u32::from(self.control))
+        }
+    }
+}
+
+impl ClipText {
+    /// Takes a text with its line ends as LF; refuses one with any other control but TAB.
+    pub fn new(text: &str) -> Result<Self, ControlFound> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        match text.char_indices().find(|(_, c)| control(*c)) {
+            Some((at, control)) => Err(ControlFound { at, control }),
+            None => Ok(Self(text)),
+        }
+    }
+
+    /// Takes a text that is one line: a command, which a line end would have run.
+    pub fn line(text: &str) -> Result<Self, ControlFound> {
+        match text.char_indices().find(|(_, c)| c.is_control()) {
+            Some((at, control)) => Err(ControlFound { at, control }),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClipText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_are_lf_and_tabs_stay() {
+        for (text, copied) in [
+            ("a\r\nb\rc\nd", "a\nb\nc\nd"),
+            ("\t{\"é\": \"👩‍👩‍👧\"}", "\t{\"é\": \"👩‍👩‍👧\"}"),
+            ("\r\r\n", "\n\n"),
+            ("", ""),
+        ] {
+            assert_eq!(ClipText::new(text).unwrap().as_str(), copied);
+        }
+    }
+
+    #[test]
+    fn every_other_control_is_refused_with_its_place() {
+        let controls = (0..=0x9f_u32).filter_map(char::from_u32).filter(|c| c.is_control());
+        for control in controls {
+            let text = format!("ab{control}[201~");
+            let expected = Err(ControlFound { at: 2, control });
+            if !matches!(control, '\n' | '\r' | '\t') {
+                assert_eq!(ClipText::new(&text), expected, "{control:?}");
+            }
+            assert_eq!(ClipText::line(&text), expected, "{control:?}");
+        }
+        assert_eq!(
+            ClipText::new("x\u{1b}[201~\rid\r").unwrap_err().to_string(),
+            "it has control characters (the first is ESC at byte 1), which act on the terminal that they are pasted into"
+        );
+    }
+}
