@@ -7,7 +7,7 @@ mod common;
 
 use std::process::{ChildStdout, Stdio};
 
-use common::{Heard, LIMIT, Running, Site, callback, post};
+use common::{Heard, LIMIT, Running, Site, callback, get, post};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -185,4 +185,24 @@ fn a_journal_that_is_removed_ends_what_follows_it() {
     assert_eq!(code, Some(1));
     assert!(said.contains("was removed, or another file stands in its place"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_journal_that_is_taken_away_from_its_writer_is_answered_503_and_told() {
+    let site = Site::new();
+    let aside = site.dir.path().join("aside.db");
+    let mut watch = site.watch();
+    assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
+    std::fs::rename(&site.db, &aside).unwrap();
+    assert_eq!(watch.ask(site.signed(callback(2))).status, 503);
+    assert_eq!(watch.ask(get("/healthz")).status, 503);
+    let warning = watch.next_of("warning")["message"].as_str().unwrap().to_owned();
+    assert!(warning.contains("was removed or moved away: put it back"), "{warning}");
+
+    std::fs::rename(&aside, &site.db).unwrap();
+    let warning = watch.next_of("warning")["message"].as_str().unwrap().to_owned();
+    assert_eq!(warning, "the journal can be written again");
+    assert_eq!(watch.ask(site.signed(callback(2))).status, 200);
+    watch.stop(Signal::TERM);
+    assert_eq!(site.deliveries().len(), 2);
 }

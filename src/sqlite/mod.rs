@@ -6,6 +6,7 @@
 //! as far as the operating system's `fsync` tells the truth. What is not promised: that an entry
 //! answered with an error is *not* on the disk; a commit can fail after its bytes arrived.
 
+mod files;
 mod open;
 mod writer;
 

@@ -14,6 +14,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use super::files::Files;
+
 /// How long a connection waits for another one's lock before it reports the database busy.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -101,6 +103,8 @@ pub struct Database {
 pub struct WriteConnection {
     // Dropped in this order: the lock is let go of when the file is closed.
     connection: Connection,
+    /// Nothing for a database in memory.
+    files: Option<Files>,
     /// Released by the system even when this process is killed.
     _lock: Option<File>,
 }
@@ -109,6 +113,17 @@ impl WriteConnection {
     /// Closes the file, then lets go of the lock.
     pub fn close(self) -> rusqlite::Result<()> {
         self.connection.close().map_err(|(_, error)| error)
+    }
+
+    /// Fails where the database's files were removed, moved away or replaced since it was opened, so
+    /// that nothing that is written now would be found again.
+    pub(super) fn check_files(&self) -> rusqlite::Result<()> {
+        self.files.as_ref().map_or(Ok(()), Files::check)
+    }
+
+    /// Whether there are files that can be taken away.
+    pub(super) const fn has_files(&self) -> bool {
+        self.files.is_some()
     }
 }
 
@@ -152,7 +167,8 @@ impl Database {
         };
         let mut connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         database.prepare(&mut connection)?;
-        Ok((database, WriteConnection { connection, _lock: lock }))
+        let files = (!database.memory).then(|| Files::of(&database.name));
+        Ok((database, WriteConnection { connection, files, _lock: lock }))
     }
 
     /// Opens a file that is there for writing, and makes none: a name that is mistyped leaves nothing
@@ -405,7 +421,7 @@ fn immutable_uri(path: &Path) -> OsString {
 }
 
 /// The name of a file that stands beside the database. Of the file itself, not of a link to it.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
     name.push(ending);
     PathBuf::from(name)

@@ -8,12 +8,13 @@ use std::sync::mpsc::{
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::WriteConnection;
 
-/// How often a failing database is tried while nothing else is to be written.
+/// How often a failing database is tried, and the files of a sound one are looked for, while nothing
+/// else is to be written.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// What is written, in the writer's thread. Every call but [`Ledger::committed`] and
@@ -298,6 +299,8 @@ impl<L: Ledger> Desk<L> {
                 }
             } else if due.is_some_and(|due| due <= Instant::now()) {
                 due = self.tend().map(|rest| Instant::now() + rest);
+            } else if let Err(error) = self.connection.check_files() {
+                self.set_health(Health::Failing { why: error.to_string().into() });
             }
         }
         self.end();
@@ -307,9 +310,10 @@ impl<L: Ledger> Desk<L> {
         }
     }
 
-    /// The next order; `None` when `due` has come without one.
+    /// The next order; `None` when `due` has come without one, or it is time to look for the files.
     fn next(&self, due: Option<Instant>) -> Option<Order<L>> {
-        let Some(due) = due else {
+        let look = self.connection.has_files().then(|| Instant::now() + PROBE);
+        let Some(due) = due.into_iter().chain(look).min() else {
             return Some(self.inbox.recv().unwrap_or(Order::Stop));
         };
         match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -453,13 +457,15 @@ impl<L: Ledger> Desk<L> {
     }
 }
 
-/// Runs `work` in one transaction; undone unless it and the commit succeed.
+/// Runs `work` in one transaction; undone unless it and the commit succeed, and unless the database
+/// still has its files: a commit to one that was removed succeeds, and is gone all the same.
 fn transact<T>(
-    connection: &mut Connection,
+    connection: &mut WriteConnection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let value = work(&transaction)?;
+    connection.check_files()?;
     transaction.commit()?;
     Ok(value)
 }
@@ -684,5 +690,66 @@ mod tests {
             .is_ok()
         });
         assert!(well, "the probe did not notice");
+    }
+
+    /// Waits until the health is as `wanted`, without traffic.
+    #[track_caller]
+    fn until(writer: &Writer<Numbers>, wanted: impl Fn(&Health) -> bool) -> Health {
+        let mut health = writer.health();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let limit = Duration::from_secs(20);
+            let found = tokio::time::timeout(limit, health.wait_for(wanted)).await;
+            found.expect("nobody noticed").unwrap().clone()
+        })
+    }
+
+    #[test]
+    fn files_that_were_taken_away_are_noticed_and_nothing_is_taken_for_written() {
+        for ending in ["", "-wal", "-shm"] {
+            let (writer, _, dir) = start(Limits::default());
+            assert_eq!(writer.submit(1, 1).unwrap().blocking_receipt(), Ok(1));
+            let name = dir.path().join(format!("n.db{ending}"));
+            let aside = dir.path().join("aside");
+
+            // The first that comes learns it, not the first a second later.
+            std::fs::rename(&name, &aside).unwrap();
+            let outcome = writer.submit(2, 1).unwrap().blocking_receipt();
+            let Err(Unwritten::Failed(why)) = outcome else { panic!("{ending}: {outcome:?}") };
+            let said =
+                format!("its file {} was removed or moved away: put it back", name.display());
+            assert!(why.starts_with(&said), "{why}");
+
+            // Put back: as if nothing had been.
+            std::fs::rename(&aside, &name).unwrap();
+            until(&writer, |health| *health == Health::Writing);
+            assert_eq!(writer.submit(3, 1).unwrap().blocking_receipt(), Ok(2));
+
+            // Replaced, while nothing comes.
+            std::fs::copy(&name, &aside).unwrap();
+            std::fs::rename(&aside, &name).unwrap();
+            let health = until(&writer, |health| *health != Health::Writing);
+            let said = |why: &str| why.contains(" was replaced by another one: ");
+            assert!(matches!(&health, Health::Failing { why } if said(why)), "{health:?}");
+            let outcome = writer.submit(4, 1).unwrap().blocking_receipt();
+            assert!(matches!(outcome, Err(Unwritten::Failed(_))), "{ending}: {outcome:?}");
+
+            // Removed, while nothing comes.
+            std::fs::remove_file(&name).unwrap();
+            let said = |why: &str| why.contains(" was removed or moved away: ");
+            until(&writer, |health| matches!(health, Health::Failing { why } if said(why)));
+        }
+    }
+
+    #[test]
+    fn a_removed_log_costs_nothing_that_was_answered() {
+        let (writer, _, dir) = start(Limits::default());
+        for n in 0..3 {
+            writer.submit(n, 1).unwrap().blocking_receipt().unwrap();
+        }
+        std::fs::remove_file(dir.path().join("n.db-wal")).unwrap();
+        until(&writer, |health| *health != Health::Writing);
+        writer.stop();
+        assert_eq!(count(&dir), 3);
     }
 }
