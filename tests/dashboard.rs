@@ -151,9 +151,9 @@ fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.wait_for_text("▲ de-DE    OVERDUE");
     watch.pty.wait_for_text("1 for you (▲ 1 overdue)");
+    watch.pty.wait_for_title("dubwatch 0/1 ✓ 1 ▲ 1 for you");
     watch.pty.settle();
     assert_eq!(watch.pty.told().bells, 1);
-    assert_eq!(watch.pty.told().titles.last().unwrap(), "dubwatch 0/1 ✓ 1 ▲ 1 for you");
     watch.quit();
     watch.ended();
 
@@ -440,7 +440,7 @@ fn a_name_that_is_imported_beside_it_is_shown_and_stands_in_notifications() {
     watch.pty.wait_for_text("Trailer S2");
     send(&home, &url, "--event version_generate_failed --asset ast_77aa02 --version ver_1");
     watch.pty.wait_for_text("FAILED");
-    assert!(watch.pty.wrote("\u{1b}]9;Trailer S2: "), "the name, not the id");
+    assert!(watch.pty.wrote("\u{1b}]9;dubwatch: Trailer S2: "), "the name, not the id");
     watch.pty.key("ctrl-c");
     assert_eq!(watch.ended().0.exit_code(), 0);
 }

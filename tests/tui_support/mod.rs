@@ -249,6 +249,14 @@ impl Pty {
         assert!(is_shown, "{text:?} not shown; instead:\n{}", self.dump());
     }
 
+    /// Waits until the window is called so.
+    #[track_caller]
+    pub(crate) fn wait_for_title(&self, title: &str) {
+        let is_last = |told: &Told| told.titles.last().is_some_and(|last| last == title);
+        let found = self.wait_until(LIMIT, |state| is_last(state.terminal.callbacks()));
+        assert!(found.is_some(), "{title:?} not among {:?}", self.told().titles);
+    }
+
     /// Waits until the program has ended and everything it wrote was seen.
     #[track_caller]
     pub(crate) fn wait(&self, limit: Duration) -> ExitStatus {
