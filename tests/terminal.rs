@@ -471,7 +471,7 @@ fn titles_notifications_and_copies_do_what_they_say() {
     let told = theatre.pty.told();
     assert_eq!(told.titles, [r"7/12 \u{1b}"]);
     assert_eq!(told.copied, ["c29tZSB0ZXh0"]);
-    assert!(theatre.pty.wrote("\u{1b}]9;failed\\u{7}\u{7}"));
+    assert!(theatre.pty.wrote("\u{1b}]9;dubwatch: failed\\u{7}\u{7}"));
     theatre.pty.type_keys("d");
     theatre.assert_restored("dropped");
 }
@@ -484,7 +484,7 @@ fn inside_tmux_copies_go_past_it_too() {
     // This terminal is no tmux, so it takes the second one as well.
     assert_eq!(theatre.pty.told().copied, ["c29tZSB0ZXh0", "c29tZSB0ZXh0"]);
     assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]52;c;c29tZSB0ZXh0\u{1b}\u{1b}\\\u{1b}\\"));
-    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;failed\\u{7}\u{7}\u{1b}\\"));
+    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
     theatre.pty.type_keys("d");
     theatre.assert_restored("dropped");
 }
@@ -495,7 +495,7 @@ fn inside_screen_copies_and_notifications_are_wrapped_for_it() {
     theatre.pty.type_keys("cn");
     theatre.pty.wait_for_text("n in");
     assert!(theatre.pty.wrote("\u{1b}P\u{1b}]52;c;c29tZSB0ZXh0\u{7}\u{1b}\\"));
-    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]9;failed\\u{7}\u{7}\u{1b}\\"));
+    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
     theatre.pty.type_keys("d");
     theatre.assert_restored("dropped");
 }

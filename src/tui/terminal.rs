@@ -282,7 +282,9 @@ impl<W: Write> Screen<W> {
 
     /// Shows a notification of the desktop, where the terminal can (OSC 9).
     pub fn notify(&mut self, text: &Printable) -> Result<(), TerminalError> {
-        let sequence = format!("\u{1b}]9;{text}{BELL}");
+        // Some terminals take a text that begins with a number for a command of theirs, and what is
+        // called out begins with an id from outside.
+        let sequence = format!("\u{1b}]9;dubwatch: {text}{BELL}");
         match self.multiplexer {
             Multiplexer::None => self.send(Print(sequence)),
             multiplexer => self.send(Print(multiplexer.passed_on(&sequence))),
