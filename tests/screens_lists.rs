@@ -374,6 +374,7 @@ fn rows_that_are_not_what_rows_are() {
     ];
     for (kind, status, count) in [
         (RefusalKind::WrongMethod, 405, 12),
+        (RefusalKind::CrossSite, 403, 2),
         (RefusalKind::TooLarge, 413, 1),
         (RefusalKind::TooSlow, 408, 1_234_567),
         (RefusalKind::Broken, 400, 2),

@@ -29,6 +29,8 @@ pub enum RefusalKind {
     WrongPath,
     /// Another method than POST.
     WrongMethod,
+    /// A browser's request from another site, where signatures are not checked.
+    CrossSite,
     /// A body over the limit.
     TooLarge,
     /// A body that did not arrive in time.
@@ -39,12 +41,13 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Missing,
         Self::Malformed,
         Self::Invalid,
         Self::WrongPath,
         Self::WrongMethod,
+        Self::CrossSite,
         Self::TooLarge,
         Self::TooSlow,
         Self::Broken,
@@ -58,6 +61,7 @@ impl RefusalKind {
             Self::Invalid => "invalid",
             Self::WrongPath => "wrong_path",
             Self::WrongMethod => "wrong_method",
+            Self::CrossSite => "cross_site",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::Broken => "broken",

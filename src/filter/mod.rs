@@ -15,7 +15,7 @@
 //! | `overdue` | versions that generate for too long; says nothing of deliveries |
 //! | `unreadable` | deliveries that the timeline cannot read |
 //! | `refused` | refusals |
-//! | `wrong_path` `wrong_method` `too_large` `too_slow` `broken` | refusals of that kind |
+//! | `wrong_path` `wrong_method` `cross_site` `too_large` `too_slow` `broken` | refusals of that kind |
 //! | `asset:TEXT` `version:TEXT` `event:TEXT` `peer:TEXT` | the field has TEXT in it |
 //! | `locale:RANGE` | the locale is RANGE or begins with it and a `-` |
 //! | `verdict:WORD` `effect:WORD` `source:WORD` | exactly that word |

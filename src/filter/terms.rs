@@ -31,7 +31,11 @@ pub const TERMS: [TermDoc; 15] = [
     row("overdue", "versions that generate for too long; says nothing of deliveries", "overdue"),
     row("unreadable", "deliveries that the timeline cannot read", "unreadable"),
     row("refused", "refusals", "!refused"),
-    row("wrong_path wrong_method too_large too_slow broken", "refusals of that kind", "too_large"),
+    row(
+        "wrong_path wrong_method cross_site too_large too_slow broken",
+        "refusals of that kind",
+        "too_large",
+    ),
     row("asset:TEXT version:TEXT event:TEXT peer:TEXT", "the field has TEXT in it", "asset:9f3"),
     row("locale:RANGE", "the locale is RANGE or begins with it and a `-`", "locale:es"),
     row("verdict:WORD effect:WORD source:WORD", "exactly that word", "source:relay"),

@@ -353,7 +353,7 @@ fn help_is_readable() {
           deliveries that the timeline cannot read (like unreadable)
       refused
           refusals (like !refused)
-      wrong_path wrong_method too_large too_slow broken
+      wrong_path wrong_method cross_site too_large too_slow broken
           refusals of that kind (like too_large)
       asset:TEXT version:TEXT event:TEXT peer:TEXT
           the field has TEXT in it (like asset:9f3)

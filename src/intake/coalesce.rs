@@ -182,9 +182,10 @@ impl Class {
             RefusalKind::WrongPath | RefusalKind::WrongMethod => {
                 format!("{} {}", refusal.method, refusal.path)
             }
-            RefusalKind::Missing | RefusalKind::Malformed | RefusalKind::Invalid => {
-                refusal.why.clone()
-            }
+            RefusalKind::Missing
+            | RefusalKind::Malformed
+            | RefusalKind::Invalid
+            | RefusalKind::CrossSite => refusal.why.clone(),
             // How many bytes had come makes no other reason.
             RefusalKind::TooLarge | RefusalKind::TooSlow | RefusalKind::Broken => {
                 refusal.why.chars().filter(|c| !c.is_ascii_digit()).collect()

@@ -332,6 +332,11 @@ impl Intake {
         &self.keys
     }
 
+    /// Whether everything is let in unchecked.
+    pub fn is_unchecked(&self) -> bool {
+        self.policy == Policy::Off
+    }
+
     /// Whether deliveries can be kept now, as far as is known.
     pub fn is_open(&self) -> bool {
         self.keep.is_writing()

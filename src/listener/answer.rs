@@ -30,6 +30,10 @@ pub(super) fn method_not_allowed() -> Response {
     response
 }
 
+pub(super) fn cross_site() -> Response {
+    text(StatusCode::FORBIDDEN, "not from a web page\n")
+}
+
 pub(super) fn broken() -> Response {
     text(StatusCode::BAD_REQUEST, "the body broke off\n")
 }

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request::Parts;
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
 use crate::callback::{BODY_SAMPLE, BodySample, Headers, Received, Refusal, RefusalKind, Source};
@@ -107,6 +107,12 @@ impl Door<'_> {
             self.refuse(RefusalKind::WrongMethod, 405, why, BodySample::default());
             return answer::method_not_allowed();
         }
+        if self.inner.intake.is_unchecked()
+            && let Some(why) = cross_site(&self.parts.headers)
+        {
+            self.refuse(RefusalKind::CrossSite, 403, why.to_owned(), BodySample::default());
+            return answer::cross_site();
+        }
         let announced = content_length(&self.parts);
         let budget = &self.inner.budget;
         let read = read_body(body, announced, *max_body, *body_timeout, budget).await;
@@ -187,6 +193,20 @@ impl Door<'_> {
     fn request_line(&self) -> Printable {
         Printable::new(&format!("{} {}", self.parts.method, self.parts.uri.path())).cut(80)
     }
+}
+
+/// Why a request may be a web page's, where it may be one: browsers let any page post to any address,
+/// and only a signature tells a sender from that. Senders of callbacks have neither header.
+fn cross_site(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.contains_key(header::ORIGIN) {
+        return Some(
+            "it has an Origin header, as the requests of web pages have; with --signature off such requests are refused, because nothing else tells a page from a sender",
+        );
+    }
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.any(|site| matches!(site.as_bytes(), b"cross-site" | b"same-site")).then_some(
+        "it has a Sec-Fetch-Site header of another site, as the requests of web pages have; with --signature off such requests are refused, because nothing else tells a page from a sender",
+    )
 }
 
 /// Whether a request's path is the callback path; one slash at its end is forgiven.

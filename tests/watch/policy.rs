@@ -30,6 +30,36 @@ fn signatures_can_be_switched_off_and_that_is_said() {
     }
 }
 
+/// Any page in a browser on this machine can post here, and nothing else tells it from a sender.
+#[test]
+fn a_web_page_is_refused_where_signatures_are_off_and_nowhere_else() {
+    let site = Site::new();
+    let mut watch = site.watch_with(&["--signature", "off"]);
+    let sent = callback(1);
+    for header in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let answer = watch.ask(post(&[header], sent.as_bytes()));
+        assert_eq!((answer.status, answer.body.as_str()), (403, "not from a web page\n"));
+        let record = watch.refusal();
+        assert_eq!(record["kind"], "cross_site", "{record}");
+        assert!(record["why"].as_str().unwrap().contains("--signature off"), "{record}");
+        assert!(record["verdict"].is_null(), "{record}");
+    }
+    for header in [("sec-fetch-site", "none"), ("referer", "https://x.example")] {
+        assert_eq!(watch.ask(post(&[header], sent.as_bytes())).status, 200, "{header:?}");
+    }
+    watch.stop(rustix::process::Signal::TERM);
+    // What is signed is not refused for where it comes from.
+    let watch = site.watch();
+    let signature = site.signature(sent.as_bytes());
+    let headers = [("x-signature", signature.as_str()), ("origin", "https://evil.example")];
+    assert_eq!(watch.ask(post(&headers, sent.as_bytes())).status, 200);
+}
+
 #[test]
 fn every_given_key_is_trusted_under_its_own_name() {
     let site = Site::new();

@@ -264,6 +264,7 @@ fn answers(model: &Model, brief: bool) -> Part {
             RefusalKind::Invalid => "401, no trusted key made it",
             RefusalKind::WrongPath => "404, another path",
             RefusalKind::WrongMethod => "405, another method than POST",
+            RefusalKind::CrossSite => "403, from a web page",
             RefusalKind::TooLarge => "413, over --max-body",
             RefusalKind::TooSlow => "408, did not arrive in time",
             RefusalKind::Broken => "400, broke off or no HTTP",

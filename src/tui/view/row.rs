@@ -202,6 +202,7 @@ pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
                 RefusalKind::Invalid => "INVALID",
                 RefusalKind::WrongPath => "path",
                 RefusalKind::WrongMethod => "method",
+                RefusalKind::CrossSite => "browser",
                 RefusalKind::TooLarge => "too large",
                 RefusalKind::TooSlow => "too slow",
                 RefusalKind::Broken => "broken",
