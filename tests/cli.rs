@@ -284,6 +284,29 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
     assert!(ran.code == Some(2) && !ran.err.contains(acts), "{:?}", ran.err);
 }
 
+#[test]
+fn no_secret_in_a_url_is_repeated() {
+    let home = Home::new();
+    home.write("odd.toml", "relay = \"wss://user:s3cret@h\"\n");
+    for command in [
+        &["--relay", "wss://user:s3cret@relay.example", "--no-listen"][..],
+        &["--relay", "wss://s3cret@relay.example"],
+        &["--relay", "wss://relay.example/?token=s3cret"],
+        &["--relay", "https://user:s3cret@relay.example"],
+        &["config", "show", "--relay", "wss://user:s3cret@relay.example"],
+        &["config", "show", "--config", "odd.toml"],
+        &["relay", "--public-url", "https://user:s3cret@relay.example"],
+        &["send", "--to", "http://user:s3cret@127.0.0.1:1/"],
+        &["verify", "wss://user:s3cret@h"],
+    ] {
+        let ran = home.ran(&mut home.command(command));
+        assert!(ran.code != Some(0) && !ran.err.is_empty(), "{command:?}");
+        for said in [&ran.out, &ran.err] {
+            assert!(!said.contains("s3cret"), "{command:?}: {said}");
+        }
+    }
+}
+
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.

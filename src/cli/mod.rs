@@ -32,7 +32,7 @@ use crate::app::{Exit, is_closed_pipe};
 use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
 use crate::output::Lines;
 use crate::signature::KeyError;
-use crate::text::{is_hidden, printable_lines};
+use crate::text::{is_hidden, printable_lines, without_secrets};
 use crate::tui::terminal::why_not_drawn_on;
 
 /// Watches video-dubbing jobs live: receives the service's callbacks, verifies each signature,
@@ -93,10 +93,12 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = definition::command();
-    // `clap` repeats what it does not take as it is. Without styles of its own, all that a terminal
-    // would act on in what it says comes from there.
+    // `clap` repeats what it does not take as it is, secrets and all. Without styles of its own, all
+    // that a terminal would act on in what it says comes from there.
     let is_odd = arguments.iter().any(|argument| {
-        argument.to_str().is_none_or(|text| text.chars().any(|c| c.is_control() || is_hidden(c)))
+        argument.to_str().is_none_or(|text| {
+            text.chars().any(|c| c.is_control() || is_hidden(c)) || without_secrets(text) != text
+        })
     });
     if is_odd {
         command = command.styles(Styles::plain());
@@ -110,7 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // A key that is taken for an option, as its dashes ask for: it may be private, and is not repeated.
         Err(error) if error.to_string().contains("-----BEGIN ") => report(&KeyError::NoPath.into()),
         Err(error) if is_odd && error.use_stderr() => {
-            let said = printable_lines(&error.render().ansi().to_string());
+            let said = printable_lines(&without_secrets(&error.render().ansi().to_string()));
             let _ = write!(io::stderr(), "{said}");
             ExitCode::from(2)
         }
@@ -181,7 +183,7 @@ struct Usage(String);
 /// A sentence for people, on standard error; nothing happens when nobody listens there. Names of
 /// files and the like stand in it as they are: what a terminal would act on is written out here.
 pub(crate) fn say(sentence: &str) {
-    let _ = writeln!(io::stderr(), "dubwatch: {}", printable_lines(sentence));
+    let _ = writeln!(io::stderr(), "dubwatch: {}", printable_lines(&without_secrets(sentence)));
 }
 
 /// Whether lines for people on standard output are coloured (<https://no-color.org>).

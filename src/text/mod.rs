@@ -3,6 +3,7 @@
 mod clip;
 mod escape;
 mod nearest;
+mod secret;
 mod shell;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use unicode_width::UnicodeWidthStr;
 pub use clip::{ClipText, ControlFound};
 pub use escape::is_hidden;
 pub use nearest::nearest;
+pub use secret::without_secrets;
 pub use shell::shell_word;
 
 /// What is shown where nothing would show.
