@@ -61,6 +61,11 @@ impl Relay {
         };
         self.server.public_url.clone().unwrap_or_else(here)
     }
+
+    /// Whether a flag or setting says where it is reached, and it is not only a default.
+    fn says_where(&self) -> bool {
+        self.server.public_url.is_some() || !self.placed_by.is_empty()
+    }
 }
 
 /// Runs a relay until a signal comes or something breaks.
@@ -128,6 +133,11 @@ async fn run(
         stop.clone(),
         move |broken| counted.broken(&broken),
     ));
+    // What was said to a command counts until something else is said.
+    let is_known = !relay.says_where() && matches!(store.reached().await, Ok(Some(_)));
+    if !is_known && let Err(error) = store.note_reached(&base).await {
+        tracing::warn!(%error, "where the relay is reached was not noted");
+    }
     announce(&bound, &base, store.path());
     let mut health = store.health();
     let exit = loop {
@@ -214,8 +224,19 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
     };
     match opened {
         Ok(store) => {
-            let base = relay.base_url(relay.listen.first().copied());
-            let reply = runtime.block_on(admin::carry_out(&store, &base, command));
+            let reply = runtime.block_on(async {
+                let said = relay.base_url(relay.listen.first().copied());
+                let base = if relay.says_where() {
+                    if command != Command::List {
+                        // A failed write is the command's to tell of.
+                        let _ = store.note_reached(&said).await;
+                    }
+                    said
+                } else {
+                    store.reached().await.ok().flatten().unwrap_or(said)
+                };
+                admin::carry_out(&store, &base, command).await
+            });
             store.close();
             Ok(reply)
         }

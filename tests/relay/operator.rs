@@ -62,6 +62,34 @@ fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_withou
     assert!(!done && words.contains("a reader name has 1 to 64"), "{words}");
 }
 
+#[test]
+fn where_a_relay_is_reached_is_remembered_with_its_store() {
+    let site = Site::new();
+    let operate = |arguments: &[&str]| {
+        let mut command = site.bare();
+        command.args(["relay", "inbox"]).args(arguments).arg("--db").arg(&site.db);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    operate(&["create", "one", "--listen", "127.0.0.1:4555"]);
+    assert!(operate(&["list"]).contains("http://127.0.0.1:4555/in/"));
+    operate(&["create", "two", "--public-url", "https://relay.example/r"]);
+    for command in [&["list"][..], &["rotate", "one"], &["list", "--json"]] {
+        assert!(operate(command).contains("https://relay.example/r/in/"), "{command:?}");
+    }
+    // A list that is told otherwise changes nothing.
+    assert!(
+        operate(&["list", "--public-url", "http://x.example"]).contains("http://x.example/in/")
+    );
+    assert!(operate(&["list"]).contains("https://relay.example/r/in/"));
+    // A relay that is told counts from then on.
+    let mut relay = Relay::on(site, &["--public-url", "https://other.example"]);
+    relay.stop();
+    let (_, list) = relay.operate(&["list"]);
+    assert!(list.contains("https://other.example/in/"), "{list}");
+}
+
 /// A sender goes on with the URL that an asset was made with.
 #[test]
 fn a_publish_url_that_was_replaced_is_taken_for_a_while() {

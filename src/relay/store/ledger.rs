@@ -43,6 +43,8 @@ pub(super) enum Entry {
     },
     /// Writes what the directory has counted.
     Count,
+    /// The URL at which the relay is reached.
+    Reached(String),
     Create(Box<Issued>),
     /// Gives other keys; an old publish id is taken until the time, where there is one.
     Rotate(InboxId, Box<Issued>, Option<Timestamp>),
@@ -324,6 +326,10 @@ impl sqlite::Ledger for Ledger {
             }
             // Sealing does it.
             Entry::Count => Ok(Receipt::Done),
+            Entry::Reached(base) => {
+                connection.execute("INSERT OR REPLACE INTO reached VALUES (1, ?1)", [base])?;
+                Ok(Receipt::Done)
+            }
             Entry::Touch { inbox, reader } => {
                 places::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
             }

@@ -48,6 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::OptionalExtension as _;
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
@@ -166,6 +167,22 @@ impl Store {
     /// Every inbox, by name, the closed ones as well.
     pub async fn list(&self) -> Result<Vec<Listed>, LogError> {
         self.reading(|connection| places::list(connection)).await
+    }
+
+    /// Where the relay is reached, as it was last [noted](Store::note_reached).
+    pub async fn reached(&self) -> Result<Option<String>, LogError> {
+        self.reading(|connection| {
+            connection.query_row("SELECT base FROM reached", [], |row| row.get(0)).optional()
+        })
+        .await
+    }
+
+    /// Notes the URL at which the relay is reached, for commands that are not told.
+    pub async fn note_reached(&self, base: &str) -> Result<(), LogError> {
+        if self.reached().await?.as_deref() == Some(base) {
+            return Ok(());
+        }
+        self.submit(Entry::Reached(base.to_owned())).await.map(drop)
     }
 
     /// Whether writing works, and every change of that.

@@ -126,6 +126,10 @@ pub(super) const SCHEMA: Schema = Schema {
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX old_publish_id_by_inbox ON old_publish_id (inbox, until);
     ",
+        "
+    -- Where the relay is reached, as it was last said: for commands that are not told.
+    CREATE TABLE reached (id INTEGER PRIMARY KEY CHECK (id = 1), base TEXT NOT NULL) STRICT;
+    ",
     ],
 };
 
