@@ -31,7 +31,8 @@
 //!   | all others | the body exactly as the sender sent it; may be empty |
 //!
 //! A message has at most the relay's body limit and 64 KiB ([`message_limit`]). Frames of an unknown
-//! `type`, and unknown fields of known ones, are passed over. Everything else that does not read is
+//! `type`, and unknown fields of known ones, are passed over, with up to 100 levels
+//! nested in them. Everything else that does not read is
 //! answered with a close ([`CloseCode::Malformed`]); neither end loses anything by it.
 //!
 //! Numbers are integers below 2⁵³. Times are RFC 3339 with `Z`.
@@ -65,10 +66,17 @@
 //! ```
 //!
 //! **hello** comes first and once, within 10 s ([`HELLO_TIMEOUT`]). `protocol` is the range that the
-//! reader speaks. `reader` names its durable cursor ([`ReaderName`]); it is `null` for a reader that
-//! keeps nothing. `resume` is the last delivery or gap that the reader has recorded, or the
-//! `epoch` and `after` of the last welcome where nothing came since; `null` or absent where it
-//! remembers neither. An optional `agent` says what program this is.
+//! reader speaks. `reader` names its durable cursor: 1 to 64 of `a`–`z`, `A`–`Z`, `0`–`9`, `.`, `_` and
+//! `-`, and no `.` or `-` at the beginning ([`ReaderName`]). An inbox has 32 names at most. A reader
+//! whose `reader` is `null` or absent has no cursor at the relay: it never acks, holds nothing back, is
+//! sent as much as its socket takes, and may be one of several such at once; it resumes like any other.
+//!
+//! `resume` says where the reader is in *this* inbox: `epoch` and `seq` (a gap's `epoch` and `to`) of
+//! the last delivery or gap that it has recorded, or `epoch` and `after` of the last welcome where
+//! nothing came since; `null` or absent where it remembers neither. The relay cannot see which inbox a
+//! place was meant for, and epochs are shared by inboxes: a reader compares `welcome.inbox` with the
+//! inbox that its place belongs to, and where they differ closes, and begins anew without `resume`,
+//! whatever `resumed` says. An optional `agent` says what program this is.
 //!
 //! **ack** says that everything up to and including this delivery (or gap, by its `to`) is on the
 //! reader's disk, also what it refused: one bad delivery must not block those behind it. It is
@@ -104,16 +112,28 @@
 //!   may be lost.
 //!
 //! **delivery** is one request to the inbox, in order of `seq`. `tail` is the path behind the publish
-//! id (empty, or beginning with `/`), `query` what stood behind the `?`. Header names are lower-case,
-//! the values of `authorization`, `proxy-authorization` and `cookie` replaced. `head` tells how far
+//! id (empty, or beginning with `/`), `query` what stood behind the `?`. `headers` are pairs of name and
+//! value, in order, repeats of a name side by side. Names are lower-case. A value that is UTF-8 stands as
+//! it is; any other is read as ISO 8859-1, each byte one character (RFC 9110, section 5.5), and is not
+//! told from the first: whoever needs the bytes of a header keeps it in ASCII, as signatures are. The
+//! values of `authorization`, `proxy-authorization` and `cookie` are `[redacted by dubwatch]`. `peer` is
+//! for people. `head` tells how far
 //! the inbox goes. At most `window` frames (deliveries and gaps) to a reader with a name are unacked;
 //! a reader should ack at the latest when half of them are.
 //!
 //! **gap** says that `from` to `to` will never come, and why ([`GapReason`]): there is no silent
-//! loss. `count` is how many requests that was. Deliveries and gaps together are without holes: a
+//! loss. The reasons are `age` (older than the relay keeps), `unverified` (its signature did not hold at
+//! the relay, and room was needed), `read` (every reader with a name had it, and room was needed),
+//! `refused` (never taken: too large, too slow, too often, no room; the sender was told so and may have
+//! sent it again) and `unknown`, which also stands for every word that a reader does not know. A
+//! `refused` gap has one `seq` for all that were refused since the last, at once for the first and then
+//! after 10 s, doubling up to 10 min while the inbox goes on refusing; a relay that stops or is killed
+//! forgets none. `at`, where it is given, is when the last of them was dropped. `count` is how many
+//! requests that was. Deliveries and gaps together are without holes: a
 //! reader that sees one should close the connection ([`Expected`]).
 //!
-//! **draining** precedes a stop: dial again after `retry_after` seconds. **superseded**: another
+//! **draining** precedes a stop: dial again after `retry_after` seconds, a number from 0 up; a reader takes
+//! less than 1 for 1 and more than 60 for 60, and adds a random part, so that not all come at once. **superseded**: another
 //! connection came with the same reader name and took over. **error** says in a sentence for people
 //! why the relay closes; the close that follows has the same code.
 //!
@@ -146,7 +166,7 @@
 //! | 4009 | the token was rotated or revoked | no |
 //! | 4010 | the relay stops | after `retry_after` |
 //! | 4011 | the reader did not take what was sent | later |
-//! | 4012 | too many connections to this inbox | later |
+//! | 4012 | too many connections: to this inbox (64), or to the relay (`--max-readers`); the sentence says which | later |
 //! | 4013 | the relay cannot read its store; or not write it, and nothing was ever told of this inbox | later |
 //! | 4014 | the reader's place was forgotten, by the operator or after a long absence; its next `hello` is noted anew | later |
 //! | 4015 | the inbox has as many reader names as it may have, and this is none of them: the operator has to forget one, or the reader to take one of them or none | no |

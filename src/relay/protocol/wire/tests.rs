@@ -126,6 +126,20 @@ fn relays_faults_are_told_apart() {
 }
 
 #[test]
+fn what_is_nested_in_unknown_fields_is_passed_over() {
+    for open in ["[", "{\"a\":"] {
+        let close = if open == "[" { "]" } else { "}" };
+        let deep = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        let ping = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(100));
+        assert_eq!(decode_client(Some(&ping)), Ok(ClientFrame::Ping(Beat { id: 7 })));
+        assert_eq!(RelayFrame::decode_text(&ping), Ok(RelayFrame::Ping(Beat { id: 7 })));
+        // Without end it is no frame, and nothing breaks.
+        let endless = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(20_000));
+        assert!(decode_client(Some(&endless)).is_err() || endless.len() < MAX_TEXT);
+    }
+}
+
+#[test]
 fn a_relay_cannot_send_a_header_that_a_door_would_not_let_in() {
     let message = delivery().encode();
     let text = String::from_utf8(message[4..].to_vec()).unwrap();
