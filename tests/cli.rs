@@ -163,6 +163,57 @@ fn a_file_that_is_no_journal() {
     assert!(text.starts_with("not a database"));
 }
 
+#[test]
+fn a_pipe_in_the_place_of_a_file_holds_nothing_up() {
+    let home = Home::new();
+    if home.checked("mkfifo", &["pipe"]).is_none() {
+        return;
+    }
+    home.write("token", "a-token-that-is-long-enough");
+    for line in [
+        "watch --listen 0 --json --public-key pipe",
+        "watch --listen 0 --json --config pipe",
+        "watch --listen 0 --json --relay wss://127.0.0.1:1/i/one --relay-token-file pipe",
+        "status --config pipe",
+        "send --to http://127.0.0.1:1/ --key pipe",
+        "verify --signature 30 --public-key pipe token",
+    ] {
+        let ran = home.run(line);
+        assert!(matches!(ran.code, Some(1 | 2)), "{line}: {ran:?}");
+        assert!(ran.err.contains("it is a named pipe, and a file was expected"), "{line}: {ran:?}");
+    }
+    let lock = "journal.db.lock";
+    home.checked("mkfifo", &[lock]).unwrap();
+    let ran = home.run("watch --listen 0 --json --db journal.db");
+    assert!(ran.complaint(1).contains("journal.db.lock cannot be written: it is a named pipe"));
+}
+
+#[test]
+fn a_development_key_that_others_can_have_is_not_trusted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let target = ok();
+    let send = format!("send --to {}", target.url());
+    home.run(&send).done();
+    let dev = home.path("data/dubwatch/dev.pem");
+    let set = |mode| {
+        std::fs::set_permissions(&dev, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o666);
+    let said = "the development key ~/data/dubwatch/dev.pem is not trusted: others can read or change it (mode 666); remove it, and a new one is made";
+    assert_eq!(home.run(&send).complaint(1), format!("dubwatch: {said}\n"));
+    let watch = home.watch();
+    let message = watch.line("warning")["message"].as_str().unwrap().to_owned();
+    assert_eq!(message.replace(home.path("").to_str().unwrap(), "~/"), said);
+    set(0o600);
+    let ran = home.run(&format!("send --to {}", watch.url));
+    assert!(ran.out.starts_with("401 "), "the listener that runs does not trust it: {ran:?}");
+    watch.stop();
+    let watch = home.watch();
+    home.run(&format!("send --to {}", watch.url)).done();
+    watch.stop();
+}
+
 /// Whatever stands at the name of a journal or a relay's store is called by what it is, at once, and
 /// stays what it is.
 #[test]

@@ -69,6 +69,10 @@ pub(super) fn with_dev_key(
     }
     match load_dev_key(config) {
         Ok(key) => Ok((keys.and(key.public(DEV_KEY)), None)),
+        // What it signed is nothing to rely on; everything else goes on as it would without.
+        Err(DevKeyError::Key(error @ KeyError::NotPrivate { .. })) => {
+            Ok((keys, Some(error.to_string())))
+        }
         Err(error) if config.ephemeral => {
             let caution = format!(
                 "no development key is trusted: {error}. To send test callbacks, make a key with `dubwatch keygen` and trust it with --public-key; --no-dev-key leaves this line out"
@@ -82,7 +86,7 @@ pub(super) fn with_dev_key(
 /// Adds the development key for a run that only reads, where there is one. Writes nothing.
 pub(super) fn with_present_dev_key(config: &Config, keys: TrustedKeys) -> TrustedKeys {
     let key = may_trust_dev_key(config)
-        .then(|| PrivateKey::from_file(&dev_key_path(config).ok()?).ok())
+        .then(|| PrivateKey::from_own_file(&dev_key_path(config).ok()?).ok())
         .flatten();
     match key {
         Some(key) => keys.and(key.public(DEV_KEY)),

@@ -1,6 +1,5 @@
 //! Reads the configuration file into a layer; a mistake in it is shown in its place.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::InFile;
 use super::layer::{Layer, Written};
 use super::{ConfigError, Key, SETTINGS};
+use crate::files;
 use crate::text::{Printable, nearest};
 
 /// The longest configuration file that is read, in bytes: one that is longer is some other file.
@@ -20,17 +20,22 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// What `path` says; `None` where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| {
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| mode)
-    });
-    let mode = match read {
-        Ok(mode) => mode,
+    let read = files::open(path)
+        .and_then(|(file, found)| file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| found));
+    let found = match read {
+        Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ConfigError::read(path, &error)),
     };
     let cannot =
         |why: &str| ConfigError::Read { path: super::error::shown(path), why: why.to_owned() };
+    // It says which keys are trusted.
+    if let Some(mode) = files::open_to_all(&found) {
+        return Err(cannot(&format!(
+            "every user can change it (mode {mode:03o}); look at what is in it and `chmod o-w` it"
+        )));
+    }
+    let mode = found.permissions().mode() & 0o777;
     if bytes.len() as u64 > MAX_FILE {
         return Err(cannot("it is longer than 1 MiB, so it is no configuration file"));
     }

@@ -1,5 +1,6 @@
 //! Whose certificates are trusted: those of the system, or those of a file.
 
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::reasons;
+use crate::files;
 
 /// Why TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +103,8 @@ fn of_system() -> Result<TlsConnector, TlsError> {
 
 fn of_file(path: &Path) -> Result<TlsConnector, TlsError> {
     let bad = |why: String| TlsError::File { path: path.to_owned(), why };
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| bad(e.to_string()))?;
+    let (file, _) = files::open(path).map_err(|error| bad(error.to_string()))?;
+    let certificates = CertificateDer::pem_reader_iter(BufReader::new(file));
     let mut roots = RootCertStore::empty();
     let mut named = Vec::new();
     for certificate in certificates {

@@ -1,15 +1,16 @@
 //! Keys on disk: bounded reads, private files of mode 0600, never a write over an existing file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use p256::elliptic_curve::zeroize::Zeroizing;
 
 use super::keys::{DEV_KEY, VENDOR_KEY};
 use super::{KeyFault, PrivateKey, PublicKey, key_form};
+use crate::files;
 
 /// The largest key file that is read, in bytes. A larger one is refused, not cut.
 const MAX_FILE: u64 = 64 * 1024;
@@ -55,6 +56,24 @@ pub enum KeyError {
         /// What it is instead.
         fault: KeyFault,
     },
+    /// Anybody could have put their own key into it.
+    #[error(
+        "the key file {} is not trusted: every user can change it (mode {mode:03o}); look at what is in it and `chmod o-w` it", path.display()
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Somebody else has the key, or made it.
+    #[error("the development key {} is not trusted: {why}; remove it, and a new one is made", path.display())]
+    NotPrivate {
+        /// The file.
+        path: PathBuf,
+        /// Who can sign with it.
+        why: String,
+    },
     /// No random numbers.
     #[error("the system gives no random numbers, so nothing can be signed or generated")]
     Random,
@@ -70,7 +89,11 @@ impl PublicKey {
     ///
     /// [`KeyError`] names the file and says what it is instead.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let key = key_form::public_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
+        let (bytes, found) = read(path)?;
+        if let Some(mode) = files::open_to_all(&found) {
+            return Err(KeyError::Open { path: path.to_owned(), mode });
+        }
+        let key = key_form::public_key(&bytes).map_err(|fault| unusable(path, fault))?;
         let text = |part: Option<&std::ffi::OsStr>| {
             part.map_or_else(|| "key".to_owned(), |part| part.to_string_lossy().into_owned())
         };
@@ -92,8 +115,32 @@ impl PrivateKey {
     ///
     /// [`KeyError`] names the file and says what it is instead.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let secret = key_form::private_key(&read(path)?).map_err(|fault| unusable(path, fault))?;
-        Ok(Self { secret })
+        Self::read(path).map(|(key, _)| key)
+    }
+
+    fn read(path: &Path) -> Result<(Self, Metadata), KeyError> {
+        let (bytes, found) = read(path)?;
+        let secret = key_form::private_key(&bytes).map_err(|fault| unusable(path, fault))?;
+        Ok((Self { secret }, found))
+    }
+
+    /// The private key in a file that nobody else can have read or written, so that what it signed
+    /// can be trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotPrivate`] where somebody can, otherwise as [`Self::from_file`].
+    pub fn from_own_file(path: &Path) -> Result<Self, KeyError> {
+        let (key, found) = Self::read(path)?;
+        let mode = found.permissions().mode() & 0o777;
+        let why = match () {
+            () if !files::is_ours(&found) => {
+                format!("it belongs to another user (uid {})", found.uid())
+            }
+            () if mode & 0o077 != 0 => format!("others can read or change it (mode {mode:03o})"),
+            () => return Ok(key),
+        };
+        Err(KeyError::NotPrivate { path: path.to_owned(), why })
     }
 
     /// Writes the key to a new file of mode 0600.
@@ -119,7 +166,8 @@ impl PrivateKey {
         Ok(public)
     }
 
-    /// The key in a file, which is made where there is none.
+    /// The key in a file of one's own, as [`Self::from_own_file`] reads it, which is made where there
+    /// is none.
     ///
     /// Two processes that do this at once end with the same key: a file appears whole or not at
     /// all, and the one that comes second reads the other's.
@@ -128,14 +176,14 @@ impl PrivateKey {
     ///
     /// [`KeyError`] names the file.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
-        match Self::from_file(path) {
+        match Self::from_own_file(path) {
             Err(KeyError::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
             found => return found,
         }
         let key = Self::generate()?;
         match key.create_file(path) {
             Ok(()) => Ok(key),
-            Err(KeyError::Exists { .. }) => Self::from_file(path),
+            Err(KeyError::Exists { .. }) => Self::from_own_file(path),
             Err(error) => Err(error),
         }
     }
@@ -145,20 +193,24 @@ fn unusable(path: &Path, fault: KeyFault) -> KeyError {
     KeyError::Unusable { origin: path.display().to_string(), fault }
 }
 
-/// The contents of a file of at most [`MAX_FILE`] bytes, wiped when dropped.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+/// The contents of a file of at most [`MAX_FILE`] bytes, wiped when dropped, and what the system says
+/// of the file.
+fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyError> {
     // Not even to say that there is no such file: it may be a private key.
     if path.to_string_lossy().contains("-----BEGIN ") {
         return Err(KeyError::NoPath);
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+    let found = files::open(path)
+        .and_then(|(file, found)| {
+            file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+            Ok(found)
+        })
         .map_err(|cause| KeyError::Read { path: path.to_owned(), cause })?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(unusable(path, KeyFault::TooLarge));
     }
-    Ok(bytes)
+    Ok((bytes, found))
 }
 
 /// Writes a new file with the given mode whatever the umask; it appears whole or not at all.
@@ -271,6 +323,38 @@ mod tests {
             assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
             assert_eq!(names(dir.path()), ["dev.pem"], "no drafts stay");
         }
+    }
+
+    #[test]
+    fn a_key_that_somebody_else_can_have_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dev.pem");
+        let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        PrivateKey::open_or_create(&path).unwrap();
+        for mode in [0o666, 0o660, 0o602, 0o640, 0o604] {
+            set(mode);
+            let error = PrivateKey::open_or_create(&path).unwrap_err();
+            let said = format!(
+                "the development key {} is not trusted: others can read or change it (mode {mode:03o}); remove it, and a new one is made",
+                path.display()
+            );
+            assert_eq!(error.to_string(), said);
+        }
+        set(0o400);
+        PrivateKey::open_or_create(&path).unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            let error = PrivateKey::from_own_file(&path).unwrap_err().to_string();
+            assert!(error.contains("it belongs to another user (uid 12345)"), "{error}");
+        }
+
+        let public = dir.path().join("mine.pem");
+        fs::write(&public, PrivateKey::generate().unwrap().public_pem()).unwrap();
+        fs::set_permissions(&public, Permissions::from_mode(0o664)).unwrap();
+        PublicKey::from_file(&public).unwrap();
+        fs::set_permissions(&public, Permissions::from_mode(0o666)).unwrap();
+        let error = PublicKey::from_file(&public).unwrap_err().to_string();
+        assert!(error.contains("every user can change it (mode 666)"), "{error}");
     }
 
     #[test]

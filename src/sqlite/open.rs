@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::files::Files;
+use crate::files;
 
 /// How long a connection waits for another one's lock before it reports the database busy.
 const BUSY: Duration = Duration::from_secs(5);
@@ -73,6 +74,8 @@ pub enum OpenError {
     InUse { what: &'static str, path: PathBuf, pid: Option<u32>, beside: &'static str },
     #[error("cannot open the {what} {}: it is {kind}, and a file was expected; name one with --db", path.display())]
     NoFile { what: &'static str, path: PathBuf, kind: &'static str },
+    #[error("the {what}'s file {} belongs to another user and every user can change it (mode {mode:03o}), so nothing in it can be relied on; have its owner `chmod 600` it, or choose another with --db", path.display())]
+    Open { what: &'static str, path: PathBuf, mode: u32 },
     #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
     Foreign { what: &'static str, path: PathBuf, why: &'static str },
     #[error("the {what} {} was written by an older dubwatch; start `dubwatch` once to bring it up to date", path.display())]
@@ -162,12 +165,16 @@ impl Database {
                     cause,
                 })?;
                 let lock = lock(path, schema)?;
+                check_owners(path, what)?;
                 (Self { schema, name: path.clone(), memory: false }, Some(lock))
             }
         };
         let mut connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         database.prepare(&mut connection)?;
-        let files = (!database.memory).then(|| Files::of(&database.name));
+        let files = (!database.memory).then(|| {
+            make_private(&database.name);
+            Files::of(&database.name)
+        });
         Ok((database, WriteConnection { connection, files, _lock: lock }))
     }
 
@@ -387,14 +394,7 @@ fn is_there_as_a_file(path: &Path, what: &'static str) -> Result<bool, OpenError
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(cause) => return Err(OpenError::File { what, path: path.to_owned(), cause }),
     };
-    let kind = match () {
-        () if kind.is_file() => return Ok(true),
-        () if kind.is_dir() => "a directory",
-        () if kind.is_fifo() => "a named pipe",
-        () if kind.is_socket() => "a socket",
-        () if kind.is_block_device() || kind.is_char_device() => "a device",
-        () => "something else",
-    };
+    let Some(kind) = files::kind(kind) else { return Ok(true) };
     Err(OpenError::NoFile { what, path: path.to_owned(), kind })
 }
 
@@ -463,18 +463,95 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// The files of a database as they are now: itself, not a link to it, and what stands beside it.
+fn present(path: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
+    ["", "-wal", "-shm"].into_iter().filter_map(|ending| {
+        let name = beside(path, ending);
+        let found = fs::symlink_metadata(&name).ok()?;
+        Some((name, found))
+    })
+}
+
+/// Fails where SQLite would follow a link beside the database, or read what any user can have put
+/// there.
+fn check_owners(path: &Path, what: &'static str) -> Result<(), OpenError> {
+    for (name, found) in present(path) {
+        if let Some(kind) = files::kind(found.file_type()) {
+            return Err(OpenError::NoFile { what, path: name, kind });
+        }
+        match files::open_to_all(&found) {
+            Some(mode) if !files::is_ours(&found) => {
+                return Err(OpenError::Open { what, path: name, mode });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes the permissions of others from a database that was found to be ours, and from what stands
+/// beside it: SQLite makes that with the mode of the database, but opens what is there as it is.
+///
+/// Where that cannot be done it stays as it is: some file systems know no modes.
+fn make_private(path: &Path) {
+    for (name, found) in present(path) {
+        let mode = found.mode() & 0o777;
+        if mode.trailing_zeros() >= 6 {
+            continue;
+        }
+        match fs::set_permissions(&name, Permissions::from_mode(mode & 0o700)) {
+            Ok(()) => {
+                tracing::info!(path = ?name, "was open to others (mode {mode:03o}) and is private now");
+            }
+            Err(error) => {
+                tracing::warn!(path = ?name, %error, "stays open to others (mode {mode:03o})");
+            }
+        }
+    }
+}
+
 /// Whether the one who writes the file at `path` is still there, as far as can be told.
 ///
 /// The lock is tried only where the process that it names is not to be seen, which it is not from
 /// another container either: who tries it may for a moment keep a new writer from it.
 pub fn has_writer(path: &Path) -> bool {
-    let name = lock_name(path);
-    let pid = fs::read_to_string(&name).ok();
-    let pid = pid.and_then(|pid| Pid::from_raw(pid.trim().parse().ok()?));
+    let Ok(mut lock) = open_lock(&lock_name(path), OpenOptions::new().read(true)) else {
+        return true;
+    };
+    let pid = read_pid(&mut lock);
     if pid.is_none_or(|pid| test_kill_process(pid) != Err(Errno::SRCH)) {
         return true;
     }
-    File::open(&name).is_ok_and(|lock| lock.try_lock_shared().is_err())
+    lock.try_lock_shared().is_err()
+}
+
+/// Opens the lock's file, and nothing else that may have its name: a lock that is written over must
+/// not be somebody's file by a link.
+fn open_lock(name: &Path, how: &mut OpenOptions) -> io::Result<File> {
+    if let Ok(found) = fs::symlink_metadata(name)
+        && let Some(kind) = files::kind(found.file_type())
+    {
+        return Err(not_a_lock(kind));
+    }
+    // Again where it was put there between the two.
+    let file = how.custom_flags(files::NO_LINK).open(name)?;
+    let found = file.metadata()?;
+    match files::kind(found.file_type()) {
+        Some(kind) => Err(not_a_lock(kind)),
+        None if found.nlink() > 1 => Err(not_a_lock("a file that has another name too")),
+        None => Ok(file),
+    }
+}
+
+fn not_a_lock(kind: &str) -> io::Error {
+    io::Error::other(format!("it is {kind}, which is left as it is and has to go"))
+}
+
+/// The process that a lock names, for what only wants to know: a lock without one is still a lock.
+fn read_pid(lock: &mut File) -> Option<Pid> {
+    let mut pid = String::new();
+    lock.take(20).read_to_string(&mut pid).ok()?;
+    Pid::from_raw(pid.trim().parse().ok()?)
 }
 
 /// The lock's file. Of the file itself: two names of one file are one journal.
@@ -488,26 +565,14 @@ fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
     let (what, Commands { beside, read, .. }) = (schema.what, schema.commands);
     let failed =
         |cause| OpenError::Lock { what, path: path.to_owned(), lock: name.clone(), cause, read };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&name)
-        .map_err(failed)?;
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = open_lock(&name, &mut how).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // Only for the message: a lock without a readable pid is still a lock.
-            let _ = (&mut file).take(20).read_to_string(&mut pid);
-            return Err(OpenError::InUse {
-                what,
-                path: path.to_owned(),
-                pid: pid.trim().parse().ok(),
-                beside,
-            });
+            let pid = read_pid(&mut file).map(|pid| pid.as_raw_pid().cast_unsigned());
+            return Err(OpenError::InUse { what, path: path.to_owned(), pid, beside });
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
@@ -556,6 +621,73 @@ mod tests {
         drop(reader);
         connection.close().unwrap();
         assert!(!wal.exists());
+    }
+
+    #[test]
+    fn files_that_others_can_open_are_made_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let place = Place::File(path.clone());
+        drop(Database::open(&place, SCHEMA).unwrap());
+        let set = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
+        set(&path);
+        set(&lock_name(&path));
+        for ending in ["-wal", "-shm"] {
+            fs::write(beside(&path, ending), "").unwrap();
+            set(&beside(&path, ending));
+        }
+        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
+        connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
+        for ending in ["", "-wal", "-shm", ".lock"] {
+            assert_eq!(mode(&beside(&path, ending)), 0o600, "{ending}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_lock_or_a_log_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let place = Place::File(path.clone());
+        drop(Database::open(&place, SCHEMA).unwrap());
+        let theirs = dir.path().join("theirs");
+        fs::write(&theirs, "precious").unwrap();
+        let symlink = |name: &Path| std::os::unix::fs::symlink(&theirs, name);
+        let hard_link = |name: &Path| fs::hard_link(&theirs, name);
+        let pipe = |name: &Path| {
+            rustix::fs::mknodat(
+                rustix::fs::CWD,
+                name,
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::RWXU,
+                0,
+            )
+            .map_err(io::Error::from)
+        };
+        for what in ["a symbolic link", "another name too", "a pipe"] {
+            let make = |name: &Path| match what {
+                "a symbolic link" => symlink(name),
+                "another name too" => hard_link(name),
+                _ => pipe(name),
+            };
+            let lock = lock_name(&path);
+            fs::remove_file(&lock).unwrap();
+            make(&lock).unwrap();
+            assert!(has_writer(&path), "{what}: nothing says that it has ended");
+            let error = Database::open(&place, SCHEMA).unwrap_err();
+            assert!(matches!(&error, OpenError::Lock { .. }), "{what}: {error}");
+            fs::remove_file(&lock).unwrap();
+            drop(Database::open(&place, SCHEMA).unwrap());
+
+            if what == "another name too" {
+                continue;
+            }
+            let log = beside(&path, "-wal");
+            make(&log).unwrap();
+            let error = Database::open(&place, SCHEMA).unwrap_err();
+            assert!(matches!(&error, OpenError::NoFile { .. }), "{what}: {error}");
+            fs::remove_file(&log).unwrap();
+        }
+        assert_eq!(fs::read(&theirs).unwrap(), b"precious");
     }
 
     #[test]

@@ -222,6 +222,6 @@ fn a_message_names_file_line_what_and_what_is_allowed() {
     assert_eq!(
         crate::report(&violations),
         "src/sqlite/mod.rs:3: sqlite uses crate::journal::Row\n    \
-         sqlite may use the modules: none (shared by journal and relay, so it knows neither)"
+         sqlite may use the modules: files (shared by journal and relay, so it knows neither)"
     );
 }

@@ -55,15 +55,22 @@ pub(crate) const ROWS: &[Row] = &[
         why: "dashboard and log filter alike, and the clock is an argument",
     },
     Row {
+        module: "files",
+        ours: &[],
+        crates: &["rustix"],
+        pure: false,
+        why: "keys, settings and databases are opened alike, whoever needs them",
+    },
+    Row {
         module: "config",
-        ours: &["callback", "text"],
+        ours: &["callback", "files", "text"],
         crates: &["clap", "toml", "etcetera", "jiff", "serde", "thiserror", "http"],
         pure: false,
         why: "settings are a plain value: whoever acts on them is handed it",
     },
     Row {
         module: "signature",
-        ours: &["callback"],
+        ours: &["callback", "files"],
         crates: &["base64", "flate2", "hex", "p256", "ring", "serde", "serde_json", "thiserror"],
         pure: false,
         why: "the check takes bytes, so that no transport can get between body and verdict",
@@ -77,7 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "sqlite",
-        ours: &[],
+        ours: &["files"],
         crates: &["rusqlite", "thiserror", "tokio", "tracing", "rustix"],
         pure: false,
         why: "shared by journal and relay, so it knows neither",
@@ -139,7 +146,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "outbound",
-        ours: &["text"],
+        ours: &["files", "text"],
         crates: &[
             "base64",
             "hex",
@@ -224,6 +231,7 @@ pub(crate) const ROWS: &[Row] = &[
         module: "relay::client",
         ours: &[
             "callback",
+            "files",
             "intake",
             "outbound",
             "serve",

@@ -1,7 +1,6 @@
 //! The token that opens an inbox for reading: where it is written, and that nothing shows it.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 
+use crate::files;
 use crate::text::Printable;
 
 /// The longest file that is read for a token, in bytes.
@@ -86,12 +86,12 @@ impl Token {
     pub fn from_file(path: &Path) -> Result<Option<Self>, TokenError> {
         let shown = || printable(path);
         let read = |cause| TokenError::Read { path: shown(), cause };
-        let file = match File::open(path) {
-            Ok(file) => file,
+        let (file, found) = match files::open(path) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(read(error)),
         };
-        let mode = file.metadata().map_err(read)?.permissions().mode() & 0o777;
+        let mode = found.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(TokenError::Open { path: shown(), mode });
         }

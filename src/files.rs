@@ -1,0 +1,67 @@
+//! How files that somebody named are opened: without waiting for a named pipe, and with a look at who
+//! can change them.
+
+use std::ffi::c_int;
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
+
+/// Does not wait for who writes a named pipe, or for a device.
+pub const NO_WAIT: c_int = OFlags::NONBLOCK.bits().cast_signed();
+
+/// Does not wait either, and refuses a symbolic link.
+pub const NO_LINK: c_int = OFlags::NONBLOCK.union(OFlags::NOFOLLOW).bits().cast_signed();
+
+/// Opens a regular file for reading.
+///
+/// A shell's `<(command)` and `/dev/stdin` are read as they are, and `/dev/null` is an empty file:
+/// they are named on purpose. Any other pipe or device is an error, since reading it may never end.
+pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    if is_handed_over(path) {
+        let file = File::open(path)?;
+        let found = file.metadata()?;
+        return Ok((file, found));
+    }
+    let file = OpenOptions::new().read(true).custom_flags(NO_WAIT).open(path)?;
+    let found = file.metadata()?;
+    match kind(found.file_type()) {
+        Some(kind) if path != Path::new("/dev/null") => {
+            Err(io::Error::other(format!("it is {kind}, and a file was expected")))
+        }
+        _ => Ok((file, found)),
+    }
+}
+
+/// Whether a name stands for something that this process was started with.
+fn is_handed_over(path: &Path) -> bool {
+    ["/dev/fd", "/proc/self/fd"].iter().any(|directory| path.starts_with(directory))
+        || path == Path::new("/dev/stdin")
+}
+
+/// Returns what something is called that is no regular file.
+pub fn kind(found: FileType) -> Option<&'static str> {
+    match () {
+        () if found.is_file() => None,
+        () if found.is_dir() => Some("a directory"),
+        () if found.is_symlink() => Some("a symbolic link"),
+        () if found.is_fifo() => Some("a named pipe"),
+        () if found.is_socket() => Some("a socket"),
+        () if found.is_block_device() || found.is_char_device() => Some("a device"),
+        () => Some("something else"),
+    }
+}
+
+/// Whether a file belongs to this process's user or to root, so that no other user decides what is in
+/// it.
+pub fn is_ours(found: &Metadata) -> bool {
+    found.uid() == 0 || found.uid() == geteuid().as_raw()
+}
+
+/// Returns the mode of a regular file that every user can write.
+pub fn open_to_all(found: &Metadata) -> Option<u32> {
+    (found.is_file() && found.mode() & 0o002 != 0).then(|| found.mode() & 0o777)
+}
