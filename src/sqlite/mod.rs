@@ -8,6 +8,7 @@
 
 mod files;
 mod open;
+mod schema;
 mod writer;
 
 pub use open::{

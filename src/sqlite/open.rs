@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::files::Files;
+use super::schema;
 use crate::files;
 
 /// How long a connection waits for another one's lock before it reports the database busy.
@@ -78,6 +79,8 @@ pub enum OpenError {
     Open { what: &'static str, path: PathBuf, mode: u32 },
     #[error("{} is not a {what} of dubwatch: {why}; it was left as it is, choose another file with --db", path.display())]
     Foreign { what: &'static str, path: PathBuf, why: &'static str },
+    #[error("{} is not a {what} as dubwatch makes it: {difference}; it was left as it is, choose another file with --db", path.display())]
+    Changed { what: &'static str, path: PathBuf, difference: String },
     #[error("the {what} {} was written by an older dubwatch; start `dubwatch` once to bring it up to date", path.display())]
     Older { what: &'static str, path: PathBuf },
     #[error("the {what} {} has schema {found}, this dubwatch knows schemas up to {known}; use a newer dubwatch", path.display())]
@@ -270,6 +273,7 @@ impl Database {
         let uri = immutable_uri(path);
         let connection = Connection::open_with_flags(uri, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| self.error(error))?;
+        schema::harden(&connection).map_err(|error| self.error(error))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
@@ -291,6 +295,7 @@ impl Database {
         )
         .map_err(|error| self.error(error))?;
         connection.busy_timeout(BUSY).map_err(|error| self.error(error))?;
+        schema::harden(&connection).map_err(|error| self.error(error))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
@@ -341,7 +346,15 @@ impl Database {
                 known,
             });
         }
-        Ok(found)
+        match schema::difference(connection, &self.schema, found) {
+            Ok(None) => Ok(found),
+            Ok(Some(difference)) => Err(OpenError::Changed {
+                what: self.schema.what,
+                path: self.name.clone(),
+                difference,
+            }),
+            Err(error) => Err(self.error(error)),
+        }
     }
 
     fn set_modes(&self, connection: &Connection, new: bool) -> rusqlite::Result<()> {
