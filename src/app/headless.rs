@@ -179,12 +179,13 @@ fn sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
     let relay = &link.relay;
     match &link.state {
         LinkState::Up { behind, .. } => {
-            let url = link.callback_url.as_deref().unwrap_or_default();
+            let url = link.callback_url.as_ref().map(|url| format!("; give the sender: {url}"));
+            let url = url.unwrap_or_default();
             let behind = match behind {
                 0 => String::new(),
                 behind => format!(", {behind} behind, catching up"),
             };
-            Some(format!("connected to the relay {relay}{behind}; give the sender: {url}"))
+            Some(format!("connected to the relay {relay}{behind}{url}"))
         }
         // The first of several failures: what follows is the same, and in the log.
         LinkState::Retrying { why, .. }

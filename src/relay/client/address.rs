@@ -89,6 +89,15 @@ impl Address {
     }
 }
 
+/// The URL that a relay says senders post to. It is shown, copied, and pasted where the service asks
+/// for it, so `None` for anything but a whole http or https URL without user name.
+pub(super) fn callback_url(text: &str) -> Option<Printable> {
+    let is_fit = text.is_ascii() && text.len() <= 2048 && !text.contains(['@', '#']);
+    let uri: Uri = text.parse().ok().filter(|_| is_fit)?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    (is_http && uri.host().is_some_and(|host| !host.is_empty())).then(|| Printable::new(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +131,38 @@ mod tests {
         let error = Address::new("wss://dwr_s3cret@relay.example", true).unwrap_err();
         assert_eq!(error, AddressError::Secret);
         assert!(!error.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn only_an_http_url_is_a_callback_url() {
+        for url in [
+            "https://relay.example/in/abc",
+            "http://127.0.0.1:8080/in/abc",
+            "http://[::1]:1/in/a?b=c",
+            "HTTPS://relay.example/deep/in/abc",
+        ] {
+            assert_eq!(callback_url(url).unwrap().as_str(), url);
+        }
+        let long = format!("https://relay.example/{}", "a".repeat(2048));
+        for wrong in [
+            "",
+            "/in/abc",
+            "relay.example/in/abc",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "ws://relay.example/in/abc",
+            "https://",
+            "https:///in/abc",
+            "https://relay.example@evil.example/in/abc",
+            "https://relay.example/in/abc; rm -rf ~",
+            "https://relay.example/in/\u{1b}[201~",
+            "https://relay.example/in/\u{202e}abc",
+            "https://relay.example/in/a\nb",
+            "call +1 555 0100 to get your callbacks",
+            &long,
+        ] {
+            assert_eq!(callback_url(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -342,10 +342,10 @@ impl Tell {
         self.failed(LinkState::Refused { why: why.to_owned(), token }, why);
     }
 
-    fn welcomed(&self, callback_url: &Printable, epoch: String) {
+    fn welcomed(&self, callback_url: Option<&Printable>, epoch: String) {
         tracing::info!(%epoch, "the relay welcomed us");
         self.link.send_modify(|link| {
-            link.callback_url = Some(callback_url.as_str().to_owned());
+            link.callback_url = callback_url.map(|url| url.as_str().to_owned());
             link.epoch = Some(epoch);
         });
     }

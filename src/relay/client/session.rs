@@ -16,6 +16,7 @@ use super::super::protocol::{
     self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Epoch, Expected, FrameFault,
     Heartbeat, Hello, Pulse, RelayFrame, Resume, Resumed, Versions, Welcome,
 };
+use super::address::callback_url;
 use super::clock::{Clock, LOOK_EVERY};
 use super::counted::Came;
 use super::dial::Socket;
@@ -106,7 +107,8 @@ pub(super) async fn run(
 struct Welcomed {
     at: Instant,
     since: Timestamp,
-    callback_url: Printable,
+    /// Where senders post to, where the relay said it.
+    callback_url: Option<Printable>,
     /// What the journal knows the inbox by.
     inbox: Arc<str>,
     expected: Expected,
@@ -299,8 +301,14 @@ impl Session<'_> {
         let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
         let noted = self.door.intake.subscribed(subscription, welcome.after, anew).await;
         noted.map_err(End::Unwritten)?;
-        let callback_url = Printable::new(&welcome.callback_url).cut(2048);
-        self.tell.welcomed(&callback_url, welcome.epoch.to_string());
+        let callback_url = callback_url(&welcome.callback_url);
+        if callback_url.is_none() {
+            let shown = Printable::new(&welcome.callback_url).cut(80);
+            self.tell.warn(format!(
+                "the relay says that senders post to {shown}, which is no http or https URL: ask who runs the relay for the right one"
+            ));
+        }
+        self.tell.welcomed(callback_url.as_ref(), welcome.epoch.to_string());
         if welcome.resumed == Resumed::RolledBack {
             self.tell.warn(
                 "the relay does not know where we were: its store was lost or is an older copy, so what it had taken and not passed on may be lost".to_owned(),
@@ -349,7 +357,8 @@ impl Session<'_> {
         };
         let cursor = welcomed.expected.gap(&gap).map_err(|hole| End::Broke(hole.into()))?;
         welcomed.head = welcomed.head.max(gap.to);
-        let noted = incoming::gap(&gap, welcomed.callback_url.as_str());
+        let callback_url = welcomed.callback_url.as_ref().map_or("", Printable::as_str);
+        let noted = incoming::gap(&gap, callback_url);
         let passage = self.passage(cursor, gap.from)?;
         self.pipeline.put(Work {
             cursor,

@@ -371,6 +371,31 @@ async fn a_message_that_is_no_frame_is_answered_with_a_close() {
     }
 }
 
+/// What is shown and copied for senders is a URL; what comes is taken whatever the relay says there.
+#[tokio::test]
+async fn a_callback_url_that_is_none_is_not_shown_and_costs_no_delivery() {
+    let mut scene = Scene::new(Some("laptop"));
+    for (said, shown) in [
+        ("https://relay.example/in/abc", Some("https://relay.example/in/abc")),
+        ("call +1 555 0100 to get your callbacks", None),
+    ] {
+        let RelayFrame::Welcome(mut welcome) = welcome(0, 1) else { unreachable!() };
+        said.clone_into(&mut welcome.callback_url);
+        scene
+            .connection(async |mut relay| {
+                relay.hello().await;
+                relay.say(&RelayFrame::Welcome(welcome)).await;
+                relay.say(&scene.delivery(1)).await;
+                relay.ack_of(1).await;
+                relay.close(CloseCode::Unavailable).await;
+            })
+            .await;
+        assert_eq!(scene.telling.link.borrow().callback_url.as_deref(), shown);
+    }
+    let warning = scene.telling.warnings.recv().await.unwrap();
+    assert!(warning.contains("which is no http or https URL"), "{warning}");
+}
+
 /// RFC 6455, section 5.5.1.
 #[tokio::test]
 async fn a_relays_close_is_answered_with_its_own_code() {
