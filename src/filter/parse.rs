@@ -10,6 +10,9 @@ use crate::text::{Printable, nearest};
 /// The words of [`crate::callback::Verdict::name`], which carries data and so has no list.
 const VERDICTS: [&str; 5] = ["valid", "invalid", "malformed", "missing", "unchecked"];
 
+/// How many columns of a term an error repeats.
+const REPEATED: usize = 100;
+
 /// What stands before a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -132,7 +135,7 @@ impl<'a> Word<'a> {
             }
         }
         if open {
-            return Err(FilterError::OpenQuote { term: Printable::new(text) });
+            return Err(FilterError::OpenQuote { term: repeated(text) });
         }
         let after = &body[end..];
         let raw = &text[..text.len() - after.len()];
@@ -192,8 +195,13 @@ impl<'a> Word<'a> {
     }
 
     fn shown(&self) -> Printable {
-        Printable::new(self.raw)
+        repeated(self.raw)
     }
+}
+
+/// As much of a term as an error repeats: a pasted body is not to be the whole screen.
+fn repeated(term: &str) -> Printable {
+    Printable::new(term).cut(REPEATED)
 }
 
 /// The words of the language itself.

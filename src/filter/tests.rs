@@ -279,6 +279,20 @@ fn says_what_is_wrong(#[case] text: &str, #[case] message: &str) {
 }
 
 #[test]
+fn no_error_repeats_much_of_what_was_typed() {
+    let long = "€".repeat(6000);
+    for text in [
+        format!("seq:{long}"),
+        format!("{}:x", "k".repeat(9000)),
+        format!("\"{long}"),
+        format!("{}verdict:", "!".repeat(9000)),
+    ] {
+        let said = Filter::parse(&text, now()).unwrap_err().to_string();
+        assert!(said.chars().count() < 350 && said.contains('…'), "{said}");
+    }
+}
+
+#[test]
 fn months_and_negative_spans_are_refused() {
     for text in ["since:-1h", "since:\"1h ago\"", "since:2mo", "until:1y"] {
         assert!(Filter::parse(text, now()).is_err(), "{text}");
