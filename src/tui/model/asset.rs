@@ -4,12 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::callback::State;
 use crate::filter::{Filter, VersionFacts};
-use crate::timeline::{AssetRow, Notes, Version, VersionRow, WINDOW};
+use crate::timeline::{AssetRow, Notes, Step, Version, VersionRow, WINDOW};
 
 /// How far back the lanes of an asset reach at least.
 const LEAST_SHOWN: SignedDuration = SignedDuration::from_secs(60);
 /// How far back they reach without being asked to, while something happens.
 const LONG_AGO: SignedDuration = SignedDuration::from_hours(3);
+
+/// What its places in the maps and lists of a catalogue take, in bytes.
+const PLACES: usize = 256;
+/// What the mark of a seen failure takes beside its text.
+const MARK: usize = 64;
 
 /// What a person has to do about an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,6 +109,22 @@ impl AssetView {
             .filter(|version| version.state() == State::Generating && !self.is_overdue(version))
             .filter_map(|version| version.since().checked_add(limit).ok())
             .min()
+    }
+
+    /// How many bytes it takes in a catalogue, as nearly as that matters for a limit.
+    pub(super) fn weight(&self) -> usize {
+        let versions = self.row.versions.iter().map(|row| {
+            size_of::<VersionRow>()
+                + row.version_id.len()
+                + row.version.locale().map_or(0, str::len)
+                + row.version.steps().len() * size_of::<Step>()
+        });
+        // The id stands in the row, in the key, and in the order of names, with its tail.
+        let asset = size_of::<Self>() + PLACES + 4 * self.row.asset_id.len();
+        let name = self.notes.name.as_deref().map_or(0, str::len);
+        let marks =
+            self.notes.acknowledged.keys().map(|id| MARK + id.as_deref().map_or(0, str::len));
+        asset + name + versions.sum::<usize>() + marks.sum::<usize>()
     }
 
     /// Its id.

@@ -14,6 +14,10 @@ use super::names::Names;
 /// many that with six versions each the program stays within 60 MB.
 pub const MAX_ASSETS: usize = 17_500;
 
+/// What the assets held may weigh, in bytes: as much as so many with six versions each and ids of
+/// some 40 bytes. Senders choose ids and how many versions there are; beyond it fewer assets are held.
+const MAX_WEIGHT: usize = 48 << 20;
+
 /// From so many places that change at once, the whole list is sorted instead.
 const SORTED_ANEW: usize = 64;
 
@@ -30,6 +34,8 @@ pub struct Catalogue {
     names: Names,
     /// How many dubs are in which state.
     counts: DubCounts,
+    /// What the assets weigh together, in bytes.
+    weight: usize,
     /// How many versions there are in each locale; `None` where no callback named one.
     locales: BTreeMap<Option<Box<str>>, usize>,
     /// How long a version may generate before it is overdue.
@@ -97,6 +103,7 @@ impl Catalogue {
             stale: false,
             names: Names::default(),
             counts: DubCounts::default(),
+            weight: 0,
             locales: BTreeMap::new(),
             limit,
             now,
@@ -122,11 +129,12 @@ impl Catalogue {
                 self.take_out(&Place::of(&id, &before));
                 self.put_in(place);
             }
-            return;
+        } else {
+            self.names.insert(&id);
+            self.put_in(place);
         }
-        self.names.insert(&id);
-        self.put_in(place);
-        if self.assets.len() > MAX_ASSETS {
+        while self.assets.len() > MAX_ASSETS || (self.weight > MAX_WEIGHT && self.assets.len() > 1)
+        {
             self.let_one_go();
         }
     }
@@ -301,8 +309,10 @@ impl Catalogue {
         let counts = DubCounts::of(asset);
         if come {
             self.counts.add(&counts);
+            self.weight += asset.weight();
         } else {
             self.counts.take(&counts);
+            self.weight -= asset.weight();
         }
         if let Some(at) = asset.next_overdue(self.limit) {
             let entry = (at, Arc::clone(id));
@@ -558,6 +568,57 @@ mod tests {
         ]);
         catalogue.put(mark(again, -4000));
         assert_eq!(catalogue.counts().unseen_overdue, 1);
+    }
+
+    /// Senders choose how long ids are and how many versions an asset has.
+    #[test]
+    fn what_is_held_is_bounded_in_bytes_and_not_only_in_number() {
+        let long = |prefix: &str, number: i64| format!("{prefix}_{number:08}_{}", "x".repeat(470));
+        let with_long_ids = |number: i64| {
+            let mut asset = asset(&long("ast", number), number, &[State::Generated; 2]);
+            for row in &mut asset.row.versions {
+                row.version_id = long(&row.version_id, number);
+            }
+            asset
+        };
+        let with_many_versions =
+            |number: i64| asset(&format!("ast_{number:08}"), number, &[State::Ready; 200]);
+        for (many, make) in
+            [(14_000, &with_long_ids as &dyn Fn(i64) -> AssetView), (1_300, &with_many_versions)]
+        {
+            let mut catalogue = Catalogue::default();
+            for number in 0..many {
+                catalogue.put(make(number));
+            }
+            assert!(catalogue.weight <= MAX_WEIGHT, "{}", catalogue.weight);
+            let whole: usize = catalogue.iter().map(|(_, asset)| asset.weight()).sum();
+            assert_eq!(catalogue.weight, whole);
+            let held = catalogue.len();
+            assert!(held < usize::try_from(many).unwrap() && held > 300, "{held}");
+            assert!(catalogue.get(make(many - 1).id()).is_some(), "the newest stays");
+            assert!(catalogue.get(make(0).id()).is_none(), "the longest quiet goes");
+            // What grows counts as well, not only what is new.
+            let grown = asset(make(many - 1).id(), many, &[State::Generated; 10_000]);
+            catalogue.put(grown);
+            assert!(catalogue.weight <= MAX_WEIGHT && catalogue.len() < held);
+            let ids: Vec<String> = ids(&catalogue).iter().map(|id| (*id).to_owned()).collect();
+            for id in ids {
+                catalogue.remove(&id);
+            }
+            assert_eq!(catalogue.weight, 0);
+        }
+    }
+
+    #[test]
+    fn as_many_assets_of_six_versions_are_held_as_there_may_be() {
+        let id = |number: usize| format!("ast_{number:036}");
+        let mut asset = asset(&id(0), 1, &[State::Generated; 6]);
+        for row in &mut asset.row.versions {
+            row.version_id = id(0);
+        }
+        // Ready, generating, generated: two steps more than this one has.
+        let weight = asset.weight() + 6 * 2 * size_of::<crate::timeline::Step>();
+        assert!(weight * MAX_ASSETS < MAX_WEIGHT, "{weight}");
     }
 
     #[test]
