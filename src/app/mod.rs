@@ -1,5 +1,6 @@
 //! The composition root: wires doors, intake, journal and faces, and takes them down in order.
 
+mod certificate;
 mod dashboard;
 mod demo;
 mod engine;

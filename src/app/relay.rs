@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
+use super::certificate::{Certificate, Keeper};
 use super::listen::{Bound, bind};
 use super::signals::{Signals, at_once};
 use super::welcome::host_name;
@@ -77,7 +77,7 @@ pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
         keys = keys.and(PublicKey::from_file(path)?);
     }
     let tls = match &relay.tls {
-        Some((certificate, key)) => Some(acceptor(certificate, key)?),
+        Some((chain, key)) => Some(Certificate::open(chain, key)?),
         None => None,
     };
     let store = Arc::new(Store::open(&Place::File(relay.db.clone()), relay.caps.clone())?);
@@ -91,10 +91,16 @@ async fn run(
     relay: &Relay,
     store: Arc<Store>,
     keys: TrustedKeys,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificate>>,
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new(false).context("cannot listen for signals")?;
+    // It asks a service to read its files again. On a terminal it says that the terminal is gone.
+    let mut hangups = if io::stdout().is_terminal() {
+        None
+    } else {
+        Some(signal(SignalKind::hangup()).context("cannot listen for signals")?)
+    };
     let Bound { sockets, addresses: bound } = bind(&relay.listen).await?;
     let base = relay.base_url(bound.first().copied().map(ListenAddress::from));
     if relay.server.public_url.is_none()
@@ -120,10 +126,12 @@ async fn run(
         }
     };
     let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
-    let socket = match tls {
-        Some(acceptor) => Socket::from(sockets).with_tls(acceptor),
+    let socket = match &tls {
+        Some(certificate) => Socket::from(sockets).with_tls(certificate.acceptor()?),
         None => sockets.into(),
     };
+    let mut keeper = tls.map(Keeper::new);
+    keep_up(&mut keeper, &server, false);
     let stop = CancellationToken::new();
     let counted = server.clone();
     let mut serving = tokio::spawn(serve(
@@ -143,6 +151,8 @@ async fn run(
     let exit = loop {
         tokio::select! {
             signal = signals.next() => break Ok(Exit::Signal(signal)),
+            Some(()) = hung_up(&mut hangups) => keep_up(&mut keeper, &server, true),
+            () = wait(keeper.as_ref()) => keep_up(&mut keeper, &server, false),
             changed = health.changed() => match changed {
                 Ok(()) => tracing::warn!(health = ?*health.borrow_and_update(), "the store"),
                 Err(_) => break Err(anyhow::anyhow!("the store's thread ended unexpectedly")),
@@ -171,6 +181,36 @@ async fn run(
         () = graceful => exit,
         signal = signals.next() => at_once(signal),
     }
+}
+
+/// Waits for a SIGHUP; forever where it means something else.
+async fn hung_up(hangups: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match hangups {
+        Some(hangups) => hangups.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the certificate's files are to be looked at; forever where there are none.
+async fn wait(keeper: Option<&Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Keeps the certificate up with its files, and says in log and metrics what becomes of it.
+fn keep_up(keeper: &mut Option<Keeper>, server: &Server, asked: bool) {
+    let Some(keeper) = keeper else {
+        if asked {
+            tracing::info!("SIGHUP: there is no certificate to be read again");
+        }
+        return;
+    };
+    for sentence in keeper.look(asked, Timestamp::now()) {
+        tracing::warn!("{sentence}");
+    }
+    server.note_certificate(keeper.expires());
 }
 
 /// Says that the relay is ready: a sentence on a terminal, a line of JSON elsewhere.
@@ -270,30 +310,4 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("cannot start the runtime")
-}
-
-/// TLS 1.2 and 1.3 with a certificate chain and its key, by ring.
-fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
-    anyhow::ensure!(
-        !chain.is_empty(),
-        "there is no certificate in {}: a PEM file with the chain is expected",
-        certificate.display()
-    );
-    let secret = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("cannot read the private key {}", key.display()))?;
-    // Named, because rustls refuses to choose where more than one provider is compiled in.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .context("cannot set up TLS")?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .with_context(|| {
-            format!("{} and {} do not belong together", certificate.display(), key.display())
-        })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,9 +1,12 @@
 //! The relay's own TLS: posts and subscriptions over it, and bad starts.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::common::LIMIT;
+use rustix::process::Signal;
+
+use crate::common::{LIMIT, until};
 use crate::relay_support::tls::{FIXTURES, dial, post_all};
 use crate::relay_support::{Reader, Relay, subscription};
 
@@ -32,6 +35,47 @@ fn posts_and_subscriptions_go_over_tls() {
     assert_eq!(reader.bodies(1), ["1"]);
     post("2");
     assert_eq!(reader.bodies(1), ["2"]);
+}
+
+/// As whoever renews a certificate does it: another file in the place of each.
+#[test]
+fn a_renewed_certificate_is_served_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |from: &str, to: &str| {
+        let new = dir.path().join("new");
+        fs::copy(format!("{FIXTURES}/{from}"), &new).unwrap();
+        fs::rename(new, dir.path().join(to)).unwrap();
+    };
+    place("relay.pem", "cert.pem");
+    place("relay.key.pem", "key.pem");
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let mut relay = Relay::start(&["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")]);
+    let inbox = relay.inbox("one");
+    let mut old = dial(&relay, "ca.pem", "localhost");
+    post_all(&mut old, &relay, &inbox, ["1".to_owned()]);
+    let asks = |ca: &str, name: &'static str| {
+        let mut line = dial(&relay, ca, name);
+        line.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        let _ = line.read_to_string(&mut answer);
+        Some(answer)
+    };
+    let metrics = asks("ca.pem", "localhost").unwrap();
+    assert!(metrics.contains("dubwatch_relay_certificate_expires_timestamp_seconds "), "{metrics}");
+
+    // Half of a renewal changes nothing, and a SIGHUP ends nothing.
+    place("proxied.pem", "cert.pem");
+    relay.watch().signal(Signal::HUP);
+    until(|| relay.watch().err.text().contains("do not belong together"), "a word about the pair");
+    assert!(asks("ca.pem", "localhost").is_some());
+    place("proxied.key.pem", "key.pem");
+    until(|| asks("proxied_ca.pem", "relay.test").is_some(), "the new certificate");
+    assert!(asks("ca.pem", "localhost").is_none());
+    // Who is connected goes on.
+    post_all(&mut old, &relay, &inbox, ["2".to_owned()]);
+    drop(old);
+    let err = relay.stop().err;
+    assert!(err.contains("new connections get the renewed certificate"), "{err}");
 }
 
 /// Sends bytes as they are, and reads until the relay closes.

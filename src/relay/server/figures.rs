@@ -4,7 +4,9 @@
 //! busy the relay is, so an operator who does not want that known has the proxy answer the path.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use jiff::Timestamp;
 
 use super::presence::Presence;
 use crate::relay::store::Log;
@@ -27,6 +29,8 @@ pub(super) struct Figures {
     unauthorized: AtomicU64,
     closes: AtomicU64,
     old_urls: AtomicU64,
+    /// When the certificate ends, in seconds since 1970; 0 where that is not known.
+    certificate: AtomicI64,
 }
 
 impl Figures {
@@ -70,6 +74,10 @@ impl Figures {
         self.old_urls.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn certificate(&self, expires: Option<Timestamp>) {
+        self.certificate.store(expires.map_or(0, Timestamp::as_second), Relaxed);
+    }
+
     pub(super) fn closed(&self) {
         self.closes.fetch_add(1, Relaxed);
     }
@@ -105,6 +113,11 @@ impl Figures {
                 out,
                 "# TYPE dubwatch_relay_{name}_total counter\ndubwatch_relay_{name}_total {count}"
             );
+        }
+        let expires = self.certificate.load(Relaxed);
+        if expires != 0 {
+            let name = "dubwatch_relay_certificate_expires_timestamp_seconds";
+            let _ = writeln!(out, "# TYPE {name} gauge\n{name} {expires}");
         }
         let inboxes = log.inboxes();
         let (count, bytes) = inboxes

@@ -37,6 +37,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Method;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -167,6 +168,11 @@ impl Server {
     /// Everything that the relay answers.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// Notes when the certificate that is served ends, for the metrics.
+    pub fn note_certificate(&self, expires: Option<Timestamp>) {
+        self.0.figures.certificate(expires);
     }
 
     /// Tells readers to dial again later and waits until they are gone, each for no longer than its
