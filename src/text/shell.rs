@@ -1,10 +1,10 @@
 //! Words as a shell reads them back.
 
 /// A word for a shell: as it is where nothing in it means anything to one, else in single quotes
-/// (POSIX, section 2.2.2).
+/// (POSIX, section 2.2.2). In zsh a word that begins with `=` is the path of a command.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -20,5 +20,6 @@ mod tests {
         assert_eq!(shell_word("/my dir/it's"), r"'/my dir/it'\''s'");
         assert_eq!(shell_word("x-signature: 30"), "'x-signature: 30'");
         assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("=ls"), "'=ls'");
     }
 }
