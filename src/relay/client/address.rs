@@ -90,12 +90,20 @@ impl Address {
 }
 
 /// The URL that a relay says senders post to. It is shown, copied, and pasted where the service asks
-/// for it, so `None` for anything but a whole http or https URL without user name.
+/// for it, also behind `curl ` at a shell's prompt; so `None` for anything but a whole http or https
+/// URL in which nothing means anything to a shell or to curl, but the brackets around an address.
 pub(super) fn callback_url(text: &str) -> Option<Printable> {
-    let is_fit = text.is_ascii() && text.len() <= 2048 && !text.contains(['@', '#']);
-    let uri: Uri = text.parse().ok().filter(|_| is_fit)?;
+    let means_nothing = |c: char| c.is_ascii_alphanumeric() || "-._~%/:+,=".contains(c);
+    let uri: Uri = text.parse().ok().filter(|_| text.len() <= 2048)?;
+    let host = uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']'))?;
+    if !host.chars().chain(uri.path().chars()).all(means_nothing)
+        || uri.query().is_some()
+        || text.contains(['@', '#'])
+    {
+        return None;
+    }
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    (is_http && uri.host().is_some_and(|host| !host.is_empty())).then(|| Printable::new(text))
+    (is_http && !host.is_empty()).then(|| Printable::new(text))
 }
 
 #[cfg(test)]
@@ -138,7 +146,7 @@ mod tests {
         for url in [
             "https://relay.example/in/abc",
             "http://127.0.0.1:8080/in/abc",
-            "http://[::1]:1/in/a?b=c",
+            "http://[::1]:1/in/a",
             "HTTPS://relay.example/deep/in/abc",
         ] {
             assert_eq!(callback_url(url).unwrap().as_str(), url);
@@ -155,6 +163,12 @@ mod tests {
             "https:///in/abc",
             "https://relay.example@evil.example/in/abc",
             "https://relay.example/in/abc; rm -rf ~",
+            "https://relay.example/in/$(id)",
+            "https://relay.example/in/abc;id",
+            "https://relay.example/in/abc?a=b&id",
+            "https://relay.example/in/'`id`",
+            "https://relay.example/in/[1-100000]",
+            "https://relay.example/in/{a,b}",
             "https://relay.example/in/\u{1b}[201~",
             "https://relay.example/in/\u{202e}abc",
             "https://relay.example/in/a\nb",
