@@ -25,6 +25,11 @@ pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedK
             "The development key is trusted on loopback only: test with `dubwatch keygen` and --public-key"
                 .to_owned(),
         );
+    } else if config.public_url.is_some() && config.origins.of(Key::NoDevKey) == &Origin::Default {
+        lines.push(
+            "The development key is not trusted behind --public-url: test with `dubwatch keygen` and --public-key, or trust it with --no-dev-key=false"
+                .to_owned(),
+        );
     }
     lines.join("\n")
 }

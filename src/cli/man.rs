@@ -17,7 +17,7 @@ The settings, as `dubwatch config show` prints them.
 The journal. While it is in use, \fIjournal.db\-wal\fR and others stand beside it.
 .TP
 \fI$XDG_DATA_HOME/dubwatch/dev.pem\fR
-The development key: `dubwatch send` signs with it, a listener on loopback trusts it.
+The development key: `dubwatch send` signs with it, a listener on loopback without --public-url trusts it.
 .TP
 \fI$XDG_STATE_HOME/dubwatch/dubwatch.log\fR
 What a developer of dubwatch wants to know.

@@ -285,7 +285,7 @@ fn tell(args: &Args, label: &str, answer: &Answer, out: &mut impl Write) -> anyh
         }
         None if answer.status == StatusCode::UNAUTHORIZED && args.key.is_none() => {
             format!(
-                "{line}\n(signed with the development key: a listener on loopback with the same --db trusts it)"
+                "{line}\n(signed with the development key: a listener on loopback with the same --db and without --public-url trusts it)"
             )
         }
         _ => line,

@@ -118,6 +118,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     let ephemeral = is_ephemeral(&mut merge)?;
     let listen = merge.pick(Key::Listen, |layer| layer.listen.clone());
     let path = merge.pick(Key::Path, |layer| layer.path.clone());
+    let public_url = merge.pick(Key::PublicUrl, |layer| layer.public_url.clone());
     let no_dev_key = merge.pick(Key::NoDevKey, |layer| layer.no_dev_key);
     let signature = merge.pick(Key::Signature, |layer| layer.signature);
     let color = merge.pick(Key::Color, |layer| layer.color);
@@ -130,11 +131,12 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     Ok(Config {
         listen: listen.unwrap_or_else(|| vec![DEFAULT_LISTEN]),
         path: path.unwrap_or_else(|| "/callback".to_owned()),
-        public_url: merge.pick(Key::PublicUrl, |layer| layer.public_url.clone()),
         public_keys: merge
             .pick(Key::PublicKey, |layer| layer.public_key.clone())
             .unwrap_or_default(),
-        dev_key: !no_dev_key.unwrap_or(false),
+        // Behind a tunnel, loopback is where the whole world comes from.
+        dev_key: !no_dev_key.unwrap_or(public_url.is_some()),
+        public_url,
         signature: signature.unwrap_or(SignaturePolicy::Required),
         db: db
             .or_else(|| Some(surroundings.data_dir.as_ref()?.join("journal.db")))

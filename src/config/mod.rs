@@ -42,7 +42,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// PEM files of keys trusted beside the vendor's.
     pub public_keys: Vec<PathBuf>,
-    /// Whether a listener on loopback trusts the development key.
+    /// Whether a listener on loopback trusts the development key. Where a tunnel or proxy leads to it
+    /// from elsewhere, only if somebody asked for that.
     pub dev_key: bool,
     /// What becomes of deliveries whose signature does not hold.
     pub signature: SignaturePolicy,

@@ -112,7 +112,7 @@ pub const SETTINGS: [Setting; 25] = [
         flag: "--no-dev-key",
         env: "DUBWATCH_NO_DEV_KEY",
         default: "false",
-        help: "Do not trust the development key, not even on loopback",
+        help: "Do not trust the development key, not even on loopback; with a public URL, where a tunnel or proxy leads to the listener, only =false trusts it",
     },
     Setting {
         key: Key::Signature,

@@ -116,6 +116,22 @@ fn without_settings_the_defaults_hold() {
     "#);
 }
 
+#[test]
+fn a_tunnel_needs_the_development_key_to_be_asked_for() {
+    let place = Place::new();
+    let url = "--public-url=https://a.example/x";
+    for (flags, trusted) in [
+        (&[][..], true),
+        (&["--no-dev-key"], false),
+        (&[url], false),
+        (&[url, "--no-dev-key"], false),
+        (&[url, "--no-dev-key=false"], true),
+    ] {
+        assert_eq!(place.load(flags).unwrap().dev_key, trusted, "{flags:?}");
+    }
+    assert_eq!(place.shown(Key::NoDevKey, &[url]), "no-dev-key = true # default");
+}
+
 /// A setting as file, variable and flag say it, and as each is shown.
 #[rstest]
 #[case(Key::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]

@@ -117,3 +117,20 @@ fn an_ephemeral_journal_is_no_file() {
     assert_eq!(site.files(), [""; 0]);
     assert!(!site.dir.path().join("share").exists());
 }
+
+#[test]
+fn the_development_key_is_trusted_behind_a_tunnel_only_where_that_is_asked_for() {
+    let site = Site::new();
+    fs::create_dir_all(site.db.parent().unwrap()).unwrap();
+    let key = PrivateKey::open_or_create(&site.db.with_file_name("dev.pem")).unwrap();
+    let signed = signed_by(&key, &callback(1));
+    let url = "https://dubs.example/in";
+    for (arguments, status) in [
+        (&[][..], 200),
+        (&["--public-url", url], 401),
+        (&["--public-url", url, "--no-dev-key=false"], 200),
+    ] {
+        let watch = site.watch_with(arguments);
+        assert_eq!(watch.ask(&signed).status, status, "{arguments:?}");
+    }
+}
