@@ -2,6 +2,8 @@
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "…";
+/// What stands there in advice of ours.
+const EXAMPLE: &str = "user:password";
 
 /// Returns a text with the user names, passwords and tokens of the URLs in it hidden: what stands
 /// before the `@` of an authority (RFC 3986, section 3.2.1), and what stands before any `@` or
@@ -19,7 +21,7 @@ pub fn without_secrets(text: &str) -> String {
         let may_hide = if is_websocket { url.len() } else { authority };
         let shown = match url[..may_hide].rfind('@') {
             Some(at) => {
-                said.push_str(HIDDEN);
+                said.push_str(if &url[..at] == EXAMPLE { EXAMPLE } else { HIDDEN });
                 &url[at..]
             }
             None => url,
@@ -45,6 +47,7 @@ mod tests {
 
     #[rstest]
     #[case("wss://user:s3cret@h/x", "wss://…@h/x")]
+    #[case("as http://user:password@h:1", "as http://user:password@h:1")]
     #[case("'wss://s3cret@h' and more", "'wss://…@h' and more")]
     #[case("ws://user:s3/cret@h", "ws://…@h")]
     #[case("wss://h/?token=s3cret no", "wss://h/?… no")]
