@@ -2,6 +2,7 @@
 //! and the server has a runtime of its own.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+use std::any::Any;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -9,18 +10,24 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use dubwatch::serve::{Broken, Limits, Peer, Trouble, serve};
+use dubwatch::serve::{Broken, Limits, Peer, Socket, Trouble, serve};
 use hyper_util::rt::TokioIo;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use socket2::{Domain, Type};
 use tokio::io::AsyncRead;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// What is waited for comes in milliseconds; a test that waits this long has failed.
@@ -44,9 +51,29 @@ struct House {
 
 impl House {
     fn new(limits: Limits) -> Self {
+        Self::with(limits, Socket::from)
+    }
+
+    /// The same behind the TLS of the fixtures.
+    fn with_tls(limits: Limits) -> Self {
+        let chain = CertificateDer::pem_file_iter(fixture("relay.pem")).unwrap();
+        let chain = chain.collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(fixture("relay.key.pem")).unwrap();
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::with(limits, |listener| Socket::from(listener).with_tls(acceptor))
+    }
+
+    fn with(limits: Limits, socket: impl FnOnce(TcpListener) -> Socket) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
+        let listener = socket(listener);
         let (tell, broken) = sync_channel(100);
         let (entered_tx, entered) = sync_channel(100);
         let gate = Arc::new(Semaphore::new(0));
@@ -63,6 +90,36 @@ impl House {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.set_write_timeout(Some(LIMIT)).unwrap();
         Client(stream)
+    }
+
+    /// A client that has room for a few bytes only, and asks with TLS or without.
+    fn narrow(&self, tls: bool, request: &str) -> Box<dyn Any> {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        if tls {
+            let mut stream = StreamOwned::new(tls_client(), stream);
+            stream.write_all(request.as_bytes()).unwrap();
+            return Box::new(stream);
+        }
+        stream.write_all(request.as_bytes()).unwrap();
+        Box::new(stream)
+    }
+
+    /// Gets a place and an answer, whoever else holds one.
+    fn newcomer_is_greeted(&self, tls: bool, whoever: &str) {
+        let Client(stream) = self.connect();
+        let request = get_request("/hello").replace("host", "connection: close\r\nhost");
+        let mut answer = String::new();
+        let read = if tls {
+            let mut stream = StreamOwned::new(tls_client(), stream);
+            stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer))
+        } else {
+            let mut stream = stream;
+            stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer))
+        };
+        assert!(answer.ends_with("hello"), "tls {tls}, beside {whoever}: {read:?} {answer}");
     }
 
     fn broken(&self) -> Broken {
@@ -85,6 +142,21 @@ impl House {
     }
 }
 
+fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn tls_client() -> ClientConnection {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(fixture("ca.pem")).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap()
+}
+
 fn router(gate: Gate) -> Router {
     Router::new()
         .route("/hello", get(async || "hello"))
@@ -93,6 +165,7 @@ fn router(gate: Gate) -> Router {
         .route("/refuse", post(async || StatusCode::PAYLOAD_TOO_LARGE))
         .route("/hold", get(hold))
         .route("/panic", get(panics))
+        .route("/size/{kib}", get(async |Path(kib): Path<usize>| vec![b'x'; kib << 10]))
         .route("/large", get(async || vec![b'x'; 64 << 20]))
         .route("/upgrade", get(upgrade))
         .with_state(gate)
@@ -433,6 +506,25 @@ fn who_does_not_read_an_answer_is_not_being_answered() {
     let mut began = [0];
     deaf.0.read_exact(&mut began).unwrap();
     house.connect().greets();
+}
+
+/// Of answers of all these sizes, some end in the kernel's buffers, some between hyper and TLS, some
+/// within the TLS library, which has taken every byte and only cannot send them.
+#[test]
+fn who_reads_nothing_is_not_being_answered_however_much_it_asked_for() {
+    for tls in [false, true] {
+        let limits = Limits { max_connections: 1, ..Limits::default() };
+        let house = if tls { House::with_tls(limits) } else { House::new(limits) };
+        for kib in (0..512).step_by(16) {
+            let one = get_request(&format!("/size/{kib}"));
+            let last = one.replace("host", "connection: close\r\nhost");
+            let pipelined = get_request("/size/4").repeat(1 + kib / 4);
+            for request in [one, last, pipelined] {
+                let _deaf = house.narrow(tls, &request);
+                house.newcomer_is_greeted(tls, &format!("{kib} KiB: {request:.60}"));
+            }
+        }
+    }
 }
 
 #[test]

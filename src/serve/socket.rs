@@ -163,9 +163,12 @@ fn prepare(socket: &TcpStream) {
     let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
 }
 
-/// A TCP socket, below TLS, that notes in its slot when the client makes room for what is sent.
+/// A TCP socket that notes in its slot when it is full and when the client makes room in it.
 ///
-/// That is not every byte that the socket takes: one with room takes them whether or not anybody
+/// It stands below TLS, which takes bytes into a buffer of its own: above, a write succeeds while
+/// the flush after it waits for the client, and so may a handshake and a close.
+///
+/// Room is not every byte that the socket takes: one with room takes them whether or not anybody
 /// is left on the other side. Room in one that was full comes from the client alone.
 pub(super) struct Noted {
     socket: TcpStream,
@@ -175,13 +178,12 @@ pub(super) struct Noted {
 
 impl Noted {
     fn wrote(&mut self, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &done {
-            Poll::Pending => self.full = true,
-            Poll::Ready(Ok(_)) if self.full => {
-                self.full = false;
+        if self.full != done.is_pending() {
+            self.full = done.is_pending();
+            self.slot.stall(self.full);
+            if matches!(done, Poll::Ready(Ok(_))) {
                 self.slot.makes_room();
             }
-            Poll::Ready(_) => {}
         }
         done
     }

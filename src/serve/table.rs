@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id};
@@ -118,10 +119,14 @@ enum Rank {
 /// `None` for a connection that is never evicted.
 fn rank(slot: &Slot, now: Millis) -> Option<Rank> {
     let (phase, since) = slot.phase();
+    // A client that pipelines goes from phase to phase without ever reading.
+    let stalled = slot.stalled();
     let since = match phase {
-        Phase::Answering => slot.stalled()?,
+        Phase::Answering => stalled?,
         Phase::Upgraded => return None,
-        Phase::Fresh | Phase::Head | Phase::Body | Phase::Idle | Phase::Closing => since,
+        Phase::Fresh | Phase::Head | Phase::Body | Phase::Idle | Phase::Closing => {
+            stalled.map_or(since, |stalled| stalled.min(since))
+        }
     };
     Some(if slot.served() {
         Rank::Resting(since, slot.number)
@@ -132,18 +137,23 @@ fn rank(slot: &Slot, now: Millis) -> Option<Rank> {
     })
 }
 
-/// When a connection is late, rounded up so that nobody gets less than the limit. `None` where the time is another's to limit: a body is the router's,
-/// a closing connection its wire's, an upgraded one its handler's.
+/// When a connection is late, rounded up so that nobody gets less than the limit. `None` where the
+/// time is another's to limit: a body is the router's, a closing connection its wire's, an upgraded
+/// one its handler's. A client that takes nothing has its limit in every phase but the last.
 fn deadline(slot: &Slot, limits: &Limits) -> Option<Millis> {
-    let (phase, since) = slot.phase();
-    let (since, limit) = match phase {
-        Phase::Fresh | Phase::Head => (since, limits.head_timeout),
-        Phase::Idle => (since, limits.idle_timeout),
-        Phase::Body | Phase::Answering => (slot.stalled()?, limits.idle_timeout),
-        Phase::Closing | Phase::Upgraded => return None,
+    let after = |since: Millis, limit: Duration| {
+        let limit = Millis::try_from(limit.as_millis()).unwrap_or(Millis::MAX);
+        since.saturating_add(limit).saturating_add(1)
     };
-    let limit = Millis::try_from(limit.as_millis()).unwrap_or(Millis::MAX);
-    Some(since.saturating_add(limit).saturating_add(1))
+    let (phase, since) = slot.phase();
+    let phase_ends = match phase {
+        Phase::Fresh | Phase::Head => Some(after(since, limits.head_timeout)),
+        Phase::Idle => Some(after(since, limits.idle_timeout)),
+        Phase::Body | Phase::Answering | Phase::Closing => None,
+        Phase::Upgraded => return None,
+    };
+    let stall_ends = slot.stalled().map(|since| after(since, limits.idle_timeout));
+    phase_ends.into_iter().chain(stall_ends).min()
 }
 
 #[cfg(test)]
@@ -216,6 +226,34 @@ mod tests {
         answered.stall(true);
         assert_eq!(house.evicted(), Some(1));
         drop(upgraded);
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_late_in_every_phase_but_the_upgraded() {
+        let limits = Limits { head_timeout: Duration::from_secs(100), ..Limits::default() };
+        let mut house = House::new();
+        let stall = |slot: Arc<Slot>| slot.stall(true);
+        let head = house.enter(1);
+        head.received(b"G");
+        stall(head);
+        let body = house.enter(2);
+        body.head_complete();
+        stall(body);
+        let resting = house.enter(3);
+        idle(&resting);
+        stall(resting);
+        let closing = house.enter(4);
+        closing.closing();
+        stall(closing);
+        let upgraded = house.enter(5);
+        upgraded.handed_over();
+        stall(upgraded);
+
+        let mut gone = Vec::new();
+        assert!(house.table.expire(65_000, &limits, |peer, _| gone.push(peer.port())).is_none());
+        gone.sort_unstable();
+        assert_eq!(gone, [1, 2, 3, 4]);
+        assert_eq!(house.table.len(), 1);
     }
 
     #[tokio::test]

@@ -29,8 +29,6 @@ pub(super) struct Wire {
     _held: oneshot::Sender<()>,
     /// Whether nothing more will come: the client closed its side, or the connection broke.
     ended: bool,
-    /// Whether the client does not take what we write.
-    stalled: bool,
     linger: Option<Linger>,
 }
 
@@ -45,14 +43,7 @@ struct Linger {
 
 impl Wire {
     pub(super) fn new(stream: Stream, slot: Arc<Slot>, held: oneshot::Sender<()>) -> Self {
-        Self { stream, slot, _held: held, ended: false, stalled: false, linger: None }
-    }
-
-    fn wrote(&mut self, done: &Poll<io::Result<usize>>) {
-        if self.stalled != done.is_pending() {
-            self.stalled = done.is_pending();
-            self.slot.stall(self.stalled);
-        }
+        Self { stream, slot, _held: held, ended: false, linger: None }
     }
 }
 
@@ -109,9 +100,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.wrote(&done);
-        done
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -119,9 +108,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.wrote(&done);
-        done
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
