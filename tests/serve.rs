@@ -107,18 +107,19 @@ impl House {
         Box::new(stream)
     }
 
+    /// A connection with TLS or without.
+    fn secured(&self, tls: bool) -> Box<dyn Talk> {
+        let Client(stream) = self.connect();
+        if tls { Box::new(StreamOwned::new(tls_client(), stream)) } else { Box::new(stream) }
+    }
+
     /// Gets a place and an answer, whoever else holds one.
     fn newcomer_is_greeted(&self, tls: bool, whoever: &str) {
-        let Client(stream) = self.connect();
+        let mut stream = self.secured(tls);
         let request = get_request("/hello").replace("host", "connection: close\r\nhost");
         let mut answer = String::new();
-        let read = if tls {
-            let mut stream = StreamOwned::new(tls_client(), stream);
-            stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer))
-        } else {
-            let mut stream = stream;
-            stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer))
-        };
+        let read =
+            stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
         assert!(answer.ends_with("hello"), "tls {tls}, beside {whoever}: {read:?} {answer}");
     }
 
@@ -141,6 +142,9 @@ impl House {
             .block_on(async { tokio::time::timeout(LIMIT, served).await.unwrap().unwrap() });
     }
 }
+
+trait Talk: Read + Write {}
+impl<T: Read + Write> Talk for T {}
 
 fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -437,6 +441,74 @@ fn a_full_house_of_silence_lets_a_request_in() {
     }
     client.greets();
     assert!(house.broken.try_recv().is_err());
+}
+
+/// The house is full of connections that have asked before, and others come all the time.
+#[test]
+fn a_newcomer_in_a_full_house_has_time_for_its_request() {
+    const ROUND_TRIP: Duration = Duration::from_millis(300);
+    const FAIR_TIME: Duration = Duration::from_secs(2);
+    for tls in [false, true] {
+        let limits = Limits { max_connections: 16, ..Limits::default() };
+        let house = if tls { House::with_tls(limits) } else { House::new(limits) };
+        let request = get_request("/hello").replace("host", "connection: close\r\nhost");
+        let (first, rest) = request.split_at(9);
+        let mut others = Vec::new();
+        let mut other = || {
+            let mut other = house.secured(tls);
+            other.write_all(get_request("/hello").as_bytes()).unwrap();
+            other.read_exact(&mut [0; 9]).expect("an answer");
+            others.push(other);
+        };
+        (0..16).for_each(|_| other());
+        loop {
+            let begin = Instant::now();
+            let mut slow = house.secured(tls);
+            slow.write_all(first.as_bytes()).unwrap();
+            while begin.elapsed() < ROUND_TRIP {
+                other();
+            }
+            let mut answer = String::new();
+            let answered =
+                slow.write_all(rest.as_bytes()).and_then(|()| slow.read_to_string(&mut answer));
+            // On a busy machine it may have been later than it meant to.
+            if answer.is_empty() && begin.elapsed() > FAIR_TIME {
+                continue;
+            }
+            assert!(answer.ends_with("hello"), "tls {tls}: {answered:?} {answer}");
+            break;
+        }
+    }
+}
+
+/// Only Linux has all of 127.0.0.0/8 on loopback.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_address_that_fills_the_house_takes_no_place_of_another() {
+    let house = House::new(Limits { max_connections: 8, ..Limits::default() });
+    let from = |last: u8| {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
+        socket.connect(&house.address.into()).unwrap();
+        let client = Client(TcpStream::from(socket));
+        client.0.set_read_timeout(Some(LIMIT)).unwrap();
+        client
+    };
+    let mut honest = from(2);
+    honest.greets();
+    let mut greedy: Vec<_> = (0..100)
+        .map(|_| {
+            let mut greedy = from(3);
+            greedy.greets();
+            greedy
+        })
+        .collect();
+    honest.greets();
+    let mut second = from(4);
+    second.greets();
+    honest.greets();
+    greedy[92].closed();
+    second.greets();
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod table;
 mod trouble;
 mod wire;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{any::Any, io};
@@ -72,7 +72,9 @@ pub struct Limits {
     /// never less than 8 KiB of that. More is answered 431.
     pub max_head: usize,
     /// Open connections. The process's limit of open files, less 128, is a limit as well. When it
-    /// is reached, the connection that did least for its place is closed for the newcomer.
+    /// is reached, the connection that did least for its place is closed for the newcomer: one that
+    /// has sent no complete request for 2 s, else the one that is idle for longest, first of the
+    /// address (in IPv6 the /64) that has more than its share.
     pub max_connections: usize,
     /// How long a graceful stop waits for requests that are being answered.
     pub drain: Duration,
@@ -229,7 +231,7 @@ impl Server {
     /// Opens a connection, for which another may have to go. When no other can, it waits, and with
     /// it all who come after it in the listen queue.
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if self.table.len() < self.room || self.evict() {
+        if self.table.len() < self.room || self.evict(Some(peer.ip())) {
             self.open(stream, peer);
         } else {
             self.waiting = Some((stream, peer));
@@ -265,9 +267,9 @@ impl Server {
     }
 
     /// Makes room by closing one connection; `false` when none may go now.
-    fn evict(&mut self) -> bool {
+    fn evict(&mut self, newcomer: Option<IpAddr>) -> bool {
         let now = self.clock.at(Instant::now());
-        let Some((peer, phase)) = self.table.evict(now) else { return false };
+        let Some((peer, phase)) = self.table.evict(now, newcomer, self.room) else { return false };
         if matches!(phase, Phase::Head | Phase::Body) {
             (self.observer)(Broken { peer, why: Trouble::Evicted, status: None });
         }
@@ -322,7 +324,7 @@ impl Server {
             tracing::warn!(%error, open = self.table.len(), "cannot accept connections");
         }
         if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
-            self.evict();
+            self.evict(None);
         }
         self.resume_at = Some(Instant::now() + REST);
     }

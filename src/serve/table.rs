@@ -1,7 +1,8 @@
 //! The open connections: which of them is late, and which goes when there is no room; tells nobody.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,16 @@ use tokio::task::{AbortHandle, Id};
 use super::Limits;
 use super::slot::{Millis, Phase, Slot};
 
-/// How long a connection that never sent a complete request may be in one phase before it can be
-/// evicted, in milliseconds: a request that follows its connection at once is not evicted by the
-/// next one to come.
+/// How long a newcomer may be in one phase before it is the first to go, in milliseconds: a client
+/// 300 ms away has the time for a TLS handshake and a request in several round trips, also where a
+/// packet is lost.
+const FAIR: Millis = 2_000;
+/// The least that a newcomer has, in milliseconds, where newcomers have half of the places: a
+/// request that follows its connection at once is not evicted by the next connection.
 const GRACE: Millis = 50;
+/// The smallest share of a network is this part of the places, however many networks there are:
+/// many senders may stand behind one address.
+const SMALLEST_SHARE: usize = 16;
 
 /// Every open connection by its task. Bounded by the server, which evicts before it inserts.
 #[derive(Debug, Default)]
@@ -52,17 +59,70 @@ impl Table {
         self.open.is_empty()
     }
 
-    /// Closes the connection that did least for its place and gives its peer and phase; `None` when
-    /// none may go now.
-    pub(super) fn evict(&mut self, now: Millis) -> Option<(SocketAddr, Phase)> {
-        let ranked = self.open.iter().filter_map(|(id, open)| Some((rank(&open.slot, now)?, *id)));
-        let (rank, id) = ranked.min_by_key(|(rank, _)| *rank)?;
-        if matches!(rank, Rank::Arriving) {
-            return None;
-        }
+    /// Closes the connection that did least for its place and returns its peer and phase; `None`
+    /// when none may go now. The `newcomer` is to get one of `room` places.
+    ///
+    /// First goes a connection without a complete request that has had a fair time for one. Then,
+    /// among those of the network that most exceeds its share, or of all if none does: the one that
+    /// is idle for longest, or, where newcomers have half of the places, the oldest newcomer.
+    pub(super) fn evict(
+        &mut self,
+        now: Millis,
+        newcomer: Option<IpAddr>,
+        room: usize,
+    ) -> Option<(SocketAddr, Phase)> {
+        let id = self.least(now, newcomer, room)?;
         let open = self.open.remove(&id)?;
         open.task.abort();
         Some((open.slot.peer, open.slot.phase().0))
+    }
+
+    fn least(&self, now: Millis, newcomer: Option<IpAddr>, room: usize) -> Option<Id> {
+        let mut ranked: Vec<(Rank, Network, Id)> = self
+            .open
+            .iter()
+            .filter_map(|(id, open)| {
+                Some((rank(&open.slot, now)?, Network::of(open.slot.peer), *id))
+            })
+            .collect();
+        ranked.sort_unstable_by_key(|(rank, ..)| *rank);
+        let (first, _, id) = ranked.first()?;
+        if matches!(first, Rank::Useless(_)) {
+            return Some(*id);
+        }
+        let newcomers = ranked.iter().filter(|(rank, ..)| matches!(rank, Rank::New { .. })).count();
+        let crowded = newcomers >= room.div_ceil(2);
+        let over =
+            self.over_its_share(newcomer, room, ranked.iter().map(|(_, network, _)| *network));
+        ranked
+            .iter()
+            .filter(|(_, network, _)| over.is_none_or(|over| over == *network))
+            .find(|(rank, ..)| match rank {
+                Rank::Useless(_) => true,
+                Rank::Resting(..) => !crowded,
+                Rank::New { since, .. } => now >= since.saturating_add(GRACE),
+            })
+            .map(|(.., id)| *id)
+    }
+
+    /// The one of `networks` that most exceeds an equal share of `room` when the `newcomer` is in.
+    fn over_its_share(
+        &self,
+        newcomer: Option<IpAddr>,
+        room: usize,
+        networks: impl Iterator<Item = Network>,
+    ) -> Option<Network> {
+        let mut places: HashMap<Network, usize> = HashMap::new();
+        let newcomer = newcomer.map(Network::from);
+        for network in self.open.values().map(|open| Network::of(open.slot.peer)).chain(newcomer) {
+            *places.entry(network).or_default() += 1;
+        }
+        if places.len() < 2 {
+            return None;
+        }
+        let share = (room / places.len()).max(room / SMALLEST_SHARE);
+        let over = networks.filter(|network| places[network] > share);
+        over.min_by_key(|network| (Reverse(places[network]), *network))
     }
 
     /// Closes every connection that is late at `now`, telling `late` its peer and phase. Gives the
@@ -104,16 +164,38 @@ impl Table {
     }
 }
 
+/// What counts as one client where places are shared out: an IPv4 address, or the 64 bits of an
+/// IPv6 address that one subscriber is given (RFC 6177, section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Network {
+    V4(u32),
+    V6(u64),
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+impl Network {
+    fn of(peer: SocketAddr) -> Self {
+        peer.ip().into()
+    }
+}
+
 /// The order of eviction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Never sent a complete request: by number, oldest first.
+    /// Sent no complete request within its [`FAIR`] time: by number, oldest first.
     Useless(u64),
-    /// The same, within its [`GRACE`]. It will soon be the one before or the next, so that neither
-    /// it nor anybody after it goes now.
-    Arriving,
     /// Sent one before: by when it came to be as it is, then by number.
     Resting(Millis, u64),
+    /// Sent none yet: by number, oldest first.
+    New { number: u64, since: Millis },
 }
 
 /// `None` for a connection that is never evicted.
@@ -130,8 +212,8 @@ fn rank(slot: &Slot, now: Millis) -> Option<Rank> {
     };
     Some(if slot.served() {
         Rank::Resting(since, slot.number)
-    } else if now < since.saturating_add(GRACE) {
-        Rank::Arriving
+    } else if now < since.saturating_add(FAIR) {
+        Rank::New { number: slot.number, since }
     } else {
         Rank::Useless(slot.number)
     })
@@ -178,7 +260,11 @@ mod tests {
 
         /// A connection whose port is its number.
         fn enter(&mut self, number: u16) -> Arc<Slot> {
-            let peer = SocketAddr::from(([127, 0, 0, 1], number));
+            self.enter_from([127, 0, 0, 1], number)
+        }
+
+        fn enter_from(&mut self, address: impl Into<IpAddr>, number: u16) -> Arc<Slot> {
+            let peer = SocketAddr::new(address.into(), number);
             let slot = Arc::new(Slot::new(peer, number.into(), self.clock));
             let task = self.tasks.spawn(pending());
             self.table.insert(task, Arc::clone(&slot), oneshot::channel().0);
@@ -186,7 +272,14 @@ mod tests {
         }
 
         fn evicted(&mut self) -> Option<u16> {
-            self.table.evict(5_000).map(|(peer, _)| peer.port())
+            self.evicted_for([127, 0, 0, 1], 5_000)
+        }
+
+        /// Who goes at `now` for a connection from `newcomer`, in a house that is full.
+        fn evicted_for(&mut self, newcomer: impl Into<IpAddr>, now: Millis) -> Option<u16> {
+            let room = self.table.len();
+            let evicted = self.table.evict(now, Some(newcomer.into()), room);
+            evicted.map(|(peer, _)| peer.port())
         }
     }
 
@@ -202,7 +295,6 @@ mod tests {
         let mut house = House::new();
         idle(&house.enter(8));
         house.enter(9);
-        assert!(house.table.evict(0).is_none());
         assert_eq!(house.evicted(), Some(9));
         assert_eq!(house.evicted(), Some(8));
 
@@ -226,6 +318,49 @@ mod tests {
         answered.stall(true);
         assert_eq!(house.evicted(), Some(1));
         drop(upgraded);
+    }
+
+    #[tokio::test]
+    async fn newcomers_have_a_fair_time_and_half_of_the_house() {
+        let mut house = House::new();
+        for number in 1..=4 {
+            idle(&house.enter(number));
+        }
+        let newcomers: Vec<_> = (5..=6).map(|number| house.enter(number)).collect();
+        newcomers[1].received(b"P");
+        assert_eq!(house.evicted_for([127, 0, 0, 1], FAIR - 1_000), Some(1), "the longest idle");
+        house.enter(7);
+        assert_eq!(house.evicted_for([127, 0, 0, 1], 0), None, "three of six are newcomers");
+        assert_eq!(house.evicted_for([127, 0, 0, 1], GRACE + 1_000), Some(5));
+        assert_eq!(house.evicted_for([127, 0, 0, 1], FAIR + 1_000), Some(6), "had its fair time");
+    }
+
+    #[tokio::test]
+    async fn a_network_over_its_share_gives_up_its_own() {
+        let mut house = House::new();
+        let greedy = IpAddr::from([10, 0, 0, 1]);
+        for number in 1..=2 {
+            idle(&house.enter(number));
+        }
+        for number in 3..=5 {
+            idle(&house.enter_from(greedy, number));
+        }
+        house.enter_from(greedy, 6);
+        assert_eq!(house.evicted_for(greedy, 1_000), Some(3));
+        assert_eq!(house.evicted_for([192, 0, 2, 1], 1_000), Some(4));
+        // Two each of four, and a newcomer: whoever it is from gives way.
+        assert_eq!(house.evicted_for(greedy, 1_000), Some(5));
+        idle(&house.enter_from(greedy, 7));
+        assert_eq!(house.evicted_for([127, 0, 0, 1], 1_000), Some(1));
+    }
+
+    #[test]
+    fn one_subscriber_is_one_network() {
+        let network = |address: &str| Network::from(address.parse::<IpAddr>().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 
     #[tokio::test]
