@@ -459,7 +459,7 @@ fn a_refused_flag_says_which_commands_use_it() {
     $ dubwatch --signature off status
     dubwatch: `dubwatch status` does not use --signature: leave it out; it is for `dubwatch watch`
     $ dubwatch keygen k.pem --db x.db
-    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch prune`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget` and `dubwatch config show`
+    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch prune`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
     $ dubwatch relay --max-count 50 inbox list
     dubwatch: `dubwatch relay inbox list` does not use --max-count: leave it out; it is for `dubwatch relay`
     $ dubwatch status --output quiet

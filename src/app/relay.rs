@@ -260,7 +260,8 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
         Command::List
         | Command::Rotate { .. }
         | Command::Revoke { .. }
-        | Command::Forget { .. } => Store::open_existing(&relay.db, caps),
+        | Command::Forget { .. }
+        | Command::Prune { .. } => Store::open_existing(&relay.db, caps),
     };
     match opened {
         Ok(store) => {

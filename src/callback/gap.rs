@@ -67,6 +67,8 @@ impl Gap {
             }
             ("read", 1) => "every reader with a name had it, and the relay needed the room",
             ("read", _) => "every reader with a name had them, and the relay needed the room",
+            ("pruned", 1) => "the relay's operator deleted it to make room",
+            ("pruned", _) => "the relay's operator deleted them to make room",
             _ => "the relay does not know why",
         }
     }

@@ -6,6 +6,7 @@ mod config;
 mod confirm;
 mod definition;
 mod demo;
+mod inbox;
 mod keygen;
 mod log;
 mod logging;

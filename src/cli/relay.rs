@@ -1,28 +1,18 @@
-//! `dubwatch relay`: runs a relay, and makes, lists, rotates and revokes its inboxes, forgets
-//! readers.
+//! `dubwatch relay`: runs a relay.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, IsTerminal as _, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::ArgMatches;
 use jiff::SignedDuration;
 
-use super::confirm::confirmed;
-use super::prune::counted;
-use super::{Usage, done_unless, logging, say, uses};
+use super::inbox::{self, Inbox, PruneArgs};
+use super::{Usage, logging, say, uses};
 use crate::app::{self, Exit, Relay};
-use crate::config::{Config, ConfigError, Layer, ListenAddress, Output, parse_size, parse_span};
-use crate::output::write_line;
-use crate::relay::admin::{Command as Admin, Reply, Row};
-use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
+use crate::config::{Config, ConfigError, Layer, ListenAddress, parse_size, parse_span};
 use crate::relay::server::{Rate, Settings};
-use crate::relay::store::{Caps, InboxName};
+use crate::relay::store::Caps;
 use crate::serve::TrustedProxies;
-use crate::text::Printable;
 
 /// Where a relay listens unless it is told otherwise.
 pub(super) const LISTEN: ListenAddress =
@@ -75,54 +65,12 @@ struct CapFlags {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make, list, rotate and revoke inboxes and forget readers, also beside a running relay
+    /// Make, list, rotate, prune and revoke inboxes and forget readers, also beside a running relay
     #[command(subcommand)]
     Inbox(Inbox),
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Inbox {
-    /// Make an inbox; prints its publish URL and its token, the token only this once
-    Create {
-        /// What you call it: letters, digits, . _ -
-        name: InboxName,
-        /// Write the token to this new file (0600) instead of standard output
-        #[arg(long, value_name = "FILE")]
-        token_file: Option<PathBuf>,
-    },
-    /// List inboxes and how far their readers are
-    List,
-    /// Replace an inbox's token: the old one opens nothing any more
-    Rotate {
-        /// The inbox
-        name: InboxName,
-        /// Replace the publish URL as well
-        #[arg(long)]
-        url: bool,
-        /// How long the old publish URL is still taken, for dubs that run: 7d unless given, 0 for not
-        /// at all
-        #[arg(long, value_name = "SPAN", requires = "url", value_parser = parse_grace)]
-        grace: Option<SignedDuration>,
-        /// Write the token to this new file (0600) instead of standard output
-        #[arg(long, value_name = "FILE")]
-        token_file: Option<PathBuf>,
-    },
-    /// Close an inbox for good, and delete what it holds
-    Revoke {
-        /// The inbox
-        name: InboxName,
-        /// Do not ask first; only a terminal is asked
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Forget a reader that will not come back: it holds nothing back any more. One that is connected
-    /// is sent away, and noted anew if it comes again
-    Forget {
-        /// The inbox
-        name: InboxName,
-        /// The reader, as `list` shows it
-        reader: ReaderName,
-    },
+    /// The same as `relay inbox prune`
+    #[command(hide = true)]
+    Prune(PruneArgs),
 }
 
 /// `flags` are those of the command line alone: the watcher's variables and file speak of its own
@@ -147,7 +95,8 @@ pub(super) fn run(
             logging::to_stderr();
             app::relay(&relay, say)
         }
-        Some(Command::Inbox(command)) => inbox(&relay, config, command),
+        Some(Command::Inbox(command)) => inbox::run(&relay, config, command),
+        Some(Command::Prune(args)) => inbox::run(&relay, config, Inbox::Prune(args)),
     }
 }
 
@@ -209,221 +158,4 @@ fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Setti
         tls: args.tls_cert.is_some(),
         ..default
     })
-}
-
-fn inbox(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
-    let json = config.output == Some(Output::Json);
-    if let Inbox::Revoke { name, yes: false } = &command
-        && !may_revoke(relay, name.as_str())?
-    {
-        say("nothing was deleted");
-        return Ok(Exit::Failed);
-    }
-    let revoked =
-        if let Inbox::Revoke { name, .. } = &command { name.to_string() } else { String::new() };
-    let (command, token_file) = match command {
-        Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
-        Inbox::Rotate { name, url, grace, token_file } => {
-            let grace = url.then(|| grace.unwrap_or(GRACE).as_secs().unsigned_abs());
-            (Admin::Rotate { name, grace }, token_file)
-        }
-        Inbox::Revoke { name, .. } => (Admin::Revoke { name }, None),
-        Inbox::Forget { name, reader } => (Admin::Forget { name, reader }, None),
-        Inbox::List => (Admin::List, None),
-    };
-    // Before anything is made: a token that cannot be written down would be lost.
-    let file = token_file.map(TokenFile::create).transpose()?;
-    match app::relay_admin(relay, command)? {
-        Reply::Issued { name, publish_url, token, old_url_until } => {
-            let place = file.map(|file| file.keep(&token)).transpose()?;
-            let token = match &place {
-                Some(place) => Token::In(place),
-                None => Token::Shown(&token),
-            };
-            done_unless(issued(json, &name, &publish_url, &token, old_url_until.as_deref()))
-        }
-        Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
-        Reply::Revoked { deliveries, bytes, readers } => {
-            done_unless(tell_revoked(json, &revoked, deliveries, bytes, &readers))
-        }
-        Reply::Forgotten => Ok(Exit::Done),
-        Reply::Failed { why } => Err(anyhow::anyhow!(why)),
-    }
-}
-
-/// Asks whether an inbox is to be closed, where there is one and somebody to ask.
-fn may_revoke(relay: &Relay, name: &str) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Ok(true);
-    }
-    let Reply::Listed { inboxes } = app::relay_admin(relay, Admin::List)? else { return Ok(true) };
-    let Some(row) = inboxes.into_iter().find(|row| row.name == name) else { return Ok(true) };
-    let readers = row.readers.into_iter().map(|reader| reader.name).collect::<Vec<_>>();
-    let held = held(row.count, row.bytes, &readers);
-    confirmed(&format!("Close the inbox {name} and delete what it holds for good: {held}?"))
-}
-
-/// What an inbox holds.
-fn held(deliveries: u64, bytes: u64, readers: &[String]) -> String {
-    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    let deliveries = counted(count(deliveries), "delivery", "deliveries");
-    let bytes = counted(count(bytes), "byte", "bytes");
-    let names = match readers {
-        [] => String::new(),
-        names => format!(" ({})", names.join(", ")),
-    };
-    let readers = counted(readers.len(), "reader", "readers");
-    format!("{deliveries}, {bytes}, {readers}{names}")
-}
-
-fn tell_revoked(
-    json: bool,
-    name: &str,
-    deliveries: u64,
-    bytes: u64,
-    readers: &[String],
-) -> anyhow::Result<()> {
-    if json {
-        let line = serde_json::json!({
-            "v": 1, "type": "revoked", "name": name, "deliveries": deliveries, "bytes": bytes,
-            "readers": readers,
-        });
-        write_line(&mut io::stdout(), &line)?;
-    } else {
-        let held = held(deliveries, bytes, readers);
-        writeln!(io::stdout(), "Closed the inbox {name} and deleted what it held: {held}.")?;
-    }
-    Ok(())
-}
-
-/// A file for a token, made before the token; taken away again unless it gets one.
-struct TokenFile {
-    path: PathBuf,
-    file: fs::File,
-    kept: bool,
-}
-
-impl TokenFile {
-    fn create(path: PathBuf) -> anyhow::Result<Self> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("cannot make the token file {}", path.display()))?;
-        Ok(Self { path, file, kept: false })
-    }
-
-    fn keep(mut self, token: &str) -> anyhow::Result<PathBuf> {
-        // Whatever fails from here on, the token exists: what is written of it stays.
-        self.kept = true;
-        writeln!(self.file, "{token}").and_then(|()| self.file.sync_all()).with_context(|| {
-            format!("cannot write {}: rotate the inbox for another token", self.path.display())
-        })?;
-        Ok(self.path.clone())
-    }
-}
-
-impl Drop for TokenFile {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Where a new token is told.
-enum Token<'a> {
-    Shown(&'a str),
-    In(&'a Path),
-}
-
-/// How long a publish URL that is replaced is still taken, unless `--grace` says otherwise.
-const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Reads a span of time that may be none.
-fn parse_grace(text: &str) -> Result<SignedDuration, String> {
-    if text == "0" { Ok(SignedDuration::ZERO) } else { parse_span(text) }
-}
-
-fn issued(
-    json: bool,
-    name: &str,
-    publish_url: &str,
-    token: &Token<'_>,
-    old_url_until: Option<&str>,
-) -> anyhow::Result<()> {
-    let mut out = io::stdout();
-    if json {
-        let mut line = serde_json::json!({
-            "v": 1, "type": "inbox", "name": name, "publish_url": publish_url,
-        });
-        let (token, place) = match token {
-            Token::Shown(token) => (Some(*token), None),
-            Token::In(path) => (None, Some(path.display().to_string())),
-        };
-        line["token"] = token.into();
-        line["token_file"] = place.into();
-        if let Some(until) = old_url_until {
-            line["old_url_until"] = until.into();
-        }
-        write_line(&mut out, &line)?;
-        return Ok(());
-    }
-    let token = match token {
-        Token::Shown(token) => format!("{token}  (shown this once; whoever has it can read)"),
-        Token::In(path) => format!("in {}", Printable::new(&path.to_string_lossy())),
-    };
-    let publish_url = Printable::new(publish_url);
-    writeln!(
-        out,
-        "Inbox:       {name}\nPublish URL: {publish_url}  (what the sender calls)\nToken:       {token}"
-    )?;
-    if let Some(until) = old_url_until {
-        writeln!(out, "Old URL:     still taken until {until}")?;
-    }
-    if let Some(relay) = subscribe_url(publish_url.as_str()) {
-        writeln!(
-            out,
-            "Watch with:  dubwatch --relay {relay} --no-listen  (the token in DUBWATCH_RELAY_TOKEN)"
-        )?;
-    }
-    Ok(())
-}
-
-/// What `--relay` has to be for an inbox with this publish URL.
-fn subscribe_url(publish_url: &str) -> Option<String> {
-    let (base, _) = publish_url.rsplit_once(PUBLISH_PREFIX)?;
-    let (scheme, rest) = base.split_once("://")?;
-    let scheme = if scheme == "https" { "wss" } else { "ws" };
-    Some(format!("{scheme}://{rest}"))
-}
-
-fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
-    let mut out = io::stdout();
-    for row in inboxes {
-        if json {
-            let mut line = serde_json::to_value(row)?;
-            line["v"] = 1.into();
-            line["type"] = "inbox".into();
-            write_line(&mut out, &line)?;
-            continue;
-        }
-        let Row { name, publish_url, count, bytes, head, .. } = row;
-        let publish_url = Printable::new(publish_url);
-        writeln!(out, "{name}  {publish_url}\n  {count} kept, {bytes} bytes, newest {head}")?;
-        for old in &row.old_urls {
-            let url = Printable::new(&old.publish_url);
-            writeln!(out, "  also taken until {}: {url}", old.until)?;
-        }
-        for reader in &row.readers {
-            let behind = head.saturating_sub(reader.acked);
-            let (name, seen_at) = (&reader.name, &reader.seen_at);
-            writeln!(out, "  reader {name}: {behind} behind, last here {seen_at}")?;
-        }
-    }
-    if inboxes.is_empty() && !json {
-        writeln!(out, "No inbox yet; make one with `dubwatch relay inbox create NAME`.")?;
-    }
-    Ok(())
 }

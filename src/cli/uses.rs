@@ -79,10 +79,15 @@ const ROWS: &[Row] = &[
     ),
     of_relay("relay inbox revoke", &["db", "json", "output", "config"]),
     of_relay("relay inbox forget", &["db", "config"]),
+    of_relay("relay inbox prune", &["db", "json", "output", "config"]),
+    of_relay("relay prune", &["db", "json", "output", "config"]),
     all("config show"),
     only("completions", &[]),
     only("man", &[]),
 ];
+
+/// Second names of commands, which are understood and not told.
+const ALIASES: &[&str] = &["relay prune"];
 
 impl Row {
     fn uses(&self, flag: &str) -> bool {
@@ -177,7 +182,8 @@ fn unused(command: &str, flag: &str) -> Usage {
     let users: Vec<_> = if flag == "signature" {
         vec!["`dubwatch watch`".to_owned()]
     } else if Key::from_name(flag).is_some() || matches!(flag, "json" | "config") {
-        let users = ROWS.iter().filter(|row| !row.command.is_empty() && row.uses(flag));
+        let is_told = |row: &&Row| !row.command.is_empty() && !ALIASES.contains(&row.command);
+        let users = ROWS.iter().filter(is_told).filter(|row| row.uses(flag));
         users.map(|row| format!("`{}`", spoken(row.command))).collect()
     } else {
         // The flag of a command above.
@@ -317,7 +323,10 @@ mod tests {
 
     /// The commands that use a flag, or that do not, as the README lists them.
     fn listed(flag: &str, use_it: bool) -> String {
-        let rows = ROWS.iter().filter(|row| !row.command.is_empty() && row.uses(flag) == use_it);
+        let rows = ROWS
+            .iter()
+            .filter(|row| !row.command.is_empty() && !ALIASES.contains(&row.command))
+            .filter(|row| row.uses(flag) == use_it);
         let names: Vec<_> = rows.map(|row| format!("`{}`", row.command)).collect();
         let (last, first) = names.split_last().unwrap();
         format!("{} and {last}", first.join(", "))

@@ -1,5 +1,5 @@
-//! How an operator makes, lists, rotates and revokes inboxes and forgets readers, also beside a
-//! running relay; serves no network.
+//! How an operator makes, lists, rotates, prunes and revokes inboxes and forgets readers, also beside
+//! a running relay; serves no network.
 //!
 //! A store has one writer. While a relay runs, it is that writer: commands then go to it as lines
 //! of JSON by a socket beside the store that only its owner may open.
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{PUBLISH_PREFIX, ReaderName};
-use super::store::{InboxName, Listed, LogError, Store};
+use super::store::{InboxName, Listed, LogError, Pruned, Store};
 
 /// The longest line, in bytes.
 const MAX_LINE: u64 = 64 << 20;
@@ -63,6 +63,16 @@ pub enum Command {
         /// The reader's.
         reader: ReaderName,
     },
+    /// The end of what every named reader of an inbox has, and of what is old.
+    Prune {
+        /// The inbox's name.
+        name: InboxName,
+        /// How old a delivery is that goes in any case, in seconds.
+        older_than: Option<u64>,
+        /// Whether to count only.
+        #[serde(default)]
+        dry_run: bool,
+    },
 }
 
 /// What came of it.
@@ -96,6 +106,15 @@ pub enum Reply {
     },
     /// The reader is forgotten.
     Forgotten,
+    /// Some of what the inbox held is deleted, or would be.
+    Pruned {
+        /// Deliveries.
+        deliveries: u64,
+        /// Those of them that not every named reader had acked.
+        unread: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// It could not be done.
     Failed {
         /// A sentence.
@@ -118,7 +137,9 @@ impl Reply {
                 }
                 urls
             }
-            Self::Revoked { .. } | Self::Forgotten | Self::Failed { .. } => Vec::new(),
+            Self::Revoked { .. } | Self::Forgotten | Self::Pruned { .. } | Self::Failed { .. } => {
+                Vec::new()
+            }
         };
         for url in urls {
             if let Some((_, publish_id)) = url.rsplit_once(PUBLISH_PREFIX) {
@@ -232,6 +253,9 @@ pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
         Command::Forget { name, reader } => {
             store.forget(name.as_str(), reader).await.map(|()| Reply::Forgotten)
         }
+        Command::Prune { name, older_than, dry_run } => {
+            prune(store, name.as_str(), older_than, dry_run).await
+        }
         Command::List => store.list().await.map(|listed| Reply::Listed {
             inboxes: listed
                 .into_iter()
@@ -251,6 +275,24 @@ async fn revoke(store: &Store, name: &str) -> Result<Reply, LogError> {
         held.map_or_else(Default::default, |held| (held.count, held.bytes, held.readers));
     let readers = readers.into_iter().map(|(name, _, _)| name).collect();
     Ok(Reply::Revoked { deliveries, bytes, readers })
+}
+
+async fn prune(
+    store: &Store,
+    name: &str,
+    older_than: Option<u64>,
+    dry_run: bool,
+) -> Result<Reply, LogError> {
+    let before = older_than.map(|seconds| {
+        let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+        Timestamp::now().checked_sub(span).unwrap_or(Timestamp::MIN)
+    });
+    let Pruned { deliveries, unread, bytes } = if dry_run {
+        store.prunable(name, before).await?
+    } else {
+        store.prune(name, before).await?
+    };
+    Ok(Reply::Pruned { deliveries, unread, bytes })
 }
 
 /// Where a relay listens for its operator: beside its store.

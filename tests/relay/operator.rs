@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use dubwatch::relay::protocol::{CloseCode, RelayFrame};
+use dubwatch::relay::protocol::{CloseCode, GapReason, RelayFrame};
 
 use crate::common::{Site, get, until};
-use crate::relay_support::{Inbox, Reader, Relay};
+use crate::relay_support::{Heard, Inbox, Reader, Relay};
 
 #[test]
 fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_without_one() {
@@ -150,6 +150,7 @@ fn a_store_that_is_not_there_is_made_by_create_alone() {
         &["rotate", "one", "--token-file", "typo.token"],
         &["revoke", "one"],
         &["forget", "one", "a"],
+        &["prune", "one"],
     ] {
         let (code, words) = operate(arguments);
         assert_eq!(code, Some(1), "{arguments:?}: {words}");
@@ -323,4 +324,46 @@ fn secrets_are_in_nothing_that_the_relay_says_or_keeps() {
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn what_is_pruned_is_what_every_reader_has_or_what_is_old_and_then_they_are_told() {
+    let mut relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    for running in [true, false] {
+        let mut watch = relay.reader(&inbox, Some("a"), None);
+        relay.post_all(&inbox, (1..=5).map(|n| n.to_string()));
+        assert_eq!(watch.bodies(3), ["1", "2", "3"]);
+        let at = watch.delivery().cursor;
+        watch.ack(at);
+        let is_noted = |words: &str| words.contains("reader a: 1 behind");
+        until(|| is_noted(&relay.operate(&["list"]).1), "the ack to be noted");
+        drop(watch);
+        if !running {
+            relay.stop();
+        }
+        let (done, words) = relay.operate(&["prune", "one", "--dry-run"]);
+        assert!(done && words.starts_with("Would delete 4 deliveries (0 unread), "), "{words}");
+        let (done, words) = relay.operate(&["prune", "one", "--json"]);
+        assert!(done, "{words}");
+        let line: serde_json::Value = serde_json::from_str(&words).unwrap();
+        assert_eq!(
+            (&line["type"], &line["name"], &line["dry_run"], &line["deliveries"], &line["unread"]),
+            (&"pruned".into(), &"one".into(), &false.into(), &4.into(), &0.into()),
+        );
+        let (done, words) = relay.operate(&["prune", "one"]);
+        assert!(done && words.starts_with("Deleted 0 deliveries (0 unread), 0 bytes"), "{words}");
+        let prune_old = || relay.operate(&["prune", "one", "--older-than", "1s"]).1;
+        until(|| prune_old().starts_with("Deleted 1 delivery (1 unread), "), "it to be old");
+        if !running {
+            relay.start_again();
+        }
+        let mut watch = relay.reader(&inbox, Some("a"), None);
+        let Heard::Frame(RelayFrame::Gap(gap)) = watch.next() else { panic!("no gap") };
+        assert_eq!((gap.reason, gap.count, gap.to), (GapReason::Pruned, 1, at.seq + 1));
+        watch.ack(gap.cursor());
+        until(|| relay.operate(&["list"]).1.contains("reader a: 0 behind"), "the gap's ack");
+    }
+    let (done, words) = relay.operate(&["prune", "two"]);
+    assert!(!done && words.contains("no such inbox"), "{words}");
 }

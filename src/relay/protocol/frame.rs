@@ -194,6 +194,8 @@ pub enum GapReason {
     Refused,
     /// Every reader with a name had it, and room was needed.
     Read,
+    /// Deleted by the relay's operator, to make room.
+    Pruned,
     /// Gone, and the relay does not remember why; or a reason that this version does not know.
     #[serde(other)]
     Unknown,
@@ -201,8 +203,8 @@ pub enum GapReason {
 
 impl GapReason {
     /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::Age, Self::Unverified, Self::Refused, Self::Read, Self::Unknown];
+    pub const ALL: [Self; 6] =
+        [Self::Age, Self::Unverified, Self::Refused, Self::Read, Self::Pruned, Self::Unknown];
 
     /// The word in frames.
     pub const fn name(self) -> &'static str {
@@ -211,6 +213,7 @@ impl GapReason {
             Self::Unverified => "unverified",
             Self::Refused => "refused",
             Self::Read => "read",
+            Self::Pruned => "pruned",
             Self::Unknown => "unknown",
         }
     }

@@ -124,6 +124,7 @@
 //! **gap** says that `from` to `to` will never come, and why ([`GapReason`]): there is no silent
 //! loss. The reasons are `age` (older than the relay keeps), `unverified` (its signature did not hold at
 //! the relay, and room was needed), `read` (every reader with a name had it, and room was needed),
+//! `pruned` (the relay's operator deleted it to make room),
 //! `refused` (never taken: too large, too slow, too often, no room; the sender was told so and may have
 //! sent it again) and `unknown`, which also stands for every word that a reader does not know. A
 //! `refused` gap has one `seq` for all that were refused since the last, at once for the first and then

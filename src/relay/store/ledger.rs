@@ -13,7 +13,7 @@ use super::directory::{Directory, InboxId};
 use super::epochs::{self, Begun};
 use super::log::OVERHEAD;
 use super::schema::{place, unsigned};
-use super::{Arrival, Caps, Issued, LogError, Start, places, secret};
+use super::{Arrival, Caps, Issued, LogError, Pruned, Start, places, prune, secret};
 use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume};
 use crate::sqlite;
 
@@ -53,6 +53,12 @@ pub(super) enum Entry {
         inbox: InboxId,
         reader: ReaderName,
     },
+    /// Deletes some of what an operator gives up, see [`prune`].
+    Prune {
+        inbox: InboxId,
+        before: Option<Timestamp>,
+        limit: u16,
+    },
 }
 
 impl Entry {
@@ -70,6 +76,7 @@ pub(super) enum Receipt {
     Kept(u64),
     Start(Start),
     Done,
+    Pruned(Pruned),
     Refused(LogError),
 }
 
@@ -337,6 +344,14 @@ impl sqlite::Ledger for Ledger {
                 let known = places::forget(connection, *inbox, reader.as_str()).map(known)?;
                 self.changes.push(Change::Forgotten(*inbox));
                 Ok(known)
+            }
+            Entry::Prune { inbox, before, limit } => {
+                let (inbox, now) = (*inbox, Timestamp::now());
+                if self.books.get(connection, inbox)?.is_none() {
+                    return Ok(Receipt::Refused(LogError::NoInbox));
+                }
+                prune::slice(connection, &mut self.books, inbox, *before, *limit, now)
+                    .map(Receipt::Pruned)
             }
             Entry::Create(issued) => self.create(connection, issued),
             Entry::Rotate(inbox, issued, old_until) => {

@@ -38,6 +38,7 @@ mod ledger;
 mod log;
 mod page;
 mod places;
+mod prune;
 mod schema;
 mod secret;
 
@@ -57,6 +58,7 @@ use crate::sqlite::{Database, Health, OpenError, Place, Unwritten, WriteConnecti
 pub use directory::{Inbox, InboxId, State};
 pub use inbox_name::{InboxName, InboxNameFault};
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
+pub use prune::Pruned;
 pub use secret::Token;
 
 pub use crate::sqlite::Limits;
@@ -69,6 +71,9 @@ use ledger::{Entry, Ledger, Receipt};
 const READERS: usize = 4;
 /// How long refusals may wait to be written, beside a write: a flood of them is two writes a second.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
+/// Deliveries that pruning deletes at a time, and where the disk has no room for that.
+const MOST_PRUNED: u16 = 500;
+const LEAST_PRUNED: u16 = 20;
 
 /// The log in an SQLite file.
 pub struct Store {
@@ -162,6 +167,39 @@ impl Store {
     pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
         self.submit(Entry::Forget { inbox: inbox.id, reader }).await.map(drop)
+    }
+
+    /// Counts what [`Store::prune`] would delete.
+    pub async fn prunable(
+        &self,
+        name: &str,
+        before: Option<Timestamp>,
+    ) -> Result<Pruned, LogError> {
+        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?.id;
+        self.reading(move |connection| prune::count(connection, inbox, before)).await
+    }
+
+    /// Deletes what every named reader of an inbox has acked, and what came before `before` whether it
+    /// was read or not, which its readers are told.
+    pub async fn prune(&self, name: &str, before: Option<Timestamp>) -> Result<Pruned, LogError> {
+        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?.id;
+        let (mut pruned, mut limit) = (Pruned::default(), MOST_PRUNED);
+        loop {
+            match self.submit(Entry::Prune { inbox, before, limit }).await {
+                Ok(Receipt::Pruned(slice)) => {
+                    pruned.add(slice);
+                    if slice.deliveries < limit.into() {
+                        return Ok(pruned);
+                    }
+                }
+                // A smaller one may have room where the disk is full.
+                Err(LogError::Unwritten(Unwritten::Failed(_))) if limit > LEAST_PRUNED => {
+                    limit = LEAST_PRUNED;
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Err(LogError::NoInbox),
+            }
+        }
     }
 
     /// Every inbox, by name, the closed ones as well.
