@@ -11,6 +11,7 @@ mod tui_support;
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::iter;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use common::{Answer, Client, Site, callback, get, until};
 use dubwatch::relay::protocol::{Resume, Resumed};
 use relay_support::Relay;
 use rustix::process::Signal;
+use serde_json::Value;
 use tempfile::TempDir;
 use tui_support::{LIMIT, Pty};
 
@@ -235,4 +237,114 @@ fn a_relay_on_a_full_disk_still_gives_what_it_has() {
     fs::remove_file(&ballast).unwrap();
     until(|| relay.post(&inbox, b"last").status == 200, "a post to be kept");
     assert_eq!(known.bodies(1), ["last"], "it goes on where it was");
+}
+
+/// Posts bodies of some KiB until the relay turns one away for want of room; returns what it took.
+fn post_until_full(relay: &Relay, inbox: &relay_support::Inbox, ballast: &Path) -> Vec<String> {
+    fill(ballast);
+    let mut kept = Vec::new();
+    until(
+        || {
+            let body = format!("{}{}", kept.len(), "x".repeat(2_000));
+            let status = relay.post(inbox, body.as_bytes()).status;
+            if status == 200 {
+                kept.push(body);
+            }
+            status == 503
+        },
+        "the disk to be full",
+    );
+    kept
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn an_operator_makes_room_on_a_full_disk() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let mut site = Site::new();
+    site.db = room.path().join("relay.db");
+    let mut relay = Relay::on(site, &[]);
+    let [one, two, three] = ["one", "two", "three"].map(|name| relay.inbox(name));
+    for inbox in [&one, &two, &three] {
+        relay.post_all(inbox, (0..20).map(|n| format!("{n}{}", "x".repeat(2_000))));
+    }
+    let listed = |relay: &Relay| {
+        let (done, words) = relay.operate(&["list", "--json"]);
+        assert!(done, "{words}");
+        serde_json::from_str::<Value>(words.lines().find(|line| line.contains("\"one\"")).unwrap())
+            .unwrap()
+    };
+    for (runs, unread) in [(true, 5), (false, 1)] {
+        // One that has most of it, and one that came and has nothing.
+        let mut quick = relay.reader(&one, Some("quick"), None);
+        drop(relay.reader(&one, Some("slow"), None));
+        let head = quick.welcome.as_ref().unwrap().head;
+        let cursor =
+            iter::repeat_with(|| quick.delivery().cursor).find(|at| at.seq + unread == head);
+        quick.ack(cursor.unwrap());
+        until(|| listed(&relay)["readers"][0]["acked"] == head - unread, "the ack to be noted");
+        drop(quick);
+        post_until_full(&relay, &three, &ballast);
+        if !runs {
+            relay.stop();
+            // What ending gave back.
+            fill(&room.path().join("more"));
+        }
+        let (done, words) = relay.operate(&["prune", "one"]);
+        assert!(done && words.starts_with("Deleted 0 deliveries"), "{words}");
+        assert_eq!(listed(&relay)["readers"][1]["name"], "slow");
+        let (done, words) = relay.operate(&["forget", "one", "slow"]);
+        assert!(done, "{words}");
+        let (done, words) = relay.operate(&["prune", "one"]);
+        assert!(done, "{words}");
+        let row = listed(&relay);
+        assert_eq!((&row["count"], &row["readers"][1]), (&unread.into(), &Value::Null), "{row}");
+        if !runs {
+            relay.start_again();
+        }
+        until(|| relay.post(&one, b"again").status == 200, "room");
+        fs::remove_file(&ballast).unwrap();
+        let _ = fs::remove_file(room.path().join("more"));
+    }
+
+    for inbox in ["one", "two"] {
+        post_until_full(&relay, &three, &ballast);
+        let (done, words) = relay.operate(&["revoke", inbox]);
+        assert!(done, "{words}");
+        until(|| relay.post(&three, b"again").status == 200, "room after revoking");
+    }
+}
+
+#[test]
+#[ignore = "mounts nothing itself: .ci/run gives it a small tmpfs"]
+fn a_relay_starts_on_a_full_disk_and_gives_what_it_has() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = room();
+    let ballast = room.path().join("ballast");
+    let mut site = Site::new();
+    site.db = room.path().join("relay.db");
+    let mut relay = Relay::on(site, &[]);
+    let inbox = relay.inbox("one");
+    relay.post_all(&inbox, (1..=5).map(|n| n.to_string()));
+    let mut kept = 5;
+    for kill in [false, true] {
+        let more = post_until_full(&relay, &inbox, &ballast).len();
+        if kill {
+            relay.kill();
+        } else {
+            relay.stop();
+        }
+        fill(&room.path().join("more ballast"));
+        relay.start_again();
+        for name in [Some("new"), None] {
+            let mut reader = relay.reader(&inbox, name, None);
+            reader.bodies(kept + more);
+        }
+        fs::remove_file(&ballast).unwrap();
+        fs::remove_file(room.path().join("more ballast")).unwrap();
+        until(|| relay.post(&inbox, b"again").status == 200, "room");
+        kept += more + 1;
+    }
 }

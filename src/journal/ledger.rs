@@ -13,7 +13,7 @@ use super::relayed::{self, Places, Turn};
 use super::schema::{self, Meta};
 use super::{notes, prune, refusals, rows};
 use crate::callback::{Accepted, Gap, Listed, Outcome, Passage};
-use crate::sqlite;
+use crate::sqlite::{self, Room};
 
 /// How often old deliveries are looked for, where the user wants them deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -212,7 +212,7 @@ impl sqlite::Ledger for Ledger {
         self.marks = *self.committed.borrow();
     }
 
-    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>> {
+    fn tend(&mut self, connection: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
         let Some(keep) = self.keep else { return Ok(None) };
         let Ok(cutoff) = Timestamp::now().checked_sub(keep) else { return Ok(None) };
         let slice = prune::slice(connection, cutoff)?;

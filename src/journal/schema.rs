@@ -19,6 +19,7 @@ pub(super) const SCHEMA: Schema = Schema {
         read: " (`dubwatch status` and `dubwatch log` may still read it)",
     },
     application_id: APPLICATION_ID,
+    reserve: 0,
     migrations: &[
         "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -8,10 +8,11 @@
 
 mod files;
 mod open;
+mod reserve;
 mod schema;
 mod writer;
 
 pub use open::{
     Commands, Database, OpenError, Place, Schema, WriteConnection, create_directory_of, has_writer,
 };
-pub use writer::{Health, Ledger, Limits, Pending, Unwritten, Writer};
+pub use writer::{Health, Ledger, Limits, Pending, Room, Unwritten, Writer};

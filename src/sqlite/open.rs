@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::files::Files;
+use super::reserve::{self, Reserve};
 use super::schema;
 use crate::files;
 
@@ -39,6 +40,8 @@ pub struct Schema {
     pub commands: Commands,
     /// Marks the file as ours (`PRAGMA application_id`).
     pub application_id: i32,
+    /// Bytes of the disk that are kept for when it is full, so that room can be made; 0 for none.
+    pub reserve: u64,
     /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`). Only ever appended to.
     pub migrations: &'static [&'static str],
 }
@@ -91,6 +94,19 @@ pub enum OpenError {
     Sql { what: &'static str, path: PathBuf, cause: rusqlite::Error },
 }
 
+impl OpenError {
+    /// Whether the disk had no room for what opening needs.
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Directory { cause, .. } | Self::File { cause, .. } | Self::Lock { cause, .. } => {
+                matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Sql { cause, .. } => reserve::is_full(cause),
+            _ => false,
+        }
+    }
+}
+
 fn holder(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
 }
@@ -111,6 +127,7 @@ pub struct WriteConnection {
     connection: Connection,
     /// Nothing for a database in memory.
     files: Option<Files>,
+    reserve: Option<Reserve>,
     /// Released by the system even when this process is killed.
     _lock: Option<File>,
 }
@@ -125,6 +142,11 @@ impl WriteConnection {
     /// that nothing that is written now would be found again.
     pub(super) fn check_files(&self) -> rusqlite::Result<()> {
         self.files.as_ref().map_or(Ok(()), Files::check)
+    }
+
+    /// What is kept for when the disk is full.
+    pub(super) const fn reserve(&self) -> Option<&Reserve> {
+        self.reserve.as_ref()
     }
 
     /// Whether there are files that can be taken away.
@@ -152,6 +174,13 @@ impl Database {
     ///
     /// Gives the database and the one connection that writes.
     pub fn open(place: &Place, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
+        match place {
+            Place::Memory => Self::open_at(place, schema),
+            Place::File(path) => with_room(path, schema, || Self::open_at(place, schema)),
+        }
+    }
+
+    fn open_at(place: &Place, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
         let what = schema.what;
         let (database, lock) = match place {
             Place::Memory => (Self { schema, name: memory_name(), memory: true }, None),
@@ -178,7 +207,14 @@ impl Database {
             make_private(&database.name);
             Files::of(&database.name)
         });
-        Ok((database, WriteConnection { connection, files, _lock: lock }))
+        let reserve = match &files {
+            Some(_) => Reserve::of(&database.name, schema.reserve),
+            None => None,
+        };
+        if let Some(reserve) = &reserve {
+            reserve.keep();
+        }
+        Ok((database, WriteConnection { connection, files, reserve, _lock: lock }))
     }
 
     /// Opens a file that is there for writing, and makes none: a name that is mistyped leaves nothing
@@ -187,7 +223,7 @@ impl Database {
         path: &Path,
         schema: Schema,
     ) -> Result<(Self, WriteConnection), OpenError> {
-        match Self::open_reader(path, schema) {
+        match with_room(path, schema, || Self::open_reader(path, schema)) {
             // Brought up to date by opening it.
             Ok(_) | Err(OpenError::Older { .. }) => {
                 Self::open(&Place::File(path.to_owned()), schema)
@@ -396,6 +432,21 @@ impl Database {
             Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { what, path, cause },
             _ => OpenError::Sql { what, path, cause },
         }
+    }
+}
+
+/// Opens, and opens again with some of the reserve where the disk has no room.
+fn with_room<T>(
+    path: &Path,
+    schema: Schema,
+    open: impl Fn() -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    match open() {
+        Err(error) if error.is_full() => match Reserve::of(path, schema.reserve) {
+            Some(reserve) if reserve.lend(reserve::TO_OPEN) > 0 => open(),
+            _ => Err(error),
+        },
+        opened => opened,
     }
 }
 
@@ -610,6 +661,7 @@ mod tests {
         what: "journal",
         commands: Commands { make: "start one", beside: "read beside it", read: "" },
         application_id: 0x6475_6277,
+        reserve: 0,
         migrations: &["CREATE TABLE one (x INTEGER) STRICT", "ALTER TABLE one ADD COLUMN y TEXT"],
     };
 

@@ -76,6 +76,7 @@ mod tests {
         what: "journal",
         commands: Commands { make: "start one", beside: "read beside it", read: "" },
         application_id: 0x6475_6277,
+        reserve: 0,
         migrations: &["CREATE TABLE one (x INTEGER) STRICT", "ALTER TABLE one ADD COLUMN y TEXT"],
     };
 

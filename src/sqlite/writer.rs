@@ -12,10 +12,15 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::WriteConnection;
+use super::reserve::{Reserve, is_full};
 
 /// How often a failing database is tried, and the files of a sound one are looked for, while nothing
 /// else is to be written.
 const PROBE: Duration = Duration::from_secs(1);
+/// How often upkeep is done with the reserve while the disk is full.
+const MAKE_ROOM: Duration = Duration::from_secs(10);
+/// How long upkeep is done in small pieces after the disk was full.
+const SCARCE: Duration = Duration::from_secs(60);
 
 /// What is written, in the writer's thread. Every call but [`Ledger::committed`] and
 /// [`Ledger::rolled_back`] happens inside a transaction.
@@ -35,6 +40,12 @@ pub trait Ledger: Send + 'static {
         entry: &Self::Entry,
     ) -> rusqlite::Result<Self::Receipt>;
 
+    /// Whether an entry is to make room, so that it is written on a full disk, too: with what the
+    /// database keeps for that.
+    fn makes_room(_: &Self::Entry) -> bool {
+        false
+    }
+
     /// Writes what the batch's entries left to be written once.
     fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
@@ -47,7 +58,7 @@ pub trait Ledger: Send + 'static {
     /// Does a small piece of upkeep, and says how long it can be left alone now.
     ///
     /// `None`: until the next entry comes.
-    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>>;
+    fn tend(&mut self, connection: &Connection, room: Room) -> rusqlite::Result<Option<Duration>>;
 
     /// Writes what only waits for its time, before the writer ends.
     fn end(&mut self, _: &Connection) -> rusqlite::Result<()> {
@@ -56,6 +67,15 @@ pub trait Ledger: Send + 'static {
 
     /// Writes something of no consequence, to see whether writing works again.
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+}
+
+/// How much room there is for upkeep, which writes more than it deletes before it has made some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// As much as it likes.
+    Plenty,
+    /// Some hundred pages.
+    Scarce,
 }
 
 /// Bounds of the queue in front of the writer.
@@ -161,7 +181,16 @@ impl<L: Ledger> Writer<L> {
         let (orders, inbox) = sync_channel(limits.entries);
         let (health, observed) = watch::channel(Health::Writing);
         let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
-        let desk = Desk { connection, ledger, health, inbox, limits, pulse: Arc::clone(&pulse) };
+        let desk = Desk {
+            connection,
+            ledger,
+            health,
+            inbox,
+            limits,
+            pulse: Arc::clone(&pulse),
+            full_at: None,
+            make_room_at: Instant::now(),
+        };
         let thread =
             std::thread::Builder::new().name("journal".to_owned()).spawn(|| desk.work())?;
         Ok(Self {
@@ -265,6 +294,10 @@ struct Desk<L: Ledger> {
     inbox: Receiver<Order<L>>,
     limits: Limits,
     pulse: Arc<Pulse>,
+    /// When something last failed for want of room; `None` where the last failure was another one.
+    full_at: Option<Instant>,
+    /// When to do upkeep with the reserve next, where the disk stays full.
+    make_room_at: Instant,
 }
 
 impl<L: Ledger> Desk<L> {
@@ -298,7 +331,7 @@ impl<L: Ledger> Desk<L> {
                     due = Some(due.map_or(at, |due| due.min(at)));
                 }
             } else if due.is_some_and(|due| due <= Instant::now()) {
-                due = self.tend().map(|rest| Instant::now() + rest);
+                due = self.upkeep().map(|rest| Instant::now() + rest);
             } else if let Err(error) = self.connection.check_files() {
                 self.set_health(Health::Failing { why: error.to_string().into() });
             }
@@ -364,6 +397,11 @@ impl<L: Ledger> Desk<L> {
     /// one bad entry costs a few more commits and not one for each entry.
     fn commit_and_answer(&mut self, mut batch: Vec<Job<L>>) {
         match self.commit(&batch) {
+            Err(error) if is_full(&error) && batch.iter().any(|job| L::makes_room(&job.entry)) => {
+                let (making, others) = batch.into_iter().partition(|job| L::makes_room(&job.entry));
+                self.answer(others, Err(error));
+                self.commit_with_reserve(making);
+            }
             Err(error) if batch.len() > 1 && is_of_one_entry(&error) => {
                 let newer = batch.split_off(batch.len() / 2);
                 self.commit_and_answer(batch);
@@ -373,7 +411,56 @@ impl<L: Ledger> Desk<L> {
         }
     }
 
-    fn answer(&self, batch: Vec<Job<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
+    /// Commits entries that make room on a disk that has none.
+    fn commit_with_reserve(&mut self, batch: Vec<Job<L>>) {
+        let lent = self.lend_reserve();
+        let outcome = self.commit(&batch);
+        self.answer(batch, outcome);
+        self.make_room(lent);
+    }
+
+    /// Whether the last failure was for want of room, and some is kept for that.
+    fn has_lendable_room(&self) -> bool {
+        self.full_at.is_some() && self.connection.reserve().is_some()
+    }
+
+    /// Gives the reserve back to the disk; returns how many bytes that is.
+    fn lend_reserve(&self) -> u64 {
+        self.connection.reserve().map_or(0, Reserve::lend_all)
+    }
+
+    /// Does upkeep with what was lent of the reserve, until that much can be taken back. Nothing else
+    /// is written meanwhile, which would take the room that is made; more than was lent is not taken
+    /// back, so that what is made is for what comes.
+    fn make_room(&mut self, lent: u64) -> Option<Duration> {
+        let rest = loop {
+            let rest = self.tend(Room::Scarce);
+            // What is in the log takes room twice.
+            self.checkpoint("PASSIVE");
+            if self.take_back(lent) || rest != Some(Duration::ZERO) {
+                break rest;
+            }
+            self.lend_reserve();
+        };
+        self.checkpoint("TRUNCATE");
+        self.take_back(lent);
+        self.make_room_at = Instant::now() + MAKE_ROOM;
+        rest
+    }
+
+    fn take_back(&self, lent: u64) -> bool {
+        self.connection.reserve().is_none_or(|reserve| reserve.fill(lent))
+    }
+
+    fn checkpoint(&self, mode: &str) {
+        let done =
+            self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        if let Err(error) = done {
+            tracing::debug!(%error, mode, "the log was not moved into the file");
+        }
+    }
+
+    fn answer(&mut self, batch: Vec<Job<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
         match outcome {
             Ok(receipts) => {
                 self.set_health(Health::Writing);
@@ -383,6 +470,7 @@ impl<L: Ledger> Desk<L> {
             }
             Err(error) => {
                 let why: Arc<str> = error.to_string().into();
+                self.full_at = is_full(&error).then(Instant::now);
                 // Also where one entry is to blame: the next one that is written, or the probe a
                 // second later, says otherwise.
                 self.set_health(Health::Failing { why: Arc::clone(&why) });
@@ -411,15 +499,31 @@ impl<L: Ledger> Desk<L> {
         result
     }
 
-    fn tend(&mut self) -> Option<Duration> {
+    /// Does a piece of upkeep, with the reserve where that is what the disk has left. Says how long it
+    /// can be left alone now.
+    fn upkeep(&mut self) -> Option<Duration> {
+        let was_full = self.full_at.is_some_and(|at| at.elapsed() < SCARCE);
+        let rest = self.tend(if was_full { Room::Scarce } else { Room::Plenty });
+        if *self.health.borrow() != Health::Writing && self.has_lendable_room() {
+            let lent = self.lend_reserve();
+            return self.make_room(lent);
+        }
+        if let Some(reserve) = self.connection.reserve() {
+            reserve.keep();
+        }
+        rest
+    }
+
+    fn tend(&mut self, room: Room) -> Option<Duration> {
         let ledger = &mut self.ledger;
-        match transact(&mut self.connection, |connection| ledger.tend(connection)) {
+        match transact(&mut self.connection, |connection| ledger.tend(connection, room)) {
             Ok(alone) => {
                 self.ledger.committed();
                 alone
             }
             Err(error) => {
                 self.ledger.rolled_back();
+                self.full_at = is_full(&error).then(Instant::now);
                 self.set_health(Health::Failing { why: error.to_string().into() });
                 Some(PROBE)
             }
@@ -441,6 +545,10 @@ impl<L: Ledger> Desk<L> {
     }
 
     fn try_again(&mut self) {
+        if self.has_lendable_room() && self.make_room_at <= Instant::now() {
+            let lent = self.lend_reserve();
+            self.make_room(lent);
+        }
         let ledger = &mut self.ledger;
         match transact(&mut self.connection, |connection| ledger.probe(connection)) {
             Ok(()) => self.set_health(Health::Writing),
@@ -492,6 +600,7 @@ mod tests {
         what: "numbers",
         commands: Commands { make: "", beside: "", read: "" },
         application_id: 1,
+        reserve: 0,
         migrations: &["CREATE TABLE n (x INTEGER CHECK (x >= 0)) STRICT"],
     };
 
@@ -526,7 +635,7 @@ mod tests {
             self.batch = 0;
         }
 
-        fn tend(&mut self, _: &Connection) -> rusqlite::Result<Option<Duration>> {
+        fn tend(&mut self, _: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
             Ok(None)
         }
 
@@ -556,6 +665,8 @@ mod tests {
             inbox: sync_channel(1).1,
             limits: Limits { patience: Duration::MAX, ..Limits::default() },
             pulse: Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) }),
+            full_at: None,
+            make_room_at: Instant::now(),
         };
         let bytes = Arc::new(Semaphore::new(1));
         let (batch, pending): (Vec<_>, Vec<_>) = entries

@@ -129,7 +129,7 @@ fn a_stop_tells_readers_when_to_come_back_and_keeps_everything() {
     assert_eq!(gone.join().unwrap(), (vec![draining], CloseCode::Draining));
     assert!(ended.err.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     // The store is closed and whole, and the reader's cursor is in it.
-    assert_eq!(relay.site.files(), ["journal.db", "journal.db.lock"]);
+    assert_eq!(relay.site.files(), ["journal.db", "journal.db-reserve", "journal.db.lock"]);
     let (_, list) = relay.operate(&["list"]);
     assert!(list.contains("reader a: 0 behind"), "{list}");
     relay.start_again();

@@ -15,7 +15,7 @@ use super::log::OVERHEAD;
 use super::schema::{place, unsigned};
 use super::{Arrival, Caps, Issued, LogError, Pruned, Start, places, prune, secret};
 use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume};
-use crate::sqlite;
+use crate::sqlite::{self, Room};
 
 /// How often upkeep looks for what is too old, where nothing is left to do.
 const TEND: Duration = Duration::from_secs(10);
@@ -23,6 +23,9 @@ const TEND: Duration = Duration::from_secs(10);
 const SLICE: u16 = 500;
 /// Pages that upkeep gives back to the disk at a time.
 const PAGES: u32 = 1000;
+/// The same where the disk is full: little enough to be written with what the store keeps for that.
+const SCARCE_SLICE: u16 = 20;
+const SCARCE_PAGES: u32 = 32;
 
 /// One thing to be written.
 pub(super) enum Entry {
@@ -260,15 +263,20 @@ impl Ledger {
     }
 
     /// Deletes a slice of what is too old; whether there may be more.
-    fn expire(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    fn expire(
+        &mut self,
+        connection: &Connection,
+        slice: u16,
+        now: Timestamp,
+    ) -> rusqlite::Result<bool> {
         let Ok(cutoff) = now.checked_sub(self.caps.age) else { return Ok(false) };
         let old: Vec<(i64, i64, bool)> = connection
             .prepare_cached(places::OLDER_THAN)?
-            .query_map((cutoff.as_microsecond(), SLICE), |row| {
+            .query_map((cutoff.as_microsecond(), slice), |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<rusqlite::Result<_>>()?;
-        let more = old.len() == usize::from(SLICE);
+        let more = old.len() == usize::from(slice);
         for (place, size, verified) in old {
             let entered = (unsigned(size), verified);
             self.books.discard(connection, place, entered, GapReason::Age, now)?;
@@ -277,7 +285,7 @@ impl Ledger {
     }
 
     /// Deletes a slice of what a closed inbox held; whether there may be more.
-    fn purge(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+    fn purge(&mut self, connection: &Connection, slice: u16) -> rusqlite::Result<bool> {
         let closed: Option<i64> = connection
             .prepare_cached("SELECT min(id) FROM inbox WHERE revoked_at IS NOT NULL")?
             .query_row([], |row| row.get(0))?;
@@ -287,8 +295,8 @@ impl Ledger {
                 "DELETE FROM delivery WHERE place IN (
                      SELECT place FROM delivery WHERE place > ?1 AND place < ?2 LIMIT ?3)",
             )?
-            .execute((place(inbox, 0), place(inbox + 1, 0), SLICE))?;
-        if deleted < usize::from(SLICE) {
+            .execute((place(inbox, 0), place(inbox + 1, 0), slice))?;
+        if deleted < usize::from(slice) {
             for table in ["gap", "label", "reader", "old_publish_id"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
@@ -361,6 +369,10 @@ impl sqlite::Ledger for Ledger {
         }
     }
 
+    fn makes_room(entry: &Entry) -> bool {
+        matches!(entry, Entry::Forget { .. } | Entry::Revoke(_) | Entry::Prune { .. })
+    }
+
     fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.seal_at(connection, Announce::WhenDue)
     }
@@ -404,15 +416,21 @@ impl sqlite::Ledger for Ledger {
         }
     }
 
-    fn tend(&mut self, connection: &Connection) -> rusqlite::Result<Option<Duration>> {
+    fn tend(&mut self, connection: &Connection, room: Room) -> rusqlite::Result<Option<Duration>> {
         let now = Timestamp::now();
-        let more = self.expire(connection, now)? | self.purge(connection)?;
+        let (slice, pages) = match room {
+            Room::Plenty => (SLICE, PAGES),
+            Room::Scarce => (SCARCE_SLICE, SCARCE_PAGES),
+        };
+        let mut more = self.expire(connection, slice, now)? | self.purge(connection, slice)?;
         if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
             connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])?;
         }
         connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])?;
         sqlite::Ledger::seal(self, connection)?;
-        give_back(connection)?;
+        give_back(connection, pages)?;
+        // Room is made only by what the disk gets back.
+        more |= room == Room::Scarce && unused(connection)? > 0;
         Ok(Some(if more { Duration::ZERO } else { TEND }))
     }
 
@@ -426,9 +444,14 @@ const fn known(reader: bool) -> Receipt {
     if reader { Receipt::Done } else { Receipt::Refused(LogError::NoReader) }
 }
 
-/// Gives pages that are not used any more back to the disk.
-fn give_back(connection: &Connection) -> rusqlite::Result<()> {
-    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+/// Returns how many pages of the file are not used.
+fn unused(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.pragma_query_value(None, "freelist_count", |row| row.get(0)).map(unsigned)
+}
+
+/// Gives at most so many pages that are not used any more back to the disk.
+fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = vacuum.query([])?;
     while rows.next()?.is_some() {}
     Ok(())

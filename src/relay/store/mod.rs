@@ -164,9 +164,16 @@ impl Store {
 
     /// Forgets a named reader of an inbox: it holds nothing back any more, and its name does not
     /// count. One that is connected is told by [`State::forgotten`]; its next hello is noted anew.
+    ///
+    /// Where the disk is full, what the other named readers have acked is deleted as well.
     pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
-        self.submit(Entry::Forget { inbox: inbox.id, reader }).await.map(drop)
+        let is_full = *self.writer.health().borrow() != Health::Writing;
+        self.submit(Entry::Forget { inbox: inbox.id, reader }).await?;
+        if is_full {
+            self.prune(name, None).await?;
+        }
+        Ok(())
     }
 
     /// Counts what [`Store::prune`] would delete.
@@ -180,7 +187,7 @@ impl Store {
     }
 
     /// Deletes what every named reader of an inbox has acked, and what came before `before` whether it
-    /// was read or not, which its readers are told.
+    /// was read or not, which its readers are told. Works on a full disk, too.
     pub async fn prune(&self, name: &str, before: Option<Timestamp>) -> Result<Pruned, LogError> {
         let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?.id;
         let (mut pruned, mut limit) = (Pruned::default(), MOST_PRUNED);

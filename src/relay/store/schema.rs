@@ -5,6 +5,10 @@ use crate::sqlite::{Commands, Schema};
 /// `dubr`, in the file's header: a journal is never taken for a relay's store, nor the other way.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubr");
 
+/// What a revoked or pruned inbox needs on a full disk until it has made room: some slices of what
+/// is deleted, in the write-ahead log.
+const RESERVE: u64 = 1 << 20;
+
 /// Bits of a `place` that are the `seq`: 2⁴⁰ deliveries an inbox, 2²³ inboxes.
 pub(super) const SEQ_BITS: u32 = 40;
 
@@ -22,6 +26,7 @@ pub(super) const SCHEMA: Schema = Schema {
         read: "",
     },
     application_id: APPLICATION_ID,
+    reserve: RESERVE,
     migrations: &[
         "
     CREATE TABLE inbox (
