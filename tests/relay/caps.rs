@@ -3,6 +3,7 @@
 use dubwatch::callback::Encoding;
 use dubwatch::relay::protocol::{GapReason, RelayFrame};
 use dubwatch::signature::PrivateKey;
+use p256::ecdsa::Signature;
 
 use crate::common::{Client, request};
 use crate::relay_support::{Heard, Relay, form};
@@ -102,6 +103,62 @@ fn a_flood_of_garbage_turns_away_nothing_of_what_counts() {
     assert!(statuses.starts_with(&[200; 5]), "{statuses:?}");
     let kept = statuses.iter().filter(|status| **status == 200).count();
     assert!(kept < statuses.len() / 10, "{kept} of {}", statuses.len());
+}
+
+/// The same request over and over, with its signature spelt in all the ways that leave it valid.
+#[test]
+fn copies_of_a_callback_turn_away_nothing_and_go_first() {
+    let mut relay = Relay::start(&["--max-count", "100", "--max-rate", "20"]);
+    let inbox = relay.inbox("one");
+    let der = relay.site.key.sign(b"copied", Encoding::Der).unwrap();
+    let signature = Signature::from_der(&der).unwrap();
+    let (r, s) = signature.split_scalars();
+    let other = Signature::from_scalars(r, -s).unwrap();
+    let spellings = [
+        hex::encode(&der),
+        hex::encode_upper(&der),
+        hex::encode(signature.to_bytes()),
+        hex::encode(other.to_bytes()),
+        hex::encode(other.to_der()),
+    ];
+    let copies = spellings
+        .map(|spelling| request("POST", &inbox.path, &[("x-signature", &spelling)], b"copied"));
+    let (mut attacker, mut sender) = (relay.watch().connect(), relay.watch().connect());
+    for n in 0..98 {
+        for copy in &copies {
+            attacker.send(copy);
+            assert!(matches!(attacker.answer().status, 200 | 429));
+        }
+        sender.send(relay.signed(&inbox, format!("good{n}").as_bytes()));
+        let status = sender.answer().status;
+        // The rate of what counts is 20 a second, after a burst of 100.
+        assert_eq!(status, 200, "good{n}");
+    }
+    let mut reader = relay.reader(&inbox, None, None);
+    let mut bodies = Vec::new();
+    while bodies.last().is_none_or(|last| last != "good97") {
+        if let Heard::Frame(RelayFrame::Delivery(delivery)) = reader.next() {
+            bodies.push(String::from_utf8(delivery.body).unwrap());
+        }
+    }
+    assert_eq!(bodies[0], "copied", "the first is no copy");
+    assert_eq!(bodies.iter().filter(|body| body.starts_with("good")).count(), 98);
+
+    // What was never kept is no copy when it comes again.
+    relay.stop();
+    relay.start_again();
+    let full = relay.signed(&inbox, b"x");
+    sender = relay.watch().connect();
+    loop {
+        sender.send(&full);
+        let status = sender.answer().status;
+        if status == 200 {
+            break;
+        }
+        assert_eq!(status, 503);
+        let (done, words) = relay.operate(&["prune", "one", "--older-than", "1s"]);
+        assert!(done, "{words}");
+    }
 }
 
 #[test]

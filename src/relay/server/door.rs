@@ -66,7 +66,10 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     let signatures: Vec<_> = headers.all(SIGNATURE_HEADER).collect();
     // Every post is checked, whatever came before it, see `rate`. A check is bounded: more than one
     // header is no signature at all (`signature::parse`), and only the operator adds keys.
-    let verified = shared.keys.check(&signatures, &body).is_valid();
+    let is_signed = shared.keys.check(&signatures, &body).is_valid();
+    let first = if is_signed { shared.copies.first(inbox.id, &headers, &body) } else { None };
+    // A copy counts no more than what nobody signed.
+    let verified = first.is_some();
     if !shared.rates.admits(inbox.id, verified, body.len(), START.elapsed()) {
         shared.log.refused(inbox.id);
         return answer::too_often();
@@ -94,6 +97,9 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     }
     match tokio::time::timeout(PATIENCE, keep(shared, inbox.id, arrival, place)).await {
         Ok(Ok(_)) => {
+            if let Some(first) = first {
+                first.keep();
+            }
             shared.figures.kept(verified);
             answer::kept()
         }

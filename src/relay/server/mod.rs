@@ -10,6 +10,7 @@
 //! | `outlet` | writing to one reader, beside everything else |
 //! | `pages` | what is read for a reader, and how much memory that takes |
 //! | `presence` | who is connected; a newer connection of a name takes over |
+//! | `copies` | which callbacks came before |
 //! | `rate` | how often an inbox may be posted to, and how much |
 //! | `part` | how much of what waits for the disk may be what does not count |
 //! | `figures` | counters, as Prometheus reads them |
@@ -18,6 +19,7 @@
 
 mod answer;
 mod broken_log;
+mod copies;
 mod door;
 mod figures;
 mod goodbye;
@@ -47,6 +49,7 @@ use crate::serve::{Broken, Budget, Limits, TrustedProxies};
 use crate::signature::TrustedKeys;
 
 use broken_log::BrokenLog;
+use copies::Copies;
 use figures::Figures;
 use pages::Memory;
 use part::Part;
@@ -133,6 +136,7 @@ struct Shared {
     keys: TrustedKeys,
     budget: Budget,
     memory: Memory,
+    copies: Copies,
     rates: Rates,
     /// What posts may have of the write queue whose signature does not hold.
     unverified: Part,
@@ -150,6 +154,7 @@ impl Server {
         let seats = settings.seats(settings.serve_limits().room());
         let presence = Presence::new(settings.connections_per_inbox, seats);
         Self(Arc::new(Shared {
+            copies: Copies::default(),
             rates: Rates::new(settings.rate, settings.max_body),
             unverified: Part::of(&Queue::default()),
             memory: Memory::new(settings.max_body),

@@ -1,0 +1,127 @@
+//! Which callbacks an inbox has already: a copy of one proves nothing, whoever signed it.
+//!
+//! The sender's contract has no time and no number that is signed, so whoever sees one genuine
+//! callback can post it again and again, and the vendor's one key signs for all its customers. What
+//! came before under the same signature is kept like anything else, but counts as unverified where
+//! room and rates are shared out.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::callback::Headers;
+use crate::relay::store::InboxId;
+use crate::signature::fingerprint::fingerprint_of;
+
+/// Callbacks in one generation. One to two generations are remembered, from the start of this process:
+/// more than an inbox keeps, in at most about 10 MB.
+const GENERATION: usize = 1 << 17;
+
+type Copy = (InboxId, u64);
+
+/// The callbacks that were kept last.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    newer: HashSet<Copy>,
+    older: HashSet<Copy>,
+}
+
+/// A callback that came for the first time, and is forgotten again unless it is kept.
+#[derive(Debug)]
+pub(super) struct First<'a> {
+    copies: &'a Copies,
+    copy: Copy,
+    is_kept: bool,
+}
+
+impl Copies {
+    /// Notes a callback that a known key signed; `None` where it is a copy of another. What is
+    /// compared is the value of the signature, however it is spelt, and the body.
+    pub(super) fn first(
+        &self,
+        inbox: InboxId,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Option<First<'_>> {
+        let copy = (inbox, fingerprint_of(headers, body).copy);
+        self.note(copy).then(|| First { copies: self, copy, is_kept: false })
+    }
+
+    fn note(&self, copy: Copy) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !known.older.contains(&copy);
+        // Also of one that is old: it is remembered for as long as it goes on coming.
+        let is_new = known.newer.insert(copy) && is_new;
+        if known.newer.len() >= GENERATION {
+            known.older = std::mem::take(&mut known.newer);
+        }
+        is_new
+    }
+
+    fn forget(&self, copy: Copy) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.newer.remove(&copy);
+        known.older.remove(&copy);
+    }
+}
+
+impl First<'_> {
+    /// It is on disk.
+    pub(super) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        // Its sender will send it again, and that is no copy.
+        if !self.is_kept {
+            self.copies.forget(self.copy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(signature: &str) -> Headers {
+        Headers::from_raw([("x-signature", signature.as_bytes())])
+    }
+
+    #[test]
+    fn a_callback_is_new_once_an_inbox_unless_it_was_not_kept() {
+        let copies = Copies::default();
+        let headers = signed("3006020101020102");
+        let first = copies.first(1, &headers, b"{}");
+        assert!(first.is_some());
+        assert!(copies.first(1, &headers, b"{}").is_none(), "while the first is on its way");
+        drop(first);
+        copies.first(1, &headers, b"{}").unwrap().keep();
+        assert!(copies.first(1, &headers, b"{}").is_none());
+        let respelt = signed(&format!("{:0>64}{:0>64}", "01", "02"));
+        assert!(copies.first(1, &respelt, b"{}").is_none());
+        assert!(copies.first(2, &headers, b"{}").is_some());
+        assert!(copies.first(1, &headers, b"{ }").is_some());
+    }
+
+    #[test]
+    fn the_last_are_remembered_in_bounded_memory() {
+        let copies = Copies::default();
+        let count = 3 * GENERATION as u64;
+        for copy in 0..count {
+            assert!(copies.note((1, copy)));
+            assert!(!copies.note((1, 0)), "one that goes on coming");
+        }
+        let oldest = count - GENERATION as u64;
+        for copy in (oldest..count).step_by(1000) {
+            assert!(!copies.note((1, copy)));
+        }
+        let known = copies.known.lock().unwrap();
+        assert!(known.newer.len() + known.older.len() <= 2 * GENERATION);
+    }
+}
