@@ -136,9 +136,9 @@ impl Teller {
     /// Deliveries were deleted: tells which assets went with them.
     fn tell_pruned(&mut self) -> Result<(), Halt> {
         let mut gone = Vec::new();
-        for asset_id in self.told.keys() {
+        for asset_id in self.told.ids() {
             if !self.reader.has_asset(asset_id)? {
-                gone.push(asset_id.clone());
+                gone.push(asset_id.to_owned());
             }
         }
         gone.iter().try_for_each(|asset_id| self.tell_gone(asset_id))
@@ -146,10 +146,10 @@ impl Teller {
 
     /// Tells that an asset is not there any more, where it was told that it is.
     pub(super) fn tell_gone(&mut self, asset_id: &str) -> Result<(), Halt> {
-        match self.told.remove(asset_id) {
-            Some(_) => self.tell(Told::Gone(asset_id.to_owned())),
-            None => Ok(()),
+        if self.told.remove(asset_id) {
+            self.tell(Told::Gone(asset_id.to_owned()))?;
         }
+        Ok(())
     }
 
     /// Tells what became of the assets that the user of this dashboard noted something of.
@@ -182,7 +182,7 @@ impl Teller {
         let ids: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let changed: Vec<String> = ids
             .into_iter()
-            .filter(|id| before.get(*id) != now.get(*id) && self.told.contains_key(id.as_str()))
+            .filter(|id| before.get(*id) != now.get(*id) && self.told.contains(id.as_str()))
             .cloned()
             .collect();
         for asset_id in changed {

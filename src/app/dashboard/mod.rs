@@ -13,6 +13,7 @@ mod teller;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod told_assets;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! It runs in a thread of its own, because reads block. The dashboard's inbox is bounded: one that
 //! is slow holds up this thread, and nobody else.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::search::Running;
 use super::telling::{Ask, Source, Sources};
+use super::told_assets::ToldAssets;
 use crate::journal::{AssetPlace, JournalError, Marks, Reader};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
@@ -65,9 +66,7 @@ pub(super) struct Teller {
     runtime: Handle,
     /// What was told.
     pub(super) seen: Marks,
-    /// The assets that were told and when each was last active, to know which ones are gone. Bounded
-    /// as the dashboard's own are.
-    pub(super) told: HashMap<Box<str>, Timestamp>,
+    pub(super) told: ToldAssets,
     /// What was noted and is to be told.
     pub(super) noted: VecDeque<Request>,
     /// The asset whose deliveries were asked for last.
@@ -116,7 +115,7 @@ impl Teller {
             stop,
             runtime: Handle::current(),
             seen: Marks::default(),
-            told: HashMap::new(),
+            told: ToldAssets::default(),
             noted: VecDeque::new(),
             of_asset: None,
             version: 0,
@@ -214,13 +213,7 @@ impl Teller {
 
     /// An asset as it is told.
     pub(super) fn view(&mut self, row: AssetRow, notes: Notes) -> AssetView {
-        self.told.insert(row.asset_id.as_str().into(), row.asset.last_at);
-        if self.told.len() > 2 * MAX_ASSETS {
-            // As the dashboard does: the longest quiet ones go.
-            let mut times: Vec<Timestamp> = self.told.values().copied().collect();
-            let (_, since, _) = times.select_nth_unstable(MAX_ASSETS);
-            self.told.retain(|_, at| *at >= *since);
-        }
+        self.told.insert(row.asset_id.as_str(), row.asset.last_at);
         AssetView::new(row, notes)
     }
 
