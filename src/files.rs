@@ -3,7 +3,7 @@
 
 use std::ffi::c_int;
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -34,6 +34,22 @@ pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
         }
         _ => Ok((file, found)),
     }
+}
+
+/// Reads a file of at most `max` bytes that says what is trusted: an error for one that every user can
+/// change.
+pub fn read_trusted(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let (file, found) = open(path)?;
+    if let Some(mode) = open_to_all(&found) {
+        let why = "every user can change it, so nothing in it can be relied on";
+        return Err(io::Error::other(format!("{why} (mode {mode:03o}): `chmod go-w` it")));
+    }
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::other(format!("it has more than {max} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// Whether a name stands for something that this process was started with.

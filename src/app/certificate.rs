@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use jiff::{SignedDuration, Timestamp};
+use p256::elliptic_curve::zeroize::Zeroizing;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,6 +18,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
+use crate::files;
+
+/// The largest file of certificates or a key, in bytes.
+const MAX_FILE: u64 = 1 << 20;
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long before its end a certificate is warned of.
@@ -172,8 +177,9 @@ impl Keeper {
 }
 
 fn read(chain: &Path, key: &Path) -> anyhow::Result<Served> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
+    let certificates: Vec<_> = files::read_trusted(chain, MAX_FILE)
+        .map_err(anyhow::Error::from)
+        .and_then(|pem| Ok(CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?))
         .with_context(|| format!("cannot read the certificate {}", chain.display()))?;
     let first = certificates.first().with_context(|| {
         format!(
@@ -182,7 +188,9 @@ fn read(chain: &Path, key: &Path) -> anyhow::Result<Served> {
         )
     })?;
     let expires = not_after(first);
-    let secret = PrivateKeyDer::from_pem_file(key)
+    let secret = files::read_trusted(key, MAX_FILE)
+        .map_err(anyhow::Error::from)
+        .and_then(|pem| Ok(PrivateKeyDer::from_pem_slice(&Zeroizing::new(pem))?))
         .with_context(|| format!("cannot read the private key {}", key.display()))?;
     let provider = rustls::crypto::ring::default_provider();
     let key = CertifiedKey::from_der(certificates, secret, &provider).with_context(|| {

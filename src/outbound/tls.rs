@@ -1,6 +1,5 @@
 //! Whose certificates are trusted: those of the system, or those of a file.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +20,9 @@ use tokio_rustls::rustls::{
 
 use super::reasons;
 use crate::files;
+
+/// The largest file of certificates, in bytes.
+const MAX_FILE: u64 = 16 << 20;
 
 /// Why TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +105,8 @@ fn of_system() -> Result<TlsConnector, TlsError> {
 
 fn of_file(path: &Path) -> Result<TlsConnector, TlsError> {
     let bad = |why: String| TlsError::File { path: path.to_owned(), why };
-    let (file, _) = files::open(path).map_err(|error| bad(error.to_string()))?;
-    let certificates = CertificateDer::pem_reader_iter(BufReader::new(file));
+    let pem = files::read_trusted(path, MAX_FILE).map_err(|error| bad(error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem);
     let mut roots = RootCertStore::empty();
     let mut named = Vec::new();
     for certificate in certificates {
