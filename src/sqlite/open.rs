@@ -289,6 +289,10 @@ impl Database {
             .connect(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
         connection.pragma_update(None, "query_only", true).map_err(|error| self.error(error))?;
+        // Opens every file now: later they could have been moved away.
+        connection
+            .pragma_query_value(None, "user_version", |_| Ok(()))
+            .map_err(|error| self.error(error))?;
         Ok(connection)
     }
 

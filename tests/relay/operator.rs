@@ -327,6 +327,29 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[test]
+fn a_store_that_is_taken_away_is_answered_503_until_it_is_back() {
+    let relay = Relay::start(&[]);
+    let inbox = relay.inbox("one");
+    assert_eq!(relay.post(&inbox, b"1").status, 200);
+    let aside = relay.site.dir.path().join("aside.db");
+    fs::rename(&relay.site.db, &aside).unwrap();
+    assert_eq!(relay.post(&inbox, b"lost").status, 503);
+    assert_eq!(relay.watch().ask(get("/healthz")).status, 503);
+    let logged = || relay.watch().err.text();
+    until(|| logged().contains("was removed or moved away: put it back"), "a line");
+    fs::rename(&aside, &relay.site.db).unwrap();
+    until(|| relay.post(&inbox, b"2").status == 200, "it to be kept");
+    let mut reader = relay.reader(&inbox, None, None);
+    assert_eq!(reader.bodies(1), ["1"]);
+    let more = std::iter::repeat_with(|| reader.next());
+    let body = more.into_iter().find_map(|heard| match heard {
+        Heard::Frame(RelayFrame::Delivery(delivery)) => Some(delivery.body),
+        _ => None,
+    });
+    assert_eq!(body.unwrap(), b"2");
+}
+
+#[test]
 fn what_is_pruned_is_what_every_reader_has_or_what_is_old_and_then_they_are_told() {
     let mut relay = Relay::start(&[]);
     let inbox = relay.inbox("one");
