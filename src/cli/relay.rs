@@ -10,6 +10,7 @@ use super::inbox::{self, Inbox, PruneArgs};
 use super::{Usage, logging, say, uses};
 use crate::app::{self, Exit, Relay};
 use crate::config::{Config, ConfigError, Layer, ListenAddress, parse_size, parse_span};
+use crate::relay::protocol::callback_url;
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
 use crate::serve::TrustedProxies;
@@ -144,9 +145,12 @@ fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Setti
         Rate { per_second, burst: 5.0 * per_second }
     });
     if let Some(url) = &flags.public_url
-        && url.contains('?')
+        && callback_url(&Settings::callback_url(url.trim_end_matches('/'), "0")).is_none()
     {
-        return Err(Usage("--public-url: a relay's has no query".to_owned()).into());
+        // Readers would not show it: it may mean something to a shell.
+        let why =
+            "a relay's is https://HOST[:PORT][/PATH] of letters, digits and - . _ ~ % : + , =";
+        return Err(Usage(format!("--public-url: {why}")).into());
     }
     let proxies = flags.trust_forwarded_for.clone().unwrap_or_default();
     Ok(Settings {

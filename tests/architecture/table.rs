@@ -184,7 +184,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "relay::protocol",
         ours: &["callback", "text"],
-        crates: &["base64", "serde", "serde_json", "jiff", "thiserror"],
+        crates: &["base64", "http", "serde", "serde_json", "jiff", "thiserror"],
         pure: true,
         why: "both ends speak it, so it belongs to neither",
     },

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::common::{LIMIT, until};
@@ -152,6 +154,30 @@ fn a_bad_start_says_what_is_wrong() {
         let (code, said) = other.fails(&["relay", "--tls-cert", certificate, "--tls-key", key]);
         assert_eq!(code, 1, "{said}");
         assert!(said.contains(words), "{said}");
+    }
+    // Whoever can write one of them decides what the relay shows, and a pipe never ends.
+    let open = other.dir.path().join("open.pem").to_str().unwrap().to_owned();
+    let pipe = other.dir.path().join("pipe.pem").to_str().unwrap().to_owned();
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    for (place, text) in [("certificate", &certificate), ("private key", &key)] {
+        fs::copy(text, &open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o666)).unwrap();
+        for (path, why) in [(&open, "every user can change it"), (&pipe, "it is a named pipe")] {
+            let pair = if place == "certificate" { (path, &key) } else { (&certificate, path) };
+            let (code, said) = other.fails(&["relay", "--tls-cert", pair.0, "--tls-key", pair.1]);
+            assert_eq!(code, 1, "{said}");
+            assert!(said.contains(&format!("cannot read the {place} {path}: {why}")), "{said}");
+        }
+    }
+    for url in
+        ["https://relay.example/a&b", "https://relay.example/a?b", "https://relay.example/(a)"]
+    {
+        let (code, said) = other.fails(&["relay", "--public-url", url]);
+        assert_eq!(
+            (code, said.contains("--public-url: a relay's is https://")),
+            (2, true),
+            "{said}"
+        );
     }
     let (code, said) = other.fails(&["relay", "--tls-cert", &certificate]);
     assert_eq!((code, said.contains("--tls-key")), (2, true), "{said}");

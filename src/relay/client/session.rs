@@ -14,9 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::protocol::{
     self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Epoch, Expected, FrameFault,
-    Heartbeat, Hello, Pulse, RelayFrame, Resume, Resumed, Versions, Welcome,
+    Heartbeat, Hello, Pulse, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
 };
-use super::address::callback_url;
 use super::clock::{Clock, LOOK_EVERY};
 use super::counted::Came;
 use super::dial::Socket;

@@ -178,6 +178,7 @@
 //!
 //! [`backoff`]: super::backoff
 
+mod callback_url;
 mod close;
 mod cursor;
 mod expect;
@@ -191,6 +192,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use callback_url::callback_url;
 pub use close::{Close, CloseCode, Redial};
 pub use cursor::{Cursor, Epoch, EpochFault, Resume};
 pub use expect::{Expected, Hole};
