@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dubwatch::callback::{
-    BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Listed, Outcome, Received,
-    Refusal, RefusalKind, Source, Verdict,
+    BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Listed, Outcome,
+    Provenance, Received, Refusal, RefusalKind, Source, Verdict,
 };
 use dubwatch::text::is_hidden;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
@@ -277,7 +277,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
     let mut timeline = Timeline::default();
     for (seq, text) in HOSTILE.iter().enumerate() {
         let delivery = hostile_delivery(seq as u64 + 1, text);
-        timeline.apply(&delivery.callback, curtain(), Fingerprint::default());
+        timeline.apply(&delivery.callback, curtain(), Fingerprint::default(), Provenance::Verified);
         let refusal = hostile_refusal(seq as u64, text);
         let assets = timeline
             .assets()

@@ -21,4 +21,4 @@ pub use gap::{Gap, NotedGap, Passage};
 pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
 pub use outcome::{Doubt, Effect, Outcome};
 pub use refusal::{BODY_SAMPLE, BodySample, EarlierBody, Listed, MAX_BODIES, Refusal, RefusalKind};
-pub use verdict::{Encoding, Verdict};
+pub use verdict::{Encoding, Provenance, Verdict};

@@ -64,11 +64,54 @@ impl Verdict {
         matches!(self, Self::Valid { .. })
     }
 
+    /// The provenance of an accepted delivery with this verdict.
+    pub const fn provenance(&self) -> Provenance {
+        if self.is_valid() { Provenance::Verified } else { Provenance::Unchecked }
+    }
+
     /// What is wrong and what to do, where something is wrong with a signature that is there.
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Invalid { why } | Self::Malformed { why } => Some(why),
             _ => None,
         }
+    }
+}
+
+/// Whether the signature of an accepted delivery was checked. Stored as one bit, which is set for an
+/// unchecked one.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(from = "bool", into = "bool")]
+pub enum Provenance {
+    /// A trusted key made its signature.
+    #[default]
+    Verified,
+    /// It was accepted without a check (`--signature off`): anybody can have sent it.
+    Unchecked,
+}
+
+impl Provenance {
+    /// Whether the signature was checked.
+    pub const fn is_verified(&self) -> bool {
+        matches!(self, Self::Verified)
+    }
+
+    /// Whether it was not.
+    pub const fn is_unchecked(&self) -> bool {
+        !self.is_verified()
+    }
+}
+
+impl From<bool> for Provenance {
+    fn from(unchecked: bool) -> Self {
+        if unchecked { Self::Unchecked } else { Self::Verified }
+    }
+}
+
+impl From<Provenance> for bool {
+    fn from(provenance: Provenance) -> Self {
+        provenance.is_unchecked()
     }
 }

@@ -116,7 +116,11 @@ impl Ledger {
         // At the precision of the row: a fold from scratch has to see the same times.
         let at = rows::stored(accepted.request.received_at);
         let outcome = match accepted.callback.subject() {
-            Some(subject) => self.memory.fold(connection, &subject, at, accepted.fingerprint)?,
+            Some(subject) => {
+                let Accepted { fingerprint, verdict, .. } = accepted;
+                let provenance = verdict.provenance();
+                self.memory.fold(connection, &subject, at, *fingerprint, provenance)?
+            }
             None => Outcome::NONE,
         };
         let committed_at = *self.now.get_or_insert_with(Timestamp::now);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows;
-use crate::callback::{Fingerprint, Outcome, Subject};
+use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
 use crate::timeline::{self, Asset, Version};
 
 /// Assets and versions that are held at most. When there are more, all are let go: the next event
@@ -43,6 +43,7 @@ impl Memory {
         subject: &Subject<'_>,
         at: Timestamp,
         fingerprint: Fingerprint,
+        provenance: Provenance,
     ) -> rusqlite::Result<Outcome> {
         let asset_id = subject.asset_id();
         if !self.assets.contains_key(asset_id) {
@@ -53,7 +54,7 @@ impl Memory {
         let held = self.assets.entry(asset_id.to_owned()).or_default();
         let outcome = match subject {
             Subject::AssetFailed { .. } => {
-                timeline::fold(subject, at, fingerprint, &mut held.asset, &mut None)
+                timeline::fold(subject, at, fingerprint, provenance, &mut held.asset, &mut None)
             }
             Subject::Version { version_id, .. } => {
                 if !held.versions.contains_key(*version_id) {
@@ -64,7 +65,8 @@ impl Memory {
                 }
                 let held_version = held.versions.entry((*version_id).to_owned()).or_default();
                 held_version.dirty = true;
-                timeline::fold(subject, at, fingerprint, &mut held.asset, &mut held_version.version)
+                let version = &mut held_version.version;
+                timeline::fold(subject, at, fingerprint, provenance, &mut held.asset, version)
             }
         };
         if !held.dirty {

@@ -35,7 +35,7 @@ pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
 fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
     connection.execute_batch("DELETE FROM asset; DELETE FROM version")?;
     let mut read = connection.prepare(
-        "SELECT seq, received_at, headers, body FROM delivery
+        "SELECT seq, received_at, headers, verdict, body FROM delivery
          WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let mut update = connection.prepare(
@@ -54,12 +54,15 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
                 let headers: Headers = rows::json(row, "headers")?;
                 let fingerprint = fingerprint_of(&headers, body);
                 let seq: i64 = row.get("seq")?;
-                Ok((seq, rows::time(row, "received_at")?, fingerprint, Callback::read(body)))
+                let at = rows::time(row, "received_at")?;
+                Ok((seq, at, fingerprint, rows::provenance(row)?, Callback::read(body)))
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        for (seq, at, fingerprint, callback) in &page {
+        for (seq, at, fingerprint, provenance, callback) in &page {
             let outcome = match callback.subject() {
-                Some(subject) => memory.fold(connection, &subject, *at, *fingerprint)?,
+                Some(subject) => {
+                    memory.fold(connection, &subject, *at, *fingerprint, *provenance)?
+                }
                 None => Outcome::NONE,
             };
             update.execute(rusqlite::params![

@@ -6,8 +6,8 @@ use rusqlite::{Connection, Row};
 
 use crate::callback::Listed;
 use crate::callback::{
-    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Headers, Outcome, Received,
-    Refusal, RefusalKind, Source, Verdict,
+    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Headers, Outcome,
+    Provenance, Received, Refusal, RefusalKind, Source, Verdict,
 };
 use crate::filter::DeliveryFacts;
 
@@ -147,6 +147,15 @@ fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
         "unchecked" => Ok(Verdict::Unchecked),
         other => Err(bad(Type::Text, format!("unknown verdict {other:?}"))),
     }
+}
+
+/// The provenance that the verdict implies.
+pub(super) fn provenance(row: &Row<'_>) -> rusqlite::Result<Provenance> {
+    word(row, "verdict", |name| match name {
+        "valid" => Some(Provenance::Verified),
+        "unchecked" => Some(Provenance::Unchecked),
+        _ => None,
+    })
 }
 
 pub(super) fn insert_delivery(

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::callback::{
-    BodySample, Callback, Delivery, Effect, Encoding, Fingerprint, Headers, Outcome, Received,
-    Refusal, RefusalKind, Source, State, Subject, Verdict,
+    BodySample, Callback, Delivery, Effect, Encoding, Fingerprint, Headers, Outcome, Provenance,
+    Received, Refusal, RefusalKind, Source, State, Subject, Verdict,
 };
 use crate::timeline::{Asset, AssetRow, Version, VersionRow, fold};
 
@@ -59,6 +59,7 @@ pub(super) fn refusal() -> Refusal {
 
 /// The asset that these events lead to, in seconds; `None` is the failure of the asset.
 pub(super) fn asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
+    let provenance = Provenance::Verified;
     let asset_id = "ast_9f3c81";
     let mut asset: Option<Asset> = None;
     let mut versions: Vec<VersionRow> = Vec::new();
@@ -66,13 +67,13 @@ pub(super) fn asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
         let fingerprint = Fingerprint { signature: copy, copy };
         let Some(state) = *state else {
             let failed = Subject::AssetFailed { asset_id };
-            fold(&failed, at(*second), fingerprint, &mut asset, &mut None);
+            fold(&failed, at(*second), fingerprint, provenance, &mut asset, &mut None);
             continue;
         };
         let subject = Subject::Version { asset_id, version_id, locale: Some("es-ES"), state };
         let place = versions.iter().position(|row| row.version_id == *version_id);
         let mut version: Option<Version> = place.map(|place| versions.remove(place).version);
-        fold(&subject, at(*second), fingerprint, &mut asset, &mut version);
+        fold(&subject, at(*second), fingerprint, provenance, &mut asset, &mut version);
         let (version_id, version) = ((*version_id).to_owned(), version.unwrap());
         versions.push(VersionRow { version_id, version });
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{nanos, within_window};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance};
 
 /// What the deliveries of one asset, its versions' included, say of it as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct AssetFailure {
     pub last: Timestamp,
     /// Of the last copy.
     pub fingerprint: Fingerprint,
+    /// Whether any delivery of it, since `at`, was verified (rule 11).
+    #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
+    pub provenance: Provenance,
     /// How many deliveries came for the asset's versions after `at`, whatever they did.
     pub events_since: u32,
 }
@@ -50,18 +53,28 @@ impl Asset {
     }
 
     /// Marks it failed (rule 9).
-    pub(super) fn fail(&mut self, at: Timestamp, fingerprint: Fingerprint) -> Outcome {
+    pub(super) fn fail(
+        &mut self,
+        at: Timestamp,
+        fingerprint: Fingerprint,
+        provenance: Provenance,
+    ) -> Outcome {
         self.hear(at);
         let mut uncertain = None;
         if let Some(failure) = &mut self.failure {
             let earlier = std::mem::replace(&mut failure.fingerprint, fingerprint);
             if within_window(failure.last, at) {
                 failure.last = failure.last.max(at);
+                // Rule 11.
+                if provenance.is_verified() {
+                    failure.provenance = provenance;
+                }
                 return Outcome::certain(Effect::Repeat);
             }
             uncertain = (earlier.copy == fingerprint.copy).then_some(Doubt::SameBytesLater);
         }
-        self.failure = Some(AssetFailure { at, last: at, fingerprint, events_since: 0 });
+        self.failure =
+            Some(AssetFailure { at, last: at, fingerprint, provenance, events_since: 0 });
         Outcome { effect: Effect::Applied, uncertain }
     }
 

@@ -49,6 +49,10 @@
 //!    The mark stays: what arrives for the versions afterwards is counted beside it and applies.
 //! 10. A version that has been `generating` for longer than a limit is overdue
 //!     ([`Version::overdue`]).
+//! 11. A step, and with it the state, is [`Unchecked`](Provenance::Unchecked) when the delivery that
+//!     made it was accepted without a check of its signature; so is the mark of rule 9. A verified
+//!     `repeat` proves the last step of its event, or the mark: it is verified from then on. An
+//!     unchecked `repeat` changes nothing in that, and no provenance changes an effect or a doubt.
 //!
 //! # What holds beside them
 //!
@@ -92,12 +96,12 @@ pub use version::{HISTORY, Occurrence, Step, Version};
 
 #[cfg(doc)]
 use crate::callback::Doubt;
-use crate::callback::{Fingerprint, Outcome, Subject};
+use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
 
 /// The version of the rules and of the stored shape of [`Asset`] and [`Version`].
 ///
 /// The journal keeps it beside the state and folds anew when it differs.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// W: how long copies of an event, or steps overtaken on the way, are expected.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
@@ -105,22 +109,23 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 /// Folds one delivery into the state of its asset and, unless it is about the asset as a whole, of
 /// its version.
 ///
-/// `at` is its `received_at`. `asset` and `version` are the states of exactly the asset and version
+/// `at` is its `received_at`, `provenance` that of its verdict. `asset` and `version` are the states of exactly the asset and version
 /// that `subject` names, `None` while nothing has been heard of them; both are left filled in, but
 /// `version` stays as it is for `asset_failed`. Deliveries must come in `seq` order.
 pub fn fold(
     subject: &Subject<'_>,
     at: Timestamp,
     fingerprint: Fingerprint,
+    provenance: Provenance,
     asset: &mut Option<Asset>,
     version: &mut Option<Version>,
 ) -> Outcome {
     let asset = asset.get_or_insert_with(|| Asset::new(at));
     match *subject {
-        Subject::AssetFailed { .. } => asset.fail(at, fingerprint),
+        Subject::AssetFailed { .. } => asset.fail(at, fingerprint, provenance),
         Subject::Version { locale, state, .. } => {
             asset.hear_of_version(at);
-            let occurrence = Occurrence { state, at, locale, fingerprint };
+            let occurrence = Occurrence { state, at, locale, fingerprint, provenance };
             if let Some(version) = version {
                 version.apply(&occurrence)
             } else {

@@ -14,24 +14,3 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 ) -> Result<Timestamp, D::Error> {
     Timestamp::from_nanosecond(i128::deserialize(deserializer)?).map_err(D::Error::custom)
 }
-
-/// The same for a timestamp that may be absent.
-pub(super) mod option {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    #[expect(clippy::ref_option, reason = "serde's `with` passes a reference to the field")]
-    pub(in super::super) fn serialize<S: Serializer>(
-        at: &Option<Timestamp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        at.map(Timestamp::as_nanosecond).serialize(serializer)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        let nanoseconds = Option::<i128>::deserialize(deserializer)?;
-        nanoseconds.map(Timestamp::from_nanosecond).transpose().map_err(D::Error::custom)
-    }
-}

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Step;
-use crate::callback::State;
+use crate::callback::{Provenance, State};
 
 /// A stretch of a lane: one state, from its arrival to that of the next.
 ///
@@ -20,6 +20,8 @@ pub struct Span {
     pub to: Option<Timestamp>,
     /// The cycle that it belongs to.
     pub cycle: u32,
+    /// Verified where any delivery of the step was (rule 11).
+    pub provenance: Provenance,
 }
 
 /// The spans of a history that is given in order of arrival.
@@ -59,7 +61,8 @@ pub(super) fn of<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Span> {
             from = from.max(before.from);
             before.to = Some(from);
         }
-        spans.push(Span { state: step.state, from, to: None, cycle: step.cycle });
+        let Step { state, cycle, provenance, .. } = step;
+        spans.push(Span { state, from, to: None, cycle, provenance });
     }
     spans
 }

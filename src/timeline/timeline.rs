@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Asset, Version, fold};
-use crate::callback::{Callback, Fingerprint, Outcome, Subject};
+use crate::callback::{Callback, Fingerprint, Outcome, Provenance, Subject};
 
 /// Assets and their versions, in order of their ids.
 ///
@@ -30,6 +30,7 @@ impl Timeline {
         callback: &Callback,
         at: Timestamp,
         fingerprint: Fingerprint,
+        provenance: Provenance,
     ) -> Outcome {
         let Some(subject) = callback.subject() else {
             return Outcome::NONE;
@@ -42,7 +43,7 @@ impl Timeline {
                 entry.versions.entry(version_id.to_owned()).or_default()
             }
         };
-        fold(&subject, at, fingerprint, &mut entry.asset, version)
+        fold(&subject, at, fingerprint, provenance, &mut entry.asset, version)
     }
 
     /// The asset with this id, if it has been heard of.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, elapsed, nanos, spans, within_window};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome, State};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance, State};
 
 /// How many steps a version remembers. Older ones are only counted, so that the state that the
 /// journal rewrites on every event stays small.
@@ -27,6 +27,8 @@ pub struct Occurrence<'a> {
     pub locale: Option<&'a str>,
     /// Digests of its bytes.
     pub fingerprint: Fingerprint,
+    /// Whether its signature was checked.
+    pub provenance: Provenance,
 }
 
 /// A delivery that was more than a repeat, as history keeps it.
@@ -50,6 +52,19 @@ pub struct Step {
     /// Whether it was taken for a repeat until the next outcome arrived (rule 6).
     #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub hindsight: bool,
+    /// Verified where any delivery of it was (rule 11).
+    #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
+    pub provenance: Provenance,
+}
+
+/// A copy of `generating` that was taken for a repeat and may have begun a new cycle (rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Again {
+    #[serde(with = "nanos")]
+    at: Timestamp,
+    /// Of it and of the copies after it (rule 11).
+    #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
+    provenance: Provenance,
 }
 
 /// The last copy of an event.
@@ -79,10 +94,9 @@ pub struct Version {
     locale: Option<String>,
     repeats: u64,
     late: u64,
-    /// When the first copy of `generating` arrived that was taken for a repeat since the current
-    /// outcome (rule 6).
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
-    generating_again: Option<Timestamp>,
+    /// The first copy of `generating` that was taken for a repeat since the current outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generating_again: Option<Again>,
     /// The last copy of each event in any cycle, by [`State::index`].
     #[serde(default)]
     copies: Option<Box<[Option<LastCopy>; State::ALL.len()]>>,
@@ -143,6 +157,13 @@ impl Version {
     /// Why the current state is a guess, where it is one.
     pub const fn uncertain(&self) -> Option<Doubt> {
         self.uncertain
+    }
+
+    /// Whether the current state is from a verified delivery (rule 11).
+    pub fn provenance(&self) -> Provenance {
+        // The current cycle is in the history whole, and the state is a step of it.
+        let step = self.steps.iter().rev().find(|step| step.state == self.state);
+        step.map_or(Provenance::Unchecked, |step| step.provenance)
     }
 
     /// The last locale that a delivery named.
@@ -297,12 +318,16 @@ impl Version {
                     && self.state.rank() > told.state.rank()
                     && told.at >= self.since
                 {
-                    self.generating_again.get_or_insert(told.at);
+                    self.generating_again
+                        .get_or_insert(Again { at: told.at, provenance: told.provenance });
+                }
+                if told.provenance.is_verified() {
+                    self.prove(told.state);
                 }
             }
             Effect::Late => {
                 self.late = self.late.saturating_add(1);
-                self.remember(told.state, told.at, outcome);
+                self.remember(told.state, told.at, told.provenance, outcome);
             }
             Effect::Applied | Effect::NewCycle => {
                 let again = self.generating_again.take();
@@ -314,7 +339,9 @@ impl Version {
                     {
                         // Rule 6, in hindsight: that copy was the first step of this cycle.
                         self.repeats = self.repeats.saturating_sub(1);
-                        self.remember(State::Generating, again, Outcome::certain(Effect::NewCycle));
+                        let Again { at, provenance } = again;
+                        let outcome = Outcome::certain(Effect::NewCycle);
+                        self.remember(State::Generating, at, provenance, outcome);
                         if let Some(step) = self.steps.back_mut() {
                             step.hindsight = true;
                         }
@@ -324,7 +351,7 @@ impl Version {
                 self.since = told.at;
                 self.last = told.at;
                 self.uncertain = outcome.uncertain;
-                self.remember(told.state, told.at, outcome);
+                self.remember(told.state, told.at, told.provenance, outcome);
             }
             // Not for a readable delivery.
             Effect::None => {}
@@ -336,7 +363,19 @@ impl Version {
         }
     }
 
-    fn remember(&mut self, state: State, at: Timestamp, outcome: Outcome) {
+    /// Rule 11, for a repeat that was verified.
+    fn prove(&mut self, state: State) {
+        if let Some(step) = self.steps.iter_mut().rev().find(|step| step.state == state) {
+            step.provenance = Provenance::Verified;
+        }
+        if state == State::Generating
+            && let Some(again) = &mut self.generating_again
+        {
+            again.provenance = Provenance::Verified;
+        }
+    }
+
+    fn remember(&mut self, state: State, at: Timestamp, provenance: Provenance, outcome: Outcome) {
         if self.steps.len() >= HISTORY {
             self.steps.pop_front();
             self.dropped = self.dropped.saturating_add(1);
@@ -348,6 +387,7 @@ impl Version {
             late: outcome.effect == Effect::Late,
             uncertain: outcome.uncertain,
             hindsight: false,
+            provenance,
         });
     }
 

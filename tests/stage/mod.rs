@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     /// The signature under which each body was last sent.
     signed: BTreeMap<Vec<u8>, u64>,
     seq: u64,
+    /// Which deliveries are accepted without a check, by their number.
+    unchecked: fn(u64) -> bool,
     refusals: u64,
     counts: Counts,
     now: Timestamp,
@@ -86,6 +88,7 @@ impl Stage {
             names: Vec::new(),
             signed: BTreeMap::new(),
             seq: 0,
+            unchecked: |_| false,
             refusals: 0,
             counts: Counts::default(),
             now,
@@ -94,7 +97,12 @@ impl Stage {
 
     /// The story of a seed, played up to a second of it.
     pub(crate) fn story(seed: u64, second: u64) -> Self {
-        let mut stage = Self::empty();
+        Self::story_unchecked(seed, second, |_| false)
+    }
+
+    /// The same where some deliveries, by their number, are accepted without a check.
+    pub(crate) fn story_unchecked(seed: u64, second: u64, unchecked: fn(u64) -> bool) -> Self {
+        let mut stage = Self { unchecked, ..Self::empty() };
         let story = Story::new(seed);
         stage.names =
             story.names().iter().map(|(id, name)| (id.clone(), (*name).to_owned())).collect();
@@ -211,14 +219,20 @@ impl Stage {
         self.signed.insert(body.clone(), signature);
         let print = fingerprint(&format!("{signature:x}"), &body);
         let callback = Callback::read(&body);
-        let outcome = self.timeline.apply(&callback, at, print);
         self.seq += 1;
-        self.counts.valid += 1;
+        let verdict = if (self.unchecked)(self.seq) {
+            self.counts.unchecked += 1;
+            Verdict::Unchecked
+        } else {
+            self.counts.valid += 1;
+            Verdict::Valid { key: "demo".into(), encoding: Encoding::Der }
+        };
+        let outcome = self.timeline.apply(&callback, at, print, verdict.provenance());
         Row::delivery(Delivery {
             seq: self.seq,
             committed_at: at + SignedDuration::from_millis(1),
             request: received(at, "/callback"),
-            verdict: Verdict::Valid { key: "demo".into(), encoding: Encoding::Der },
+            verdict,
             callback,
             outcome,
         })

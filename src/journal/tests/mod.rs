@@ -253,6 +253,58 @@ fn shown(reader: &Reader) -> Vec<AssetRow> {
     rows
 }
 
+/// Also after a restart, and in a journal of an older version, whose states had no provenance.
+#[test]
+fn states_keep_the_provenance_of_what_made_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    let mut tell = {
+        let mut second = 0;
+        move |journal: &Journal, body: &str, verdict: Verdict| {
+            second += 60;
+            append(journal, Accepted { verdict, ..accepted(body, second, second.cast_unsigned()) });
+        }
+    };
+    let valid = || Verdict::Valid { key: "dev".into(), encoding: Encoding::Raw };
+    let failed = r#"{"event":"asset_failed","asset_id":"ast"}"#;
+    for (body, verdict) in [
+        (&*event(State::Ready, "ast", "forged"), Verdict::Unchecked),
+        (&event(State::Ready, "ast", "proven"), Verdict::Unchecked),
+        (&event(State::Ready, "ast", "proven"), valid()),
+        (&event(State::Ready, "ast", "sound"), valid()),
+        (failed, Verdict::Unchecked),
+    ] {
+        tell(&journal, body, verdict);
+    }
+    let unchecked = |journal: &Journal| {
+        let row = states(&journal.reader().unwrap()).remove(0);
+        let versions = row.versions.iter().filter(|row| row.version.provenance().is_unchecked());
+        let mut unchecked: Vec<_> = versions.map(|row| row.version_id.clone()).collect();
+        let failure = row.asset.failure.unwrap();
+        unchecked.extend(failure.provenance.is_unchecked().then(|| "asset".to_owned()));
+        unchecked
+    };
+    assert_eq!(unchecked(&journal), ["forged", "asset"]);
+    journal.close();
+
+    let older = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    older.execute_batch("UPDATE meta SET value = 2 WHERE key = 'fold_version'").unwrap();
+    for table in ["version", "asset"] {
+        let lose = format!(
+            r#"UPDATE {table} SET memory = replace(memory, ',"n":true', '')
+               WHERE memory LIKE '%,"n":true%'"#
+        );
+        assert_eq!(older.execute(&lose, ()).unwrap(), 1, "{table}");
+    }
+    older.close().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    assert_eq!(unchecked(&journal), ["forged", "asset"]);
+
+    tell(&journal, &event(State::Generating, "ast", "forged"), valid());
+    tell(&journal, failed, valid());
+    assert_eq!(unchecked(&journal), [""; 0]);
+}
+
 /// A journal of an older version of the program: the digests are those of the headers' spelling.
 #[test]
 fn digests_are_made_anew_with_the_states() {
@@ -403,18 +455,23 @@ proptest! {
     /// restarts anywhere between.
     #[test]
     fn kept_states_equal_a_fold_from_scratch(
-        events in prop::collection::vec((any_event(), prop::bool::weighted(0.1)), 1..60)
+        events in prop::collection::vec(
+            (any_event(), prop::bool::ANY, prop::bool::weighted(0.1)), 1..60)
     ) {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&file(&dir), None).unwrap();
         let mut second = 0;
-        for ((kind, asset, version, step, copy), restart) in events {
+        for ((kind, asset, version, step, copy), checked, restart) in events {
             second += step;
             let body = match State::ALL.get(kind) {
                 Some(state) => event(*state, &format!("a{asset}"), &format!("v{version}")),
                 None => format!(r#"{{"event":"asset_failed","asset_id":"a{asset}"}}"#),
             };
-            append(&journal, accepted(&body, second, copy));
+            let mut accepted = accepted(&body, second, copy);
+            if !checked {
+                accepted.verdict = Verdict::Unchecked;
+            }
+            append(&journal, accepted);
             if restart {
                 journal.close();
                 journal = Journal::open(&file(&dir), None).unwrap();
@@ -426,7 +483,9 @@ proptest! {
             let signature = row.request.headers.all("x-signature").count() as u64;
             prop_assert_eq!(signature, 1);
             let fingerprint = fingerprint_of(&dir, row.seq);
-            let outcome = scratch.apply(&row.callback, row.request.received_at, fingerprint);
+            let at = row.request.received_at;
+            let provenance = row.verdict.provenance();
+            let outcome = scratch.apply(&row.callback, at, fingerprint, provenance);
             prop_assert_eq!(outcome, row.outcome, "at {}", row.seq);
         }
         for row in states(&reader) {

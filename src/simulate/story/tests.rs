@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::callback::{Callback, Doubt, Effect, Fingerprint, Outcome, State};
+use crate::callback::{Callback, Doubt, Effect, Fingerprint, Outcome, Provenance, State};
 use crate::timeline::Timeline;
 
 const SEEDS: [u64; 4] = [0, 7, 8, u64::MAX];
@@ -40,7 +40,8 @@ impl Told {
             self.next += 1;
             self.prints.insert(body.clone(), Fingerprint { signature: self.next, copy: self.next });
         }
-        self.timeline.apply(&Callback::read(&body), at, self.prints[&body])
+        let print = self.prints[&body];
+        self.timeline.apply(&Callback::read(&body), at, print, Provenance::Verified)
     }
 
     /// Tells a scene, if it gets in.

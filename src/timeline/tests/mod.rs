@@ -1,13 +1,14 @@
 //! What the fold promises: each rule by a table, the rest by properties.
 
 mod properties;
+mod provenance;
 mod rules;
 mod spans;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Occurrence, Version};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome, State};
+use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance, State};
 
 /// The moment that the tests' offsets count from.
 fn epoch() -> Timestamp {
@@ -32,6 +33,14 @@ fn event(word: &str) -> (State, Fingerprint) {
     (state, fingerprint(state, signing.parse().unwrap()))
 }
 
+/// Takes away the `*` of an event that was not checked.
+fn checked(word: &str) -> (&str, Provenance) {
+    match word.strip_suffix('*') {
+        Some(word) => (word, Provenance::Unchecked),
+        None => (word, Provenance::Verified),
+    }
+}
+
 /// `applied`, or `repeat?signed_anew`.
 fn outcome(word: &str) -> Outcome {
     let (effect, doubt) = word.split_once('?').map_or((word, None), |(e, d)| (e, Some(d)));
@@ -43,14 +52,17 @@ fn outcome(word: &str) -> Outcome {
 
 /// Plays lines of `offset event effect` and checks each effect; gives the version they make.
 ///
-/// Events have the same bytes each time unless their word says otherwise.
+/// Events have the same bytes each time unless their word says otherwise, and were checked unless a
+/// `*` ends it.
 fn play(script: &str) -> Version {
     let mut version: Option<Version> = None;
     for line in script.split(';').map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [offset, told, expected] = words[..] else { panic!("three words in {line:?}") };
+        let (told, provenance) = checked(told);
         let (state, fingerprint) = event(told);
-        let occurrence = Occurrence { state, at: at(offset), locale: None, fingerprint };
+        let at = at(offset);
+        let occurrence = Occurrence { state, at, locale: None, fingerprint, provenance };
         let found = if let Some(version) = &mut version {
             version.apply(&occurrence)
         } else {
@@ -63,8 +75,14 @@ fn play(script: &str) -> Version {
     version.unwrap()
 }
 
-/// A version in short: `generated 2`, or `generated 2?second_outcome`.
+/// A version in short: `generated 2`, `generated* 2`, or `generated 2?second_outcome`.
 fn sum(version: &Version) -> String {
     let doubt = version.uncertain().map_or(String::new(), |doubt| format!("?{}", doubt.code()));
-    format!("{} {}{doubt}", version.state().name(), version.cycle())
+    let star = star(version.provenance());
+    format!("{}{star} {}{doubt}", version.state().name(), version.cycle())
+}
+
+/// The mark of what was not checked.
+fn star(provenance: Provenance) -> &'static str {
+    if provenance.is_unchecked() { "*" } else { "" }
 }

@@ -7,33 +7,42 @@ use proptest::sample::{Index, select};
 
 use super::super::{Asset, HISTORY, Occurrence, Version, WINDOW, fold};
 use super::{epoch, fingerprint};
-use crate::callback::{Effect, MAX_ID, Outcome, State, Subject};
+use crate::callback::{Effect, MAX_ID, Outcome, Provenance, State, Subject};
 
 /// One delivery of some sequence; `None` is `asset_failed`.
 #[derive(Debug, Clone)]
-struct Told {
-    state: Option<State>,
-    at: Timestamp,
-    signing: u64,
-    locale: Option<&'static str>,
+pub(super) struct Told {
+    pub(super) state: Option<State>,
+    pub(super) at: Timestamp,
+    pub(super) signing: u64,
+    pub(super) locale: Option<&'static str>,
+    pub(super) provenance: Provenance,
+}
+
+impl Told {
+    /// One that was verified and names no locale.
+    const fn of(state: State, at: Timestamp, signing: u64) -> Self {
+        let provenance = Provenance::Verified;
+        Self { state: Some(state), at, signing, locale: None, provenance }
+    }
 }
 
 /// An asset with one version.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Kept {
-    asset: Option<Asset>,
-    version: Option<Version>,
+pub(super) struct Kept {
+    pub(super) asset: Option<Asset>,
+    pub(super) version: Option<Version>,
 }
 
 impl Kept {
-    fn fold(&mut self, told: &Told) -> Outcome {
-        let Told { state, at, signing, locale } = *told;
+    pub(super) fn fold(&mut self, told: &Told) -> Outcome {
+        let Told { state, at, signing, locale, provenance } = *told;
         let fingerprint = fingerprint(state.unwrap_or(State::Failed), signing);
         let subject = match state {
             Some(state) => Subject::Version { asset_id: "a", version_id: "v", locale, state },
             None => Subject::AssetFailed { asset_id: "a" },
         };
-        fold(&subject, at, fingerprint, &mut self.asset, &mut self.version)
+        fold(&subject, at, fingerprint, provenance, &mut self.asset, &mut self.version)
     }
 
     /// The same after a restart: written to the journal and read again.
@@ -59,15 +68,13 @@ fn any_moment() -> impl Strategy<Value = Timestamp> {
     ]
 }
 
-fn any_told() -> impl Strategy<Value = Told> {
+pub(super) fn any_told() -> impl Strategy<Value = Told> {
     let state = prop_oneof![8 => select(&State::ALL[..]).prop_map(Some), 1 => Just(None)];
     let locale = select(vec![None, Some("es-ES"), Some("pt-BR")]);
-    (state, any_moment(), 0..3_u64, locale).prop_map(|(state, at, signing, locale)| Told {
-        state,
-        at,
-        signing,
-        locale,
-    })
+    let provenance = any::<bool>().prop_map(Provenance::from);
+    (state, any_moment(), 0..3_u64, locale, provenance).prop_map(
+        |(state, at, signing, locale, provenance)| Told { state, at, signing, locale, provenance },
+    )
 }
 
 /// Events of one documented cycle, in any order and with any repeats, and the outcome they lead to.
@@ -101,7 +108,7 @@ proptest! {
     ) {
         let mut kept = Kept::default();
         for (state, second) in events.into_iter().zip(seconds) {
-            kept.fold(&Told { state: Some(state), at: after(second, 0), signing: 0, locale: None });
+            kept.fold(&Told::of(state, after(second, 0), 0));
         }
         let version = kept.version.unwrap();
         prop_assert_eq!((version.state(), version.cycle()), (outcome, 1));
@@ -118,7 +125,7 @@ proptest! {
         let expected = running.iter().copied().max_by_key(|state| state.rank());
         let mut kept = Kept::default();
         for ((state, second), signing) in running.into_iter().zip(seconds).zip(signings) {
-            kept.fold(&Told { state: Some(state), at: after(second, 0), signing, locale: None });
+            kept.fold(&Told::of(state, after(second, 0), signing));
         }
         let reached = kept.version.map(|version| (version.state(), version.cycle()));
         prop_assert_eq!(reached, expected.map(|state| (state, 1)));
@@ -135,7 +142,7 @@ proptest! {
         for told in &told {
             kept.fold(told);
         }
-        kept.fold(&Told { state: Some(failure), at, signing: 99, locale: None });
+        kept.fold(&Told::of(failure, at, 99));
         prop_assert_eq!(kept.version.unwrap().state(), failure);
     }
 
@@ -150,7 +157,7 @@ proptest! {
             let outcome = if generated { State::Generated } else { State::GenerateFailed };
             signing += 1;
             for (state, takes) in [(State::Generating, working), (outcome, waiting)] {
-                let told = Told { state: Some(state), at: after(second, 0), signing, locale: None };
+                let told = Told::of(state, after(second, 0), signing);
                 kept.fold(&told);
                 if retried {
                     kept.fold(&told);
@@ -179,7 +186,7 @@ proptest! {
                 second += takes;
                 // The outcome's body says which run it is, so that it is no copy of an earlier one.
                 let signing = if state == State::Generating { 0 } else { run.into() };
-                kept.fold(&Told { state: Some(state), at: after(second, 0), signing, locale: None });
+                kept.fold(&Told::of(state, after(second, 0), signing));
             }
             let version = kept.version.as_ref().unwrap();
             prop_assert_eq!(version.state(), outcome);
@@ -294,6 +301,7 @@ fn stored_state_stays_bounded_with_the_longest_locale() {
         at: after(hour * 3600, 123_456_789),
         locale: Some(&locale),
         fingerprint: fingerprint(longest, 0),
+        provenance: Provenance::Unchecked,
     };
     let (mut version, _) = Version::begin(&occurrence(0));
     for hour in 1..1_000 {
@@ -310,7 +318,7 @@ fn a_typical_version_is_stored_in_few_bytes() {
         [(State::Ready, 0), (State::Generating, 2_400), (State::Generated, 2_790)]
     {
         let at = after(second, 123_456_000);
-        kept.fold(&Told { state: Some(state), at, signing: 0, locale: Some("es-ES") });
+        kept.fold(&Told { locale: Some("es-ES"), ..Told::of(state, at, 0) });
     }
     let json = serde_json::to_string(&kept.version).unwrap();
     assert!(json.len() < 800, "{} bytes: {json}", json.len());

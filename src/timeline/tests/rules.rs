@@ -1,11 +1,13 @@
-//! The ten rules, each by a table whose cases bear its number.
+//! Rules 1 to 10, each by a table whose cases bear its number.
 
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 
 use super::super::{Asset, Timeline, fold};
-use super::{at, event, fingerprint, outcome, play, sum};
-use crate::callback::{Callback, Effect, Fingerprint, Outcome, State, Subject};
+use super::{at, checked, event, fingerprint, outcome, play, sum};
+use crate::callback::{Callback, Effect, Fingerprint, Outcome, Provenance, State, Subject};
+
+const VERIFIED: Provenance = Provenance::Verified;
 
 #[rstest]
 // 2: the first event is the state.
@@ -322,20 +324,21 @@ fn rule_6_in_hindsight_the_first_copy_is_no_repeat_and_the_lane_begins_with_it()
 fn rule_1_unreadable_changes_nothing(#[case] body: &[u8]) {
     let mut timeline = Timeline::default();
     let ready = br#"{"event":"version_ready","asset_id":"a","version_id":"v"}"#;
-    timeline.apply(&Callback::read(ready), at("0s"), Fingerprint::default());
+    timeline.apply(&Callback::read(ready), at("0s"), Fingerprint::default(), VERIFIED);
     let before = timeline.clone();
 
-    let found = timeline.apply(&Callback::read(body), at("1h"), Fingerprint::default());
+    let found = timeline.apply(&Callback::read(body), at("1h"), Fingerprint::default(), VERIFIED);
     assert_eq!(found, Outcome::NONE);
     assert_eq!(timeline, before);
 }
 
 /// Folds lines of `offset asset_failed[/signing]|event effect` into one asset.
-fn play_asset(script: &str) -> Asset {
+pub(super) fn play_asset(script: &str) -> Asset {
     let (mut asset, mut version) = (None, None);
     for line in script.split(';') {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [offset, told, expected] = words[..] else { panic!("three words in {line:?}") };
+        let (told, provenance) = checked(told);
         let (subject, fingerprint) = if let Some(signing) = told.strip_prefix("asset_failed") {
             let signing: u64 = signing.strip_prefix('/').unwrap_or("1").parse().unwrap();
             (Subject::AssetFailed { asset_id: "a" }, fingerprint(State::Failed, 90 + signing))
@@ -345,7 +348,7 @@ fn play_asset(script: &str) -> Asset {
             (subject, fingerprint)
         };
         let before = version.clone();
-        let found = fold(&subject, at(offset), fingerprint, &mut asset, &mut version);
+        let found = fold(&subject, at(offset), fingerprint, provenance, &mut asset, &mut version);
         assert_eq!(found, outcome(expected), "{line:?} of {script:?}");
         if matches!(subject, Subject::AssetFailed { .. }) {
             assert_eq!(version, before, "asset_failed touches no version");
@@ -439,7 +442,12 @@ fn the_last_locale_that_is_not_null_wins_also_from_a_repeat() {
         let body = format!(
             r#"{{"event":"{event}","asset_id":"a","version_id":"v","version_locale":{locale}}}"#
         );
-        timeline.apply(&Callback::read(body.as_bytes()), at(offset), Fingerprint::default());
+        timeline.apply(
+            &Callback::read(body.as_bytes()),
+            at(offset),
+            Fingerprint::default(),
+            VERIFIED,
+        );
         timeline.version("a", "v").unwrap().locale().map(str::to_owned)
     };
     assert_eq!(tell("version_ready", "null", "0s"), None);
@@ -456,11 +464,11 @@ fn a_version_is_keyed_by_both_ids() {
             r#"{{"event":"version_ready","asset_id":"{asset_id}","version_id":"{version_id}"}}"#
         );
         let callback = Callback::read(body.as_bytes());
-        let found = timeline.apply(&callback, at("0s"), Fingerprint::default());
+        let found = timeline.apply(&callback, at("0s"), Fingerprint::default(), VERIFIED);
         assert_eq!(found, Outcome::certain(Effect::Applied));
     }
     let failed = br#"{"event":"asset_failed","asset_id":"c","version_id":"v"}"#;
-    timeline.apply(&Callback::read(failed), at("0s"), Fingerprint::default());
+    timeline.apply(&Callback::read(failed), at("0s"), Fingerprint::default(), VERIFIED);
 
     assert_eq!(timeline.assets().map(|(id, _)| id).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!(timeline.versions("a").map(|(id, _)| id).collect::<Vec<_>>(), ["v", "w"]);

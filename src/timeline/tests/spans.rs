@@ -3,13 +3,14 @@
 use rstest::rstest;
 
 use super::super::{HISTORY, Span};
-use super::{at, epoch, play};
+use super::{at, epoch, play, star};
 
-/// A span in minutes from the epoch: `1 ready 0..60`.
-fn written(span: &Span) -> String {
+/// A span in minutes from the epoch: `1 ready 0..60`, or `1 ready* 0..60` of an unchecked one.
+pub(super) fn written(span: &Span) -> String {
     let minutes = |t: jiff::Timestamp| t.duration_since(epoch()).as_mins();
     let to = span.to.map_or(String::new(), |to| minutes(to).to_string());
-    format!("{} {} {}..{to}", span.cycle, span.state.name(), minutes(span.from))
+    let star = star(span.provenance);
+    format!("{} {}{star} {}..{to}", span.cycle, span.state.name(), minutes(span.from))
 }
 
 #[rstest]

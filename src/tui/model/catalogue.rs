@@ -365,7 +365,7 @@ impl Catalogue {
 mod tests {
     use super::super::asset::AlertKind;
     use super::*;
-    use crate::callback::{Fingerprint, State, Subject};
+    use crate::callback::{Fingerprint, Provenance, State, Subject};
     use crate::timeline::{AssetRow, Notes, VersionRow, fold};
 
     fn at(second: i64) -> Timestamp {
@@ -382,7 +382,8 @@ mod tests {
             let subject =
                 Subject::Version { asset_id: id, version_id: &version_id, locale, state: *state };
             let mut version = None;
-            fold(&subject, at(second), Fingerprint::default(), &mut whole, &mut version);
+            let print = Fingerprint::default();
+            fold(&subject, at(second), print, Provenance::Verified, &mut whole, &mut version);
             versions.push(VersionRow { version_id, version: version.unwrap() });
         }
         let row = AssetRow { asset_id: id.to_owned(), asset: whole.unwrap(), versions };
@@ -533,7 +534,7 @@ mod tests {
                 Subject::Version { asset_id: "a", version_id: "v0", locale: None, state: *state };
             let number = u64::try_from(number).unwrap();
             let print = Fingerprint { copy: number, signature: number };
-            fold(&subject, at(*second), print, &mut whole, &mut version);
+            fold(&subject, at(*second), print, Provenance::Verified, &mut whole, &mut version);
         }
         let versions = vec![VersionRow { version_id: "v0".to_owned(), version: version.unwrap() }];
         let row = AssetRow { asset_id: "a".to_owned(), asset: whole.unwrap(), versions };

@@ -141,7 +141,7 @@ mod tests {
     use super::super::super::model::layout::SMALLEST;
     use super::super::super::model::mode::Pane;
     use super::*;
-    use crate::callback::{Fingerprint, State, Subject};
+    use crate::callback::{Fingerprint, Provenance, State, Subject};
     use crate::timeline::{AssetRow, Notes, VersionRow, fold};
 
     fn at(second: i64) -> Timestamp {
@@ -158,7 +158,8 @@ mod tests {
             let subject =
                 Subject::Version { asset_id: "ast", version_id: &version_id, locale, state };
             let mut version = None;
-            fold(&subject, at(-age), Fingerprint::default(), &mut whole, &mut version);
+            let print = Fingerprint::default();
+            fold(&subject, at(-age), print, Provenance::Verified, &mut whole, &mut version);
             versions.push(VersionRow { version_id, version: version.unwrap() });
         }
         let row = AssetRow { asset_id: "ast".to_owned(), asset: whole.unwrap(), versions };
