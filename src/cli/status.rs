@@ -202,6 +202,8 @@ impl<W: Write> Report<'_, W> {
             locale: version.and_then(|row| row.version.locale()),
             state: version.map(|row| row.version.state()),
             failed: row.asset.failure.is_some(),
+            provenance: version
+                .map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
             overdue: version.is_some_and(|row| row.version.overdue(self.now, self.config.overdue)),
             last_at: row.asset.last_at,

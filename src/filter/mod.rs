@@ -7,7 +7,8 @@
 //!
 //! | term | matches |
 //! |---|---|
-//! | `valid` `invalid` `malformed` `missing` `unchecked` | the verdict |
+//! | `valid` `invalid` `malformed` `missing` | the verdict |
+//! | `unchecked` | the verdict; also versions whose state is unchecked |
 //! | `failed` | every failure: of an asset, of dubbing, of generating |
 //! | `ready` `generating` `generated` `generate_failed` | the state that the event reports |
 //! | `applied` `repeat` `late` `new_cycle` `none` | the effect on the timeline |
@@ -40,7 +41,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use crate::callback::{Callback, Delivery, Event, Refusal, State};
+use crate::callback::{Callback, Delivery, Event, Provenance, Refusal, State};
 use crate::text::Printable;
 use test::Test;
 
@@ -138,6 +139,8 @@ pub struct VersionFacts<'a> {
     pub state: Option<State>,
     /// Whether the asset as a whole failed.
     pub failed: bool,
+    /// The provenance of its state, or of the failure of an asset as a whole.
+    pub provenance: Provenance,
     /// Whether its state is a guess.
     pub uncertain: bool,
     /// Whether it has been generating for too long.
@@ -214,6 +217,7 @@ impl Filter {
             locale: None,
             state: None,
             failed: false,
+            provenance: Provenance::Verified,
             uncertain: false,
             overdue: false,
             last_at: Timestamp::UNIX_EPOCH,
@@ -271,7 +275,7 @@ impl Filter {
 
     /// Whether every term that says something about versions holds for this one.
     ///
-    /// Terms about single deliveries (verdict, effect, peer, `seq`) leave versions alone.
+    /// Terms about single deliveries (a verdict but `unchecked`, effect, peer, `seq`) leave versions alone.
     pub fn matches_version(&self, version: &VersionFacts<'_>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.version(version)))
     }

@@ -18,8 +18,9 @@ const fn row(forms: &'static str, matches: &'static str, example: &'static str) 
 }
 
 /// The filter language, a row a kind of term; the parser knows these and no others.
-pub const TERMS: [TermDoc; 15] = [
-    row("valid invalid malformed missing unchecked", "the verdict", "!valid"),
+pub const TERMS: [TermDoc; 16] = [
+    row("valid invalid malformed missing", "the verdict", "!valid"),
+    row("unchecked", "the verdict; also versions whose state is unchecked", "unchecked"),
     row("failed", "every failure: of an asset, of dubbing, of generating", "failed"),
     row(
         "ready generating generated generate_failed",

@@ -126,6 +126,7 @@ impl Test {
             Self::State(state) => version.state == Some(*state),
             Self::Uncertain => version.uncertain,
             Self::Overdue => version.overdue,
+            Self::Verdict("unchecked") => version.provenance.is_unchecked(),
             Self::Asset(needle) => {
                 needle.is_in(version.asset_id) || needle.is_in_some(version.name)
             }

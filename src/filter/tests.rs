@@ -7,8 +7,8 @@ use super::parse::Key;
 use super::test::Test;
 use super::*;
 use crate::callback::{
-    BodySample, Callback, Doubt, Effect, Encoding, Event, Headers, Outcome, Received, RefusalKind,
-    Source, Verdict,
+    BodySample, Callback, Doubt, Effect, Encoding, Event, Headers, Outcome, Provenance, Received,
+    RefusalKind, Source, Verdict,
 };
 
 fn now() -> Timestamp {
@@ -139,6 +139,7 @@ fn overdue_is_asked_of_versions_alone() {
         locale: Some("es-ES"),
         state: Some(crate::callback::State::Generating),
         failed: false,
+        provenance: Provenance::Verified,
         uncertain: false,
         overdue,
         last_at: now(),
@@ -160,6 +161,37 @@ fn overdue_is_asked_of_versions_alone() {
     }
     assert!(!filter("overdue locale:fr").matches(&delivery()));
     assert!(!filter("generating \"overdue\"").is_about_versions(), "in quotes it is text");
+}
+
+/// A state keeps whether it was checked; no other verdict is one of a state.
+#[test]
+fn unchecked_states_are_found_like_unchecked_deliveries() {
+    let facts = |unchecked| VersionFacts {
+        asset_id: "ast_9f3c81",
+        name: None,
+        version_id: Some("ver_03"),
+        locale: Some("es-ES"),
+        state: Some(crate::callback::State::Ready),
+        failed: false,
+        provenance: Provenance::from(unchecked),
+        uncertain: false,
+        overdue: false,
+        last_at: now(),
+    };
+    for (text, of_unchecked, of_others) in [
+        ("unchecked", true, false),
+        ("verdict:unchecked", true, false),
+        ("!unchecked", false, true),
+        ("unchecked locale:fr", false, false),
+        ("valid", true, true),
+        ("!valid", true, true),
+    ] {
+        let filter = filter(text);
+        assert_eq!(filter.matches_version(&facts(true)), of_unchecked, "{text}");
+        assert_eq!(filter.matches_version(&facts(false)), of_others, "{text}");
+        assert_eq!(filter.is_about_deliveries(), text.contains("valid"), "{text}");
+        assert!(!filter.is_about_versions(), "{text}");
+    }
 }
 
 #[test]
@@ -351,8 +383,10 @@ fn help_is_readable() {
     turns it round, quotes keep spaces and colons together, TIME is a span back
     from now (90m, 2d) or RFC 3339.
 
-      valid invalid malformed missing unchecked
+      valid invalid malformed missing
           the verdict (like !valid)
+      unchecked
+          the verdict; also versions whose state is unchecked (like unchecked)
       failed
           every failure: of an asset, of dubbing, of generating (like failed)
       ready generating generated generate_failed

@@ -386,6 +386,8 @@ pub struct AssetRecord<'a> {
     /// When the asset as a whole failed.
     #[serde(serialize_with = "optional_microseconds")]
     failed_at: Option<Timestamp>,
+    /// Whether that failure is from an unchecked delivery.
+    failed_unchecked: bool,
     #[serde(serialize_with = "microseconds")]
     last_at: Timestamp,
     /// How many versions are in each state; states that no version is in are left out.
@@ -409,6 +411,7 @@ impl<'a> AssetRecord<'a> {
             asset_name,
             state: if has_failed { "failed" } else { "ok" },
             failed_at: failure.map(|failure| failure.at),
+            failed_unchecked: row.asset.provenance().is_unchecked(),
             last_at: row.asset.last_at,
             versions,
         }
@@ -425,6 +428,8 @@ pub struct VersionRecord<'a> {
     version_id: &'a str,
     version_locale: Option<&'a str>,
     state: &'static str,
+    /// Whether the state is from an unchecked delivery.
+    unchecked: bool,
     cycle: u32,
     uncertain: Option<&'static str>,
     repeats: u64,
@@ -442,6 +447,8 @@ struct StepRecord {
     /// Which run of the version it belongs to, from 1.
     cycle: u32,
     state: &'static str,
+    /// Whether it is from an unchecked delivery.
+    unchecked: bool,
     #[serde(serialize_with = "microseconds")]
     from: Timestamp,
     /// `null` for the state that the version is in.
@@ -458,6 +465,7 @@ impl StepRecord {
         Self {
             cycle: span.cycle,
             state: span.state.name(),
+            unchecked: span.provenance.is_unchecked(),
             from: span.from,
             to: span.to,
             seconds: took
@@ -486,6 +494,7 @@ impl<'a> VersionRecord<'a> {
             version_id: &row.version_id,
             version_locale: version.locale(),
             state: version.state().name(),
+            unchecked: version.provenance().is_unchecked(),
             cycle: version.cycle(),
             uncertain: version.uncertain().map(Doubt::sentence),
             repeats: version.repeats(),
@@ -535,7 +544,7 @@ fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error>
 #[cfg(test)]
 mod tests {
     use super::super::json::write_line;
-    use super::super::samples::{asset, at, body, delivery, refusal};
+    use super::super::samples::{asset, at, body, delivery, refusal, unchecked_asset};
     use super::*;
     use crate::callback::{BodySample, Gap, Outcome, RefusalKind, State};
 
@@ -657,9 +666,9 @@ mod tests {
             ));
         }
         insta::assert_snapshot!(lines, @r#"
-        {"v":1,"type":"asset","asset_id":"ast_9f3c81","asset_name":"Trailer S2","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_01","version_locale":"es-ES","state":"generating","cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true,"steps":[{"cycle":1,"state":"ready","from":"2026-11-23T21:00:00.123456Z","to":"2026-11-23T21:00:01.123456Z","seconds":1.0},{"cycle":1,"state":"generating","from":"2026-11-23T21:00:01.123456Z","to":null,"seconds":null}]}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_02","version_locale":"es-ES","state":"ready","cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false,"steps":[{"cycle":1,"state":"failed","from":"2026-11-23T21:00:02.123456Z","to":"2026-11-23T21:00:03.123456Z","seconds":1.0},{"cycle":1,"state":"ready","from":"2026-11-23T21:00:03.123456Z","to":null,"seconds":null}]}
+        {"v":1,"type":"asset","asset_id":"ast_9f3c81","asset_name":"Trailer S2","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","failed_unchecked":false,"last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_01","version_locale":"es-ES","state":"generating","unchecked":false,"cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true,"steps":[{"cycle":1,"state":"ready","unchecked":false,"from":"2026-11-23T21:00:00.123456Z","to":"2026-11-23T21:00:01.123456Z","seconds":1.0},{"cycle":1,"state":"generating","unchecked":false,"from":"2026-11-23T21:00:01.123456Z","to":null,"seconds":null}]}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_02","version_locale":"es-ES","state":"ready","unchecked":false,"cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false,"steps":[{"cycle":1,"state":"failed","unchecked":false,"from":"2026-11-23T21:00:02.123456Z","to":"2026-11-23T21:00:03.123456Z","seconds":1.0},{"cycle":1,"state":"ready","unchecked":false,"from":"2026-11-23T21:00:03.123456Z","to":null,"seconds":null}]}
         "#);
         let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
         let record = line(&AssetRecord::new(&sound, None));
@@ -669,6 +678,15 @@ mod tests {
             let record = line(&AssetRecord::new(&failed, None));
             assert!(record.contains(r#""state":"failed","failed_at":null"#), "{record}");
         }
+    }
+
+    #[test]
+    fn unchecked_states() {
+        let row = unchecked_asset(&[(0, "ver_01", Some(State::Ready)), (1, "-", None)]);
+        let asset = line(&AssetRecord::new(&row, None));
+        assert!(asset.contains(r#""failed_unchecked":true"#), "{asset}");
+        let version = line(&VersionRecord::new("a", None, &row.versions[0], at(9), HOURS));
+        assert_eq!(version.matches(r#""state":"ready","unchecked":true"#).count(), 2, "{version}");
     }
 
     /// What somebody measures who wants to know how long dubs take.

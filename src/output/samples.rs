@@ -59,7 +59,15 @@ pub(super) fn refusal() -> Refusal {
 
 /// The asset that these events lead to, in seconds; `None` is the failure of the asset.
 pub(super) fn asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
-    let provenance = Provenance::Verified;
+    asset_of(events, Provenance::Verified)
+}
+
+/// The same where nothing was verified.
+pub(super) fn unchecked_asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
+    asset_of(events, Provenance::Unchecked)
+}
+
+fn asset_of(events: &[(i64, &str, Option<State>)], provenance: Provenance) -> AssetRow {
     let asset_id = "ast_9f3c81";
     let mut asset: Option<Asset> = None;
     let mut versions: Vec<VersionRow> = Vec::new();

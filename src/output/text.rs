@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::{Callback, Delivery, Doubt, Effect, Event, Gap, Listed, State, Verdict};
+use crate::callback::{
+    Callback, Delivery, Doubt, Effect, Event, Gap, Listed, Provenance, State, Verdict,
+};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Version, VersionRow};
 
@@ -225,7 +227,8 @@ impl Lines {
                 n => format!(", then {n} events"),
             };
             let at = self.moment(failure.at);
-            line.push(self.paint(BAD, format_args!("✗ ASSET FAILED {at}{then}")));
+            let unchecked = if failure.provenance.is_unchecked() { ", unchecked" } else { "" };
+            line.push(self.paint(BAD, format_args!("✗ ASSET FAILED {at}{unchecked}{then}")));
         }
         line.join("  ")
     }
@@ -247,12 +250,18 @@ impl Lines {
             column(Some(&row.version_id), 16),
             format!("{:>4}", ago(version.since(), now)),
         ];
+        line.extend(self.unchecked(version.provenance()));
         if version.overdue(now, overdue) {
             line.push(self.paint(ODD, "overdue"));
         }
         line.extend(counts(version).map(|count| self.paint(DIM, count)));
         line.extend(self.doubt(version.uncertain()));
         line.join("  ")
+    }
+
+    /// The word for a state from an unchecked delivery.
+    fn unchecked(&self, provenance: Provenance) -> Option<String> {
+        provenance.is_unchecked().then(|| self.paint(ODD, Verdict::Unchecked.name()))
     }
 
     fn doubt(&self, doubt: Option<Doubt>) -> Option<String> {
@@ -272,10 +281,11 @@ impl Lines {
     pub fn failed_asset_row(&self, row: &AssetRow, name: Option<&str>) -> Option<String> {
         let failure = row.asset.failure.as_ref()?;
         let since = failure.events_since;
-        let note = (since > 0).then(|| counted(since.into(), "event since", "events since"));
+        let events = (since > 0).then(|| counted(since.into(), "event since", "events since"));
+        let notes = self.unchecked(failure.provenance).into_iter().chain(events);
         let state = Event::AssetFailed.name();
         let cells = StatusCells { version: None, locale: None, state, since: failure.at };
-        Some(self.status_row(&row.asset_id, cells, name, note))
+        Some(self.status_row(&row.asset_id, cells, name, notes))
     }
 
     /// A version as one line of a table. It is overdue when it generates for longer than `overdue`.
@@ -295,8 +305,9 @@ impl Lines {
             since: version.since(),
         };
         let late = version.overdue(now, overdue).then(|| "overdue".to_owned());
-        let doubt = self.doubt(version.uncertain());
-        self.status_row(asset_id, cells, name, late.into_iter().chain(counts(version)).chain(doubt))
+        let notes = self.unchecked(version.provenance()).into_iter().chain(late);
+        let notes = notes.chain(counts(version)).chain(self.doubt(version.uncertain()));
+        self.status_row(asset_id, cells, name, notes)
     }
 
     fn status_row(
@@ -425,7 +436,7 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{asset, at, body, delivery, refusal};
+    use super::super::samples::{asset, at, body, delivery, refusal, unchecked_asset};
     use super::*;
     use crate::callback::{BodySample, Callback, EarlierBody, Outcome, Refusal};
 
@@ -720,6 +731,40 @@ mod tests {
         let heading = plain().delivery_heading();
         let line = plain().delivery(&delivery, Some("Trailer"));
         assert_eq!(cell(heading.lines().nth(1).unwrap(), &line, "NAME"), "Trailer");
+    }
+
+    #[test]
+    fn an_unchecked_state_says_so() {
+        let row = unchecked_asset(&[
+            (0, "ver_01", Some(State::Generating)),
+            (80, "-", None),
+            (81, "ver_02", Some(State::Ready)),
+        ]);
+        let now = at(20_000);
+        let drawn = |lines: &Lines| {
+            let versions = row.versions.iter().map(|v| lines.version(v, now, OVERDUE));
+            visible(
+                &[lines.asset(&row, None)]
+                    .into_iter()
+                    .chain(versions)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
+        };
+        insta::assert_snapshot!(drawn(&plain()), @r"
+        ast_9f3c81  0 of 2 seen done  ✗ ASSET FAILED 2026-11-23 21:01, unchecked, then 1 event
+          ◐ generating       es-ES    ver_01              5h  unchecked  overdue
+          ○ ready            es-ES    ver_02              5h  unchecked
+        ");
+        insta::assert_snapshot!(drawn(&colored()), @r"
+        ␛[1mast_9f3c81␛[0m  ␛[2m0 of 2 seen done␛[0m  ␛[1m␛[31m✗ ASSET FAILED 2026-11-23 21:01, unchecked, then 1 event␛[0m
+          ␛[36m◐ generating     ␛[0m  es-ES    ver_01              5h  ␛[33munchecked␛[0m  ␛[33moverdue␛[0m
+          ○ ready            es-ES    ver_02              5h  ␛[33munchecked␛[0m
+        ");
+        let failed = piped().failed_asset_row(&row, None).unwrap();
+        assert!(failed.ends_with("  -  unchecked  1 event since"), "{failed}");
+        let version = piped().version_row("a", &row.versions[0], None, now, OVERDUE);
+        assert!(version.ends_with("  -  unchecked  overdue"), "{version}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct AssetFailure {
     pub last: Timestamp,
     /// Of the last copy.
     pub fingerprint: Fingerprint,
-    /// Whether any delivery of it, since `at`, was verified (rule 11).
+    /// Verified where any delivery of it since `at` was (rule 11).
     #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
     pub provenance: Provenance,
     /// How many deliveries came for the asset's versions after `at`, whatever they did.
@@ -42,6 +42,11 @@ impl Asset {
     /// An asset first heard of at `at`.
     pub(super) const fn new(at: Timestamp) -> Self {
         Self { first_at: at, last_at: at, failure: None }
+    }
+
+    /// The provenance of its own failure; verified where it did not fail.
+    pub fn provenance(&self) -> Provenance {
+        self.failure.as_ref().map_or(Provenance::Verified, |failure| failure.provenance)
     }
 
     /// Takes note that a delivery came for one of its versions.

@@ -134,3 +134,61 @@ fn the_development_key_is_trusted_behind_a_tunnel_only_where_that_is_asked_for()
         assert_eq!(watch.ask(&signed).status, status, "{arguments:?}");
     }
 }
+
+/// What `status` writes.
+fn status(site: &Site, arguments: &[&str]) -> String {
+    let db = site.db.to_str().unwrap();
+    let ended = site.bare().args(["status", "--db", db]).args(arguments).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+/// A state that was accepted without a check is one that anybody can have made, also when signatures
+/// are checked again.
+#[test]
+fn status_tells_which_states_were_not_checked() {
+    let site = Site::new();
+    let watch = site.watch_with(&["--signature", "off"]);
+    let asset_failed = r#"{"event":"asset_failed","asset_id":"ast_3","version_id":null}"#;
+    for sent in [&callback(1), &callback(2), asset_failed] {
+        assert_eq!(watch.ask(post(&[], sent.as_bytes())).status, 200);
+    }
+    watch.stop(rustix::process::Signal::TERM);
+
+    let watch = site.watch();
+    let told = |json: &str| {
+        let records = json.lines().map(|line| serde_json::from_str(line).unwrap());
+        let told = records.filter_map(|record: serde_json::Value| match &record["version_id"] {
+            serde_json::Value::Null => {
+                record["failed_unchecked"].as_bool().unwrap().then(|| record["asset_id"].clone())
+            }
+            version => record["unchecked"].as_bool().unwrap().then(|| version.clone()),
+        });
+        let mut told: Vec<String> = told.map(|id| id.as_str().unwrap().to_owned()).collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told(&status(&site, &["--json"])), ["ast_3", "ver_1", "ver_2"]);
+    assert_eq!(
+        told(&status(&site, &["--json", "--filter", "unchecked ready"])),
+        ["ver_1", "ver_2"]
+    );
+    for line in status(&site, &[]).lines().skip(1) {
+        assert!(line.ends_with("  unchecked"), "{line}");
+    }
+
+    // The next step is verified, and so is what a verified callback repeats.
+    let next = callback(1).replace("version_ready", "version_generating");
+    for sent in [&next, &callback(2), asset_failed] {
+        assert_eq!(watch.ask(site.signed(sent)).status, 200);
+    }
+    let json = status(&site, &["--json"]);
+    assert_eq!(told(&json), [""; 0]);
+    let version = json.lines().find(|line| line.contains(r#""version_id":"ver_1""#)).unwrap();
+    let version: serde_json::Value = serde_json::from_str(version).unwrap();
+    let steps = version["steps"].as_array().unwrap();
+    let steps: Vec<_> = steps.iter().map(|step| step["unchecked"].as_bool()).collect();
+    assert_eq!(steps, [Some(true), Some(false)], "a later step proves no earlier one");
+    assert!(!status(&site, &[]).contains("unchecked"));
+    assert_eq!(told(&status(&site, &["--json", "--filter", "unchecked"])), [""; 0]);
+}

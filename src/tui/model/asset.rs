@@ -275,6 +275,8 @@ impl AssetView {
             locale: version.and_then(|row| row.version.locale()),
             state: version.map(|row| row.version.state()),
             failed: self.row.asset.failure.is_some(),
+            provenance: version
+                .map_or_else(|| self.row.asset.provenance(), |row| row.version.provenance()),
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
             overdue: version.is_some_and(|row| self.is_overdue(&row.version)),
             last_at: self.last_at(),
