@@ -121,7 +121,12 @@ fn timeline_read_only() {
 
 #[test]
 fn timeline_unchecked() {
-    look_at("timeline_unchecked", || with_banner(Banner::Unchecked), COLOR);
+    let stage = || {
+        let mut stage = Stage::story_unchecked(7, 90, |_| true);
+        stage.dashboard.real.facts.banner = Some(Banner::Unchecked);
+        stage
+    };
+    look_at("timeline_unchecked", stage, COLOR);
 }
 
 fn with_banner(banner: Banner) -> Stage {

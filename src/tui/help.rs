@@ -112,6 +112,7 @@ fn grammar() -> Vec<HelpLine> {
         (glyph::GENERATING, "being generated"),
         (glyph::DONE, "done; of a delivery: its signature holds"),
         (glyph::DOUBT, "a guess; open the delivery for the reason"),
+        (glyph::UNCHECKED, "unchecked: accepted with --signature off"),
     ];
     let signs = signs.into_iter().map(|(sign, text)| HelpLine::Sign(sign, text));
     std::iter::once(HelpLine::Title("How lanes and lists are read")).chain(signs).collect()

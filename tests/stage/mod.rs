@@ -42,7 +42,7 @@ pub(crate) struct Stage {
     signed: BTreeMap<Vec<u8>, u64>,
     seq: u64,
     /// Which deliveries are accepted without a check, by their number.
-    unchecked: fn(u64) -> bool,
+    pub(crate) unchecked: fn(u64) -> bool,
     refusals: u64,
     counts: Counts,
     now: Timestamp,

@@ -276,13 +276,15 @@ fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
     let label = model.shown().catalogue.label(alert.asset);
     let label = Printable::new(&label);
     let Some(row) = alert.version else {
-        return format!("{label}  asset failed {}", clock(alert.at));
+        let unchecked = unchecked_word(model, alert.asset.row.asset.provenance().is_unchecked());
+        return format!("{label}  asset failed {}{unchecked}", clock(alert.at));
     };
     let locale = Printable::new(row.version.locale().unwrap_or(&row.version_id));
     match alert.kind {
         AlertKind::Failed => {
             let what = failed_word(row.version.state());
-            format!("{label}  {locale}  {what} {}", clock(alert.at))
+            let unchecked = unchecked_word(model, row.version.provenance().is_unchecked());
+            format!("{label}  {locale}  {what} {}{unchecked}", clock(alert.at))
         }
         AlertKind::Overdue => {
             // A moment and no age: what stands in the bar on every screen must not make it wake.
@@ -290,6 +292,12 @@ fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
             format!("{label}  {locale}  overdue since {}", clock(since))
         }
     }
+}
+
+/// The word behind a failure that is unchecked, but under the banner that says it of all that comes.
+fn unchecked_word(model: &Model, is_unchecked: bool) -> &'static str {
+    let says = is_unchecked && model.facts.banner != Some(Banner::Unchecked);
+    if says { ", unchecked" } else { "" }
 }
 
 /// What failed, in a word or two.

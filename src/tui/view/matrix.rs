@@ -11,8 +11,8 @@ use super::super::widget::pen::Pen;
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
-use super::{NOT_UNDERSTOOD, timeline};
-use crate::callback::State;
+use super::{NOT_UNDERSTOOD, mark, timeline};
+use crate::callback::{State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
 
@@ -58,6 +58,7 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let lines = Lines::new(model.group_sizes());
     let selected = model.selected_place();
     let seen = window(lines.of(selected), lines.count(), height.into());
+    let mut unchecked = false;
     for (row, line) in (2..).zip(seen) {
         let mut pen = Pen::new(buffer, area, row);
         match lines.at(line) {
@@ -69,6 +70,8 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
                 let asset = model.assets().get(place);
                 if let Some(asset) = asset.and_then(|at| model.shown().catalogue.get(&at.id)) {
                     asset_row(model, asset, &across, look, place == selected, &mut pen);
+                    let mut versions = asset.row.versions.iter();
+                    unchecked |= versions.any(|row| row.version.provenance().is_unchecked());
                 }
             }
         }
@@ -77,7 +80,11 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     if below > 1 {
         let mut pen = Pen::new(buffer, area, bottom);
         pen.glyphs(glyph::THIN, area.width, look.of(Role::Dim));
-        legend(look, &mut Pen::new(buffer, area, bottom + 2));
+        legend(
+            unchecked.then(|| mark::unchecked(model)),
+            look,
+            &mut Pen::new(buffer, area, bottom + 2),
+        );
     }
     let line = bottom + u16::from(below > 1);
     said(model, &across, look, &mut Pen::new(buffer, area, line));
@@ -231,6 +238,7 @@ fn asset_row(
         if let Some(failure) = &asset.row.asset.failure {
             let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
             pen.text(&format!("asset failed {at}"), look.of(Role::Failed));
+            failed_unchecked(model, asset, look, pen);
         }
         return;
     }
@@ -246,8 +254,8 @@ fn asset_row(
             Some((version, count)) => {
                 let (glyph, role) = state_sign(asset, version);
                 let count = if count > 1 { count.min(99).to_string() } else { String::new() };
-                let doubt = if version.uncertain().is_some() { "?" } else { "" };
-                (format!("{glyph}{count}{doubt}"), look.of(role))
+                let mark = mark::of(model, version).map_or(String::new(), |(mark, _)| mark.into());
+                (format!("{glyph}{count}{mark}"), look.of(role))
             }
             // Without it the eye loses its row.
             None => (glyph::DOT.to_string(), look.of(Role::Dim)),
@@ -307,6 +315,7 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
         let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
         pen.skip(2).glyph(glyph::FAILED, look.of(Role::Failed));
         pen.text(&format!(" asset failed {at}"), look.of(Role::Failed));
+        failed_unchecked(model, asset, look, pen);
     }
     if pen.left() > 18 {
         pen.to_right(16).text("enter shows it", dim);
@@ -352,10 +361,21 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, look: Look, pen: 
     if version.uncertain().is_some() {
         pen.skip(1).glyph(glyph::DOUBT, look.of(Role::Doubt));
     }
+    if version.provenance().is_unchecked() {
+        let text = format!(" {} {}", glyph::UNCHECKED, Verdict::Unchecked.name());
+        pen.text(&text, look.of(mark::unchecked(model)));
+    }
 }
 
-/// What the glyphs stand for.
-fn legend(look: Look, pen: &mut Pen<'_>) {
+/// The word behind the failure of an asset, where that is unchecked.
+fn failed_unchecked(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
+    if asset.row.asset.provenance().is_unchecked() {
+        pen.skip(1).text(Verdict::Unchecked.name(), look.of(mark::unchecked(model)));
+    }
+}
+
+/// What the glyphs stand for; `unchecked` is the role of that mark where there is one to be seen.
+fn legend(unchecked: Option<Role>, look: Look, pen: &mut Pen<'_>) {
     pen.skip(1);
     for (sign, role, word) in [
         (glyph::FAILED, Role::Failed, "failed"),
@@ -368,12 +388,16 @@ fn legend(look: Look, pen: &mut Pen<'_>) {
         pen.text(word, look.of(Role::Dim)).skip(2);
     }
     pen.glyph(glyph::DOUBT, look.of(Role::Doubt)).text(" a guess", look.of(Role::Dim));
+    if let Some(role) = unchecked {
+        pen.skip(2).glyph(glyph::UNCHECKED, look.of(role)).text(" unchecked", look.of(Role::Dim));
+    }
     let several = "  2 so many in one locale";
+    let brief = "  2 so many";
     let dot = "  · not seen".chars().count();
     if usize::from(pen.left()) >= several.len() + dot {
         pen.text(several, look.of(Role::Dim)).skip(2);
         pen.glyph(glyph::DOT, look.of(Role::Dim)).text(" not seen", look.of(Role::Dim));
-    } else {
-        pen.text("  2 so many", look.of(Role::Dim));
+    } else if unchecked.is_none() || usize::from(pen.left()) >= brief.len() {
+        pen.text(brief, look.of(Role::Dim));
     }
 }

@@ -10,6 +10,7 @@ mod empty;
 mod health;
 mod help;
 mod link;
+mod mark;
 mod matrix;
 mod row;
 mod timeline;

@@ -190,7 +190,7 @@ pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
         Row::Delivery(delivery) => match &delivery.verdict {
             Verdict::Valid { key, .. } if &**key == DEV_KEY => (glyph::DONE, "dev", Role::Doubt),
             Verdict::Valid { .. } => (glyph::DONE, "valid", Role::Done),
-            Verdict::Unchecked => ('–', "unchecked", Role::Doubt),
+            Verdict::Unchecked => (glyph::UNCHECKED, "unchecked", Role::Doubt),
             Verdict::Invalid { .. } => (glyph::FAILED, "INVALID", Role::Failed),
             Verdict::Malformed { .. } => (glyph::FAILED, "MALFORMED", Role::Failed),
             Verdict::Missing => (glyph::FAILED, "MISSING", Role::Failed),

@@ -16,6 +16,8 @@ pub const READY: char = '○';
 pub const DONE: char = '✓';
 /// A guess.
 pub const DOUBT: char = '?';
+/// Unchecked.
+pub const UNCHECKED: char = '–';
 /// The next cycle begins.
 pub const CYCLE: char = '↻';
 /// A lane that waits for a person.
@@ -94,7 +96,7 @@ const ASCII: &[(char, char)] = &[
     ('▅', '='),
     ('▆', '+'),
     ('▇', '*'),
-    ('–', '-'),
+    (UNCHECKED, '-'),
     ('—', '-'),
     ('×', 'x'),
     ('←', '<'),
@@ -129,8 +131,8 @@ mod tests {
     #[test]
     fn every_glyph_is_one_column_wide_and_has_a_stand_in() {
         let own = [
-            FAILED, GENERATING, OVERDUE, READY, DONE, CYCLE, THIN, THICK, BROKEN, GHOST, SELECTED,
-            TICK, NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
+            FAILED, GENERATING, OVERDUE, READY, DONE, UNCHECKED, CYCLE, THIN, THICK, BROKEN, GHOST,
+            SELECTED, TICK, NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
         ];
         for glyph in own.into_iter().chain(CHART) {
             assert_eq!(glyph.width(), Some(1), "{glyph}");

@@ -94,6 +94,9 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     if let Some(doubt) = version.uncertain() {
         parts.push(format!("a guess: {}", doubt.sentence()));
     }
+    if version.provenance().is_unchecked() {
+        parts.push("unchecked (--signature off)".to_owned());
+    }
     if let Some(from) = version.hindsight(version.state(), version.since()) {
         parts.push(format!("redrawn from {}, when a repeat of generating began it", clock(from)));
     }
@@ -128,10 +131,11 @@ pub(super) fn usual(model: &Model, asset: &AssetView) -> Option<SignedDuration> 
 pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> {
     let failure = asset.row.asset.failure.as_ref()?;
     let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
+    let unchecked = if asset.row.asset.provenance().is_unchecked() { ", unchecked" } else { "" };
     Some(match failure.events_since {
-        0 => format!("ASSET FAILED {at}"),
-        1 => format!("ASSET FAILED {at}, then 1 event of its versions"),
-        more => format!("ASSET FAILED {at}, then {more} events of its versions"),
+        0 => format!("ASSET FAILED {at}{unchecked}"),
+        1 => format!("ASSET FAILED {at}{unchecked}, then 1 event of its versions"),
+        more => format!("ASSET FAILED {at}{unchecked}, then {more} events of its versions"),
     })
 }
 

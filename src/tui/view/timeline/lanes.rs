@@ -18,8 +18,9 @@ use super::super::super::widget::glyph;
 use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
 use super::super::super::widget::window::window;
+use super::super::mark;
 use super::{axis, explain};
-use crate::callback::State;
+use crate::callback::{State, Verdict};
 use crate::timeline::VersionRow;
 
 /// How many rows the lanes of an asset want, the axis included.
@@ -102,7 +103,7 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Glyph, locale, state and age.
+    /// Glyph, mark, locale, state and age.
     fn words(&self, width: u16, pen: &mut Pen<'_>) {
         let (look, version) = (self.look, &self.version.version);
         let state = version.state();
@@ -118,7 +119,7 @@ impl Lane<'_> {
             (false, true) => look.of(Role::Failed),
             (false, false) => look.state(state),
         };
-        // Mark, glyph, doubt and two blanks take five columns: these have to leave them.
+        // What is selected, glyph, mark and two blanks take five columns: these have to leave them.
         let wide = width >= 28;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
         let piece = names::cut(&self.version.version_id);
@@ -131,10 +132,10 @@ impl Lane<'_> {
             _ if self.is_selected => look.of(Role::Strong),
             _ => look.of(Role::Plain),
         };
-        let doubt = if version.uncertain().is_some() { glyph::DOUBT } else { ' ' };
-        let guess = if shouts { style } else { look.of(Role::Doubt) };
+        let (mark, role) = mark::of(self.model, version).unwrap_or((' ', Role::Doubt));
+        let marked = if shouts { style } else { look.of(role) };
         let sign = if is_overdue { glyph::OVERDUE } else { glyph::of(state) };
-        pen.glyph(sign, strong).glyph(doubt, guess);
+        pen.glyph(sign, strong).glyph(mark, marked);
         pen.field_in(locale_wide, locale, plain).glyph(' ', style);
         let word = match (state, wide) {
             (State::Failed | State::GenerateFailed, _) => "FAILED",
@@ -229,7 +230,7 @@ impl Lane<'_> {
         version.since().checked_add(usual?).ok()
     }
 
-    /// What failed, what is expected, what it waits for.
+    /// What failed, what is expected, what it waits for; where there is room, that it is unchecked.
     fn note(&self, usual: Option<jiff::SignedDuration>, width: u16, pen: &mut Pen<'_>) {
         let look = self.look;
         let version = &self.version.version;
@@ -258,6 +259,15 @@ impl Lane<'_> {
                 cycle => (Role::Dim, format!("{} cut", explain::ordinal(cycle))),
             },
         };
+        let end = pen.x() + width;
         pen.within(width.saturating_sub(1), &words, look.of(role));
+        if version.provenance().is_unchecked() {
+            let word = Verdict::Unchecked.name();
+            let parted = if words.is_empty() { "" } else { " " };
+            if parted.len() + word.len() <= usize::from(end.saturating_sub(pen.x())) {
+                pen.text(parted, look.of(Role::Plain))
+                    .text(word, look.of(mark::unchecked(self.model)));
+            }
+        }
     }
 }

@@ -1,0 +1,158 @@
+//! States of deliveries that were accepted without a check, among verified ones.
+//!
+//! `INSTA_UPDATE=always cargo test --test screens_unchecked` writes the snapshots anew. Look at them.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
+mod stage;
+
+use std::collections::BTreeSet;
+
+use dubwatch::simulate::Message;
+use dubwatch::tui::model::Banner;
+use dubwatch::tui::widget::look::Look;
+use jiff::SignedDuration;
+use ratatui::style::Modifier;
+use stage::{COLOR, Stage, curtain, rendered};
+
+const ASCII: Look = Look { color: false, ascii: true, light: false };
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+
+/// The story where every third delivery was not checked, after some keys.
+fn mixed(keys: &str) -> Stage {
+    let mut stage = Stage::story_unchecked(7, 140, |seq| seq % 3 == 0);
+    stage.frame((120, 40), COLOR);
+    stage.press(keys);
+    stage
+}
+
+/// An asset that failed, with two versions of which only the first was not checked.
+fn two_versions(event: &str) -> Stage {
+    let mut stage = Stage::empty();
+    stage.unchecked = |seq| seq < 3;
+    let told = [("asset_failed", None), (event, Some("ver_1")), (event, Some("ver_2"))];
+    for (event, version) in told {
+        let message = Message {
+            event: event.to_owned(),
+            asset_id: "ast_two".to_owned(),
+            version_id: version.map(str::to_owned),
+            version_locale: version.map(|version| version.replace("ver_", "es-E")),
+        };
+        let row = stage.delivery(&message, curtain() - SignedDuration::from_mins(5));
+        stage.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
+    }
+    stage
+}
+
+/// The lines of a frame.
+fn lines(stage: &mut Stage, size: (u16, u16), look: Look) -> Vec<String> {
+    let frame = rendered(&stage.frame(size, look));
+    frame.lines().take_while(|line| *line != "---").map(str::to_owned).collect()
+}
+
+#[test]
+fn among_verified_ones() {
+    for (name, keys) in [("timeline", "n tab"), ("matrix", "2")] {
+        for size in SIZES {
+            let frame = mixed(keys).frame(size, COLOR);
+            let name = format!("unchecked_{name}_{}x{}", size.0, size.1);
+            insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+                insta::assert_snapshot!(name, rendered(&frame));
+            });
+        }
+    }
+}
+
+/// A mark beside the glyph in every size, the word where there is room, with and without colour.
+#[test]
+fn a_lane_says_that_its_state_is_unchecked() {
+    for (size, look, marks) in [
+        ((80, 24), COLOR, ["○–es-E1", "○ es-E2"]),
+        ((120, 40), COLOR, ["○–es-E1", "○ es-E2"]),
+        ((200, 50), ASCII, ["o-es-E1", "o es-E2"]),
+    ] {
+        let mut stage = two_versions("version_ready");
+        stage.press("tab");
+        let lines = lines(&mut stage, size, look);
+        for mark in marks {
+            assert!(lines.iter().any(|line| line.contains(mark)), "{mark} {size:?}\n{lines:#?}");
+        }
+        // Beside the list of assets, where there is one.
+        let beside = lines.iter().filter_map(|line| line.split(['│', '|']).next_back());
+        let said: String = beside.map(str::trim).collect::<Vec<_>>().join(" ");
+        assert!(said.contains("unchecked (--signature off)"), "{size:?}\n{lines:#?}");
+        assert!(said.contains("ASSET FAILED 13:55, unchecked, then 2 events of"), "{lines:#?}");
+    }
+    // A lane that has nothing else to note.
+    let lanes = lines(&mut two_versions("version_generated"), (120, 40), COLOR);
+    let lane = |locale: &str| lanes.iter().find(|line| line.contains(locale)).unwrap();
+    assert!(lane("–es-E1").ends_with(" unchecked"), "{lanes:#?}");
+    assert!(!lane(" es-E2").contains("unchecked"), "{lanes:#?}");
+}
+
+#[test]
+fn a_cell_of_the_matrix_says_so_too() {
+    let mut stage = two_versions("version_ready");
+    stage.press("2");
+    let seen = lines(&mut stage, (80, 24), COLOR);
+    assert!(seen.iter().any(|line| line.contains("ast_two") && line.contains("○–")), "{seen:#?}");
+    assert!(seen.iter().any(|line| line.contains("ready since 13:55 – unchecked")), "{seen:#?}");
+    assert!(seen.iter().any(|line| line.contains("? a guess  – unchecked")), "{seen:#?}");
+    stage.press("right");
+    let seen = lines(&mut stage, (80, 24), ASCII);
+    assert!(!seen.iter().any(|line| line.contains("since 13:55 - unchecked")), "{seen:#?}");
+}
+
+/// The bar of failures, and the banner that makes the word in it needless.
+#[test]
+fn the_bar_says_which_failures_are_unchecked() {
+    let mut stage = two_versions("version_failed");
+    let bar = lines(&mut stage, (200, 50), COLOR)[1].clone();
+    assert!(bar.contains("asset failed 13:55, unchecked"), "{bar}");
+    assert_eq!(bar.matches("unchecked").count(), 2, "{bar}");
+    stage.dashboard.real.facts.banner = Some(Banner::Unchecked);
+    let bar = lines(&mut stage, (200, 50), COLOR)[2].clone();
+    assert!(bar.contains("FAILED") && !bar.contains("unchecked"), "{bar}");
+}
+
+/// Where everything is unchecked, the banner says it and the marks stay in the background.
+#[test]
+fn marks_are_dim_under_the_banner() {
+    let mut stage = two_versions("version_ready");
+    for (banner, is_dim) in [(None, false), (Some(Banner::Unchecked), true)] {
+        stage.dashboard.real.facts.banner = banner;
+        let frame = stage.frame((120, 40), COLOR);
+        let marks: Vec<_> = frame
+            .content
+            .windows(2)
+            .filter(|cells| cells[0].symbol() == "○" && cells[1].symbol() == "–")
+            .collect();
+        assert!(!marks.is_empty());
+        for mark in marks {
+            assert_eq!(mark[1].modifier.contains(Modifier::DIM), is_dim, "{banner:?}");
+        }
+    }
+}
+
+#[test]
+fn the_filter_finds_assets_with_unchecked_states() {
+    let mut stage = two_versions("version_ready");
+    stage.press("/");
+    stage.type_text("unchecked");
+    assert_eq!(stage.model().assets().len(), 1);
+    stage.press("esc");
+    stage.unchecked = |_| false;
+    for (event, version) in [("asset_failed", None), ("version_generating", Some("ver_1"))] {
+        let message = Message {
+            event: event.to_owned(),
+            asset_id: "ast_two".to_owned(),
+            version_id: version.map(str::to_owned),
+            version_locale: None,
+        };
+        let row = stage.delivery(&message, curtain());
+        stage.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
+    }
+    stage.press("/");
+    stage.type_text("unchecked");
+    assert_eq!(stage.model().assets().len(), 0, "everything is verified now");
+}
