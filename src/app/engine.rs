@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::keys::with_dev_key;
+use super::worker::Worker;
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
 use crate::journal::{Journal, Place};
@@ -62,12 +61,11 @@ impl Engine {
             },
             Arc::clone(&self.intake),
         );
-        let stop = CancellationToken::new();
         let router = door.router();
         let broken = move |broken| door.broken(&broken);
-        let task =
-            tokio::spawn(serve(sockets, router, serve::Limits::default(), stop.clone(), broken));
-        Serving { stop, task }
+        Serving(Worker::task("listener", |stop| {
+            serve(sockets, router, serve::Limits::default(), stop, broken)
+        }))
     }
 
     /// Writes the refusals that are not in the log yet. Nothing may be received any more.
@@ -85,24 +83,19 @@ impl Engine {
 }
 
 /// A listener that receives.
-pub(super) struct Serving {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
+pub(super) struct Serving(Worker<()>);
 
 impl Serving {
     /// Waits until it ends, which it does not by itself: says what happened.
     pub(super) async fn broken(&mut self) -> anyhow::Error {
-        let ended = (&mut self.task).await;
-        let why = ended.err().map_or_else(String::new, |error| format!(": {error}"));
-        anyhow::anyhow!("the listener ended unexpectedly{why}")
+        match self.0.ended().await {
+            Ok(()) => anyhow::anyhow!("the listener ended unexpectedly"),
+            Err(error) => error,
+        }
     }
 
     /// Stops taking requests; waits for those that are under way.
     pub(super) async fn close(self) {
-        self.stop.cancel();
-        if !self.task.is_finished() {
-            let _ = self.task.await;
-        }
+        self.0.stop().await;
     }
 }

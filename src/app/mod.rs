@@ -14,6 +14,7 @@ mod relaying;
 mod run;
 mod signals;
 mod welcome;
+mod worker;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
+use super::worker::Worker;
 use crate::config::{Config, ConfigError, Key, Origin};
 use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
@@ -16,8 +15,7 @@ use crate::vitals::Link;
 
 /// A client that receives from a relay.
 pub(super) struct Relaying {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    worker: Worker<()>,
     telling: Telling,
 }
 
@@ -25,10 +23,13 @@ impl Relaying {
     /// Starts to receive from the relay that the settings name, where they name one.
     pub(super) fn start(config: &Config, intake: &Arc<Intake>) -> anyhow::Result<Option<Self>> {
         let Some(settings) = settings(config)? else { return Ok(None) };
-        let stop = CancellationToken::new();
-        let (client, telling) = Client::new(settings, Arc::clone(intake), stop.clone());
-        let task = tokio::spawn(client.run());
-        Ok(Some(Self { stop, task, telling }))
+        let mut telling = None;
+        let worker = Worker::task("relay client", |stop| {
+            let (client, told) = Client::new(settings, Arc::clone(intake), stop);
+            telling = Some(told);
+            client.run()
+        });
+        Ok(telling.map(|telling| Self { worker, telling }))
     }
 
     /// The state of the link, and every change of it.
@@ -52,8 +53,7 @@ impl Relaying {
 
     /// Stops receiving; what is on its way to the disk is still acked.
     pub(super) async fn close(self) {
-        self.stop.cancel();
-        let _ = self.task.await;
+        self.worker.stop().await;
     }
 }
 
