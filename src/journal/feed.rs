@@ -16,6 +16,14 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// Whether there is something in `newest` that is not in these.
+    pub const fn is_behind(self, newest: Self) -> bool {
+        self.head < newest.head
+            || self.refusals < newest.refusals
+            || self.gaps < newest.gaps
+            || self.pruned != newest.pruned
+    }
+
     /// How many deliveries the journal holds.
     pub const fn held(self) -> u64 {
         self.head.saturating_sub(self.pruned)

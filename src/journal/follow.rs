@@ -1,5 +1,4 @@
-//! Follows a journal: hands out what was committed since the last time, a page of one kind at a
-//! time.
+//! Follows a journal: returns what was committed since the last time, a page of one kind at a time.
 //!
 //! The journal is written by this process, which has a [`Feed`], or by another one, whose file is
 //! looked at a few times a second.
@@ -26,6 +25,8 @@ pub enum Batch {
     Refusals(Vec<Listed>),
     /// Deliveries that a relay took and will never pass on.
     Gaps(Vec<NotedGap>),
+    /// Deliveries were deleted, and assets with them.
+    Pruned,
 }
 
 /// Follows a journal. A slow one costs the writer nothing, and loses nothing that is kept.
@@ -33,7 +34,9 @@ pub enum Batch {
 pub struct Follower {
     reader: Reader,
     source: Source,
-    /// What was handed out.
+    /// Whether deliveries come without headers and body.
+    summaries: bool,
+    /// What was returned.
     seen: Marks,
 }
 
@@ -62,7 +65,7 @@ impl Follower {
     /// from now on.
     pub fn of_feed(reader: Reader, mut feed: Feed) -> Self {
         let seen = feed.marks();
-        Self { reader, source: Source::Feed(feed), seen }
+        Self { reader, source: Source::Feed(feed), summaries: false, seen }
     }
 
     /// Creates a follower of the journal file at `path`, which another process may write. It begins
@@ -75,12 +78,27 @@ impl Follower {
         let seen = reader.marks()?;
         let look_at = Instant::now();
         let watched = Watched { path: path.to_owned(), identity, version, look_at };
-        Ok(Self { reader, source: Source::File(watched), seen })
+        Ok(Self { reader, source: Source::File(watched), summaries: false, seen })
     }
 
-    /// Returns how far it has come: what lies behind was handed out, or was there before.
+    /// The same, whose deliveries come without headers and body.
+    #[must_use]
+    pub fn of_summaries(self) -> Self {
+        Self { summaries: true, ..self }
+    }
+
+    /// Returns how far it has come: what lies behind was returned, or was there before.
     pub const fn seen(&self) -> Marks {
         self.seen
+    }
+
+    /// Returns how far the journal goes, also where its feed has not said so yet.
+    pub fn newest(&mut self) -> Result<Marks, JournalError> {
+        if let Source::Feed(feed) = &mut self.source {
+            // Before it is read, so that nothing is missed.
+            feed.marks();
+        }
+        self.reader.marks()
     }
 
     /// Goes on behind `seq`, in place of where it was, as far as deliveries are concerned.
@@ -90,18 +108,27 @@ impl Follower {
         self
     }
 
+    /// Goes on from `seen`, in place of where it was.
+    pub const fn go_on_from(&mut self, seen: Marks) {
+        self.seen = seen;
+    }
+
     /// Returns the reader, for everything that is not new.
     pub const fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// Returns what was committed and not handed out yet, at most `limit` of one kind; `None` where
+    /// Returns what was committed and not returned yet, at most `limit` of one kind; `None` where
     /// there is no more for now.
     pub fn next(&mut self, limit: u32) -> Result<Option<Batch>, JournalError> {
         let marks = self.marks()?;
         self.step_back(marks);
         if self.seen.head < marks.head {
-            let page = self.reader.deliveries_after(self.seen.head, limit)?;
+            let page = if self.summaries {
+                self.reader.summaries_after(self.seen.head, limit)?
+            } else {
+                self.reader.deliveries_after(self.seen.head, limit)?
+            };
             // The newest of them may have been deleted already.
             self.seen.head = page.last().map_or(marks.head, |last| last.seq);
             if !page.is_empty() {
@@ -123,6 +150,10 @@ impl Follower {
             if !page.is_empty() {
                 return Ok(Some(Batch::Gaps(page)));
             }
+        }
+        if self.seen.pruned != marks.pruned {
+            self.seen.pruned = marks.pruned;
+            return Ok(Some(Batch::Pruned));
         }
         Ok(None)
     }
@@ -156,9 +187,13 @@ impl Follower {
         }
     }
 
-    /// Numbers can be given out again after a pruning and a new start: then what is there now was
-    /// handed out, and what comes next has a number above it.
+    /// Numbers can be given out again after a pruning and a new start of the process that writes: then
+    /// what is there now was returned, and what comes next has a number above it.
     fn step_back(&mut self, marks: Marks) {
+        if let Source::Feed(_) = self.source {
+            // What was read may be newer than what the feed has said.
+            return;
+        }
         self.seen.head = self.seen.head.min(marks.head);
         self.seen.refusals = self.seen.refusals.min(marks.refusals);
         self.seen.gaps = self.seen.gaps.min(marks.gaps);

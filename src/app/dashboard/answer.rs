@@ -1,8 +1,7 @@
 //! Answers what the dashboard asks of a journal.
 
+use super::backend::{Backend, Halt, ROWS};
 use super::rows::merged;
-use super::teller::{Halt, ROWS, Teller};
-use super::telling::Ask;
 use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
 use crate::signature::{Mark, TrustedKeys, steps};
@@ -12,17 +11,9 @@ use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
 use crate::tui::msg::{Msg, Told};
 
-impl Teller {
-    /// Answers; an error becomes a word, because what is asked next may go well.
-    pub(super) fn answer(&mut self, ask: Ask) -> Result<(), Halt> {
-        let request = match ask {
-            Ask::Request(request) => request,
-            Ask::Noted(request) => {
-                // Only after the news, which this may be in the midst of.
-                self.noted.push_back(request);
-                return Ok(());
-            }
-        };
+impl Backend {
+    /// Answers; an error becomes a status message, because the next request may succeed.
+    pub(super) fn answer(&mut self, request: Request) -> Result<(), Halt> {
         match self.answer_request(&request) {
             Err(Halt::Journal(error)) => {
                 self.tell(Told::Unanswered(request))?;
@@ -47,18 +38,19 @@ impl Teller {
                 self.of_asset = Some(asset_id.clone());
                 self.tell_of_asset(asset_id.clone())
             }
-            // Whoever writes, and whoever runs demos, got these.
-            Request::Name { .. }
-            | Request::Acknowledge { .. }
-            | Request::StartDemo
-            | Request::StopDemo => Ok(()),
+            Request::Name { .. } | Request::Acknowledge { .. } => {
+                self.writes.submit(request.clone());
+                Ok(())
+            }
+            // Handled by what runs demos.
+            Request::StartDemo | Request::StopDemo => Ok(()),
         }
     }
 
     /// Tells the deliveries of an asset, as far as deliveries were told: what is newer comes as news.
     pub(super) fn tell_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
-        let page = self.reader.summaries_of(&asset_id, self.seen.head + 1, ROWS)?;
-        if page.is_empty() && !self.reader.has_asset(&asset_id)? {
+        let page = self.reader().summaries_of(&asset_id, self.seen().head + 1, ROWS)?;
+        if page.is_empty() && !self.reader().has_asset(&asset_id)? {
             self.tell_gone(&asset_id)?;
         }
         let deliveries = page.into_iter().rev().map(Row::delivery).collect();
@@ -71,18 +63,18 @@ impl Teller {
     /// time; with the first deliveries also those from before.
     pub(super) fn rows_before(&self, seq: u64) -> Result<Vec<Row>, Halt> {
         // What was not told yet comes as news.
-        let seq = seq.min(self.seen.head + 1);
-        let deliveries = self.reader.summaries_before(seq, ROWS)?;
+        let seq = seq.min(self.seen().head + 1);
+        let deliveries = self.reader().summaries_before(seq, ROWS)?;
         let is_end = match deliveries.last() {
-            Some(last) => self.reader.summaries_before(last.seq, 1)?.is_empty(),
+            Some(last) => self.reader().summaries_before(last.seq, 1)?.is_empty(),
             // Older refusals came with the first deliveries, unless there were never any.
-            None if seq > self.seen.head => true,
+            None if seq > self.seen().head => true,
             None => return Ok(Vec::new()),
         };
         let from = deliveries.last().map(|last| last.request.received_at).filter(|_| !is_end);
         // Up to where the rows begin that were told before.
         let to = self
-            .reader
+            .reader()
             .summaries_after(seq.saturating_sub(1), 1)?
             .first()
             .map(|d| d.request.received_at);
@@ -90,7 +82,7 @@ impl Teller {
             .refusals
             .values()
             .filter(|row| from.is_none_or(|from| row.at() >= from))
-            .filter(|row| seq > self.seen.head || to.is_none_or(|to| row.at() < to))
+            .filter(|row| seq > self.seen().head || to.is_none_or(|to| row.at() < to))
             .cloned()
             .collect();
         let deliveries = deliveries.into_iter().rev().map(Row::delivery).collect();
@@ -102,7 +94,7 @@ impl Teller {
     /// A delivery or refusal in full, checked again with the keys of this run.
     fn detail(&self, target: Target) -> Result<Option<Detail>, JournalError> {
         Ok(match target {
-            Target::Delivery(seq) => self.reader.delivery(seq)?.map(|delivery| {
+            Target::Delivery(seq) => self.reader().delivery(seq)?.map(|delivery| {
                 let request = &delivery.request;
                 let (headers, body) = (request.headers.clone(), request.body.clone());
                 let (verdict, steps) = check(&self.keys, &headers, &body);
@@ -118,7 +110,7 @@ impl Teller {
                     row: Row::delivery(delivery),
                 }
             }),
-            Target::Refusal(id) => self.reader.refusal(id)?.map(|listed| {
+            Target::Refusal(id) => self.reader().refusal(id)?.map(|listed| {
                 let earlier = listed.earlier.clone();
                 let refusal = &listed.refusal;
                 let (headers, body) = (refusal.headers.clone(), refusal.body.clone());

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::demo::{self, Program};
 use super::super::engine::{Engine, Serving};
 use super::super::listen::{Bound, bind};
-use super::route::Notary;
-use super::telling::Telling;
+use super::backend::BackendWorker;
 use super::{facts, sources_of, tell_counts, until};
 use crate::config::Config;
 use crate::signature::PrivateKey;
@@ -32,8 +31,7 @@ pub(super) struct Aside {
 struct Running {
     engine: Engine,
     serving: Serving,
-    telling: Telling,
-    notary: Notary,
+    backend: BackendWorker,
     stop: CancellationToken,
     counting: JoinHandle<()>,
     /// `None` once it was told how it ended.
@@ -74,7 +72,8 @@ impl Aside {
     /// Has a request to its journal answered.
     pub(super) async fn ask(&self, request: Request) {
         if let Some(running) = &self.running {
-            running.notary.ask(request).await;
+            // Its end is told elsewhere.
+            let _ = running.backend.requests.send(request).await;
         }
     }
 
@@ -94,7 +93,7 @@ impl Aside {
         tokio::select! {
             error = story => error,
             error = running.serving.broken() => error,
-            error = running.telling.broken() => error,
+            error = running.backend.failed() => error,
         }
     }
 
@@ -125,13 +124,7 @@ async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Run
     // Nothing in it is the user's to come and see to.
     let facts = Facts { bell: false, ..facts };
     let _ = inbox.send(Msg::DemoBegan(Box::new(facts))).await;
-    let telling = Telling::start(sources, inbox.clone());
-    let notary = Notary {
-        stage: Stage::Demo,
-        asks: telling.asks.clone(),
-        journal: Some(Arc::clone(&engine.journal)),
-        inbox: inbox.clone(),
-    };
+    let backend = BackendWorker::start(sources, inbox.clone())?;
     let counts = tell_counts(Stage::Demo, Arc::clone(&engine.intake), inbox.clone());
     let counting = until(&stop, counts);
     let (journal, quit) = (Arc::clone(&engine.journal), stop.clone());
@@ -141,7 +134,7 @@ async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Run
         let _ = end.send(Msg::Told(Stage::Demo, Told::StoryOver)).await;
         Ok(())
     });
-    Ok(Running { engine, serving, telling, notary, stop, counting, story: Some(story) })
+    Ok(Running { engine, serving, backend, stop, counting, story: Some(story) })
 }
 
 impl Running {
@@ -154,7 +147,7 @@ impl Running {
         self.serving.close().await;
         self.engine.close_intake().await;
         let _ = self.counting.await;
-        self.telling.close().await;
+        self.backend.stop().await;
         self.engine.close_journal().await;
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::teller::{ASSETS, Halt, Teller};
-use crate::journal::MAX_REFUSALS;
+use super::backend::{ASSETS, Backend, Halt};
+use crate::callback::{Delivery, Listed};
+use crate::journal::{Batch, MAX_REFUSALS, Marks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
@@ -25,48 +26,28 @@ const DISORDER: SignedDuration = SignedDuration::from_secs(60);
 /// How often an asset is read that changes all the time.
 const TRIES: usize = 4;
 
-impl Teller {
-    /// Tells everything that was committed and not told. Questions are answered in between.
+impl Backend {
+    /// Sends everything that was committed and not sent. Requests are answered in between.
     pub(super) fn catch_up(&mut self) -> Result<(), Halt> {
-        let marks = self.marks()?;
-        // What nobody could see for so long is shown, and nobody is called for it.
-        let has_skipped = self.skip(marks.head)?;
-        while self.seen.head < marks.head {
-            let left = u32::try_from(marks.head - self.seen.head).unwrap_or(PAGE);
-            let page = self.reader.summaries_after(self.seen.head, left.min(PAGE))?;
-            let Some(last) = page.last() else {
-                // The newest of them have been deleted already.
-                self.seen.head = marks.head;
-                break;
-            };
-            self.seen.head = last.seq;
-            let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
-            // After a skip all of them were told as they are now.
-            let (assets, gone) =
-                if has_skipped { Default::default() } else { self.assets_of(&rows)? };
-            self.tell_news(rows, assets, has_skipped)?;
-            for asset_id in gone {
-                self.tell_gone(&asset_id)?;
+        let newest = self.follower.newest()?;
+        // What was never on a screen is shown, and calls nobody.
+        let has_skipped = self.skip(newest.head)?;
+        // As far as it goes now: news has no end while much comes, and has to leave time between.
+        while self.seen().is_behind(newest)
+            && let Some(batch) = self.follower.next(PAGE)?
+        {
+            match batch {
+                Batch::Deliveries(page) => self.tell_deliveries(page, has_skipped)?,
+                Batch::Refusals(page) => {
+                    let rows = self.hold_refusals(page);
+                    self.tell_news(rows, Vec::new(), has_skipped)?;
+                }
+                Batch::Gaps(page) => {
+                    self.tell(Told::Gaps(page.into_iter().map(|noted| noted.gap).collect()))?;
+                }
+                Batch::Pruned => self.tell_pruned()?,
             }
             self.answer_waiting()?;
-        }
-        self.tell_gaps(marks.gaps)?;
-        if marks.refusals < self.seen.refusals {
-            // The process that writes them was started anew.
-            self.seen.refusals = 0;
-        }
-        while self.seen.refusals < marks.refusals {
-            let rows = self.next_refusals()?;
-            if rows.is_empty() {
-                // The newest of them have been trimmed already.
-                self.seen.refusals = marks.refusals;
-                break;
-            }
-            self.tell_news(rows, Vec::new(), has_skipped)?;
-        }
-        if marks.pruned != self.seen.pruned {
-            self.seen.pruned = marks.pruned;
-            self.tell_pruned()?;
         }
         if has_skipped && let Some(asset_id) = self.of_asset.clone() {
             // The list that is open misses what was skipped.
@@ -76,36 +57,34 @@ impl Teller {
         Ok(())
     }
 
-    /// Tells the gaps in what a relay passed on, up to this number.
-    pub(super) fn tell_gaps(&mut self, newest: u64) -> Result<(), Halt> {
-        while self.seen.gaps < newest {
-            let page = self.reader.gaps_after(self.seen.gaps, PAGE)?;
-            // The newest of them may have been trimmed already.
-            self.seen.gaps = page.last().map_or(newest, |gap| gap.id);
-            self.tell(Told::Gaps(page.into_iter().map(|noted| noted.gap).collect()))?;
-        }
-        Ok(())
+    fn tell_deliveries(&mut self, page: Vec<Delivery>, old: bool) -> Result<(), Halt> {
+        let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
+        // After a skip all of them were sent as they are now.
+        let (assets, gone) = if old { Default::default() } else { self.assets_of(&rows)? };
+        self.tell_news(rows, assets, old)?;
+        gone.iter().try_for_each(|asset_id| self.tell_gone(asset_id))
     }
 
     fn tell_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
-        let (head, held) = (self.seen.head, self.seen.held());
+        let Marks { head, .. } = self.seen();
+        let held = self.seen().held();
         self.tell(Told::News(News { rows, assets, head, held, old }))
     }
 
     /// Where there are more new rows than the dashboard holds, passes over all but the last of them,
     /// which it fills with, and tells the assets that have changed meanwhile. Says whether it did.
     fn skip(&mut self, head: u64) -> Result<bool, Halt> {
-        if head.saturating_sub(self.seen.head) <= MAX_ROWS as u64 {
+        if head.saturating_sub(self.seen().head) <= MAX_ROWS as u64 {
             return Ok(false);
         }
-        let first = self.reader.seq_before(head + 1, MAX_ROWS)?;
-        let next = self.reader.summaries_after(self.seen.head, 1)?;
+        let first = self.reader().seq_before(head + 1, MAX_ROWS)?;
+        let next = self.reader().summaries_after(self.seen().head, 1)?;
         let (Some(first), Some(next)) = (first, next.first()) else { return Ok(false) };
         if first <= next.seq {
             return Ok(false);
         }
         let since = next.request.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
-        self.seen.head = first - 1;
+        self.follower.go_on_from(Marks { head: first - 1, ..self.seen() });
         let (mut place, mut told) = (None, 0);
         while told < MAX_ASSETS
             && let Some((last, assets)) = self.assets_before(place.as_ref(), since, ASSETS)?
@@ -125,7 +104,7 @@ impl Teller {
             rows.iter().filter_map(|row| row.callback().asset_id.as_deref()).collect();
         let (mut assets, mut gone) = (Vec::with_capacity(ids.len()), Vec::new());
         for id in ids {
-            match self.reader.asset(id)? {
+            match self.reader().asset(id)? {
                 Some((row, notes)) => assets.push(self.view(row, notes)),
                 None => gone.push(id.to_owned()),
             }
@@ -137,7 +116,7 @@ impl Teller {
     fn tell_pruned(&mut self) -> Result<(), Halt> {
         let mut gone = Vec::new();
         for asset_id in self.told.ids() {
-            if !self.reader.has_asset(asset_id)? {
+            if !self.reader().has_asset(asset_id)? {
                 gone.push(asset_id.to_owned());
             }
         }
@@ -173,11 +152,12 @@ impl Teller {
 
     /// Tells what was noted by another process meanwhile, of which no feed tells.
     pub(super) fn tell_notes(&mut self) -> Result<(), Halt> {
-        let version = self.reader.notes_version()?;
+        let version = self.reader().notes_version()?;
         if version == self.notes.0 {
             return Ok(());
         }
-        let (_, before) = std::mem::replace(&mut self.notes, (version, self.reader.all_notes()?));
+        let notes = (version, self.reader().all_notes()?);
+        let (_, before) = std::mem::replace(&mut self.notes, notes);
         let (_, now) = &self.notes;
         let ids: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let changed: Vec<String> = ids
@@ -194,10 +174,10 @@ impl Teller {
     /// Tells an asset whose notes were changed, after all that made it what it is: otherwise what is
     /// new about it would not be news any more. Says whether there is one.
     fn tell_asset(&mut self, asset_id: &str) -> Result<bool, Halt> {
-        let mut found = self.reader.asset(asset_id)?;
+        let mut found = self.reader().asset(asset_id)?;
         for _ in 0..TRIES {
             self.catch_up()?;
-            let now = self.reader.asset(asset_id)?;
+            let now = self.reader().asset(asset_id)?;
             let is_told = row_of(now.as_ref()) == row_of(found.as_ref());
             found = now;
             if is_told {
@@ -218,16 +198,18 @@ impl Teller {
 
     /// Reads the whole log of refusals.
     pub(super) fn read_refusals(&mut self) -> Result<(), Halt> {
-        while !self.next_refusals()?.is_empty() {}
-        Ok(())
+        loop {
+            let (page, last) = self.reader().refusals_after(self.seen().refusals, PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            self.follower.go_on_from(Marks { refusals: last, ..self.seen() });
+            self.hold_refusals(page);
+        }
     }
 
-    /// Reads refusals that were not read, in the order of their changes.
-    fn next_refusals(&mut self) -> Result<Vec<Row>, Halt> {
-        let (page, last) = self.reader.refusals_after(self.seen.refusals, PAGE)?;
-        if !page.is_empty() {
-            self.seen.refusals = last;
-        }
+    /// Makes rows of refusals, and holds them.
+    fn hold_refusals(&mut self, page: Vec<Listed>) -> Vec<Row> {
         let rows: Vec<Row> = page.into_iter().map(Row::refusal).collect();
         for row in &rows {
             if let Row::Refusal { listed, .. } = row {
@@ -237,7 +219,7 @@ impl Teller {
         while self.refusals.len() > MAX_REFUSALS {
             self.refusals.pop_first();
         }
-        Ok(rows)
+        rows
     }
 }
 

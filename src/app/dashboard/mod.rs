@@ -2,6 +2,7 @@
 
 mod answer;
 mod aside;
+mod backend;
 mod catch_up;
 mod console;
 mod facts;
@@ -9,11 +10,10 @@ mod read_only;
 mod route;
 mod rows;
 mod search;
-mod teller;
-mod telling;
 #[cfg(test)]
 mod tests;
 mod told_assets;
+mod writes;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -30,14 +30,15 @@ use super::run::{Doors, Face, Run, Shown};
 use super::{Exit, is_in_use, is_unwritable};
 use crate::config::{Config, Theme, local_zone};
 use crate::intake::Intake;
+use crate::journal::Follower;
 use crate::tui::model::Banner;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::tui::widget::look::Look;
 use crate::vitals::{Counts, Link, Store};
 use aside::Aside;
+use backend::{BackendWorker, Sources};
 use console::Playing;
-use route::{Notary, route};
-use telling::{Source, Sources, Telling};
+use route::route;
 
 /// Messages that may wait for the dashboard. Whoever has one more waits until there is room.
 const INBOX: usize = 64;
@@ -101,10 +102,10 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
         let (inbox, told) = mpsc::channel(INBOX);
         let sources = sources_of(engine, Stage::Real)?;
         let (requests, asked) = mpsc::channel(REQUESTS);
+        let backend = BackendWorker::start(sources, inbox.clone())?;
         // Of what can fail the last: who has the terminal is not to be given up halfway.
         let playing =
             Playing::start(facts, self.look, run.config.theme == Theme::Auto, told, requests)?;
-        let telling = Telling::start(sources, inbox.clone());
         let stop = CancellationToken::new();
         let counting = tell_counts(Stage::Real, Arc::clone(&engine.intake), inbox.clone());
         let counting = until(&stop, counting);
@@ -120,22 +121,17 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
                 let _ = inbox.send(Msg::Told(Stage::Real, Told::StoryOver)).await;
             }));
         }
-        let notary = Notary {
-            stage: Stage::Real,
-            asks: telling.asks.clone(),
-            journal: Some(Arc::clone(&engine.journal)),
-            inbox: inbox.clone(),
-        };
+        let real = backend.requests.clone();
         let told_to = inbox.clone();
         let aside = Aside::new(run.config, inbox);
-        let routing = tokio::spawn(route(asked, notary, aside, stop.clone()));
+        let routing = tokio::spawn(route(asked, real, aside, stop.clone()));
         if let Some(link) = doors.link {
             tasks.push(until(&stop, tell_link(link, told_to)));
         }
         tasks.push(routing);
         let (out, say) = (self.out, self.say);
         let watching =
-            Watching { playing, telling, notices, store, stop, tasks, out, say, has_left: false };
+            Watching { playing, backend, notices, store, stop, tasks, out, say, has_left: false };
         if let Some(caution) = local_zone().caution {
             watching.warn(caution);
         }
@@ -143,14 +139,11 @@ impl<W: Write + Send + 'static> Face for Dashboard<W> {
     }
 }
 
-/// What a teller of an engine's journal works with.
+/// What the backend of an engine's journal works with.
 fn sources_of(engine: &Engine, stage: Stage) -> anyhow::Result<Sources> {
-    Ok(Sources {
-        stage,
-        reader: engine.journal.reader()?,
-        source: Source::Feed(engine.journal.feed()),
-        keys: Arc::clone(&engine.keys),
-    })
+    let journal = Arc::clone(&engine.journal);
+    let follower = Follower::of_feed(journal.reader()?, journal.feed()).of_summaries();
+    Ok(Sources { stage, follower, journal: Some(journal), keys: Arc::clone(&engine.keys) })
 }
 
 /// Runs until it ends or is stopped.
@@ -215,7 +208,7 @@ async fn tell_store(mut states: watch::Receiver<Store>, inbox: mpsc::Sender<Msg>
 /// A dashboard that shows a run.
 pub(super) struct Watching<W> {
     playing: Playing,
-    telling: Telling,
+    backend: BackendWorker,
     notices: mpsc::Sender<Warning>,
     store: watch::Sender<Store>,
     stop: CancellationToken,
@@ -243,7 +236,7 @@ impl<W: Write + Send + 'static> Shown for Watching<W> {
     async fn over(&mut self) -> anyhow::Result<Exit> {
         tokio::select! {
             over = self.playing.over() => over,
-            error = self.telling.broken() => Err(error.context("stopped receiving")),
+            error = self.backend.failed() => Err(error.context("stopped receiving")),
         }
     }
 
@@ -258,7 +251,7 @@ impl<W: Write + Send + 'static> Shown for Watching<W> {
             for task in self.tasks {
                 let _ = task.await;
             }
-            self.telling.close().await;
+            self.backend.stop().await;
         };
         if tokio::time::timeout(LAST_LINES, finish).await.is_err() {
             tracing::warn!("what reads for the dashboard did not end in time");

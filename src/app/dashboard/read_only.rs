@@ -14,12 +14,12 @@ use super::super::Exit;
 use super::super::run::in_runtime;
 use super::super::signals::{Signals, at_once};
 use super::aside::Aside;
+use super::backend::{BackendWorker, Sources};
 use super::console::Playing;
-use super::route::{Notary, route};
-use super::telling::{Source, Sources, Telling};
+use super::route::route;
 use super::{INBOX, REQUESTS, facts, until};
 use crate::config::{Config, Theme, local_zone};
-use crate::journal::Reader;
+use crate::journal::Follower;
 use crate::signature::TrustedKeys;
 use crate::sqlite::has_writer;
 use crate::tui::model::Banner;
@@ -36,31 +36,26 @@ pub(super) fn watch(
     look: Look,
     banner: Banner,
 ) -> anyhow::Result<Exit> {
-    let reader = Reader::open(&config.db)?;
-    in_runtime(look_on(config, keys, look, reader, banner))
+    let follower = Follower::open(&config.db)?.of_summaries();
+    in_runtime(look_on(config, keys, look, follower, banner))
 }
 
 async fn look_on(
     config: &Config,
     keys: Arc<TrustedKeys>,
     look: Look,
-    reader: Reader,
+    follower: Follower,
     banner: Banner,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new(true).context("cannot listen for signals")?;
     let facts = facts::of_file(config, &keys, banner);
     let (inbox, told) = mpsc::channel(INBOX);
-    let sources = Sources { stage: Stage::Real, reader, source: Source::File, keys };
+    let sources = Sources { stage: Stage::Real, follower, journal: None, keys };
     let (requests, asked) = mpsc::channel(REQUESTS);
+    let mut backend = BackendWorker::start(sources, inbox.clone())?;
     let mut playing = Playing::start(facts, look, config.theme == Theme::Auto, told, requests)?;
-    let mut telling = Telling::start(sources, inbox.clone());
     let stop = CancellationToken::new();
-    let notary = Notary {
-        stage: Stage::Real,
-        asks: telling.asks.clone(),
-        journal: None,
-        inbox: inbox.clone(),
-    };
+    let real = backend.requests.clone();
     for caution in config.cautions.iter().cloned().chain(local_zone().caution) {
         let warning = Told::Warning(Timestamp::now(), caution);
         let _ = inbox.send(Msg::Told(Stage::Real, warning)).await;
@@ -72,17 +67,17 @@ async fn look_on(
             tell_the_end(db, told_to).await;
         }
     });
-    let routing = tokio::spawn(route(asked, notary, Aside::new(config, inbox), stop.clone()));
+    let routing = tokio::spawn(route(asked, real, Aside::new(config, inbox), stop.clone()));
     let exit = tokio::select! {
         signal = signals.next() => Ok(Exit::Signal(signal)),
         over = playing.over() => over,
-        error = telling.broken() => Err(error),
+        error = backend.failed() => Err(error),
     };
     let graceful = async {
         playing.leave().await;
         stop.cancel();
         let _ = tokio::join!(routing, looking);
-        telling.close().await;
+        backend.stop().await;
     };
     tokio::select! {
         () = graceful => exit,

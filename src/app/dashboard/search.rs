@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::backend::{Backend, Halt};
 use super::rows::merged;
-use super::teller::{Halt, Teller};
 use crate::callback::Callback;
 use crate::filter::DeliveryFacts;
 use crate::journal::JournalError;
@@ -62,7 +62,7 @@ impl Running {
     }
 }
 
-impl Teller {
+impl Backend {
     /// Begins a search, in place of one that goes on, and tells its first page.
     pub(super) fn begin_search(&mut self, search: Search) -> Result<(), Halt> {
         self.search = None;
@@ -79,11 +79,11 @@ impl Teller {
             Start::Newest | Start::Oldest => None,
             Start::Below(seq) if seq > newest => None,
             Start::Below(_) | Start::From(_) | Start::Around(_) => {
-                self.reader.received_from(next)?
+                self.reader().received_from(next)?
             }
         };
         let names = if search.query.filter.looks_at_names() {
-            let notes = self.reader.all_notes()?.into_iter();
+            let notes = self.reader().all_notes()?.into_iter();
             notes.filter_map(|(id, notes)| Some((id, notes.name?))).collect()
         } else {
             BTreeMap::new()
@@ -129,7 +129,7 @@ impl Teller {
         let goes_on = !batch.is_end && running.left > 0;
         let is_worth_telling = !goes_on || running.is_first || !batch.rows.is_empty();
         if is_worth_telling || running.told_at.elapsed() >= TELL_EVERY {
-            let total = self.seen.held() + self.refusals.len() as u64;
+            let total = self.seen().held() + self.refusals.len() as u64;
             let page = RowsPage {
                 id: running.search.id,
                 start: running.search.start,
@@ -155,7 +155,7 @@ impl Teller {
 
     /// The newest delivery that a search may look at.
     fn newest(&self, search: &Search) -> u64 {
-        search.until.map_or(self.seen.head, |(seq, _)| seq.min(self.seen.head))
+        search.until.map_or(self.seen().head, |(seq, _)| seq.min(self.seen().head))
     }
 
     fn batch_down(&self, running: &mut Running) -> Result<Batch, JournalError> {
@@ -166,7 +166,7 @@ impl Teller {
             let below = running.next.min(range.end().saturating_add(1));
             let most = running.left.min(HITS);
             let scanned =
-                self.reader.scan_before(below, BATCH, most, |facts| running.lists(facts))?;
+                self.reader().scan_before(below, BATCH, most, |facts| running.lists(facts))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, at)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
@@ -199,7 +199,7 @@ impl Teller {
             let last = newest.min(*range.end());
             let most = running.left.min(HITS);
             let scanned =
-                self.reader.scan_after(above, last, BATCH, most, |facts| running.lists(facts))?;
+                self.reader().scan_after(above, last, BATCH, most, |facts| running.lists(facts))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, _)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
@@ -211,7 +211,7 @@ impl Teller {
         if is_end {
             running.next = newest + 1;
         }
-        let to = if is_end { None } else { self.reader.received_from(running.next)? };
+        let to = if is_end { None } else { self.reader().received_from(running.next)? };
         let from = running.edge;
         let is_within = |at| from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to);
         let refusals = self.refusals_within(running, is_within);

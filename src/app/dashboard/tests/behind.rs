@@ -4,19 +4,19 @@
 use super::*;
 use crate::tui::model::rows::MAX_ROWS;
 
-/// Keeps a teller from telling: news fills the inbox, an answer has to wait, and whoever gives it.
+/// Keeps a backend from sending: news fills the inbox, an answer has to wait, and whoever gives it.
 async fn hold_up(scene: &Scene, second: i64) {
     append(&scene.journal, &scene.key, "first", second).await;
     while scene.inbox.capacity() > 0 {
         tokio::task::yield_now().await;
     }
     scene.ask(Request::Detail(Target::Delivery(1))).await;
-    while scene.telling.asks.capacity() < scene.telling.asks.max_capacity() {
+    while scene.backend.requests.capacity() < scene.backend.requests.max_capacity() {
         tokio::task::yield_now().await;
     }
 }
 
-/// A teller that is kept from telling, while this many more deliveries come.
+/// A backend that is kept from sending, while this many more deliveries come.
 async fn held_up(event: &str, count: u64) -> Scene {
     let (journal, key) = (memory(), PrivateKey::generate().unwrap());
     append(&journal, &key, "first", 0).await;

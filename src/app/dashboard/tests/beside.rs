@@ -7,11 +7,10 @@ async fn a_demo_beside_begins_with_what_it_is_and_nothing_comes_after_its_end() 
     let dir = tempfile::tempdir().unwrap();
     let config = Config::load(Flags::default(), &Surroundings::below(dir.path())).unwrap();
     let (inbox, mut told) = mpsc::channel(1024);
-    let (asks, _unasked) = mpsc::channel(1);
-    let notary = Notary { stage: Stage::Real, asks, journal: None, inbox: inbox.clone() };
+    let (real, _unasked) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(8);
     let stop = CancellationToken::new();
-    let routing = tokio::spawn(route(asked, notary, Aside::new(&config, inbox), stop.clone()));
+    let routing = tokio::spawn(route(asked, real, Aside::new(&config, inbox), stop.clone()));
     let next = async |told: &mut mpsc::Receiver<Msg>| {
         tokio::time::timeout(LIMIT, told.recv()).await.unwrap().unwrap()
     };

@@ -26,7 +26,7 @@ async fn what_fills_a_screen_comes_first_and_everything_comes() {
         .collect();
     assert_eq!(assets.len(), 400);
     assert_eq!(assets.iter().collect::<HashSet<_>>().len(), 400);
-    scene.telling.close().await;
+    scene.backend.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,5 +63,5 @@ async fn refusals_before_any_delivery_are_told() {
 async fn a_dashboard_that_takes_nothing_does_not_keep_the_journal() {
     let (journal, key) = filled().await;
     let scene = Scene::open(journal, key, 1);
-    tokio::time::timeout(LIMIT, scene.telling.close()).await.unwrap();
+    tokio::time::timeout(LIMIT, scene.backend.stop()).await.unwrap();
 }

@@ -11,14 +11,13 @@ mod searching;
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use super::telling::Ask;
 use super::*;
 use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source as Door, Verdict,
 };
 use crate::config::{Flags, Surroundings};
-use crate::journal::{Journal, Place, Reader};
+use crate::journal::{Journal, Place};
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
@@ -30,11 +29,11 @@ use crate::tui::msg::News;
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A journal that is told of, its teller, and what it tells.
+/// A journal, the backend of a dashboard, and what that sends.
 struct Scene {
     journal: Arc<Journal>,
     key: PrivateKey,
-    telling: Telling,
+    backend: BackendWorker,
     told: mpsc::Receiver<Msg>,
     inbox: mpsc::Sender<Msg>,
 }
@@ -53,28 +52,30 @@ fn on_disk() -> (tempfile::TempDir, PathBuf, Journal) {
 
 impl Scene {
     fn open(journal: Journal, key: PrivateKey, room: usize) -> Self {
+        let journal = Arc::new(journal);
+        let follower = Follower::of_feed(journal.reader().unwrap(), journal.feed());
+        let notes = Some(Arc::clone(&journal));
+        Self::following(follower, notes, journal, key, room)
+    }
+
+    fn following(
+        follower: Follower,
+        notes: Option<Arc<Journal>>,
+        journal: Arc<Journal>,
+        key: PrivateKey,
+        room: usize,
+    ) -> Self {
         let (inbox, told) = mpsc::channel(room);
-        let sources = Sources {
-            stage: Stage::Real,
-            reader: journal.reader().unwrap(),
-            source: Source::Feed(journal.feed()),
-            keys: trusted(&key),
-        };
-        let telling = Telling::start(sources, inbox.clone());
-        Self { journal: Arc::new(journal), key, telling, told, inbox }
+        let follower = follower.of_summaries();
+        let keys = trusted(&key);
+        let sources = Sources { stage: Stage::Real, follower, journal: notes, keys };
+        let backend = BackendWorker::start(sources, inbox.clone()).unwrap();
+        Self { journal, key, backend, told, inbox }
     }
 
     /// One that looks at a file that somebody else writes: `journal`, where that is open.
     fn beside(path: &Path, journal: Journal, key: PrivateKey) -> Self {
-        let (inbox, told) = mpsc::channel(64);
-        let sources = Sources {
-            stage: Stage::Real,
-            reader: Reader::open(path).unwrap(),
-            source: Source::File,
-            keys: trusted(&key),
-        };
-        let telling = Telling::start(sources, inbox.clone());
-        Self { journal: Arc::new(journal), key, telling, told, inbox }
+        Self::following(Follower::open(path).unwrap(), None, Arc::new(journal), key, 64)
     }
 
     async fn next(&mut self) -> Told {
@@ -126,7 +127,7 @@ impl Scene {
     }
 
     async fn ask(&self, request: Request) {
-        self.telling.asks.send(Ask::Request(request)).await.unwrap();
+        self.backend.requests.send(request).await.unwrap();
     }
 
     async fn search(&self, id: u64, filter: &str, start: Start, limit: usize) {
@@ -145,11 +146,6 @@ impl Scene {
                 return rows;
             }
         }
-    }
-
-    fn notary(&self, journal: Option<Arc<Journal>>) -> Notary {
-        let (asks, inbox) = (self.telling.asks.clone(), self.inbox.clone());
-        Notary { stage: Stage::Real, asks, journal, inbox }
     }
 }
 

@@ -56,17 +56,17 @@ async fn that_nobody_listens_any_more_is_nothing_wrong() {
     scene.start().await;
     scene.told.close();
     append(&scene.journal, &scene.key, "a", 1).await;
-    tokio::time::timeout(LIMIT, scene.telling.asks.closed()).await.unwrap();
+    tokio::time::timeout(LIMIT, scene.backend.requests.closed()).await.unwrap();
     let moment = Duration::from_millis(100);
-    assert!(tokio::time::timeout(moment, scene.telling.broken()).await.is_err());
+    assert!(tokio::time::timeout(moment, scene.backend.failed()).await.is_err());
 }
 
 /// A start that fails drops what it has begun, and the runtime after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_teller_that_is_dropped_ends() {
+async fn a_backend_that_is_dropped_ends() {
     let mut scene = Scene::open(memory(), PrivateKey::generate().unwrap(), 64);
     scene.start().await;
-    let asks = scene.telling.asks.clone();
-    drop(scene.telling);
-    tokio::time::timeout(LIMIT, asks.closed()).await.unwrap();
+    let requests = scene.backend.requests.clone();
+    drop(scene.backend);
+    tokio::time::timeout(LIMIT, requests.closed()).await.unwrap();
 }

@@ -3,25 +3,37 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notes_are_kept_and_told_and_refused_where_another_one_writes() {
+async fn notes_are_kept_and_sent() {
     let key = PrivateKey::generate().unwrap();
     let mut scene = Scene::open(memory(), key, 64);
     scene.start().await;
     append(&scene.journal, &scene.key, "a", 1).await;
     scene.news().await;
 
-    let notary = scene.notary(Some(Arc::clone(&scene.journal)));
     let name = || Request::Name { asset_id: "a".to_owned(), name: Some("Trailer".to_owned()) };
-    notary.ask(name()).await;
+    scene.ask(name()).await;
     let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
     assert_eq!(asset.notes.name.as_deref(), Some("Trailer"));
+}
 
-    scene.notary(None).ask(name()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_that_cannot_be_kept_are_answered_with_the_reason() {
+    let name = || Request::Name { asset_id: "a".to_owned(), name: Some("Trailer".to_owned()) };
+    let (_dir, path, journal) = on_disk();
+    let mut scene = Scene::beside(&path, journal, PrivateKey::generate().unwrap());
+    scene.start().await;
+    scene.ask(name()).await;
     assert_eq!(scene.unanswered().await, name());
     assert!(scene.word().await.starts_with("read-only"));
 
-    scene.journal.close();
-    notary.ask(name()).await;
+    // A second writer, so that the follower goes on when the first has ended.
+    let other = memory();
+    other.close();
+    let follower = Follower::open(&path).unwrap();
+    let (journal, key) = (Arc::clone(&scene.journal), PrivateKey::generate().unwrap());
+    let mut scene = Scene::following(follower, Some(Arc::new(other)), journal, key, 64);
+    scene.start().await;
+    scene.ask(name()).await;
     assert_eq!(scene.unanswered().await, name());
     assert!(scene.word().await.starts_with("not kept: "));
 }
@@ -31,14 +43,13 @@ async fn notes_are_kept_and_told_and_refused_where_another_one_writes() {
 async fn an_asset_is_told_after_the_news_that_made_it_what_it_is() {
     let mut scene = Scene::open(memory(), PrivateKey::generate().unwrap(), 64);
     scene.start().await;
-    let notary = scene.notary(Some(Arc::clone(&scene.journal)));
     for round in 0..5 {
         // The news before it lets the next one wait for a moment.
         append(&scene.journal, &scene.key, "a", 2 * round).await;
         scene.news().await;
         let before = scene.journal.reader().unwrap().head().unwrap();
         flood(&scene.journal, "version_generate_failed", "a", 2 * round + 1, 1).await;
-        notary.ask(Request::Name { asset_id: "a".to_owned(), name: None }).await;
+        scene.ask(Request::Name { asset_id: "a".to_owned(), name: None }).await;
         let news = scene.news().await;
         assert_eq!(news.head, before + 1);
         let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
@@ -56,13 +67,12 @@ async fn what_is_noted_of_an_asset_that_is_gone_comes_to_something() {
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("DELETE FROM asset; DELETE FROM version; DELETE FROM delivery").unwrap();
 
-    let notary = scene.notary(Some(Arc::clone(&scene.journal)));
     let seen = Request::Acknowledge {
         asset_id: "a".to_owned(),
         version_id: Some("v".to_owned()),
         at: Some(at(1)),
     };
-    notary.ask(seen.clone()).await;
+    scene.ask(seen.clone()).await;
     assert!(matches!(scene.next().await, Told::Gone(asset_id) if asset_id == "a"));
     assert!(matches!(scene.next().await, Told::Unanswered(request) if request == seen));
     assert_eq!(scene.word().await, "that asset is no longer in the journal");

@@ -1,23 +1,25 @@
-//! Tells the dashboard what a journal holds: first what is there, the newest first; then what is
-//! committed; and in between what it asks for.
+//! The thread behind the dashboard: sends it what a journal holds, the newest first; then what is
+//! committed; and in between what it requests.
 //!
-//! It runs in a thread of its own, because reads block. The dashboard's inbox is bounded: one that
-//! is slow holds up this thread, and nobody else.
+//! It is a thread because reads block. The dashboard's inbox is bounded: a slow one holds up this
+//! thread, and nobody else.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::super::worker::Worker;
 use super::search::Running;
-use super::telling::{Ask, Source, Sources};
 use super::told_assets::ToldAssets;
-use crate::journal::{AssetPlace, JournalError, Marks, Reader};
+use super::writes::Writes;
+use crate::journal::{AssetPlace, Follower, Journal, JournalError, Marks, Reader};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -26,23 +28,71 @@ use crate::tui::model::catalogue::MAX_ASSETS;
 use crate::tui::model::rows::Row;
 use crate::tui::msg::{Msg, News, Stage, Told};
 
-/// Rows that are told at the start, and each time that older ones are asked for.
+/// Requests of the dashboard that may wait.
+const REQUESTS: usize = 64;
+/// Rows that are sent at the start.
 pub(super) const ROWS: u32 = 500;
 /// Assets of the first page: more than a screen shows, and read in a moment.
 const FIRST_ASSETS: u32 = 64;
 /// Assets of every other page.
 pub(super) const ASSETS: u32 = 256;
-/// Assets that were quiet for longer are not told.
+/// Assets that were quiet for longer are not sent.
 const HORIZON: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The time between two looks at a journal that another process writes.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The time between two looks at the notes of a journal that this process writes: `names import` of
-/// another one is all that changes them unseen.
+/// The time between two looks at the notes: `names import` of another process changes them unseen.
 const LOOK_AT_NOTES_EVERY: Duration = Duration::from_secs(1);
+
+/// What a backend works with.
+pub(super) struct Sources {
+    /// Which of the dashboard's journals it is.
+    pub(super) stage: Stage,
+    /// What was committed, without bodies.
+    pub(super) follower: Follower,
+    /// What writes the user's notes; `None` where another process writes the journal.
+    pub(super) journal: Option<Arc<Journal>>,
+    /// The keys that deliveries are checked with when they are opened.
+    pub(super) keys: Arc<TrustedKeys>,
+}
+
+/// A backend that runs.
+pub(super) struct BackendWorker {
+    /// Takes requests of the dashboard.
+    pub(super) requests: mpsc::Sender<Request>,
+    worker: Worker<Result<(), JournalError>>,
+}
+
+impl BackendWorker {
+    /// Starts the thread. Must be called inside a Tokio runtime.
+    pub(super) fn start(sources: Sources, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Self> {
+        let (requests, asked) = mpsc::channel(REQUESTS);
+        let runtime = Handle::current();
+        let worker = Worker::thread("dashboard's reader", move |stop| {
+            let mut backend = Backend::new(sources, inbox, asked, stop, runtime);
+            match backend.run() {
+                Ok(()) | Err(Halt::Stopped) => Ok(()),
+                Err(Halt::Journal(error)) => Err(error),
+            }
+        })?;
+        Ok(Self { requests, worker })
+    }
+
+    /// Waits until it fails. That nobody listens any more is no failure. Cancel safe.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        match self.worker.ended().await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) => std::future::pending().await,
+            Err(panicked) => panicked,
+        }
+    }
+
+    /// Stops it and waits until it has closed its connection to the journal.
+    pub(super) async fn stop(self) {
+        self.worker.stop().await;
+    }
+}
 
 /// Why the thread ends.
 pub(super) enum Halt {
-    /// It is to, or nobody listens any more.
+    /// It was stopped, or nobody listens any more.
     Stopped,
     /// The journal cannot be read.
     Journal(JournalError),
@@ -55,25 +105,22 @@ impl From<JournalError> for Halt {
 }
 
 /// The thread.
-pub(super) struct Teller {
+pub(super) struct Backend {
     stage: Stage,
-    pub(super) reader: Reader,
-    pub(super) source: Source,
+    pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
+    /// What the user notes.
+    pub(super) writes: Writes,
     inbox: mpsc::Sender<Msg>,
-    asks: mpsc::Receiver<Ask>,
+    requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
     runtime: Handle,
-    /// What was told.
-    pub(super) seen: Marks,
     pub(super) told: ToldAssets,
-    /// What was noted and is to be told.
+    /// What was noted and is to be sent.
     pub(super) noted: VecDeque<Request>,
-    /// The asset whose deliveries were asked for last.
+    /// The asset whose deliveries were requested last.
     pub(super) of_asset: Option<String>,
-    /// Of a journal that another process writes, its version at the last look.
-    version: u64,
-    /// When that is looked at again.
+    /// When the notes are looked at again.
     look_at: Instant,
     /// What the user had noted at the last look, and the version of that.
     pub(super) notes: (u64, BTreeMap<String, Notes>),
@@ -91,35 +138,35 @@ enum Woken {
     More,
     /// Somebody else may have noted something.
     Notes,
-    Ask(Ask),
+    Request(Request),
+    /// A note is on disk, or will not be.
+    Written(Request, Result<(), String>),
     /// Nothing else is to be done: the search goes on.
     Idle,
 }
 
-impl Teller {
-    /// One that has told nothing yet. Needs a running runtime.
-    pub(super) fn new(
+impl Backend {
+    fn new(
         sources: Sources,
         inbox: mpsc::Sender<Msg>,
-        asks: mpsc::Receiver<Ask>,
+        requests: mpsc::Receiver<Request>,
         stop: CancellationToken,
+        runtime: Handle,
     ) -> Self {
-        let Sources { stage, reader, source, keys } = sources;
+        let Sources { stage, follower, journal, keys } = sources;
         Self {
             stage,
-            reader,
-            source,
+            follower,
             keys,
+            writes: Writes::of(journal),
             inbox,
-            asks,
+            requests,
             stop,
-            runtime: Handle::current(),
-            seen: Marks::default(),
+            runtime,
             told: ToldAssets::default(),
             noted: VecDeque::new(),
             of_asset: None,
-            version: 0,
-            look_at: Instant::now() + LOOK_EVERY,
+            look_at: Instant::now() + LOOK_AT_NOTES_EVERY,
             notes: Default::default(),
             refusals: BTreeMap::new(),
             not_before: None,
@@ -127,13 +174,24 @@ impl Teller {
         }
     }
 
-    /// Tells until it is stopped, nobody listens any more, or the journal cannot be read.
-    pub(super) fn tell_all(&mut self) -> Result<(), Halt> {
+    /// What reads the journal.
+    pub(super) const fn reader(&self) -> &Reader {
+        self.follower.reader()
+    }
+
+    /// How far the dashboard was sent what was committed.
+    pub(super) const fn seen(&self) -> Marks {
+        self.follower.seen()
+    }
+
+    /// Runs until it is stopped, nobody listens any more, or the journal cannot be read.
+    fn run(&mut self) -> Result<(), Halt> {
         self.tell_what_is_there()?;
         loop {
             self.tell_noted()?;
             match self.wait()? {
-                Woken::Ask(ask) => self.answer(ask)?,
+                Woken::Request(request) => self.answer(request)?,
+                Woken::Written(request, written) => self.written(request, written)?,
                 Woken::Idle => self.search_on()?,
                 Woken::More => {
                     self.catch_up()?;
@@ -146,12 +204,10 @@ impl Teller {
 
     /// What fills a screen comes first: the dashboard is drawn from it however long the rest takes.
     fn tell_what_is_there(&mut self) -> Result<(), Halt> {
-        if let Source::File = self.source {
-            self.version = self.reader.data_version()?;
-        }
-        self.notes = (self.reader.notes_version()?, self.reader.all_notes()?);
-        let Marks { head, pruned, .. } = self.marks()?;
-        self.seen = Marks { head, pruned, ..Marks::default() };
+        self.notes = (self.reader().notes_version()?, self.reader().all_notes()?);
+        let Marks { head, pruned, .. } = self.follower.newest()?;
+        // Refusals and gaps are sent from the first on.
+        self.follower.go_on_from(Marks { head, pruned, ..Marks::default() });
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
         let mut place = self.tell_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;
@@ -167,7 +223,7 @@ impl Teller {
             rows,
             assets: Vec::new(),
             head,
-            held: self.seen.held(),
+            held: self.seen().held(),
             old: true,
         }))?;
         let mut told = FIRST_ASSETS as usize;
@@ -204,7 +260,7 @@ impl Teller {
         since: Timestamp,
         limit: u32,
     ) -> Result<Option<(AssetPlace, Vec<AssetView>)>, Halt> {
-        let page = self.reader.assets_before(place, since, limit)?;
+        let page = self.reader().assets_before(place, since, limit)?;
         let Some((last, _)) = page.last() else { return Ok(None) };
         let place = AssetPlace::of(last);
         let assets = page.into_iter().map(|(row, notes)| self.view(row, notes)).collect();
@@ -217,22 +273,13 @@ impl Teller {
         AssetView::new(row, notes)
     }
 
-    /// Answers what was asked meanwhile: whoever looks at something is not to wait for the last of
-    /// many pages.
+    /// Answers what was requested meanwhile, so that a request does not wait for the last of many
+    /// pages.
     pub(super) fn answer_waiting(&mut self) -> Result<(), Halt> {
-        while let Ok(ask) = self.asks.try_recv() {
-            self.answer(ask)?;
+        while let Ok(request) = self.requests.try_recv() {
+            self.answer(request)?;
         }
         Ok(())
-    }
-
-    /// How far the journal goes, also where its feed has not said so yet.
-    pub(super) fn marks(&mut self) -> Result<Marks, Halt> {
-        if let Source::Feed(feed) = &mut self.source {
-            // Before it is read, so that nothing is missed.
-            feed.marks();
-        }
-        Ok(self.reader.marks()?)
     }
 
     /// Tells the dashboard; waits while its inbox is full.
@@ -248,50 +295,36 @@ impl Teller {
         }
     }
 
-    /// Waits for a question, or for more to tell; not while a search goes on.
+    /// Waits for a request, or for more to send; not while a search goes on.
     fn wait(&mut self) -> Result<Woken, Halt> {
         let is_searching = self.search.is_some();
-        let Self { source, reader, asks, stop, version, look_at, not_before, runtime, .. } = self;
+        let Self { follower, writes, requests, stop, look_at, not_before, runtime, .. } = self;
         runtime.block_on(async {
             let more = async {
-                match source {
-                    Source::Feed(feed) => {
-                        // Before the feed, which forgets what it told when the wait is given up.
-                        if let Some(at) = not_before {
-                            sleep_until(*at).await;
-                        }
-                        tokio::select! {
-                            biased;
-                            further = feed.further() => {
-                                if further.is_none() {
-                                    return Err(Halt::Stopped);
-                                }
-                            }
-                            () = sleep_until(*look_at) => {
-                                *look_at = Instant::now() + LOOK_AT_NOTES_EVERY;
-                                return Ok(Woken::Notes);
-                            }
-                        }
-                    }
-                    Source::File => loop {
-                        // A moment that questions do not put off.
-                        sleep_until(*look_at).await;
-                        *look_at = Instant::now() + LOOK_EVERY;
-                        let found = reader.data_version()?;
-                        if found != *version {
-                            *version = found;
-                            break;
-                        }
-                    },
+                // Before the follower, which forgets that there is more when the wait is given up.
+                if let Some(at) = not_before {
+                    sleep_until(*at).await;
                 }
-                Ok(Woken::More)
+                tokio::select! {
+                    biased;
+                    is_open = follower.changed() => {
+                        if is_open? { Ok(Woken::More) } else { Err(Halt::Stopped) }
+                    }
+                    () = sleep_until(*look_at) => {
+                        *look_at = Instant::now() + LOOK_AT_NOTES_EVERY;
+                        Ok(Woken::Notes)
+                    }
+                }
             };
             tokio::select! {
-                // First the end: after it the runtime may be gone, and its clock with it. Then whoever
-                // asks, who waits for the answer; what is new only comes a moment later.
+                // First the end: after it the runtime may be gone, and its clock with it. Then
+                // requests, whose sender waits for the answer; what is new only comes a moment later.
                 biased;
                 () = stop.cancelled() => Err(Halt::Stopped),
-                Some(ask) = asks.recv() => Ok(Woken::Ask(ask)),
+                Some(request) = requests.recv() => Ok(Woken::Request(request)),
+                Some((request, written)) = writes.pending.next() => {
+                    Ok(Woken::Written(request, written))
+                }
                 more = more => more,
                 () = std::future::ready(()), if is_searching => Ok(Woken::Idle),
             }
