@@ -69,6 +69,12 @@ impl Gap {
             ("read", _) => "every reader with a name had them, and the relay needed the room",
             ("pruned", 1) => "the relay's operator deleted it to make room",
             ("pruned", _) => "the relay's operator deleted them to make room",
+            ("damaged", 1) => {
+                "the relay's store is damaged where it was, tell the relay's operator"
+            }
+            ("damaged", _) => {
+                "the relay's store is damaged where they were, tell the relay's operator"
+            }
             _ => "the relay does not know why",
         }
     }

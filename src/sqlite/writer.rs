@@ -583,7 +583,11 @@ fn is_of_one_entry(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {
         Some(code) => matches!(
             code,
-            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                // A page is damaged that this one needs. Others may need other pages.
+                | ErrorCode::DatabaseCorrupt
         ),
         None => true,
     }

@@ -13,6 +13,7 @@ mod relay_support;
 mod caps;
 mod closes;
 mod crash;
+mod damage;
 mod isolation;
 mod operator;
 mod patience;

@@ -622,3 +622,25 @@ async fn a_refused_delivery_that_comes_again_is_listed_once() {
         assert_eq!(scene.client.door.intake.counts().refusals(), 2);
     }
 }
+
+#[test]
+fn every_reason_of_a_gap_has_a_sentence_of_its_own() {
+    let mut sentences = std::collections::HashSet::new();
+    for reason in GapReason::ALL {
+        for count in [1, 2] {
+            let gap = crate::callback::Gap {
+                at: Timestamp::UNIX_EPOCH,
+                inbox: String::new(),
+                epoch: 1,
+                from: 1,
+                to: 1,
+                count,
+                reason: reason.name().to_owned(),
+            };
+            sentences.insert((reason, gap.why()));
+        }
+    }
+    let whys: std::collections::HashSet<_> = sentences.iter().map(|(_, why)| why).collect();
+    // Where the relay does not know why, one is as many.
+    assert_eq!(whys.len(), 2 * GapReason::ALL.len() - 1);
+}

@@ -196,6 +196,8 @@ pub enum GapReason {
     Read,
     /// Deleted by the relay's operator, to make room.
     Pruned,
+    /// Still in the relay's store, of which some cannot be read any more.
+    Damaged,
     /// Gone, and the relay does not remember why; or a reason that this version does not know.
     #[serde(other)]
     Unknown,
@@ -203,8 +205,15 @@ pub enum GapReason {
 
 impl GapReason {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Age, Self::Unverified, Self::Refused, Self::Read, Self::Pruned, Self::Unknown];
+    pub const ALL: [Self; 7] = [
+        Self::Age,
+        Self::Unverified,
+        Self::Refused,
+        Self::Read,
+        Self::Pruned,
+        Self::Damaged,
+        Self::Unknown,
+    ];
 
     /// The word in frames.
     pub const fn name(self) -> &'static str {
@@ -214,6 +223,7 @@ impl GapReason {
             Self::Refused => "refused",
             Self::Read => "read",
             Self::Pruned => "pruned",
+            Self::Damaged => "damaged",
             Self::Unknown => "unknown",
         }
     }

@@ -126,7 +126,7 @@
 //! the relay, and room was needed), `read` (every reader with a name had it, and room was needed),
 //! `pruned` (the relay's operator deleted it to make room),
 //! `refused` (never taken: too large, too slow, too often, no room; the sender was told so and may have
-//! sent it again) and `unknown`, which also stands for every word that a reader does not know. A
+//! sent it again), `damaged` (in the relay's store, where it cannot be read any more) and `unknown`, which also stands for every word that a reader does not know. A
 //! `refused` gap has one `seq` for all that were refused since the last, at once for the first and then
 //! after 10 s, doubling up to 10 min while the inbox goes on refusing; a relay that stops or is killed
 //! forgets none. `at`, where it is given, is when the last of them was dropped. `count` is how many

@@ -12,6 +12,13 @@ pub(super) fn healthy() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
+/// Posts are still taken, but what was taken is lost: whoever asks is to notice.
+pub(super) fn damaged() -> Response {
+    let words =
+        "damaged: posts are taken, but some deliveries in the store cannot be read; see the log\n";
+    text(StatusCode::SERVICE_UNAVAILABLE, words)
+}
+
 /// One for everything that is not there: paths, and inboxes that never were, moved or were closed.
 pub(super) fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "nothing here\n")

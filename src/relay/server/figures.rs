@@ -25,6 +25,7 @@ pub(super) struct Figures {
     sent: AtomicU64,
     acked: AtomicU64,
     gaps: AtomicU64,
+    damaged: AtomicU64,
     subscriptions: AtomicU64,
     unauthorized: AtomicU64,
     closes: AtomicU64,
@@ -55,6 +56,11 @@ impl Figures {
     pub(super) fn sent(&self, deliveries: usize, gaps: usize) {
         self.sent.fetch_add(deliveries as u64, Relaxed);
         self.gaps.fetch_add(gaps as u64, Relaxed);
+    }
+
+    /// A reader was told of deliveries that cannot be read.
+    pub(super) fn damaged(&self, count: u64) {
+        self.damaged.fetch_add(count, Relaxed);
     }
 
     pub(super) fn acked(&self) {
@@ -102,6 +108,7 @@ impl Figures {
             ("refused_full", &self.full),
             ("deliveries_sent", &self.sent),
             ("gaps_sent", &self.gaps),
+            ("damaged_sent", &self.damaged),
             ("acks", &self.acked),
             ("subscriptions", &self.subscriptions),
             ("tokens_refused", &self.unauthorized),
@@ -132,6 +139,7 @@ impl Figures {
             ("bytes_held", bytes),
             ("readers", presence.count() as u64),
             ("writing", u64::from(log.is_writing())),
+            ("damaged", u64::from(log.is_damaged())),
         ] {
             let _ =
                 writeln!(out, "# TYPE dubwatch_relay_{name} gauge\ndubwatch_relay_{name} {value}");

@@ -200,10 +200,12 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
         "/healthz" if asks => {
-            if shared.log.is_writing() {
-                answer::healthy()
-            } else {
+            if !shared.log.is_writing() {
                 answer::unavailable()
+            } else if shared.log.is_damaged() {
+                answer::damaged()
+            } else {
+                answer::healthy()
             }
         }
         "/metrics" if asks => answer::figures(shared.figures.text(&*shared.log, &shared.presence)),

@@ -19,8 +19,8 @@ use super::outlet::{Batch, Outlet, Place};
 use super::pages::{PAGE_ITEMS, Page, within};
 use super::presence::Seat;
 use crate::relay::protocol::{
-    Close, CloseCode, DEAD_AFTER, FrameFault, HELLO_TIMEOUT, Heartbeat, Pulse, ReaderName,
-    RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
+    Close, CloseCode, DEAD_AFTER, FrameFault, GapReason, HELLO_TIMEOUT, Heartbeat, Pulse,
+    ReaderName, RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
 };
 use crate::relay::store::{Answer, Inbox, Item, LogError, State};
 use crate::serve::Uptake;
@@ -373,7 +373,12 @@ impl Reader<'_> {
                     let cursor = delivery.cursor;
                     (RelayFrame::Delivery(delivery), cursor)
                 }
-                Item::Gap(gap) => (RelayFrame::Gap(gap), gap.cursor()),
+                Item::Gap(gap) => {
+                    if gap.reason == GapReason::Damaged {
+                        self.shared.figures.damaged(gap.count);
+                    }
+                    (RelayFrame::Gap(gap), gap.cursor())
+                }
             };
             messages.push(message(&frame));
             self.session.sent(cursor);

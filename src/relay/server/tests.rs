@@ -281,6 +281,10 @@ impl Log for Hung {
         self.store.is_writing()
     }
 
+    fn is_damaged(&self) -> bool {
+        self.store.is_damaged()
+    }
+
     fn inboxes(&self) -> Vec<Arc<Inbox>> {
         self.store.inboxes()
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::damage::{Damage, Passed, Piece};
 use super::directory::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
 use super::{Caps, gaps, places};
@@ -70,9 +71,14 @@ pub(super) struct Books {
     counted: HashSet<InboxId>,
     /// Bytes of all inboxes, where that is known.
     total: Option<u64>,
+    pub(super) passed: Passed,
 }
 
 impl Books {
+    pub(super) fn new(damage: Damage) -> Self {
+        Self { passed: Passed::new(damage), ..Self::default() }
+    }
+
     /// The book of an inbox that is open; `None` where there is no such inbox.
     pub(super) fn get(
         &mut self,
@@ -187,13 +193,19 @@ impl Books {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         let head = self.get(connection, inbox)?.map_or(0, |book| book.head);
-        let found: Option<(i64, i64)> = connection
-            .prepare_cached(places::OLDEST_UNVERIFIED)?
-            .query_row((place(inbox, 0), place(inbox, head)), |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((place, size)) = found else { return Ok(false) };
-        self.discard(connection, place, (unsigned(size), false), GapReason::Unverified, now)?;
-        Ok(true)
+        let found: Option<i64> = {
+            let mut oldest = connection.prepare_cached(places::OLDEST_UNVERIFIED)?;
+            let mut rows = oldest.query((place(inbox, 0), place(inbox, head)))?;
+            loop {
+                let Some(row) = rows.next()? else { break None };
+                let found = row.get(0)?;
+                if !self.passed.has(Piece::Delivery(found)) {
+                    break Some(found);
+                }
+            }
+        };
+        let Some(place) = found else { return Ok(false) };
+        self.discard(connection, place, GapReason::Unverified, now)
     }
 
     /// Drops the oldest delivery where all named readers have it; whether it was so.
@@ -204,30 +216,29 @@ impl Books {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         let Some(acked) = places::slowest(connection, inbox)? else { return Ok(false) };
-        let found: Option<(i64, i64, bool)> = connection
-            .prepare_cached(places::OLDEST_UP_TO)?
-            .query_row((place(inbox, 0), place(inbox, acked)), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
-        let Some((place, size, verified)) = found else { return Ok(false) };
-        self.discard(connection, place, (unsigned(size), verified), GapReason::Read, now)?;
-        Ok(true)
+        let Some(place) = self.passed.oldest(connection, inbox, acked)? else { return Ok(false) };
+        self.discard(connection, place, GapReason::Read, now)
     }
 
-    /// Deletes a delivery and remembers why.
+    /// Deletes a delivery and remembers why; whether there was one.
     pub(super) fn discard(
         &mut self,
         connection: &Connection,
         place: i64,
-        (size, verified): (u64, bool),
         reason: GapReason,
         now: Timestamp,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         let inbox = place >> super::schema::SEQ_BITS;
-        connection.prepare_cached("DELETE FROM delivery WHERE place = ?1")?.execute([place])?;
+        let deleted = self.passed.unless_damaged(Piece::Delivery(place), |_| {
+            connection
+                .prepare_cached("DELETE FROM delivery WHERE place = ?1 RETURNING size, verified")?
+                .query_row([place], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))
+                .optional()
+        })?;
+        let Some((size, verified)) = deleted else { return Ok(false) };
+        let size = unsigned(size);
         // One that is being closed has no book any more, and nobody reads it.
-        let Some(book) = self.get(connection, inbox)? else { return Ok(()) };
+        let Some(book) = self.get(connection, inbox)? else { return Ok(true) };
         book.count = book.count.saturating_sub(1);
         book.bytes = book.bytes.saturating_sub(size);
         if !verified {
@@ -239,7 +250,10 @@ impl Books {
         if let Some(total) = &mut self.total {
             *total = total.saturating_sub(size);
         }
-        gaps::add(connection, inbox, seq_of(place), reason, 1, now)
+        self.passed.unless_damaged(Piece::Reasons(inbox), |_| {
+            gaps::add(connection, inbox, seq_of(place), reason, 1, now)
+        })?;
+        Ok(true)
     }
 
     /// Counts refusals.
@@ -290,7 +304,10 @@ impl Books {
             let Some(book) = self.open.get_mut(&inbox) else { continue };
             label(connection, inbox, book)?;
             book.head += 1;
-            gaps::add(connection, inbox, book.head, GapReason::Refused, book.refused, now)?;
+            let (head, refused) = (book.head, book.refused);
+            self.passed.unless_damaged(Piece::Reasons(inbox), |_| {
+                gaps::add(connection, inbox, head, GapReason::Refused, refused, now)
+            })?;
             book.announced(now);
             self.touched.insert(inbox);
             self.counted.insert(inbox);
@@ -299,7 +316,8 @@ impl Books {
         for inbox in self.touched.drain() {
             let Some(book) = self.open.get_mut(&inbox) else { continue };
             if std::mem::take(&mut book.gaps) {
-                gaps::trim(connection, inbox)?;
+                self.passed
+                    .unless_damaged(Piece::Reasons(inbox), |_| gaps::trim(connection, inbox))?;
             }
             book.write(connection, inbox)?;
             changed.push((inbox, *book));
@@ -332,7 +350,7 @@ impl Books {
     /// to be announced before it began; whoever was refused in it is told, and counted, anew.
     pub(super) fn forget_all(&mut self) -> HashMap<InboxId, u64> {
         let owed = std::mem::take(&mut self.owed);
-        *self = Self::default();
+        *self = Self { passed: std::mem::take(&mut self.passed), ..Self::default() };
         owed
     }
 }

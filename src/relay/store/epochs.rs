@@ -9,10 +9,10 @@
 //! What comes from then on has a new label for everybody, because a machine that was put back with
 //! the running relay in its memory goes on with an epoch that it may have used before.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::directory::InboxId;
-use super::schema::{MAX_SEQ, place, signed, unsigned};
+use super::schema::{signed, unsigned};
 use crate::relay::protocol::{Epoch, Resume, Resumed};
 
 /// The labels of an inbox that are remembered, beside those of deliveries that are still there. A
@@ -146,22 +146,31 @@ fn label(connection: &Connection, inbox: InboxId, row: Row) -> rusqlite::Result<
             "INSERT INTO label (inbox, first_seq, turn, epoch, run)
              SELECT ?1, ?2, coalesce(max(turn) + 1, 0), ?3, ?4 FROM label WHERE inbox = ?1 AND first_seq = ?2",
         )?
-        .execute((inbox, signed(row.first), row.epoch.0.cast_signed(), row.run.0.cast_signed()))?;
+        .execute((inbox, signed(row.first), row.epoch.0.cast_signed(), row.run.0.cast_signed()))
+        .map(drop)
+}
+
+/// Forgets the oldest labels where there are too many. `oldest` is the oldest `seq` that is still
+/// there.
+pub(super) fn trim(connection: &Connection, inbox: InboxId, oldest: u64) -> rusqlite::Result<()> {
+    let surplus: Option<(i64, i64)> = connection
+        .prepare_cached(
+            "SELECT first_seq, turn FROM label WHERE inbox = ?1
+             ORDER BY first_seq DESC, turn DESC LIMIT 1 OFFSET ?2",
+        )?
+        .query_row((inbox, signed(KEPT)), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some(surplus) = surplus else { return Ok(()) };
     // What is still there keeps its label, whatever their number: under another one it would be new
     // to whoever has it.
     connection
         .prepare_cached(
-            "DELETE FROM label WHERE inbox = ?1
-             AND (first_seq, turn) <= (
-                 SELECT first_seq, turn FROM label WHERE inbox = ?1
-                 ORDER BY first_seq DESC, turn DESC LIMIT 1 OFFSET ?2)
+            "DELETE FROM label WHERE inbox = ?1 AND (first_seq, turn) <= (?2, ?3)
              AND (first_seq, turn) < (
-                 SELECT first_seq, turn FROM label WHERE inbox = ?1 AND first_seq <= (
-                     SELECT coalesce(min(place) & ?3, ?3) FROM delivery
-                     WHERE place > ?4 AND place < ?5)
+                 SELECT first_seq, turn FROM label WHERE inbox = ?1 AND first_seq <= ?4
                  ORDER BY first_seq DESC, turn DESC LIMIT 1)",
         )?
-        .execute((inbox, signed(KEPT), place(0, MAX_SEQ), place(inbox, 0), place(inbox + 1, 0)))
+        .execute((inbox, surplus.0, surplus.1, signed(oldest)))
         .map(drop)
 }
 
@@ -212,28 +221,23 @@ mod tests {
         for step in super::super::schema::SCHEMA.migrations {
             connection.execute_batch(step).unwrap();
         }
-        let keep = |seq| {
-            let sql = "INSERT INTO delivery VALUES (?1, 0, 1, 1, '', '', NULL, '[]', '', x'')";
-            connection.execute(sql, [place(1, seq)]).unwrap();
+        let run = |head: u64, run: u64, oldest: u64| {
+            begin_run(&connection, 1, head, Epoch(run)).unwrap();
+            trim(&connection, 1, oldest).unwrap();
         };
-        let runs = |from: u64, to: u64| {
-            for seq in from..=to {
-                begin_run(&connection, 1, seq - 1, Epoch(seq)).unwrap();
-            }
-        };
-        keep(5);
-        runs(1, 1000);
+        for seq in 1..=1000 {
+            run(seq - 1, seq, 5);
+        }
         let rows = all(&connection, 1).unwrap();
         // From the one that labels the oldest delivery on.
         assert_eq!((rows[0], rows.len()), (row(5, 5, 5), 996));
         // Runs that take nothing leave what they were told by, so many of them.
-        for run in 2000..2010 {
-            begin_run(&connection, 1, 1000, Epoch(run)).unwrap();
+        for epoch in 2000..2010 {
+            run(1000, epoch, 5);
         }
         assert_eq!(all(&connection, 1).unwrap().len(), 1006);
-        connection.execute("DELETE FROM delivery", []).unwrap();
-        for run in 3000..4000 {
-            begin_run(&connection, 1, 1000, Epoch(run)).unwrap();
+        for epoch in 3000..4000 {
+            run(1000, epoch, 1001);
         }
         let rows = all(&connection, 1).unwrap();
         assert_eq!(rows.len() as u64, KEPT);

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::books::{Announce, Book, Books};
+use super::damage::{self, Damage, Piece};
 use super::directory::{Directory, InboxId};
 use super::epochs::{self, Begun};
 use super::log::OVERHEAD;
@@ -34,6 +35,8 @@ pub(super) enum Entry {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
+        /// The oldest delivery, as a reading connection found it: it may be gone.
+        oldest: u64,
     },
     Ack {
         inbox: InboxId,
@@ -79,7 +82,8 @@ pub(super) enum Receipt {
     Kept(u64),
     Start(Start),
     Done,
-    Pruned(Pruned),
+    /// Some of an inbox; whether there may be more to delete.
+    Pruned(Pruned, bool),
     Refused(LogError),
 }
 
@@ -98,18 +102,21 @@ pub(super) struct Ledger {
     /// The epoch of this run.
     run: Epoch,
     books: Books,
+    /// Whether anything was written in this transaction.
+    begun: bool,
     changes: Vec<Change>,
     /// Refusals that the directory counted and this transaction took over.
     refused: HashMap<InboxId, u64>,
 }
 
 impl Ledger {
-    pub(super) fn new(directory: Arc<Directory>, caps: Caps, run: Epoch) -> Self {
+    pub(super) fn new(directory: Arc<Directory>, damage: Damage, caps: Caps, run: Epoch) -> Self {
         Self {
             directory,
             caps,
             run,
-            books: Books::default(),
+            books: Books::new(damage),
+            begun: false,
             changes: Vec::new(),
             refused: HashMap::new(),
         }
@@ -157,6 +164,7 @@ impl Ledger {
         inbox: InboxId,
         reader: Option<&ReaderName>,
         resume: Option<Resume>,
+        oldest: u64,
     ) -> rusqlite::Result<Receipt> {
         let Some(book) = self.books.get(connection, inbox)? else {
             return Ok(Receipt::Refused(LogError::NoInbox));
@@ -173,7 +181,8 @@ impl Ledger {
         }
         label(connection, self.run, inbox, book)?;
         let head = book.head;
-        let retained_from = places::oldest(connection, inbox, head)?;
+        let retained_from = oldest.min(head + 1);
+        epochs::trim(connection, inbox, retained_from)?;
         let new = || secret::epoch().ok().map(Epoch);
         let known = (resume, acked);
         let Some(begun) = epochs::begin(connection, inbox, (head, retained_from), known, new)?
@@ -270,16 +279,17 @@ impl Ledger {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         let Ok(cutoff) = now.checked_sub(self.caps.age) else { return Ok(false) };
-        let old: Vec<(i64, i64, bool)> = connection
-            .prepare_cached(places::OLDER_THAN)?
-            .query_map((cutoff.as_microsecond(), slice), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
+        let old: Vec<i64> = self.books.passed.unless_damaged(Piece::Old, |passed| {
+            connection
+                .prepare_cached(places::OLDER_THAN)?
+                .query_map([cutoff.as_microsecond()], |row| row.get(0))?
+                .filter(|found| !matches!(found, Ok(place) if passed.has(Piece::Delivery(*place))))
+                .take(slice.into())
+                .collect()
+        })?;
         let more = old.len() == usize::from(slice);
-        for (place, size, verified) in old {
-            let entered = (unsigned(size), verified);
-            self.books.discard(connection, place, entered, GapReason::Age, now)?;
+        for place in old {
+            self.books.discard(connection, place, GapReason::Age, now)?;
         }
         Ok(more)
     }
@@ -290,12 +300,14 @@ impl Ledger {
             .prepare_cached("SELECT min(id) FROM inbox WHERE revoked_at IS NOT NULL")?
             .query_row([], |row| row.get(0))?;
         let Some(inbox) = closed else { return Ok(false) };
-        let deleted = connection
-            .prepare_cached(
-                "DELETE FROM delivery WHERE place IN (
-                     SELECT place FROM delivery WHERE place > ?1 AND place < ?2 LIMIT ?3)",
-            )?
-            .execute((place(inbox, 0), place(inbox + 1, 0), slice))?;
+        let deleted = self.books.passed.unless_damaged(Piece::Closed(inbox), |_| {
+            connection
+                .prepare_cached(
+                    "DELETE FROM delivery WHERE place IN (
+                         SELECT place FROM delivery WHERE place > ?1 AND place < ?2 LIMIT ?3)",
+                )?
+                .execute((place(inbox, 0), place(inbox + 1, 0), slice))
+        })?;
         if deleted < usize::from(slice) {
             for table in ["gap", "label", "reader", "old_publish_id"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
@@ -322,15 +334,12 @@ impl Ledger {
     }
 }
 
-impl sqlite::Ledger for Ledger {
-    type Entry = Entry;
-    type Receipt = Receipt;
-
-    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+impl Ledger {
+    fn write_once(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
         match entry {
             Entry::Append(inbox, arrival) => self.append(connection, *inbox, arrival),
-            Entry::Attach { inbox, reader, resume } => {
-                self.attach(connection, *inbox, reader.as_ref(), *resume)
+            Entry::Attach { inbox, reader, resume, oldest } => {
+                self.attach(connection, *inbox, reader.as_ref(), *resume, *oldest)
             }
             Entry::Ack { inbox, reader, seq } => {
                 let Some(book) = self.books.get(connection, *inbox)? else {
@@ -359,13 +368,75 @@ impl sqlite::Ledger for Ledger {
                     return Ok(Receipt::Refused(LogError::NoInbox));
                 }
                 prune::slice(connection, &mut self.books, inbox, *before, *limit, now)
-                    .map(Receipt::Pruned)
+                    .map(|(pruned, more)| Receipt::Pruned(pruned, more))
             }
             Entry::Create(issued) => self.create(connection, issued),
             Entry::Rotate(inbox, issued, old_until) => {
                 self.rotate(connection, *inbox, issued, *old_until)
             }
             Entry::Revoke(inbox) => self.revoke(connection, *inbox),
+        }
+    }
+
+    /// Whether what failed would fail no more: it met damage that was not known.
+    fn may_pass(&self, error: &rusqlite::Error, known: usize) -> bool {
+        damage::is_damage(error) && self.books.passed.count() > known
+    }
+
+    /// Begins another transaction, as nothing more can be written in one that met damage.
+    fn begin_anew(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        sqlite::Ledger::rolled_back(self);
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.begun = true;
+        Ok(())
+    }
+
+    fn maintain(
+        &mut self,
+        connection: &Connection,
+        room: Room,
+    ) -> rusqlite::Result<Option<Duration>> {
+        let now = Timestamp::now();
+        let (slice, pages) = match room {
+            Room::Plenty => (SLICE, PAGES),
+            Room::Scarce => (SCARCE_SLICE, SCARCE_PAGES),
+        };
+        let mut more = self.expire(connection, slice, now)? | self.purge(connection, slice)?;
+        let passed = &mut self.books.passed;
+        if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
+            passed.unless_damaged(Piece::Absent, |_| {
+                connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])
+            })?;
+        }
+        passed.unless_damaged(Piece::Urls, |_| {
+            connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])
+        })?;
+        sqlite::Ledger::seal(self, connection)?;
+        self.books.passed.unless_damaged(Piece::Room, |_| give_back(connection, pages))?;
+        // Room is made only by what the disk gets back.
+        more |= room == Room::Scarce && unused(connection)? > 0;
+        Ok(Some(if more { Duration::ZERO } else { TEND }))
+    }
+}
+
+impl sqlite::Ledger for Ledger {
+    type Entry = Entry;
+    type Receipt = Receipt;
+
+    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        loop {
+            let known = self.books.passed.count();
+            match self.write_once(connection, entry) {
+                // Others before it would be undone: the writer tries it alone.
+                Err(error) if is_first && self.may_pass(&error, known) => {
+                    self.begin_anew(connection)?;
+                }
+                outcome => return outcome,
+            }
         }
     }
 
@@ -382,6 +453,7 @@ impl sqlite::Ledger for Ledger {
     }
 
     fn committed(&mut self) {
+        self.begun = false;
         self.refused.clear();
         self.books.committed();
         for change in self.changes.drain(..) {
@@ -410,6 +482,7 @@ impl sqlite::Ledger for Ledger {
     }
 
     fn rolled_back(&mut self) {
+        self.begun = false;
         self.changes.clear();
         for (inbox, count) in self.refused.drain().chain(self.books.forget_all()) {
             self.directory.refuse(inbox, count);
@@ -417,21 +490,13 @@ impl sqlite::Ledger for Ledger {
     }
 
     fn tend(&mut self, connection: &Connection, room: Room) -> rusqlite::Result<Option<Duration>> {
-        let now = Timestamp::now();
-        let (slice, pages) = match room {
-            Room::Plenty => (SLICE, PAGES),
-            Room::Scarce => (SCARCE_SLICE, SCARCE_PAGES),
-        };
-        let mut more = self.expire(connection, slice, now)? | self.purge(connection, slice)?;
-        if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
-            connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])?;
+        loop {
+            let known = self.books.passed.count();
+            match self.maintain(connection, room) {
+                Err(error) if self.may_pass(&error, known) => self.begin_anew(connection)?,
+                outcome => return outcome,
+            }
         }
-        connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])?;
-        sqlite::Ledger::seal(self, connection)?;
-        give_back(connection, pages)?;
-        // Room is made only by what the disk gets back.
-        more |= room == Room::Scarce && unused(connection)? > 0;
-        Ok(Some(if more { Duration::ZERO } else { TEND }))
     }
 
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()> {

@@ -248,6 +248,9 @@ pub trait Log: Send + Sync + 'static {
     /// Whether appending works, as far as is known.
     fn is_writing(&self) -> bool;
 
+    /// Whether some of what was kept turned out to be unreadable.
+    fn is_damaged(&self) -> bool;
+
     /// Every inbox that is open, for its counters.
     fn inboxes(&self) -> Vec<Arc<Inbox>>;
 }

@@ -22,6 +22,16 @@
 //! an announcement takes one for all since the last, at once for the first and then ever less often
 //! while the inbox stays full.
 //!
+//! # Damage
+//!
+//! A page of the file that cannot be read costs what is on it, or what it leads to, and nothing else:
+//! readers get the rest, with a gap for what is lost; posts are taken, and what makes room passes by
+//! what it cannot delete, and a few neighbours that would be moved to the same page. The log, `healthz`
+//! and the metrics say so. What cannot be done without: the list of inboxes, the labels of what they
+//! hold, the root of each table, and for posts to an inbox the page of its newest delivery. SQLite
+//! notices a page that is none, but no byte that was changed within a body; that is what the reader's
+//! check of the signature is for. The rules are in `damage`.
+//!
 //! # Epochs
 //!
 //! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
@@ -30,6 +40,7 @@
 //! time is told so. The rules are in `epochs`.
 
 mod books;
+mod damage;
 mod directory;
 mod epochs;
 mod gaps;
@@ -63,6 +74,7 @@ pub use secret::Token;
 
 pub use crate::sqlite::Limits;
 
+use damage::Damage;
 use directory::Directory;
 use epochs::Begun;
 use ledger::{Entry, Ledger, Receipt};
@@ -81,6 +93,7 @@ pub struct Store {
     database: Arc<Database>,
     directory: Arc<Directory>,
     reading: Arc<Reading>,
+    damage: Damage,
     caps: Caps,
     /// Whether refusals wait to be written.
     counting: Arc<AtomicBool>,
@@ -115,7 +128,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let directory = Arc::new(Directory::load(&connection)?);
         let run = Epoch(secret::epoch()?);
-        let ledger = Ledger::new(Arc::clone(&directory), caps.clone(), run);
+        let damage = Damage::default();
+        let ledger = Ledger::new(Arc::clone(&directory), damage.clone(), caps.clone(), run);
         let writer = Writer::start(connection, ledger, limits).map_err(StoreError::Thread)?;
         let writer = Arc::new(writer);
         let reading = Reading {
@@ -124,7 +138,7 @@ impl Store {
         };
         let (database, reading) = (Arc::new(database), Arc::new(reading));
         let counting = Arc::new(AtomicBool::new(false));
-        Ok(Self { writer, database, directory, reading, caps, counting })
+        Ok(Self { writer, database, directory, reading, damage, caps, counting })
     }
 
     /// Makes an inbox.
@@ -193,9 +207,9 @@ impl Store {
         let (mut pruned, mut limit) = (Pruned::default(), MOST_PRUNED);
         loop {
             match self.submit(Entry::Prune { inbox, before, limit }).await {
-                Ok(Receipt::Pruned(slice)) => {
+                Ok(Receipt::Pruned(slice, more)) => {
                     pruned.add(slice);
-                    if slice.deliveries < limit.into() {
+                    if !more {
                         return Ok(pruned);
                     }
                 }
@@ -257,14 +271,18 @@ impl Store {
     ) -> Result<Start, LogError> {
         let touch_every = self.caps.touch_every();
         let start = self.reading(move |connection| {
-            let snapshot = connection.transaction()?;
-            let Some(head) = places::head(&snapshot, inbox)? else { return Ok(None) };
-            let retained_from = places::oldest(&snapshot, inbox, head)?;
+            // Not in a transaction, which some damage ends: what goes meanwhile is told as a gap.
+            let Some(head) = places::head(connection, inbox)? else { return Ok(None) };
+            let retained_from = damage::oldest(connection, inbox, head)?.unwrap_or(head + 1);
             let acked = match reader {
-                Some(reader) => places::acked(&snapshot, inbox, reader.as_str())?,
+                Some(reader) => {
+                    places::acked(connection, inbox, reader.as_str()).or_else(|error| {
+                        if damage::is_damage(&error) { Ok(None) } else { Err(error) }
+                    })?
+                }
                 None => None,
             };
-            let begun = epochs::look(&snapshot, inbox, (head, retained_from), (resume, acked))?;
+            let begun = epochs::look(connection, inbox, (head, retained_from), (resume, acked))?;
             Ok(begun.map(|Begun { after, resumed, epoch }| Start {
                 epoch,
                 head,
@@ -276,6 +294,17 @@ impl Store {
         });
         // Of an inbox that nothing was ever told of, nothing can be told now.
         start.await?.ok_or(LogError::Unwritten(why))
+    }
+
+    /// Finds the oldest delivery of an inbox, also where that cannot be read: the writer must not look
+    /// for it, as it writes nothing more in a transaction that met damage.
+    async fn oldest(&self, inbox: InboxId) -> Result<u64, LogError> {
+        let oldest = self.reading(move |connection| {
+            let Some(head) = places::head(connection, inbox)? else { return Ok(None) };
+            // What comes from here on is behind this head.
+            Ok(Some(damage::oldest(connection, inbox, head)?.unwrap_or(head + 1)))
+        });
+        oldest.await?.ok_or(LogError::NoInbox)
     }
 
     async fn submit(&self, entry: Entry) -> Result<Receipt, LogError> {
@@ -297,6 +326,7 @@ impl Store {
             .await
             .map_err(|error| unread(&error))?;
         let (reading, database) = (Arc::clone(&self.reading), Arc::clone(&self.database));
+        let damage = self.damage.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let idle = reading.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -304,7 +334,11 @@ impl Store {
                 Some(connection) => connection,
                 None => database.reader().map_err(|e| LogError::Unread(e.to_string().into()))?,
             };
-            let result = read(&mut connection)?;
+            let result = read(&mut connection).inspect_err(|error| {
+                if damage::is_damage(error) {
+                    damage.note_unread(error);
+                }
+            })?;
             // One that failed is closed instead.
             reading.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(result)
@@ -352,7 +386,9 @@ impl Log for Store {
         resume: Option<Resume>,
     ) -> Answer<'_, Start> {
         Box::pin(async move {
-            match self.submit(Entry::Attach { inbox, reader: reader.clone(), resume }).await {
+            let oldest = self.oldest(inbox).await?;
+            let entry = Entry::Attach { inbox, reader: reader.clone(), resume, oldest };
+            match self.submit(entry).await {
                 Ok(Receipt::Start(start)) => Ok(start),
                 Ok(_) => Err(LogError::NoInbox),
                 // What is there can be read all the same.
@@ -369,7 +405,15 @@ impl Log for Store {
         items: usize,
         bytes: usize,
     ) -> Answer<'_, Vec<Item>> {
-        Box::pin(self.reading(move |connection| page::read(connection, inbox, after, items, bytes)))
+        Box::pin(async move {
+            let read = move |connection: &mut _| page::read(connection, inbox, after, items, bytes);
+            let (items, damage) = self.reading(read).await?;
+            if let Some(why) = damage {
+                let name = self.directory.by_id(inbox).map(|inbox| inbox.name.clone());
+                self.damage.note_lost(&name.unwrap_or_default(), &why);
+            }
+            Ok(items)
+        })
     }
 
     fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
@@ -382,6 +426,10 @@ impl Log for Store {
 
     fn is_writing(&self) -> bool {
         !self.writer.is_behind() && *self.writer.health().borrow() == Health::Writing
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.damage.is_found()
     }
 
     fn inboxes(&self) -> Vec<Arc<Inbox>> {

@@ -1,17 +1,20 @@
-//! Reads what comes after a place in an inbox, and says what is missing in between; writes nothing.
+//! Reads what comes after a place in an inbox, and says what is missing in between, or cannot be read;
+//! writes nothing.
 
 use jiff::Timestamp;
+use rusqlite::Error::FromSqlConversionFailure;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::directory::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
-use super::{Item, places};
+use super::{Item, damage, places};
 use crate::callback::Headers;
 use crate::relay::protocol::{Cursor, Delivery, Epoch, Gap, GapReason};
 
 pub(super) const DELIVERIES: &str = "
     SELECT place, received_at, method, tail, query, headers, peer, body, size
-    FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+    FROM delivery WHERE place >= ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
 pub(super) const GAPS: &str = "
     SELECT from_seq, to_seq, reason, count, at
     FROM gap WHERE inbox = ?1 AND to_seq >= ?2 AND from_seq <= ?3 ORDER BY to_seq LIMIT ?4";
@@ -20,83 +23,173 @@ pub(super) const EPOCHS: &str = "
     ORDER BY first_seq DESC, turn DESC LIMIT 1";
 
 /// Everything after `after`, without holes; at most `limit` items and `bytes` of them, as the caps
-/// count. Nothing where the first alone has more.
+/// count. Nothing where the first alone has more. What cannot be read is a gap; the reason is returned
+/// beside the items.
 pub(super) fn read(
     connection: &mut Connection,
     inbox: InboxId,
     after: u64,
     limit: usize,
     bytes: usize,
-) -> rusqlite::Result<Vec<Item>> {
+) -> rusqlite::Result<(Vec<Item>, Option<rusqlite::Error>)> {
     // One snapshot: deliveries, gaps and the head belong together.
     let snapshot = connection.transaction()?;
-    let Some(head) = places::head(&snapshot, inbox)? else { return Ok(Vec::new()) };
-    let mut page =
-        Page { connection: &snapshot, inbox, after, limit, label: None, items: Vec::new() };
-    let mut statement = snapshot.prepare_cached(DELIVERIES)?;
-    let mut rows = statement.query((
-        place(inbox, after),
-        place(inbox, head),
-        i64::try_from(limit).unwrap_or(i64::MAX),
-    ))?;
-    let mut left = bytes;
-    let mut whole = true;
-    while let Some(row) = rows.next()? {
-        let seq = seq_of(row.get(0)?);
-        page.missing_to(seq - 1)?;
-        // Heads as well: many of them with hardly a body take memory, too.
-        let size = usize::try_from(row.get::<_, i64>(8)?).unwrap_or(usize::MAX);
-        if page.items.len() >= limit || size > left {
-            whole = false;
-            break;
+    let Some(head) = places::head(&snapshot, inbox)? else { return Ok((Vec::new(), None)) };
+    let mut page = Page {
+        connection: &snapshot,
+        inbox,
+        head,
+        after,
+        limit,
+        left: bytes,
+        label: None,
+        items: Vec::new(),
+        damage: None,
+    };
+    let end = match page.read_in_one() {
+        Err(error) if damage::is_damage(&error) => {
+            // Some errors end the transaction, also later: it goes on without one.
+            if !snapshot.is_autocommit() {
+                snapshot.execute_batch("ROLLBACK")?;
+            }
+            page.read_one_by_one()?
         }
-        left -= size;
-        let mut delivery = delivery(row, head)?;
-        delivery.cursor.epoch = page.epoch_of(seq)?;
-        page.after = seq;
-        page.items.push(Item::Delivery(Box::new(delivery)));
+        end => end?,
+    };
+    if end && page.items.len() < limit {
+        page.missing_to(head, GapReason::Unknown)?;
     }
-    if whole && page.items.len() < limit {
-        page.missing_to(head)?;
-    }
-    let mut items = page.items;
-    items.truncate(limit);
-    Ok(items)
+    page.items.truncate(limit);
+    Ok((page.items, page.damage))
 }
 
 struct Page<'a> {
     connection: &'a Connection,
     inbox: InboxId,
+    head: u64,
     /// How far the items go.
     after: u64,
     limit: usize,
+    /// The bytes that more items may have.
+    left: usize,
     /// The newest label that was looked up: from where, and which.
     label: Option<(u64, Epoch, Option<u64>)>,
     items: Vec<Item>,
+    /// Why something could not be read.
+    damage: Option<rusqlite::Error>,
 }
 
 impl Page<'_> {
-    /// Says what is missing up to and including `to`.
-    fn missing_to(&mut self, to: u64) -> rusqlite::Result<()> {
+    /// Reads deliveries by one question for all of them; whether that were all there are.
+    fn read_in_one(&mut self) -> rusqlite::Result<bool> {
+        let mut statement = self.connection.prepare_cached(DELIVERIES)?;
+        let mut rows = statement.query((
+            place(self.inbox, self.after + 1),
+            place(self.inbox, self.head),
+            i64::try_from(self.limit).unwrap_or(i64::MAX),
+        ))?;
+        while let Some(row) = rows.next()? {
+            let seq = seq_of(row.get(0)?);
+            if seq <= self.after {
+                return Err(damage::out_of_order());
+            }
+            self.missing_to(seq - 1, GapReason::Unknown)?;
+            if !self.take(row, seq)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on after the items that there are, past what cannot be read; whether that were all there
+    /// are.
+    fn read_one_by_one(&mut self) -> rusqlite::Result<bool> {
+        while self.items.len() < self.limit {
+            let damage::Next { seq, damage } =
+                damage::next(self.connection, self.inbox, self.after, self.head)?;
+            let reason = if damage.is_some() { GapReason::Damaged } else { GapReason::Unknown };
+            self.damage = self.damage.take().or(damage);
+            let Some(seq) = seq else {
+                self.missing_to(self.head, reason)?;
+                return Ok(true);
+            };
+            self.missing_to(seq - 1, reason)?;
+            match self.read_one(seq) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) if damage::is_damage(&error) => {
+                    self.damage.get_or_insert(error);
+                    self.gap(seq, GapReason::Damaged, None, None)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads one delivery, if it is still there; whether more may be read.
+    fn read_one(&mut self, seq: u64) -> rusqlite::Result<bool> {
+        let mut statement = self.connection.prepare_cached(DELIVERIES)?;
+        let at = place(self.inbox, seq);
+        let mut rows = statement.query((at, at, 1))?;
+        match rows.next()? {
+            Some(row) if row.get::<_, i64>(0)? != at => Err(damage::out_of_order()),
+            Some(row) => self.take(row, seq),
+            None => Ok(true),
+        }
+    }
+
+    /// Adds a delivery, if there is room for it: whether there was.
+    fn take(&mut self, row: &Row<'_>, seq: u64) -> rusqlite::Result<bool> {
+        // Heads as well: many of them with hardly a body take memory, too.
+        let size = usize::try_from(row.get::<_, i64>(8)?).unwrap_or(usize::MAX);
+        if self.items.len() >= self.limit || size > self.left {
+            return Ok(false);
+        }
+        let mut delivery = delivery(row, self.head)?;
+        delivery.cursor.epoch = self.epoch_of(seq)?;
+        self.left -= size;
+        self.after = seq;
+        self.items.push(Item::Delivery(Box::new(delivery)));
+        Ok(true)
+    }
+
+    /// Says what is missing up to and including `to`; `rest` is the reason where none is known.
+    fn missing_to(&mut self, to: u64, rest: GapReason) -> rusqlite::Result<()> {
         if self.after >= to {
             return Ok(());
         }
+        match self.known_to(to, rest) {
+            // The table of gaps only says why.
+            Err(error) if damage::is_damage(&error) => {
+                self.damage.get_or_insert(error);
+            }
+            known => known?,
+        }
+        if self.after < to && self.items.len() < self.limit {
+            self.gap(to, rest, None, None)?;
+        }
+        Ok(())
+    }
+
+    /// Says of what is missing up to and including `to` what has a reason, and what is before that.
+    fn known_to(&mut self, to: u64, rest: GapReason) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(GAPS)?;
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let mut rows = statement.query((self.inbox, signed(self.after + 1), signed(to), limit))?;
         while let Some(row) = rows.next()? {
             let (from, end) = (unsigned(row.get(0)?), unsigned(row.get(1)?).min(to));
-            if from > self.after + 1 {
-                self.gap(from - 1, GapReason::Unknown, None, None)?;
-            }
             let reason = GapReason::from_name(&row.get::<_, String>(2)?);
             // What was refused has one number for many; of everything else there is one each.
             let count = (reason == GapReason::Refused).then_some(unsigned(row.get(3)?));
             let at = Timestamp::from_microsecond(row.get(4)?).ok();
+            if end <= self.after {
+                return Err(damage::out_of_order());
+            }
+            if from > self.after + 1 {
+                self.gap(from - 1, rest, None, None)?;
+            }
             self.gap(end, reason, count, at)?;
-        }
-        if self.after < to && self.items.len() < self.limit {
-            self.gap(to, GapReason::Unknown, None, None)?;
         }
         Ok(())
     }
@@ -112,6 +205,15 @@ impl Page<'_> {
         let epoch = self.epoch_of(to)?;
         let count = count.unwrap_or(to - self.after);
         self.after = to;
+        // What cannot be read is found piece by piece.
+        if reason == GapReason::Damaged
+            && let Some(Item::Gap(gap)) = self.items.last_mut()
+            && (gap.reason, gap.epoch) == (reason, epoch)
+        {
+            gap.to = to;
+            gap.count += count;
+            return Ok(());
+        }
         self.items.push(Item::Gap(Gap { epoch, from, to, reason, count, at }));
         Ok(())
     }
@@ -140,16 +242,20 @@ impl Page<'_> {
     }
 }
 
+/// The delivery of a row; an error where it makes no sense.
 fn delivery(row: &Row<'_>, head: u64) -> rusqlite::Result<Delivery> {
-    let headers: String = row.get(5)?;
+    let received_at = Timestamp::from_microsecond(row.get(1)?)
+        .map_err(|error| FromSqlConversionFailure(1, Type::Integer, Box::new(error)))?;
+    let headers = serde_json::from_str::<Headers>(&row.get::<_, String>(5)?)
+        .map_err(|error| FromSqlConversionFailure(5, Type::Text, Box::new(error)))?;
     Ok(Delivery {
         cursor: Cursor { epoch: Epoch(0), seq: seq_of(row.get(0)?) },
         head,
-        received_at: Timestamp::from_microsecond(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH),
+        received_at,
         method: row.get(2)?,
         tail: row.get(3)?,
         query: row.get(4)?,
-        headers: serde_json::from_str::<Headers>(&headers).unwrap_or_default(),
+        headers,
         peer: row.get(6)?,
         body: row.get(7)?,
     })

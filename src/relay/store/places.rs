@@ -5,17 +5,18 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Listed;
 use super::directory::InboxId;
-use super::schema::{place, seq_of, signed, unsigned};
+use super::schema::{signed, unsigned};
 use crate::relay::protocol::Epoch;
 
+// With >=, not >: what is behind a page is not looked for on it.
 pub(super) const OLDEST: &str =
-    "SELECT place FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT 1";
+    "SELECT place FROM delivery WHERE place >= ?1 AND place <= ?2 ORDER BY place LIMIT 1";
+// These two are answered by an index alone, also where a page of the table cannot be read.
 pub(super) const OLDEST_UNVERIFIED: &str = "
-    SELECT place, size FROM delivery WHERE verified = 0 AND place > ?1 AND place <= ?2
-    ORDER BY place LIMIT 1";
-pub(super) const OLDEST_UP_TO: &str = "SELECT place, size, verified FROM delivery WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT 1";
-pub(super) const OLDER_THAN: &str = "
-    SELECT place, size, verified FROM delivery WHERE received_at < ?1 ORDER BY received_at LIMIT ?2";
+    SELECT place FROM delivery WHERE verified = 0 AND place > ?1 AND place <= ?2
+    ORDER BY place";
+pub(super) const OLDER_THAN: &str =
+    "SELECT place FROM delivery WHERE received_at < ?1 ORDER BY received_at";
 pub(super) const SLOWEST: &str = "SELECT min(acked) FROM reader WHERE inbox = ?1";
 pub(super) const OLD_PUBLISH_IDS: &str = "DELETE FROM old_publish_id WHERE until < ?1";
 pub(super) const ABSENT: &str = "DELETE FROM reader WHERE seen_at < ?1";
@@ -51,15 +52,6 @@ pub(super) fn head(connection: &Connection, inbox: InboxId) -> rusqlite::Result<
         .query_row([inbox], |row| row.get(0))
         .optional()
         .map(|head| head.map(unsigned))
-}
-
-/// The oldest `seq` that is still there.
-pub(super) fn oldest(connection: &Connection, inbox: InboxId, head: u64) -> rusqlite::Result<u64> {
-    let found: Option<i64> = connection
-        .prepare_cached(OLDEST)?
-        .query_row((place(inbox, 0), place(inbox, head)), |row| row.get(0))
-        .optional()?;
-    Ok(found.map_or(head + 1, seq_of))
 }
 
 /// How far the slowest named reader is; `None` where there is none.

@@ -4,17 +4,18 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::books::Books;
+use super::damage::Piece;
 use super::directory::InboxId;
 use super::places;
 use super::schema::{MAX_SEQ, place, unsigned};
 use crate::relay::protocol::GapReason;
 
 /// Deliveries up to ?2 that every named reader has acked.
-const READ: &str = "SELECT place, size, verified FROM delivery
-    WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+const READ: &str = "SELECT place, size FROM delivery
+    WHERE place > ?1 AND place <= ?2 ORDER BY place";
 /// Deliveries up to ?2 that came before ?3.
-const OLD: &str = "SELECT place, size, verified FROM delivery
-    WHERE place > ?1 AND place <= ?2 AND received_at < ?3 ORDER BY place LIMIT ?4";
+const OLD: &str = "SELECT place, size FROM delivery
+    WHERE place > ?1 AND place <= ?2 AND received_at < ?3 ORDER BY place";
 const COUNT: &str = "SELECT count(*), coalesce(sum(size), 0) FROM delivery
     WHERE place > ?1 AND place <= ?2 AND received_at < ?3";
 
@@ -61,7 +62,7 @@ pub(super) fn count(
 }
 
 /// Deletes at most `limit` deliveries: first those that every named reader has acked, then those from
-/// before `before`. Their readers are told of the latter as a gap.
+/// before `before`. Their readers are told of the latter as a gap. Says whether there may be more.
 pub(super) fn slice(
     connection: &Connection,
     books: &mut Books,
@@ -69,30 +70,35 @@ pub(super) fn slice(
     before: Option<Timestamp>,
     limit: u16,
     now: Timestamp,
-) -> rusqlite::Result<Pruned> {
-    type Row = (i64, u64, bool);
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?), row.get(2)?));
+) -> rusqlite::Result<(Pruned, bool)> {
+    let limit = usize::from(limit);
+    let can_go = |found: &rusqlite::Result<(i64, u64)>| !matches!(found, Ok((place, _)) if books.passed.has(Piece::Delivery(*place)));
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
     let acked = places::slowest(connection, inbox)?.unwrap_or(0);
-    let mut found: Vec<(Row, GapReason)> = connection
+    let read: Vec<(i64, u64)> = connection
         .prepare_cached(READ)?
-        .query_map((place(inbox, 0), place(inbox, acked), limit), row)?
-        .map(|row| Ok((row?, GapReason::Read)))
+        .query_map((place(inbox, 0), place(inbox, acked)), row)?
+        .filter(can_go)
+        .take(limit)
         .collect::<rusqlite::Result<_>>()?;
-    let left = i64::from(limit) - i64::try_from(found.len()).unwrap_or(i64::MAX);
-    if let Some(before) = before
-        && left > 0
-    {
-        let range = (place(inbox, acked), place(inbox, MAX_SEQ), before.as_microsecond(), left);
-        let mut statement = connection.prepare_cached(OLD)?;
-        for row in statement.query_map(range, row)? {
-            found.push((row?, GapReason::Pruned));
+    let old: Vec<(i64, u64)> = match before {
+        Some(before) => connection
+            .prepare_cached(OLD)?
+            .query_map((place(inbox, acked), place(inbox, MAX_SEQ), before.as_microsecond()), row)?
+            .filter(can_go)
+            .take(limit - read.len())
+            .collect::<rusqlite::Result<_>>()?,
+        None => Vec::new(),
+    };
+    let more = read.len() + old.len() == limit;
+    let mut pruned = Pruned::default();
+    for (found, reason) in [(read, GapReason::Read), (old, GapReason::Pruned)] {
+        let unread = u64::from(reason == GapReason::Pruned);
+        for (place, bytes) in found {
+            if books.discard(connection, place, reason, now)? {
+                pruned.add(Pruned { deliveries: 1, unread, bytes });
+            }
         }
     }
-    let mut pruned = Pruned::default();
-    for ((place, size, verified), reason) in found {
-        books.discard(connection, place, (size, verified), reason, now)?;
-        let unread = u64::from(reason == GapReason::Pruned);
-        pruned.add(Pruned { deliveries: 1, unread, bytes: size });
-    }
-    Ok(pruned)
+    Ok((pruned, more))
 }

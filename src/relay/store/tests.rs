@@ -675,8 +675,9 @@ fn every_question_that_is_asked_often_goes_by_an_index() {
         page::EPOCHS,
         places::OLDEST,
         places::OLDEST_UNVERIFIED,
-        places::OLDEST_UP_TO,
         places::OLDER_THAN,
+        damage::GAP_AT,
+        damage::LAST_UP_TO,
         places::SLOWEST,
         places::ABSENT,
     ] {
