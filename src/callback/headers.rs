@@ -1,6 +1,10 @@
 //! The headers of a request as they are kept: lower-case names, in order of first appearance.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What stands where the value of a secret header stood.
 pub const REDACTED: &str = "[redacted by dubwatch]";
@@ -11,12 +15,27 @@ pub const SIGNATURE_HEADER: &str = "x-signature";
 /// Headers whose values never get past the door.
 const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
+/// The third part of a value that is not UTF-8, where headers are kept.
+const LATIN1: &str = "latin1";
+
 /// Header names and values; repeats of a name are kept, side by side.
 ///
-/// Serialised as a list of pairs.
+/// The bytes of every value can be had again ([`Headers::raw`]): beside a text stands whether its
+/// characters are UTF-8, or each of them one byte.
+///
+/// Serialised, as they are kept, as a list of `[name, value]`, and `[name, value, "latin1"]` where the
+/// value is not UTF-8.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Headers(Vec<(String, String)>);
+pub struct Headers(Vec<Header>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Header {
+    name: String,
+    value: String,
+    /// Whether the value was not UTF-8, and each character of it is one byte.
+    is_latin1: bool,
+}
 
 impl Headers {
     /// Headers from names and raw values.
@@ -25,17 +44,39 @@ impl Headers {
     /// section 5.5), so that every byte stays visible. Values of `authorization`,
     /// `proxy-authorization` and `cookie` are replaced by [`REDACTED`].
     pub fn from_raw<'a>(raw: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let pairs = raw.into_iter().map(|(name, value)| {
+        let headers = raw.into_iter().map(|(name, value)| {
             let name = name.to_ascii_lowercase();
-            let value = if SECRET.contains(&name.as_str()) {
-                REDACTED.to_owned()
-            } else {
-                std::str::from_utf8(value)
-                    .map_or_else(|_| value.iter().copied().map(char::from).collect(), str::to_owned)
-            };
-            (name, value)
+            if SECRET.contains(&name.as_str()) {
+                return Header { name, value: REDACTED.to_owned(), is_latin1: false };
+            }
+            if let Ok(value) = std::str::from_utf8(value) {
+                return Header { name, value: value.to_owned(), is_latin1: false };
+            }
+            let value = value.iter().copied().map(char::from).collect();
+            Header { name, value, is_latin1: true }
         });
-        Self(pairs.collect())
+        Self(headers.collect())
+    }
+
+    /// The same from texts, and the positions, from 0, of those whose characters are one byte each.
+    pub fn from_text(pairs: &[(String, String)], latin1: &[usize]) -> Self {
+        let raw: Vec<(&str, Cow<'_, [u8]>)> = pairs
+            .iter()
+            .enumerate()
+            .map(|(at, (name, value))| (name.as_str(), bytes(value, latin1.contains(&at))))
+            .collect();
+        Self::from_raw(raw.iter().map(|(name, value)| (*name, value.as_ref())))
+    }
+
+    /// Names and the bytes of the values, in order.
+    pub fn raw(&self) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
+        self.0.iter().map(|header| (header.name.as_str(), bytes(&header.value, header.is_latin1)))
+    }
+
+    /// The positions, from 0, of the values that are not UTF-8: each of their characters is one byte.
+    pub fn latin1(&self) -> Vec<usize> {
+        let marked = self.0.iter().enumerate().filter(|(_, header)| header.is_latin1);
+        marked.map(|(at, _)| at).collect()
     }
 
     /// Every value of the header called `name` (in lower case), in order.
@@ -48,7 +89,7 @@ impl Headers {
     #[must_use]
     pub fn sample(mut self, bytes: usize) -> Self {
         let mut left = bytes;
-        self.0.retain_mut(|(name, value)| {
+        self.0.retain_mut(|Header { name, value, .. }| {
             cut(value, bytes / 8);
             let size = name.len() + value.len();
             let fits = size <= left;
@@ -65,7 +106,56 @@ impl Headers {
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|header| (header.name.as_str(), header.value.as_str()))
+    }
+}
+
+/// The bytes of a text, of which each character is one where it is so marked. A mark at a text with
+/// other characters than these is none.
+fn bytes(text: &str, is_latin1: bool) -> Cow<'_, [u8]> {
+    let latin1 = || text.chars().map(|character| u8::try_from(character).ok()).collect();
+    match is_latin1.then(latin1).flatten() {
+        Some(bytes) => Cow::Owned(bytes),
+        None => Cow::Borrowed(text.as_bytes()),
+    }
+}
+
+impl Serialize for Header {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { name, value, is_latin1 } = self;
+        if *is_latin1 {
+            (name, value, LATIN1).serialize(serializer)
+        } else {
+            (name, value).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Parts)
+    }
+}
+
+struct Parts;
+
+impl<'de> Visitor<'de> for Parts {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a name, a value and, where that is not UTF-8, {LATIN1}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Header, A::Error> {
+        let missing = |length| de::Error::invalid_length(length, &self);
+        let name = parts.next_element()?.ok_or_else(|| missing(0))?;
+        let value = parts.next_element()?.ok_or_else(|| missing(1))?;
+        let is_latin1 = match parts.next_element::<String>()?.as_deref() {
+            None => false,
+            Some(LATIN1) => true,
+            Some(other) => return Err(de::Error::invalid_value(de::Unexpected::Str(other), &self)),
+        };
+        Ok(Header { name, value, is_latin1 })
     }
 }
 
@@ -79,6 +169,9 @@ pub(super) fn cut(text: &mut String, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -105,5 +198,56 @@ mod tests {
         assert_eq!(headers.all("authorization").collect::<Vec<_>>(), [REDACTED]);
         assert_eq!(headers.all("x-latin").collect::<Vec<_>>(), ["café"]);
         assert!(!serde_json::to_string(&headers).unwrap().contains("s3cret"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_told_from_one_that_is() {
+        let headers = Headers::from_raw([("a", b"caf\xe9".as_slice()), ("a", "café".as_bytes())]);
+        assert_eq!(headers.all("a").collect::<Vec<_>>(), ["café", "café"]);
+        assert_eq!(headers.latin1(), [0]);
+        let kept = serde_json::to_string(&headers).unwrap();
+        assert_eq!(kept, r#"[["a","café","latin1"],["a","café"]]"#);
+        assert_eq!(serde_json::from_str::<Headers>(&kept).unwrap(), headers);
+        for other in [r#"[["a"]]"#, r#"[["a","b","utf-9"]]"#, r#"[["a","b","latin1","c"]]"#] {
+            assert!(serde_json::from_str::<Headers>(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_mark_at_what_is_no_such_text_counts_for_nothing() {
+        let pairs = [("a".to_owned(), "€".to_owned()), ("b".to_owned(), "Ã©".to_owned())];
+        let headers = Headers::from_text(&pairs, &[0, 1, 7]);
+        let raw: Vec<_> = headers.raw().collect();
+        assert_eq!(raw[0], ("a", Cow::from("€".as_bytes())));
+        // Bytes that are UTF-8 after all.
+        assert_eq!(headers.all("b").collect::<Vec<_>>(), ["é"]);
+        assert_eq!(headers.latin1(), [0_usize; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_from_what_is_kept_and_from_what_is_passed_on(
+            raw in vec(("[a-z-]{1,8}", value()), 0..8),
+        ) {
+            let bytes = || raw.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+            let headers = Headers::from_raw(bytes());
+            let pairs: Vec<_> =
+                headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let kept = serde_json::to_string(&headers).unwrap();
+            for again in [
+                serde_json::from_str(&kept).unwrap(),
+                Headers::from_text(&pairs, &headers.latin1()),
+                headers.clone(),
+            ] {
+                prop_assert!(again.raw().eq(bytes().map(|(name, value)| (name, Cow::from(value)))));
+                prop_assert_eq!(&again, &headers);
+            }
+        }
+    }
+
+    /// What HTTP allows in a value: text of all kinds, and bytes that are none.
+    fn value() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = vec(prop_oneof![Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8], 0..24);
+        prop_oneof![bytes, "[ -~£é€😀]{0,12}".prop_map(String::into_bytes)]
     }
 }

@@ -75,7 +75,11 @@ pub struct DeliveryRecord<'a> {
     uncertain: Option<&'static str>,
     method: &'a str,
     path: &'a str,
+    #[serde(serialize_with = "pairs")]
     headers: &'a Headers,
+    /// Which of them are no UTF-8, so that each of their characters is one byte.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers_latin1: Vec<usize>,
     #[serde(serialize_with = "base64")]
     body_b64: &'a [u8],
 }
@@ -118,6 +122,7 @@ impl<'a> DeliveryRecord<'a> {
             method: &request.method,
             path: &request.path,
             headers: &request.headers,
+            headers_latin1: request.headers.latin1(),
             body_b64: &request.body,
         }
     }
@@ -140,7 +145,11 @@ pub struct RefusalRecord<'a> {
     method: &'a str,
     path: &'a str,
     peer: &'a str,
+    #[serde(serialize_with = "pairs")]
     headers: &'a Headers,
+    /// Which of them are no UTF-8, so that each of their characters is one byte.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers_latin1: Vec<usize>,
     #[serde(serialize_with = "base64")]
     body_b64: &'a [u8],
     body_truncated: bool,
@@ -204,6 +213,7 @@ impl<'a> RefusalRecord<'a> {
             path: &refusal.path,
             peer: &refusal.peer,
             headers: &refusal.headers,
+            headers_latin1: refusal.headers.latin1(),
             body_b64: &refusal.body.bytes,
             body_truncated: refusal.body.truncated,
             claims: Claims::of(Callback::claimed(&refusal.body.bytes), asset_name),
@@ -535,6 +545,11 @@ fn optional_microseconds<S: Serializer>(
         Some(time) => microseconds(time, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+/// Names and values as pairs, whatever their bytes are.
+fn pairs<S: Serializer>(headers: &Headers, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(headers.iter())
 }
 
 fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

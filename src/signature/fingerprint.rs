@@ -8,11 +8,12 @@ use super::header;
 
 /// The fingerprint of a request, from its headers and body.
 pub fn fingerprint_of(headers: &Headers, body: &[u8]) -> Fingerprint {
-    let mut values = headers.all(SIGNATURE_HEADER);
-    match (values.next(), values.next()) {
-        (None, _) => fingerprint("", body),
-        (Some(value), None) => fingerprint(value, body),
-        _ => fingerprint(&headers.all(SIGNATURE_HEADER).collect::<Vec<_>>().join(","), body),
+    let values = || headers.raw().filter(|(name, _)| *name == SIGNATURE_HEADER);
+    let mut first = values().map(|(_, value)| value);
+    match (first.next(), first.next()) {
+        (None, _) => of_bytes(b"", body),
+        (Some(value), None) => of_bytes(&value, body),
+        _ => of_bytes(&values().map(|(_, value)| value).collect::<Vec<_>>().join(&b','), body),
     }
 }
 
@@ -20,16 +21,21 @@ pub fn fingerprint_of(headers: &Headers, body: &[u8]) -> Fingerprint {
 ///
 /// Each is the first eight bytes of a SHA-256, big-endian. What is hashed of the signature is the
 /// lower-case hex of `r` and the smaller of `s` and `n − s`, 32 bytes each; of a header that holds
-/// no signature, its text. The text's length comes before it, so that no byte can move from there to
+/// no signature, its bytes. Their number comes before them, so that no byte can move from there to
 /// the body unnoticed. Without a header, pass `""`.
 pub fn fingerprint(signature_header: &str, body: &[u8]) -> Fingerprint {
-    let text = signature_header.trim_ascii();
+    of_bytes(signature_header.as_bytes(), body)
+}
+
+fn of_bytes(signature_header: &[u8], body: &[u8]) -> Fingerprint {
+    let bytes = signature_header.trim_ascii();
     let mut buffer = [0; 128];
-    let canonical = header::read(text).map(|signature| signature.canonical()).filter(|canonical| {
+    let signature = std::str::from_utf8(bytes).ok().and_then(header::read);
+    let canonical = signature.map(|signature| signature.canonical()).filter(|canonical| {
         // Cannot fail: there is room for two digits a byte.
         hex::encode_to_slice(canonical, &mut buffer).is_ok()
     });
-    let value = if canonical.is_some() { &buffer } else { text.as_bytes() };
+    let value = if canonical.is_some() { &buffer } else { bytes };
     let length = (value.len() as u64).to_be_bytes();
     Fingerprint { signature: digest(&[value]), copy: digest(&[&length, value, body]) }
 }
@@ -102,6 +108,14 @@ mod tests {
         assert_eq!(of(&[]), fingerprint("", b"{}"));
         assert_eq!(of(&["none"]), fingerprint("none", b"{}"));
         assert_eq!(of(&["1", "2"]), fingerprint("1,2", b"{}"));
+        let of_raw =
+            |value: &[u8]| fingerprint_of(&Headers::from_raw([(SIGNATURE_HEADER, value)]), b"{}");
+        assert_eq!(of_raw("é".as_bytes()), fingerprint("é", b"{}"));
+        assert_ne!(
+            of_raw(b"\xe9"),
+            fingerprint("é", b"{}"),
+            "other bytes that are shown as the same"
+        );
         assert_ne!(of(&["none"]), of(&["NONE"]));
         // r of zero is no signature, nor is what is too long for one.
         for text in [raw("0"), "30".repeat(40_000)] {

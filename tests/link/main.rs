@@ -17,6 +17,7 @@ mod tui_support;
 mod acks;
 mod dashboard;
 mod faults;
+mod headers;
 mod laptop;
 mod losses;
 mod moves;

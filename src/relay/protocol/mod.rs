@@ -114,8 +114,10 @@
 //! **delivery** is one request to the inbox, in order of `seq`. `tail` is the path behind the publish
 //! id (empty, or beginning with `/`), `query` what stood behind the `?`. `headers` are pairs of name and
 //! value, in order, repeats of a name side by side. Names are lower-case. A value that is UTF-8 stands as
-//! it is; any other is read as ISO 8859-1, each byte one character (RFC 9110, section 5.5), and is not
-//! told from the first: whoever needs the bytes of a header keeps it in ASCII, as signatures are. The
+//! it is; any other is read as ISO 8859-1, each byte one character (RFC 9110, section 5.5). Which these
+//! are, `headers_latin1` says: their positions in `headers`, from 0, as a list of numbers; it is absent
+//! where there are none, and at relays before it was added. So the bytes of a value are those of its
+//! characters in ISO 8859-1 where its position is in the list, else in UTF-8. The
 //! values of `authorization`, `proxy-authorization` and `cookie` are `[redacted by dubwatch]`. `peer` is
 //! for people. `head` tells how far
 //! the inbox goes. At most `window` frames (deliveries and gaps) to a reader with a name are unacked;

@@ -99,7 +99,10 @@ struct DeliveryHeader {
     tail: String,
     #[serde(default)]
     query: Option<String>,
-    headers: Headers,
+    headers: Vec<(String, String)>,
+    /// Which of them are no UTF-8. An older relay says it of none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    headers_latin1: Vec<usize>,
     peer: String,
 }
 
@@ -179,7 +182,7 @@ impl RelayFrame {
 impl DeliveryHeader {
     fn with(self, body: Vec<u8>) -> Delivery {
         // A relay is not trusted to have kept to the rules for names and secrets.
-        let headers = Headers::from_raw(self.headers.iter().map(|(n, v)| (n, v.as_bytes())));
+        let headers = Headers::from_text(&self.headers, &self.headers_latin1);
         Delivery {
             cursor: Cursor { epoch: self.epoch, seq: self.seq },
             head: self.head,
@@ -208,7 +211,8 @@ impl Delivery {
             method: self.method.clone(),
             tail: self.tail.clone(),
             query: self.query.clone(),
-            headers: self.headers.clone(),
+            headers: self.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            headers_latin1: self.headers.latin1(),
             peer: self.peer.clone(),
         });
         let mut message = Vec::with_capacity(512 + self.headers.size() + self.body.len());
@@ -222,7 +226,7 @@ impl Delivery {
     }
 
     /// The longest head of a request, in bytes, whose delivery is sure to fit: JSON makes at most
-    /// two bytes of each, and adds six to each of at most 100 headers.
+    /// two bytes of each, and adds at most nine to each of at most 100 headers.
     pub const MAX_HEAD: usize = 24 << 10;
 }
 

@@ -129,16 +129,21 @@ fn body(body: &[u8]) -> Result<ClipText, String> {
 /// A command that posts the same bytes under the same signature. Headers are text from outside, so
 /// each stands in single quotes; a sentence where one has controls, which no quotes hold.
 fn curl(headers: &Headers, body: &[u8], url: &str) -> Result<ClipText, String> {
+    let of_whom = "its headers are not copied into a command";
+    let latin1 = headers.latin1();
     let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(body));
-    for (name, value) in headers.iter() {
+    for (at, (name, value)) in headers.iter().enumerate() {
         if matches!(name, "content-type" | SIGNATURE_HEADER | "x-signature-algorithm") {
+            // What is pasted is UTF-8: other bytes.
+            if latin1.contains(&at) {
+                return Err(format!("{of_whom}: {name} is not UTF-8; y B copies the body"));
+            }
             line.push_str(" -H ");
             line.push_str(&shell_word(&format!("{name}: {value}")));
         }
     }
     line.push_str(" --data-binary @- ");
     line.push_str(&shell_word(url));
-    let of_whom = "its headers are not copied into a command";
     ClipText::line(&line).map_err(|control| format!("{of_whom}: {control}; y B copies the body"))
 }
 
@@ -230,6 +235,15 @@ mod tests {
         let line = curl(&headers, PASTE.as_bytes(), url).unwrap();
         assert!(line.as_str().contains(r"'x-signature: 30'\''; id'"), "{line}");
         assert!(!line.as_str().contains("touch"), "{line}");
+    }
+
+    #[test]
+    fn a_header_whose_bytes_a_command_would_not_have_is_not_copied() {
+        let url = "http://127.0.0.1:3829/callback";
+        let of = |value: &[u8]| curl(&Headers::from_raw([(SIGNATURE_HEADER, value)]), b"{}", url);
+        assert!(of("é".as_bytes()).unwrap().as_str().contains("'x-signature: é'"));
+        let why = of(b"\xe9").unwrap_err();
+        assert!(why.contains("x-signature is not UTF-8"), "{why}");
     }
 
     #[test]

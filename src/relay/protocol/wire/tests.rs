@@ -167,6 +167,28 @@ fn the_longest_head_that_a_relay_takes_fits() {
     let latin = vec![0xe9; Delivery::MAX_HEAD];
     let headers = Headers::from_raw([("x", latin.as_slice())]);
     assert!(Delivery { headers, ..self::delivery() }.encode().len() <= message_limit(7));
+    let latin = vec![0xe9; Delivery::MAX_HEAD / 100 - 1];
+    let headers = Headers::from_raw((0..100).map(|_| ("x", latin.as_slice())));
+    let delivery = Delivery { headers, ..self::delivery() };
+    assert!(RelayFrame::decode_binary(&delivery.encode()).is_ok());
+}
+
+#[test]
+fn a_reader_is_told_which_values_are_no_utf_8() {
+    let raw = [("a", "café".as_bytes()), ("b", b"caf\xe9"), ("c", b"x"), ("d", b"\xff\xfe")];
+    let delivery = Delivery { headers: Headers::from_raw(raw), ..delivery() };
+    let message = delivery.encode();
+    let header = String::from_utf8_lossy(&message[4..]);
+    let expected =
+        r#""headers":[["a","café"],["b","café"],["c","x"],["d","ÿþ"]],"headers_latin1":[1,3],"#;
+    assert!(header.contains(expected), "{header}");
+    let Ok(RelayFrame::Delivery(again)) = RelayFrame::decode_binary(&message) else {
+        panic!("no delivery")
+    };
+    assert!(again.headers.raw().eq(raw.map(|(name, value)| (name, value.into()))));
+    // Nothing is said where there is nothing to say: as every relay before wrote it.
+    let message = self::delivery().encode();
+    assert!(!String::from_utf8_lossy(&message[4..]).contains("latin1"));
 }
 
 /// Everything that a number of a frame may be.
@@ -226,7 +248,13 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
                 body,
             }))
         });
-    let gaps = (cursors(), 1..1_u64 << 53, numbers(), 0..5_usize, proptest::option::of(times()))
+    let gaps = (
+        cursors(),
+        1..1_u64 << 53,
+        numbers(),
+        0..GapReason::ALL.len(),
+        proptest::option::of(times()),
+    )
         .prop_map(|(cursor, from, count, reason, at)| {
             RelayFrame::Gap(Gap {
                 epoch: cursor.epoch,
