@@ -98,6 +98,19 @@ pub enum LinkState {
     Superseded,
 }
 
+/// How a run is doing, as a frontend shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// What became of the requests.
+    pub counts: Counts,
+    /// Whether the journal can be written.
+    pub store: Store,
+    /// The connection to a relay, where there is one.
+    pub link: Option<Link>,
+    /// Whether the process that wrote the journal, which is only read here, has ended.
+    pub writer_gone: bool,
+}
+
 impl Link {
     /// A link that has not begun.
     pub const fn new(relay: String) -> Self {

@@ -10,9 +10,10 @@ use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::Dashboard;
-use super::headless::Headless;
-use super::run::Run;
+use super::receiver::{Opened, Receiver};
+use super::supervisor::{Event, Parts, in_runtime};
+use super::watch::{Showing, receive};
+use super::worker::Worker;
 use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
 use crate::config::{Config, Proxies, SignaturePolicy};
@@ -21,6 +22,7 @@ use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::simulate::{Sender, Speed, Story, play, sign};
 use crate::tui::model::Banner;
+use crate::vitals::Counts;
 
 /// The name of the run's key in verdicts.
 const KEY: &str = "demo";
@@ -57,35 +59,75 @@ pub fn demo(
 ) -> anyhow::Result<Exit> {
     let config = settings(config);
     let key = PrivateKey::generate()?;
-    let run = Run::new(&config, trusted(&key))?;
-    seed(&run.engine.journal, &key, program, Timestamp::now())?;
-    let journal = Arc::clone(&run.engine.journal);
-    let to = config.clone();
+    let opened = Opened::open(&config, trusted(&key))?;
+    seed(&opened.journal, &key, program, Timestamp::now())?;
     let stays = matches!(form, Form::Dashboard(_));
-    let over = CancellationToken::new();
-    let is_over = over.clone();
-    let beside = move |bound: Option<SocketAddr>, quit: CancellationToken| async move {
-        let bound = bound.context("a demo without a listener")?;
-        perform(program, &sender(&to, bound, key)?, &journal, &quit).await?;
-        is_over.cancel();
-        if stays {
-            quit.cancelled().await;
-        }
-        Ok(())
+    let story_over = CancellationToken::new();
+    let caution = format!(
+        "DEMO: a made-up catalogue, sent by this program to itself; nothing is kept (--seed {} shows it again)",
+        program.seed
+    );
+    let showing = Showing {
+        form,
+        banner: Some(Banner::Demo),
+        story_over: Some(story_over.clone()),
+        caution: Some(caution),
     };
-    match form {
-        Form::Lines(format) => {
-            let caution = format!(
-                "DEMO: a made-up catalogue, sent by this program to itself; nothing is kept (--seed {} shows it again)",
-                program.seed
-            );
-            let face = Headless::new(&run.engine.journal, format, out, say)?;
-            run.until_the_end(face.with_caution(caution), beside)
+    in_runtime(async {
+        let parts = |receiver: Receiver| {
+            let bound = *receiver.bound.first().context("a demo without a listener")?;
+            let sender = sender(&config, bound, key)?;
+            let journal = Arc::clone(&receiver.opened.journal);
+            let story = Worker::task("demo's sender", |stop| async move {
+                perform(program, &sender, &journal, &stop).await?;
+                story_over.cancel();
+                if stays {
+                    stop.cancelled().await;
+                }
+                Ok(())
+            });
+            Ok(Demo { receiver, story: Some(story) })
+        };
+        receive(&config, opened, showing, out, say, parts).await
+    })
+}
+
+/// A receiver and what posts to it.
+struct Demo {
+    receiver: Receiver,
+    /// `None` once it was stopped.
+    story: Option<Worker<anyhow::Result<()>>>,
+}
+
+impl Parts for Demo {
+    async fn next(&mut self) -> Event {
+        let Self { receiver, story } = self;
+        let told = async {
+            match story {
+                Some(story) => story.ended().await.flatten(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = receiver.next() => event,
+            ended = told => Event::Over(ended),
         }
-        Form::Dashboard(look) => {
-            let face = Dashboard { look, banner: Some(Banner::Demo), story: Some(over), out, say };
-            run.until_the_end(face, beside)
+    }
+
+    async fn stop(&mut self) {
+        // What posts to the listener stops before it does.
+        if let Some(story) = self.story.take() {
+            story.stop().await;
         }
+        self.receiver.stop().await;
+    }
+
+    fn counts(&self) -> Option<Counts> {
+        self.receiver.counts()
+    }
+
+    async fn close(self) {
+        self.receiver.close().await;
     }
 }
 

@@ -1,39 +1,48 @@
-//! The composition root: wires doors, intake, journal and faces, and takes them down in order.
+//! The composition root: builds the parts of a run and has the supervisor run them.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
+//! | `receiver` | journal, intake, listener, relay client |
+//! | `status` | one value that says how the run is doing |
+//! | `supervisor` | runs parts and frontend until the end, stops them in order |
+//! | `frontend` | lines on standard output; the dashboard's terminal |
+//! | `dashboard` | what reads for the dashboard |
+//! | `worker` | a task or thread with an end and a result |
 
 mod certificate;
 mod dashboard;
 mod demo;
-mod engine;
-mod follow;
-mod headless;
+mod frontend;
 mod keys;
 mod listen;
+mod read_only;
 mod reader_gone;
+mod receiver;
 mod relay;
-mod relaying;
-mod run;
+mod relay_source;
 mod signals;
+mod status;
+mod supervisor;
+mod watch;
 mod welcome;
 mod worker;
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use crate::config::Config;
 use crate::journal::JournalError;
 use crate::output::Format;
 use crate::sqlite::OpenError;
 use crate::tui::widget::look::Look;
 
 pub use demo::{Program, any_seed, demo};
-pub use follow::{follow, is_closed_pipe};
+pub use frontend::stream::is_closed_pipe;
 pub use keys::{DevKeyError, dev_key_path, load_dev_key, trusted_keys};
+pub use read_only::follow;
 pub use reader_gone::reader_gone;
 pub use relay::{Relay, relay, relay_admin};
-
-use headless::Headless;
-use keys::named_keys;
-use run::Run;
+pub use watch::watch;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,39 +93,5 @@ impl Form {
     /// Whether it is lines of text for people.
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Lines(Format::Text(_)))
-    }
-}
-
-/// Receives callbacks until a signal comes, the user quits or something breaks. `say` takes sentences
-/// for people; `out` takes what `form` asks for, of the dashboard its last words.
-///
-/// A journal that another process writes is only read: in a dashboard that says so, or as lines of
-/// what that process writes.
-pub fn watch(
-    config: &Config,
-    form: Form,
-    out: impl Write + Send + 'static,
-    say: fn(&str),
-) -> anyhow::Result<Exit> {
-    config.doors()?;
-    if !config.ephemeral {
-        config.needs_journal()?;
-    }
-    match form {
-        Form::Lines(format) => {
-            let run = match Run::new(config, named_keys(config)?) {
-                Ok(run) => run,
-                Err(error) if is_in_use(&error) => {
-                    return follow::read_only(config, format, out, &error, say);
-                }
-                Err(error) => return Err(error),
-            };
-            let face = Headless::new(&run.engine.journal, format, out, say)?;
-            run.until_the_end(face, |_, quit| async move {
-                quit.cancelled().await;
-                Ok(())
-            })
-        }
-        Form::Dashboard(look) => dashboard::watch(config, look, out, say),
     }
 }

@@ -5,23 +5,24 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::super::demo::{self, Program};
-use super::super::engine::{Engine, Serving};
-use super::super::listen::{Bound, bind};
+use super::super::receiver::{Opened, Receiver};
+use super::super::supervisor::{Event, Parts as _};
+use super::super::worker::Worker;
 use super::backend::BackendWorker;
-use super::{facts, sources_of, tell_counts, until};
+use super::forward::{self, Reports};
+use super::{facts, sources_of};
 use crate::config::Config;
 use crate::signature::PrivateKey;
 use crate::simulate::Speed;
 use crate::tui::effect::Request;
 use crate::tui::model::{Banner, Facts};
-use crate::tui::msg::{Msg, Stage, Told};
+use crate::tui::msg::{Msg, Stage};
 
-/// Whoever runs the demo, when one is asked for.
-pub(super) struct Aside {
+/// Runs the demo, when one is requested.
+pub(in super::super) struct Aside {
     config: Config,
     inbox: mpsc::Sender<Msg>,
     running: Option<Running>,
@@ -29,18 +30,16 @@ pub(super) struct Aside {
 
 /// A demo that runs.
 struct Running {
-    engine: Engine,
-    serving: Serving,
+    receiver: Receiver,
     backend: BackendWorker,
-    stop: CancellationToken,
-    counting: JoinHandle<()>,
-    /// `None` once it was told how it ended.
-    story: Option<JoinHandle<anyhow::Result<()>>>,
+    forwarding: Worker<()>,
+    /// `None` once it has ended, and how was said.
+    story: Option<Worker<anyhow::Result<()>>>,
 }
 
 impl Aside {
     /// No demo yet; one that is begun has these settings, made harmless.
-    pub(super) fn new(config: &Config, inbox: mpsc::Sender<Msg>) -> Self {
+    pub(in super::super) fn new(config: &Config, inbox: mpsc::Sender<Msg>) -> Self {
         Self { config: demo::settings(config), inbox, running: None }
     }
 
@@ -80,20 +79,28 @@ impl Aside {
     /// Waits until something is wrong with it.
     pub(super) async fn broken(&mut self) -> anyhow::Error {
         let Some(running) = &mut self.running else { std::future::pending().await };
-        let story = async {
-            let Some(story) = &mut running.story else { std::future::pending().await };
-            let ended = story.await;
-            running.story = None;
-            match ended.map_err(anyhow::Error::from).flatten() {
+        let Running { receiver, backend, story, .. } = running;
+        let over = async {
+            let Some(ending) = story else { return std::future::pending().await };
+            let ended = ending.ended().await.flatten();
+            *story = None;
+            match ended {
                 // It stays, to be looked at.
                 Ok(()) => std::future::pending().await,
                 Err(error) => error,
             }
         };
+        let failed = async {
+            loop {
+                if let Event::Over(Err(error)) = receiver.next().await {
+                    return error;
+                }
+            }
+        };
         tokio::select! {
-            error = story => error,
-            error = running.serving.broken() => error,
-            error = running.backend.failed() => error,
+            error = over => error,
+            error = failed => error,
+            error = backend.failed() => error,
         }
     }
 
@@ -106,48 +113,46 @@ impl Aside {
 async fn begin(config: &Config, inbox: &mpsc::Sender<Msg>) -> anyhow::Result<Running> {
     let program = Program { seed: demo::any_seed(), speed: Speed::LIFE, endless: false };
     let settings = config.clone();
-    let (engine, key) = tokio::task::spawn_blocking(move || {
+    let (opened, key) = tokio::task::spawn_blocking(move || {
         let key = PrivateKey::generate()?;
-        let engine = Engine::open(&settings, demo::trusted(&key))?;
-        demo::seed(&engine.journal, &key, program, Timestamp::now())?;
-        anyhow::Ok((engine, key))
+        let opened = Opened::open(&settings, demo::trusted(&key))?;
+        demo::seed(&opened.journal, &key, program, Timestamp::now())?;
+        anyhow::Ok((opened, key))
     })
     .await??;
-    let Bound { sockets, addresses } = bind(&config.listen).await?;
-    let bound = *addresses.first().context("a demo without a listener")?;
-    let serving = engine.serve(config, sockets);
-    let stop = CancellationToken::new();
+    let sources = sources_of(&opened, Stage::Demo)?;
+    let receiver = opened.start(config).await?;
+    let bound = *receiver.bound.first().context("a demo without a listener")?;
     let sender = demo::sender(config, bound, key)?;
-    let sources = sources_of(&engine, Stage::Demo)?;
-    // Before anything that is told of it.
-    let facts = facts::of_engine(config, &engine, &addresses, Some(Banner::Demo));
-    // Nothing in it is the user's to come and see to.
+    // Before anything that is sent of it. Nothing in it is the user's to come and see to.
+    let facts = facts::of_receiver(config, &receiver, Some(Banner::Demo));
     let facts = Facts { bell: false, ..facts };
     let _ = inbox.send(Msg::DemoBegan(Box::new(facts))).await;
     let backend = BackendWorker::start(sources, inbox.clone())?;
-    let counts = tell_counts(Stage::Demo, Arc::clone(&engine.intake), inbox.clone());
-    let counting = until(&stop, counts);
-    let (journal, quit) = (Arc::clone(&engine.journal), stop.clone());
-    let end = inbox.clone();
-    let story = tokio::spawn(async move {
-        demo::perform(program, &sender, &journal, &quit).await?;
-        let _ = end.send(Msg::Told(Stage::Demo, Told::StoryOver)).await;
+    let story_over = CancellationToken::new();
+    let reports = Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };
+    let to = inbox.clone();
+    let forwarding = Worker::task("status", |stop| async move {
+        stop.run_until_cancelled(forward::run(Stage::Demo, reports, None, to)).await;
+    });
+    let journal = Arc::clone(&receiver.opened.journal);
+    let story = Worker::task("demo's sender", |stop| async move {
+        demo::perform(program, &sender, &journal, &stop).await?;
+        story_over.cancel();
         Ok(())
     });
-    Ok(Running { engine, serving, backend, stop, counting, story: Some(story) })
+    Ok(Running { receiver, backend, forwarding, story: Some(story) })
 }
 
 impl Running {
-    /// As a run is taken down: the sender, the door, the readers, the journal.
-    async fn close(self) {
-        self.stop.cancel();
+    /// As a run is taken down: the sender, the listener, the readers, the journal.
+    async fn close(mut self) {
         if let Some(story) = self.story {
-            let _ = story.await;
+            story.stop().await;
         }
-        self.serving.close().await;
-        self.engine.close_intake().await;
-        let _ = self.counting.await;
+        self.receiver.stop().await;
+        self.forwarding.stop().await;
         self.backend.stop().await;
-        self.engine.close_journal().await;
+        self.receiver.close().await;
     }
 }

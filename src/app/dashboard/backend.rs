@@ -42,27 +42,30 @@ const HORIZON: SignedDuration = SignedDuration::from_hours(30 * 24);
 const LOOK_AT_NOTES_EVERY: Duration = Duration::from_secs(1);
 
 /// What a backend works with.
-pub(super) struct Sources {
+pub(in super::super) struct Sources {
     /// Which of the dashboard's journals it is.
-    pub(super) stage: Stage,
+    pub(in super::super) stage: Stage,
     /// What was committed, without bodies.
-    pub(super) follower: Follower,
+    pub(in super::super) follower: Follower,
     /// What writes the user's notes; `None` where another process writes the journal.
-    pub(super) journal: Option<Arc<Journal>>,
+    pub(in super::super) journal: Option<Arc<Journal>>,
     /// The keys that deliveries are checked with when they are opened.
-    pub(super) keys: Arc<TrustedKeys>,
+    pub(in super::super) keys: Arc<TrustedKeys>,
 }
 
 /// A backend that runs.
-pub(super) struct BackendWorker {
+pub(in super::super) struct BackendWorker {
     /// Takes requests of the dashboard.
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(in super::super) requests: mpsc::Sender<Request>,
     worker: Worker<Result<(), JournalError>>,
 }
 
 impl BackendWorker {
     /// Starts the thread. Must be called inside a Tokio runtime.
-    pub(super) fn start(sources: Sources, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Self> {
+    pub(in super::super) fn start(
+        sources: Sources,
+        inbox: mpsc::Sender<Msg>,
+    ) -> anyhow::Result<Self> {
         let (requests, asked) = mpsc::channel(REQUESTS);
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard's reader", move |stop| {
@@ -76,7 +79,7 @@ impl BackendWorker {
     }
 
     /// Waits until it fails. That nobody listens any more is no failure. Cancel safe.
-    pub(super) async fn failed(&mut self) -> anyhow::Error {
+    pub(in super::super) async fn failed(&mut self) -> anyhow::Error {
         match self.worker.ended().await {
             Ok(Err(error)) => error.into(),
             Ok(Ok(())) => std::future::pending().await,
@@ -85,7 +88,7 @@ impl BackendWorker {
     }
 
     /// Stops it and waits until it has closed its connection to the journal.
-    pub(super) async fn stop(self) {
+    pub(in super::super) async fn stop(self) {
         self.worker.stop().await;
     }
 }

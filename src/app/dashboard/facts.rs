@@ -5,20 +5,20 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::super::engine::Engine;
 use super::super::keys::trusts_dev_key;
+use super::super::receiver::Receiver;
 use super::super::welcome::{callback_url, send_command, send_line};
 use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::signature::TrustedKeys;
 use crate::tui::model::{Banner, Facts};
 
-/// Those of a run that listens on `bound`, if it listens; with a banner of its own, or that of its settings.
-pub(super) fn of_engine(
+/// Those of what this process receives; with a banner of its own, or that of its settings.
+pub(in super::super) fn of_receiver(
     config: &Config,
-    engine: &Engine,
-    bound: &[SocketAddr],
+    receiver: &Receiver,
     banner: Option<Banner>,
 ) -> Facts {
+    let (bound, keys) = (receiver.bound.as_slice(), &receiver.opened.keys);
     let unchecked = (config.signature == SignaturePolicy::Off).then_some(Banner::Unchecked);
     Facts {
         // Where callbacks come by a relay, that is what the sender is to call.
@@ -30,17 +30,17 @@ pub(super) fn of_engine(
         },
         door: door(bound, &config.path),
         send_line: match bound.first() {
-            Some(bound) if trusts_dev_key(&engine.keys) => send_line(config, *bound),
+            Some(bound) if trusts_dev_key(keys) => send_line(config, *bound),
             _ => String::new(),
         },
-        send_by_relay: if config.relay.is_some() && trusts_dev_key(&engine.keys) {
+        send_by_relay: if config.relay.is_some() && trusts_dev_key(keys) {
             send_command(config)
         } else {
             String::new()
         },
         confirm_quit: config.confirm_quit && banner != Some(Banner::Demo),
         banner: banner.or(unchecked),
-        ..of_journal(config, engine.journal.path(), &engine.keys)
+        ..of_journal(config, receiver.opened.journal.path(), keys)
     }
 }
 
@@ -61,7 +61,7 @@ fn door(bound: &[SocketAddr], path: &str) -> String {
 }
 
 /// Those of a journal that another process writes.
-pub(super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> Facts {
+pub(in super::super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> Facts {
     Facts { banner: Some(banner), ..of_journal(config, &config.db, keys) }
 }
 

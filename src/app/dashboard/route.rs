@@ -9,7 +9,7 @@ use crate::tui::effect::Request;
 use crate::tui::msg::Stage;
 
 /// Passes requests on until it is stopped or there will be no more; then ends the demo, if one runs.
-pub(super) async fn route(
+pub(in super::super) async fn route(
     mut requests: mpsc::Receiver<(Stage, Request)>,
     real: mpsc::Sender<Request>,
     mut aside: Aside,

@@ -11,20 +11,26 @@ mod searching;
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::backend::{BackendWorker, Sources};
 use super::*;
 use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source as Door, Verdict,
 };
-use crate::config::{Flags, Surroundings};
-use crate::journal::{Journal, Place};
+use crate::journal::{Follower, Journal, Place};
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
 use crate::tui::model::search::{Query, Search, Start};
-use crate::tui::msg::News;
+use crate::tui::msg::{Msg, News, Stage, Told};
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);

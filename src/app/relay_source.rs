@@ -1,4 +1,4 @@
-//! The relay door of a run: from settings to a client that receives, and its end.
+//! The relay as a source of a run: from settings to a client that receives.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::relay::protocol::ReaderName;
 use crate::vitals::Link;
 
 /// A client that receives from a relay.
-pub(super) struct Relaying {
+pub(super) struct RelaySource {
     worker: Worker<()>,
     telling: Telling,
 }
 
-impl Relaying {
+impl RelaySource {
     /// Starts to receive from the relay that the settings name, where they name one.
     pub(super) fn start(config: &Config, intake: &Arc<Intake>) -> anyhow::Result<Option<Self>> {
         let Some(settings) = settings(config)? else { return Ok(None) };
@@ -37,7 +37,7 @@ impl Relaying {
         self.telling.link.clone()
     }
 
-    /// Waits for a sentence that a person should know; for ever once there will be none.
+    /// Waits for a sentence that a person should know; forever once there will be none.
     pub(super) async fn warning(&mut self) -> String {
         let warnings: &mut mpsc::Receiver<String> = &mut self.telling.warnings;
         match warnings.recv().await {
@@ -46,13 +46,13 @@ impl Relaying {
         }
     }
 
-    /// The next sentence that a person should know, if one waits.
-    pub(super) fn next_warning(&mut self) -> Option<String> {
+    /// Returns the next sentence that a person should know, if one waits.
+    pub(super) fn waiting_warning(&mut self) -> Option<String> {
         self.telling.warnings.try_recv().ok()
     }
 
     /// Stops receiving; what is on its way to the disk is still acked.
-    pub(super) async fn close(self) {
+    pub(super) async fn stop(self) {
         self.worker.stop().await;
     }
 }

@@ -1,0 +1,143 @@
+//! Passes on to a dashboard what does not come from its journal: the status, warnings, the end of a
+//! demo's story.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::tui::msg::{Msg, Stage, Told};
+use crate::vitals::Status;
+
+/// Minimum interval between two reports of the status.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Something that a person should know, and since when.
+pub(in super::super) type Warning = (Timestamp, String);
+
+/// What is passed on.
+pub(in super::super) struct Reports {
+    pub(in super::super) status: watch::Receiver<Status>,
+    /// Cancelled when the story of a demo has come to its end.
+    pub(in super::super) story_over: Option<CancellationToken>,
+}
+
+/// Passes on whatever changes, the status at most every 250 ms but always its last change, until
+/// nobody listens.
+pub(in super::super) async fn run(
+    stage: Stage,
+    reports: Reports,
+    mut warnings: Option<mpsc::Receiver<Warning>>,
+    inbox: mpsc::Sender<Msg>,
+) {
+    let Reports { mut status, mut story_over } = reports;
+    let mut sent = Status::default();
+    let (mut not_before, mut is_open) = (Instant::now(), true);
+    loop {
+        let now = status.borrow_and_update().clone();
+        for told in changes(&sent, &now) {
+            if inbox.send(Msg::Told(stage, told)).await.is_err() {
+                return;
+            }
+            not_before = Instant::now() + EVERY;
+        }
+        sent = now;
+        let told = tokio::select! {
+            changed = async { sleep_until(not_before).await; status.changed().await }, if is_open => {
+                is_open = changed.is_ok();
+                continue;
+            }
+            Some((at, message)) = next(&mut warnings) => Told::Warning(at, message),
+            () = over(&mut story_over) => Told::StoryOver,
+        };
+        if inbox.send(Msg::Told(stage, told)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn next(warnings: &mut Option<mpsc::Receiver<Warning>>) -> Option<Warning> {
+    match warnings {
+        Some(waiting) => match waiting.recv().await {
+            Some(warning) => Some(warning),
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the end of the story, which comes once.
+async fn over(story_over: &mut Option<CancellationToken>) {
+    match story_over {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+    *story_over = None;
+}
+
+fn changes(sent: &Status, now: &Status) -> Vec<Told> {
+    let mut changes = Vec::new();
+    if sent.counts != now.counts {
+        changes.push(Told::Counts(now.counts));
+    }
+    if sent.store != now.store {
+        changes.push(Told::Store(now.store.clone()));
+    }
+    if sent.writer_gone != now.writer_gone {
+        changes.push(Told::Orphaned(now.writer_gone));
+    }
+    if sent.link != now.link
+        && let Some(link) = &now.link
+    {
+        changes.push(Told::Link(Box::new(link.clone())));
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vitals::Store;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_status_arrives_and_warnings_pass_it_however_much_changes() {
+        let (status, watched) = watch::channel(Status::default());
+        let (inbox, mut messages) = mpsc::channel(1);
+        let (warnings, waiting) = mpsc::channel(64);
+        let reports = Reports { status: watched, story_over: None };
+        tokio::spawn(run(Stage::Real, reports, Some(waiting), inbox));
+        let flood = tokio::spawn(async move {
+            for number in 0..10_000_u64 {
+                status.send_modify(|status| {
+                    status.counts.valid = number;
+                    status.store = Store::Failing { why: format!("full, {number} times") };
+                });
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            status.send_modify(|status| status.store = Store::Writing);
+            status
+        });
+        for number in 0..50 {
+            warnings.send((Timestamp::UNIX_EPOCH, format!("{number}"))).await.unwrap();
+        }
+        let (mut seen, mut last, mut reported) = (0, Store::Writing, 0);
+        while !(flood.is_finished() && last == Store::Writing) {
+            match messages.recv().await.unwrap() {
+                Msg::Told(_, Told::Warning(_, message)) => {
+                    assert_eq!(message, seen.to_string(), "in order");
+                    seen += 1;
+                }
+                Msg::Told(_, Told::Store(store)) => {
+                    last = store;
+                    reported += 1;
+                }
+                Msg::Told(_, Told::Counts(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(seen, 50);
+        assert!(reported <= 50, "{reported} reports in 10 s");
+    }
+}

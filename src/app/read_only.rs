@@ -1,0 +1,121 @@
+//! Shows a journal that another process writes, or that cannot be written: nothing is received.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+
+use super::Exit;
+use super::dashboard::backend::Sources;
+use super::dashboard::facts;
+use super::dashboard::forward::Reports;
+use super::frontend::stream::{Stream, is_closed_pipe};
+use super::frontend::tui::{LastWords, Shows, Tui};
+use super::signals::Signals;
+use super::status;
+use super::supervisor::{self, Event, NoParts, Parts, in_runtime, warn};
+use super::worker::Worker;
+use crate::config::Config;
+use crate::journal::{Follower, JournalError};
+use crate::output::{Face, Format, Ready, RecordWriter};
+use crate::signature::TrustedKeys;
+use crate::sqlite::OpenError;
+use crate::tui::model::Banner;
+use crate::tui::msg::Stage;
+use crate::tui::widget::look::Look;
+use crate::vitals::Status;
+
+/// A look at whether the process that writes the journal is there.
+struct WriterWatch(Worker<()>);
+
+impl Parts for WriterWatch {
+    async fn next(&mut self) -> Event {
+        std::future::pending().await
+    }
+
+    async fn stop(&mut self) {}
+
+    async fn close(self) {
+        self.0.stop().await;
+    }
+}
+
+/// Follows the journal of another process in place of receiving, and says so on standard error.
+/// `in_use` is why nothing can be received.
+pub(super) fn lines(
+    config: &Config,
+    format: Format,
+    out: impl Write + Send + 'static,
+    in_use: &anyhow::Error,
+    say: fn(&str),
+) -> anyhow::Result<Exit> {
+    let follower = Follower::open(&config.db)?;
+    let is_read = !matches!(format, Format::Quiet);
+    let mut face = Face::new(RecordWriter::new(out, format), follower);
+    let pid = match in_use.downcast_ref() {
+        Some(JournalError::Open(OpenError::InUse { pid: Some(pid), .. })) => {
+            format!(" (process {pid})")
+        }
+        _ => String::new(),
+    };
+    say(&format!(
+        "read-only: another dubwatch{pid} receives into the journal {}; what it writes is shown here, and nothing is received",
+        config.db.display()
+    ));
+    for caution in &config.cautions {
+        say(caution);
+    }
+    let ready = Ready::read_only(config.db.display().to_string());
+    // In a text that is all there is to say, and it stands on standard error.
+    match face.announce(&ready, "").map_err(anyhow::Error::from) {
+        Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
+        announced => announced?,
+    }
+    in_runtime(async {
+        let signals = Signals::new(false).context("cannot listen for signals")?;
+        let (status, worker) = status::of_writer(config.db.clone());
+        let stream = Stream::following(face, is_read, Some(status), say)?;
+        supervisor::run(signals, WriterWatch(worker), stream).await
+    })
+}
+
+/// Writes what a face follows until a signal comes, its reader has closed standard output, or the
+/// journal cannot be read any more.
+pub fn follow<W: Write + Send + 'static>(face: Face<W>) -> anyhow::Result<Exit> {
+    in_runtime(async {
+        let signals = Signals::new(false).context("cannot listen for signals")?;
+        // It has no warnings.
+        let stream = Stream::following(face, true, None, |_| {})?;
+        supervisor::run(signals, NoParts, stream).await
+    })
+}
+
+/// Shows the journal in a dashboard until the user quits or a signal comes.
+pub(super) fn dashboard(
+    config: &Config,
+    keys: Arc<TrustedKeys>,
+    look: Look,
+    banner: Banner,
+) -> anyhow::Result<Exit> {
+    let follower = Follower::open(&config.db)?.of_summaries();
+    in_runtime(async {
+        let signals = Signals::new(true).context("cannot listen for signals")?;
+        let (status, worker) = match banner {
+            Banner::ReadOnly => status::of_writer(config.db.clone()),
+            // Where nothing can be written, nobody is waited for.
+            _ => (watch::channel(Status::default()).1, Worker::task("status", |_| async {})),
+        };
+        let shows = Shows {
+            facts: facts::of_file(config, &keys, banner),
+            sources: Sources { stage: Stage::Real, follower, journal: None, keys },
+            reports: Reports { status, story_over: None },
+        };
+        let last_words = LastWords { out: Box::new(std::io::sink()), say: |_| {} };
+        let tui = Tui::start(config, look, shows, last_words)?;
+        for caution in config.cautions.iter().cloned() {
+            warn(&tui, caution);
+        }
+        supervisor::run(signals, WriterWatch(worker), tui).await
+    })
+}

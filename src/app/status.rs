@@ -1,0 +1,130 @@
+//! Keeps the status of a run: one value that its frontend watches.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::worker::Worker;
+use crate::intake::Intake;
+use crate::journal::{Health, Journal};
+use crate::sqlite::has_writer;
+use crate::vitals::{Link, Status, Store};
+
+/// Minimum interval between two changes of the counts.
+const EVERY: Duration = Duration::from_millis(250);
+/// How often to look whether the process that writes the journal is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Watches what this process receives into `journal`.
+pub(super) fn of_receiver(
+    journal: &Journal,
+    intake: Arc<Intake>,
+    link: Option<watch::Receiver<Link>>,
+) -> (watch::Receiver<Status>, Worker<()>) {
+    let first = link.as_ref().map(|link| link.borrow().clone());
+    let (status, watched) = watch::channel(Status { link: first, ..Status::default() });
+    let health = journal.health();
+    let worker = Worker::task("status", |stop| async move {
+        stop.run_until_cancelled(watch_receiver(status, intake, health, link)).await;
+    });
+    (watched, worker)
+}
+
+async fn watch_receiver(
+    status: watch::Sender<Status>,
+    intake: Arc<Intake>,
+    mut health: watch::Receiver<Health>,
+    mut link: Option<watch::Receiver<Link>>,
+) {
+    let mut is_open = true;
+    let mut count_at = Instant::now();
+    loop {
+        tokio::select! {
+            () = async { sleep_until(count_at).await; intake.counted().await } => {
+                status.send_modify(|status| status.counts = intake.counts());
+                count_at = Instant::now() + EVERY;
+            }
+            changed = health.changed(), if is_open => {
+                // The journal's thread ended: the supervisor ends the run for it.
+                is_open = changed.is_ok();
+                let store = match &*health.borrow_and_update() {
+                    Health::Writing => Store::Writing,
+                    Health::Failing { why } => Store::Failing { why: (**why).to_owned() },
+                };
+                status.send_modify(|status| status.store = store);
+            }
+            now = next_link(&mut link) => {
+                status.send_modify(|status| status.link = Some(now));
+            }
+        }
+    }
+}
+
+/// Waits for the next change of the link; forever where there is none, or it will not change any more.
+async fn next_link(link: &mut Option<watch::Receiver<Link>>) -> Link {
+    let Some(watched) = link else { return std::future::pending().await };
+    if watched.changed().await.is_err() {
+        return std::future::pending().await;
+    }
+    watched.borrow_and_update().clone()
+}
+
+/// Watches the process that writes the journal at `db`.
+pub(super) fn of_writer(db: PathBuf) -> (watch::Receiver<Status>, Worker<()>) {
+    let (status, watched) = watch::channel(Status::default());
+    let worker = Worker::task("status", |stop| watch_writer(db, status, stop));
+    (watched, worker)
+}
+
+async fn watch_writer(db: PathBuf, status: watch::Sender<Status>, stop: CancellationToken) {
+    let look = async {
+        loop {
+            let looked_at = db.clone();
+            let looked = tokio::task::spawn_blocking(move || !has_writer(&looked_at)).await;
+            if let Ok(is_gone) = looked {
+                status.send_if_modified(|status| {
+                    std::mem::replace(&mut status.writer_gone, is_gone) != is_gone
+                });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    stop.run_until_cancelled(look).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::Policy;
+    use crate::journal::Place;
+    use crate::signature::{PublicKey, TrustedKeys};
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_change_at_once_and_then_not_too_often_and_to_the_last() {
+        let journal = Arc::new(Journal::open(&Place::Memory, None).unwrap());
+        let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
+        let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal) as _, 1).unwrap();
+        let intake = Arc::new(intake);
+        let (mut status, worker) = of_receiver(&journal, Arc::clone(&intake), None);
+        sleep(Duration::from_secs(60)).await;
+        assert!(!status.has_changed().unwrap(), "nothing changed");
+        let mut seen = Vec::new();
+        for _ in 0..100 {
+            intake.turn_away();
+            sleep(Duration::from_millis(10)).await;
+            if status.has_changed().unwrap() {
+                seen.push(status.borrow_and_update().counts.unavailable);
+            }
+        }
+        sleep(EVERY).await;
+        seen.push(status.borrow_and_update().counts.unavailable);
+        assert_eq!((seen[0], seen.last()), (1, Some(&100)), "at once, and to the last");
+        assert!((4..=6).contains(&seen.len()), "{seen:?}");
+        worker.stop().await;
+        intake.close();
+    }
+}
