@@ -1,22 +1,23 @@
-//! The composition root of `dubwatch relay`: store, server, operator's socket; takes them down in
-//! order.
+//! `dubwatch relay`: a store, a server before it and the operator's socket.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use super::Exit;
 use super::certificate::{Certificate, Keeper};
+use super::frontend::Frontend;
 use super::listen::{Bound, bind};
-use super::signals::{Signals, at_once};
+use super::signals::Signals;
+use super::supervisor::{self, Event, Parts, in_runtime, runtime};
 use super::welcome::host_name;
+use super::worker::Worker;
 use crate::config::{ConfigError, ListenAddress};
 use crate::output::write_line;
 use crate::relay::admin::{self, Command, Reply};
@@ -24,8 +25,9 @@ use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
 use crate::serve::{self, Socket, serve};
 use crate::signature::{PublicKey, TrustedKeys};
-use crate::sqlite::{OpenError, Place};
+use crate::sqlite::{Health, OpenError, Place};
 use crate::text::Printable;
+use crate::vitals::Counts;
 
 /// What a relay is told by its command line.
 #[derive(Debug, Clone)]
@@ -81,10 +83,7 @@ pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
         None => None,
     };
     let store = Arc::new(Store::open(&Place::File(relay.db.clone()), relay.caps.clone())?);
-    let runtime = runtime()?;
-    let exit = runtime.block_on(run(relay, store, keys, tls, say));
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    exit
+    in_runtime(run(relay, store, keys, tls, say))
 }
 
 async fn run(
@@ -94,9 +93,9 @@ async fn run(
     tls: Option<Arc<Certificate>>,
     say: fn(&str),
 ) -> anyhow::Result<Exit> {
-    let mut signals = Signals::new(false).context("cannot listen for signals")?;
+    let signals = Signals::new(false).context("cannot listen for signals")?;
     // It asks a service to read its files again. On a terminal it says that the terminal is gone.
-    let mut hangups = if io::stdout().is_terminal() {
+    let hangups = if io::stdout().is_terminal() {
         None
     } else {
         Some(signal(SignalKind::hangup()).context("cannot listen for signals")?)
@@ -110,10 +109,37 @@ async fn run(
             "listening on every address ({every}): the URLs of inboxes begin with {base}; where senders know this machine by another name, say it with --public-url"
         ));
     }
-    let quit = CancellationToken::new();
-    let operator = match admin::listen(store.path()) {
+    let operator = operator(&store, &base, say);
+    let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
+    let socket = match &tls {
+        Some(certificate) => Socket::from(sockets).with_tls(certificate.acceptor()?),
+        None => sockets.into(),
+    };
+    let mut keeper = tls.map(Keeper::new);
+    keep_up(&mut keeper, &server, false);
+    let counted = server.clone();
+    let listener = Worker::task("listener", |stop| {
+        let broken = move |broken| counted.broken(&broken);
+        serve(socket, server.router(), relay.server.serve_limits(), stop, broken)
+    });
+    // What was said to a command counts until something else is said.
+    let is_known = !relay.says_where() && matches!(store.reached().await, Ok(Some(_)));
+    if !is_known && let Err(error) = store.note_reached(&base).await {
+        tracing::warn!(%error, "where the relay is reached was not noted");
+    }
+    announce(&bound, &base, store.path());
+    let health = store.health();
+    let listener = Some(listener);
+    let parts = RelayParts { store, server, listener, operator, keeper, hangups, health };
+    supervisor::run(signals, parts, LogOnly).await
+}
+
+/// Answers the operator's commands beside the relay.
+fn operator(store: &Arc<Store>, base: &str, say: fn(&str)) -> Option<Worker<()>> {
+    match admin::listen(store.path()) {
         Ok(socket) => {
-            Some(tokio::spawn(admin::serve(socket, Arc::clone(&store), base.clone(), quit.clone())))
+            let (store, base) = (Arc::clone(store), base.to_owned());
+            Some(Worker::task("operator's socket", |stop| admin::serve(socket, store, base, stop)))
         }
         Err(error) => {
             // It relays all the same; inboxes can be made when it is stopped.
@@ -124,63 +150,74 @@ async fn run(
             ));
             None
         }
-    };
-    let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
-    let socket = match &tls {
-        Some(certificate) => Socket::from(sockets).with_tls(certificate.acceptor()?),
-        None => sockets.into(),
-    };
-    let mut keeper = tls.map(Keeper::new);
-    keep_up(&mut keeper, &server, false);
-    let stop = CancellationToken::new();
-    let counted = server.clone();
-    let mut serving = tokio::spawn(serve(
-        socket,
-        server.router(),
-        relay.server.serve_limits(),
-        stop.clone(),
-        move |broken| counted.broken(&broken),
-    ));
-    // What was said to a command counts until something else is said.
-    let is_known = !relay.says_where() && matches!(store.reached().await, Ok(Some(_)));
-    if !is_known && let Err(error) = store.note_reached(&base).await {
-        tracing::warn!(%error, "where the relay is reached was not noted");
     }
-    announce(&bound, &base, store.path());
-    let mut health = store.health();
-    let exit = loop {
-        tokio::select! {
-            signal = signals.next() => break Ok(Exit::Signal(signal)),
-            Some(()) = hung_up(&mut hangups) => keep_up(&mut keeper, &server, true),
-            () = wait(keeper.as_ref()) => keep_up(&mut keeper, &server, false),
-            changed = health.changed() => match changed {
-                Ok(()) => tracing::warn!(health = ?*health.borrow_and_update(), "the store"),
-                Err(_) => break Err(anyhow::anyhow!("the store's thread ended unexpectedly")),
-            },
-            ended = &mut serving => {
-                let why = ended.err().map_or_else(String::new, |error| format!(": {error}"));
-                break Err(anyhow::anyhow!("the listener ended unexpectedly{why}"));
+}
+
+/// The parts of a relay.
+struct RelayParts {
+    store: Arc<Store>,
+    server: Server,
+    listener: Option<Worker<()>>,
+    operator: Option<Worker<()>>,
+    keeper: Option<Keeper>,
+    hangups: Option<tokio::signal::unix::Signal>,
+    health: watch::Receiver<Health>,
+}
+
+impl Parts for RelayParts {
+    async fn next(&mut self) -> Event {
+        let Self { server, listener, keeper, hangups, health, .. } = self;
+        let Some(listener) = listener else { return std::future::pending().await };
+        loop {
+            tokio::select! {
+                Some(()) = hung_up(hangups) => keep_up(keeper, server, true),
+                () = wait(keeper.as_ref()) => keep_up(keeper, server, false),
+                changed = health.changed() => {
+                    if changed.is_err() {
+                        let why = "the store's thread ended unexpectedly";
+                        return Event::Over(Err(anyhow::anyhow!(why)));
+                    }
+                    tracing::warn!(health = ?*health.borrow_and_update(), "the store");
+                }
+                ended = listener.ended() => {
+                    let why = "the listener ended unexpectedly";
+                    return Event::Over(Err(ended.err().unwrap_or_else(|| anyhow::anyhow!(why))));
+                }
             }
         }
-    };
-    tracing::info!("stopping");
-    let graceful = async {
-        stop.cancel();
-        tokio::join!(server.drain(), async {
-            if !serving.is_finished() {
-                let _ = serving.await;
+    }
+
+    async fn stop(&mut self) {
+        let listener = self.listener.take();
+        tokio::join!(self.server.drain(), async {
+            if let Some(listener) = listener {
+                listener.stop().await;
             }
         });
-        quit.cancel();
-        if let Some(operator) = operator {
-            let _ = operator.await;
+        if let Some(operator) = self.operator.take() {
+            operator.stop().await;
         }
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
-    };
-    tokio::select! {
-        () = graceful => exit,
-        signal = signals.next() => at_once(signal),
     }
+
+    async fn close(self) {
+        let store = self.store;
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    }
+}
+
+/// A relay shows itself by its log.
+struct LogOnly;
+
+impl Frontend for LogOnly {
+    fn warn(&self, _: String) {}
+
+    async fn ended(&mut self) -> anyhow::Result<Exit> {
+        std::future::pending().await
+    }
+
+    async fn leave(&mut self) {}
+
+    async fn finish(self, _: Option<Counts>) {}
 }
 
 /// Waits for a SIGHUP; forever where it means something else.
@@ -304,11 +341,4 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
 }
