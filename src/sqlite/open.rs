@@ -123,6 +123,7 @@ pub struct Database {
 /// The one connection that writes, with the lock that keeps it the only one.
 #[derive(Debug)]
 pub struct WriteConnection {
+    what: &'static str,
     // Dropped in this order: the lock is let go of when the file is closed.
     connection: Connection,
     /// Nothing for a database in memory.
@@ -133,6 +134,11 @@ pub struct WriteConnection {
 }
 
 impl WriteConnection {
+    /// What the database is called in messages.
+    pub(super) const fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// Closes the file, then lets go of the lock.
     pub fn close(self) -> rusqlite::Result<()> {
         self.connection.close().map_err(|(_, error)| error)
@@ -214,7 +220,7 @@ impl Database {
         if let Some(reserve) = &reserve {
             reserve.keep();
         }
-        Ok((database, WriteConnection { connection, files, reserve, _lock: lock }))
+        Ok((database, WriteConnection { what, connection, files, reserve, _lock: lock }))
     }
 
     /// Opens a file that is there for writing, and makes none: a name that is mistyped leaves nothing

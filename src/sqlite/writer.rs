@@ -172,12 +172,15 @@ pub struct Writer<L: Ledger> {
     health: watch::Receiver<Health>,
     pulse: Arc<Pulse>,
     patience: Duration,
+    /// What the database is called in messages.
+    what: &'static str,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<L: Ledger> Writer<L> {
     /// Starts the thread, which owns `connection` and `ledger` from here on.
     pub fn start(connection: WriteConnection, ledger: L, limits: Limits) -> std::io::Result<Self> {
+        let what = connection.what();
         let (orders, inbox) = sync_channel(limits.entries);
         let (health, observed) = watch::channel(Health::Writing);
         let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
@@ -191,8 +194,7 @@ impl<L: Ledger> Writer<L> {
             full_at: None,
             make_room_at: Instant::now(),
         };
-        let thread =
-            std::thread::Builder::new().name("journal".to_owned()).spawn(|| desk.work())?;
+        let thread = std::thread::Builder::new().name(what.to_owned()).spawn(|| desk.work())?;
         Ok(Self {
             orders,
             bytes: Arc::new(Semaphore::new(limits.bytes.min(Semaphore::MAX_PERMITS))),
@@ -200,6 +202,7 @@ impl<L: Ledger> Writer<L> {
             health: observed,
             pulse,
             patience: limits.patience,
+            what,
             thread: std::sync::Mutex::new(Some(thread)),
         })
     }
@@ -248,7 +251,7 @@ impl<L: Ledger> Writer<L> {
             // Blocks while the queue is full; the thread is still emptying it.
             let _ = self.orders.send(Order::Stop);
             if thread.join().is_err() {
-                tracing::error!("the journal writer panicked");
+                tracing::error!("the writer of the {} panicked", self.what);
             }
         }
     }
@@ -337,9 +340,10 @@ impl<L: Ledger> Desk<L> {
             }
         }
         self.end();
+        let what = self.connection.what();
         if let Err(error) = self.connection.close() {
             // Nothing is lost: the next start reads the log that is still there.
-            tracing::warn!(%error, "the journal was not closed cleanly");
+            tracing::warn!(%error, "the {what} was not closed cleanly");
         }
     }
 
@@ -656,6 +660,15 @@ mod tests {
         let ledger = Numbers { committed, batch: 0, commits: 0 };
         let writer = Writer::start(connection, ledger, limits).unwrap();
         (writer, seen, dir)
+    }
+
+    #[test]
+    fn the_thread_is_called_after_its_database() {
+        let (writer, _, _dir) = start(Limits::default());
+        let thread = writer.thread.lock().unwrap();
+        let name = thread.as_ref().and_then(|thread| thread.thread().name().map(str::to_owned));
+        drop(thread);
+        assert_eq!(name.as_deref(), Some(SCHEMA.what));
     }
 
     /// Outcome of one batch: each entry's receipt, the rows in order, and the number of commits.
