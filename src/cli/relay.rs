@@ -152,7 +152,7 @@ fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Setti
             "a relay's is https://HOST[:PORT][/PATH] of letters, digits and - . _ ~ % : + , =";
         return Err(Usage(format!("--public-url: {why}")).into());
     }
-    let proxies = flags.trust_forwarded_for.clone().unwrap_or_default();
+    let proxies = flags.proxies.clone().unwrap_or_default();
     Ok(Settings {
         max_body: flags.max_body.unwrap_or(config.max_body),
         rate,

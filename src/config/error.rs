@@ -34,10 +34,10 @@ pub enum ConfigError {
         /// Its permissions.
         mode: u32,
     },
-    /// An environment variable holds something that its setting does not take.
+    /// A flag or an environment variable holds something that its setting does not take.
     #[error("{name}: {why}")]
-    Variable {
-        /// The variable.
+    Named {
+        /// The flag or the variable.
         name: &'static str,
         /// What is wrong and what is expected.
         why: String,
@@ -62,8 +62,8 @@ impl ConfigError {
         Self::Read { path: shown(path), why: error.to_string() }
     }
 
-    pub(super) fn variable(name: &'static str, why: impl Into<String>) -> Self {
-        Self::Variable { name, why: why.into() }
+    pub(super) fn named(name: &'static str, why: impl Into<String>) -> Self {
+        Self::Named { name, why: why.into() }
     }
 }
 

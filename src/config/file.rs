@@ -9,7 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::InFile;
-use super::layer::{Layer, Written};
+use super::kind::Written;
+use super::setting::Layer;
+use super::table::Table;
 use super::{ConfigError, Key, SETTINGS};
 use crate::files;
 use crate::text::{Printable, nearest};

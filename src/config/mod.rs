@@ -5,93 +5,57 @@
 
 mod error;
 mod file;
-mod layer;
+mod flags;
+mod kind;
 mod merge;
 mod setting;
 mod show;
 mod surroundings;
+mod table;
 mod value;
 mod zone;
 
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
-
 pub use error::ConfigError;
-pub use layer::{CONFIG_VARIABLE, Flags, Layer};
+pub use flags::{CONFIG_VARIABLE, Flags};
 pub use merge::{Origin, Origins};
-pub use setting::{Key, SETTINGS, Setting};
+pub use setting::{Key, Layer, SETTINGS, WatcherSettings};
 pub use show::SettingRecord;
 pub use surroundings::Surroundings;
+pub use table::Setting;
 pub use value::{
     Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, Theme, size as parse_size,
     span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
 
-/// Every setting, decided.
+/// Every setting, decided. Those of the watcher are its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
-    /// Where the listener binds, at least one address; port 0 takes a free one.
-    pub listen: Vec<ListenAddress>,
-    /// The path that callbacks come to; begins with `/`.
-    pub path: String,
-    /// The whole URL that the sender calls, where it is not the listener's own.
-    pub public_url: Option<String>,
-    /// PEM files of keys trusted beside the vendor's.
-    pub public_keys: Vec<PathBuf>,
-    /// Whether a listener on loopback trusts the development key. Where a tunnel or proxy leads to it
-    /// from elsewhere, only if somebody asked for that.
-    pub dev_key: bool,
-    /// What becomes of deliveries whose signature does not hold.
-    pub signature: SignaturePolicy,
-    /// The journal's file; of no meaning when `ephemeral`, and empty where no place is known for it
-    /// ([`Config::needs_journal`]).
-    pub db: PathBuf,
-    /// Whether the journal is kept in memory only.
-    pub ephemeral: bool,
-    /// How a run is shown; `None` leaves it to what stdin and stdout are.
-    pub output: Option<Output>,
-    /// When output is coloured.
-    pub color: Color,
-    /// The ground that the dashboard is drawn on.
-    pub theme: Theme,
-    /// Whether the dashboard is drawn in ASCII alone; `None` leaves it to the locale.
-    pub ascii: Option<bool>,
-    /// Whether the dashboard rings when something failed or is done.
-    pub bell: bool,
-    /// Whether the user is asked before `q` ends what receives.
-    pub confirm_quit: bool,
-    /// The longest body that is taken, in bytes.
-    pub max_body: usize,
-    /// How long a version may generate before it is overdue.
-    pub overdue: SignedDuration,
-    /// How long deliveries are kept; `None` keeps all.
-    pub keep: Option<SignedDuration>,
-    /// The URL of the relay that callbacks are taken from, where there is one.
-    pub relay: Option<String>,
-    /// The name of this reader's place at the relay; `None` takes the host's.
-    pub relay_name: Option<String>,
-    /// The token that opens the inbox at the relay, where it is not in a file.
-    pub relay_token: Option<Secret>,
-    /// The file of that token; `None` takes the one beside the journal.
-    pub relay_token_file: Option<PathBuf>,
-    /// Whether a relay on another machine may be spoken to in the clear.
-    pub relay_insecure: bool,
-    /// Certificates that `wss://` trusts in place of the system's.
-    pub cacert: Option<PathBuf>,
-    /// Whether there is a listener.
-    pub listens: bool,
-    /// The proxies whose word about the client is believed.
-    pub proxies: Proxies,
+    settings: WatcherSettings,
     /// Where each setting came from.
     pub origins: Origins,
     /// What a person should know of the settings that were found and not used.
     pub cautions: Vec<String>,
     data_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+}
+
+impl Deref for Config {
+    type Target = WatcherSettings;
+
+    fn deref(&self) -> &WatcherSettings {
+        &self.settings
+    }
+}
+
+impl DerefMut for Config {
+    fn deref_mut(&mut self) -> &mut WatcherSettings {
+        &mut self.settings
+    }
 }
 
 impl Config {

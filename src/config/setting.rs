@@ -1,295 +1,252 @@
-//! The table of settings: the one place that names key, flag, variable, default and help.
+//! The settings of the watcher: a row each, the one place of key, flag, variable, kind, default and help.
 
-/// A setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// Where the listener binds.
-    Listen,
-    /// The path that callbacks come to.
-    Path,
-    /// The URL that the sender calls.
-    PublicUrl,
-    /// Trusted keys.
-    PublicKey,
-    /// Whether the development key is left out.
-    NoDevKey,
-    /// The signature policy.
-    Signature,
-    /// The journal's file.
-    Db,
-    /// Whether the journal is in memory.
-    Ephemeral,
-    /// The form of output.
-    Output,
-    /// When output is coloured.
-    Color,
-    /// The ground of the terminal.
-    Theme,
-    /// Whether the dashboard is drawn in ASCII.
-    Ascii,
-    /// Whether the dashboard stays silent.
-    NoBell,
-    /// Whether `q` ends a receiver without asking.
-    NoConfirmQuit,
-    /// The longest body.
-    MaxBody,
-    /// When generating is overdue.
-    Overdue,
-    /// How long deliveries are kept.
-    Keep,
-    /// The relay.
-    Relay,
-    /// The name of the cursor at the relay.
-    RelayName,
-    /// The token that opens the inbox at the relay. It has no flag.
-    RelayToken,
-    /// The file of that token.
-    RelayTokenFile,
-    /// Whether a relay may be spoken to in the clear.
-    RelayInsecure,
-    /// Certificates that are trusted in place of the system's.
-    Cacert,
-    /// Whether nothing is listened on.
-    NoListen,
-    /// The proxies whose word about the client is believed.
-    TrustForwardedFor,
-}
+use std::path::Path;
 
-/// One row of the table of settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// Which one.
-    pub key: Key,
-    /// Its key in the configuration file.
-    pub name: &'static str,
-    /// Its flag; empty where it has none, because it is a secret.
-    pub flag: &'static str,
-    /// Its environment variable.
-    pub env: &'static str,
-    /// What it is when nobody sets it, as text.
-    pub default: &'static str,
-    /// What it does, in a line.
-    pub help: &'static str,
-}
+use super::ConfigError;
+use super::kind::{
+    AddressList, BodySize, DataFile, FileList, FileName, Kind, Not, ProxyList, PublicUrl,
+    RelayName, RelayUrl, SecretText, Switch, TimeSpan, UrlPath, Word, Written,
+};
+use super::merge::Origin;
+use super::show::Shown;
+use super::table::{Flag, Layers, Setting, Table, settings};
+use super::value::{Color, Output, SignaturePolicy, Theme};
 
-/// Every setting, in the order of help and of `config show`.
-pub const SETTINGS: [Setting; 25] = [
-    Setting {
-        key: Key::Listen,
+settings! {
+    /// A setting of the watcher.
+    keys Key;
+    /// Every setting of the watcher, in the order of help and of `config show`.
+    table SETTINGS;
+    /// What one source says of the watcher.
+    layer Layer;
+    /// Every setting of the watcher, decided.
+    values WatcherSettings;
+
+    /// Where the listener binds, at least one address; port 0 takes a free one.
+    Listen = listen {
         name: "listen",
-        flag: "--listen",
+        flag: global("--listen", "ADDRESS"),
         env: "DUBWATCH_LISTEN",
+        kind: AddressList,
         default: "127.0.0.1:3829",
         help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again (in the variable: with , between)",
-    },
-    Setting {
-        key: Key::Path,
+    }
+    /// The path that callbacks come to; begins with `/`.
+    Path = path {
         name: "path",
-        flag: "--path",
+        flag: global("--path", "PATH"),
         env: "DUBWATCH_PATH",
+        kind: UrlPath,
         default: "/callback",
         help: "Path that callbacks are posted to",
-    },
-    Setting {
-        key: Key::PublicUrl,
+    }
+    /// The whole URL that the sender calls, where it is not the listener's own.
+    PublicUrl = public_url {
         name: "public-url",
-        flag: "--public-url",
+        flag: global("--public-url", "URL"),
         env: "DUBWATCH_PUBLIC_URL",
-        default: "the listener's own URL",
+        kind: PublicUrl,
+        unset: "the listener's own URL",
         help: "Whole URL that the sender calls, where a proxy or tunnel stands before the listener",
-    },
-    Setting {
-        key: Key::PublicKey,
+    }
+    /// PEM files of keys trusted beside the vendor's.
+    PublicKey = public_keys {
         name: "public-key",
-        flag: "--public-key",
+        flag: global("--public-key", "PEM"),
         env: "DUBWATCH_PUBLIC_KEY",
+        kind: FileList,
         default: "the vendor's alone",
         help: "PEM file of a key to trust beside the vendor's; may be given again (in the variable: with : between)",
-    },
-    Setting {
-        key: Key::NoDevKey,
+    }
+    /// Whether a listener on loopback trusts the development key. Where a tunnel or proxy leads to it
+    /// from elsewhere, only if somebody asked for that.
+    NoDevKey = dev_key {
         name: "no-dev-key",
-        flag: "--no-dev-key",
+        flag: global("--no-dev-key", "BOOL"),
         env: "DUBWATCH_NO_DEV_KEY",
+        kind: Not,
         default: "false",
         help: "Do not trust the development key, not even on loopback; with a public URL, where a tunnel or proxy leads to the listener, only =false trusts it",
-    },
-    Setting {
-        key: Key::Signature,
+    }
+    /// What becomes of deliveries whose signature does not hold.
+    Signature = signature {
         name: "signature",
-        flag: "--signature",
+        flag: local("--signature", "POLICY"),
         env: "DUBWATCH_SIGNATURE",
+        kind: Word<SignaturePolicy>,
         default: "required",
         help: "required refuses what no trusted key signed, off lets everything in unchecked",
-    },
-    Setting {
-        key: Key::Db,
+    }
+    /// The journal's file; of no meaning when `ephemeral`, and empty where no place is known for it
+    /// ([`needs_journal`](super::Config::needs_journal)).
+    Db = db {
         name: "db",
-        flag: "--db",
+        flag: global("--db", "FILE"),
         env: "DUBWATCH_DB",
+        kind: DataFile,
         default: "$XDG_DATA_HOME/dubwatch/journal.db",
         help: "File of the journal",
-    },
-    Setting {
-        key: Key::Ephemeral,
+    }
+    /// Whether the journal is kept in memory only.
+    Ephemeral = ephemeral {
         name: "ephemeral",
-        flag: "--ephemeral",
+        flag: global("--ephemeral", "BOOL"),
         env: "DUBWATCH_EPHEMERAL",
+        kind: Switch,
         default: "false",
         help: "Keep the journal in memory: it ends with the program",
-    },
-    Setting {
-        key: Key::Output,
+    }
+    /// How a run is shown; `None` leaves it to what stdin and stdout are.
+    Output = output {
         name: "output",
-        flag: "--output",
+        flag: global("--output", "FORM"),
         env: "DUBWATCH_OUTPUT",
-        default: "tui on a terminal, json elsewhere",
+        kind: Word<Output>,
+        unset: "tui on a terminal, json elsewhere",
         help: "What is shown: tui (the dashboard), or on stdout text, json or quiet (nothing)",
-    },
-    Setting {
-        key: Key::Color,
+    }
+    /// When output is coloured.
+    Color = color {
         name: "color",
-        flag: "--color",
+        flag: global("--color", "WHEN"),
         env: "DUBWATCH_COLOR",
+        kind: Word<Color>,
         default: "auto",
         help: "When output is coloured: auto, always or never",
-    },
-    Setting {
-        key: Key::Theme,
+    }
+    /// The ground that the dashboard is drawn on.
+    Theme = theme {
         name: "theme",
-        flag: "--theme",
+        flag: global("--theme", "GROUND"),
         env: "DUBWATCH_THEME",
+        kind: Word<Theme>,
         default: "auto",
         help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
-    },
-    Setting {
-        key: Key::Ascii,
+    }
+    /// Whether the dashboard is drawn in ASCII alone; `None` leaves it to the locale.
+    Ascii = ascii {
         name: "ascii",
-        flag: "--ascii",
+        flag: global("--ascii", "BOOL"),
         env: "DUBWATCH_ASCII",
-        default: "by locale and terminal",
+        kind: Switch,
+        unset: "by locale and terminal",
         help: "Show ASCII characters alone, on the dashboard and in text",
-    },
-    Setting {
-        key: Key::NoBell,
+    }
+    /// Whether the dashboard rings when something failed or is done.
+    NoBell = bell {
         name: "no-bell",
-        flag: "--no-bell",
+        flag: global("--no-bell", "BOOL"),
         env: "DUBWATCH_NO_BELL",
+        kind: Not,
         default: "false",
         help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
-    },
-    Setting {
-        key: Key::NoConfirmQuit,
+    }
+    /// Whether the user is asked before `q` ends what receives.
+    NoConfirmQuit = confirm_quit {
         name: "no-confirm-quit",
-        flag: "--no-confirm-quit",
+        flag: global("--no-confirm-quit", "BOOL"),
         env: "DUBWATCH_NO_CONFIRM_QUIT",
+        kind: Not,
         default: "false",
         help: "Let q end the dashboard at once, also while it receives callbacks",
-    },
-    Setting {
-        key: Key::MaxBody,
+    }
+    /// The longest body that is taken, in bytes.
+    MaxBody = max_body {
         name: "max-body",
-        flag: "--max-body",
+        flag: global("--max-body", "SIZE"),
         env: "DUBWATCH_MAX_BODY",
+        kind: BodySize,
         default: "1MiB",
         help: "Longest body that is taken, like 512k or 1MiB",
-    },
-    Setting {
-        key: Key::Overdue,
+    }
+    /// How long a version may generate before it is overdue.
+    Overdue = overdue {
         name: "overdue",
-        flag: "--overdue",
+        flag: global("--overdue", "SPAN"),
         env: "DUBWATCH_OVERDUE",
+        kind: TimeSpan,
         default: "3h",
         help: "How long a version may generate before it is overdue, like 3h or 90m",
-    },
-    Setting {
-        key: Key::Keep,
+    }
+    /// How long deliveries are kept; `None` keeps all.
+    Keep = keep {
         name: "keep",
-        flag: "--keep",
+        flag: global("--keep", "SPAN"),
         env: "DUBWATCH_KEEP",
-        default: "everything",
+        kind: TimeSpan,
+        unset: "everything",
         help: "Delete assets that nothing was heard of for this long, with all their deliveries, like 90d",
-    },
-    Setting {
-        key: Key::Relay,
+    }
+    /// The URL of the relay that callbacks are taken from, where there is one.
+    Relay = relay {
         name: "relay",
-        flag: "--relay",
+        flag: global("--relay", "URL"),
         env: "DUBWATCH_RELAY",
-        default: "none",
+        kind: RelayUrl,
+        unset: "none",
         help: "Relay to take callbacks from, like wss://relay.example.com",
-    },
-    Setting {
-        key: Key::RelayName,
+    }
+    /// The name of this reader's place at the relay; `None` takes the host's.
+    RelayName = relay_name {
         name: "relay-name",
-        flag: "--relay-name",
+        flag: global("--relay-name", "NAME"),
         env: "DUBWATCH_RELAY_NAME",
-        default: "the host's name",
+        kind: RelayName,
+        unset: "the host's name",
         help: "Name of this reader's place at the relay; each reader of an inbox has its own",
-    },
-    Setting {
-        key: Key::RelayToken,
+    }
+    /// The token that opens the inbox at the relay, where it is not in a file.
+    RelayToken = relay_token {
         name: "relay-token",
-        flag: "",
+        flag: none(),
         env: "DUBWATCH_RELAY_TOKEN",
-        default: "that of the file",
+        kind: SecretText,
+        unset: "that of the file",
         help: "Token that opens the inbox at the relay; never a flag, others see those",
-    },
-    Setting {
-        key: Key::RelayTokenFile,
+    }
+    /// The file of that token; `None` takes the one beside the journal.
+    RelayTokenFile = relay_token_file {
         name: "relay-token-file",
-        flag: "--relay-token-file",
+        flag: global("--relay-token-file", "FILE"),
         env: "DUBWATCH_RELAY_TOKEN_FILE",
-        default: "relay.token beside the journal",
+        kind: FileName,
+        unset: "relay.token beside the journal",
         help: "File of the relay's token, readable for nobody else; DUBWATCH_RELAY_TOKEN wins over it",
-    },
-    Setting {
-        key: Key::RelayInsecure,
+    }
+    /// Whether a relay on another machine may be spoken to in the clear.
+    RelayInsecure = relay_insecure {
         name: "relay-insecure",
-        flag: "--relay-insecure",
+        flag: global("--relay-insecure", "BOOL"),
         env: "DUBWATCH_RELAY_INSECURE",
+        kind: Switch,
         default: "false",
         help: "Allow ws:// to another machine: token and deliveries go in the clear",
-    },
-    Setting {
-        key: Key::Cacert,
+    }
+    /// Certificates that `wss://` trusts in place of the system's.
+    Cacert = cacert {
         name: "cacert",
-        flag: "--cacert",
+        flag: global("--cacert", "PEM"),
         env: "DUBWATCH_CACERT",
-        default: "the system's",
+        kind: FileName,
+        unset: "the system's",
         help: "PEM file of the certificates that wss:// and `send` trust, in place of the system's",
-    },
-    Setting {
-        key: Key::NoListen,
+    }
+    /// Whether there is a listener.
+    NoListen = listens {
         name: "no-listen",
-        flag: "--no-listen",
+        flag: global("--no-listen", "BOOL"),
         env: "DUBWATCH_NO_LISTEN",
+        kind: Not,
         default: "false",
         help: "Listen on nothing: take callbacks from the relay alone",
-    },
-    Setting {
-        key: Key::TrustForwardedFor,
+    }
+    /// The proxies whose word about the client is believed.
+    TrustForwardedFor = proxies {
         name: "trust-forwarded-for",
-        flag: "--trust-forwarded-for",
+        flag: global("--trust-forwarded-for", "IP"),
         env: "DUBWATCH_TRUST_FORWARDED_FOR",
+        kind: ProxyList,
         default: "false",
         help: "Believe X-Forwarded-For of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
-    },
-];
-
-impl Key {
-    /// Its row.
-    pub const fn setting(self) -> &'static Setting {
-        &SETTINGS[self as usize]
-    }
-
-    /// The setting that the configuration file calls `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.key)
-    }
-
-    /// Its help on the command line: with the variable and the default.
-    pub fn about(self) -> String {
-        let Setting { help, env, default, .. } = self.setting();
-        format!("{help} [env: {env}] [default: {default}]")
     }
 }

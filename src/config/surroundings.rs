@@ -123,7 +123,7 @@ impl Surroundings {
         let Some(value) = self.variables.get(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        let text = value.to_str().ok_or_else(|| ConfigError::variable(name, "it is not UTF-8"))?;
+        let text = value.to_str().ok_or_else(|| ConfigError::named(name, "it is not UTF-8"))?;
         Ok(Some(text))
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use clap::{CommandFactory as _, Parser};
+use jiff::SignedDuration;
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -246,7 +247,10 @@ fn another_file_has_to_exist() {
     let place = Place::new();
     fs::write(place.root.path().join("mine.toml"), "listen = 1000\ndb = 'x.db'\n").unwrap();
     let config = place.load(&["--config", "mine.toml"]).unwrap();
-    assert_eq!((config.listen[0].port(), config.db), (1000, place.root.path().join("x.db")));
+    assert_eq!(
+        (config.listen[0].port(), config.db.clone()),
+        (1000, place.root.path().join("x.db"))
+    );
     assert_eq!(
         place.error(&["--config", "none.toml"]),
         "cannot read the configuration file ~/none.toml: there is no such file"
@@ -573,7 +577,7 @@ fn a_relays_token_is_never_shown() {
         assert!(error.contains("not shown") && !error.contains("s3cret"), "{error}");
     }
     let place = Place::new().file("relay-token = \"dwr_s3cret\"");
-    assert_eq!(place.load(&[]).unwrap().relay_token.unwrap().reveal(), "dwr_s3cret");
+    assert_eq!(place.load(&[]).unwrap().relay_token.clone().unwrap().reveal(), "dwr_s3cret");
 }
 
 #[test]

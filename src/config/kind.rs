@@ -1,0 +1,389 @@
+//! The kinds of settings: how each is read from a flag, a variable and the file, and how it is shown.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, ValueEnum, ValueHint, value_parser};
+use jiff::SignedDuration;
+
+use super::show::{self, Shown};
+use super::value::{self, ListenAddress, Proxies, Secret};
+
+/// A setting as a variable or the file has it.
+#[derive(Debug)]
+pub enum Written<'a> {
+    /// A text, also a number.
+    Text(Cow<'a, str>),
+    /// True or false.
+    Flag(bool),
+    /// Several texts.
+    List(Vec<Cow<'a, str>>),
+}
+
+impl Written<'_> {
+    fn text(&self) -> Result<&str, String> {
+        match self {
+            Self::Text(text) if text.is_empty() => Err("it is empty".to_owned()),
+            Self::Text(text) => Ok(text),
+            Self::Flag(_) => Err("expected text, found true or false".to_owned()),
+            Self::List(_) => Err("expected text, found a list".to_owned()),
+        }
+    }
+
+    fn flag(&self) -> Result<bool, String> {
+        match self {
+            Self::Flag(flag) => Ok(*flag),
+            _ => Err("expected true or false".to_owned()),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<&str>, String> {
+        match self {
+            Self::List(texts) if texts.iter().any(|text| text.is_empty()) => {
+                Err("one of the list is empty".to_owned())
+            }
+            Self::List(texts) => Ok(texts.iter().map(Cow::as_ref).collect()),
+            _ => self.text().map(|text| vec![text]),
+        }
+    }
+}
+
+/// What all settings of one kind have in common. No error names the setting: the caller knows it.
+pub trait Kind {
+    /// The value of such a setting.
+    type Value: Clone + Send + Sync + 'static;
+
+    /// Completes the definition of the flag.
+    fn flag(arg: Arg) -> Arg;
+
+    /// Takes the value of the flag out of what was parsed.
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        matches.remove_one(id)
+    }
+
+    /// Reads the text of a variable, or of a default, as the file would have it.
+    fn of_text(text: &str) -> Result<Written<'_>, String> {
+        Ok(Written::Text(text.into()))
+    }
+
+    /// Reads the setting; file names are relative to `base`. The error says what is expected.
+    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String>;
+
+    /// Checks the value of a flag that several commands have, for a table in which it has to be more
+    /// than for them.
+    fn adopt(value: Self::Value) -> Result<Self::Value, String> {
+        Ok(value)
+    }
+
+    /// Makes file names that are relative to `base` absolute.
+    fn anchor(value: Self::Value, base: &Path) -> Self::Value {
+        let _ = base;
+        value
+    }
+
+    /// Returns the value where no source sets one, given the default in the table and our directory
+    /// for data.
+    fn default(text: &str, data_dir: Option<&Path>) -> Result<Self::Value, String> {
+        let _ = data_dir;
+        Self::read(&Self::of_text(text)?, Path::new(""))
+    }
+
+    /// Returns the value as TOML and JSON have it; `None` where it says nothing.
+    fn show(value: &Self::Value) -> Option<Shown>;
+}
+
+/// A flag that may stand without a value, which then is true.
+fn optional(arg: Arg, parser: impl Into<ValueParser>) -> Arg {
+    arg.num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_parser(parser.into())
+}
+
+/// Makes a kind whose value is written as one text.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $Kind:ident: $Value:ty, $read:path, $show:expr $(, $hint:expr)?;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub enum $Kind {}
+
+        impl Kind for $Kind {
+            type Value = $Value;
+
+            fn flag(arg: Arg) -> Arg {
+                arg.value_parser($read)$(.value_hint($hint))?
+            }
+
+            fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+                $read(written.text()?)
+            }
+
+            fn show(value: &Self::Value) -> Option<Shown> {
+                let show: fn(&$Value) -> Shown = $show;
+                Some(show(value))
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// The path of a URL.
+    UrlPath: String, value::path, |path| path.as_str().into();
+    /// The URL that a sender calls.
+    PublicUrl: String, value::public_url, |url| url.as_str().into(), ValueHint::Url;
+    /// The URL of a relay to take from.
+    RelayUrl: String, value::relay, |url| url.as_str().into(), ValueHint::Url;
+    /// The name of a reader at a relay.
+    RelayName: String, value::relay_name, |name| name.as_str().into();
+    /// The size of a body.
+    BodySize: usize, value::max_body, |size| show::size(*size as u64).into();
+    /// A span of time.
+    TimeSpan: SignedDuration, value::span, |span| show::span(*span).into();
+}
+
+/// Addresses to listen on.
+#[derive(Debug, Clone, Copy)]
+pub enum AddressList {}
+
+impl Kind for AddressList {
+    type Value = Vec<ListenAddress>;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.action(ArgAction::Append).value_delimiter(',').value_parser(value::listen)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        value::listen_list(&written.list()?)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        let addresses: Vec<_> = value.iter().map(ToString::to_string).collect();
+        Some(match addresses.as_slice() {
+            [one] => one.as_str().into(),
+            _ => Shown::List(addresses),
+        })
+    }
+}
+
+/// Names of files. By default none, which the default in the table says in words.
+#[derive(Debug, Clone, Copy)]
+pub enum FileList {}
+
+impl Kind for FileList {
+    type Value = Vec<PathBuf>;
+
+    fn flag(arg: Arg) -> Arg {
+        FileName::flag(arg).action(ArgAction::Append)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn of_text(text: &str) -> Result<Written<'_>, String> {
+        // Like PATH: an empty piece, as a colon at the end leaves it, says nothing.
+        let pieces = text.split(':').filter(|piece| !piece.is_empty());
+        Ok(Written::List(pieces.map(Cow::Borrowed).collect()))
+    }
+
+    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+        Ok(written.list()?.into_iter().map(|file| base.join(file)).collect())
+    }
+
+    fn anchor(value: Self::Value, base: &Path) -> Self::Value {
+        value.into_iter().map(|file| base.join(file)).collect()
+    }
+
+    fn default(_: &str, _: Option<&Path>) -> Result<Self::Value, String> {
+        Ok(Vec::new())
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        Some(Shown::List(value.iter().map(|file| show::lossy(file)).collect()))
+    }
+}
+
+/// The name of a file.
+#[derive(Debug, Clone, Copy)]
+pub enum FileName {}
+
+impl Kind for FileName {
+    type Value = PathBuf;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.value_parser(value_parser!(PathBuf)).value_hint(ValueHint::FilePath)
+    }
+
+    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+        Ok(base.join(written.text()?))
+    }
+
+    fn anchor(value: Self::Value, base: &Path) -> Self::Value {
+        base.join(value)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        Some(show::lossy(value).into())
+    }
+}
+
+/// The name of a file that by default is in our directory for data; empty where no place is known for
+/// that.
+#[derive(Debug, Clone, Copy)]
+pub enum DataFile {}
+
+impl DataFile {
+    /// What our directory for data is called in the table.
+    const DIRECTORY: &str = "$XDG_DATA_HOME/dubwatch/";
+}
+
+impl Kind for DataFile {
+    type Value = PathBuf;
+
+    fn flag(arg: Arg) -> Arg {
+        FileName::flag(arg)
+    }
+
+    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+        FileName::read(written, base)
+    }
+
+    fn anchor(value: Self::Value, base: &Path) -> Self::Value {
+        FileName::anchor(value, base)
+    }
+
+    fn default(text: &str, data_dir: Option<&Path>) -> Result<Self::Value, String> {
+        let name = text.strip_prefix(Self::DIRECTORY).unwrap_or(text);
+        Ok(data_dir.map(|directory| directory.join(name)).unwrap_or_default())
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        (!value.as_os_str().is_empty()).then(|| show::lossy(value).into())
+    }
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy)]
+pub enum Switch {}
+
+impl Kind for Switch {
+    type Value = bool;
+
+    fn flag(arg: Arg) -> Arg {
+        optional(arg, value_parser!(bool))
+    }
+
+    fn of_text(text: &str) -> Result<Written<'_>, String> {
+        value::flag(text).map(Written::Flag)
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        written.flag()
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        Some((*value).into())
+    }
+}
+
+/// Yes or no, of a setting whose name begins with `no-`: the value is the contrary of what is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Not {}
+
+impl Kind for Not {
+    type Value = bool;
+
+    fn flag(arg: Arg) -> Arg {
+        Switch::flag(arg)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Switch::of_flag(matches, id).map(|flag| !flag)
+    }
+
+    fn of_text(text: &str) -> Result<Written<'_>, String> {
+        Switch::of_text(text)
+    }
+
+    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+        Switch::read(written, base).map(|flag| !flag)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        Switch::show(&!value)
+    }
+}
+
+/// One of the words of an enum.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<T>(PhantomData<T>);
+
+impl<T: ValueEnum + Clone + Send + Sync + 'static> Kind for Word<T> {
+    type Value = T;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.value_parser(clap::builder::EnumValueParser::<T>::new()).hide_possible_values(true)
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        value::word(written.text()?)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        let word = value.to_possible_value();
+        Some(word.as_ref().map_or("", |word| word.get_name()).into())
+    }
+}
+
+/// Proxies that are believed.
+#[derive(Debug, Clone, Copy)]
+pub enum ProxyList {}
+
+impl Kind for ProxyList {
+    type Value = Proxies;
+
+    fn flag(arg: Arg) -> Arg {
+        optional(arg, value::proxies as fn(&str) -> Result<Proxies, String>)
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        match written {
+            Written::Flag(trusted) => Ok(Proxies::on_loopback(*trusted)),
+            written => value::proxies(&written.list()?.join(",")),
+        }
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        Some(match value.to_string().as_str() {
+            "true" => true.into(),
+            "false" => false.into(),
+            list => list.into(),
+        })
+    }
+}
+
+/// A text that is never shown. It has no flag: others can see arguments.
+#[derive(Debug, Clone, Copy)]
+pub enum SecretText {}
+
+impl Kind for SecretText {
+    type Value = Secret;
+
+    fn flag(arg: Arg) -> Arg {
+        arg
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        written.text().map(Secret::new)
+    }
+
+    fn show(_: &Self::Value) -> Option<Shown> {
+        Some(Shown::Hidden)
+    }
+}

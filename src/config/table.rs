@@ -1,0 +1,344 @@
+//! What a table of settings is, and the macro that makes one of its rows: keys, flags, layers, values.
+
+use std::path::{Path, PathBuf};
+
+use clap::Arg;
+
+use super::kind::Written;
+use super::merge::Origin;
+use super::setting::Key;
+use super::show::Shown;
+use super::{ConfigError, Surroundings};
+
+/// One row of a table of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting<K = Key> {
+    /// Which one.
+    pub key: K,
+    /// Its key in the configuration file.
+    pub name: &'static str,
+    /// Its flag; empty where it has none, because it is a secret.
+    pub flag: &'static str,
+    /// Its environment variable; empty where it has none.
+    pub env: &'static str,
+    /// What it is when nobody sets it, as text.
+    pub default: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+    pub(super) form: Flag,
+}
+
+impl<K> Setting<K> {
+    /// Returns its help on the command line: with the variable and the default.
+    pub fn about(&self) -> String {
+        let Self { help, env, default, .. } = self;
+        if env.is_empty() {
+            return format!("{help} [default: {default}]");
+        }
+        format!("{help} [env: {env}] [default: {default}]")
+    }
+
+    /// Returns the beginning of the flag's definition; `None` where the table has no flag of its own
+    /// for it.
+    pub(super) fn arg(&self) -> Option<Arg> {
+        let Flag { takes, heading, is_global, .. } = self.form;
+        let takes = takes?;
+        let arg = Arg::new(self.name).long(self.name).value_name(takes).help(self.about());
+        Some(arg.help_heading(heading).global(is_global))
+    }
+}
+
+/// The flag of a setting. Its id among clap's is the setting's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flag {
+    pub(super) long: &'static str,
+    /// What its value is called; `None` where the table defines no flag.
+    takes: Option<&'static str>,
+    heading: Option<&'static str>,
+    is_global: bool,
+}
+
+impl Flag {
+    /// The heading of the flags that commands share.
+    pub(super) const SHARED: &str = "Settings";
+
+    /// A flag that commands share.
+    pub(super) const fn global(long: &'static str, takes: &'static str) -> Self {
+        Self { long, takes: Some(takes), heading: Some(Self::SHARED), is_global: true }
+    }
+
+    /// The same, but of one command alone.
+    pub(super) const fn local(long: &'static str, takes: &'static str) -> Self {
+        Self { is_global: false, ..Self::global(long, takes) }
+    }
+
+    /// None: others can see arguments.
+    pub(super) const fn none() -> Self {
+        Self { long: "", takes: None, heading: None, is_global: false }
+    }
+}
+
+/// A table of settings, as the layer that [`settings!`] makes for it. A layer is what one source says;
+/// nothing is decided in it.
+pub(super) trait Table: Clone + Default {
+    /// Which setting.
+    type Key: Copy + 'static;
+    /// Every setting, decided.
+    type Values;
+
+    /// The rows.
+    const ROWS: &'static [Setting<Self::Key>];
+
+    /// Takes a setting as the file has it; file names are relative to `base`.
+    fn set(&mut self, key: Self::Key, written: &Written<'_>, base: &Path) -> Result<(), String>;
+
+    /// Takes a setting as a variable has it.
+    fn set_text(&mut self, key: Self::Key, text: &str, base: &Path) -> Result<(), String>;
+
+    /// Makes file names that are relative to `base` absolute.
+    #[must_use]
+    fn anchored(self, base: &Path) -> Self;
+
+    /// Decides each setting, and says which source decided.
+    fn decide(
+        layers: &Layers<Self>,
+        data_dir: Option<&Path>,
+    ) -> Result<(Self::Values, Vec<Origin>), ConfigError>;
+
+    /// Returns the value of a setting as it is shown; `None` where it has none.
+    fn show(values: &Self::Values, key: Self::Key) -> Option<Shown>;
+
+    /// Returns the row of the setting that the configuration file calls `name`.
+    fn row(name: &str) -> Option<&'static Setting<Self::Key>> {
+        Self::ROWS.iter().find(|row| row.name == name)
+    }
+
+    /// Reads the environment variables.
+    fn of_variables(surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        let mut layer = Self::default();
+        for row in Self::ROWS.iter().filter(|row| !row.env.is_empty()) {
+            let Some(text) = surroundings.variable(row.env)? else { continue };
+            layer
+                .set_text(row.key, text, &surroundings.working_dir)
+                .map_err(|why| ConfigError::named(row.env, why))?;
+        }
+        Ok(layer)
+    }
+}
+
+/// What the sources say, the strongest first.
+#[derive(Debug)]
+pub(super) struct Layers<L> {
+    pub(super) flags: L,
+    pub(super) variables: L,
+    pub(super) file: L,
+    pub(super) path: PathBuf,
+}
+
+impl<L> Layers<L> {
+    /// Returns what the strongest source says that sets the setting; `get` finds it in a layer.
+    pub(super) fn find<K, T>(
+        &self,
+        row: &Setting<K>,
+        get: impl Fn(&L) -> Option<T>,
+    ) -> Option<(Origin, T)> {
+        if let Some(value) = get(&self.flags) {
+            Some((Origin::Flag(row.flag), value))
+        } else if let Some(value) = get(&self.variables) {
+            Some((Origin::Variable(row.env), value))
+        } else {
+            get(&self.file).map(|value| (Origin::File(self.path.clone()), value))
+        }
+    }
+}
+
+/// Makes the keys, the rows, the layer and the decided values of a table of settings.
+///
+/// A row is all that a setting needs beside its use:
+///
+/// ```ignore
+/// /// What the value means, as documentation.
+/// Keep = keep {
+///     name: "keep",                      // in the configuration file
+///     flag: global("--keep", "SPAN"),    // see `Flag`, and what its value is called
+///     env: "DUBWATCH_KEEP",              // "" where it has none
+///     kind: TimeSpan,                    // how it is read and shown, see `kind`
+///     unset: "everything",               // the default in words: the value is an `Option`;
+///                                        // or `default: "90d"`, read as the variable is
+///     help: "Delete assets that nothing was heard of for this long, like 90d",
+/// }
+/// ```
+macro_rules! settings {
+    (
+        $(#[$keys:meta])* keys $Key:ident;
+        $(#[$table:meta])* table $TABLE:ident;
+        $(#[$layer:meta])* layer $Layer:ident;
+        $(#[$values:meta])* values $Values:ident;
+        $(
+            $(#[$doc:meta])*
+            $Variant:ident = $field:ident {
+                name: $name:literal,
+                flag: $scope:ident($($form:literal),*),
+                env: $env:literal,
+                kind: $Kind:ty,
+                $how:ident: $default:literal,
+                help: $help:literal,
+            }
+        )*
+    ) => {
+        $(#[$keys])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $Key {
+            $($(#[$doc])* $Variant,)*
+        }
+
+        $(#[$table])*
+        pub const $TABLE: [Setting<$Key>; [$($Key::$Variant),*].len()] = [$({
+            let form = Flag::$scope($($form),*);
+            Setting {
+                key: $Key::$Variant,
+                name: $name,
+                flag: form.long,
+                env: $env,
+                default: $default,
+                help: $help,
+                form,
+            }
+        },)*];
+
+        impl $Key {
+            /// Returns its row.
+            pub const fn setting(self) -> &'static Setting<Self> {
+                &$TABLE[self as usize]
+            }
+
+            /// Returns its help on the command line: with the variable and the default.
+            pub fn about(self) -> String {
+                self.setting().about()
+            }
+
+            /// Returns the setting that the configuration file calls `name`.
+            pub fn from_name(name: &str) -> Option<Self> {
+                <$Layer as Table>::row(name).map(|row| row.key)
+            }
+        }
+
+        $(#[$layer])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct $Layer {
+            $($(#[$doc])* pub $field: Option<<$Kind as Kind>::Value>,)*
+        }
+
+        $(#[$values])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $Values {
+            $($(#[$doc])* pub $field: settings!(@$how type $Kind),)*
+        }
+
+        impl Table for $Layer {
+            type Key = $Key;
+            type Values = $Values;
+
+            const ROWS: &'static [Setting<$Key>] = &$TABLE;
+
+            fn set(&mut self, key: $Key, written: &Written<'_>, base: &Path) -> Result<(), String> {
+                match key {
+                    $($Key::$Variant => self.$field = Some(<$Kind>::read(written, base)?),)*
+                }
+                Ok(())
+            }
+
+            fn set_text(&mut self, key: $Key, text: &str, base: &Path) -> Result<(), String> {
+                let written = match key {
+                    $($Key::$Variant => <$Kind>::of_text(text),)*
+                };
+                self.set(key, &written?, base)
+            }
+
+            fn anchored(self, base: &Path) -> Self {
+                Self {
+                    $($field: self.$field.map(|value| <$Kind>::anchor(value, base)),)*
+                }
+            }
+
+            fn decide(
+                layers: &Layers<Self>,
+                data_dir: Option<&Path>,
+            ) -> Result<($Values, Vec<Origin>), ConfigError> {
+                let mut origins = Vec::with_capacity(Self::ROWS.len());
+                let values = $Values {
+                    $($field: {
+                        let row = $Key::$Variant.setting();
+                        let found = layers.find(row, |layer| layer.$field.clone());
+                        let (origin, value) = match found {
+                            Some((origin, value)) => (origin, Some(value)),
+                            None => (Origin::Default, None),
+                        };
+                        origins.push(origin);
+                        settings!(@$how value $Kind, value, row, data_dir)
+                    },)*
+                };
+                Ok((values, origins))
+            }
+
+            fn show(values: &$Values, key: $Key) -> Option<Shown> {
+                match key {
+                    $($Key::$Variant => settings!(@$how show $Kind, &values.$field),)*
+                }
+            }
+        }
+
+        impl clap::Args for $Layer {
+            fn augment_args(command: clap::Command) -> clap::Command {
+                $(let command = match $Key::$Variant.setting().arg() {
+                    Some(arg) => command.arg(<$Kind>::flag(arg)),
+                    None => command,
+                };)*
+                command
+            }
+
+            fn augment_args_for_update(command: clap::Command) -> clap::Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl clap::FromArgMatches for $Layer {
+            fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+                Self::from_arg_matches_mut(&mut matches.clone())
+            }
+
+            fn from_arg_matches_mut(matches: &mut clap::ArgMatches) -> Result<Self, clap::Error> {
+                Ok(Self {
+                    $($field: match $Key::$Variant.setting().arg() {
+                        Some(arg) => <$Kind>::of_flag(matches, arg.get_id().as_str()),
+                        None => None,
+                    },)*
+                })
+            }
+
+            fn update_from_arg_matches(
+                &mut self,
+                matches: &clap::ArgMatches,
+            ) -> Result<(), clap::Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+    };
+    (@default type $Kind:ty) => { <$Kind as Kind>::Value };
+    (@unset type $Kind:ty) => { Option<<$Kind as Kind>::Value> };
+    (@default value $Kind:ty, $value:expr, $row:expr, $data_dir:expr) => {
+        match $value {
+            Some(value) => value,
+            None => <$Kind>::default($row.default, $data_dir)
+                .map_err(|why| ConfigError::named($row.name, why))?,
+        }
+    };
+    (@unset value $Kind:ty, $value:expr, $row:expr, $data_dir:expr) => { $value };
+    (@default show $Kind:ty, $value:expr) => { <$Kind>::show($value) };
+    (@unset show $Kind:ty, $value:expr) => {
+        $value.as_ref().and_then(|value| <$Kind>::show(value))
+    };
+}
+
+pub(super) use settings;
