@@ -1141,6 +1141,24 @@ fn config_show_says_where_each_setting_comes_from() {
     # cacert is not set: the system's  # default
     no-listen = false  # default
     trust-forwarded-for = false  # default
+
+    [relay]
+    listen = "127.0.0.1:[port]"  # default
+    # public-url is not set: what readers dial  # default
+    public-key = []  # default
+    db = "~/data/dubwatch/relay.db"  # default
+    max-body = "9MiB"  # DUBWATCH_MAX_BODY
+    trust-forwarded-for = false  # default
+    # tls-cert is not set: plain HTTP  # default
+    # tls-key is not set: plain HTTP  # default
+    max-count = 100000  # default
+    max-bytes = "256MiB"  # default
+    max-total = "8GiB"  # default
+    max-age = "7d"  # default
+    max-absence = "30d"  # default
+    max-rate = 1000  # default
+    max-inboxes = 10000  # default
+    max-readers = 8192  # default
     "#);
     let shown = ran.out.replace('~', home.path("").to_str().unwrap().trim_end_matches('/'));
     let again = home.write("again.toml", shown);
@@ -1158,7 +1176,8 @@ fn config_show_in_json_has_a_line_a_setting() {
     let ran = home.ran(command.env("DUBWATCH_RELAY_TOKEN", "secret").env("DUBWATCH_KEEP", "90d"));
     let records: Vec<serde_json::Value> =
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(records.len(), dubwatch::config::SETTINGS.len(), "{ran:?}");
+    let (watcher, relay) = (dubwatch::config::SETTINGS, dubwatch::config::RELAY_SETTINGS);
+    assert_eq!(records.len(), watcher.len() + relay.len(), "{ran:?}");
     assert!(!ran.out.contains("secret"));
     assert!(ran.out.contains(r"/a\u009b2J\u202e.db"), "{}", ran.out);
     for (name, value, from) in [
@@ -1169,6 +1188,8 @@ fn config_show_in_json_has_a_line_a_setting() {
         ("ascii", serde_json::Value::Null, "default"),
         ("keep", "90d".into(), "DUBWATCH_KEEP"),
         ("relay-token", serde_json::Value::Null, "DUBWATCH_RELAY_TOKEN"),
+        ("relay.listen", "127.0.0.1:3830".into(), "default"),
+        ("relay.max-count", 100_000.into(), "default"),
     ] {
         let wanted = serde_json::json!({
             "v": 1, "type": "setting", "name": name, "value": value, "from": from,

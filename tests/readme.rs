@@ -6,19 +6,20 @@ use std::process::Command;
 use std::{env, fs};
 
 use dubwatch::callback::Event;
-use dubwatch::config::{SETTINGS, Setting};
+use dubwatch::config::{RELAY_SETTINGS, SETTINGS, Setting};
 use dubwatch::filter::TERMS;
 use dubwatch::tui::keymap::{Context, KEYMAP};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
-fn settings() -> String {
-    let row = |setting: &Setting| {
+fn settings<K>(table: &[Setting<K>]) -> String {
+    let row = |setting: &Setting<K>| {
         let Setting { flag, env, default, help, .. } = setting;
-        let flag = if flag.is_empty() { String::new() } else { format!("`{flag}`, ") };
-        format!("| {flag}`{env}` | {default} | {help} |\n")
+        let names = [*flag, *env].into_iter().filter(|name| !name.is_empty());
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        format!("| {} | {default} | {help} |\n", names.join(", "))
     };
-    let rows: String = SETTINGS.iter().map(row).collect();
+    let rows: String = table.iter().map(row).collect();
     format!("| flag, variable | default | what it does |\n|---|---|---|\n{rows}")
 }
 
@@ -77,7 +78,12 @@ fn every_command_and_every_event_stands_in_it() {
 fn the_tables_are_those_of_the_program() {
     let mut readme = fs::read_to_string(README).unwrap();
     let written = env::var_os("DUBWATCH_WRITE_README").is_some();
-    let tables = [("settings", settings()), ("keys", keys()), ("filter", filter())];
+    let tables = [
+        ("settings", settings(&SETTINGS)),
+        ("relay settings", settings(&RELAY_SETTINGS)),
+        ("keys", keys()),
+        ("filter", filter()),
+    ];
     for (name, wanted) in tables {
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
         let (before, rest) = readme.split_once(&begin).unwrap();

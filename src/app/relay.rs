@@ -29,7 +29,7 @@ use crate::sqlite::{Health, OpenError, Place};
 use crate::text::Printable;
 use crate::vitals::Counts;
 
-/// What a relay is told by its command line.
+/// What a relay is told by its settings.
 #[derive(Debug, Clone)]
 pub struct Relay {
     /// Where it listens.
@@ -37,6 +37,8 @@ pub struct Relay {
     /// The flags of the command line that say where it listens and how; a relay that runs already
     /// knows that better.
     pub placed_by: Vec<&'static str>,
+    /// Whether a flag or the configuration file says where it listens or how.
+    pub is_placed: bool,
     /// Its store.
     pub db: PathBuf,
     /// How much it keeps.
@@ -66,7 +68,7 @@ impl Relay {
 
     /// Whether a flag or setting says where it is reached, and it is not only a default.
     fn says_where(&self) -> bool {
-        self.server.public_url.is_some() || !self.placed_by.is_empty()
+        self.server.public_url.is_some() || self.is_placed
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::{Command, CommandFactory};
 
 use super::{Cli, uses};
+use crate::config::RelayKey;
 
 /// The whole definition, for the parser and for everything that is made from it.
 ///
@@ -37,26 +38,11 @@ fn showing(command: Command, name: &str) -> Command {
     })
 }
 
-/// A relay's shared flags mean the relay: they are not the watcher's variables and defaults.
+/// A relay's shared flags mean the relay: their help is that of its own table of settings.
 fn of_a_relay(command: Command) -> Command {
-    let command = command.mut_args(|arg| match arg.get_long() {
-        Some("listen") => arg.help(format!(
-            "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again [default: {}]",
-            super::relay::LISTEN
-        )),
-        Some("db") => {
-            arg.help("File of the relay's store [default: $XDG_DATA_HOME/dubwatch/relay.db]")
-        }
-        Some("public-url") => arg.help(
-            "URL at which the relay is reached, where a proxy stands before it [default: what readers dial]",
-        ),
-        Some("trust-forwarded-for") => arg.help(
-            "Believe X-Forwarded-For and -Proto of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12 [default: false]",
-        ),
-        Some("public-key") => arg.help(
-            "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
-        ),
-        _ => arg,
+    let command = command.mut_args(|arg| match arg.get_long().and_then(RelayKey::from_name) {
+        Some(key) => arg.help(key.about()),
+        None => arg,
     });
     command.mut_subcommands(of_a_relay)
 }

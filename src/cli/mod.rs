@@ -135,12 +135,16 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Watch(args)) => {
             cli.flags.settings.signature = args.signature.or(cli.flags.settings.signature);
         }
+        Some(Command::Relay(args)) => {
+            cli.flags.relay = args.settings.clone().with_shared(&cli.flags.settings)?;
+        }
         _ => {}
     }
-    let flags = cli.flags.settings.clone();
     let (surroundings, cautions) = uses::heeded(command, matches, Surroundings::of_process());
     let mut config = Config::load(cli.flags, &surroundings)?;
     config.cautions.extend(cautions);
+    let passed_over = uses::passed_over(command, matches, &config);
+    config.cautions.extend(passed_over);
     // What runs for long shows them where it shows everything else.
     if !matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
         for caution in &config.cautions {
@@ -156,7 +160,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
-        Some(Command::Relay(args)) => relay::run(&config, &flags, args, matches),
+        Some(Command::Relay(args)) => relay::run(&config, args),
         Some(Command::Config(config::Command::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),
     }

@@ -1,67 +1,21 @@
 //! `dubwatch relay`: runs a relay.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::ArgMatches;
-use jiff::SignedDuration;
-
 use super::inbox::{self, Inbox, PruneArgs};
-use super::{Usage, logging, say, uses};
+use super::{logging, say};
 use crate::app::{self, Exit, Relay};
-use crate::config::{Config, ConfigError, Layer, ListenAddress, parse_size, parse_span};
-use crate::relay::protocol::callback_url;
+use crate::config::{Config, ConfigError, Origin, RelayKey, RelayLayer, RelaySettings};
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
 use crate::serve::TrustedProxies;
-
-/// Where a relay listens unless it is told otherwise.
-pub(super) const LISTEN: ListenAddress =
-    ListenAddress::Socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3830));
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// PEM file of the certificate chain, to speak TLS; needs --tls-key
-    #[arg(long, value_name = "PEM", requires = "tls_key", env = "DUBWATCH_TLS_CERT")]
-    tls_cert: Option<PathBuf>,
-    /// PEM file of the certificate's private key
-    #[arg(long, value_name = "PEM", requires = "tls_cert", env = "DUBWATCH_TLS_KEY")]
-    tls_key: Option<PathBuf>,
     #[command(flatten)]
-    caps: CapFlags,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Caps")]
-#[expect(clippy::struct_field_names, reason = "each is the flag that it is called after")]
-struct CapFlags {
-    /// Deliveries that an inbox keeps [default: 100000]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(10..))]
-    max_count: Option<u64>,
-    /// Bytes that an inbox keeps, like 256MiB [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    max_bytes: Option<u64>,
-    /// Bytes that all inboxes keep together [default: 8GiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    max_total: Option<u64>,
-    /// How long a delivery is kept [default: 7d]
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    max_age: Option<SignedDuration>,
-    /// How long a reader may be away before its cursor is forgotten [default: 30d]
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    max_absence: Option<SignedDuration>,
-    /// Requests a second that an inbox takes in the long run; those that no known key signed have a
-    /// tenth of it for themselves, and take nothing of the rest [default: 1000]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    max_rate: Option<u32>,
-    /// Inboxes [default: 10000]
-    #[arg(long, value_name = "COUNT")]
-    max_inboxes: Option<usize>,
-    /// Connections that read, together [default: 8192]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
-    max_readers: Option<u16>,
+    pub(super) settings: RelayLayer,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -74,22 +28,18 @@ enum Command {
     Prune(PruneArgs),
 }
 
-/// `flags` are those of the command line alone: the watcher's variables and file speak of its own
-/// listener and journal. `matches` are those of the whole command line.
-pub(super) fn run(
-    config: &Config,
-    flags: &Layer,
-    args: Args,
-    matches: &ArgMatches,
-) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: Args) -> anyhow::Result<Exit> {
+    let own = &config.own_relay;
+    let tls = config.own_relay_tls()?.map(|(chain, key)| (chain.to_owned(), key.to_owned()));
     let relay = Relay {
-        listen: flags.listen.clone().unwrap_or_else(|| vec![LISTEN]),
-        placed_by: placed_by(flags, matches),
-        db: store(config, flags)?,
-        caps: caps(&args.caps),
-        server: settings(config, flags, &args)?,
-        tls: args.tls_cert.zip(args.tls_key),
-        public_keys: config.public_keys.clone(),
+        listen: own.listen.clone(),
+        placed_by: placed_by(config),
+        is_placed: is_placed(config),
+        db: store(own)?,
+        caps: caps(own),
+        server: settings(own, tls.is_some()),
+        tls,
+        public_keys: own.public_keys.clone(),
     };
     match args.command {
         None => {
@@ -101,65 +51,129 @@ pub(super) fn run(
     }
 }
 
-/// The flags that say where the relay listens and how. The variables of the certificate are set for
-/// the relay's own run as well.
-fn placed_by(flags: &Layer, matches: &ArgMatches) -> Vec<&'static str> {
-    let matches = matches.subcommand_matches("relay");
-    let is_given = |id| matches.is_some_and(|matches| uses::is_given(matches, id));
-    [
-        ("--listen", flags.listen.is_some()),
-        ("--tls-cert", is_given("tls_cert")),
-        ("--tls-key", is_given("tls_key")),
-    ]
-    .into_iter()
-    .filter_map(|(flag, is_given)| is_given.then_some(flag))
-    .collect()
+/// The settings that say where the relay listens and how.
+const PLACE: [RelayKey; 3] = [RelayKey::Listen, RelayKey::TlsCert, RelayKey::TlsKey];
+
+/// The flags that say where the relay listens and how. Variables and file are there for the relay's
+/// own run as well.
+fn placed_by(config: &Config) -> Vec<&'static str> {
+    let flag = |key| match config.origins.of_relay(key) {
+        Origin::Flag(flag) => Some(*flag),
+        _ => None,
+    };
+    PLACE.into_iter().filter_map(flag).collect()
+}
+
+/// Whether a flag or the file says where the relay listens and how.
+fn is_placed(config: &Config) -> bool {
+    let is_said = |key| matches!(config.origins.of_relay(key), Origin::Flag(_) | Origin::File(_));
+    PLACE.into_iter().any(is_said)
 }
 
 /// The store's file: not beside a journal that the settings name, which is the watcher's.
-fn store(config: &Config, flags: &Layer) -> Result<PathBuf, ConfigError> {
-    let default = || config.own_data_dir().map(|directory| directory.join("relay.db"));
-    flags.db.clone().or_else(default).ok_or(ConfigError::NoHome {
-        what: "the relay's store",
-        instead: "name its file with --db",
-    })
+fn store(own: &RelaySettings) -> Result<PathBuf, ConfigError> {
+    if own.db.as_os_str().is_empty() {
+        let instead = "name its file with --db";
+        return Err(ConfigError::NoHome { what: "the relay's store", instead });
+    }
+    Ok(own.db.clone())
 }
 
-fn caps(flags: &CapFlags) -> Caps {
-    let default = Caps::default();
+fn caps(own: &RelaySettings) -> Caps {
     Caps {
-        count: flags.max_count.unwrap_or(default.count),
-        bytes: flags.max_bytes.unwrap_or(default.bytes),
-        relay_bytes: flags.max_total.unwrap_or(default.relay_bytes),
-        age: flags.max_age.unwrap_or(default.age),
-        absence: flags.max_absence.unwrap_or(default.absence),
-        inboxes: flags.max_inboxes.unwrap_or(default.inboxes),
-        ..default
+        count: own.max_count,
+        bytes: own.max_bytes,
+        relay_bytes: own.max_total,
+        age: own.max_age,
+        absence: own.max_absence,
+        inboxes: own.max_inboxes,
+        ..Caps::default()
     }
 }
 
-fn settings(config: &Config, flags: &Layer, args: &Args) -> anyhow::Result<Settings> {
-    let default = Settings::default();
-    let rate = args.caps.max_rate.map_or(default.rate, |per_second| {
-        let per_second = f64::from(per_second);
-        Rate { per_second, burst: 5.0 * per_second }
-    });
-    if let Some(url) = &flags.public_url
-        && callback_url(&Settings::callback_url(url.trim_end_matches('/'), "0")).is_none()
-    {
-        // Readers would not show it: it may mean something to a shell.
-        let why =
-            "a relay's is https://HOST[:PORT][/PATH] of letters, digits and - . _ ~ % : + , =";
-        return Err(Usage(format!("--public-url: {why}")).into());
+fn settings(own: &RelaySettings, tls: bool) -> Settings {
+    let per_second = f64::from(own.max_rate);
+    Settings {
+        max_body: own.max_body,
+        rate: Rate { per_second, burst: 5.0 * per_second },
+        connections: own.max_readers,
+        proxies: TrustedProxies::new(own.proxies.networks().iter().copied()),
+        public_url: own.public_url.clone(),
+        tls,
+        ..Settings::default()
     }
-    let proxies = flags.proxies.clone().unwrap_or_default();
-    Ok(Settings {
-        max_body: flags.max_body.unwrap_or(config.max_body),
-        rate,
-        connections: args.caps.max_readers.map_or(default.connections, usize::from),
-        proxies: TrustedProxies::new(proxies.networks().iter().copied()),
-        public_url: flags.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
-        tls: args.tls_cert.is_some(),
-        ..default
-    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Flags, Surroundings};
+    use crate::relay::protocol::callback_url;
+
+    fn config(file: &str) -> Result<Config, ConfigError> {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("relay.toml");
+        std::fs::write(&path, file).unwrap();
+        let flags = Flags { config: Some(path), ..Flags::default() };
+        Config::load(flags, &Surroundings::below(Path::new("/nowhere")))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_store_and_server() {
+        let own = config("").unwrap().own_relay;
+        assert_eq!(caps(&own), Caps::default());
+        let (ours, theirs) = (settings(&own, false), Settings::default());
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    }
+
+    /// The files that the README and the unit of a service show are ones that a relay takes.
+    #[test]
+    fn the_examples_are_right() {
+        let unit = include_str!("../../assets/dubwatch-relay.service");
+        let unit: String = unit
+            .lines()
+            .map(|line| line.strip_prefix("#   ").unwrap_or_default().trim())
+            .skip_while(|line| *line != "[relay]")
+            .take_while(|line| !line.is_empty())
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let readme = include_str!("../../README.md");
+        let (_, readme) = readme.split_once("```toml\n").unwrap();
+        let (readme, _) = readme.split_once("```").unwrap();
+        for example in [&*unit, readme] {
+            let config = config(example).unwrap();
+            assert_eq!(config.own_relay.public_url.as_deref(), Some("https://relay.example"));
+            assert_eq!(config.own_relay.db, Path::new("/var/lib/dubwatch-relay/relay.db"));
+            assert!(!config.own_relay.proxies.networks().is_empty());
+        }
+    }
+
+    /// The URL's grammar is the protocol's, which settings know nothing of.
+    #[test]
+    fn a_public_url_is_one_that_readers_show() {
+        for (url, good) in [
+            ("https://relay.example", true),
+            ("https://relay.example:8443/", true),
+            ("http://[::1]:1/deep/er/", true),
+            ("HTTPS://relay.example/~x,y=1+2%20", true),
+            ("https://relay.example/a&b", false),
+            ("https://relay.example/a?b", false),
+            ("https://relay.example/(a)", false),
+            ("https://rel$ay.example", false),
+        ] {
+            let shown = callback_url(&Settings::callback_url(url.trim_end_matches('/'), "0"));
+            assert_eq!(shown.is_some(), good, "{url}");
+            let taken = config(&format!("[relay]\npublic-url = '{url}'"));
+            match taken {
+                Ok(config) => {
+                    assert!(good, "{url}");
+                    let own = config.own_relay.public_url.unwrap();
+                    assert_eq!(own, url.trim_end_matches('/'));
+                }
+                Err(error) => assert!(!good, "{error}"),
+            }
+        }
+    }
 }

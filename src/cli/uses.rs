@@ -4,7 +4,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use super::Usage;
-use crate::config::{Key, SETTINGS, Surroundings};
+use crate::config::{
+    Config, Key, Origin, RELAY_SETTINGS, RelayKey, SETTINGS, Setting, Surroundings,
+};
 use crate::text::nearest;
 
 /// What a command uses of the shared flags.
@@ -21,25 +23,24 @@ struct Row {
     /// The command after `dubwatch`, its words separated by spaces.
     command: &'static str,
     flags: Flags,
-    /// Settings whose flag it uses, but not the variable: there the variable means the watcher.
-    flag_only: &'static [Key],
+    /// Whether its settings are those of a relay that runs here.
+    of_relay: bool,
 }
 
 const fn all(command: &'static str) -> Row {
-    Row { command, flags: Flags::All, flag_only: &[] }
+    Row { command, flags: Flags::All, of_relay: false }
 }
 
 const fn only(command: &'static str, flags: &'static [&'static str]) -> Row {
-    Row { command, flags: Flags::Only(flags), flag_only: &[] }
+    Row { command, flags: Flags::Only(flags), of_relay: false }
 }
 
 const fn of_relay(command: &'static str, flags: &'static [&'static str]) -> Row {
-    Row {
-        command,
-        flags: Flags::Only(flags),
-        flag_only: &[Key::Listen, Key::PublicUrl, Key::Db, Key::TrustForwardedFor],
-    }
+    Row { command, flags: Flags::Only(flags), of_relay: true }
 }
+
+/// The command that shows the settings of all others.
+const SHOW: &str = "config show";
 
 /// Every command that does something.
 const ROWS: &[Row] = &[
@@ -81,7 +82,7 @@ const ROWS: &[Row] = &[
     of_relay("relay inbox forget", &["db", "config"]),
     of_relay("relay inbox prune", &["db", "json", "output", "config"]),
     of_relay("relay prune", &["db", "json", "output", "config"]),
-    all("config show"),
+    all(SHOW),
     only("completions", &[]),
     only("man", &[]),
 ];
@@ -95,6 +96,15 @@ impl Row {
             Flags::All => true,
             Flags::Only(flags) => flags.contains(&flag),
         }
+    }
+
+    /// Whether it uses the flag of a setting, but not the variable: there the variable means the watcher.
+    fn uses_flag_alone(&self, key: Key) -> bool {
+        let means_watcher = || {
+            let own = RelayKey::from_name(key.setting().name);
+            own.is_some_and(|own| own.setting().env != key.setting().env)
+        };
+        self.of_relay && means_watcher()
     }
 
     /// Whether it writes lines on standard output for people or programs, and knows no other form.
@@ -215,18 +225,17 @@ pub(super) fn heeded(
     let leaf = leaf(command, matches);
     let mut cautions = mistyped(command, &surroundings);
     let Some(row) = row(&leaf.name) else { return (surroundings, cautions) };
-    for key in row.flag_only {
-        let setting = key.setting();
-        let flag = setting.name;
-        if row.uses(flag)
+    for setting in SETTINGS.iter().filter(|setting| row.uses_flag_alone(setting.key)) {
+        if row.uses(setting.name)
             && surroundings.has_variable(setting.env)
-            && !is_given(leaf.matches, &flag.replace('-', "_"))
+            && !is_given(leaf.matches, setting.name)
         {
             cautions.push(format!(
-                "{} is for the watcher, `{}` takes only the flag {}",
+                "{} is for the watcher, `{}` takes the flag {}, or {} below [relay] in its file",
                 setting.env,
                 spoken(&leaf.name),
-                setting.flag
+                setting.flag,
+                setting.name
             ));
         }
     }
@@ -234,9 +243,35 @@ pub(super) fn heeded(
         let flag = key.setting().name;
         // The token has no flag: it belongs to the relay that is taken from.
         let flag = if key == Key::RelayToken { Key::Relay.setting().name } else { flag };
-        row.uses(flag) && !row.flag_only.contains(&key)
+        row.uses(flag) && !row.uses_flag_alone(key)
     });
+    // `config show` shows what a relay would take.
+    let is_relays = row.of_relay || row.command == SHOW;
+    let surroundings = if is_relays { surroundings } else { surroundings.without_a_relays() };
     (surroundings, cautions)
+}
+
+/// What is to be said about settings of the watcher in the configuration file, where a relay has one of
+/// the same name and the file no table for it.
+pub(super) fn passed_over(command: &Command, matches: &ArgMatches, config: &Config) -> Vec<String> {
+    let leaf = leaf(command, matches);
+    let Some(row) = row(&leaf.name).filter(|row| row.of_relay) else { return Vec::new() };
+    if config.origins.has_relays_table() {
+        return Vec::new();
+    }
+    let is_passed_over = |own: &Setting<RelayKey>| {
+        let key = Key::from_name(own.name).filter(|_| row.uses(own.name))?;
+        let from @ Origin::File(_) = config.origins.of(key) else { return None };
+        let is_default = config.origins.of_relay(own.key) == &Origin::Default;
+        is_default.then(|| {
+            let (name, flag) = (own.name, own.flag);
+            format!(
+                "{name} in {from} is for the watcher, `{}` takes the flag {flag}, or {name} below [relay]",
+                spoken(&leaf.name)
+            )
+        })
+    };
+    RELAY_SETTINGS.iter().filter_map(is_passed_over).collect()
 }
 
 /// Variables that begin like ours and that nothing reads, each with the one that may be meant.
@@ -263,7 +298,9 @@ fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 
 /// Every variable that something in the program reads.
 fn known_variables(command: &Command) -> Vec<String> {
-    let mut known: Vec<String> = SETTINGS.iter().map(|setting| setting.env.to_owned()).collect();
+    let relay = RELAY_SETTINGS.iter().map(|setting| setting.env).filter(|env| !env.is_empty());
+    let known = SETTINGS.iter().map(|setting| setting.env).chain(relay);
+    let mut known: Vec<String> = known.map(str::to_owned).collect();
     known.push(crate::config::CONFIG_VARIABLE.to_owned());
     known.push(super::logging::VARIABLE.to_owned());
     let mut commands = vec![command];

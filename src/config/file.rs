@@ -1,5 +1,6 @@
 //! Reads the configuration file into a layer; a mistake in it is shown in its place.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::InFile;
 use super::kind::Written;
+use super::relay::{RELAY_SETTINGS, RELAY_TABLE, RelayKey, RelayLayer};
 use super::setting::Layer;
 use super::table::Table;
 use super::{ConfigError, Key, SETTINGS};
@@ -19,58 +21,107 @@ use crate::text::{Printable, nearest};
 /// The longest configuration file that is read, in bytes: one that is longer is some other file.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// What a configuration file says.
+#[derive(Debug, Default)]
+pub(super) struct FromFile {
+    /// To the watcher.
+    pub(super) watcher: Layer,
+    /// To a relay that runs here.
+    pub(super) relay: RelayLayer,
+}
+
 /// What `path` says; `None` where there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<Layer>, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
     let mut bytes = Vec::new();
     let read = files::open(path)
         .and_then(|(file, found)| file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| found));
-    let found = match read {
-        Ok(found) => found,
+    let file = match read {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ConfigError::read(path, &error)),
     };
     let cannot =
         |why: &str| ConfigError::Read { path: super::error::shown(path), why: why.to_owned() };
     // It says which keys are trusted.
-    if let Some(mode) = files::open_to_all(&found) {
+    if let Some(mode) = files::open_to_all(&file) {
         return Err(cannot(&format!(
             "every user can change it (mode {mode:03o}); look at what is in it and `chmod o-w` it"
         )));
     }
-    let mode = found.permissions().mode() & 0o777;
+    let mode = file.permissions().mode() & 0o777;
     if bytes.len() as u64 > MAX_FILE {
         return Err(cannot("it is longer than 1 MiB, so it is no configuration file"));
     }
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8"))?;
-    let layer = parse(path, &text).map_err(|(span, why)| {
+    let found = parse(path, &text).map_err(|(span, why)| {
         ConfigError::InFile(Box::new(InFile::new(path, &text, span, why)))
     })?;
     // As a file of the token alone: whoever reads it can read the inbox.
-    if layer.relay_token.is_some() && mode & 0o077 != 0 {
+    if found.watcher.relay_token.is_some() && mode & 0o077 != 0 {
         return Err(ConfigError::Open { path: super::error::shown(path), mode });
     }
-    Ok(Some(layer))
+    Ok(Some(found))
 }
 
-/// The settings in `text`, or the place of the first mistake and what is wrong with it.
-fn parse(path: &Path, text: &str) -> Result<Layer, (Range<usize>, String)> {
+/// A mistake: its place, and what is wrong.
+type Mistake = (Range<usize>, String);
+
+/// The settings in `text`, or the first mistake.
+fn parse(path: &Path, text: &str) -> Result<FromFile, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        (span, Printable::new(error.message()).to_string())
+        let mut why = Printable::new(error.message()).to_string();
+        if text.get(span.clone()) == Some(RELAY_TABLE) && names_a_relay(&text[..span.start]) {
+            why.push_str(TWO_RELAYS);
+        }
+        (span, why)
     })?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let mut layer = Layer::default();
-    // The parser sorts by key; a person corrects from the top down.
-    let mut entries: Vec<_> = table.into_inner().into_iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in &entries {
-        let key =
-            Key::from_name(name.get_ref()).ok_or_else(|| (name.span(), unknown(name.get_ref())))?;
-        written(value)
-            .and_then(|written| layer.set(key, &written, base))
-            .map_err(|why| (value.span(), format!("{}: {why}", key.setting().name)))?;
+    let mut found = FromFile::default();
+    for (name, value) in in_order(table.get_ref()) {
+        match value.get_ref() {
+            DeValue::Table(relay) if name.get_ref() == RELAY_TABLE => {
+                for (name, value) in in_order(relay) {
+                    take(&mut found.relay, name, value, base, unknown_in_relay)?;
+                }
+            }
+            _ => take(&mut found.watcher, name, value, base, unknown)?,
+        }
     }
-    Ok(layer)
+    Ok(found)
+}
+
+/// Whether text before the relay's table has the watcher's key of that name.
+fn names_a_relay(text: &str) -> bool {
+    let key =
+        |line: &str| Some(line.split_once('=')?.0.trim().trim_matches(['"', '\'']).to_owned());
+    text.lines().filter_map(key).any(|key| key == RELAY_TABLE)
+}
+
+/// What to do where the file has the watcher's `relay` and the relay's table.
+const TWO_RELAYS: &str = ": the relay to take from and [relay], the settings of one that runs here, exclude each other in one file; give a relay a file of its own, with `dubwatch relay --config FILE`";
+
+/// The entries of a table from the top down, as a person corrects them; the parser sorts by key.
+fn in_order<'a, 'i>(
+    table: &'a DeTable<'i>,
+) -> Vec<(&'a Spanned<Cow<'i, str>>, &'a Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
+/// Takes one entry of a table.
+fn take<L: Table>(
+    layer: &mut L,
+    name: &Spanned<Cow<'_, str>>,
+    value: &Spanned<DeValue<'_>>,
+    base: &Path,
+    unknown: fn(&str) -> String,
+) -> Result<(), Mistake> {
+    let row = L::row(name.get_ref()).ok_or_else(|| (name.span(), unknown(name.get_ref())))?;
+    written(value)
+        .and_then(|written| layer.set(row.key, &written, base))
+        .map_err(|why| (value.span(), format!("{}: {why}", row.name)))
 }
 
 fn written<'a>(value: &'a Spanned<DeValue<'_>>) -> Result<Written<'a>, String> {
@@ -96,11 +147,28 @@ fn article(value: &DeValue<'_>) -> String {
     format!("{article} {kind}")
 }
 
+/// What is wrong with a key at the top of the file.
 fn unknown(name: &str) -> String {
-    let names = SETTINGS.map(|setting| setting.name);
     let shown = Printable::new(name).cut(80);
+    if RelayKey::from_name(name).is_some() {
+        return format!("there is no setting {shown} of the watcher; a relay's is below [relay]");
+    }
+    let names = SETTINGS.map(|setting| setting.name);
     match nearest(name, names) {
         Some(known) => format!("there is no setting {shown}; did you mean {known}?"),
         None => format!("there is no setting {shown}; known are {}", names.join(", ")),
+    }
+}
+
+/// What is wrong with a key in the relay's table.
+fn unknown_in_relay(name: &str) -> String {
+    let shown = Printable::new(name).cut(80);
+    if Key::from_name(name).is_some() {
+        return format!("there is no setting {shown} in [relay]; the watcher's is above [relay]");
+    }
+    let names = RELAY_SETTINGS.map(|setting| setting.name);
+    match nearest(name, names) {
+        Some(known) => format!("there is no setting {shown} in [relay]; did you mean {known}?"),
+        None => format!("there is no setting {shown} in [relay]; known are {}", names.join(", ")),
     }
 }

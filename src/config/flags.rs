@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::relay::RelayLayer;
 use super::setting::Layer;
 use super::table::Flag;
 
@@ -15,6 +16,9 @@ pub struct Flags {
     /// The settings.
     #[command(flatten)]
     pub settings: Layer,
+    /// Those of `dubwatch relay`.
+    #[arg(skip)]
+    pub relay: RelayLayer,
     /// Short for --output json
     #[arg(long, global = true, help_heading = Flag::SHARED)]
     pub json: bool,

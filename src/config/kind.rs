@@ -139,6 +139,8 @@ texts! {
     RelayName: String, value::relay_name, |name| name.as_str().into();
     /// The size of a body.
     BodySize: usize, value::max_body, |size| show::size(*size as u64).into();
+    /// Bytes to keep.
+    Bytes: u64, value::size, |bytes| show::size(*bytes).into();
     /// A span of time.
     TimeSpan: SignedDuration, value::span, |span| show::span(*span).into();
 }
@@ -168,6 +170,62 @@ impl Kind for AddressList {
             [one] => one.as_str().into(),
             _ => Shown::List(addresses),
         })
+    }
+}
+
+/// The URL at which a relay is reached, without a slash at its end.
+#[derive(Debug, Clone, Copy)]
+pub enum RelayPublicUrl {}
+
+impl Kind for RelayPublicUrl {
+    type Value = String;
+
+    fn flag(arg: Arg) -> Arg {
+        PublicUrl::flag(arg)
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        value::relay_public_url(written.text()?)
+    }
+
+    fn adopt(value: Self::Value) -> Result<Self::Value, String> {
+        value::relay_public_url(&value)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        PublicUrl::show(value)
+    }
+}
+
+/// A number of things within bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Count<T, const MIN: u64, const MAX: u64>(PhantomData<T>);
+
+impl<T, const MIN: u64, const MAX: u64> Count<T, MIN, MAX>
+where
+    T: TryFrom<u64>,
+{
+    fn of(text: &str) -> Result<T, String> {
+        value::count(text, MIN..=MAX)
+    }
+}
+
+impl<T, const MIN: u64, const MAX: u64> Kind for Count<T, MIN, MAX>
+where
+    T: TryFrom<u64> + TryInto<u64> + Copy + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.value_parser(Self::of)
+    }
+
+    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+        Self::of(written.text()?)
+    }
+
+    fn show(value: &Self::Value) -> Option<Shown> {
+        (*value).try_into().ok().map(Shown::Number)
     }
 }
 

@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::error::shown;
-use super::file;
+use super::file::{self, FromFile};
 use super::flags::{CONFIG_VARIABLE, Flags};
+use super::relay::{RelayKey, RelayLayer};
 use super::setting::{Layer, WatcherSettings};
 use super::table::{Layers, Table};
 use super::{Config, ConfigError, Key, Output, Surroundings};
@@ -50,6 +51,7 @@ impl Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins {
     pub(super) watcher: Vec<Origin>,
+    pub(super) relay: Vec<Origin>,
 }
 
 impl Origins {
@@ -57,11 +59,21 @@ impl Origins {
     pub fn of(&self, key: Key) -> &Origin {
         &self.watcher[key as usize]
     }
+
+    /// Whether the file has something to say to a relay that runs here.
+    pub fn has_relays_table(&self) -> bool {
+        self.relay.iter().any(|origin| matches!(origin, Origin::File(_)))
+    }
+
+    /// Where the setting of a relay that runs here came from.
+    pub fn of_relay(&self, key: RelayKey) -> &Origin {
+        &self.relay[key as usize]
+    }
 }
 
 /// See [`Config::load`].
 pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, ConfigError> {
-    let Flags { mut settings, json, config } = flags;
+    let Flags { mut settings, relay, json, config } = flags;
     if json {
         if settings.output.is_some_and(|output| output != Output::Json) {
             return Err(ConfigError::Conflict(
@@ -72,14 +84,23 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         settings.output = Some(Output::Json);
     }
     let (path, file, caution) = read_file(config, surroundings)?;
-    let layers = Layers {
+    let data_dir = surroundings.data_dir.as_deref();
+    let relay = Layers {
+        // A relay names files in its messages as its command line does.
+        flags: relay,
+        variables: RelayLayer::of_variables(surroundings)?,
+        file: file.relay,
+        path: path.clone(),
+    };
+    let (own_relay, relay) = RelayLayer::decide(&relay, data_dir)?;
+    let watcher = Layers {
         flags: settings.anchored(&surroundings.working_dir),
         variables: Layer::of_variables(surroundings)?,
-        file,
+        file: file.watcher,
         path,
     };
-    let (mut settings, watcher) = Layer::decide(&layers, surroundings.data_dir.as_deref())?;
-    let mut origins = Origins { watcher };
+    let (mut settings, watcher) = Layer::decide(&watcher, data_dir)?;
+    let mut origins = Origins { watcher, relay };
     if json {
         origins.watcher[Key::Output as usize] = Origin::Flag("--json");
     }
@@ -90,6 +111,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
     }
     Ok(Config {
         settings,
+        own_relay,
         origins,
         cautions: caution.into_iter().collect(),
         data_dir: surroundings.data_dir.clone(),
@@ -101,7 +123,7 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
 fn read_file(
     flag: Option<PathBuf>,
     surroundings: &Surroundings,
-) -> Result<(PathBuf, Layer, Option<String>), ConfigError> {
+) -> Result<(PathBuf, FromFile, Option<String>), ConfigError> {
     let variable = surroundings.variable(CONFIG_VARIABLE)?.map(PathBuf::from);
     if let Some(path) = flag.or(variable) {
         let path = surroundings.working_dir.join(path);
@@ -112,7 +134,7 @@ fn read_file(
         return Ok((path, layer, None));
     }
     let Some(path) = surroundings.config_file.clone() else {
-        return Ok((PathBuf::new(), Layer::default(), None));
+        return Ok((PathBuf::new(), FromFile::default(), None));
     };
     // A directory that this user may not look into, as `/root` in a container that runs as another
     // user: it cannot be known whether there is a file, and none was named.
@@ -123,7 +145,7 @@ fn read_file(
             "cannot look for the configuration file {}: {error}; went on without one, --config names another",
             shown(&path)
         );
-        return Ok((path, Layer::default(), Some(caution)));
+        return Ok((path, FromFile::default(), Some(caution)));
     }
     let layer = file::read(&path)?.unwrap_or_default();
     Ok((path, layer, None))

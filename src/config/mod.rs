@@ -1,13 +1,15 @@
 //! Layered settings, merged once into a plain value; acts on none of them.
 //!
 //! A flag wins over a `DUBWATCH_*` variable, that over the configuration file, that over the
-//! default. [`SETTINGS`] is the one table of them.
+//! default. [`SETTINGS`] and, for a relay that runs here, [`RELAY_SETTINGS`] are the tables of them: a
+//! new setting is a new row there, and what is done with its value.
 
 mod error;
 mod file;
 mod flags;
 mod kind;
 mod merge;
+mod relay;
 mod setting;
 mod show;
 mod surroundings;
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use flags::{CONFIG_VARIABLE, Flags};
 pub use merge::{Origin, Origins};
+pub use relay::{RELAY_SETTINGS, RelayKey, RelayLayer, RelaySettings};
 pub use setting::{Key, Layer, SETTINGS, WatcherSettings};
 pub use show::SettingRecord;
 pub use surroundings::Surroundings;
@@ -36,6 +39,8 @@ pub use zone::{LocalZone, local_zone};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     settings: WatcherSettings,
+    /// Those of a relay that runs here.
+    pub own_relay: RelaySettings,
     /// Where each setting came from.
     pub origins: Origins,
     /// What a person should know of the settings that were found and not used.
@@ -64,6 +69,29 @@ impl Config {
     /// The file that `--config` or `DUBWATCH_CONFIG` names has to exist; the default one need not.
     pub fn load(flags: Flags, surroundings: &Surroundings) -> Result<Self, ConfigError> {
         merge::load(flags, surroundings)
+    }
+
+    /// Returns the certificate chain and the private key of a relay that speaks TLS itself. Fails where
+    /// only one of them is set.
+    pub fn own_relay_tls(&self) -> Result<Option<(&Path, &Path)>, ConfigError> {
+        let (cert, key) = (RelayKey::TlsCert, RelayKey::TlsKey);
+        let (set, missing) = match (&self.own_relay.tls_cert, &self.own_relay.tls_key) {
+            (Some(chain), Some(private)) => return Ok(Some((chain, private))),
+            (None, None) => return Ok(None),
+            (Some(_), None) => (cert, key),
+            (None, Some(_)) => (key, cert),
+        };
+        let missing = missing.setting();
+        Err(ConfigError::Conflict(match self.origins.of_relay(set) {
+            Origin::Variable(name) => format!("{name} needs {}", missing.env),
+            Origin::File(path) => {
+                let (set, path) = (set.setting().name, error::shown(path));
+                format!("{set} in {path} needs {}", missing.name)
+            }
+            Origin::Flag(_) | Origin::Default => {
+                format!("{} needs {}", set.setting().flag, missing.flag)
+            }
+        }))
     }
 
     /// Returns the directory of the journal and of the files beside it; our own,

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::relay::{RELAY_TABLE, RelayLayer};
 use super::setting::Layer;
 use super::table::Table;
 use super::{Config, Key, Origin};
@@ -18,19 +19,25 @@ const DAY: i64 = 24 * 60 * 60;
 pub struct SettingRecord {
     v: u8,
     r#type: &'static str,
-    name: &'static str,
+    name: String,
     /// `null` where it has none, or is not shown.
     value: Option<Shown>,
     from: String,
 }
 
 pub(super) fn records(config: &Config) -> impl Iterator<Item = SettingRecord> {
-    lines::<Layer>(&config.settings, &config.origins.watcher).map(|(name, value, from)| {
+    let record = |name, value, from| SettingRecord { v: 1, r#type: "setting", name, value, from };
+    let watcher = lines::<Layer>(&config.settings, &config.origins.watcher);
+    let watcher = watcher.map(move |(name, value, from)| {
         // Both in one file would be a contradiction.
         let is_nothing = name == Key::Db.setting().name && config.ephemeral;
-        let value = value.filter(|_| !is_nothing);
-        SettingRecord { v: 1, r#type: "setting", name, value, from }
-    })
+        record(name.to_owned(), value.filter(|_| !is_nothing), from)
+    });
+    let relay = lines::<RelayLayer>(&config.own_relay, &config.origins.relay);
+    // As TOML calls it from outside of the table.
+    watcher.chain(
+        relay.map(move |(name, value, from)| record(format!("{RELAY_TABLE}.{name}"), value, from)),
+    )
 }
 
 /// The name of each setting of a table, its value and where it came from.
@@ -52,6 +59,8 @@ pub enum Shown {
     Text(String),
     /// Several texts.
     List(Vec<String>),
+    /// A number.
+    Number(u64),
     /// A secret: that there is one is all that is shown.
     Hidden,
 }
@@ -66,6 +75,7 @@ impl fmt::Display for Shown {
                 let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
                 write!(f, "[{}]", texts.join(", "))
             }
+            Self::Number(number) => number.fmt(f),
             Self::Hidden => Ok(()),
         }
     }
@@ -94,10 +104,21 @@ pub(super) fn show(config: &Config) -> String {
     if config.ephemeral {
         "# db means nothing: the journal is in memory".clone_into(&mut rows[Key::Db as usize].0);
     }
-    let width = rows.iter().map(|(row, _)| row.chars().count()).max().unwrap_or(0);
+    let relay = self::rows::<RelayLayer>(&config.own_relay, &config.origins.relay);
+    let width = rows.iter().chain(&relay).map(|(row, _)| row.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
+    // Writing to a `String` cannot fail.
     for (row, origin) in rows {
-        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{row:<width$}  # {origin}");
+    }
+    // TOML has one meaning for a key: with the watcher's, the table is for people alone.
+    let (note, mark) = match config.relay {
+        Some(_) => ("# Settings of a relay, which cannot stand in one file with relay:\n# ", "# "),
+        None => ("", ""),
+    };
+    let _ = writeln!(text, "\n{note}[{RELAY_TABLE}]");
+    for (row, origin) in relay {
+        let row = if row.starts_with('#') { row } else { format!("{mark}{row}") };
         let _ = writeln!(text, "{row:<width$}  # {origin}");
     }
     text
@@ -145,7 +166,9 @@ fn quoted(text: &str) -> String {
 pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
+    const GIB: u64 = 1024 * MIB;
     match bytes {
+        _ if bytes.is_multiple_of(GIB) => format!("{}GiB", bytes / GIB),
         _ if bytes.is_multiple_of(MIB) => format!("{}MiB", bytes / MIB),
         _ if bytes.is_multiple_of(KIB) => format!("{}KiB", bytes / KIB),
         _ => bytes.to_string(),

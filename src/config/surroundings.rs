@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Key, SETTINGS};
+use super::{ConfigError, Key, RELAY_SETTINGS, SETTINGS};
 use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
@@ -91,6 +91,17 @@ impl Surroundings {
     pub fn heeding(mut self, uses: impl Fn(Key) -> bool) -> Self {
         for setting in SETTINGS.iter().filter(|setting| !uses(setting.key)) {
             self.variables.remove(setting.env);
+        }
+        self
+    }
+
+    /// The same without the variables that only a relay reads.
+    #[must_use]
+    pub fn without_a_relays(mut self) -> Self {
+        for setting in &RELAY_SETTINGS {
+            if SETTINGS.iter().all(|shared| shared.env != setting.env) {
+                self.variables.remove(setting.env);
+            }
         }
         self
     }

@@ -6,7 +6,7 @@ use clap::Arg;
 
 use super::kind::Written;
 use super::merge::Origin;
-use super::setting::Key;
+use super::setting::{Key, Layer};
 use super::show::Shown;
 use super::{ConfigError, Surroundings};
 
@@ -72,6 +72,25 @@ impl Flag {
         Self { is_global: false, ..Self::global(long, takes) }
     }
 
+    /// A flag of the one command that the table is for.
+    pub(super) const fn own(long: &'static str, takes: &'static str) -> Self {
+        Self { long, takes: Some(takes), heading: None, is_global: false }
+    }
+
+    /// The same under a heading.
+    pub(super) const fn under(
+        heading: &'static str,
+        long: &'static str,
+        takes: &'static str,
+    ) -> Self {
+        Self { heading: Some(heading), ..Self::own(long, takes) }
+    }
+
+    /// A flag that the watcher's table defines for all commands.
+    pub(super) const fn shared(long: &'static str) -> Self {
+        Self { long, takes: None, heading: None, is_global: true }
+    }
+
     /// None: others can see arguments.
     pub(super) const fn none() -> Self {
         Self { long: "", takes: None, heading: None, is_global: false }
@@ -94,6 +113,9 @@ pub(super) trait Table: Clone + Default {
 
     /// Takes a setting as a variable has it.
     fn set_text(&mut self, key: Self::Key, text: &str, base: &Path) -> Result<(), String>;
+
+    /// Takes the flags that the watcher's table defines for this one as well.
+    fn adopt(&mut self, flags: &Layer) -> Result<(), ConfigError>;
 
     /// Makes file names that are relative to `base` absolute.
     #[must_use]
@@ -255,6 +277,12 @@ macro_rules! settings {
                 self.set(key, &written?, base)
             }
 
+            fn adopt(&mut self, flags: &super::Layer) -> Result<(), ConfigError> {
+                $(settings!(@$scope adopt $Kind, flags.$field, self.$field, $Key::$Variant);)*
+                let _ = flags;
+                Ok(())
+            }
+
             fn anchored(self, base: &Path) -> Self {
                 Self {
                     $($field: self.$field.map(|value| <$Kind>::anchor(value, base)),)*
@@ -325,6 +353,13 @@ macro_rules! settings {
             }
         }
     };
+    (@shared adopt $Kind:ty, $flag:expr, $field:expr, $key:expr) => {
+        if let Some(value) = $flag.clone() {
+            let value = <$Kind>::adopt(value);
+            $field = Some(value.map_err(|why| ConfigError::named($key.setting().flag, why))?);
+        }
+    };
+    (@$scope:ident adopt $($rest:tt)*) => {};
     (@default type $Kind:ty) => { <$Kind as Kind>::Value };
     (@unset type $Kind:ty) => { Option<<$Kind as Kind>::Value> };
     (@default value $Kind:ty, $value:expr, $row:expr, $data_dir:expr) => {

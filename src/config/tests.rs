@@ -686,10 +686,17 @@ fn table_flags_and_file_agree() {
         assert!(Key::from_name(long).is_some() || beside.contains(&long), "--{long} has no row");
     }
     let place = Place::new();
-    for line in place.load(&[]).unwrap().show().lines() {
+    let shown = place.load(&[]).unwrap().show();
+    let (watcher, relay) = shown.split_once("\n[relay]\n").unwrap();
+    let watcher = watcher.lines().map(|line| (line, false));
+    for (line, is_relays) in watcher.chain(relay.lines().map(|line| (line, true))) {
         let (row, _) = line.rsplit_once('#').unwrap();
         let name = row.trim_start_matches("# ").split([' ', '=']).next().unwrap();
-        let default = Key::from_name(name).unwrap().setting().default;
+        let default = if is_relays {
+            RelayKey::from_name(name).unwrap().setting().default
+        } else {
+            Key::from_name(name).unwrap().setting().default
+        };
         let default =
             default.replace("$XDG_DATA_HOME", place.root.path().join("data").to_str().unwrap());
         let empty = row.contains("[]");
@@ -698,6 +705,152 @@ fn table_flags_and_file_agree() {
             "{name}: the table says {default}, in truth {row}"
         );
     }
+}
+
+/// The relay's table agrees with its flags, and shares the others with the watcher.
+#[test]
+fn the_relays_table_and_flags_agree() {
+    #[derive(Debug, Parser)]
+    struct Relay {
+        #[command(flatten)]
+        settings: RelayLayer,
+    }
+    let command = Relay::command();
+    for (index, setting) in RELAY_SETTINGS.iter().enumerate() {
+        assert_eq!(setting.key as usize, index, "{}: out of order", setting.name);
+        assert_eq!(RelayKey::from_name(setting.name), Some(setting.key));
+        assert_eq!(setting.flag, format!("--{}", setting.name));
+        let own = command.get_arguments().find(|arg| arg.get_long() == Some(setting.name));
+        match (own, Key::from_name(setting.name)) {
+            (Some(own), None) => {
+                assert_eq!(own.get_help().unwrap().to_string(), setting.about());
+                let variable = setting.name.replace('-', "_").to_uppercase();
+                assert!(
+                    [String::new(), format!("DUBWATCH_{variable}")]
+                        .contains(&setting.env.to_owned())
+                );
+            }
+            // Where a variable is heeded, it is the watcher's.
+            (None, Some(shared)) => {
+                assert!(["", shared.setting().env].contains(&setting.env), "{}", setting.name);
+            }
+            other => panic!("{}: {other:?}", setting.name),
+        }
+    }
+    let longs = command.get_arguments().filter_map(clap::Arg::get_long);
+    assert!(longs.filter(|long| *long != "help").all(|long| RelayKey::from_name(long).is_some()));
+}
+
+/// No two settings of a table are given alike.
+#[test]
+fn every_row_has_a_flag_and_a_variable_of_its_own() {
+    let watcher = SETTINGS.map(|row| (row.name, row.flag, row.env));
+    let relay = RELAY_SETTINGS.map(|row| (row.name, row.flag, row.env));
+    for table in [&watcher[..], &relay[..]] {
+        let columns: [Vec<&str>; 3] = [
+            table.iter().map(|row| row.0).collect(),
+            table.iter().map(|row| row.1).filter(|flag| !flag.is_empty()).collect(),
+            table.iter().map(|row| row.2).filter(|env| !env.is_empty()).collect(),
+        ];
+        for column in columns {
+            let mut distinct = column.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(distinct.len(), column.len(), "{column:?}");
+        }
+    }
+    // The variables of the watcher's relay are no variables of a relay.
+    let of_relay = relay.iter().filter(|row| row.2.starts_with("DUBWATCH_RELAY"));
+    assert_eq!(of_relay.count(), 0);
+}
+
+#[test]
+fn a_relays_table_says_nothing_to_the_watcher_and_the_other_way_round() {
+    let place = Place::new()
+        .file("max-body = 2048\n[relay]\nlisten = 1000\nmax-count = 50\ntls-cert = 'c.pem'\n");
+    let config = place.load(&[]).unwrap();
+    assert_eq!((config.listen[0].port(), config.max_body), (3829, 2048));
+    let own = &config.own_relay;
+    assert_eq!((own.listen[0].port(), own.max_body, own.max_count), (1000, 1 << 20, 50));
+    let file = Origin::File(place.config_file());
+    assert_eq!(config.origins.of_relay(RelayKey::MaxCount), &file);
+    assert_eq!(config.origins.of_relay(RelayKey::MaxBody), &Origin::Default);
+    let cert = place.root.path().join("config/dubwatch/c.pem");
+    assert_eq!(own.tls_cert.as_ref(), Some(&cert));
+    let said = place.neutral(&config.own_relay_tls().unwrap_err().to_string());
+    assert_eq!(said, "tls-cert in ~/config/dubwatch/config.toml needs tls-key");
+    // A key of a variable completes a certificate of the file.
+    let place = place.variable("DUBWATCH_TLS_KEY", "k.pem").variable("DUBWATCH_LISTEN", "7");
+    let config = place.load(&[]).unwrap();
+    let key = place.root.path().join("k.pem");
+    assert_eq!(config.own_relay_tls().unwrap(), Some((&*cert, &*key)));
+    assert_eq!(config.own_relay.listen[0].port(), 1000, "a variable of the watcher");
+}
+
+#[rstest]
+#[case::unknown(
+    "[relay]\nmax-agee = '1d'",
+    "2:1: there is no setting max-agee in [relay]; did you mean max-age?"
+)]
+#[case::watchers(
+    "[relay]\nkeep = '1d'",
+    "2:1: there is no setting keep in [relay]; the watcher's is above [relay]"
+)]
+#[case::relays(
+    "max-count = 50",
+    "1:1: there is no setting max-count of the watcher; a relay's is below [relay]"
+)]
+#[case::nothing_like_it(
+    "relay.zebra = 1",
+    "1:7: there is no setting zebra in [relay]; known are listen, public-url,"
+)]
+#[case::value(
+    "[relay]\nmax-age = 'soon'",
+    "2:11: max-age: soon is no span of time; expected one like 90m, 3h or 90d"
+)]
+#[case::few(
+    "relay = { max-count = 9 }",
+    "1:23: max-count: 9 is no number that fits; expected a whole number from 10"
+)]
+#[case::many(
+    "[relay]\nmax-readers = 70000",
+    "2:15: max-readers: 70000 is no number that fits; expected a whole number from 1 to 65535"
+)]
+#[case::size(
+    "[relay]\nmax-bytes = 0",
+    "2:13: max-bytes: 0 is no size; expected a size above zero like 512k, 256MiB or 8GiB"
+)]
+#[case::url(
+    "[relay]\npublic-url = 'https://a.example/?x'",
+    "2:14: public-url: a relay's is https://HOST[:PORT][/PATH] of letters, digits"
+)]
+#[case::both(
+    "relay = 'wss://a.example'\n[relay]\n",
+    "2:2: duplicate key: the relay to take from and [relay], the settings of one that runs here, exclude each other in one file; give a relay a file of its own"
+)]
+#[case::twice("[relay]\n[relay]\n", "2:2: duplicate key\n")]
+fn a_mistake_in_the_relays_table_is_shown_in_its_place(#[case] file: &str, #[case] message: &str) {
+    let error = Place::new().file(file).error(&[]);
+    let wanted = format!("~/config/dubwatch/config.toml:{message}");
+    assert!(error.starts_with(&wanted), "{error}");
+}
+
+#[test]
+fn what_is_shown_of_a_relay_can_be_read_back() {
+    let place = Place::new().file(
+        "[relay]\nlisten = ['1', 'localhost:2']\npublic-url = 'https://a.example/x/'\npublic-key = 'k.pem'\ndb = 'r.db'\nmax-body = '2k'\ntrust-forwarded-for = '10.0.0.2'\ntls-cert = 'c'\ntls-key = 'k'\nmax-count = 10\nmax-bytes = '3GiB'\nmax-total = 1000000\nmax-age = '36h'\nmax-absence = '2d'\nmax-rate = 1\nmax-inboxes = 0\nmax-readers = 65535\n",
+    );
+    let config = place.load(&[]).unwrap();
+    let is_default = |row: &Setting<RelayKey>| config.origins.of_relay(row.key) == &Origin::Default;
+    assert!(!RELAY_SETTINGS.iter().any(is_default));
+    let shown = place.root.path().join("shown.toml");
+    fs::write(&shown, config.show()).unwrap();
+    let again = place.load(&["--config", "shown.toml"]).unwrap();
+    assert_eq!(again.own_relay, config.own_relay);
+    // Beside a relay to take from it is for people alone.
+    fs::write(&shown, place.load(&["--relay=wss://a.example"]).unwrap().show()).unwrap();
+    let again = place.load(&["--config", "shown.toml"]).unwrap();
+    assert!(again.relay.is_some() && again.own_relay != config.own_relay);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use http::Uri;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
@@ -171,7 +172,7 @@ impl fmt::Display for Proxies {
 }
 
 /// The bodies that `--max-body` may allow, in bytes.
-const BODY: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
+const BODY: RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 
 /// An address with a port. A port alone, with or without its colon, and `localhost` mean loopback:
 /// nobody should be reachable from outside by leaving something out.
@@ -290,6 +291,25 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The URL at which a relay is reached, without a slash at its end: one that readers show, by the
+/// grammar of the relay protocol. What means something to a shell is not shown.
+pub(super) fn relay_public_url(text: &str) -> Result<String, String> {
+    let url = public_url(text)?.trim_end_matches('/').to_owned();
+    let means_nothing = |c: char| c.is_ascii_alphanumeric() || "-._~%/:+,=".contains(c);
+    let is_shown = url.len() <= 2000
+        && url.parse().is_ok_and(|uri: Uri| {
+            let host = uri.host().unwrap_or_default();
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            uri.query().is_none() && host.chars().chain(uri.path().chars()).all(means_nothing)
+        });
+    if is_shown {
+        Ok(url)
+    } else {
+        Err("a relay's is https://HOST[:PORT][/PATH] of letters, digits and - . _ ~ % : + , ="
+            .to_owned())
+    }
+}
+
 /// The URL of a relay.
 pub(super) fn relay(text: &str) -> Result<String, String> {
     let expected = "one like wss://relay.example.com";
@@ -375,6 +395,18 @@ pub fn size(text: &str) -> Result<u64, String> {
         .and_then(|number: u64| number.checked_mul(unit))
         .filter(|size| *size > 0)
         .ok_or_else(|| no(text, "size", expected))
+}
+
+/// A number of things.
+pub(super) fn count<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        let expected = match range.into_inner() {
+            (from, u64::MAX) => format!("a whole number from {from}"),
+            (from, to) => format!("a whole number from {from} to {to}"),
+        };
+        no(text, "number that fits", &expected)
+    })
 }
 
 /// A span of time above zero; a day has 24 hours, and months have no length.

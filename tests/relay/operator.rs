@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use dubwatch::relay::protocol::{CloseCode, GapReason, RelayFrame};
 
-use crate::common::{Site, get, until};
-use crate::relay_support::{Heard, Inbox, Reader, Relay};
+use rustix::process::Signal;
+
+use crate::common::{Site, Watch, get, until};
+use crate::relay_support::{Heard, Inbox, Reader, Relay, signed};
 
 #[test]
 fn inboxes_are_made_listed_rotated_and_revoked_beside_a_running_relay_and_without_one() {
@@ -389,4 +392,107 @@ fn what_is_pruned_is_what_every_reader_has_or_what_is_old_and_then_they_are_told
     }
     let (done, words) = relay.operate(&["prune", "two"]);
     assert!(!done && words.contains("no such inbox"), "{words}");
+}
+
+/// A relay that is told nothing but where its file is, and one more flag or two.
+fn configured(site: &Site, flags: &[&str]) -> Watch {
+    let mut command = site.bare();
+    command.args(["relay", "--config", "etc/relay.toml"]).args(flags);
+    Watch::new(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+#[test]
+fn a_relay_is_configured_by_a_file_alone() {
+    let site = Site::new();
+    let path = |name: &str| site.dir.path().join(name);
+    fs::create_dir(path("etc")).unwrap();
+    fs::write(
+        path("etc/relay.toml"),
+        "path = '/mine'\n[relay]\nlisten = '127.0.0.1:0'\ndb = '../store/relay.db'\npublic-url = 'https://relay.example/r/'\npublic-key = '../sender.pem'\nmax-body = '2KiB'\nmax-inboxes = 1\n",
+    )
+    .unwrap();
+    let operate = |arguments: &[&str]| {
+        let mut command = site.bare();
+        command.args(["relay", "inbox"]).args(arguments).args(["--config", "etc/relay.toml"]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let relay = configured(&site, &[]);
+    assert_eq!(relay.ready["url"], "https://relay.example/r");
+    assert!(path("store/relay.db").exists());
+    let (code, line) = operate(&["create", "one", "--json"]);
+    assert!(code == Some(0) && line.contains("https://relay.example/r/in/"), "{line}");
+    let inbox = Inbox::from(&line);
+    assert_eq!(relay.ask(signed(&site.key, &inbox.path, b"{}")).status, 200);
+    assert_eq!(relay.ask(signed(&site.key, &inbox.path, &[b' '; 3000])).status, 413);
+    let (code, words) = operate(&["create", "two"]);
+    assert!(code == Some(1) && words.contains("1 inboxes, which is all"), "{words}");
+    // Where a running relay listens it knows better; what its file says of that is no contradiction.
+    let (code, words) = operate(&["list"]);
+    assert!(code == Some(0) && words.contains("https://relay.example/r/in/"), "{words}");
+    assert_eq!(relay.stop(Signal::TERM).err.matches("is for the watcher").count(), 0);
+    let (code, words) = operate(&["list"]);
+    assert!(code == Some(0) && words.contains("https://relay.example/r/in/"), "{words}");
+    // A flag wins over the file.
+    let relay = configured(&site, &["--max-body", "4KiB"]);
+    assert_eq!(relay.ask(signed(&site.key, &inbox.path, &[b' '; 3000])).status, 200);
+    let name = path("config/dubwatch/config.toml");
+    fs::create_dir_all(name.parent().unwrap()).unwrap();
+    fs::rename(path("etc/relay.toml"), name).unwrap();
+    // In the default place it needs no flag; relative names are relative to the file.
+    relay.stop(Signal::TERM);
+    let output = site.bare().args(["config", "show"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let (watcher, relays) = shown.split_once("\n[relay]\n").unwrap();
+    assert!(watcher.contains("path = \"/mine\"") && !watcher.contains("2KiB"), "{shown}");
+    assert!(relays.contains("max-body = \"2KiB\"") && relays.contains("config.toml"), "{shown}");
+    let output = site.bare().args(["relay", "inbox", "list"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("config/dubwatch/../store/relay.db"), "its own place: {said}");
+}
+
+#[test]
+fn a_relay_takes_nothing_of_the_watchers_settings() {
+    let site = Site::new();
+    let path = |name: &str| site.dir.path().join(name);
+    fs::create_dir(path("etc")).unwrap();
+    fs::write(
+        path("etc/relay.toml"),
+        "listen = 1\npath = '/mine'\npublic-url = 'https://mine.example/x'\ndb = 'mine.db'\npublic-key = 'none.pem'\nmax-body = '1KiB'\nrelay = 'wss://other.example'\n",
+    )
+    .unwrap();
+    let relay = configured(&site, &["--listen", "127.0.0.1:0"]);
+    assert_eq!(relay.ready["url"], format!("http://{}", relay.address));
+    assert!(path("share/dubwatch/relay.db").exists() && !path("etc/mine.db").exists());
+    let output = site.bare().args(["relay", "inbox", "create", "one", "--json"]).output().unwrap();
+    let inbox = Inbox::from(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(relay.ask(signed(&site.key, &inbox.path, &[b' '; 3000])).status, 200);
+    let said = relay.stop(Signal::TERM).err;
+    for name in ["public-url", "public-key", "db", "max-body"] {
+        let file = path("etc/relay.toml");
+        let caution = format!(
+            "{name} in {} is for the watcher, `dubwatch relay` takes the flag --{name}, or {name} below [relay]",
+            file.display()
+        );
+        assert!(said.contains(&caution), "{said}");
+    }
+    assert_eq!(said.matches("is for the watcher").count(), 4, "--listen was given: {said}");
+}
+
+#[test]
+fn a_mistake_in_a_relays_table_is_told_by_relay_and_watcher() {
+    let site = Site::new();
+    fs::write(site.dir.path().join("both.toml"), "[relay]\n\nmax-agee = '1d'\n").unwrap();
+    let said = [&["relay"][..], &["watch", "--json"], &["config", "show"]].map(|command| {
+        let output = site.bare().args(command).args(["--config", "both.toml"]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{command:?}");
+        String::from_utf8(output.stderr).unwrap()
+    });
+    assert!(said[0].contains("both.toml:3:1: there is no setting max-agee in [relay]; did you mean max-age?\n  |\n3 | max-agee = '1d'\n"), "{}", said[0]);
+    assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
+    // What is right there says nothing to the watcher.
+    fs::write(site.dir.path().join("both.toml"), "[relay]\nlisten = 1\npublic-key = 'none.pem'\n")
+        .unwrap();
+    let watch = site.watch_with(&["--config", "both.toml", "--json"]);
+    assert_eq!(watch.stop(Signal::TERM).err, "");
 }

@@ -1,0 +1,183 @@
+//! The settings of a relay that runs here: a row each, in the file's table `[relay]`.
+//!
+//! They are the relay's alone: nothing that the file says to the watcher counts for it. A flag that the
+//! watcher has as well means the relay behind `dubwatch relay`; of the variables only those count that
+//! say the same to both.
+
+use std::path::Path;
+
+use super::kind::{
+    AddressList, BodySize, Bytes, Count, DataFile, FileList, FileName, Kind, ProxyList,
+    RelayPublicUrl, TimeSpan, Written,
+};
+use super::merge::Origin;
+use super::show::Shown;
+use super::table::{Flag, Layers, Setting, Table, settings};
+use super::{ConfigError, Layer};
+
+/// The table of the configuration file. The watcher has a key of that name, whose value is no table.
+pub(super) const RELAY_TABLE: &str = "relay";
+
+settings! {
+    /// A setting of a relay that runs here.
+    keys RelayKey;
+    /// Every setting of a relay that runs here, in the order of `config show`.
+    table RELAY_SETTINGS;
+    /// What one source says of a relay that runs here.
+    layer RelayLayer;
+    /// Every setting of a relay that runs here, decided.
+    values RelaySettings;
+
+    /// Where it listens, at least one address; port 0 takes a free one.
+    Listen = listen {
+        name: "listen",
+        flag: shared("--listen"),
+        env: "",
+        kind: AddressList,
+        default: "127.0.0.1:3830",
+        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again",
+    }
+    /// The URL at which it is reached, without a slash at its end, where that is not its own.
+    PublicUrl = public_url {
+        name: "public-url",
+        flag: shared("--public-url"),
+        env: "",
+        kind: RelayPublicUrl,
+        unset: "what readers dial",
+        help: "URL at which the relay is reached, where a proxy stands before it",
+    }
+    /// PEM files of keys whose signatures count beside the vendor's.
+    PublicKey = public_keys {
+        name: "public-key",
+        flag: shared("--public-key"),
+        env: "DUBWATCH_PUBLIC_KEY",
+        kind: FileList,
+        default: "the vendor's alone",
+        help: "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
+    }
+    /// The file of its store; empty where no place is known for it.
+    Db = db {
+        name: "db",
+        flag: shared("--db"),
+        env: "",
+        kind: DataFile,
+        default: "$XDG_DATA_HOME/dubwatch/relay.db",
+        help: "File of the relay's store",
+    }
+    /// The longest body that is taken, in bytes.
+    MaxBody = max_body {
+        name: "max-body",
+        flag: shared("--max-body"),
+        env: "DUBWATCH_MAX_BODY",
+        kind: BodySize,
+        default: "1MiB",
+        help: "Longest body that is taken, like 512k or 1MiB",
+    }
+    /// The proxies whose word about the client is believed.
+    TrustForwardedFor = proxies {
+        name: "trust-forwarded-for",
+        flag: shared("--trust-forwarded-for"),
+        env: "",
+        kind: ProxyList,
+        default: "false",
+        help: "Believe X-Forwarded-For and -Proto of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
+    }
+    /// PEM file of its certificate chain, where it speaks TLS itself.
+    TlsCert = tls_cert {
+        name: "tls-cert",
+        flag: own("--tls-cert", "PEM"),
+        env: "DUBWATCH_TLS_CERT",
+        kind: FileName,
+        unset: "plain HTTP",
+        help: "PEM file of the certificate chain, to speak TLS; needs --tls-key",
+    }
+    /// PEM file of the certificate's private key.
+    TlsKey = tls_key {
+        name: "tls-key",
+        flag: own("--tls-key", "PEM"),
+        env: "DUBWATCH_TLS_KEY",
+        kind: FileName,
+        unset: "plain HTTP",
+        help: "PEM file of the certificate's private key",
+    }
+    /// Deliveries that an inbox keeps.
+    MaxCount = max_count {
+        name: "max-count",
+        flag: under("Caps", "--max-count", "COUNT"),
+        env: "",
+        kind: Count<u64, 10, { u64::MAX }>,
+        default: "100000",
+        help: "Deliveries that an inbox keeps",
+    }
+    /// Bytes that an inbox keeps.
+    MaxBytes = max_bytes {
+        name: "max-bytes",
+        flag: under("Caps", "--max-bytes", "SIZE"),
+        env: "",
+        kind: Bytes,
+        default: "256MiB",
+        help: "Bytes that an inbox keeps, like 256MiB",
+    }
+    /// Bytes that all inboxes keep together.
+    MaxTotal = max_total {
+        name: "max-total",
+        flag: under("Caps", "--max-total", "SIZE"),
+        env: "",
+        kind: Bytes,
+        default: "8GiB",
+        help: "Bytes that all inboxes keep together",
+    }
+    /// How long a delivery is kept.
+    MaxAge = max_age {
+        name: "max-age",
+        flag: under("Caps", "--max-age", "SPAN"),
+        env: "",
+        kind: TimeSpan,
+        default: "7d",
+        help: "How long a delivery is kept",
+    }
+    /// How long a reader may be away before its cursor is forgotten.
+    MaxAbsence = max_absence {
+        name: "max-absence",
+        flag: under("Caps", "--max-absence", "SPAN"),
+        env: "",
+        kind: TimeSpan,
+        default: "30d",
+        help: "How long a reader may be away before its cursor is forgotten",
+    }
+    /// Requests a second that an inbox takes in the long run.
+    MaxRate = max_rate {
+        name: "max-rate",
+        flag: under("Caps", "--max-rate", "COUNT"),
+        env: "",
+        kind: Count<u32, 1, 4_294_967_295>,
+        default: "1000",
+        help: "Requests a second that an inbox takes in the long run; those that no known key signed have a tenth of it for themselves, and take nothing of the rest",
+    }
+    /// Inboxes.
+    MaxInboxes = max_inboxes {
+        name: "max-inboxes",
+        flag: under("Caps", "--max-inboxes", "COUNT"),
+        env: "",
+        kind: Count<usize, 0, { u64::MAX }>,
+        default: "10000",
+        help: "Inboxes",
+    }
+    /// Connections that read, together.
+    MaxReaders = max_readers {
+        name: "max-readers",
+        flag: under("Caps", "--max-readers", "COUNT"),
+        env: "",
+        kind: Count<usize, 1, 65_535>,
+        default: "8192",
+        help: "Connections that read, together",
+    }
+}
+
+impl RelayLayer {
+    /// The same with the flags that the watcher has as well.
+    pub fn with_shared(mut self, flags: &Layer) -> Result<Self, ConfigError> {
+        self.adopt(flags)?;
+        Ok(self)
+    }
+}
