@@ -785,6 +785,13 @@ fn a_relays_table_says_nothing_to_the_watcher_and_the_other_way_round() {
     let key = place.root.path().join("k.pem");
     assert_eq!(config.own_relay_tls().unwrap(), Some((&*cert, &*key)));
     assert_eq!(config.own_relay.listen[0].port(), 1000, "a variable of the watcher");
+    // What means the same to both counts for both, and more than the file.
+    let place = Place::new().file("[relay]\nmax-body = 2048\npublic-key = 'a.pem'\n");
+    let place = place.variable("DUBWATCH_MAX_BODY", "4k").variable("DUBWATCH_PUBLIC_KEY", "b.pem:");
+    let config = place.load(&[]).unwrap();
+    assert_eq!((config.max_body, config.own_relay.max_body), (4096, 4096));
+    assert_eq!(config.own_relay.public_keys, [place.root.path().join("b.pem")]);
+    assert_eq!(config.origins.of_relay(RelayKey::MaxBody), &Origin::Variable("DUBWATCH_MAX_BODY"));
 }
 
 #[rstest]
