@@ -1,4 +1,4 @@
-//! Modes of key files under every umask; alone in its binary, because the umask is the process's.
+//! Modes of key files under every umask.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,6 +9,7 @@ use rustix::process::umask;
 
 #[test]
 fn private_files_are_0600_whatever_the_umask() {
+    let _turn = crate::turn();
     let dir = tempfile::tempdir().unwrap();
     let key = PrivateKey::generate().unwrap();
     for mask in [0o000, 0o022, 0o077, 0o377, 0o777] {

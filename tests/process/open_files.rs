@@ -1,5 +1,4 @@
-//! The HTTP server in a process that has run out of open files. The limit is the process's, hence
-//! one test in a file of its own.
+//! The HTTP server in a process that has run out of open files.
 
 use std::future::poll_fn;
 use std::io::{Read, Write};
@@ -20,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 #[test]
 fn without_files_the_silent_make_room() {
+    let _turn = crate::turn();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
