@@ -2,10 +2,10 @@
 
 use rustix::process::Signal;
 
-use crate::laptop::{Laptop, callbacks, link};
+use crate::link::laptop::{Laptop, callbacks, link};
+use crate::link::wire::connect_proxy;
 use crate::relay_support::Relay;
 use crate::relay_support::tls::FIXTURES;
-use crate::wire::connect_proxy;
 
 /// A relay that speaks TLS by itself, with this certificate of the fixtures.
 pub(crate) fn secure(name: &str) -> Relay {

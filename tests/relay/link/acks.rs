@@ -3,9 +3,9 @@
 use rustix::process::Signal;
 
 use crate::common::get;
-use crate::laptop::{Laptop, acked, callbacks};
+use crate::link::laptop::{Laptop, acked, callbacks};
+use crate::link::wire::Wire;
 use crate::relay_support::{Inbox, Relay, Seeded, form, within};
-use crate::wire::Wire;
 use dubwatch::relay::protocol::WINDOW;
 
 /// A number of the relay's metrics.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use dubwatch::relay::protocol::{DEAD_AFTER, WINDOW};
 use rustix::process::Signal;
 
-use crate::laptop::{Laptop, callbacks, link, link_within};
+use crate::link::laptop::{Laptop, callbacks, link, link_within};
+use crate::link::sender::Sender;
+use crate::link::wire::Wire;
 use crate::relay_support::{Relay, Seeded, form, within};
-use crate::sender::Sender;
-use crate::wire::Wire;
 
 /// How long an end stays stopped in the long form.
 const STOPPED: Duration = Duration::from_secs(60);

@@ -3,11 +3,11 @@
 use std::process::Command;
 
 use crate::common::Site;
-use crate::reasons::closed;
+use crate::link::reasons::closed;
+use crate::link::ways::secure;
+use crate::link::wire::{answering, connect_proxy, socks_proxy};
 use crate::relay_support::Relay;
 use crate::relay_support::tls::FIXTURES;
-use crate::ways::secure;
-use crate::wire::{answering, connect_proxy, socks_proxy};
 
 /// A TLS record with the alert that the first record was none.
 const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10];

@@ -4,10 +4,10 @@
 use rustix::process::Signal;
 
 use crate::common::{Client, Site, request};
-use crate::laptop::callbacks;
+use crate::link::laptop::callbacks;
+use crate::link::wire::Wire;
 use crate::relay_support::{Inbox, Relay, Seeded};
 use crate::tui_support::{LIMIT, Pty};
-use crate::wire::Wire;
 
 /// A dashboard whose only door is a relay at the end of this line.
 fn dashboard(site: &Site, relay: &Relay, inbox: &Inbox, wire: &Wire) -> Pty {

@@ -6,11 +6,11 @@ use std::net::{SocketAddr, TcpListener};
 use rustix::process::Signal;
 
 use crate::common::Watch;
-use crate::laptop::{Laptop, callbacks, link};
+use crate::link::laptop::{Laptop, callbacks, link};
+use crate::link::ways::secure;
+use crate::link::wire::{answering, connect_proxy, socks_proxy};
 use crate::relay_support::Relay;
 use crate::relay_support::tls::FIXTURES;
-use crate::ways::secure;
-use crate::wire::{answering, connect_proxy, socks_proxy};
 
 /// A TLS record with the alert that the first record was none.
 const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10];

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use rustix::process::Signal;
 
 use crate::common::Client;
-use crate::laptop::{Laptop, callbacks};
+use crate::link::laptop::{Laptop, callbacks};
 use crate::relay_support::{Heard, Inbox, Relay, form, within};
 
 /// What every body of the flooded inbox is made of, and no body of the other one.

@@ -5,11 +5,11 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::common::Watch;
-use crate::laptop::{Laptop, callbacks};
+use crate::link::laptop::{Laptop, callbacks};
+use crate::link::ways::secure;
+use crate::link::wire::{FAULTS, Wire, connect_proxy};
 use crate::relay_support::tls::{self, FIXTURES};
 use crate::relay_support::{LOOK, Relay, Seeded, form};
-use crate::ways::secure;
-use crate::wire::{FAULTS, Wire, connect_proxy};
 
 #[test]
 fn a_spoilt_line_loses_and_doubles_nothing() {

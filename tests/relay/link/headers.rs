@@ -1,7 +1,7 @@
 //! The bytes of headers from a sender through a relay to a journal and what is printed.
 
 use crate::common::{body, callback, request};
-use crate::laptop::Laptop;
+use crate::link::laptop::Laptop;
 use crate::relay_support::{Relay, Seeded, form};
 
 /// A header value that HTTP allows: text, text in UTF-8, or bytes that are no text.

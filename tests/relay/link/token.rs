@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::common::{Heard, Running, Site, Watch, until};
-use crate::laptop::{Laptop, callbacks, link};
+use crate::link::laptop::{Laptop, callbacks, link};
 use crate::relay_support::{Inbox, Relay};
 use crate::tui_support::{LIMIT, Pty};
 

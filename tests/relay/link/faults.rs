@@ -3,9 +3,9 @@
 use rustix::process::Signal;
 
 use crate::common::{callback, until};
-use crate::laptop::{Laptop, acked, callbacks, link};
+use crate::link::laptop::{Laptop, acked, callbacks, link};
+use crate::link::wire::Wire;
 use crate::relay_support::{Relay, Seeded};
-use crate::wire::Wire;
 
 #[test]
 fn a_refused_delivery_holds_up_nothing_behind_it() {

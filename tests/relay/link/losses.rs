@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use rustix::process::Signal;
 
 use crate::common::until;
-use crate::laptop::{Laptop, callbacks, link};
+use crate::link::laptop::{Laptop, callbacks, link};
+use crate::link::sender::Sender;
+use crate::link::wire::Wire;
 use crate::relay_support::{Relay, Seeded, form};
-use crate::sender::Sender;
-use crate::wire::Wire;
 
 /// A sender's pace, in callbacks a second.
 const PACE: u32 = 300;

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::common::Client;
-use crate::laptop::callbacks;
+use crate::link::laptop::callbacks;
 use crate::relay_support::{Inbox, Relay, form, signed, within};
 
 /// A sender at work.

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::common::{callback, request};
-use crate::laptop::{Laptop, callbacks, link};
+use crate::link::laptop::{Laptop, callbacks, link};
 use crate::relay_support::{Inbox, Relay};
 
 #[test]
