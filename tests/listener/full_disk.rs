@@ -1,13 +1,5 @@
 //! A full disk: callbacks are turned away while nothing can be kept, and kept again as soon as there
 //! is room, without a restart and without a loss.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod common;
-#[expect(dead_code, reason = "the tests of the relay use the rest")]
-mod relay_support;
-#[expect(dead_code, reason = "the tests of the terminal use the rest")]
-mod tui_support;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,13 +8,14 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::{Answer, Client, Site, callback, get, until};
 use dubwatch::relay::protocol::{Resume, Resumed};
-use relay_support::Relay;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-use tui_support::{LIMIT, Pty};
+
+use crate::common::{Answer, Client, Site, callback, get, until};
+use crate::relay_support::Relay;
+use crate::tui_support::{LIMIT, Pty};
 
 /// There is one disk, and each test has to fill it.
 static DISK: Mutex<()> = Mutex::new(());
@@ -58,7 +51,7 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    fn post(&mut self, watch: &common::Watch) -> Answer {
+    fn post(&mut self, watch: &crate::common::Watch) -> Answer {
         self.sent += 1;
         let body = callback(self.sent);
         let answer = watch.ask(self.site.signed(&body));
@@ -96,7 +89,7 @@ fn a_full_disk_turns_callbacks_away_until_there_is_room() {
         }
         is_turned_away(&watch.ask(get("/healthz")));
         // Forgeries are told apart all the same.
-        assert_eq!(watch.ask(common::post(&[], b"{}")).status, 401);
+        assert_eq!(watch.ask(crate::common::post(&[], b"{}")).status, 401);
 
         fs::remove_file(&ballast).unwrap();
         let emptied = Instant::now();
@@ -240,7 +233,11 @@ fn a_relay_on_a_full_disk_still_gives_what_it_has() {
 }
 
 /// Posts bodies of some KiB until the relay turns one away for want of room; returns what it took.
-fn post_until_full(relay: &Relay, inbox: &relay_support::Inbox, ballast: &Path) -> Vec<String> {
+fn post_until_full(
+    relay: &Relay,
+    inbox: &crate::relay_support::Inbox,
+    ballast: &Path,
+) -> Vec<String> {
     fill(ballast);
     let mut kept = Vec::new();
     until(

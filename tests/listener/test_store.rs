@@ -17,14 +17,14 @@ pub(crate) enum Conduct {
     Decline(Unwritten),
     /// Queued, then not written.
     Fail(Unwritten),
-    /// Queued until [`Shelf::give_receipts`].
+    /// Queued until [`TestStore::give_receipts`].
     Hold,
 }
 
 type Receipt = oneshot::Sender<Result<u64, Unwritten>>;
 
 /// Keeps in memory.
-pub(crate) struct Shelf {
+pub(crate) struct TestStore {
     conduct: Conduct,
     kept: Mutex<Vec<Accepted>>,
     held: Mutex<Vec<Receipt>>,
@@ -32,7 +32,7 @@ pub(crate) struct Shelf {
     broken: AtomicBool,
 }
 
-impl Shelf {
+impl TestStore {
     pub(crate) fn new(conduct: Conduct) -> Self {
         Self {
             conduct,
@@ -67,7 +67,7 @@ impl Shelf {
     }
 }
 
-impl Keep for Shelf {
+impl Keep for TestStore {
     fn keep(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
         let (receipt, pending) = Pending::channel();
         let queued = |answer| {

@@ -1,6 +1,5 @@
 //! The HTTP server over real sockets and raw bytes. Clients block, so each test is a plain thread
 //! and the server has a runtime of its own.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 use std::any::Any;
 use std::io::{self, Read, Write};

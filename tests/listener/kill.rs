@@ -1,9 +1,5 @@
 //! kill -9 under load: after a restart nothing that was answered 2xx is lost or doubled, nothing is
 //! invented, and no `seq` is given out again.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod common;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -11,8 +7,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Client, LIMIT, Site, Watch, body, callback};
 use rustix::process::Signal;
+
+use crate::common::{Client, LIMIT, Site, Watch, body, callback};
 
 /// How many connections send at once.
 const SENDERS: usize = 6;

@@ -1,15 +1,12 @@
 //! Commands that read a journal while another process receives into it: they follow what that one
 //! writes, and end when whoever reads them does.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod common;
 
 use std::process::{ChildStdout, Stdio};
 
-use common::{Heard, LIMIT, Running, Site, callback, get, post};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::common::{Heard, LIMIT, Running, Site, callback, get, post};
 
 /// A command that reads this site's journal, and still runs.
 struct Reading {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::common::{Heard, LIMIT, Running, Site, callback, post};
 
-const P384: &str = include_str!("../fixtures/keys/secp384r1.pub.pem");
+const P384: &str = include_str!("../../fixtures/keys/secp384r1.pub.pem");
 
 /// Expects one sentence with these words in it, and gives the status.
 fn one_sentence(site: &Site, arguments: &[&str], words: &[&str]) -> i32 {

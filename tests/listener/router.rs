@@ -1,8 +1,5 @@
 //! Every answer of the HTTP door, without a socket: the router over an intake over a stand-in for
 //! the journal. What needs a connection is in `serve.rs`.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
-
-mod shelf;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +25,7 @@ use rstest::rstest;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
-use shelf::{Conduct, Shelf};
+use crate::test_store::{Conduct, TestStore};
 
 const BODY: &[u8] =
     br#"{"event":"version_ready","asset_id":"ast","version_id":"ver","version_locale":"es-ES"}"#;
@@ -38,7 +35,7 @@ const MAX_BODY: usize = 1 << 20;
 struct House {
     router: Router,
     intake: Arc<Intake>,
-    shelf: Arc<Shelf>,
+    store: Arc<TestStore>,
     key: PrivateKey,
 }
 
@@ -67,16 +64,16 @@ impl House {
 
     fn with(conduct: Conduct, policy: Policy, max_body: usize) -> Self {
         let key = PrivateKey::generate().unwrap();
-        let shelf = Arc::new(Shelf::new(conduct));
+        let store = Arc::new(TestStore::new(conduct));
         let trusted = TrustedKeys::new(key.public("test"));
-        let intake = Arc::new(Intake::new(trusted, policy, Arc::clone(&shelf) as _, 1).unwrap());
+        let intake = Arc::new(Intake::new(trusted, policy, Arc::clone(&store) as _, 1).unwrap());
         let settings = Settings {
             path: "/callback".to_owned(),
             max_body,
             body_timeout: Duration::from_secs(15),
         };
         let router = Listener::new(settings, Arc::clone(&intake)).router();
-        Self { router, intake, shelf, key }
+        Self { router, intake, store, key }
     }
 
     fn signature(&self, body: &[u8]) -> String {
@@ -105,7 +102,7 @@ impl House {
     /// The one refusal that was listed, and what was counted.
     fn only_refusal(&self) -> (dubwatch::callback::Refusal, Counts) {
         self.intake.close();
-        let listed = self.shelf.listed();
+        let listed = self.store.listed();
         let [listed] = listed.as_slice() else { panic!("one refusal was expected: {listed:?}") };
         (listed.refusal.clone(), self.intake.counts())
     }
@@ -170,7 +167,7 @@ async fn a_valid_callback_is_kept_as_received_and_answered_200() {
     let answer = house.answer(request).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, "kept\n"));
 
-    let kept = house.shelf.kept();
+    let kept = house.store.kept();
     let [accepted] = kept.as_slice() else { panic!("one delivery was expected") };
     let received = &accepted.request;
     assert_eq!(received.body, BODY);
@@ -197,7 +194,7 @@ async fn a_valid_callback_is_kept_as_received_and_answered_200() {
 async fn an_authentic_delivery_that_cannot_be_read_is_kept(#[case] body: &'static [u8]) {
     let house = House::new(Conduct::Keep);
     assert_eq!(house.answer(house.signed(body)).await.status, StatusCode::OK);
-    let kept = house.shelf.kept();
+    let kept = house.store.kept();
     assert_eq!(kept[0].request.body, body);
     assert!(kept[0].callback.unreadable.is_some());
 }
@@ -207,7 +204,7 @@ async fn depth_hurts_nobody() {
     let house = House::new(Conduct::Keep);
     let body: &'static [u8] = "[".repeat(10_000).leak().as_bytes();
     assert_eq!(house.answer(house.signed(body)).await.status, StatusCode::OK);
-    assert!(house.shelf.kept()[0].callback.unreadable.is_some());
+    assert!(house.store.kept()[0].callback.unreadable.is_some());
 }
 
 #[tokio::test]
@@ -215,7 +212,7 @@ async fn without_the_check_everything_is_let_in_unchecked() {
     let house = House::with(Conduct::Keep, Policy::Off, MAX_BODY);
     let request = Request::post("/callback").body(Body::from(BODY)).unwrap();
     assert_eq!(house.answer(request).await.status, StatusCode::OK);
-    assert_eq!(house.shelf.kept()[0].verdict, Verdict::Unchecked);
+    assert_eq!(house.store.kept()[0].verdict, Verdict::Unchecked);
     assert_eq!(house.intake.counts(), Counts { unchecked: 1, ..Counts::default() });
 }
 
@@ -253,7 +250,7 @@ async fn whatever_is_wrong_with_a_signature_is_answered_401_alike(
     assert_eq!(refusal.peer, "192.0.2.7:4711");
     assert_eq!((refusal.method.as_str(), refusal.path.as_str()), ("POST", "/callback"));
     assert_eq!((counts.refused[kind as usize], counts.refusals()), (1, 1));
-    assert!(house.shelf.kept().is_empty());
+    assert!(house.store.kept().is_empty());
 }
 
 #[tokio::test]
@@ -398,7 +395,7 @@ async fn what_cannot_be_kept_is_answered_503_with_retry_after(
     let house = House::new(when(why));
     assert_unavailable(&house.answer(house.signed(BODY)).await);
     house.intake.close();
-    assert!(house.shelf.listed().is_empty(), "a 503 is no refusal");
+    assert!(house.store.listed().is_empty(), "a 503 is no refusal");
     assert_eq!(house.intake.counts(), Counts { unavailable: 1, ..Counts::default() });
 }
 
@@ -409,7 +406,7 @@ async fn a_disk_that_never_answers_is_waited_for_5_s() {
     assert_unavailable(&house.answer(house.signed(BODY)).await);
     let took = begun.elapsed();
     assert!((5.0..5.1).contains(&took.as_secs_f64()), "{took:?}");
-    assert_eq!(house.shelf.kept().len(), 1, "it may be on disk all the same");
+    assert_eq!(house.store.kept().len(), 1, "it may be on disk all the same");
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,11 +414,11 @@ async fn no_200_goes_out_before_the_receipt() {
     let house = House::new(Conduct::Hold);
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
-    assert_eq!(house.shelf.kept().len(), 1, "the first poll hands it over");
+    assert_eq!(house.store.kept().len(), 1, "the first poll hands it over");
     tokio::time::advance(Duration::from_millis(4900)).await;
     assert!(poll_once(&mut call).is_pending());
     assert_eq!(house.intake.counts().valid, 0);
-    house.shelf.give_receipts();
+    house.store.give_receipts();
     let Poll::Ready(answer) = poll_once(&mut call) else { panic!("the receipt is there") };
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(house.intake.counts().valid, 1);
@@ -433,8 +430,8 @@ async fn a_sender_that_hangs_up_cancels_nothing() {
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
     drop(call);
-    assert_eq!(house.shelf.kept()[0].request.body, BODY);
-    house.shelf.give_receipts();
+    assert_eq!(house.store.kept()[0].request.body, BODY);
+    house.store.give_receipts();
 }
 
 #[tokio::test]
@@ -443,7 +440,7 @@ async fn healthz_says_whether_the_journal_can_be_written() {
     let ask = || Request::get("/healthz").body(Body::empty()).unwrap();
     let answer = house.answer(ask()).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, "ok\n"));
-    house.shelf.break_down();
+    house.store.break_down();
     assert_unavailable(&house.answer(ask()).await);
 }
 
@@ -523,6 +520,6 @@ proptest! {
             .collect();
         prop_assert_eq!(headers, expected);
         prop_assert_eq!(answer.text(), text);
-        prop_assert!(house.shelf.kept().is_empty());
+        prop_assert!(house.store.kept().is_empty());
     }
 }

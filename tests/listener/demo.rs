@@ -1,16 +1,13 @@
 //! The demo from outside: the binary plays its story, and every scene of it is accounted for.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod common;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use common::{Site, Watch};
 use dubwatch::simulate::{How, Message, Story, Tamper};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::common::{Site, Watch};
 
 fn demo(site: &Site, arguments: &[&str]) -> Watch {
     let mut command = site.bare();
@@ -122,8 +119,8 @@ fn settings_that_would_reach_the_user_or_let_others_in_do_not_count() {
     assert_eq!(demo.ready["callback_url"], format!("http://{}/hook", demo.address));
     assert_eq!(demo.ready["journal"], "memory");
     assert_eq!(demo.next_of("delivery")["path"], "/hook");
-    let body = common::callback(1);
-    let stranger = common::request(
+    let body = crate::common::callback(1);
+    let stranger = crate::common::request(
         "POST",
         "/hook",
         &[("x-signature", &site.signature(body.as_bytes()))],

@@ -1,8 +1,4 @@
 //! The real binary from outside: HTTP over real sockets in, NDJSON and text out.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[path = "../common/mod.rs"]
-mod common;
 
 mod addresses;
 mod answers;

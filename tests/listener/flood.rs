@@ -1,9 +1,5 @@
 //! Crowds: a thousand ill-mannered connections and a flood of forgeries, and a signed callback that
 //! is answered all the same.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod common;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -11,9 +7,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Client, LIMIT, Site, callback, get, post};
 use dubwatch::journal::{MAX_REFUSALS, Reader};
 use rustix::process::Signal;
+
+use crate::common::{Client, LIMIT, Site, callback, get, post};
 
 /// One that is answered within a second on a quiet machine; a noisy one must not fail the test.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -206,7 +203,7 @@ fn a_flood_of_forgeries_holds_up_nobody_and_fills_no_disk() {
         for n in 0..GENUINE {
             // Spread over the flood, so that the genuine ones themselves do not fill the disk.
             let due = n * FLOODERS * BATCHES * BATCH / GENUINE;
-            common::until(|| forged.load(Ordering::Relaxed) >= due, "the flood");
+            crate::common::until(|| forged.load(Ordering::Relaxed) >= due, "the flood");
             let asked = Instant::now();
             assert_eq!(watch.ask(site.signed(callback(n))).status, 200);
             longest = longest.max(asked.elapsed());
