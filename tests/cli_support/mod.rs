@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dubwatch::callback::Verdict;
@@ -17,9 +17,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Held to start a program, and alone to have a journal open in this process: between fork and exec
-/// a child holds whatever its parent has open, locks included.
-static STARTING: RwLock<()> = RwLock::new(());
+use crate::tui_support::STARTING;
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
@@ -15,6 +15,10 @@ use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
 /// Nothing here takes this long unless it hangs.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Held to start a program, and exclusively to have a journal open in this process: between fork and
+/// exec a child holds every file that its parent has open, locks included.
+pub(crate) static STARTING: RwLock<()> = RwLock::new(());
 
 /// A program on a terminal of its own. It is the leader of a session, as in `xterm -e`; under a
 /// shell it is a job. Dropping it kills the program.
@@ -165,7 +169,10 @@ impl Pty {
             stty: format!("{:?}", tcgetattr(&slave).unwrap()),
             modes: Modes::of(seen.state.lock().unwrap().terminal.screen()),
         };
-        let mut child = pair.slave.spawn_command(command).unwrap();
+        let mut child = {
+            let _started = STARTING.read().unwrap();
+            pair.slave.spawn_command(command).unwrap()
+        };
         let pid = Pid::from_raw(child.process_id().unwrap().cast_signed()).unwrap();
         let to_waiter = Arc::clone(&seen);
         std::thread::spawn(move || {

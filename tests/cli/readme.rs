@@ -1,4 +1,4 @@
-//! The README's tables are those of the program. `DUBWATCH_WRITE_README=1 cargo test --test readme`
+//! The README's tables are those of the program. `DUBWATCH_WRITE_README=1 cargo test --test cli readme`
 //! writes them anew.
 
 use std::fmt::Write as _;
@@ -91,7 +91,7 @@ fn the_tables_are_those_of_the_program() {
         if !written {
             assert_eq!(
                 found, wanted,
-                "DUBWATCH_WRITE_README=1 cargo test --test readme writes it anew"
+                "DUBWATCH_WRITE_README=1 cargo test --test cli readme writes it anew"
             );
         }
         readme = format!("{before}{begin}{wanted}{end}{after}");

@@ -1,17 +1,15 @@
 //! The real binary, command by command: what it says, where, and how it ends. What `watch` does
 //! while it runs is elsewhere.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-mod cli_support;
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use cli_support::{Home, Posted, Target, body, mode, start};
 use dubwatch::callback::Encoding;
 use dubwatch::signature::{PrivateKey, PublicKey, TrustedKeys};
 use insta::assert_snapshot;
 use rstest::rstest;
+
+use crate::cli_support::{Home, Posted, Target, body, mode, start};
 
 /// What differs from run to run and from system to system is written alike while this is held.
 fn neutral() -> impl Drop {
@@ -553,7 +551,7 @@ fn verify_says_each_step_and_the_verdict() {
     valid: made by k.pub, der encoding
     ");
 
-    let not = |ran: cli_support::Ran| {
+    let not = |ran: crate::cli_support::Ran| {
         assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
         ran.out
     };

@@ -1,9 +1,5 @@
 //! The terminal is as it was after every way out, and nothing waits for its answers: a small dashboard of
 //! nothing runs on a pty.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the dashboard's own tests use the rest")]
-mod tui_support;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -20,7 +16,8 @@ use ratatui::widgets::Paragraph;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tui_support::{LIMIT, Pty};
+
+use crate::tui_support::{LIMIT, Pty};
 
 /// How soon a program whose terminal is gone has to be gone too: meanwhile it may keep a core busy.
 const PROMPT: Duration = Duration::from_secs(5);
@@ -139,7 +136,7 @@ struct Theatre {
     pty: Pty,
     words: tempfile::NamedTempFile,
     stty: String,
-    modes: tui_support::Modes,
+    modes: crate::tui_support::Modes,
 }
 
 impl Theatre {
@@ -173,7 +170,13 @@ impl Theatre {
         let argv: Vec<&str> = before
             .iter()
             .copied()
-            .chain([program.to_str().unwrap(), "stage", "--exact", "--ignored", "--nocapture"])
+            .chain([
+                program.to_str().unwrap(),
+                "terminal::stage",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .collect();
         let mut all = vec![(STAGE, words.path().to_str().unwrap())];
         all.extend_from_slice(envs);
@@ -504,7 +507,7 @@ fn inside_screen_copies_and_notifications_are_wrapped_for_it() {
 fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
     let words = tempfile::NamedTempFile::new().unwrap();
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["stage", "--exact", "--ignored", "--nocapture"])
+        .args(["terminal::stage", "--exact", "--ignored", "--nocapture"])
         .env(STAGE, words.path())
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())

@@ -1,16 +1,10 @@
 //! What deletes for good asks first on a terminal, and says what it deleted.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod cli_support;
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod tui_support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
-use cli_support::{Home, body, start};
-use tui_support::{LIMIT, Pty};
+use crate::cli_support::{Home, body, start};
+use crate::tui_support::{LIMIT, Pty};
 
 /// Runs a command on a terminal, answers its question if it asks one, and returns its status and all
 /// that it showed.

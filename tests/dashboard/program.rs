@@ -1,19 +1,14 @@
 //! The dashboard of the real binary on a terminal of its own: begins, shows what comes, obeys, ends.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the tests of commands use the rest")]
-mod cli_support;
-#[expect(dead_code, reason = "the tests of the terminal use the rest")]
-mod tui_support;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cli_support::Home;
 use portable_pty::ExitStatus;
 use rustix::process::Signal;
-use tui_support::{LIMIT, Pty};
 use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::cli_support::Home;
+use crate::tui_support::{LIMIT, Pty};
 
 /// A dashboard with a home.
 struct Watch {
@@ -228,7 +223,7 @@ fn a_filter_searches_the_whole_journal_and_g_goes_to_its_first_row() {
                 3 | 50 | 4_000 | 4_001 | 9_999 => "ast_needle",
                 _ => "ast_hay",
             };
-            cli_support::body("version_ready", asset, &format!("ver_{seq}"))
+            crate::cli_support::body("version_ready", asset, &format!("ver_{seq}"))
         })
         .collect();
     for bodies in bodies.chunks(1_000) {
@@ -269,7 +264,8 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     let url = watch.after("callback_url:");
     let line = format!("send --to {url} --event version_ready --count 100000 --rate 1000");
     let mut sending = home.command(line.split_whitespace());
-    let mut sending = cli_support::start(sending.stdout(Stdio::null()).stderr(Stdio::null()));
+    let mut sending =
+        crate::cli_support::start(sending.stdout(Stdio::null()).stderr(Stdio::null()));
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.type_keys("?");
     watch.pty.wait_for_text("─ Keys ─");

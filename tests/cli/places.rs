@@ -1,9 +1,5 @@
 //! Places that cannot be written or are not known: only what a command needs is asked for, and the
 //! file that is named is the one that was asked for.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the other binaries use the rest")]
-mod cli_support;
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cli_support::{Home, Ran, body, start};
+use crate::cli_support::{Home, Ran, body, start};
 
 /// A uid without an entry in the system's list of users.
 const NOBODY: u32 = 54_321;

@@ -1,16 +1,13 @@
 //! What `status`, `log` and `names` say to a person and to a pipe: days, zones, whole ids, names.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "the tests of commands use the rest")]
-mod cli_support;
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use cli_support::{Home, Ran, body, start};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use crate::cli_support::{Home, Ran, body, start};
 
 /// A journal that spans three days.
 fn days() -> Home {
