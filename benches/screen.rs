@@ -5,9 +5,9 @@
 //! 2 KB for a lane.
 #![expect(clippy::unwrap_used, reason = "the stage is that of the tests")]
 
-#[path = "../tests/stage/mod.rs"]
+#[path = "../tests/tui_harness/mod.rs"]
 #[expect(dead_code, reason = "what the tests of screens need beside")]
-mod stage;
+mod tui_harness;
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use stage::{COLOR, Stage, curtain};
+use tui_harness::{COLOR, Stage, curtain};
 
 const SIZE: (u16, u16) = (200, 50);
 const EVENTS: [&str; 5] = [

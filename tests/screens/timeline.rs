@@ -2,10 +2,6 @@
 //! plain; and what hostile text does to a frame: nothing.
 //!
 //! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +22,8 @@ use dubwatch::tui::widget::look::Look;
 use dubwatch::vitals::{Link, LinkState, Store};
 use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
-use stage::{COLOR, SIZES, Stage, curtain, facts, rendered};
+
+use crate::tui_harness::{COLOR, SIZES, Stage, curtain, facts, rendered};
 
 /// Looks at a state in every size.
 fn look_at(name: &str, mut stage: impl FnMut() -> Stage, look: Look) {

@@ -1,11 +1,7 @@
 //! The link to a relay on every screen that shows it, and gaps on the axis, as text with the runs of
 //! cells that are not plain.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens_link` writes the snapshots anew. Look at them.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
+//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
 
 use std::time::Duration;
 
@@ -16,7 +12,8 @@ use dubwatch::tui::msg::Told;
 use dubwatch::tui::update::next_change;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::{SignedDuration, Timestamp};
-use stage::{COLOR, SIZES, Stage, curtain, rendered};
+
+use crate::tui_harness::{COLOR, SIZES, Stage, curtain, rendered};
 
 const URL: &str = "https://relay.example/in/8f3a0c51d2e94b7f";
 

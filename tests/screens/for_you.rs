@@ -1,9 +1,5 @@
 //! What the dashboard says that its user has to do: what failed, what is overdue, what waits for
 //! them; and how far the dubs are, whatever is shown and however little room there is.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +13,8 @@ use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
 use jiff::{SignedDuration, Timestamp};
-use stage::{COLOR, Stage, curtain, facts};
+
+use crate::tui_harness::{COLOR, Stage, curtain, facts};
 
 fn at(minute: i64) -> Timestamp {
     curtain() + SignedDuration::from_mins(minute)

@@ -1,15 +1,12 @@
 //! The line in which a filter or a name is typed: what is seen of it, and what it says of itself.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
 
 use dubwatch::text::Printable;
 use dubwatch::tui::model::mode::Mode;
 use dubwatch::tui::msg::Msg;
 use dubwatch::tui::view;
 use ratatui::layout::Rect;
-use stage::{COLOR, Stage, rendered};
+
+use crate::tui_harness::{COLOR, Stage, rendered};
 
 /// The rows of a frame, as text.
 fn rows(stage: &mut Stage, columns: u16) -> Vec<String> {

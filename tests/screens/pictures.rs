@@ -1,19 +1,16 @@
 //! The pictures of the README, drawn from the program's own screen buffer.
 //!
-//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test pictures` writes them anew into `assets/`; without
+//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures` writes them anew into `assets/`; without
 //! it, this test fails when they are not what the program shows.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
-use stage::{COLOR, Stage};
 use unicode_width::UnicodeWidthStr;
+
+use crate::tui_harness::{COLOR, Stage};
 
 /// The size of a cell, in the picture's units: that of a common monospaced font at 14.
 const CELL: (f64, f64) = (8.4, 17.0);
@@ -64,7 +61,7 @@ fn check(name: &str, title: &str, frame: &Buffer) {
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == drawn,
-        "{} is not what the program shows: DUBWATCH_WRITE_PICTURES=1 cargo test --test pictures",
+        "{} is not what the program shows: DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures",
         path.display()
     );
 }

@@ -1,10 +1,6 @@
 //! States of deliveries that were accepted without a check, among verified ones.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens_unchecked` writes the snapshots anew. Look at them.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
+//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +9,8 @@ use dubwatch::tui::model::Banner;
 use dubwatch::tui::widget::look::Look;
 use jiff::SignedDuration;
 use ratatui::style::Modifier;
-use stage::{COLOR, Stage, curtain, rendered};
+
+use crate::tui_harness::{COLOR, Stage, curtain, rendered};
 
 const ASCII: Look = Look { color: false, ascii: true, light: false };
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];

@@ -1,8 +1,5 @@
 //! The lists, one delivery, keys, matrix, health: in every size, and in the states that they can be
 //! in.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-mod stage;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +17,8 @@ use dubwatch::tui::msg::Told;
 use dubwatch::tui::widget::look::Look;
 use dubwatch::vitals::Store;
 use jiff::SignedDuration;
-use stage::{COLOR, SIZES, Stage, rendered};
+
+use crate::tui_harness::{COLOR, SIZES, Stage, rendered};
 
 const PLAIN: Look = Look { color: false, ascii: false, light: false };
 const ASCII: Look = Look { color: false, ascii: true, light: false };

@@ -1,9 +1,5 @@
 //! What keys do: scripts, and thousands of random keys, deliveries and sizes, after any of which the
 //! dashboard draws and leads back to where it began.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
 
 use std::collections::BTreeSet;
 
@@ -23,7 +19,8 @@ use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
 use jiff::SignedDuration;
 use ratatui::layout::Rect;
-use stage::{COLOR, Stage, curtain, rendered};
+
+use crate::tui_harness::{COLOR, Stage, curtain, rendered};
 
 const ASCII: Look = Look { color: false, ascii: true, light: false };
 
@@ -468,7 +465,7 @@ fn older_rows_come_and_the_newest_come_back() {
     stage.press("/");
     stage.type_text("ast_z");
     stage.press("enter");
-    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
     stage.press("esc");
     // Following again begins anew with the newest.
@@ -551,7 +548,7 @@ fn the_timeline_says_none_only_of_what_it_holds() {
     stage.press("/");
     stage.type_text("seq:1");
     stage.press("enter");
-    let text = stage::rendered(&stage.frame((160, 40), COLOR));
+    let text = crate::tui_harness::rendered(&stage.frame((160, 40), COLOR));
     assert!(text.contains("none of the newest 500 that the filter lets through"), "{text}");
 }
 
@@ -566,7 +563,7 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
     stage.press("3 /");
     stage.type_text("ast_z");
     stage.press("enter");
-    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
     let found = stage.model().shown().found.clone().unwrap();
     assert!(found.rows.is_empty() && found.rows.searching.is_some());
@@ -580,11 +577,11 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
     let (goes_on, searched) = (true, 4_000);
     let next = RowsPage { goes_on, searched, ..page(&search, 4, 2, Vec::new()) };
     stage.tell(Told::Rows(Box::new(next)));
-    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
     assert!(text.contains("4,000 of 5,002, and none yet fits the filter"), "{text}");
     let last = RowsPage { is_end: true, is_first: false, ..page(&search, 2, 1, Vec::new()) };
     stage.tell(Told::Rows(Box::new(last)));
-    let text = stage::rendered(&stage.frame((120, 30), COLOR));
+    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
     assert!(text.contains("fits the filter.") && text.contains("None of"), "{text}");
 }
 
@@ -791,7 +788,7 @@ fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Time
             Told::Gone(asset_id.clone())
         }
         Request::StartDemo => {
-            stage.send(Msg::DemoBegan(Box::new(stage::facts(None))));
+            stage.send(Msg::DemoBegan(Box::new(crate::tui_harness::facts(None))));
             return;
         }
         Request::StopDemo => {

@@ -1,11 +1,7 @@
 //! Every view in every state, all sizes of one in a snapshot: what the tests of single screens look
 //! at more closely is here as a whole.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens_every` writes the snapshots anew. Look at them.
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
-#[expect(dead_code, reason = "what other tests of the dashboard need beside")]
-mod stage;
+//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
 
 use dubwatch::callback::{Encoding, Headers, Verdict};
 use dubwatch::tui::effect::{Effect, Request};
@@ -14,7 +10,8 @@ use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::msg::Told;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::SignedDuration;
-use stage::{COLOR, SIZES, Stage, curtain, rendered};
+
+use crate::tui_harness::{COLOR, SIZES, Stage, curtain, rendered};
 
 /// The views, by the keys that lead to them.
 const VIEWS: [(&str, &str); 7] = [
