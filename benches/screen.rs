@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench screen`. The limit is 400 µs a frame, flat in the number of deliveries, and
 //! 2 KB for a lane.
-#![expect(clippy::unwrap_used, reason = "the stage is that of the tests")]
+#![expect(clippy::unwrap_used, reason = "the harness is that of the tests")]
 
 #[path = "../tests/tui_harness/mod.rs"]
 #[expect(dead_code, reason = "what the tests of screens need beside")]
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tui_harness::{COLOR, Stage, curtain};
+use tui_harness::{COLOR, TuiHarness, now};
 
 const SIZE: (u16, u16) = (200, 50);
 const EVENTS: [&str; 5] = [
@@ -32,8 +32,8 @@ const EVENTS: [&str; 5] = [
 ];
 
 /// A dashboard that was told this many deliveries, of up to 20,000 assets.
-fn told(deliveries: u32) -> Stage {
-    let mut stage = Stage::story(7, 130);
+fn told(deliveries: u32) -> TuiHarness {
+    let mut tui = TuiHarness::story(7, 130);
     let mut rows = Vec::new();
     let mut touched = BTreeSet::new();
     for number in 0..deliveries {
@@ -54,32 +54,32 @@ fn told(deliveries: u32) -> Stage {
             ),
         };
         let at =
-            curtain() + SignedDuration::from_secs(130) + SignedDuration::from_micros(number.into());
+            now() + SignedDuration::from_secs(130) + SignedDuration::from_micros(number.into());
         touched.insert(message.asset_id.clone());
-        rows.push(stage.delivery(&message, at));
+        rows.push(tui.delivery(&message, at));
         if rows.len() == 256 || number + 1 == deliveries {
-            stage.news(std::mem::take(&mut rows), &std::mem::take(&mut touched), false);
+            tui.news(std::mem::take(&mut rows), &std::mem::take(&mut touched), false);
         }
     }
-    stage.tick(curtain() + SignedDuration::from_secs(140));
-    stage
+    tui.tick(now() + SignedDuration::from_secs(140));
+    tui
 }
 
 fn frames(c: &mut Criterion) {
     let mut group = c.benchmark_group("frame");
     for deliveries in [1_000, 100_000, 1_000_000] {
-        let mut stage = told(deliveries);
+        let mut tui = told(deliveries);
         for (screen, keys) in
             [("timeline", "1"), ("matrix", "2"), ("deliveries", "3"), ("health", "4")]
         {
-            stage.press(keys);
-            stage.frame(SIZE, COLOR);
+            tui.press(keys);
+            tui.frame(SIZE, COLOR);
             let area = Rect::new(0, 0, SIZE.0, SIZE.1);
             let mut buffer = Buffer::empty(area);
             group.bench_function(BenchmarkId::new(screen, deliveries), |b| {
                 b.iter(|| {
                     buffer.reset();
-                    let model = stage.model();
+                    let model = tui.model();
                     model.settle();
                     view::draw(black_box(model), COLOR, area, &mut buffer);
                 });
@@ -92,37 +92,37 @@ fn frames(c: &mut Criterion) {
 /// Prints the bytes that reach the terminal when a lane begins to generate, when one fails, and when
 /// a lane ticks by a second.
 fn bytes(_: &mut Criterion) {
-    let mut stage = Stage::story(7, 130);
-    let selected = stage.model().selected_asset().unwrap().clone();
+    let mut tui = TuiHarness::story(7, 130);
+    let selected = tui.model().selected_asset().unwrap().clone();
     let mut shown = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
-    let mut draw = |stage: &mut Stage| {
-        let frame = stage.frame(SIZE, COLOR);
+    let mut draw = |tui: &mut TuiHarness| {
+        let frame = tui.frame(SIZE, COLOR);
         let mut bytes = Vec::new();
         let drawn = CrosstermBackend::new(&mut bytes).draw(shown.diff(&frame).into_iter());
         drawn.expect("a Vec takes everything");
         shown = frame;
         bytes.len()
     };
-    let whole = draw(&mut stage);
+    let whole = draw(&mut tui);
     let lane = selected.lanes().last().map(|row| row.version_id.clone()).unwrap();
-    let mut at = curtain() + SignedDuration::from_secs(131);
-    let mut change = |stage: &mut Stage, event: &str| {
+    let mut at = now() + SignedDuration::from_secs(131);
+    let mut change = |tui: &mut TuiHarness, event: &str| {
         let message = Message {
             event: event.to_owned(),
             asset_id: selected.id().to_owned(),
             version_id: Some(lane.clone()),
             version_locale: None,
         };
-        stage.tick(at);
-        let row = stage.delivery(&message, at);
-        stage.news(vec![row], &BTreeSet::from([selected.id().to_owned()]), false);
-        let changed = draw(stage);
+        tui.tick(at);
+        let row = tui.delivery(&message, at);
+        tui.news(vec![row], &BTreeSet::from([selected.id().to_owned()]), false);
+        let changed = draw(tui);
         at += SignedDuration::from_secs(1);
-        stage.tick(at);
-        (changed, draw(stage))
+        tui.tick(at);
+        (changed, draw(tui))
     };
-    let (begins, ticks) = change(&mut stage, "version_generating");
-    let (fails, _) = change(&mut stage, "version_generate_failed");
+    let (begins, ticks) = change(&mut tui, "version_generating");
+    let (fails, _) = change(&mut tui, "version_generate_failed");
     say(&format!(
         "bytes at 200x50: first frame {whole}, a lane begins to generate {begins}, a second later {ticks}, it fails {fails}"
     ));

@@ -11,7 +11,7 @@ use dubwatch::tui::msg::Told;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::SignedDuration;
 
-use crate::tui_harness::{COLOR, SIZES, Stage, curtain, rendered};
+use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, rendered};
 
 /// The views, by the keys that lead to them.
 const VIEWS: [(&str, &str); 7] = [
@@ -25,42 +25,42 @@ const VIEWS: [(&str, &str); 7] = [
 ];
 
 /// A state, before the view is opened.
-fn state(name: &str) -> Stage {
-    let mut stage = match name {
-        "empty" => Stage::empty(),
-        "failed" => Stage::story(7, 140),
-        _ => Stage::story(7, 60),
+fn state(name: &str) -> TuiHarness {
+    let mut tui = match name {
+        "empty" => TuiHarness::empty(),
+        "failed" => TuiHarness::story(7, 140),
+        _ => TuiHarness::story(7, 60),
     };
-    stage.frame((120, 30), COLOR);
+    tui.frame((120, 30), COLOR);
     match name {
-        "failed" => drop(stage.press("n")),
+        "failed" => drop(tui.press("n")),
         "frozen" => {
-            stage.press("space");
-            stage.tick(curtain() + SignedDuration::from_secs(75));
+            tui.press("space");
+            tui.tick(now() + SignedDuration::from_secs(75));
         }
-        "filtered" => drop(stage.press("/ k e y n o t e enter")),
+        "filtered" => drop(tui.press("/ k e y n o t e enter")),
         "disconnected" => {
             let why = "cannot connect to relay.example:443: Connection refused".to_owned();
-            let at = curtain() + SignedDuration::from_secs(68);
+            let at = now() + SignedDuration::from_secs(68);
             let state = LinkState::Retrying { at, attempt: 4, why };
             let link = Link { state, ..Link::new("relay.example".to_owned()) };
-            stage.tell(Told::Link(Box::new(link)));
+            tui.tell(Told::Link(Box::new(link)));
         }
-        "read-only" => stage.dashboard.real.facts.banner = Some(Banner::ReadOnly),
+        "read-only" => tui.dashboard.real.facts.banner = Some(Banner::ReadOnly),
         "orphaned" => {
-            stage.dashboard.real.facts.banner = Some(Banner::ReadOnly);
-            stage.tell(Told::Orphaned(true));
+            tui.dashboard.real.facts.banner = Some(Banner::ReadOnly);
+            tui.tell(Told::Orphaned(true));
         }
         _ => {}
     }
-    stage
+    tui
 }
 
 /// Opens a view, and answers what it asks for.
-fn open(stage: &mut Stage, keys: &str) {
-    for effect in stage.press(keys) {
+fn open(tui: &mut TuiHarness, keys: &str) {
+    for effect in tui.press(keys) {
         let Effect::Ask(_, Request::Detail(target)) = effect else { continue };
-        let model = stage.model();
+        let model = tui.model();
         let row = model.row(model.selected_row().unwrap()).unwrap();
         let detail = Detail {
             row: (**row).clone(),
@@ -81,7 +81,7 @@ fn open(stage: &mut Stage, keys: &str) {
                 note: "one X-Signature header of 10 characters".to_owned(),
             }],
         };
-        stage.tell(Told::Detail(target, Some(Box::new(detail))));
+        tui.tell(Told::Detail(target, Some(Box::new(detail))));
     }
 }
 
@@ -100,9 +100,9 @@ fn every_view_in_every_state() {
         ] {
             let mut sizes = String::new();
             for size in SIZES {
-                let mut stage = state(name);
-                open(&mut stage, keys);
-                sizes.push_str(&rendered(&stage.frame(size, COLOR)));
+                let mut tui = state(name);
+                open(&mut tui, keys);
+                sizes.push_str(&rendered(&tui.frame(size, COLOR)));
                 sizes.push_str("======\n");
             }
             let name = format!("every_{view}_{name}");

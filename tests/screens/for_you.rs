@@ -14,10 +14,10 @@ use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tui_harness::{COLOR, Stage, curtain, facts};
+use crate::tui_harness::{COLOR, TuiHarness, facts, now};
 
 fn at(minute: i64) -> Timestamp {
-    curtain() + SignedDuration::from_mins(minute)
+    now() + SignedDuration::from_mins(minute)
 }
 
 /// A version's callback.
@@ -31,15 +31,15 @@ fn about(asset: &str, version: &str, event: &str) -> Message {
 }
 
 /// Lets a callback come; returns what is to be done about it.
-fn deliver(stage: &mut Stage, message: &Message, minute: i64) -> Vec<Effect> {
-    stage.tick(at(minute));
-    let row = stage.delivery(message, at(minute));
-    stage.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false)
+fn deliver(tui: &mut TuiHarness, message: &Message, minute: i64) -> Vec<Effect> {
+    tui.tick(at(minute));
+    let row = tui.delivery(message, at(minute));
+    tui.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false)
 }
 
 /// Lets it get this late; returns what is to be done about it.
-fn tick(stage: &mut Stage, minute: i64) -> Vec<Effect> {
-    stage.tick(at(minute))
+fn tick(tui: &mut TuiHarness, minute: i64) -> Vec<Effect> {
+    tui.tick(at(minute))
 }
 
 /// What is called out.
@@ -52,80 +52,80 @@ fn calls(effects: &[Effect]) -> Vec<String> {
 }
 
 /// The frame in this size, a line a row.
-fn lines(stage: &mut Stage, size: (u16, u16)) -> Vec<String> {
-    lines_in(stage, size, COLOR)
+fn lines(tui: &mut TuiHarness, size: (u16, u16)) -> Vec<String> {
+    lines_in(tui, size, COLOR)
 }
 
-fn lines_in(stage: &mut Stage, size: (u16, u16), look: Look) -> Vec<String> {
-    let buffer = stage.frame(size, look);
+fn lines_in(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
+    let buffer = tui.frame(size, look);
     let row = |y| (0..size.0).map(|x| buffer[(x, y)].symbol()).collect::<String>();
     (0..size.1).map(|y| row(y).trim_end().to_owned()).collect()
 }
 
-fn title(stage: &Stage) -> String {
-    view::title(stage.dashboard.shown()).to_string()
+fn title(tui: &TuiHarness) -> String {
+    view::title(tui.dashboard.shown()).to_string()
 }
 
 const ALL: Look = Look { color: false, ascii: true, light: false };
 
 #[test]
 fn what_is_ready_is_for_you_and_is_called_out_once() {
-    let mut stage = Stage::empty();
-    let effects = deliver(&mut stage, &about("ast_a", "es-1", "ready"), 1);
+    let mut tui = TuiHarness::empty();
+    let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 1);
     assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
-    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+    assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
     // A retry is no news; another version is.
-    assert!(calls(&deliver(&mut stage, &about("ast_a", "es-1", "ready"), 2)).is_empty());
-    assert_eq!(calls(&deliver(&mut stage, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
-    assert!(calls(&deliver(&mut stage, &about("ast_a", "es-1", "generating"), 4)).is_empty());
-    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
-    deliver(&mut stage, &about("ast_a", "fr-1", "generating"), 5);
-    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("RUNNING 1")));
+    assert!(calls(&deliver(&mut tui, &about("ast_a", "es-1", "ready"), 2)).is_empty());
+    assert_eq!(calls(&deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
+    assert!(calls(&deliver(&mut tui, &about("ast_a", "es-1", "generating"), 4)).is_empty());
+    assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+    deliver(&mut tui, &about("ast_a", "fr-1", "generating"), 5);
+    assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("RUNNING 1")));
     // What is revised is to be checked again.
-    deliver(&mut stage, &about("ast_a", "es-1", "generated"), 10);
-    let effects = deliver(&mut stage, &about("ast_a", "es-1", "ready"), 60);
+    deliver(&mut tui, &about("ast_a", "es-1", "generated"), 10);
+    let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 60);
     assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
 }
 
 #[test]
 fn a_version_becomes_overdue_by_time_alone() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    deliver(&mut stage, &about("ast_b", "fr-1", "ready"), 1);
-    stage.press("3");
-    stage.tick(at(2));
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut tui, &about("ast_b", "fr-1", "ready"), 1);
+    tui.press("3");
+    tui.tick(at(2));
     // On a screen on which nothing ages it sleeps until then.
-    let mut sleeper = Stage::of(stage.dashboard.clone());
+    let mut sleeper = TuiHarness::of(tui.dashboard.clone());
     sleeper.tick(at(30));
     let wake = next_change(&sleeper.dashboard).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert!(calls(&tick(&mut stage, 180)).is_empty(), "not longer than three hours yet");
-    let effects = stage.tick(wake);
+    assert!(calls(&tick(&mut tui, 180)).is_empty(), "not longer than three hours yet");
+    let effects = tui.tick(wake);
     assert_eq!(calls(&effects), ["ast_a: overdue"]);
-    assert_eq!(calls(&tick(&mut stage, 200)), Vec::<String>::new(), "once");
-    assert_eq!(next_change(&stage.dashboard), None, "nothing ages any more");
+    assert_eq!(calls(&tick(&mut tui, 200)), Vec::<String>::new(), "once");
+    assert_eq!(next_change(&tui.dashboard), None, "nothing ages any more");
 
     // On every screen, in every size, in colour and without: the bar, the header, the title.
     for look in [COLOR, ALL] {
         for (keys, size) in [("1", (200, 50)), ("2", (120, 40)), ("3", (80, 24)), ("4", (40, 10))] {
-            stage.press(keys);
-            let lines = lines_in(&mut stage, size, look);
+            tui.press(keys);
+            let lines = lines_in(&mut tui, size, look);
             assert!(lines[1].contains("1 OVERDUE"), "{size:?}: {}", lines[1]);
             let glyph = if look.ascii { '!' } else { '▲' };
             assert!(lines[0].contains(glyph), "{size:?}: {}", lines[0]);
         }
     }
-    assert_eq!(title(&stage), "dubwatch 0/2 ✓ 1 ▲ 2 for you");
-    stage.press("1");
-    let text = lines(&mut stage, (160, 40)).join("\n");
+    assert_eq!(title(&tui), "dubwatch 0/2 ✓ 1 ▲ 2 for you");
+    tui.press("1");
+    let text = lines(&mut tui, (160, 40)).join("\n");
     assert!(text.contains("0 of 2 done · 2 for you (▲ 1 overdue)"), "{text}");
     assert!(text.contains("ast_a  es-XX  overdue since 17:00"), "{text}");
     assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "a word of its own in the list: {text}");
     assert!(text.contains("▲ ast_a"), "and a glyph: {text}");
     assert!(text.contains("▲ es-XX    OVERDUE"), "and in its lane: {text}");
     assert!(text.contains("1 overdue"), "{text}");
-    stage.press("2");
-    let text = lines(&mut stage, (160, 40)).join("\n");
+    tui.press("2");
+    let text = lines(&mut tui, (160, 40)).join("\n");
     assert!(text.contains("▲ OVERDUE"), "{text}");
     assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "{text}");
     assert!(text.contains("▲ overdue"), "the legend has it: {text}");
@@ -133,33 +133,33 @@ fn a_version_becomes_overdue_by_time_alone() {
 
 #[test]
 fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    stage.press("space");
-    let frozen = lines(&mut stage, (120, 30));
-    let wake = next_change(&stage.dashboard).unwrap();
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    tui.press("space");
+    let frozen = lines(&mut tui, (120, 30));
+    let wake = next_change(&tui.dashboard).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert_eq!(calls(&stage.tick(wake)), ["ast_a: overdue"]);
-    let later = lines(&mut stage, (120, 30));
+    assert_eq!(calls(&tui.tick(wake)), ["ast_a: overdue"]);
+    let later = lines(&mut tui, (120, 30));
     assert_eq!(frozen[1..29], later[1..29]);
     assert!(later[29].contains("1 OVERDUE since"), "{}", later[29]);
-    stage.press("space");
-    assert!(lines(&mut stage, (120, 30))[1].contains("1 OVERDUE"));
+    tui.press("space");
+    assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"));
 }
 
 #[test]
 fn what_the_demo_hides_is_called_out_too() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    stage.send(dubwatch::tui::msg::Msg::DemoBegan(Box::new(facts(None))));
-    let wake = next_change(&stage.dashboard).unwrap();
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    tui.send(dubwatch::tui::msg::Msg::DemoBegan(Box::new(facts(None))));
+    let wake = next_change(&tui.dashboard).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert_eq!(calls(&stage.tick(wake)), ["ast_a: overdue"]);
+    assert_eq!(calls(&tui.tick(wake)), ["ast_a: overdue"]);
 }
 
 /// A dashboard that begins at a minute, on a journal with a version that generates since 0.
-fn restarted(minute: i64, marked: bool) -> (Stage, Vec<Effect>) {
-    let mut before = Stage::empty();
+fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
+    let mut before = TuiHarness::empty();
     deliver(&mut before, &about("ast_a", "es-1", "generating"), 0);
     let asset = before.model().shown().catalogue.get("ast_a").unwrap();
     let mut notes = asset.notes.clone();
@@ -168,67 +168,67 @@ fn restarted(minute: i64, marked: bool) -> (Stage, Vec<Effect>) {
     }
     let asset = AssetView::new(asset.row.clone(), notes);
     let facts = dubwatch::tui::model::Facts { started: at(minute), ..facts(None) };
-    let mut stage = Stage::of(Dashboard::new(facts, at(minute), (120, 30)));
-    let mut effects = stage.tell(Told::Assets(vec![asset]));
-    effects.extend(stage.tell(Told::Loaded));
-    (stage, effects)
+    let mut tui = TuiHarness::of(Dashboard::new(facts, at(minute), (120, 30)));
+    let mut effects = tui.tell(Told::Assets(vec![asset]));
+    effects.extend(tui.tell(Told::Loaded));
+    (tui, effects)
 }
 
 #[test]
 fn a_restart_calls_nobody_for_what_was_overdue_before() {
-    let (mut stage, mut effects) = restarted(500, false);
-    effects.extend(tick(&mut stage, 501));
+    let (mut tui, mut effects) = restarted(500, false);
+    effects.extend(tick(&mut tui, 501));
     // Nor when its asset is told anew.
-    effects.extend(deliver(&mut stage, &about("ast_b", "fr-1", "generated"), 502));
+    effects.extend(deliver(&mut tui, &about("ast_b", "fr-1", "generated"), 502));
     assert_eq!(calls(&effects), Vec::<String>::new());
-    assert!(lines(&mut stage, (120, 30))[1].contains("1 OVERDUE"), "but it is shown");
+    assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"), "but it is shown");
     // What becomes overdue after the start is called out, whenever it began.
-    let (mut stage, effects) = restarted(100, false);
+    let (mut tui, effects) = restarted(100, false);
     assert!(calls(&effects).is_empty());
-    assert_eq!(calls(&tick(&mut stage, 181)), ["ast_a: overdue"]);
+    assert_eq!(calls(&tick(&mut tui, 181)), ["ast_a: overdue"]);
     // What was marked stays quiet.
-    let (mut stage, _) = restarted(100, true);
-    assert!(calls(&tick(&mut stage, 181)).is_empty());
-    assert!(!lines(&mut stage, (120, 30))[1].contains("OVERDUE"));
+    let (mut tui, _) = restarted(100, true);
+    assert!(calls(&tick(&mut tui, 181)).is_empty());
+    assert!(!lines(&mut tui, (120, 30))[1].contains("OVERDUE"));
 }
 
 #[test]
 fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    deliver(&mut stage, &about("ast_b", "fr-1", "generated"), 1);
-    deliver(&mut stage, &about("ast_c", "de-1", "failed"), 2);
-    tick(&mut stage, 190);
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut tui, &about("ast_b", "fr-1", "generated"), 1);
+    deliver(&mut tui, &about("ast_c", "de-1", "failed"), 2);
+    tick(&mut tui, 190);
     let mut seen = BTreeSet::new();
     for _ in 0..2 {
-        stage.press("n");
-        assert_eq!(stage.model().pane, Pane::Lanes);
-        seen.insert(stage.model().selected_asset().unwrap().id().to_owned());
+        tui.press("n");
+        assert_eq!(tui.model().pane, Pane::Lanes);
+        seen.insert(tui.model().selected_asset().unwrap().id().to_owned());
     }
     assert_eq!(seen, ["ast_a".to_owned(), "ast_c".to_owned()].into());
-    while stage.model().selected_asset().unwrap().id() != "ast_a" {
-        stage.press("N");
+    while tui.model().selected_asset().unwrap().id() != "ast_a" {
+        tui.press("N");
     }
-    let effects = stage.press("x");
+    let effects = tui.press("x");
     let Some(Effect::Ask(_, Request::Acknowledge { asset_id, version_id, at: Some(seen) })) =
         effects.iter().find(|e| matches!(e, Effect::Ask(_, Request::Acknowledge { .. })))
     else {
         panic!("{effects:?}")
     };
     assert_eq!((asset_id.as_str(), version_id.as_deref()), ("ast_a", Some("es-1")));
-    let asset = stage.model().shown().catalogue.get("ast_a").unwrap();
+    let asset = tui.model().shown().catalogue.get("ast_a").unwrap();
     let mut notes = asset.notes.clone();
     notes.acknowledged.insert(version_id.clone(), *seen);
     let marked = AssetView::new(asset.row.clone(), notes.clone());
-    stage.tell(Told::Asset(Box::new(marked)));
-    let bar = lines(&mut stage, (120, 30))[1].clone();
+    tui.tell(Told::Asset(Box::new(marked)));
+    let bar = lines(&mut tui, (120, 30))[1].clone();
     assert!(bar.contains("1 FAILED") && !bar.contains("OVERDUE"), "{bar}");
-    assert!(lines(&mut stage, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
+    assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
 
     // The mark holds for what was seen, and not for what becomes of it.
-    let row = stage.delivery(&about("ast_a", "es-1", "generate_failed"), at(200));
-    stage.tick(at(200));
-    let mut failed = stage.asset("ast_a");
+    let row = tui.delivery(&about("ast_a", "es-1", "generate_failed"), at(200));
+    tui.tick(at(200));
+    let mut failed = tui.asset("ast_a");
     failed.notes = notes;
     let news = dubwatch::tui::msg::News {
         rows: vec![row],
@@ -237,37 +237,37 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
         held: 9,
         old: false,
     };
-    let effects = stage.tell(Told::News(news));
+    let effects = tui.tell(Told::News(news));
     assert_eq!(calls(&effects), ["ast_a: failed"]);
-    assert!(lines(&mut stage, (120, 30))[1].contains("2 FAILED"));
+    assert!(lines(&mut tui, (120, 30))[1].contains("2 FAILED"));
 }
 
 #[test]
 fn overdue_is_a_word_of_the_filter_and_goes_with_the_time() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    deliver(&mut stage, &about("ast_b", "fr-1", "generating"), 60);
-    let listed = |stage: &mut Stage| -> Vec<String> {
-        let model = stage.model();
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    deliver(&mut tui, &about("ast_b", "fr-1", "generating"), 60);
+    let listed = |tui: &mut TuiHarness| -> Vec<String> {
+        let model = tui.model();
         model.settle();
         model.assets().iter().map(|place| place.id.to_string()).collect()
     };
-    stage.press("/");
-    stage.type_text("overdue");
-    stage.press("enter");
-    assert!(listed(&mut stage).is_empty());
-    tick(&mut stage, 181);
-    assert_eq!(listed(&mut stage), ["ast_a"]);
-    assert!(stage.model().row_count() > 0, "it says nothing of deliveries");
-    stage.press("esc !");
-    assert_eq!(listed(&mut stage), ["ast_a"], "red-bar material");
-    tick(&mut stage, 241);
-    assert_eq!(listed(&mut stage), ["ast_b", "ast_a"]);
+    tui.press("/");
+    tui.type_text("overdue");
+    tui.press("enter");
+    assert!(listed(&mut tui).is_empty());
+    tick(&mut tui, 181);
+    assert_eq!(listed(&mut tui), ["ast_a"]);
+    assert!(tui.model().row_count() > 0, "it says nothing of deliveries");
+    tui.press("esc !");
+    assert_eq!(listed(&mut tui), ["ast_a"], "red-bar material");
+    tick(&mut tui, 241);
+    assert_eq!(listed(&mut tui), ["ast_b", "ast_a"]);
 }
 
 #[test]
 fn the_header_counts_dubs_in_every_width() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     for number in 0..465 {
         let event = match number {
             0..418 => "generated",
@@ -276,13 +276,13 @@ fn the_header_counts_dubs_in_every_width() {
             _ => "generate_failed",
         };
         let version = format!("v{}-{number}", number % 10);
-        deliver(&mut stage, &about(&format!("ast_{}", number / 6), &version, event), 0);
+        deliver(&mut tui, &about(&format!("ast_{}", number / 6), &version, event), 0);
     }
     let words = "418 of 465 done · 12 generating · 16 for you · 19 failed";
     for width in 40..=240 {
         for keys in ["1", "2", "3", "4"] {
-            stage.press(keys);
-            let header = lines(&mut stage, (width, 24))[0].clone();
+            tui.press(keys);
+            let header = lines(&mut tui, (width, 24))[0].clone();
             if width >= 120 {
                 assert!(header.contains(words), "{width}: {header}");
             } else {
@@ -295,46 +295,46 @@ fn the_header_counts_dubs_in_every_width() {
             assert!(header.contains("Timeline") || header.contains(" 1 "), "{width}: {header}");
         }
     }
-    assert_eq!(title(&stage), "dubwatch 418/465 ✓ 19 ✗ 16 for you");
+    assert_eq!(title(&tui), "dubwatch 418/465 ✓ 19 ✗ 16 for you");
 }
 
 #[test]
 fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
-    let everywhere = |stage: &mut Stage, words: &str| -> bool {
+    let everywhere = |tui: &mut TuiHarness, words: &str| -> bool {
         ["1", "2", "3", "4", "1 n", "2 n", "3 n", "4 n"].iter().any(|keys| {
-            stage.press(keys);
+            tui.press(keys);
             [(200, 50), (120, 30), (80, 24)]
                 .iter()
-                .any(|size| lines(stage, *size).join("\n").contains(words))
+                .any(|size| lines(tui, *size).join("\n").contains(words))
         })
     };
-    let mut stage = Stage::empty();
-    assert!(!everywhere(&mut stage, "refused request"));
-    deliver(&mut stage, &about("ast_a", "es-1", "generating"), 0);
-    assert!(everywhere(&mut stage, "nothing has failed"));
+    let mut tui = TuiHarness::empty();
+    assert!(!everywhere(&mut tui, "refused request"));
+    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
+    assert!(everywhere(&mut tui, "nothing has failed"));
     // One that claims something else says nothing of failures.
-    let harmless = stage.refusal(&about("ast_a", "es-1", "generated"), Some(Tamper::Key), at(1));
-    stage.news(vec![harmless], &BTreeSet::new(), false);
-    assert!(everywhere(&mut stage, "nothing has failed"));
-    assert!(everywhere(&mut stage, "1 request refused"));
-    let claim = stage.refusal(&about("ast_a", "es-1", "generate_failed"), Some(Tamper::Key), at(1));
-    stage.news(vec![claim], &BTreeSet::new(), false);
-    assert!(!everywhere(&mut stage, "nothing has failed"));
-    assert!(everywhere(&mut stage, "1 refused request claims a failure"));
+    let harmless = tui.refusal(&about("ast_a", "es-1", "generated"), Some(Tamper::Key), at(1));
+    tui.news(vec![harmless], &BTreeSet::new(), false);
+    assert!(everywhere(&mut tui, "nothing has failed"));
+    assert!(everywhere(&mut tui, "1 request refused"));
+    let claim = tui.refusal(&about("ast_a", "es-1", "generate_failed"), Some(Tamper::Key), at(1));
+    tui.news(vec![claim], &BTreeSet::new(), false);
+    assert!(!everywhere(&mut tui, "nothing has failed"));
+    assert!(everywhere(&mut tui, "1 refused request claims a failure"));
 
     // Also after a restart, and on a journal of which nothing else is known.
-    let mut stage = Stage::of(Dashboard::new(facts(None), curtain(), (120, 30)));
-    stage.tell(Told::RefusedFailures(vec![4, 9]));
-    stage.tell(Told::Loaded);
-    assert!(!everywhere(&mut stage, "nothing has failed"));
-    assert!(everywhere(&mut stage, "2 refused requests claim a failure"));
+    let mut tui = TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30)));
+    tui.tell(Told::RefusedFailures(vec![4, 9]));
+    tui.tell(Told::Loaded);
+    assert!(!everywhere(&mut tui, "nothing has failed"));
+    assert!(everywhere(&mut tui, "2 refused requests claim a failure"));
 }
 
 #[test]
 fn a_version_is_copied_as_the_command_that_gets_it() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "es-1", "ready"), 0);
-    deliver(&mut stage, &about("ast_a", "fr-1", "ready"), 1);
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "es-1", "ready"), 0);
+    deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 1);
     let copied = |effects: Vec<Effect>| -> Vec<String> {
         let copied = effects.into_iter().filter_map(|effect| match effect {
             Effect::Copy { text, .. } => Some(text.to_string()),
@@ -348,41 +348,42 @@ fn a_version_is_copied_as_the_command_that_gets_it() {
              https://api.panjaya.ai/v1/versions/{id}"
         )
     };
-    assert_eq!(copied(stage.press("y r")), [line("es-1")]);
-    assert_eq!(copied(stage.press("tab down y r")), [line("fr-1")]);
+    assert_eq!(copied(tui.press("y r")), [line("es-1")]);
+    assert_eq!(copied(tui.press("tab down y r")), [line("fr-1")]);
     // In the Matrix that of the selected cell, also for the id alone.
-    assert_eq!(copied(stage.press("2 y r")), [line("es-1")]);
-    assert_eq!(copied(stage.press("right y r")), [line("fr-1")]);
-    assert_eq!(copied(stage.press("y v")), ["fr-1"]);
-    assert_eq!(copied(stage.press("3 y r")), [line("fr-1")]);
-    assert_eq!(copied(stage.press("up y r")), [line("es-1")]);
-    let mut stage = Stage::empty();
-    assert!(copied(stage.press("y r")).is_empty(), "there is none");
+    assert_eq!(copied(tui.press("2 y r")), [line("es-1")]);
+    assert_eq!(copied(tui.press("right y r")), [line("fr-1")]);
+    assert_eq!(copied(tui.press("y v")), ["fr-1"]);
+    assert_eq!(copied(tui.press("3 y r")), [line("fr-1")]);
+    assert_eq!(copied(tui.press("up y r")), [line("es-1")]);
+    let mut tui = TuiHarness::empty();
+    assert!(copied(tui.press("y r")).is_empty(), "there is none");
 }
 
 #[test]
 fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_9f3c81aa0011", "es-1", "ready"), 0);
-    let shown = |stage: &mut Stage, words: &str| lines(stage, (120, 30)).join("\n").contains(words);
-    assert!(shown(&mut stage, "9f3c81… "));
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_9f3c81aa0011", "es-1", "ready"), 0);
+    let shown =
+        |tui: &mut TuiHarness, words: &str| lines(tui, (120, 30)).join("\n").contains(words);
+    assert!(shown(&mut tui, "9f3c81… "));
     for other in ["ast_9f3c81bb0022", "ast_9f3c81cc0033"] {
-        deliver(&mut stage, &about(other, "es-1", "ready"), 1);
+        deliver(&mut tui, &about(other, "es-1", "ready"), 1);
     }
-    assert!(shown(&mut stage, "9f3c81… ") && shown(&mut stage, "9f3c81b…"));
-    assert!(shown(&mut stage, "9f3c81c…") && !shown(&mut stage, "9f3c81a"));
+    assert!(shown(&mut tui, "9f3c81… ") && shown(&mut tui, "9f3c81b…"));
+    assert!(shown(&mut tui, "9f3c81c…") && !shown(&mut tui, "9f3c81a"));
     // Another screen is drawn anew: then nothing changes that is looked at.
-    stage.press("2 1");
-    assert!(shown(&mut stage, "9f3c81a…") && !shown(&mut stage, "9f3c81… "));
+    tui.press("2 1");
+    assert!(shown(&mut tui, "9f3c81a…") && !shown(&mut tui, "9f3c81… "));
 }
 
 /// What is forecast is right from the first second on: about as long as it takes in the end.
 #[test]
 fn the_forecasts_of_the_demo_do_not_start_wrong() {
     for second in [0, 1, 5, 20, 60, 120, 200] {
-        let mut stage = Stage::story(7, second);
-        stage.model().live.learn_usual();
-        let usual = stage.model().live.usual.unwrap().as_secs();
+        let mut tui = TuiHarness::story(7, second);
+        tui.model().live.learn_usual();
+        let usual = tui.model().live.usual.unwrap().as_secs();
         assert!((50..=70).contains(&usual), "{usual} s at second {second}");
     }
 }

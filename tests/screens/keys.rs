@@ -20,7 +20,7 @@ use dubwatch::tui::widget::look::Look;
 use jiff::SignedDuration;
 use ratatui::layout::Rect;
 
-use crate::tui_harness::{COLOR, Stage, curtain, rendered};
+use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const ASCII: Look = Look { color: false, ascii: true, light: false };
 
@@ -41,20 +41,20 @@ fn asks(effects: &[Effect]) -> Vec<&Request> {
 
 #[test]
 fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
-    let mut stage = Stage::story(7, 130);
-    let failures = stage.model().shown().catalogue.alerts().count();
+    let mut tui = TuiHarness::story(7, 130);
+    let failures = tui.model().shown().catalogue.alerts().count();
     assert!(failures >= 3);
     let mut seen = BTreeSet::new();
     for _ in 0..failures {
-        stage.press("n");
-        let model = stage.model();
+        tui.press("n");
+        let model = tui.model();
         let asset = model.selected_asset().unwrap().id().to_owned();
         seen.insert((asset, model.cursor.version.clone()));
     }
     assert_eq!(seen.len(), failures, "each failure once");
-    stage.press("n");
+    tui.press("n");
     // The ring begins anew with one that was seen first.
-    let effects = stage.press("x");
+    let effects = tui.press("x");
     let asked = asks(&effects);
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert!(matches!(asked[0], Request::Acknowledge { at: Some(_), .. }), "{asked:?}");
@@ -62,20 +62,20 @@ fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
 
 #[test]
 fn what_was_marked_stops_shouting_and_stays_listed() {
-    let mut stage = Stage::story(7, 130);
-    let asset = stage.model().selected_asset().unwrap().clone();
+    let mut tui = TuiHarness::story(7, 130);
+    let asset = tui.model().selected_asset().unwrap().clone();
     assert!(asset.shouts());
     let mut marked = (*asset).clone();
     for failure in asset.alerts() {
         let version = failure.version.map(|version| version.version_id.clone());
         marked.notes.acknowledged.insert(version, failure.at);
     }
-    stage.tell(Told::Asset(Box::new(marked)));
-    let asset = stage.model().selected_asset().unwrap().clone();
+    tui.tell(Told::Asset(Box::new(marked)));
+    let asset = tui.model().selected_asset().unwrap().clone();
     assert!(!asset.shouts());
     assert!(asset.alerts().count() > 0);
     // Once more takes it back.
-    let effects = stage.press("x");
+    let effects = tui.press("x");
     assert!(
         asks(&effects).iter().all(|r| matches!(r, Request::Acknowledge { at: None, .. })),
         "{effects:?}"
@@ -85,71 +85,69 @@ fn what_was_marked_stops_shouting_and_stays_listed() {
 
 #[test]
 fn a_filter_is_in_force_while_it_is_typed_and_esc_takes_it_back() {
-    let mut stage = Stage::story(7, 130);
-    let all = stage.model().assets().len();
-    stage.press("/");
-    stage.type_text("keynote");
-    stage.model().settle();
-    assert_eq!(stage.model().assets().len(), 1);
-    assert!(
-        stage.model().selected_asset().unwrap().notes.name.as_ref().unwrap().contains("Keynote")
-    );
-    stage.press("esc");
-    stage.model().settle();
-    assert_eq!(stage.model().assets().len(), all);
+    let mut tui = TuiHarness::story(7, 130);
+    let all = tui.model().assets().len();
+    tui.press("/");
+    tui.type_text("keynote");
+    tui.model().settle();
+    assert_eq!(tui.model().assets().len(), 1);
+    assert!(tui.model().selected_asset().unwrap().notes.name.as_ref().unwrap().contains("Keynote"));
+    tui.press("esc");
+    tui.model().settle();
+    assert_eq!(tui.model().assets().len(), all);
 
     // Letters that mean something elsewhere are letters here, and a filter that cannot be
     // understood stays open.
-    stage.press("/");
-    stage.type_text("nosuch:q");
-    stage.press("enter");
-    assert!(matches!(stage.model().mode, Mode::Filter { .. }));
-    assert!(stage.model().filtering.error.is_some());
-    stage.press("ctrl-u");
-    stage.type_text("failed");
-    stage.press("enter");
-    assert_eq!(stage.model().mode, Mode::Normal);
-    stage.model().settle();
-    let model = stage.model();
+    tui.press("/");
+    tui.type_text("nosuch:q");
+    tui.press("enter");
+    assert!(matches!(tui.model().mode, Mode::Filter { .. }));
+    assert!(tui.model().filtering.error.is_some());
+    tui.press("ctrl-u");
+    tui.type_text("failed");
+    tui.press("enter");
+    assert_eq!(tui.model().mode, Mode::Normal);
+    tui.model().settle();
+    let model = tui.model();
     assert!(model.assets().len() < all && !model.assets().is_empty());
-    stage.press("esc");
-    stage.model().settle();
-    assert_eq!(stage.model().assets().len(), all, "esc shows all again");
+    tui.press("esc");
+    tui.model().settle();
+    assert_eq!(tui.model().assets().len(), all, "esc shows all again");
 }
 
 #[test]
 fn a_frozen_picture_stands_still_and_counts_what_waits() {
-    let mut stage = Stage::story(7, 60);
-    let before = stage.frame((120, 30), COLOR);
-    stage.press("space");
-    let frozen = stage.frame((120, 30), COLOR);
-    stage.tick(curtain() + SignedDuration::from_secs(70));
+    let mut tui = TuiHarness::story(7, 60);
+    let before = tui.frame((120, 30), COLOR);
+    tui.press("space");
+    let frozen = tui.frame((120, 30), COLOR);
+    tui.tick(now() + SignedDuration::from_secs(70));
     let message = Message {
         event: "version_failed".to_owned(),
         asset_id: "ast_new".to_owned(),
         version_id: Some("ver_new".to_owned()),
         version_locale: None,
     };
-    let row = stage.delivery(&message, curtain() + SignedDuration::from_secs(65));
-    stage.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
-    let later = stage.frame((120, 30), COLOR);
-    assert_eq!(stage.model().frozen.as_ref().unwrap().waiting, 1);
+    let row = tui.delivery(&message, now() + SignedDuration::from_secs(65));
+    tui.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
+    let later = tui.frame((120, 30), COLOR);
+    assert_eq!(tui.model().frozen.as_ref().unwrap().waiting, 1);
     let body = |buffer: &ratatui::buffer::Buffer| -> Vec<String> {
         (1..29).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect()
     };
     // The footer says that it is frozen; everything else stays where and what it is.
     assert_eq!(body(&before), body(&frozen));
     assert_eq!(body(&frozen), body(&later));
-    stage.press("space");
-    assert!(stage.model().frozen.is_none());
-    assert!(stage.model().shown().catalogue.get("ast_new").is_some());
+    tui.press("space");
+    assert!(tui.model().frozen.is_none());
+    assert!(tui.model().shown().catalogue.get("ast_new").is_some());
 }
 
 #[test]
 fn following_stops_when_one_moves_and_says_how_many_came() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("3 up up");
-    let model = stage.model();
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("3 up up");
+    let model = tui.model();
     let newest = model.row_count() - 1;
     assert_eq!(model.selected_row(), Some(newest - 2));
     let message = Message {
@@ -159,240 +157,230 @@ fn following_stops_when_one_moves_and_says_how_many_came() {
         version_locale: Some("es-ES".to_owned()),
     };
     for second in 61..64 {
-        let at = curtain() + SignedDuration::from_secs(second);
-        let row = stage.delivery(&message, at);
-        stage.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
+        let at = now() + SignedDuration::from_secs(second);
+        let row = tui.delivery(&message, at);
+        tui.news(vec![row], &BTreeSet::from(["ast_new".to_owned()]), false);
     }
-    let model = stage.model();
+    let model = tui.model();
     assert_eq!(model.selected_row(), Some(newest - 2), "the selected one stays selected");
     assert_eq!(model.cursor.since, 3);
-    stage.press("G");
-    let model = stage.model();
+    tui.press("G");
+    let model = tui.model();
     assert_eq!((model.cursor.row, model.cursor.since), (None, 0));
 }
 
 #[test]
 fn the_selection_sticks_while_others_become_active() {
-    let mut stage = Stage::story(7, 20);
-    stage.press("down down");
-    let selected = stage.model().selected_asset().unwrap().id().to_owned();
-    let order: Vec<_> = stage.model().assets().iter().map(|place| place.id.clone()).collect();
+    let mut tui = TuiHarness::story(7, 20);
+    tui.press("down down");
+    let selected = tui.model().selected_asset().unwrap().id().to_owned();
+    let order: Vec<_> = tui.model().assets().iter().map(|place| place.id.clone()).collect();
     let message = Message {
         event: "version_failed".to_owned(),
         asset_id: order.last().unwrap().to_string(),
         version_id: Some("ver_x".to_owned()),
         version_locale: None,
     };
-    let row = stage.delivery(&message, curtain() + SignedDuration::from_secs(21));
-    stage.news(vec![row], &BTreeSet::from([order.last().unwrap().to_string()]), false);
-    let held: Vec<_> = stage.model().assets().iter().map(|place| place.id.clone()).collect();
+    let row = tui.delivery(&message, now() + SignedDuration::from_secs(21));
+    tui.news(vec![row], &BTreeSet::from([order.last().unwrap().to_string()]), false);
+    let held: Vec<_> = tui.model().assets().iter().map(|place| place.id.clone()).collect();
     assert_eq!(held, order, "nothing moves under the user's hands");
-    stage.tick(curtain() + SignedDuration::from_secs(40));
-    let model = stage.model();
+    tui.tick(now() + SignedDuration::from_secs(40));
+    let model = tui.model();
     assert_eq!(model.selected_asset().unwrap().id(), selected);
     assert_eq!(model.assets()[0].id, *order.last().unwrap(), "then the failure goes up");
 }
 
 #[test]
 fn enter_leads_in_and_esc_leads_out() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("enter");
-    assert_eq!(stage.model().pane, Pane::Lanes);
-    let effects = stage.press("enter");
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("enter");
+    assert_eq!(tui.model().pane, Pane::Lanes);
+    let effects = tui.press("enter");
     assert!(matches!(asks(&effects)[..], [Request::Detail(_)]), "{effects:?}");
-    assert!(matches!(stage.model().mode, Mode::Detail(_)));
-    stage.press("tab");
-    assert!(matches!(&stage.model().mode, Mode::Detail(open) if open.tab == Tab::Headers));
-    stage.press("?");
-    stage.press("esc");
-    assert!(matches!(stage.model().mode, Mode::Detail(_)), "help goes back to where it was opened");
-    stage.press("q q");
-    assert_eq!((stage.model().mode.clone(), stage.model().pane), (Mode::Normal, Pane::Assets));
-    assert!(!stage.press("esc").contains(&Effect::Quit), "esc never ends the program");
-    assert!(stage.press("q q").contains(&Effect::Quit));
+    assert!(matches!(tui.model().mode, Mode::Detail(_)));
+    tui.press("tab");
+    assert!(matches!(&tui.model().mode, Mode::Detail(open) if open.tab == Tab::Headers));
+    tui.press("?");
+    tui.press("esc");
+    assert!(matches!(tui.model().mode, Mode::Detail(_)), "help goes back to where it was opened");
+    tui.press("q q");
+    assert_eq!((tui.model().mode.clone(), tui.model().pane), (Mode::Normal, Pane::Assets));
+    assert!(!tui.press("esc").contains(&Effect::Quit), "esc never ends the program");
+    assert!(tui.press("q q").contains(&Effect::Quit));
 }
 
 #[test]
 fn q_asks_once_before_it_ends_what_receives() {
-    let mut stage = Stage::story(7, 60);
+    let mut tui = TuiHarness::story(7, 60);
     for stays in ["esc", "n", "x", "4", "enter", "up", "z", "L"] {
-        let before = stage.model().clone();
-        assert_eq!(stage.press("q"), []);
-        assert_eq!(stage.model().mode, Mode::Quit);
-        let frame = rendered(&stage.frame((80, 24), COLOR));
+        let before = tui.model().clone();
+        assert_eq!(tui.press("q"), []);
+        assert_eq!(tui.model().mode, Mode::Quit);
+        let frame = rendered(&tui.frame((80, 24), COLOR));
         assert!(frame.contains("q or y ends dubwatch, any other key stays"), "{frame}");
-        assert!(rendered(&stage.frame((40, 10), COLOR)).contains("q ends it, else stay"));
-        assert!(rendered(&stage.frame((20, 1), COLOR)).contains("End? q: yes"));
-        assert_eq!(stage.press(stays), [], "{stays} does nothing else");
-        assert_eq!(stage.model().mode, Mode::Normal);
-        assert_eq!((stage.model().screen, &stage.model().cursor), (before.screen, &before.cursor));
+        assert!(rendered(&tui.frame((40, 10), COLOR)).contains("q ends it, else stay"));
+        assert!(rendered(&tui.frame((20, 1), COLOR)).contains("End? q: yes"));
+        assert_eq!(tui.press(stays), [], "{stays} does nothing else");
+        assert_eq!(tui.model().mode, Mode::Normal);
+        assert_eq!((tui.model().screen, &tui.model().cursor), (before.screen, &before.cursor));
     }
     for ends in ["q", "y", "ctrl-c"] {
-        let mut stage = Stage::of(stage.dashboard.clone());
-        stage.press("q");
-        assert_eq!(stage.press(ends), [Effect::Quit], "{ends}");
+        let mut tui = TuiHarness::of(tui.dashboard.clone());
+        tui.press("q");
+        assert_eq!(tui.press(ends), [Effect::Quit], "{ends}");
     }
     // One level back is one level back, there and everywhere.
-    stage.press("3 q");
-    assert_eq!(
-        (stage.model().mode.clone(), stage.model().screen),
-        (Mode::Normal, Screen::Timeline)
-    );
+    tui.press("3 q");
+    assert_eq!((tui.model().mode.clone(), tui.model().screen), (Mode::Normal, Screen::Timeline));
     // What only looks, and what is made up, ends at once.
-    stage.model().facts.confirm_quit = false;
-    assert_eq!(stage.press("q"), [Effect::Quit]);
+    tui.model().facts.confirm_quit = false;
+    assert_eq!(tui.press("q"), [Effect::Quit]);
 }
 
 #[test]
 fn escape_and_a_quick_key_are_both_taken() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("3 /");
-    stage.press("f a i l alt-1");
-    assert_eq!(
-        (stage.model().mode.clone(), stage.model().screen),
-        (Mode::Normal, Screen::Timeline)
-    );
-    assert_eq!(stage.model().filtering.text, "");
-    assert_eq!(stage.press("4 ctrl-alt-c"), [Effect::Quit]);
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("3 /");
+    tui.press("f a i l alt-1");
+    assert_eq!((tui.model().mode.clone(), tui.model().screen), (Mode::Normal, Screen::Timeline));
+    assert_eq!(tui.model().filtering.text, "");
+    assert_eq!(tui.press("4 ctrl-alt-c"), [Effect::Quit]);
 }
 
 #[test]
 fn what_shift_means_to_some_terminals_alone_is_left_out() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("shift-down");
-    let moved = stage.model().cursor.clone();
-    let mut plain = Stage::story(7, 60);
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("shift-down");
+    let moved = tui.model().cursor.clone();
+    let mut plain = TuiHarness::story(7, 60);
     plain.press("down");
     assert_eq!(moved, plain.model().cursor);
-    stage.press("tab shift-tab");
-    assert_eq!(stage.model().pane, Pane::Assets, "shift-tab is a key of its own");
+    tui.press("tab shift-tab");
+    assert_eq!(tui.model().pane, Pane::Assets, "shift-tab is a key of its own");
 }
 
 #[test]
 fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_once_elsewhere() {
     let physical = |c, us| Msg::Key(Chord { physical: Some(us), ..Chord::char(c) });
-    let mut stage = Stage::story(7, 60);
-    stage.send(physical('ц', 'w'));
-    assert_eq!(
-        stage.model().word,
-        None,
-        "nothing is bound to w either, and the layout is no riddle"
-    );
-    stage.send(physical('Т', 'N'));
-    stage.send(physical('.', '/'));
-    assert_eq!(stage.model().mode, Mode::Normal, "a point is a point, wherever it stands");
-    stage.send(physical('є', '\''));
-    stage.send(physical('₴', '4'));
-    assert_eq!(stage.model().screen, Screen::Health);
-    stage.press("/");
-    stage.send(physical('й', 'q'));
-    assert_eq!(stage.model().filtering.text, "й", "a line takes what is typed");
+    let mut tui = TuiHarness::story(7, 60);
+    tui.send(physical('ц', 'w'));
+    assert_eq!(tui.model().word, None, "nothing is bound to w either, and the layout is no riddle");
+    tui.send(physical('Т', 'N'));
+    tui.send(physical('.', '/'));
+    assert_eq!(tui.model().mode, Mode::Normal, "a point is a point, wherever it stands");
+    tui.send(physical('є', '\''));
+    tui.send(physical('₴', '4'));
+    assert_eq!(tui.model().screen, Screen::Health);
+    tui.press("/");
+    tui.send(physical('й', 'q'));
+    assert_eq!(tui.model().filtering.text, "й", "a line takes what is typed");
 
-    let mut stage = Stage::story(7, 60);
-    stage.press("й");
-    let (word, _) = stage.model().word.clone().unwrap();
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("й");
+    let (word, _) = tui.model().word.clone().unwrap();
     assert!(word.contains("Latin letters") && word.contains('й'), "{word}");
-    stage.press("θ");
-    assert_eq!(stage.model().word, None, "once is enough");
-    let mut stage = Stage::story(7, 60);
-    stage.press("é # w");
-    assert_eq!(stage.model().word, None, "those are no letters of another script");
+    tui.press("θ");
+    assert_eq!(tui.model().word, None, "once is enough");
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("é # w");
+    assert_eq!(tui.model().word, None, "those are no letters of another script");
 }
 
 #[test]
 fn control_l_draws_everything_anew_from_everywhere() {
     for keys in ["1", "/", "L", "y", "?", "3 enter", "q", "space"] {
-        let mut stage = Stage::story(7, 60);
-        stage.press(keys);
-        let mode = stage.model().mode.clone();
-        assert_eq!(stage.press("ctrl-l"), [Effect::Repaint], "after {keys}");
-        assert_eq!(stage.model().mode, mode);
+        let mut tui = TuiHarness::story(7, 60);
+        tui.press(keys);
+        let mode = tui.model().mode.clone();
+        assert_eq!(tui.press("ctrl-l"), [Effect::Repaint], "after {keys}");
+        assert_eq!(tui.model().mode, mode);
     }
 }
 
 #[test]
 fn the_cursor_stands_in_the_line_that_is_typed() {
-    let mut stage = Stage::story(7, 60);
-    let cursor = |stage: &mut Stage, width, height| {
-        view::cursor(stage.model(), Rect::new(0, 0, width, height)).map(|at| (at.x, at.y))
+    let mut tui = TuiHarness::story(7, 60);
+    let cursor = |tui: &mut TuiHarness, width, height| {
+        view::cursor(tui.model(), Rect::new(0, 0, width, height)).map(|at| (at.x, at.y))
     };
-    assert_eq!(cursor(&mut stage, 80, 24), None);
-    stage.press("/ a b c left");
-    assert_eq!(cursor(&mut stage, 80, 24), Some((5, 22)));
-    stage.press("home");
-    assert_eq!(cursor(&mut stage, 80, 24), Some((3, 22)));
-    stage.press("end 漢");
-    assert_eq!(cursor(&mut stage, 80, 24), Some((8, 22)));
+    assert_eq!(cursor(&mut tui, 80, 24), None);
+    tui.press("/ a b c left");
+    assert_eq!(cursor(&mut tui, 80, 24), Some((5, 22)));
+    tui.press("home");
+    assert_eq!(cursor(&mut tui, 80, 24), Some((3, 22)));
+    tui.press("end 漢");
+    assert_eq!(cursor(&mut tui, 80, 24), Some((8, 22)));
     for _ in 0..120 {
-        stage.press("x");
+        tui.press("x");
     }
-    let (x, _) = cursor(&mut stage, 80, 24).unwrap();
+    let (x, _) = cursor(&mut tui, 80, 24).unwrap();
     assert!(x < 80);
-    assert_eq!(cursor(&mut stage, 20, 5), None, "too small to type in");
-    stage.press("esc L");
-    assert!(matches!(stage.model().mode, Mode::Name { .. }));
-    let name = stage.model().mode.clone();
+    assert_eq!(cursor(&mut tui, 20, 5), None, "too small to type in");
+    tui.press("esc L");
+    assert!(matches!(tui.model().mode, Mode::Name { .. }));
+    let name = tui.model().mode.clone();
     let Mode::Name { line, .. } = name else { unreachable!() };
     let wide = u16::try_from(line.text().chars().count()).unwrap();
-    assert_eq!(cursor(&mut stage, 80, 24), Some((7 + wide, 22)));
-    stage.press("esc");
-    assert_eq!(cursor(&mut stage, 80, 24), None);
+    assert_eq!(cursor(&mut tui, 80, 24), Some((7 + wide, 22)));
+    tui.press("esc");
+    assert_eq!(cursor(&mut tui, 80, 24), None);
 }
 
 #[test]
 fn control_c_ends_it_from_everywhere() {
     for keys in ["1", "/", "L", "y", "?", "3 enter", "tab tab enter", "space", "!"] {
-        let mut stage = Stage::story(7, 60);
-        stage.press(keys);
-        assert_eq!(stage.press("ctrl-c"), [Effect::Quit], "after {keys}");
+        let mut tui = TuiHarness::story(7, 60);
+        tui.press(keys);
+        assert_eq!(tui.press("ctrl-c"), [Effect::Quit], "after {keys}");
     }
 }
 
 #[test]
 fn copying_says_what_and_copies_it() {
-    let mut stage = Stage::empty();
-    let effects = stage.press("y u");
+    let mut tui = TuiHarness::empty();
+    let effects = tui.press("y u");
     assert_eq!(effects, [copied("the callback URL", "http://127.0.0.1:3829/callback")]);
-    let effects = stage.press("y s");
+    let effects = tui.press("y s");
     assert!(
         matches!(&effects[..], [Effect::Copy { text, .. }] if text.as_str().contains(" send ")),
         "{effects:?}"
     );
-    let mut stage = Stage::story(7, 60);
-    let id = stage.model().selected_asset().unwrap().id().to_owned();
-    assert!(stage.press("y i").contains(&copied("the asset's id", &id)));
+    let mut tui = TuiHarness::story(7, 60);
+    let id = tui.model().selected_asset().unwrap().id().to_owned();
+    assert!(tui.press("y i").contains(&copied("the asset's id", &id)));
 }
 
 #[test]
 fn a_name_is_given_and_taken_away() {
-    let mut stage = Stage::story(7, 60);
-    let id = stage.model().selected_asset().unwrap().id().to_owned();
-    stage.press("L ctrl-u");
-    stage.type_text("Night Ferry");
-    let effects = stage.press("enter");
+    let mut tui = TuiHarness::story(7, 60);
+    let id = tui.model().selected_asset().unwrap().id().to_owned();
+    tui.press("L ctrl-u");
+    tui.type_text("Night Ferry");
+    let effects = tui.press("enter");
     let name = Some("Night Ferry".to_owned());
     assert_eq!(asks(&effects), [&Request::Name { asset_id: id.clone(), name }]);
-    stage.press("L ctrl-u");
-    let effects = stage.press("enter");
+    tui.press("L ctrl-u");
+    let effects = tui.press("enter");
     assert_eq!(asks(&effects), [&Request::Name { asset_id: id, name: None }]);
 }
 
 #[test]
 fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
-    let stage = Stage::empty();
-    assert_eq!(next_change(&stage.dashboard), None);
-    let mut stage = Stage::story(7, 60);
+    let tui = TuiHarness::empty();
+    assert_eq!(next_change(&tui.dashboard), None);
+    let mut tui = TuiHarness::story(7, 60);
     // An asset one of whose versions is being generated.
-    while stage.model().selected_asset().unwrap().count(State::Generating) == 0 {
-        stage.press("down");
+    while tui.model().selected_asset().unwrap().count(State::Generating) == 0 {
+        tui.press("down");
     }
-    stage.tick(curtain() + SignedDuration::from_secs(70));
-    let next = next_change(&stage.dashboard).unwrap();
-    assert!(next <= curtain() + SignedDuration::from_secs(71), "a lane counts seconds: {next}");
-    stage.press("space");
-    stage.tick(curtain() + SignedDuration::from_secs(90));
-    let next = next_change(&stage.dashboard).unwrap();
-    let minutes = next.duration_since(curtain()).as_mins();
+    tui.tick(now() + SignedDuration::from_secs(70));
+    let next = next_change(&tui.dashboard).unwrap();
+    assert!(next <= now() + SignedDuration::from_secs(71), "a lane counts seconds: {next}");
+    tui.press("space");
+    tui.tick(now() + SignedDuration::from_secs(90));
+    let next = next_change(&tui.dashboard).unwrap();
+    let minutes = next.duration_since(now()).as_mins();
     assert!((178..=182).contains(&minutes), "nothing changes until one is overdue: {next}");
 }
 
@@ -406,79 +394,79 @@ fn about(asset: &str, version: &str, event: &str) -> Message {
     }
 }
 
-fn deliver(stage: &mut Stage, message: &Message, second: i64) {
-    let at = curtain() + SignedDuration::from_secs(second);
-    stage.tick(at);
-    let row = stage.delivery(message, at);
-    stage.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false);
+fn deliver(tui: &mut TuiHarness, message: &Message, second: i64) {
+    let at = now() + SignedDuration::from_secs(second);
+    tui.tick(at);
+    let row = tui.delivery(message, at);
+    tui.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false);
 }
 
 #[test]
 fn on_the_deliveries_x_and_l_are_about_the_selected_row() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "v1", "failed"), 1);
-    deliver(&mut stage, &about("ast_b", "v2", "failed"), 2);
-    deliver(&mut stage, &about("ast_b", "v3", "ready"), 3);
-    stage.press("3");
-    assert!(asks(&stage.press("x")).is_empty(), "what is selected has not failed");
-    stage.press("up");
-    let effects = stage.press("x");
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "v1", "failed"), 1);
+    deliver(&mut tui, &about("ast_b", "v2", "failed"), 2);
+    deliver(&mut tui, &about("ast_b", "v3", "ready"), 3);
+    tui.press("3");
+    assert!(asks(&tui.press("x")).is_empty(), "what is selected has not failed");
+    tui.press("up");
+    let effects = tui.press("x");
     assert!(
         matches!(&asks(&effects)[..], [Request::Acknowledge { asset_id, version_id, .. }]
             if asset_id == "ast_b" && version_id.as_deref() == Some("v2")),
         "{effects:?}"
     );
-    stage.press("up up L");
-    assert!(matches!(&stage.model().mode, Mode::Name { asset_id, .. } if asset_id == "ast_a"));
-    stage.press("esc 4");
-    assert!(asks(&stage.press("x")).is_empty(), "Health has nothing that failed");
+    tui.press("up up L");
+    assert!(matches!(&tui.model().mode, Mode::Name { asset_id, .. } if asset_id == "ast_a"));
+    tui.press("esc 4");
+    assert!(asks(&tui.press("x")).is_empty(), "Health has nothing that failed");
 }
 
 #[test]
 fn a_failure_that_comes_while_one_moves_is_reached() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
-    deliver(&mut stage, &about("ast_b", "v1", "ready"), 2);
-    stage.press("down");
-    deliver(&mut stage, &about("ast_a", "v1", "failed"), 3);
-    assert_eq!(stage.model().shown().catalogue.alerts().count(), 1);
-    stage.press("n");
-    assert_eq!(stage.model().selected_asset().unwrap().id(), "ast_a");
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
+    deliver(&mut tui, &about("ast_b", "v1", "ready"), 2);
+    tui.press("down");
+    deliver(&mut tui, &about("ast_a", "v1", "failed"), 3);
+    assert_eq!(tui.model().shown().catalogue.alerts().count(), 1);
+    tui.press("n");
+    assert_eq!(tui.model().selected_asset().unwrap().id(), "ast_a");
 }
 
 #[test]
 fn older_rows_come_and_the_newest_come_back() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     for number in 0..5_000 {
-        deliver(&mut stage, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
+        deliver(&mut tui, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
     }
-    stage.press("3");
+    tui.press("3");
     // The first of them is the first of the journal: there is nothing to read.
-    assert_eq!(asks(&stage.press("g")), Vec::<&Request>::new());
+    assert_eq!(asks(&tui.press("g")), Vec::<&Request>::new());
     // What is looked at stays, whatever comes.
-    let selected = stage.model().cursor.row;
-    deliver(&mut stage, &about("ast_a", "v1", "generating"), 60);
-    assert_eq!(stage.model().cursor.row, selected);
-    assert_eq!(stage.model().selected_row(), Some(0));
-    assert!(stage.model().shown().rows.is_behind());
+    let selected = tui.model().cursor.row;
+    deliver(&mut tui, &about("ast_a", "v1", "generating"), 60);
+    assert_eq!(tui.model().cursor.row, selected);
+    assert_eq!(tui.model().selected_row(), Some(0));
+    assert!(tui.model().shown().rows.is_behind());
     // A filter begins at the newest, and says nothing of them before they were looked at.
-    stage.press("/");
-    stage.type_text("ast_z");
-    stage.press("enter");
-    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
+    tui.press("/");
+    tui.type_text("ast_z");
+    tui.press("enter");
+    let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
-    stage.press("esc");
+    tui.press("esc");
     // Following again begins anew with the newest.
-    let effects = stage.press("G");
+    let effects = tui.press("G");
     let search = searched(&effects).expect("the newest are asked for");
     assert_eq!(search.start, Start::Newest);
     // An answer that was lost is asked for again, in time.
-    assert_eq!(searched(&stage.press("G")), None);
-    stage.tick(curtain() + SignedDuration::from_secs(70));
-    let search = searched(&stage.press("G")).expect("it is asked for again");
-    let newest = stage.delivery(&about("ast_a", "v2", "generating"), curtain());
-    stage.tell(Told::Rows(Box::new(page(&search, 5_003, 5_002, vec![newest]))));
-    let model = stage.model();
+    assert_eq!(searched(&tui.press("G")), None);
+    tui.tick(now() + SignedDuration::from_secs(70));
+    let search = searched(&tui.press("G")).expect("it is asked for again");
+    let newest = tui.delivery(&about("ast_a", "v2", "generating"), now());
+    tui.tell(Told::Rows(Box::new(page(&search, 5_003, 5_002, vec![newest]))));
+    let model = tui.model();
     assert!(!model.shown().rows.is_behind());
     assert_eq!(model.selected_row(), Some(0));
 }
@@ -509,15 +497,15 @@ fn page(search: &Search, begun: u64, reached: u64, rows: Vec<Row>) -> RowsPage {
 
 #[test]
 fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     let old: Vec<Row> = ["ast_z", "ast_b", "ast_c"]
-        .map(|asset| stage.delivery(&about(asset, "v1", "ready"), curtain()))
+        .map(|asset| tui.delivery(&about(asset, "v1", "ready"), now()))
         .into();
-    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
-    stage.press("3 /");
-    stage.type_text("ast_z");
-    let search = searched(&stage.press("enter"));
-    let found = stage.model().shown().found.clone().unwrap();
+    deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
+    tui.press("3 /");
+    tui.type_text("ast_z");
+    let search = searched(&tui.press("enter"));
+    let found = tui.model().shown().found.clone().unwrap();
     let searching = found.rows.searching.expect("the journal is searched");
     let search = search.unwrap_or(Search {
         id: searching.id,
@@ -527,13 +515,13 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
         until: None,
     });
     let last = RowsPage { is_end: true, ..page(&search, 4, 1, vec![old[0].clone()]) };
-    stage.tell(Told::Rows(Box::new(last)));
-    stage.press("g");
-    assert_eq!(stage.model().cursor.row, Some(Target::Delivery(1)));
-    let search = searched(&stage.press("esc")).expect("its neighbours are read");
+    tui.tell(Told::Rows(Box::new(last)));
+    tui.press("g");
+    assert_eq!(tui.model().cursor.row, Some(Target::Delivery(1)));
+    let search = searched(&tui.press("esc")).expect("its neighbours are read");
     assert_eq!(search.start, Start::Around(1));
-    stage.tell(Told::Rows(Box::new(page(&search, 0, 4, old))));
-    let model = stage.model();
+    tui.tell(Told::Rows(Box::new(page(&search, 0, 4, old))));
+    let model = tui.model();
     assert_eq!(model.cursor.row, Some(Target::Delivery(1)));
     assert_eq!((model.selected_row(), model.row_count()), (Some(0), 3));
     assert!(model.shown().rows.is_behind(), "the newest are not among them");
@@ -541,34 +529,34 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
 
 #[test]
 fn the_timeline_says_none_only_of_what_it_holds() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     for number in 0..501 {
-        deliver(&mut stage, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
+        deliver(&mut tui, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
     }
-    stage.press("/");
-    stage.type_text("seq:1");
-    stage.press("enter");
-    let text = crate::tui_harness::rendered(&stage.frame((160, 40), COLOR));
+    tui.press("/");
+    tui.type_text("seq:1");
+    tui.press("enter");
+    let text = crate::tui_harness::rendered(&tui.frame((160, 40), COLOR));
     assert!(text.contains("none of the newest 500 that the filter lets through"), "{text}");
 }
 
 #[test]
 fn a_filter_says_none_only_at_the_end_of_the_journal() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     // The newest of a journal that holds more.
     for _ in 0..3 {
-        drop(stage.delivery(&about("ast_a", "v1", "ready"), curtain()));
+        drop(tui.delivery(&about("ast_a", "v1", "ready"), now()));
     }
-    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
-    stage.press("3 /");
-    stage.type_text("ast_z");
-    stage.press("enter");
-    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
+    deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
+    tui.press("3 /");
+    tui.type_text("ast_z");
+    tui.press("enter");
+    let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
-    let found = stage.model().shown().found.clone().unwrap();
+    let found = tui.model().shown().found.clone().unwrap();
     assert!(found.rows.is_empty() && found.rows.searching.is_some());
     let search = Search {
-        id: stage.model().searches,
+        id: tui.model().searches,
         query: found.query,
         start: Start::Below(4),
         limit: 0,
@@ -576,22 +564,22 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
     };
     let (goes_on, searched) = (true, 4_000);
     let next = RowsPage { goes_on, searched, ..page(&search, 4, 2, Vec::new()) };
-    stage.tell(Told::Rows(Box::new(next)));
-    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
+    tui.tell(Told::Rows(Box::new(next)));
+    let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("4,000 of 5,002, and none yet fits the filter"), "{text}");
     let last = RowsPage { is_end: true, is_first: false, ..page(&search, 2, 1, Vec::new()) };
-    stage.tell(Told::Rows(Box::new(last)));
-    let text = crate::tui_harness::rendered(&stage.frame((120, 30), COLOR));
+    tui.tell(Told::Rows(Box::new(last)));
+    let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("fits the filter.") && text.contains("None of"), "{text}");
 }
 
 #[test]
 fn a_local_name_is_looked_for_in_rows_as_well() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("/");
-    stage.type_text("keynote");
-    stage.press("enter");
-    let model = stage.model();
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("/");
+    tui.type_text("keynote");
+    tui.press("enter");
+    let model = tui.model();
     model.settle();
     assert_eq!(model.assets().len(), 1);
     assert!(model.row_count() > 0);
@@ -599,64 +587,63 @@ fn a_local_name_is_looked_for_in_rows_as_well() {
 
 #[test]
 fn copying_is_of_what_can_be_pasted() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("a\nrm -rf ~\n", "v1", "ready"), 1);
-    assert_eq!(stage.press("y i"), [], "an id with a line end in it is not for a shell");
-    assert!(stage.model().word.is_some());
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("a\nrm -rf ~\n", "v1", "ready"), 1);
+    assert_eq!(tui.press("y i"), [], "an id with a line end in it is not for a shell");
+    assert!(tui.model().word.is_some());
 }
 
 #[test]
 fn the_matrix_keeps_its_column_and_opens_its_cell() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     let with = |locale: &str, version: &str| Message {
         version_locale: Some(locale.to_owned()),
         ..about("ast_a", version, "ready")
     };
-    deliver(&mut stage, &with("es-ES", "v1"), 1);
-    deliver(&mut stage, &with("fr-FR", "v2"), 2);
-    stage.press("2 right");
-    assert_eq!(stage.model().selected_locale(), Some(Some("fr-FR")));
-    deliver(&mut stage, &with("de-DE", "v3"), 3);
-    assert_eq!(stage.model().selected_locale(), Some(Some("fr-FR")), "another came before it");
-    stage.press("enter");
-    assert_eq!(stage.model().cursor.version.as_deref(), Some("v2"));
-    assert_eq!(stage.model().screen, Screen::Timeline);
+    deliver(&mut tui, &with("es-ES", "v1"), 1);
+    deliver(&mut tui, &with("fr-FR", "v2"), 2);
+    tui.press("2 right");
+    assert_eq!(tui.model().selected_locale(), Some(Some("fr-FR")));
+    deliver(&mut tui, &with("de-DE", "v3"), 3);
+    assert_eq!(tui.model().selected_locale(), Some(Some("fr-FR")), "another came before it");
+    tui.press("enter");
+    assert_eq!(tui.model().cursor.version.as_deref(), Some("v2"));
+    assert_eq!(tui.model().screen, Screen::Timeline);
 }
 
 #[test]
 fn enter_on_a_lane_opens_what_made_it_what_it_is() {
-    let mut stage = Stage::empty();
-    deliver(&mut stage, &about("ast_a", "v1", "ready"), 1);
-    deliver(&mut stage, &about("ast_a", "v1", "generating"), 2);
-    deliver(&mut stage, &about("ast_a", "v1", "generating"), 3);
-    let effects = stage.press("tab enter");
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
+    deliver(&mut tui, &about("ast_a", "v1", "generating"), 2);
+    deliver(&mut tui, &about("ast_a", "v1", "generating"), 3);
+    let effects = tui.press("tab enter");
     assert!(asks(&effects).contains(&&Request::Detail(Target::Delivery(2))), "{effects:?}");
 }
 
 #[test]
 fn a_clock_that_is_set_back_holds_nothing_for_ever() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("down x");
-    assert!(stage.model().is_held() && stage.model().word.is_some());
-    stage.tick(curtain() - SignedDuration::from_hours(1));
-    assert!(!stage.model().is_held() && stage.model().word.is_none());
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("down x");
+    assert!(tui.model().is_held() && tui.model().word.is_some());
+    tui.tick(now() - SignedDuration::from_hours(1));
+    assert!(!tui.model().is_held() && tui.model().word.is_none());
 }
 
 #[test]
 fn coalesced_refusals_are_counted_once_each() {
-    let mut stage = Stage::empty();
+    let mut tui = TuiHarness::empty();
     let message = about("ast_a", "v1", "ready");
-    let Row::Refusal { mut listed, claim } = stage.refusal(&message, Some(Tamper::Key), curtain())
-    else {
+    let Row::Refusal { mut listed, claim } = tui.refusal(&message, Some(Tamper::Key), now()) else {
         panic!("a refusal was asked for")
     };
     for count in [3, 10] {
         listed.refusal.count = count;
         let row = Row::Refusal { listed: listed.clone(), claim: claim.clone() };
-        stage.news(vec![row], &BTreeSet::new(), false);
+        tui.news(vec![row], &BTreeSet::new(), false);
     }
-    assert_eq!(stage.model().live.came, 10);
-    assert_eq!(stage.model().row_count(), 1);
+    assert_eq!(tui.model().live.came, 10);
+    assert_eq!(tui.model().row_count(), 1);
 }
 
 /// Numbers that look random and are the same every time (xorshift64*).
@@ -703,65 +690,65 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
     let sizes =
         [(200, 50), (120, 30), (80, 24), (79, 24), (40, 10), (39, 9), (1, 1), (0, 0), (300, 3)];
     let mut dice = Dice(0x00d0_b0a7_c411);
-    let mut stage = Stage::story(7, 90);
+    let mut tui = TuiHarness::story(7, 90);
     let mut size = (120, 30);
-    let mut now = curtain() + SignedDuration::from_secs(90);
+    let mut now = now() + SignedDuration::from_secs(90);
     for step in 0..10_000 {
         match dice.below(10) {
             0..6 => {
                 let key = dice.pick(&keys);
                 if let Ok(chord) = key.parse() {
-                    let effects = stage.send(Msg::Key(chord));
+                    let effects = tui.send(Msg::Key(chord));
                     for request in asks(&effects) {
-                        answer(&mut stage, &mut dice, request, now);
+                        answer(&mut tui, &mut dice, request, now);
                     }
                 }
             }
             6 => {
                 let message = random_message(&mut dice);
-                let row = stage.delivery(&message, now);
+                let row = tui.delivery(&message, now);
                 let touched = match &row.callback().asset_id {
                     Some(id) if row.callback().unreadable.is_none() => BTreeSet::from([id.clone()]),
                     _ => BTreeSet::new(),
                 };
-                stage.news(vec![row], &touched, false);
+                tui.news(vec![row], &touched, false);
             }
             7 => {
                 let message = random_message(&mut dice);
                 let tamper = dice.pick(&Tamper::ALL);
-                let row = stage.refusal(&message, Some(tamper), now);
-                stage.news(vec![row], &BTreeSet::new(), false);
+                let row = tui.refusal(&message, Some(tamper), now);
+                tui.news(vec![row], &BTreeSet::new(), false);
             }
             8 => {
                 now += SignedDuration::from_millis(dice.below(90_000).try_into().unwrap());
-                stage.tick(now);
+                tui.tick(now);
             }
             _ => {
                 size = dice.pick(&sizes);
-                stage.send(Msg::Paste("a\u{1b}b".to_owned()));
+                tui.send(Msg::Paste("a\u{1b}b".to_owned()));
             }
         }
         if step % 3 == 0 {
-            stage.frame(size, COLOR);
+            tui.frame(size, COLOR);
         }
         if step % 100 == 0 {
-            assert!(leads_back(&stage), "stuck at step {step}: {:?}", stage.dashboard.shown().mode);
+            assert!(leads_back(&tui), "stuck at step {step}: {:?}", tui.dashboard.shown().mode);
         }
     }
 }
 
 /// What `app` might say to a request: something, nothing, or that it cannot.
-fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Timestamp) {
+fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::Timestamp) {
     if dice.below(4) == 0 {
         if dice.below(2) == 0 {
-            stage.tell(Told::Unanswered(request.clone()));
+            tui.tell(Told::Unanswered(request.clone()));
         }
         return;
     }
     let told = match request {
         Request::Detail(target) => {
             let detail = Detail {
-                row: stage.delivery(&about("ast_a", "v1", "ready"), now),
+                row: tui.delivery(&about("ast_a", "v1", "ready"), now),
                 committed_at: Some(now),
                 request: "POST /callback".to_owned(),
                 headers: Headers::default(),
@@ -774,34 +761,33 @@ fn answer(stage: &mut Stage, dice: &mut Dice, request: &Request, now: jiff::Time
             Told::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
         }
         Request::Rows(search) => {
-            let rows = (0..dice.below(3)).map(|_| stage.delivery(&random_message(dice), now));
+            let rows = (0..dice.below(3)).map(|_| tui.delivery(&random_message(dice), now));
             let rows = rows.collect();
             Told::Rows(Box::new(page(search, dice.below(9) as u64, dice.below(9) as u64, rows)))
         }
         Request::EndSearch => return,
         Request::OfAsset(asset) => {
-            let rows =
-                (0..dice.below(3)).map(|_| stage.delivery(&about(asset, "v1", "ready"), now));
+            let rows = (0..dice.below(3)).map(|_| tui.delivery(&about(asset, "v1", "ready"), now));
             Told::OfAsset(asset.clone(), rows.collect())
         }
         Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. } => {
             Told::Gone(asset_id.clone())
         }
         Request::StartDemo => {
-            stage.send(Msg::DemoBegan(Box::new(crate::tui_harness::facts(None))));
+            tui.send(Msg::DemoBegan(Box::new(crate::tui_harness::facts(None))));
             return;
         }
         Request::StopDemo => {
-            stage.send(Msg::DemoEnded(None));
+            tui.send(Msg::DemoEnded(None));
             return;
         }
     };
-    stage.tell(told);
+    tui.tell(told);
 }
 
 /// Whether `esc` leads from here to the Timeline with everything listed, and `q` ends it there.
-fn leads_back(stage: &Stage) -> bool {
-    let mut copy = Stage::of(stage.dashboard.clone());
+fn leads_back(tui: &TuiHarness) -> bool {
+    let mut copy = TuiHarness::of(tui.dashboard.clone());
     for _ in 0..12 {
         for request in asks(&copy.press("esc")) {
             if *request == Request::StopDemo {
@@ -821,10 +807,10 @@ fn leads_back(stage: &Stage) -> bool {
 #[test]
 fn keys_are_spelt_where_there_is_ascii_alone() {
     for keys in ["1", "2", "3", "4", "/", "L", "?", "q", "y", "3 enter"] {
-        let mut stage = Stage::story(7, 60);
-        stage.press(keys);
-        let footer = rendered(&stage.frame((200, 24), ASCII)).lines().nth(23).unwrap().to_owned();
-        for binding in keymap::footer(stage.model()) {
+        let mut tui = TuiHarness::story(7, 60);
+        tui.press(keys);
+        let footer = rendered(&tui.frame((200, 24), ASCII)).lines().nth(23).unwrap().to_owned();
+        for binding in keymap::footer(tui.model()) {
             let key = if binding.keys[0] == "up" { "up/down" } else { binding.keys[0] };
             let entry = format!(" {key} {}", binding.footer);
             // Where it is asked whether to end, the question stands in their place.

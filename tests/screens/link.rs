@@ -13,12 +13,12 @@ use dubwatch::tui::update::next_change;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tui_harness::{COLOR, SIZES, Stage, curtain, rendered};
+use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, rendered};
 
 const URL: &str = "https://relay.example/in/8f3a0c51d2e94b7f";
 
 fn after(seconds: i64) -> Timestamp {
-    curtain() + SignedDuration::from_secs(seconds)
+    now() + SignedDuration::from_secs(seconds)
 }
 
 fn link(state: LinkState) -> Link {
@@ -54,16 +54,16 @@ fn gap(second: i64, count: u64) -> Gap {
 }
 
 /// A minute of the story with this link.
-fn stage(link: Link) -> Stage {
-    let mut stage = Stage::story(7, 60);
-    stage.frame((120, 30), COLOR);
-    stage.tell(Told::Link(Box::new(link)));
-    stage
+fn tui(link: Link) -> TuiHarness {
+    let mut tui = TuiHarness::story(7, 60);
+    tui.frame((120, 30), COLOR);
+    tui.tell(Told::Link(Box::new(link)));
+    tui
 }
 
-fn look_at(name: &str, mut stage: impl FnMut() -> Stage) {
+fn look_at(name: &str, mut tui: impl FnMut() -> TuiHarness) {
     for size in SIZES {
-        let frame = stage().frame(size, COLOR);
+        let frame = tui().frame(size, COLOR);
         let name = format!("{name}_{}x{}", size.0, size.1);
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name, rendered(&frame));
@@ -74,25 +74,25 @@ fn look_at(name: &str, mut stage: impl FnMut() -> Stage) {
 #[test]
 fn catching_up_with_gaps() {
     look_at("link_catching_up", || {
-        let mut stage = stage(up(38));
-        stage.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]));
-        stage.press("down down");
-        stage
+        let mut tui = tui(up(38));
+        tui.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]));
+        tui.press("down down");
+        tui
     });
 }
 
 #[test]
 fn health() {
     look_at("link_health", || {
-        let mut stage = stage(up(0));
-        stage.tell(Told::Gaps(vec![gap(40, 12)]));
-        stage.press("4");
-        stage
+        let mut tui = tui(up(0));
+        tui.tell(Told::Gaps(vec![gap(40, 12)]));
+        tui.press("4");
+        tui
     });
     look_at("link_health_retrying", || {
-        let mut stage = stage(retrying());
-        stage.press("4");
-        stage
+        let mut tui = tui(retrying());
+        tui.press("4");
+        tui
     });
 }
 
@@ -113,7 +113,7 @@ fn headers() {
     let mut lines = String::new();
     for columns in [200, 120, 80] {
         for link in &states {
-            let frame = stage(link.clone()).frame((columns, 24), COLOR);
+            let frame = tui(link.clone()).frame((columns, 24), COLOR);
             lines.push_str(rendered(&frame).lines().next().unwrap().trim_end());
             lines.push('\n');
         }
@@ -125,11 +125,11 @@ fn headers() {
 
 #[test]
 fn the_url_that_is_shown_and_copied_is_the_relays() {
-    let mut stage = Stage::empty();
-    stage.tell(Told::Link(Box::new(up(0))));
-    let frame = rendered(&stage.frame((120, 30), COLOR));
+    let mut tui = TuiHarness::empty();
+    tui.tell(Told::Link(Box::new(up(0))));
+    let frame = rendered(&tui.frame((120, 30), COLOR));
     assert!(frame.contains(URL), "{frame}");
-    let effects = [stage.press("y"), stage.press("u")].concat();
+    let effects = [tui.press("y"), tui.press("u")].concat();
     let url = ClipText::line(URL).unwrap();
     let copied = Effect::Copy { what: "the callback URL".to_owned(), text: url };
     assert!(effects.contains(&copied), "{effects:?}");
@@ -137,20 +137,20 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
 
 #[test]
 fn before_the_relay_said_its_url_the_screen_says_so() {
-    let mut stage = Stage::empty();
-    stage.model().facts.callback_url = String::new();
-    stage.tell(Told::Link(Box::new(Link::new("relay.example".to_owned()))));
-    let frame = rendered(&stage.frame((120, 30), COLOR));
+    let mut tui = TuiHarness::empty();
+    tui.model().facts.callback_url = String::new();
+    tui.tell(Told::Link(Box::new(Link::new("relay.example".to_owned()))));
+    let frame = rendered(&tui.frame((120, 30), COLOR));
     assert!(frame.contains("has not said it yet"), "{frame}");
     assert!(frame.contains("relay.example  connecting"), "{frame}");
 }
 
 #[test]
 fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
-    let mut stage = Stage::story(7, 60);
-    stage.tell(Told::Gaps(vec![gap(40, 12)]));
+    let mut tui = TuiHarness::story(7, 60);
+    tui.tell(Told::Gaps(vec![gap(40, 12)]));
     let warned: Vec<String> =
-        stage.model().live.warnings.iter().map(|(_, message)| message.clone()).collect();
+        tui.model().live.warnings.iter().map(|(_, message)| message.clone()).collect();
     assert_eq!(
         warned,
         [
@@ -161,10 +161,10 @@ fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
 
 #[test]
 fn a_link_that_waits_counts_down_and_one_that_is_up_wakes_nobody() {
-    let mut stage = Stage::empty();
-    stage.tick(after(60));
-    stage.tell(Told::Link(Box::new(retrying())));
-    assert_eq!(next_change(&stage.dashboard), Some(after(61)));
-    stage.tell(Told::Link(Box::new(up(3))));
-    assert_eq!(next_change(&stage.dashboard), None);
+    let mut tui = TuiHarness::empty();
+    tui.tick(after(60));
+    tui.tell(Told::Link(Box::new(retrying())));
+    assert_eq!(next_change(&tui.dashboard), Some(after(61)));
+    tui.tell(Told::Link(Box::new(up(3))));
+    assert_eq!(next_change(&tui.dashboard), None);
 }

@@ -18,7 +18,7 @@ use dubwatch::tui::widget::look::Look;
 use dubwatch::vitals::Store;
 use jiff::SignedDuration;
 
-use crate::tui_harness::{COLOR, SIZES, Stage, rendered};
+use crate::tui_harness::{COLOR, SIZES, TuiHarness, rendered};
 
 const PLAIN: Look = Look { color: false, ascii: false, light: false };
 const ASCII: Look = Look { color: false, ascii: true, light: false };
@@ -26,23 +26,23 @@ const ASCII: Look = Look { color: false, ascii: true, light: false };
 const BUSY: u64 = 160;
 
 /// The story at its busiest, with the screen of a key open.
-fn busy(keys: &str) -> Stage {
-    let mut stage = Stage::story(7, BUSY);
+fn busy(keys: &str) -> TuiHarness {
+    let mut tui = TuiHarness::story(7, BUSY);
     if !keys.is_empty() {
-        press(&mut stage, keys);
+        press(&mut tui, keys);
     }
-    stage
+    tui
 }
 
 /// Presses keys, and answers what they ask for.
-fn press(stage: &mut Stage, keys: &str) {
-    for effect in stage.press(keys) {
+fn press(tui: &mut TuiHarness, keys: &str) {
+    for effect in tui.press(keys) {
         if let Effect::Ask(_, Request::Detail(target)) = effect {
-            let row = (0..stage.model().row_count())
-                .filter_map(|place| stage.model().row(place).cloned())
+            let row = (0..tui.model().row_count())
+                .filter_map(|place| tui.model().row(place).cloned())
                 .find(|row| row.target() == target);
             let detail = row.map(|row| Box::new(detail(&row)));
-            stage.tell(Told::Detail(target, detail));
+            tui.tell(Told::Detail(target, detail));
         }
     }
 }
@@ -110,16 +110,16 @@ fn detail(row: &Row) -> Detail {
 }
 
 /// Holds a screen to its snapshot, in every size.
-fn in_every_size(name: &str, stage: &mut Stage) {
+fn in_every_size(name: &str, tui: &mut TuiHarness) {
     for (columns, rows) in SIZES {
-        let frame = stage.frame((columns, rows), COLOR);
+        let frame = tui.frame((columns, rows), COLOR);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), rendered(&frame));
     }
 }
 
 /// Holds a screen to its snapshot, in the size that most terminals have.
-fn at_80(name: &str, stage: &mut Stage, look: Look) {
-    let frame = stage.frame((80, 24), look);
+fn at_80(name: &str, tui: &mut TuiHarness, look: Look) {
+    let frame = tui.frame((80, 24), look);
     insta::assert_snapshot!(name, rendered(&frame));
 }
 
@@ -145,9 +145,9 @@ fn the_keys() {
 
 #[test]
 fn one_delivery() {
-    let mut stage = busy("3 up up up up");
-    press(&mut stage, "enter");
-    in_every_size("payload", &mut stage);
+    let mut tui = busy("3 up up up up");
+    press(&mut tui, "enter");
+    in_every_size("payload", &mut tui);
 }
 
 #[test]
@@ -157,19 +157,19 @@ fn the_signature_of_a_refusal() {
 
 #[test]
 fn the_other_parts_of_a_delivery() {
-    let mut stage = busy("3 enter left left");
-    at_80("headers", &mut stage, COLOR);
-    stage.press("right v");
-    at_80("hex", &mut stage, COLOR);
-    stage.press("right y");
-    at_80("copy_over_a_delivery", &mut stage, COLOR);
+    let mut tui = busy("3 enter left left");
+    at_80("headers", &mut tui, COLOR);
+    tui.press("right v");
+    at_80("hex", &mut tui, COLOR);
+    tui.press("right y");
+    at_80("copy_over_a_delivery", &mut tui, COLOR);
 }
 
 #[test]
 fn a_delivery_that_is_still_being_read() {
-    let mut stage = busy("3");
-    stage.press("enter");
-    at_80("reading", &mut stage, COLOR);
+    let mut tui = busy("3");
+    tui.press("enter");
+    at_80("reading", &mut tui, COLOR);
 }
 
 #[test]
@@ -179,50 +179,50 @@ fn the_menu_of_copies() {
 
 #[test]
 fn a_filter_that_lets_nothing_through() {
-    let mut stage = busy("3 /");
-    stage.type_text("locale:xx");
-    stage.press("enter");
-    in_every_size("deliveries_nothing", &mut stage);
-    stage.press("2");
-    at_80("matrix_nothing", &mut stage, COLOR);
-    stage.press("esc 3 !");
-    at_80("deliveries_failures_only", &mut stage, COLOR);
+    let mut tui = busy("3 /");
+    tui.type_text("locale:xx");
+    tui.press("enter");
+    in_every_size("deliveries_nothing", &mut tui);
+    tui.press("2");
+    at_80("matrix_nothing", &mut tui, COLOR);
+    tui.press("esc 3 !");
+    at_80("deliveries_failures_only", &mut tui, COLOR);
 }
 
 #[test]
 fn rows_that_came_since() {
-    let mut stage = busy("3 up up");
-    let again = Stage::story(8, BUSY);
+    let mut tui = busy("3 up up");
+    let again = TuiHarness::story(8, BUSY);
     let rows: Vec<Row> = (0..7)
         .filter_map(|place| again.dashboard.shown().row(place))
         .map(|row| Row::clone(row))
         .collect();
-    stage.news(rows, &BTreeSet::new(), false);
-    at_80("deliveries_since", &mut stage, COLOR);
+    tui.news(rows, &BTreeSet::new(), false);
+    at_80("deliveries_since", &mut tui, COLOR);
 }
 
 #[test]
 fn a_picture_that_stands_still() {
-    let mut stage = busy("3 space");
-    let now = stage.model().now + SignedDuration::from_mins(61);
-    stage.tick(now);
-    at_80("deliveries_frozen", &mut stage, COLOR);
-    stage.press("2");
-    at_80("matrix_frozen", &mut stage, COLOR);
+    let mut tui = busy("3 space");
+    let now = tui.model().now + SignedDuration::from_mins(61);
+    tui.tick(now);
+    at_80("deliveries_frozen", &mut tui, COLOR);
+    tui.press("2");
+    at_80("matrix_frozen", &mut tui, COLOR);
 }
 
 #[test]
 fn a_journal_that_cannot_be_written() {
-    let mut stage = busy("4");
-    stage.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
-    let at = stage.model().now;
+    let mut tui = busy("4");
+    tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
+    let at = tui.model().now;
     for message in [
         "the clock was set back by 3 s",
         "400 refusals came faster than they could be looked at; they are counted and not listed, which a flood of forgeries is not worth",
     ] {
-        stage.tell(Told::Warning(at, message.to_owned()));
+        tui.tell(Told::Warning(at, message.to_owned()));
     }
-    in_every_size("health_failed", &mut stage);
+    in_every_size("health_failed", &mut tui);
 }
 
 #[test]
@@ -232,18 +232,18 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
         (Banner::ReadOnly, true, "read-only; its writer has ended"),
         (Banner::Unwritable, false, "✗ read-only; it cannot be written here"),
     ] {
-        let mut stage = busy("4");
-        stage.model().facts.banner = Some(banner);
-        stage.model().live.orphaned = is_orphaned;
+        let mut tui = busy("4");
+        tui.model().facts.banner = Some(banner);
+        tui.model().live.orphaned = is_orphaned;
         for size in [(200, 50), (80, 24)] {
-            let screen = rendered(&stage.frame(size, COLOR));
+            let screen = rendered(&tui.frame(size, COLOR));
             assert!(!screen.contains("writing"), "{screen}");
             // Nothing is answered here, which is not the same as nothing at all.
             assert!(!screen.contains("since the start"), "{screen}");
             assert!(!screen.contains("200, signed by a trusted key"), "{screen}");
             assert!(screen.contains(&format!(" state         {state}")), "{screen}");
         }
-        let screen = rendered(&stage.frame((80, 24), COLOR));
+        let screen = rendered(&tui.frame((80, 24), COLOR));
         let is_said = screen.contains("NOTHING IS RECEIVED");
         assert_eq!(is_said, banner == Banner::Unwritable || is_orphaned, "{screen}");
     }
@@ -266,14 +266,14 @@ fn without_colour_and_in_ascii() {
 
 #[test]
 fn a_screen_that_is_too_small() {
-    let mut stage = busy("");
+    let mut tui = busy("");
     for (columns, rows) in [(39, 10), (80, 9), (20, 3), (10, 1), (3, 2)] {
-        let frame = stage.frame((columns, rows), COLOR);
+        let frame = tui.frame((columns, rows), COLOR);
         insta::assert_snapshot!(format!("too_small_{columns}x{rows}"), rendered(&frame));
     }
     for columns in 0..45 {
         for rows in 0..12 {
-            let _ = stage.frame((columns, rows), ASCII);
+            let _ = tui.frame((columns, rows), ASCII);
         }
     }
 }
@@ -282,10 +282,10 @@ fn a_screen_that_is_too_small() {
 #[test]
 fn no_size_is_too_odd() {
     for keys in ["2", "3", "4", "?", "3 enter", "3 enter v", "3 y", "3 enter y"] {
-        let mut stage = busy(keys);
+        let mut tui = busy(keys);
         for columns in [40, 41, 55, 56, 64, 65, 78, 79, 90, 99, 100, 119, 157, 158, 300] {
             for rows in [10, 11, 13, 14, 19, 20, 31, 60] {
-                let _ = stage.frame((columns, rows), COLOR);
+                let _ = tui.frame((columns, rows), COLOR);
             }
         }
     }
@@ -297,45 +297,45 @@ fn the_end_is_where_the_last_line_is() {
     for (size, keys, last) in
         [((80, 24), "?", "ast_51"), ((40, 10), "?", "ast_51"), ((40, 10), "3 enter", "tried)")]
     {
-        let mut stage = busy("");
-        stage.frame(size, COLOR);
+        let mut tui = busy("");
+        tui.frame(size, COLOR);
         for key in keys.split(' ').chain(["G"]) {
-            press(&mut stage, key);
+            press(&mut tui, key);
         }
-        let end = rendered(&stage.frame(size, COLOR));
+        let end = rendered(&tui.frame(size, COLOR));
         let text = end.split("---").next().unwrap();
         assert!(text.contains(last) || text.contains("TEXT in it"), "{text}");
-        stage.press("down pgdn");
-        assert_eq!(rendered(&stage.frame(size, COLOR)), end, "{keys} goes no further");
-        stage.press("up");
-        assert_ne!(rendered(&stage.frame(size, COLOR)), end, "{keys} goes back at once");
+        tui.press("down pgdn");
+        assert_eq!(rendered(&tui.frame(size, COLOR)), end, "{keys} goes no further");
+        tui.press("up");
+        assert_ne!(rendered(&tui.frame(size, COLOR)), end, "{keys} goes back at once");
     }
 }
 
 /// A delivery of the story, changed.
-fn odd(stage: &mut Stage, change: impl FnOnce(&mut Delivery)) -> Row {
-    let at = stage.model().now;
+fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut Delivery)) -> Row {
+    let at = tui.model().now;
     let message = Message {
         event: "version_ready".to_owned(),
         asset_id: "ast_0dd0dd0dd".to_owned(),
         version_id: Some("ver_0123456789".to_owned()),
         version_locale: Some("zh-Hant-TW".to_owned()),
     };
-    let Row::Delivery(mut delivery) = stage.delivery(&message, at) else { unreachable!() };
+    let Row::Delivery(mut delivery) = tui.delivery(&message, at) else { unreachable!() };
     change(&mut delivery);
     Row::Delivery(delivery)
 }
 
 /// A refusal of the story, changed.
-fn odd_refusal(stage: &mut Stage, change: impl FnOnce(&mut Refusal)) -> Row {
-    let at = stage.model().now;
+fn odd_refusal(tui: &mut TuiHarness, change: impl FnOnce(&mut Refusal)) -> Row {
+    let at = tui.model().now;
     let message = Message {
         event: "version_failed".to_owned(),
         asset_id: "ast_0dd0dd0dd".to_owned(),
         version_id: None,
         version_locale: None,
     };
-    let Row::Refusal { mut listed, claim } = stage.refusal(&message, None, at) else {
+    let Row::Refusal { mut listed, claim } = tui.refusal(&message, None, at) else {
         unreachable!()
     };
     change(&mut listed.refusal);
@@ -344,27 +344,27 @@ fn odd_refusal(stage: &mut Stage, change: impl FnOnce(&mut Refusal)) -> Row {
 
 #[test]
 fn rows_that_are_not_what_rows_are() {
-    let mut stage = Stage::empty();
-    let yesterday = stage.model().now - SignedDuration::from_hours(20);
+    let mut tui = TuiHarness::empty();
+    let yesterday = tui.model().now - SignedDuration::from_hours(20);
     let mut rows = vec![
-        odd(&mut stage, |delivery| {
+        odd(&mut tui, |delivery| {
             delivery.request.received_at = yesterday;
             delivery.verdict = Verdict::Valid { key: "dev".into(), encoding: Encoding::Raw };
         }),
-        odd(&mut stage, |delivery| delivery.verdict = Verdict::Unchecked),
-        odd(&mut stage, |delivery| {
+        odd(&mut tui, |delivery| delivery.verdict = Verdict::Unchecked),
+        odd(&mut tui, |delivery| {
             delivery.outcome =
                 Outcome { effect: FoldEffect::NewCycle, uncertain: Some(Doubt::SameEventLater) };
         }),
-        odd(&mut stage, |delivery| {
+        odd(&mut tui, |delivery| {
             delivery.callback.version_locale = None;
             delivery.outcome = Outcome::certain(FoldEffect::Late);
         }),
-        odd(&mut stage, |delivery| {
+        odd(&mut tui, |delivery| {
             delivery.callback = Callback::read(b"[1,2");
             delivery.outcome = Outcome::NONE;
         }),
-        odd(&mut stage, |delivery| {
+        odd(&mut tui, |delivery| {
             delivery.callback.event = Some("version_archived\u{1b}[31m\u{202e}".to_owned());
             delivery.callback.unreadable = Some("the event is not known".to_owned());
             delivery.outcome = Outcome::NONE;
@@ -378,24 +378,24 @@ fn rows_that_are_not_what_rows_are() {
         (RefusalKind::Broken, 400, 2),
         (RefusalKind::Missing, 401, 1),
     ] {
-        rows.push(odd_refusal(&mut stage, |refusal| {
+        rows.push(odd_refusal(&mut tui, |refusal| {
             (refusal.kind, refusal.status, refusal.count) = (kind, status, count);
             refusal.why = "what was wrong, and what to do".to_owned();
         }));
     }
-    stage.news(rows, &BTreeSet::new(), true);
-    press(&mut stage, "3");
-    in_every_size("odd_rows", &mut stage);
+    tui.news(rows, &BTreeSet::new(), true);
+    press(&mut tui, "3");
+    in_every_size("odd_rows", &mut tui);
     for _ in 0..6 {
-        stage.press("up");
+        tui.press("up");
     }
-    press(&mut stage, "enter");
-    at_80("unreadable", &mut stage, COLOR);
+    press(&mut tui, "enter");
+    at_80("unreadable", &mut tui, COLOR);
 }
 
 /// A version's deliveries a minute apart; those with a `=` have one and the same signature.
-fn run_of(stage: &mut Stage, events: &str) {
-    let mut at = stage.model().now - SignedDuration::from_mins(9);
+fn run_of(tui: &mut TuiHarness, events: &str) {
+    let mut at = tui.model().now - SignedDuration::from_mins(9);
     for event in events.split(' ') {
         let message = Message {
             event: format!("version_{}", event.trim_start_matches('=')),
@@ -403,8 +403,8 @@ fn run_of(stage: &mut Stage, events: &str) {
             version_id: Some("ver_9".to_owned()),
             version_locale: Some("es-ES".to_owned()),
         };
-        let row = stage.signed_delivery(&message, at, event.starts_with('=').then_some(99));
-        stage.news(vec![row], &BTreeSet::from(["ast_4".to_owned()]), false);
+        let row = tui.signed_delivery(&message, at, event.starts_with('=').then_some(99));
+        tui.news(vec![row], &BTreeSet::from(["ast_4".to_owned()]), false);
         at += SignedDuration::from_mins(1);
     }
 }
@@ -412,37 +412,37 @@ fn run_of(stage: &mut Stage, events: &str) {
 /// A guess and what was found in hindsight are explained where they are selected, in 80 columns too.
 #[test]
 fn a_new_run_says_why_it_is_taken_for_one() {
-    let shown = |stage: &mut Stage| rendered(&stage.frame((80, 24), PLAIN));
+    let shown = |tui: &mut TuiHarness| rendered(&tui.frame((80, 24), PLAIN));
     // The words in the right pane, in one line.
-    let lanes = |stage: &mut Stage| {
-        let frame = shown(stage);
+    let lanes = |tui: &mut TuiHarness| {
+        let frame = shown(tui);
         let right = frame.lines().filter_map(|line| line.rsplit_once('│'));
         let words: Vec<&str> = right.flat_map(|(_, right)| right.split_whitespace()).collect();
         words.join(" ")
     };
-    let mut stage = Stage::empty();
-    run_of(&mut stage, "generating generate_failed generating");
+    let mut tui = TuiHarness::empty();
+    run_of(&mut tui, "generating generate_failed generating");
     let why = "signed anew: taken for a new run; a retry could look like this";
-    let explained = lanes(&mut stage);
+    let explained = lanes(&mut tui);
     assert!(explained.contains(&format!("a guess: {why}")), "{explained}");
-    press(&mut stage, "3 enter");
-    let detail = shown(&mut stage);
+    press(&mut tui, "3 enter");
+    let detail = shown(&mut tui);
     assert!(detail.contains(&format!("new cycle  ? {why}")), "{detail}");
 
-    let mut stage = Stage::empty();
-    run_of(&mut stage, "=generating generate_failed =generating generated");
-    let clock = stage.model().now - SignedDuration::from_mins(7);
+    let mut tui = TuiHarness::empty();
+    run_of(&mut tui, "=generating generate_failed =generating generated");
+    let clock = tui.model().now - SignedDuration::from_mins(7);
     let clock = clock.strftime("%H:%M").to_string();
-    let explained = lanes(&mut stage);
+    let explained = lanes(&mut tui);
     let why = format!("redrawn from {clock}, when a repeat of generating began it");
     assert!(explained.contains(&why), "{explained}");
-    press(&mut stage, "3 enter");
-    let outcome = shown(&mut stage);
+    press(&mut tui, "3 enter");
+    let outcome = shown(&mut tui);
     let why =
         format!("new cycle: the repeat of version_generating began it; lane redrawn from {clock}");
     assert!(outcome.contains(&why), "{outcome}");
-    press(&mut stage, "esc up enter");
-    let copy = shown(&mut stage);
+    press(&mut tui, "esc up enter");
+    let copy = shown(&mut tui);
     let why = "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here";
     assert!(copy.contains(&why[..70]), "{copy}");
 }

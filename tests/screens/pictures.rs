@@ -10,7 +10,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use crate::tui_harness::{COLOR, Stage};
+use crate::tui_harness::{COLOR, TuiHarness};
 
 /// The size of a cell, in the picture's units: that of a common monospaced font at 14.
 const CELL: (f64, f64) = (8.4, 17.0);
@@ -21,34 +21,30 @@ const FOREGROUND: &str = "#d8d8dc";
 
 #[test]
 fn the_timeline() {
-    let mut stage = Stage::story(7, 112);
-    stage.frame((120, 30), COLOR);
-    stage.press("n n");
-    check(
-        "timeline.svg",
-        "The Timeline: assets, lanes, deliveries",
-        &stage.frame((120, 30), COLOR),
-    );
+    let mut tui = TuiHarness::story(7, 112);
+    tui.frame((120, 30), COLOR);
+    tui.press("n n");
+    check("timeline.svg", "The Timeline: assets, lanes, deliveries", &tui.frame((120, 30), COLOR));
 }
 
 #[test]
 fn the_deliveries() {
-    let mut stage = Stage::story(7, 160);
-    stage.frame((120, 30), COLOR);
-    stage.press("3");
+    let mut tui = TuiHarness::story(7, 160);
+    tui.frame((120, 30), COLOR);
+    tui.press("3");
     check(
         "deliveries.svg",
         "Deliveries and refusals with their verdicts",
-        &stage.frame((120, 30), COLOR),
+        &tui.frame((120, 30), COLOR),
     );
 }
 
 #[test]
 fn the_matrix() {
-    let mut stage = Stage::story(7, 160);
-    stage.frame((120, 22), COLOR);
-    stage.press("2");
-    check("matrix.svg", "The Matrix: assets by locales", &stage.frame((120, 22), COLOR));
+    let mut tui = TuiHarness::story(7, 160);
+    tui.frame((120, 22), COLOR);
+    tui.press("2");
+    check("matrix.svg", "The Matrix: assets by locales", &tui.frame((120, 22), COLOR));
 }
 
 fn check(name: &str, title: &str, frame: &Buffer) {

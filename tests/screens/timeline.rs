@@ -23,13 +23,13 @@ use dubwatch::vitals::{Link, LinkState, Store};
 use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
 
-use crate::tui_harness::{COLOR, SIZES, Stage, curtain, facts, rendered};
+use crate::tui_harness::{COLOR, SIZES, TuiHarness, facts, now, rendered};
 
 /// Looks at a state in every size.
-fn look_at(name: &str, mut stage: impl FnMut() -> Stage, look: Look) {
+fn look_at(name: &str, mut tui: impl FnMut() -> TuiHarness, look: Look) {
     for size in SIZES {
-        let mut stage = stage();
-        let frame = stage.frame(size, look);
+        let mut tui = tui();
+        let frame = tui.frame(size, look);
         let name = format!("{name}_{}x{}", size.0, size.1);
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name, rendered(&frame));
@@ -37,16 +37,16 @@ fn look_at(name: &str, mut stage: impl FnMut() -> Stage, look: Look) {
     }
 }
 
-/// A stage at a second of the story, after some keys.
-fn at(second: u64, keys: &'static str) -> impl FnMut() -> Stage {
+/// A dashboard at a second of the story, after some keys.
+fn at(second: u64, keys: &'static str) -> impl FnMut() -> TuiHarness {
     move || {
-        let mut stage = Stage::story(7, second);
+        let mut tui = TuiHarness::story(7, second);
         // The width decides what keys reach, and what is seen first is what was there first.
-        stage.frame((120, 30), COLOR);
+        tui.frame((120, 30), COLOR);
         if !keys.is_empty() {
-            stage.press(keys);
+            tui.press(keys);
         }
-        stage
+        tui
     }
 }
 
@@ -67,13 +67,13 @@ fn timeline_lanes() {
 
 #[test]
 fn timeline_frozen() {
-    let stage = || {
-        let mut stage = Stage::story(7, 100);
-        stage.press("space");
-        stage.tick(curtain() + SignedDuration::from_secs(107));
-        stage
+    let tui = || {
+        let mut tui = TuiHarness::story(7, 100);
+        tui.press("space");
+        tui.tick(now() + SignedDuration::from_secs(107));
+        tui
     };
-    look_at("timeline_frozen", stage, COLOR);
+    look_at("timeline_frozen", tui, COLOR);
 }
 
 #[test]
@@ -98,12 +98,12 @@ fn timeline_in_ascii() {
 
 #[test]
 fn timeline_when_the_journal_fails() {
-    let stage = || {
-        let mut stage = Stage::story(7, 60);
-        stage.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
-        stage
+    let tui = || {
+        let mut tui = TuiHarness::story(7, 60);
+        tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
+        tui
     };
-    look_at("timeline_journal_fails", stage, COLOR);
+    look_at("timeline_journal_fails", tui, COLOR);
 }
 
 #[test]
@@ -118,39 +118,39 @@ fn timeline_read_only() {
 
 #[test]
 fn timeline_unchecked() {
-    let stage = || {
-        let mut stage = Stage::story_unchecked(7, 90, |_| true);
-        stage.dashboard.real.facts.banner = Some(Banner::Unchecked);
-        stage
+    let tui = || {
+        let mut tui = TuiHarness::story_unchecked(7, 90, |_| true);
+        tui.dashboard.real.facts.banner = Some(Banner::Unchecked);
+        tui
     };
-    look_at("timeline_unchecked", stage, COLOR);
+    look_at("timeline_unchecked", tui, COLOR);
 }
 
-fn with_banner(banner: Banner) -> Stage {
-    let mut stage = Stage::story(7, 90);
-    stage.dashboard.real.facts.banner = Some(banner);
-    stage
+fn with_banner(banner: Banner) -> TuiHarness {
+    let mut tui = TuiHarness::story(7, 90);
+    tui.dashboard.real.facts.banner = Some(banner);
+    tui
 }
 
 #[test]
 fn empty() {
-    look_at("empty", Stage::empty, COLOR);
+    look_at("empty", TuiHarness::empty, COLOR);
 }
 
 #[test]
 fn empty_without_a_key_to_send_with() {
-    let stage = || {
-        let mut stage = Stage::empty();
-        stage.dashboard.real.facts.send_line.clear();
-        stage
+    let tui = || {
+        let mut tui = TuiHarness::empty();
+        tui.dashboard.real.facts.send_line.clear();
+        tui
     };
-    look_at("empty_no_key", stage, COLOR);
+    look_at("empty_no_key", tui, COLOR);
 }
 
 #[test]
 fn reading_the_journal() {
-    let stage = || Stage::of(Dashboard::new(facts(None), curtain(), (120, 30)));
-    look_at("reading", stage, COLOR);
+    let tui = || TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30)));
+    look_at("reading", tui, COLOR);
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn naming() {
 
 #[test]
 fn many_assets_scroll_and_say_how_many_more() {
-    let stage = || {
-        let mut stage = Stage::story(7, 60);
+    let tui = || {
+        let mut tui = TuiHarness::story(7, 60);
         let names: Vec<String> = (0..300).map(|number| format!("ast_{number:04}cafe")).collect();
         for (number, id) in names.iter().enumerate() {
             let message = dubwatch::simulate::Message {
@@ -171,13 +171,13 @@ fn many_assets_scroll_and_say_how_many_more() {
                 version_locale: Some("es-ES".to_owned()),
             };
             let ago = SignedDuration::from_secs(i64::try_from(number).unwrap() * 97);
-            let row = stage.delivery(&message, curtain() - ago);
-            stage.news(vec![row], &BTreeSet::from([id.clone()]), true);
+            let row = tui.delivery(&message, now() - ago);
+            tui.news(vec![row], &BTreeSet::from([id.clone()]), true);
         }
-        stage.press("pgdn pgdn");
-        stage
+        tui.press("pgdn pgdn");
+        tui
     };
-    look_at("many_assets", stage, COLOR);
+    look_at("many_assets", tui, COLOR);
 }
 
 /// Text that does something to a terminal, hides, or is too much.
@@ -204,9 +204,9 @@ fn hostile_delivery(seq: u64, text: &str) -> Delivery {
     .unwrap();
     Delivery {
         seq,
-        committed_at: curtain(),
+        committed_at: now(),
         request: Received {
-            received_at: curtain(),
+            received_at: now(),
             source: Source::Direct,
             peer: text.to_owned(),
             method: text.to_owned(),
@@ -225,7 +225,7 @@ fn hostile_refusal(id: u64, text: &str) -> Listed {
         id,
         earlier: Vec::new(),
         refusal: Refusal {
-            at: curtain(),
+            at: now(),
             kind: RefusalKind::WrongPath,
             status: 404,
             why: text.to_owned(),
@@ -248,18 +248,18 @@ fn sound(frame: &Buffer, what: &str) {
 }
 
 /// A link and gaps that are full of this text.
-fn tell_of_a_relay(stage: &mut Stage, text: &str) {
+fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
     let all = text.to_owned();
-    stage.tell(Told::Link(Box::new(Link {
+    tui.tell(Told::Link(Box::new(Link {
         callback_url: Some(all.clone()),
         epoch: Some(all.clone()),
         state: LinkState::Refused { why: all.clone(), token: true },
-        last_error: Some((curtain(), all.clone())),
+        last_error: Some((now(), all.clone())),
         ..Link::new(all.clone())
     })));
     let (inbox, reason) = (all.clone(), all.clone());
-    let gap = Gap { at: curtain(), inbox, epoch: 1, from: 1, to: 9, count: u64::MAX, reason };
-    stage.tell(Told::Gaps(vec![gap.clone(), gap]));
+    let gap = Gap { at: now(), inbox, epoch: 1, from: 1, to: 9, count: u64::MAX, reason };
+    tui.tell(Told::Gaps(vec![gap.clone(), gap]));
 }
 
 #[test]
@@ -271,15 +271,15 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
     facts.callback_url.clone_from(&all);
     facts.door.clone_from(&all);
     facts.send_line.clone_from(&all);
-    let mut stage = Stage::of(Dashboard::new(facts, curtain(), (120, 30)));
-    stage.tell(Told::Loaded);
+    let mut tui = TuiHarness::of(Dashboard::new(facts, now(), (120, 30)));
+    tui.tell(Told::Loaded);
     for size in SIZES {
-        sound(&stage.frame(size, COLOR), "empty");
+        sound(&tui.frame(size, COLOR), "empty");
     }
     let mut timeline = Timeline::default();
     for (seq, text) in HOSTILE.iter().enumerate() {
         let delivery = hostile_delivery(seq as u64 + 1, text);
-        timeline.apply(&delivery.callback, curtain(), Fingerprint::default(), Provenance::Verified);
+        timeline.apply(&delivery.callback, now(), Fingerprint::default(), Provenance::Verified);
         let refusal = hostile_refusal(seq as u64, text);
         let assets = timeline
             .assets()
@@ -295,39 +295,39 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             })
             .collect();
         let rows = vec![Row::delivery(delivery), Row::refusal(refusal)];
-        stage.tell(Told::News(News {
+        tui.tell(Told::News(News {
             rows,
             assets,
             head: seq as u64 + 1,
             held: seq as u64 + 1,
             old: false,
         }));
-        stage.tell(Told::Warning(curtain(), (*text).to_owned()));
+        tui.tell(Told::Warning(now(), (*text).to_owned()));
     }
-    stage.tell(Told::Store(Store::Failing { why: all.clone() }));
-    tell_of_a_relay(&mut stage, &all);
+    tui.tell(Told::Store(Store::Failing { why: all.clone() }));
+    tell_of_a_relay(&mut tui, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {
-            stage.press("esc");
+            tui.press("esc");
         }
-        stage.press(keys);
+        tui.press(keys);
         for _ in 0..HOSTILE.len() {
             for size in SIZES {
-                sound(&stage.frame(size, COLOR), keys);
+                sound(&tui.frame(size, COLOR), keys);
             }
-            stage.press("down");
+            tui.press("down");
         }
     }
     for _ in 0..12 {
-        stage.press("esc");
+        tui.press("esc");
     }
-    stage.press("3");
+    tui.press("3");
     for (seq, text) in HOSTILE.iter().enumerate() {
         let target = Target::Delivery(seq as u64 + 1);
         let delivery = hostile_delivery(seq as u64 + 1, text);
         let detail = Detail {
             row: Row::delivery(delivery.clone()),
-            committed_at: Some(curtain()),
+            committed_at: Some(now()),
             request: text.repeat(9),
             headers: delivery.request.headers,
             body: [delivery.request.body, b"\x1b[2J\xff\x9b".to_vec()].concat(),
@@ -341,28 +341,28 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             }],
         };
         // Opened by hand: which row has the keys does not matter here.
-        stage.press("g");
+        tui.press("g");
         for _ in 0..200 {
-            if stage
+            if tui
                 .model()
                 .selected_row()
-                .and_then(|at| stage.model().row(at))
+                .and_then(|at| tui.model().row(at))
                 .is_some_and(|row| row.target() == target)
             {
                 break;
             }
-            stage.press("down");
+            tui.press("down");
         }
-        stage.press("enter");
-        stage.tell(Told::Detail(target, Some(Box::new(detail))));
+        tui.press("enter");
+        tui.tell(Told::Detail(target, Some(Box::new(detail))));
         for _ in 0..4 {
             for size in SIZES {
-                sound(&stage.frame(size, COLOR), text);
-                stage.press("v");
-                sound(&stage.frame(size, COLOR), text);
+                sound(&tui.frame(size, COLOR), text);
+                tui.press("v");
+                sound(&tui.frame(size, COLOR), text);
             }
-            stage.press("tab");
+            tui.press("tab");
         }
-        stage.press("esc");
+        tui.press("esc");
     }
 }

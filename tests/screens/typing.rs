@@ -6,18 +6,18 @@ use dubwatch::tui::msg::Msg;
 use dubwatch::tui::view;
 use ratatui::layout::Rect;
 
-use crate::tui_harness::{COLOR, Stage, rendered};
+use crate::tui_harness::{COLOR, TuiHarness, rendered};
 
 /// The rows of a frame, as text.
-fn rows(stage: &mut Stage, columns: u16) -> Vec<String> {
-    let screen = rendered(&stage.frame((columns, 24), COLOR));
+fn rows(tui: &mut TuiHarness, columns: u16) -> Vec<String> {
+    let screen = rendered(&tui.frame((columns, 24), COLOR));
     screen.lines().take(24).map(str::to_owned).collect()
 }
 
 /// The row in which is typed, and the text in it before the cursor.
-fn line(stage: &mut Stage, columns: u16) -> (String, String) {
-    let row = rows(stage, columns)[22].clone();
-    let cursor = view::cursor(stage.model(), Rect::new(0, 0, columns, 24)).unwrap();
+fn line(tui: &mut TuiHarness, columns: u16) -> (String, String) {
+    let row = rows(tui, columns)[22].clone();
+    let cursor = view::cursor(tui.model(), Rect::new(0, 0, columns, 24)).unwrap();
     assert!(cursor.x < columns && cursor.y == 22, "{cursor:?}");
     let mut before = String::new();
     for (grapheme, width) in Printable::new_or_blank(&row).graphemes() {
@@ -30,27 +30,27 @@ fn line(stage: &mut Stage, columns: u16) -> (String, String) {
     (row, before)
 }
 
-fn paste(stage: &mut Stage, text: &str) {
-    stage.send(Msg::Paste(text.to_owned()));
+fn paste(tui: &mut TuiHarness, text: &str) {
+    tui.send(Msg::Paste(text.to_owned()));
 }
 
 #[test]
 fn what_stands_before_the_cursor_is_seen_at_every_length() {
     for (key, columns) in [("/", 80), ("L", 80), ("/", 41), ("L", 200)] {
-        let mut stage = Stage::story(7, 60);
-        stage.press(key);
-        stage.press("ctrl-u");
+        let mut tui = TuiHarness::story(7, 60);
+        tui.press(key);
+        tui.press("ctrl-u");
         let mut typed = String::new();
         for number in 0..38 {
             let word = format!("{number}漢e ");
-            stage.type_text(&word);
+            tui.type_text(&word);
             typed.push_str(&word);
-            let (row, before) = line(&mut stage, columns);
+            let (row, before) = line(&mut tui, columns);
             let end: String = typed.chars().skip(typed.chars().count().saturating_sub(9)).collect();
             assert!(before.ends_with(&end) || before.trim_end().ends_with(end.trim_end()), "{row}");
         }
         // As much as there is room for, and not what a multiple of the row leaves.
-        let (row, before) = line(&mut stage, columns);
+        let (row, before) = line(&mut tui, columns);
         let width = Printable::new_or_blank(&before).width();
         assert!(width + 4 >= columns.into(), "{width} columns of {columns}: {row}");
     }
@@ -58,52 +58,52 @@ fn what_stands_before_the_cursor_is_seen_at_every_length() {
 
 #[test]
 fn in_the_middle_of_a_long_line_both_sides_are_seen() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("/");
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("/");
     let words: Vec<String> = (100..200).map(|number| number.to_string()).collect();
-    paste(&mut stage, &words.join(" "));
-    stage.press("home");
-    let (row, before) = line(&mut stage, 80);
+    paste(&mut tui, &words.join(" "));
+    tui.press("home");
+    let (row, before) = line(&mut tui, 80);
     assert!(row.starts_with(" / 100 101 ") && before == " / ", "{row}");
     for _ in 0..200 {
-        stage.press("right");
+        tui.press("right");
     }
-    let (row, before) = line(&mut stage, 80);
+    let (row, before) = line(&mut tui, 80);
     assert!(before.starts_with(" / …") && before.ends_with(" 148 149 "), "{row}");
     assert!(row.contains(" 149 150 151 152 "), "{row}");
 }
 
 #[test]
 fn a_line_that_is_full_says_what_it_left_out() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("/");
-    paste(&mut stage, &"asset:ast_9f3c81 ".repeat(500));
-    let (row, _) = line(&mut stage, 80);
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("/");
+    paste(&mut tui, &"asset:ast_9f3c81 ".repeat(500));
+    let (row, _) = line(&mut tui, 80);
     assert!(!row.contains("left out"), "{row}");
-    paste(&mut stage, &"x".repeat(3_000));
-    let (row, before) = line(&mut stage, 80);
+    paste(&mut tui, &"x".repeat(3_000));
+    let (row, before) = line(&mut tui, 80);
     assert!(row.ends_with("1,500 left out: it takes 10,000 characters"), "{row}");
     assert!(before.ends_with("xxxx"), "{row}");
-    stage.press("backspace");
-    assert!(!line(&mut stage, 80).0.contains("left out"));
-    stage.press("esc L");
-    paste(&mut stage, &"n".repeat(300));
-    let (row, _) = line(&mut stage, 80);
+    tui.press("backspace");
+    assert!(!line(&mut tui, 80).0.contains("left out"));
+    tui.press("esc L");
+    paste(&mut tui, &"n".repeat(300));
+    let (row, _) = line(&mut tui, 80);
     assert!(row.contains(" left out: it takes 200 characters"), "{row}");
-    let Mode::Name { line, .. } = &stage.model().mode else { unreachable!() };
+    let Mode::Name { line, .. } = &tui.model().mode else { unreachable!() };
     assert_eq!(line.text().chars().count(), 200);
 }
 
 #[test]
 fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
     for screen in ["1", "2", "3"] {
-        let mut stage = Stage::story(7, 60);
-        stage.press(screen);
-        stage.press("/");
-        assert!(rows(&mut stage, 80)[23].contains("⏎ keep"));
+        let mut tui = TuiHarness::story(7, 60);
+        tui.press(screen);
+        tui.press("/");
+        assert!(rows(&mut tui, 80)[23].contains("⏎ keep"));
         // What is typed on the way to the mistake is a filter that nothing fits.
-        stage.type_text("nosuch:q");
-        let frame = rows(&mut stage, 80);
+        tui.type_text("nosuch:q");
+        let frame = rows(&mut tui, 80);
         let (screen, footer) = (frame.join("\n"), &frame[23]);
         assert!(!footer.contains("keep") && footer.contains("esc leave"), "{footer}");
         assert!(screen.contains("The filter is not understood"), "{screen}");
@@ -111,27 +111,27 @@ fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
             assert!(!screen.contains(claim), "{claim}: {screen}");
         }
         assert!(frame[22].contains(" / nosuch:q") && frame[22].contains("nosuch:"), "{screen}");
-        stage.press("ctrl-u");
-        let frame = rows(&mut stage, 80);
+        tui.press("ctrl-u");
+        let frame = rows(&mut tui, 80);
         assert!(frame[23].contains("⏎ keep"), "{}", frame[23]);
     }
 }
 
 #[test]
 fn what_is_wrong_stands_beside_a_long_filter() {
-    let mut stage = Stage::story(7, 60);
-    stage.press("/");
-    paste(&mut stage, &format!("{} nosuch:q", "word ".repeat(50)));
+    let mut tui = TuiHarness::story(7, 60);
+    tui.press("/");
+    paste(&mut tui, &format!("{} nosuch:q", "word ".repeat(50)));
     for columns in [80, 120] {
-        let (row, before) = line(&mut stage, columns);
+        let (row, before) = line(&mut tui, columns);
         assert!(before.ends_with(" nosuch:q"), "{row}");
         let (_, behind) = row.split_at(before.len());
         assert!(behind.trim_start().len() > 20 && behind.contains("nosuch"), "{row}");
     }
     // And beside one that is kept, how much it leaves.
-    stage.press("ctrl-u");
-    paste(&mut stage, &"word ".repeat(50));
-    stage.press("enter");
-    let row = rows(&mut stage, 80)[22].clone();
+    tui.press("ctrl-u");
+    paste(&mut tui, &"word ".repeat(50));
+    tui.press("enter");
+    let row = rows(&mut tui, 80)[22].clone();
     assert!(row.ends_with("esc shows all") && row.starts_with(" / word word "), "{row}");
 }

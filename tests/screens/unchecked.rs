@@ -10,23 +10,23 @@ use dubwatch::tui::widget::look::Look;
 use jiff::SignedDuration;
 use ratatui::style::Modifier;
 
-use crate::tui_harness::{COLOR, Stage, curtain, rendered};
+use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const ASCII: Look = Look { color: false, ascii: true, light: false };
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 /// The story where every third delivery was not checked, after some keys.
-fn mixed(keys: &str) -> Stage {
-    let mut stage = Stage::story_unchecked(7, 140, |seq| seq % 3 == 0);
-    stage.frame((120, 40), COLOR);
-    stage.press(keys);
-    stage
+fn mixed(keys: &str) -> TuiHarness {
+    let mut tui = TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0);
+    tui.frame((120, 40), COLOR);
+    tui.press(keys);
+    tui
 }
 
 /// An asset that failed, with two versions of which only the first was not checked.
-fn two_versions(event: &str) -> Stage {
-    let mut stage = Stage::empty();
-    stage.unchecked = |seq| seq < 3;
+fn two_versions(event: &str) -> TuiHarness {
+    let mut tui = TuiHarness::empty();
+    tui.unchecked = |seq| seq < 3;
     let told = [("asset_failed", None), (event, Some("ver_1")), (event, Some("ver_2"))];
     for (event, version) in told {
         let message = Message {
@@ -35,15 +35,15 @@ fn two_versions(event: &str) -> Stage {
             version_id: version.map(str::to_owned),
             version_locale: version.map(|version| version.replace("ver_", "es-E")),
         };
-        let row = stage.delivery(&message, curtain() - SignedDuration::from_mins(5));
-        stage.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
+        let row = tui.delivery(&message, now() - SignedDuration::from_mins(5));
+        tui.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
     }
-    stage
+    tui
 }
 
 /// The lines of a frame.
-fn lines(stage: &mut Stage, size: (u16, u16), look: Look) -> Vec<String> {
-    let frame = rendered(&stage.frame(size, look));
+fn lines(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
+    let frame = rendered(&tui.frame(size, look));
     frame.lines().take_while(|line| *line != "---").map(str::to_owned).collect()
 }
 
@@ -68,9 +68,9 @@ fn a_lane_says_that_its_state_is_unchecked() {
         ((120, 40), COLOR, ["○–es-E1", "○ es-E2"]),
         ((200, 50), ASCII, ["o-es-E1", "o es-E2"]),
     ] {
-        let mut stage = two_versions("version_ready");
-        stage.press("tab");
-        let lines = lines(&mut stage, size, look);
+        let mut tui = two_versions("version_ready");
+        tui.press("tab");
+        let lines = lines(&mut tui, size, look);
         for mark in marks {
             assert!(lines.iter().any(|line| line.contains(mark)), "{mark} {size:?}\n{lines:#?}");
         }
@@ -89,36 +89,36 @@ fn a_lane_says_that_its_state_is_unchecked() {
 
 #[test]
 fn a_cell_of_the_matrix_says_so_too() {
-    let mut stage = two_versions("version_ready");
-    stage.press("2");
-    let seen = lines(&mut stage, (80, 24), COLOR);
+    let mut tui = two_versions("version_ready");
+    tui.press("2");
+    let seen = lines(&mut tui, (80, 24), COLOR);
     assert!(seen.iter().any(|line| line.contains("ast_two") && line.contains("○–")), "{seen:#?}");
     assert!(seen.iter().any(|line| line.contains("ready since 13:55 – unchecked")), "{seen:#?}");
     assert!(seen.iter().any(|line| line.contains("? a guess  – unchecked")), "{seen:#?}");
-    stage.press("right");
-    let seen = lines(&mut stage, (80, 24), ASCII);
+    tui.press("right");
+    let seen = lines(&mut tui, (80, 24), ASCII);
     assert!(!seen.iter().any(|line| line.contains("since 13:55 - unchecked")), "{seen:#?}");
 }
 
 /// The bar of failures, and the banner that makes the word in it needless.
 #[test]
 fn the_bar_says_which_failures_are_unchecked() {
-    let mut stage = two_versions("version_failed");
-    let bar = lines(&mut stage, (200, 50), COLOR)[1].clone();
+    let mut tui = two_versions("version_failed");
+    let bar = lines(&mut tui, (200, 50), COLOR)[1].clone();
     assert!(bar.contains("asset failed 13:55, unchecked"), "{bar}");
     assert_eq!(bar.matches("unchecked").count(), 2, "{bar}");
-    stage.dashboard.real.facts.banner = Some(Banner::Unchecked);
-    let bar = lines(&mut stage, (200, 50), COLOR)[2].clone();
+    tui.dashboard.real.facts.banner = Some(Banner::Unchecked);
+    let bar = lines(&mut tui, (200, 50), COLOR)[2].clone();
     assert!(bar.contains("FAILED") && !bar.contains("unchecked"), "{bar}");
 }
 
 /// Where everything is unchecked, the banner says it and the marks stay in the background.
 #[test]
 fn marks_are_dim_under_the_banner() {
-    let mut stage = two_versions("version_ready");
+    let mut tui = two_versions("version_ready");
     for (banner, is_dim) in [(None, false), (Some(Banner::Unchecked), true)] {
-        stage.dashboard.real.facts.banner = banner;
-        let frame = stage.frame((120, 40), COLOR);
+        tui.dashboard.real.facts.banner = banner;
+        let frame = tui.frame((120, 40), COLOR);
         let marks: Vec<_> = frame
             .content
             .windows(2)
@@ -133,12 +133,12 @@ fn marks_are_dim_under_the_banner() {
 
 #[test]
 fn the_filter_finds_assets_with_unchecked_states() {
-    let mut stage = two_versions("version_ready");
-    stage.press("/");
-    stage.type_text("unchecked");
-    assert_eq!(stage.model().assets().len(), 1);
-    stage.press("esc");
-    stage.unchecked = |_| false;
+    let mut tui = two_versions("version_ready");
+    tui.press("/");
+    tui.type_text("unchecked");
+    assert_eq!(tui.model().assets().len(), 1);
+    tui.press("esc");
+    tui.unchecked = |_| false;
     for (event, version) in [("asset_failed", None), ("version_generating", Some("ver_1"))] {
         let message = Message {
             event: event.to_owned(),
@@ -146,10 +146,10 @@ fn the_filter_finds_assets_with_unchecked_states() {
             version_id: version.map(str::to_owned),
             version_locale: None,
         };
-        let row = stage.delivery(&message, curtain());
-        stage.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
+        let row = tui.delivery(&message, now());
+        tui.news(vec![row], &BTreeSet::from(["ast_two".to_owned()]), false);
     }
-    stage.press("/");
-    stage.type_text("unchecked");
-    assert_eq!(stage.model().assets().len(), 0, "everything is verified now");
+    tui.press("/");
+    tui.type_text("unchecked");
+    assert_eq!(tui.model().assets().len(), 0, "everything is verified now");
 }

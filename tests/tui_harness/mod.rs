@@ -34,7 +34,7 @@ pub(crate) const SIZES: [(u16, u16); 5] = [(200, 50), (120, 30), (80, 24), (40, 
 pub(crate) const COLOR: Look = Look { color: true, ascii: false, light: false };
 
 /// A dashboard and what has been played to it.
-pub(crate) struct Stage {
+pub(crate) struct TuiHarness {
     pub(crate) dashboard: Dashboard,
     timeline: Timeline,
     names: Vec<(String, String)>,
@@ -48,8 +48,8 @@ pub(crate) struct Stage {
     now: Timestamp,
 }
 
-/// When every story begins.
-pub(crate) fn curtain() -> Timestamp {
+/// When every story begins: the tests' now.
+pub(crate) fn now() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
 }
 
@@ -66,17 +66,17 @@ pub(crate) fn facts(banner: Option<Banner>) -> Facts {
         confirm_quit: !matches!(banner, Some(Banner::Demo | Banner::ReadOnly)),
         bell: true,
         overdue: SignedDuration::from_hours(3),
-        started: curtain() - SignedDuration::from_mins(60),
+        started: now() - SignedDuration::from_mins(60),
         zone: TimeZone::UTC,
     }
 }
 
-impl Stage {
+impl TuiHarness {
     /// A dashboard on an empty journal.
     pub(crate) fn empty() -> Self {
-        let mut stage = Self::of(Dashboard::new(facts(None), curtain(), (120, 30)));
-        stage.tell(Told::Loaded);
-        stage
+        let mut tui = Self::of(Dashboard::new(facts(None), now(), (120, 30)));
+        tui.tell(Told::Loaded);
+        tui
     }
 
     /// A dashboard to which something was played elsewhere.
@@ -102,42 +102,42 @@ impl Stage {
 
     /// The same where some deliveries, by their number, are accepted without a check.
     pub(crate) fn story_unchecked(seed: u64, second: u64, unchecked: fn(u64) -> bool) -> Self {
-        let mut stage = Self { unchecked, ..Self::empty() };
+        let mut tui = Self { unchecked, ..Self::empty() };
         let story = Story::new(seed);
-        stage.names =
+        tui.names =
             story.names().iter().map(|(id, name)| (id.clone(), (*name).to_owned())).collect();
         let mut touched = BTreeSet::new();
         let mut rows = Vec::new();
-        for past in story.history(curtain(), Speed::LIFE) {
+        for past in story.history(now(), Speed::LIFE) {
             touched.insert(past.message.asset_id.clone());
-            rows.push(stage.delivery(&past.message, past.at));
+            rows.push(tui.delivery(&past.message, past.at));
         }
-        stage.news(rows, &touched, true);
+        tui.news(rows, &touched, true);
         for scene in story.scenes() {
-            let at = curtain() + SignedDuration::try_from(scene.at).unwrap();
-            if at > curtain() + SignedDuration::from_secs(second.cast_signed()) {
+            let at = now() + SignedDuration::try_from(scene.at).unwrap();
+            if at > now() + SignedDuration::from_secs(second.cast_signed()) {
                 break;
             }
-            stage.tick(at);
+            tui.tick(at);
             let (row, touched) = match scene.how {
                 How::Sound | How::Again => {
                     let touched = BTreeSet::from([scene.message.asset_id.clone()]);
                     // A retry has the bytes of the last copy, everything else is signed anew.
                     let signature = match scene.how {
-                        How::Again => stage.signed.get(&scene.message.body()).copied(),
+                        How::Again => tui.signed.get(&scene.message.body()).copied(),
                         _ => None,
                     };
-                    (stage.signed_delivery(&scene.message, at, signature), touched)
+                    (tui.signed_delivery(&scene.message, at, signature), touched)
                 }
                 How::Spoiled(tamper) => {
-                    (stage.refusal(&scene.message, Some(tamper), at), BTreeSet::new())
+                    (tui.refusal(&scene.message, Some(tamper), at), BTreeSet::new())
                 }
-                How::Astray => (stage.refusal(&scene.message, None, at), BTreeSet::new()),
+                How::Astray => (tui.refusal(&scene.message, None, at), BTreeSet::new()),
             };
-            stage.news(vec![row], &touched, false);
+            tui.news(vec![row], &touched, false);
         }
-        stage.tick(curtain() + SignedDuration::from_secs(second.cast_signed()));
-        stage
+        tui.tick(now() + SignedDuration::from_secs(second.cast_signed()));
+        tui
     }
 
     /// The model that is shown.
