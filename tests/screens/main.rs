@@ -5,11 +5,13 @@
 mod tui_harness;
 
 mod every;
+mod everywhere;
 mod for_you;
 mod keys;
 mod link;
 mod lists;
 mod pictures;
+mod states;
 mod timeline;
 mod typing;
 mod unchecked;

@@ -1,0 +1,306 @@
+//! What holds of every view in every state, size and theme.
+
+use std::collections::HashMap;
+
+use dubwatch::simulate::Message;
+use dubwatch::text::{Printable, is_hidden};
+use dubwatch::timeline::Notes;
+use dubwatch::tui::model::Model;
+use dubwatch::tui::model::asset::AssetView;
+use dubwatch::tui::model::layout::SMALLEST;
+use dubwatch::tui::model::mode::{Mode, Pane, Screen};
+use dubwatch::tui::msg::{Msg, Told};
+use dubwatch::tui::view;
+use dubwatch::tui::widget::glyph;
+use dubwatch::tui::widget::look::Look;
+use jiff::SignedDuration;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+use rstest::rstest;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::states::{STATES, VIEWS, open, state};
+use crate::tui_harness::{COLOR, TuiHarness, now};
+
+const SIZES: [(u16, u16); 7] =
+    [(200, 50), (120, 40), (80, 24), (56, 13), (40, 10), (39, 10), (1, 1)];
+
+const LIGHT: Look = Look { light: true, ..COLOR };
+const MONO: Look = Look { color: false, ..COLOR };
+const ASCII: Look = Look { ascii: true, ..MONO };
+const THEMES: [Look; 4] = [COLOR, LIGHT, MONO, ASCII];
+
+/// Stands in every cell around the area that is drawn on.
+const OUTSIDE: &str = "\u{25a9}";
+
+/// The rows of a frame, which is drawn into the middle of a larger buffer: nothing else of it may
+/// change, no cell may have what a terminal acts on or hides, and none may be wider than what is left
+/// of its row.
+fn rows(model: &Model, size: (u16, u16), look: Look, case: &str) -> Vec<String> {
+    let around = Rect::new(0, 0, size.0 + 5, size.1 + 3);
+    let area = Rect::new(3, 2, size.0, size.1);
+    let mut frame = Buffer::filled(around, Cell::new(OUTSIDE));
+    for position in area.positions() {
+        frame[position].reset();
+    }
+    view::draw(model, look, area, &mut frame);
+    // All of the buffer is translated, and this has no translation.
+    let outside = Cell::new(if look.ascii { "?" } else { OUTSIDE });
+    for position in around.positions().filter(|position| !area.contains(*position)) {
+        assert_eq!(frame[position], outside, "{case}: outside of its area at {position}");
+    }
+    area.rows().map(|line| row(&frame, line, look, case)).collect()
+}
+
+/// The symbols of a row, each once, however many columns it takes.
+fn row(frame: &Buffer, line: Rect, look: Look, case: &str) -> String {
+    let mut text = String::new();
+    let mut x = line.x;
+    while x < line.right() {
+        let symbol = frame[(x, line.y)].symbol();
+        text.push_str(symbol);
+        if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+            x += 1;
+            continue;
+        }
+        assert!(!symbol.chars().any(|c| c.is_control() || is_hidden(c)), "{case}: {symbol:?}");
+        assert!(!look.ascii, "{case}: {symbol:?} is not ASCII");
+        let columns = u16::try_from(symbol.width().max(1)).unwrap();
+        assert!(x + columns <= line.right(), "{case}: {symbol:?} is wider than its row");
+        for beside in 1..columns {
+            assert_eq!(frame[(x + beside, line.y)].symbol(), " ", "{case}: under {symbol:?}");
+        }
+        x += columns;
+    }
+    text
+}
+
+const fn fits(size: (u16, u16)) -> bool {
+    size.0 >= SMALLEST.0 && size.1 >= SMALLEST.1
+}
+
+/// The model is told the size, and what is listed on it.
+fn resize(tui: &mut TuiHarness, size: (u16, u16)) {
+    tui.send(Msg::Resize(size.0, size.1));
+    tui.model().settle();
+}
+
+/// What the selected row of the list that has the keys begins with, where a list has them.
+fn selected(model: &Model) -> Option<String> {
+    if !matches!(model.mode, Mode::Normal) || !fits(model.size) {
+        return None;
+    }
+    let clock = |at: jiff::Timestamp| {
+        at.to_zoned_datetime(model.facts.zone.clone()).strftime("%H:%M").to_string()
+    };
+    let asset = model.selected_asset();
+    let label = asset.map(|asset| model.shown().catalogue.label(asset).into_owned());
+    match (model.screen, model.pane) {
+        (Screen::Timeline, Pane::Assets) | (Screen::Matrix, _) => label,
+        (Screen::Timeline, Pane::Lanes) => {
+            let lanes = asset?.lanes();
+            let version = lanes.get(model.selected_lane())?;
+            Some(version.version.locale().unwrap_or(&version.version_id).to_owned())
+        }
+        (Screen::Timeline, Pane::Deliveries) => {
+            Some(clock(model.asset_row(model.selected_asset_row()?)?.at()))
+        }
+        (Screen::Deliveries, _) => Some(clock(model.row(model.selected_row()?)?.at())),
+        (Screen::Health, _) => None,
+    }
+}
+
+/// The selected row is seen, and marked.
+fn selection_is_seen(model: &Model, rows: &[String], look: Look, case: &str) {
+    let Some(wanted) = selected(model) else { return };
+    let mark = if look.ascii { '>' } else { glyph::SELECTED };
+    // Of a long one the beginning is enough; what is not ASCII has no translation.
+    let wanted = Printable::new(&wanted).to_string();
+    let begin = wanted.chars().take_while(|c| !look.ascii || c.is_ascii());
+    let begin: String = begin.take(4).collect();
+    let is_seen =
+        rows.iter().any(|row| row.split_once(mark).is_some_and(|(_, row)| row.contains(&begin)));
+    assert!(is_seen, "{case}: {begin:?} is selected and not seen in\n{}", rows.join("\n"));
+}
+
+#[rstest]
+fn everywhere_the_frame_is_sound(
+    #[values(
+        "empty",
+        "empty_without_key",
+        "reading",
+        "busy",
+        "failed",
+        "frozen",
+        "filtered",
+        "filtered_to_nothing",
+        "filter_with_mistake",
+        "failures_only",
+        "demo",
+        "demo_over",
+        "unchecked",
+        "partly_unchecked",
+        "read_only",
+        "orphaned",
+        "unwritable",
+        "full_disk",
+        "full_disk_unchecked",
+        "connecting",
+        "catching_up",
+        "disconnected",
+        "token_refused",
+        "superseded",
+        "gaps",
+        "many",
+        "wide_text"
+    )]
+    name: &str,
+) {
+    let (_, banner) = STATES.iter().find(|(other, _)| *other == name).unwrap();
+    let start = state(name).dashboard;
+    for (view, keys) in VIEWS {
+        let mut tui = TuiHarness::of(start.clone());
+        open(&mut tui, keys);
+        for size in SIZES {
+            resize(&mut tui, size);
+            for look in THEMES {
+                let case = format!("{view} {name} {size:?} {look:?}");
+                let rows = rows(tui.model(), size, look, &case);
+                selection_is_seen(tui.model(), &rows, look, &case);
+                // To be asked whether to end, one has to come back from a frozen picture first.
+                if fits(size) && (view, name) != ("quit", "frozen") {
+                    let edges = [&rows[1..3], &rows[rows.len() - 1..]].concat();
+                    let is_there = edges.iter().any(|row| row.contains(banner));
+                    assert!(is_there, "{case}: no {banner:?} in\n{}", edges.join("\n"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_state_is_in_the_property() {
+    let source = include_str!("everywhere.rs");
+    for (name, _) in STATES {
+        assert!(source.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
+/// From the first row of a list to its last and back.
+#[test]
+fn the_selected_row_is_seen_wherever_it_is() {
+    let start = state("many").dashboard;
+    for (view, keys) in &VIEWS[..5] {
+        for size in [(200, 50), (80, 24), (56, 13), (40, 10)] {
+            let mut tui = TuiHarness::of(start.clone());
+            open(&mut tui, keys);
+            resize(&mut tui, size);
+            for key in
+                ["g", "down", "down", "pgdn", "down", "pgdn", "pgdn", "up", "G", "up", "pgup"]
+            {
+                tui.press(key);
+                resize(&mut tui, size);
+                let case = format!("{view} {size:?} after {key}");
+                let rows = rows(tui.model(), size, COLOR, &case);
+                selection_is_seen(tui.model(), &rows, COLOR, &case);
+            }
+        }
+    }
+}
+
+/// A dashboard with a version of which these events came, this many minutes ago; `beside` is what
+/// came of another version of the asset.
+fn version(events: &[&str], beside: &[&str], minutes: i64) -> TuiHarness {
+    let mut tui = TuiHarness::empty();
+    let ours = events.iter().map(|event| (event, "es-ES"));
+    for (event, locale) in ours.chain(beside.iter().map(|event| (event, "fr-FR"))) {
+        let message = Message {
+            event: format!("version_{event}"),
+            asset_id: "ast_one".to_owned(),
+            version_id: Some(format!("ver_{locale}")),
+            version_locale: Some(locale.to_owned()),
+        };
+        let row = tui.delivery(&message, now());
+        tui.news(vec![row], &["ast_one".to_owned()].into(), true);
+    }
+    tui.tick(now() + SignedDuration::from_mins(minutes));
+    tui
+}
+
+/// Each state of a version, at the same time and with the same names; alone, and beside one that
+/// decides what is said of the whole asset.
+fn versions() -> Vec<TuiHarness> {
+    let events = ["ready", "generating", "generated", "failed", "generate_failed"];
+    let mut all = Vec::new();
+    for beside in [&[][..], &["failed"]] {
+        // Within three hours and after them, when one that generates is overdue.
+        for minutes in [10, 200] {
+            all.extend(events.iter().map(|event| version(&[event], beside, minutes)));
+        }
+        // A new run that is a guess.
+        all.push(version(&["generating", "generate_failed", "generating"], beside, 10));
+    }
+    all
+}
+
+/// A version that failed, which the user has seen.
+fn acknowledged() -> TuiHarness {
+    let mut tui = version(&["failed"], &[], 10);
+    let mut notes = Notes::default();
+    notes.acknowledged.insert(Some("ver_es-ES".to_owned()), now());
+    let asset = AssetView::new(tui.asset("ast_one").row, notes);
+    tui.tell(Told::Asset(Box::new(asset)));
+    tui
+}
+
+/// A row without its colours, and its colours.
+fn parts(frame: &Buffer, y: u16) -> (String, Vec<(Color, Color)>) {
+    let mut plain = String::new();
+    let mut colors = Vec::new();
+    for x in 0..frame.area.width {
+        let cell = &frame[(x, y)];
+        plain.push_str(cell.symbol());
+        // A ground of its own is seen without telling its colour, like the reverse.
+        let is_filled = cell.bg != Color::Reset || cell.modifier.contains(Modifier::REVERSED);
+        plain.push(if is_filled { '■' } else { '□' });
+        plain.push(char::from(u8::try_from(cell.modifier.bits()).unwrap()));
+        // The colour of letters shows on no blank.
+        let is_blank = cell.symbol() == " " && !cell.modifier.contains(Modifier::REVERSED);
+        colors.push((if is_blank { Color::Reset } else { cell.fg }, cell.bg));
+    }
+    (plain, colors)
+}
+
+/// Of all rows that a view has in any state, those that look the same without colours look the same
+/// with them: whatever a colour says, a character or a weight says too.
+#[test]
+fn no_state_is_told_apart_by_colour_alone() {
+    let mut all: Vec<TuiHarness> = STATES.iter().map(|(name, _)| state(name)).collect();
+    all.extend(versions());
+    for (view, keys) in VIEWS {
+        let mut all: Vec<TuiHarness> =
+            all.iter().map(|tui| TuiHarness::of(tui.dashboard.clone())).collect();
+        // The matrix shows only in the colour of the selected asset's name that a failure was seen.
+        if view != "matrix" {
+            all.push(acknowledged());
+        }
+        for tui in &mut all {
+            open(tui, keys);
+        }
+        for size in [(120, 40), (80, 24), (40, 10)] {
+            for look in [COLOR, LIGHT] {
+                let mut known = HashMap::new();
+                for tui in &mut all {
+                    let frame = tui.frame(size, look);
+                    for y in 0..size.1 {
+                        let (plain, colors) = parts(&frame, y);
+                        let text = || plain.chars().step_by(3).collect::<String>();
+                        let before = known.entry(plain.clone()).or_insert_with(|| colors.clone());
+                        assert_eq!(*before, colors, "{view} {size:?} {look:?}: {}", text());
+                    }
+                }
+            }
+        }
+    }
+}

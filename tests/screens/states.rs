@@ -1,0 +1,239 @@
+//! The views of the dashboard and the states that it can be in, by name.
+
+use std::collections::BTreeSet;
+
+use dubwatch::callback::{Encoding, Gap, Headers, Verdict};
+use dubwatch::simulate::Message;
+use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::model::detail::{Detail, StepView};
+use dubwatch::tui::model::mode::Target;
+use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::{Banner, Dashboard};
+use dubwatch::tui::msg::Told;
+use dubwatch::vitals::{Link, LinkState, Store};
+use jiff::SignedDuration;
+
+use crate::tui_harness::{COLOR, TuiHarness, facts, now};
+
+/// Every view, by the keys that lead to it.
+pub(crate) const VIEWS: [(&str, &str); 17] = [
+    ("timeline", "1"),
+    ("lanes", "1 tab"),
+    ("asset_deliveries", "1 tab tab"),
+    ("matrix", "2"),
+    ("deliveries", "3"),
+    ("health", "4"),
+    ("signature", "3 enter"),
+    ("payload", "3 enter tab"),
+    ("headers", "3 enter tab tab"),
+    ("raw", "3 enter tab tab tab"),
+    ("hex", "3 enter tab tab tab v"),
+    ("keys", "?"),
+    ("copy", "y"),
+    ("copy_of_delivery", "3 enter y"),
+    ("filter", "1 /"),
+    ("name", "1 L"),
+    ("quit", "1 q"),
+];
+
+/// Every state, by what has to stand in the banner, or in the footer where it is frozen.
+pub(crate) const STATES: [(&str, &str); 27] = [
+    ("empty", ""),
+    ("empty_without_key", ""),
+    ("reading", ""),
+    ("busy", ""),
+    ("failed", ""),
+    ("frozen", "FROZEN"),
+    ("filtered", ""),
+    ("filtered_to_nothing", ""),
+    ("filter_with_mistake", ""),
+    ("failures_only", ""),
+    ("demo", "DEMO"),
+    ("demo_over", "DEMO"),
+    ("unchecked", "UNCHECKED"),
+    ("partly_unchecked", ""),
+    ("read_only", "READ ONLY"),
+    ("orphaned", "NOTHING IS RECEIVED"),
+    ("unwritable", "NOTHING IS RECEIVED"),
+    ("full_disk", "THE JOURNAL CANNOT BE WRITTEN"),
+    ("full_disk_unchecked", "THE JOURNAL CANNOT BE WRITTEN"),
+    ("connecting", ""),
+    ("catching_up", ""),
+    ("disconnected", ""),
+    ("token_refused", ""),
+    ("superseded", ""),
+    ("gaps", ""),
+    ("many", ""),
+    ("wide_text", ""),
+];
+
+/// The dashboard in a state, before a view is opened.
+pub(crate) fn state(name: &str) -> TuiHarness {
+    let mut tui = match name {
+        "empty" | "empty_without_key" => TuiHarness::empty(),
+        "reading" => TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30))),
+        "failed" | "failures_only" => TuiHarness::story(7, 140),
+        "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 90, |_| true),
+        "partly_unchecked" => TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0),
+        _ => TuiHarness::story(7, 60),
+    };
+    // The width decides what keys reach, and what is seen first is what was there first.
+    tui.frame((120, 30), COLOR);
+    let banner = match name {
+        "demo" | "demo_over" => Some(Banner::Demo),
+        "unchecked" | "full_disk_unchecked" => Some(Banner::Unchecked),
+        "read_only" | "orphaned" => Some(Banner::ReadOnly),
+        "unwritable" => Some(Banner::Unwritable),
+        _ => None,
+    };
+    tui.dashboard.real.facts.banner = banner;
+    if let Some(state) = link_state(name) {
+        let link = Link { state, ..Link::new("relay.example".to_owned()) };
+        tui.tell(Told::Link(Box::new(link)));
+    }
+    match name {
+        "empty_without_key" => tui.dashboard.real.facts.send_line.clear(),
+        "failed" | "partly_unchecked" => drop(tui.press("n")),
+        "failures_only" => drop(tui.press("!")),
+        "frozen" => {
+            tui.press("space");
+            tui.tick(now() + SignedDuration::from_secs(75));
+        }
+        "filtered" => drop(tui.press("/ k e y n o t e enter")),
+        "filtered_to_nothing" => drop(tui.press("/ l o c a l e : x x enter")),
+        "filter_with_mistake" => drop(tui.press("/ f a l i e d : x enter")),
+        "demo_over" => drop(tui.tell(Told::StoryOver)),
+        "orphaned" => drop(tui.tell(Told::Orphaned(true))),
+        "full_disk" | "full_disk_unchecked" => {
+            tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
+            tui.tell(Told::Warning(now(), "the clock was set back by 3 s".to_owned()));
+        }
+        "gaps" => drop(tui.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]))),
+        "many" => fill(&mut tui, (0..300).map(|number| format!("ast_{number:04}cafe"))),
+        "wide_text" => {
+            let texts = ["漢字漢字漢字漢字漢字漢字漢字", "👩\u{200d}🚀 e\u{301} \u{1b}[31m"];
+            fill(&mut tui, texts.into_iter().map(str::to_owned));
+        }
+        _ => {}
+    }
+    tui
+}
+
+fn link_state(name: &str) -> Option<LinkState> {
+    let at = now() + SignedDuration::from_secs(68);
+    Some(match name {
+        "connecting" => LinkState::Dialling { attempt: 0 },
+        "catching_up" | "gaps" => LinkState::Up { since: now(), rtt: None, behind: 38 },
+        "disconnected" => {
+            let why = "cannot connect to relay.example:443: Connection refused".to_owned();
+            LinkState::Retrying { at, attempt: 4, why }
+        }
+        "token_refused" => LinkState::Refused {
+            why: "the relay does not accept the token".to_owned(),
+            token: true,
+        },
+        "superseded" => LinkState::Superseded,
+        _ => return None,
+    })
+}
+
+fn gap(second: i64, count: u64) -> Gap {
+    Gap {
+        at: now() + SignedDuration::from_secs(second),
+        inbox: "https://relay.example/in/8f3a0c51d2e94b7f".to_owned(),
+        epoch: 255,
+        from: 7,
+        to: 6 + count,
+        count,
+        reason: "unverified".to_owned(),
+    }
+}
+
+/// Delivers a version of each asset, the first latest.
+fn fill(tui: &mut TuiHarness, ids: impl Iterator<Item = String>) {
+    for (number, id) in (0..).zip(ids) {
+        let message = Message {
+            event: "version_generated".to_owned(),
+            asset_id: id.clone(),
+            version_id: Some(format!("v{id}")),
+            version_locale: Some("es-ES".to_owned()),
+        };
+        let row = tui.delivery(&message, now() - SignedDuration::from_secs(number * 97));
+        tui.news(vec![row], &BTreeSet::from([id]), true);
+    }
+}
+
+/// Presses keys, and answers what they ask for.
+pub(crate) fn open(tui: &mut TuiHarness, keys: &str) {
+    for effect in tui.press(keys) {
+        if let Effect::Ask(_, Request::Detail(target)) = effect {
+            let model = tui.model();
+            let row = (0..model.row_count()).filter_map(|place| model.row(place).cloned());
+            let row = row.into_iter().find(|row| row.target() == target);
+            let detail = row.map(|row| Box::new(detail(&row)));
+            tui.tell(Told::Detail(target, detail));
+        }
+    }
+}
+
+/// A row as it is read from the journal.
+pub(crate) fn detail(row: &Row) -> Detail {
+    let callback = row.callback();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let body = format!(
+        r#"{{"event":"{}","asset_id":"{}","version_id":"{}","version_locale":"{}","title":"Épisode \"4\"","took":[12.5e0,null,{{}}]}}"#,
+        text(&callback.event),
+        text(&callback.asset_id),
+        text(&callback.version_id),
+        text(&callback.version_locale),
+    );
+    let valid = matches!(row.target(), Target::Delivery(_));
+    let step = |name: &str, passed: Option<bool>, note: &str| StepView {
+        name: name.to_owned(),
+        passed,
+        note: note.to_owned(),
+    };
+    let bytes = body.len();
+    Detail {
+        row: row.clone(),
+        committed_at: match row {
+            Row::Delivery(delivery) => Some(delivery.committed_at),
+            Row::Refusal { .. } => None,
+        },
+        request: "POST /callback".to_owned(),
+        headers: Headers::from_raw([
+            ("host", b"127.0.0.1:3829".as_slice()),
+            ("content-type", b"application/json"),
+            ("x-signature", "3045022100".repeat(14).as_bytes()),
+            ("x-signature-algorithm", b"ES256"),
+            ("authorization", b"Bearer secret"),
+        ]),
+        body: body.into_bytes(),
+        truncated: false,
+        earlier: Vec::new(),
+        verdict: if valid {
+            Verdict::Valid { key: "demo".into(), encoding: Encoding::Der }
+        } else {
+            Verdict::Invalid {
+                why: "hex is fine, DER is fine, no trusted key made it (2 tried: panjaya, demo); body changed on its way: the signature holds for the body without its trailing newline".to_owned(),
+            }
+        },
+        steps: vec![
+            step("header", Some(true), "one X-Signature header of 140 characters"),
+            step("hex", Some(true), "hex of 70 bytes"),
+            step("encoding", Some(true), "a signature by its form"),
+            step("range", Some(true), "r and s are in the range of the curve"),
+            step("key panjaya", Some(false), &format!("did not make it over these {bytes} bytes")),
+            step(
+                "key demo",
+                Some(valid),
+                &if valid {
+                    format!("made it over these {bytes} bytes")
+                } else {
+                    format!("did not make it over these {bytes} bytes")
+                },
+            ),
+            step("key later", None, ""),
+        ],
+    }
+}
