@@ -13,7 +13,7 @@ use dubwatch::tui::update::next_change;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, rendered};
+use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const URL: &str = "https://relay.example/in/8f3a0c51d2e94b7f";
 
@@ -59,41 +59,6 @@ fn tui(link: Link) -> TuiHarness {
     tui.frame((120, 30), COLOR);
     tui.tell(Told::Link(Box::new(link)));
     tui
-}
-
-fn look_at(name: &str, mut tui: impl FnMut() -> TuiHarness) {
-    for size in SIZES {
-        let frame = tui().frame(size, COLOR);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(name, rendered(&frame));
-        });
-    }
-}
-
-#[test]
-fn catching_up_with_gaps() {
-    look_at("link_catching_up", || {
-        let mut tui = tui(up(38));
-        tui.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]));
-        tui.press("down down");
-        tui
-    });
-}
-
-#[test]
-fn health() {
-    look_at("link_health", || {
-        let mut tui = tui(up(0));
-        tui.tell(Told::Gaps(vec![gap(40, 12)]));
-        tui.press("4");
-        tui
-    });
-    look_at("link_health_retrying", || {
-        let mut tui = tui(retrying());
-        tui.press("4");
-        tui
-    });
 }
 
 /// The header's first line in each state.

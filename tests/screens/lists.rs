@@ -4,21 +4,17 @@
 use std::collections::BTreeSet;
 
 use dubwatch::callback::{
-    Callback, Delivery, Doubt, Effect as FoldEffect, Encoding, Headers, Outcome, Refusal,
-    RefusalKind, Verdict,
+    Callback, Delivery, Doubt, Effect as FoldEffect, Encoding, Outcome, Refusal, RefusalKind,
+    Verdict,
 };
 use dubwatch::simulate::Message;
-use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::model::Banner;
-use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::mode::Target;
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::msg::Told;
 use dubwatch::tui::widget::look::Look;
-use dubwatch::vitals::Store;
 use jiff::SignedDuration;
 
-use crate::tui_harness::{COLOR, SIZES, TuiHarness, rendered};
+use crate::states::open;
+use crate::tui_harness::{COLOR, TuiHarness, rendered};
 
 const PLAIN: Look = Look { color: false, ascii: false, light: false };
 const ASCII: Look = Look { color: false, ascii: true, light: false };
@@ -29,89 +25,14 @@ const BUSY: u64 = 160;
 fn busy(keys: &str) -> TuiHarness {
     let mut tui = TuiHarness::story(7, BUSY);
     if !keys.is_empty() {
-        press(&mut tui, keys);
+        open(&mut tui, keys);
     }
     tui
 }
 
-/// Presses keys, and answers what they ask for.
-fn press(tui: &mut TuiHarness, keys: &str) {
-    for effect in tui.press(keys) {
-        if let Effect::Ask(_, Request::Detail(target)) = effect {
-            let row = (0..tui.model().row_count())
-                .filter_map(|place| tui.model().row(place).cloned())
-                .find(|row| row.target() == target);
-            let detail = row.map(|row| Box::new(detail(&row)));
-            tui.tell(Told::Detail(target, detail));
-        }
-    }
-}
-
-/// What `app` would read of a row.
-fn detail(row: &Row) -> Detail {
-    let callback = row.callback();
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let body = format!(
-        r#"{{"event":"{}","asset_id":"{}","version_id":"{}","version_locale":"{}","title":"Épisode \"4\"","took":[12.5e0,null,{{}}]}}"#,
-        text(&callback.event),
-        text(&callback.asset_id),
-        text(&callback.version_id),
-        text(&callback.version_locale),
-    );
-    let valid = matches!(row.target(), Target::Delivery(_));
-    let step = |name: &str, passed: Option<bool>, note: &str| StepView {
-        name: name.to_owned(),
-        passed,
-        note: note.to_owned(),
-    };
-    let bytes = body.len();
-    Detail {
-        row: row.clone(),
-        committed_at: match row {
-            Row::Delivery(delivery) => Some(delivery.committed_at),
-            Row::Refusal { .. } => None,
-        },
-        request: "POST /callback".to_owned(),
-        headers: Headers::from_raw([
-            ("host", b"127.0.0.1:3829".as_slice()),
-            ("content-type", b"application/json"),
-            ("x-signature", "3045022100".repeat(14).as_bytes()),
-            ("x-signature-algorithm", b"ES256"),
-            ("authorization", b"Bearer secret"),
-        ]),
-        body: body.into_bytes(),
-        truncated: false,
-        earlier: Vec::new(),
-        verdict: if valid {
-            Verdict::Valid { key: "demo".into(), encoding: Encoding::Der }
-        } else {
-            Verdict::Invalid {
-                why: "hex is fine, DER is fine, no trusted key made it (2 tried: panjaya, demo); body changed on its way: the signature holds for the body without its trailing newline".to_owned(),
-            }
-        },
-        steps: vec![
-            step("header", Some(true), "one X-Signature header of 140 characters"),
-            step("hex", Some(true), "hex of 70 bytes"),
-            step("encoding", Some(true), "a signature by its form"),
-            step("range", Some(true), "r and s are in the range of the curve"),
-            step("key panjaya", Some(false), &format!("did not make it over these {bytes} bytes")),
-            step(
-                "key demo",
-                Some(valid),
-                &if valid {
-                    format!("made it over these {bytes} bytes")
-                } else {
-                    format!("did not make it over these {bytes} bytes")
-                },
-            ),
-            step("key later", None, ""),
-        ],
-    }
-}
-
-/// Holds a screen to its snapshot, in every size.
-fn in_every_size(name: &str, tui: &mut TuiHarness) {
-    for (columns, rows) in SIZES {
+/// Holds a screen to its snapshots.
+fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
+    for (columns, rows) in [(120, 40), (80, 24)] {
         let frame = tui.frame((columns, rows), COLOR);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), rendered(&frame));
     }
@@ -124,45 +45,8 @@ fn at_80(name: &str, tui: &mut TuiHarness, look: Look) {
 }
 
 #[test]
-fn deliveries() {
-    in_every_size("deliveries", &mut busy("3"));
-}
-
-#[test]
-fn the_matrix() {
-    in_every_size("matrix", &mut busy("2 right right"));
-}
-
-#[test]
-fn health() {
-    in_every_size("health", &mut busy("4"));
-}
-
-#[test]
-fn the_keys() {
-    in_every_size("keys", &mut busy("?"));
-}
-
-#[test]
-fn one_delivery() {
-    let mut tui = busy("3 up up up up");
-    press(&mut tui, "enter");
-    in_every_size("payload", &mut tui);
-}
-
-#[test]
 fn the_signature_of_a_refusal() {
-    in_every_size("signature", &mut busy("3 enter"));
-}
-
-#[test]
-fn the_other_parts_of_a_delivery() {
-    let mut tui = busy("3 enter left left");
-    at_80("headers", &mut tui, COLOR);
-    tui.press("right v");
-    at_80("hex", &mut tui, COLOR);
-    tui.press("right y");
-    at_80("copy_over_a_delivery", &mut tui, COLOR);
+    at_80("refusal", &mut busy("3 enter"), COLOR);
 }
 
 #[test]
@@ -170,23 +54,6 @@ fn a_delivery_that_is_still_being_read() {
     let mut tui = busy("3");
     tui.press("enter");
     at_80("reading", &mut tui, COLOR);
-}
-
-#[test]
-fn the_menu_of_copies() {
-    in_every_size("copy", &mut busy("3 y"));
-}
-
-#[test]
-fn a_filter_that_lets_nothing_through() {
-    let mut tui = busy("3 /");
-    tui.type_text("locale:xx");
-    tui.press("enter");
-    in_every_size("deliveries_nothing", &mut tui);
-    tui.press("2");
-    at_80("matrix_nothing", &mut tui, COLOR);
-    tui.press("esc 3 !");
-    at_80("deliveries_failures_only", &mut tui, COLOR);
 }
 
 #[test]
@@ -199,30 +66,6 @@ fn rows_that_came_since() {
         .collect();
     tui.news(rows, &BTreeSet::new(), false);
     at_80("deliveries_since", &mut tui, COLOR);
-}
-
-#[test]
-fn a_picture_that_stands_still() {
-    let mut tui = busy("3 space");
-    let now = tui.model().now + SignedDuration::from_mins(61);
-    tui.tick(now);
-    at_80("deliveries_frozen", &mut tui, COLOR);
-    tui.press("2");
-    at_80("matrix_frozen", &mut tui, COLOR);
-}
-
-#[test]
-fn a_journal_that_cannot_be_written() {
-    let mut tui = busy("4");
-    tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
-    let at = tui.model().now;
-    for message in [
-        "the clock was set back by 3 s",
-        "400 refusals came faster than they could be looked at; they are counted and not listed, which a flood of forgeries is not worth",
-    ] {
-        tui.tell(Told::Warning(at, message.to_owned()));
-    }
-    in_every_size("health_failed", &mut tui);
 }
 
 #[test]
@@ -246,21 +89,6 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
         let screen = rendered(&tui.frame((80, 24), COLOR));
         let is_said = screen.contains("NOTHING IS RECEIVED");
         assert_eq!(is_said, banner == Banner::Unwritable || is_orphaned, "{screen}");
-    }
-}
-
-#[test]
-fn without_colour_and_in_ascii() {
-    for (look, name) in [(PLAIN, "plain"), (ASCII, "ascii")] {
-        for (keys, screen) in [
-            ("2", "matrix"),
-            ("3", "deliveries"),
-            ("4", "health"),
-            ("3 enter", "signature"),
-            ("?", "keys"),
-        ] {
-            at_80(&format!("{screen}_{name}"), &mut busy(keys), look);
-        }
     }
 }
 
@@ -300,7 +128,7 @@ fn the_end_is_where_the_last_line_is() {
         let mut tui = busy("");
         tui.frame(size, COLOR);
         for key in keys.split(' ').chain(["G"]) {
-            press(&mut tui, key);
+            open(&mut tui, key);
         }
         let end = rendered(&tui.frame(size, COLOR));
         let text = end.split("---").next().unwrap();
@@ -384,12 +212,12 @@ fn rows_that_are_not_what_rows_are() {
         }));
     }
     tui.news(rows, &BTreeSet::new(), true);
-    press(&mut tui, "3");
-    in_every_size("odd_rows", &mut tui);
+    open(&mut tui, "3");
+    in_two_sizes("odd_rows", &mut tui);
     for _ in 0..6 {
         tui.press("up");
     }
-    press(&mut tui, "enter");
+    open(&mut tui, "enter");
     at_80("unreadable", &mut tui, COLOR);
 }
 
@@ -425,7 +253,7 @@ fn a_new_run_says_why_it_is_taken_for_one() {
     let why = "signed anew: taken for a new run; a retry could look like this";
     let explained = lanes(&mut tui);
     assert!(explained.contains(&format!("a guess: {why}")), "{explained}");
-    press(&mut tui, "3 enter");
+    open(&mut tui, "3 enter");
     let detail = shown(&mut tui);
     assert!(detail.contains(&format!("new cycle  ? {why}")), "{detail}");
 
@@ -436,12 +264,12 @@ fn a_new_run_says_why_it_is_taken_for_one() {
     let explained = lanes(&mut tui);
     let why = format!("redrawn from {clock}, when a repeat of generating began it");
     assert!(explained.contains(&why), "{explained}");
-    press(&mut tui, "3 enter");
+    open(&mut tui, "3 enter");
     let outcome = shown(&mut tui);
     let why =
         format!("new cycle: the repeat of version_generating began it; lane redrawn from {clock}");
     assert!(outcome.contains(&why), "{outcome}");
-    press(&mut tui, "esc up enter");
+    open(&mut tui, "esc up enter");
     let copy = shown(&mut tui);
     let why = "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here";
     assert!(copy.contains(&why[..70]), "{copy}");

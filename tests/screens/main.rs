@@ -4,14 +4,14 @@
 #[path = "../tui_harness/mod.rs"]
 mod tui_harness;
 
-mod every;
 mod everywhere;
 mod for_you;
+mod hostile;
 mod keys;
 mod link;
 mod lists;
 mod pictures;
 mod states;
-mod timeline;
 mod typing;
 mod unchecked;
+mod views;

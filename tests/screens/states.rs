@@ -6,7 +6,7 @@ use dubwatch::callback::{Encoding, Gap, Headers, Verdict};
 use dubwatch::simulate::Message;
 use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::mode::Target;
+use dubwatch::tui::model::mode::{Pane, Target};
 use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::model::{Banner, Dashboard};
 use dubwatch::tui::msg::Told;
@@ -15,7 +15,8 @@ use jiff::SignedDuration;
 
 use crate::tui_harness::{COLOR, TuiHarness, facts, now};
 
-/// Every view, by the keys that lead to it.
+/// Every view, by the keys that lead to it. A refusal is opened at its signature, so the parts of one
+/// come in another order.
 pub(crate) const VIEWS: [(&str, &str); 17] = [
     ("timeline", "1"),
     ("lanes", "1 tab"),
@@ -23,11 +24,11 @@ pub(crate) const VIEWS: [(&str, &str); 17] = [
     ("matrix", "2"),
     ("deliveries", "3"),
     ("health", "4"),
-    ("signature", "3 enter"),
-    ("payload", "3 enter tab"),
-    ("headers", "3 enter tab tab"),
-    ("raw", "3 enter tab tab tab"),
-    ("hex", "3 enter tab tab tab v"),
+    ("payload", "3 enter"),
+    ("headers", "3 enter tab"),
+    ("raw", "3 enter tab tab"),
+    ("hex", "3 enter tab tab v"),
+    ("signature", "3 enter tab tab tab"),
     ("keys", "?"),
     ("copy", "y"),
     ("copy_of_delivery", "3 enter y"),
@@ -67,15 +68,15 @@ pub(crate) const STATES: [(&str, &str); 27] = [
     ("wide_text", ""),
 ];
 
-/// The dashboard in a state, before a view is opened.
+/// The dashboard in a state, before a view is opened. Most are `failed`, and what the name says.
 pub(crate) fn state(name: &str) -> TuiHarness {
     let mut tui = match name {
         "empty" | "empty_without_key" => TuiHarness::empty(),
         "reading" => TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30))),
-        "failed" | "failures_only" => TuiHarness::story(7, 140),
-        "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 90, |_| true),
+        "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 140, |_| true),
         "partly_unchecked" => TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0),
-        _ => TuiHarness::story(7, 60),
+        "busy" => TuiHarness::story(7, 60),
+        _ => TuiHarness::story(7, 140),
     };
     // The width decides what keys reach, and what is seen first is what was there first.
     tui.frame((120, 30), COLOR);
@@ -91,13 +92,14 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         let link = Link { state, ..Link::new("relay.example".to_owned()) };
         tui.tell(Told::Link(Box::new(link)));
     }
+    tui.press("n");
+    tui.model().pane = Pane::Assets;
     match name {
         "empty_without_key" => tui.dashboard.real.facts.send_line.clear(),
-        "failed" | "partly_unchecked" => drop(tui.press("n")),
         "failures_only" => drop(tui.press("!")),
         "frozen" => {
             tui.press("space");
-            tui.tick(now() + SignedDuration::from_secs(75));
+            tui.tick(now() + SignedDuration::from_secs(155));
         }
         "filtered" => drop(tui.press("/ k e y n o t e enter")),
         "filtered_to_nothing" => drop(tui.press("/ l o c a l e : x x enter")),
@@ -108,7 +110,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
             tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
             tui.tell(Told::Warning(now(), "the clock was set back by 3 s".to_owned()));
         }
-        "gaps" => drop(tui.tell(Told::Gaps(vec![gap(-400, 12), gap(40, 1)]))),
+        "gaps" => drop(tui.tell(Told::Gaps(vec![gap(-400, 12), gap(100, 1)]))),
         "many" => fill(&mut tui, (0..300).map(|number| format!("ast_{number:04}cafe"))),
         "wide_text" => {
             let texts = ["漢字漢字漢字漢字漢字漢字漢字", "👩\u{200d}🚀 e\u{301} \u{1b}[31m"];
@@ -120,7 +122,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
 }
 
 fn link_state(name: &str) -> Option<LinkState> {
-    let at = now() + SignedDuration::from_secs(68);
+    let at = now() + SignedDuration::from_secs(148);
     Some(match name {
         "connecting" => LinkState::Dialling { attempt: 0 },
         "catching_up" | "gaps" => LinkState::Up { since: now(), rtt: None, behind: 38 },

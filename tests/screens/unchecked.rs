@@ -13,15 +13,6 @@ use ratatui::style::Modifier;
 use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const ASCII: Look = Look { color: false, ascii: true, light: false };
-const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
-
-/// The story where every third delivery was not checked, after some keys.
-fn mixed(keys: &str) -> TuiHarness {
-    let mut tui = TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0);
-    tui.frame((120, 40), COLOR);
-    tui.press(keys);
-    tui
-}
 
 /// An asset that failed, with two versions of which only the first was not checked.
 fn two_versions(event: &str) -> TuiHarness {
@@ -45,19 +36,6 @@ fn two_versions(event: &str) -> TuiHarness {
 fn lines(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
     let frame = rendered(&tui.frame(size, look));
     frame.lines().take_while(|line| *line != "---").map(str::to_owned).collect()
-}
-
-#[test]
-fn among_verified_ones() {
-    for (name, keys) in [("timeline", "n tab"), ("matrix", "2")] {
-        for size in SIZES {
-            let frame = mixed(keys).frame(size, COLOR);
-            let name = format!("unchecked_{name}_{}x{}", size.0, size.1);
-            insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-                insta::assert_snapshot!(name, rendered(&frame));
-            });
-        }
-    }
 }
 
 /// A mark beside the glyph in every size, the word where there is room, with and without colour.

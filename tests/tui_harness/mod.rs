@@ -318,38 +318,60 @@ fn received(at: Timestamp, path: &str) -> Received {
     }
 }
 
-/// A frame as text, and under it the runs of cells that are not plain.
+/// A frame as text, and under it, for each row, the columns of the cells that are not plain.
 pub(crate) fn rendered(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    let mut runs = String::new();
-    for y in 0..buffer.area.height {
-        let mut line = String::new();
-        let mut skip = 0;
-        let mut run: Option<(u16, Style)> = None;
-        for x in 0..=buffer.area.width {
-            let style = (x < buffer.area.width).then(|| buffer[(x, y)].style());
-            if run.map(|(_, style)| style) != style {
-                if let Some((from, style)) = run
-                    && let Some(words) = words(style)
-                {
-                    let _ = writeln!(runs, "{y}:{from}-{} {words}", x - 1);
-                }
-                run = style.map(|style| (x, style));
-            }
-            if x < buffer.area.width {
-                let symbol = buffer[(x, y)].symbol();
-                if skip == 0 {
-                    line.push_str(symbol);
-                    skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
-                } else {
-                    skip -= 1;
-                }
-            }
+    let (mut text, mut styles) = (String::new(), String::new());
+    for (y, (row, style)) in rows(buffer).iter().enumerate() {
+        let _ = writeln!(text, "{row}");
+        if !style.is_empty() {
+            let _ = writeln!(styles, "{y}: {style}");
         }
-        out.push_str(line.trim_end());
-        out.push('\n');
     }
-    format!("{out}---\n{runs}")
+    format!("{text}---\n{styles}")
+}
+
+/// The rows of a frame: the text, and which columns have which style.
+pub(crate) fn rows(buffer: &Buffer) -> Vec<(String, String)> {
+    (0..buffer.area.height).map(|y| (text(buffer, y), styles(buffer, y))).collect()
+}
+
+/// The symbols of a row, each once, however many columns it takes.
+fn text(buffer: &Buffer, y: u16) -> String {
+    let mut text = String::new();
+    let mut skip = 0;
+    for x in 0..buffer.area.width {
+        let symbol = buffer[(x, y)].symbol();
+        if skip == 0 {
+            text.push_str(symbol);
+            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+        } else {
+            skip -= 1;
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The styles of a row that are not plain, in the order in which they appear, with their columns.
+fn styles(buffer: &Buffer, y: u16) -> String {
+    let mut styles: Vec<(String, String)> = Vec::new();
+    let mut x = 0;
+    while x < buffer.area.width {
+        let (from, style) = (x, buffer[(x, y)].style());
+        while x < buffer.area.width && buffer[(x, y)].style() == style {
+            x += 1;
+        }
+        let Some(words) = words(style) else { continue };
+        let columns = if x == from + 1 { format!("{from}") } else { format!("{from}-{}", x - 1) };
+        match styles.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, all)) => {
+                let _ = write!(all, ",{columns}");
+            }
+            None => styles.push((words, columns)),
+        }
+    }
+    let styles = styles.into_iter().map(|(words, columns)| format!("{words} {columns}"));
+    styles.collect::<Vec<_>>().join("; ")
 }
 
 /// A style in words; `None` for the plain one.

@@ -1,0 +1,176 @@
+//! Pictures for a person: every view in a state that shows most of it, and how the other states
+//! differ from that.
+//!
+//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
+
+use std::fmt::Write as _;
+
+use dubwatch::tui::widget::look::Look;
+use ratatui::buffer::Buffer;
+
+use crate::states::{VIEWS, open, state};
+use crate::tui_harness::{COLOR, TuiHarness, rendered, rows};
+
+const BASE: &str = "failed";
+/// Views that change a line of the timeline.
+const LINES: [&str; 3] = ["filter", "name", "quit"];
+const LARGE: (u16, u16) = (120, 40);
+const SMALL: (u16, u16) = (80, 24);
+
+/// A state with a view opened on it.
+fn opened(view: &str, name: &str) -> TuiHarness {
+    let (_, keys) = VIEWS.iter().find(|(other, _)| *other == view).unwrap();
+    let mut tui = state(name);
+    open(&mut tui, keys);
+    tui
+}
+
+fn picture(name: &str, picture: &str) {
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, picture);
+    });
+}
+
+#[test]
+fn views() {
+    for (view, _) in VIEWS.iter().filter(|(view, _)| !LINES.contains(view)) {
+        for size in [LARGE, SMALL] {
+            let frame = opened(view, BASE).frame(size, COLOR);
+            picture(&format!("{view}_{}x{}", size.0, size.1), &rendered(&frame));
+        }
+    }
+}
+
+/// States that leave little of the others' pictures.
+#[test]
+fn states_of_their_own() {
+    for (view, name) in [
+        ("timeline", "empty"),
+        ("timeline", "reading"),
+        ("timeline", "many"),
+        ("deliveries", "wide_text"),
+    ] {
+        let frame = opened(view, name).frame(SMALL, COLOR);
+        picture(&format!("{view}_{name}_80x24"), &rendered(&frame));
+    }
+}
+
+#[test]
+fn themes() {
+    for (name, look) in [
+        ("light", Look { light: true, ..COLOR }),
+        ("mono", Look { color: false, ..COLOR }),
+        ("ascii", Look { color: false, ascii: true, ..COLOR }),
+    ] {
+        let frame = opened("timeline", BASE).frame(SMALL, look);
+        picture(&format!("timeline_{name}_80x24"), &rendered(&frame));
+    }
+}
+
+#[test]
+fn what_states_change() {
+    for (view, states) in [
+        (
+            "timeline",
+            &[
+                "frozen",
+                "filtered",
+                "filtered_to_nothing",
+                "filter_with_mistake",
+                "failures_only",
+                "demo",
+                "demo_over",
+                "unchecked",
+                "partly_unchecked",
+                "read_only",
+                "orphaned",
+                "unwritable",
+                "full_disk",
+                "connecting",
+                "catching_up",
+                "disconnected",
+                "token_refused",
+                "superseded",
+                "gaps",
+            ][..],
+        ),
+        ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked"]),
+        ("deliveries", &["frozen", "filtered", "filtered_to_nothing", "failures_only"]),
+        (
+            "health",
+            &[
+                "demo",
+                "unchecked",
+                "read_only",
+                "orphaned",
+                "unwritable",
+                "full_disk",
+                "catching_up",
+                "disconnected",
+                "gaps",
+            ],
+        ),
+    ] {
+        let base = opened(view, BASE).frame(LARGE, COLOR);
+        for name in states {
+            let frame = opened(view, name).frame(LARGE, COLOR);
+            picture(&format!("{view}_{name}"), &difference(&base, &frame));
+        }
+    }
+    let base = opened("timeline", BASE).frame(SMALL, COLOR);
+    for view in LINES {
+        let frame = opened(view, BASE).frame(SMALL, COLOR);
+        picture(view, &difference(&base, &frame));
+    }
+    let base = opened("timeline", "empty").frame(SMALL, COLOR);
+    let frame = opened("timeline", "empty_without_key").frame(SMALL, COLOR);
+    picture("timeline_empty_without_key", &difference(&base, &frame));
+}
+
+/// The rows in which a frame differs from another, each with its place and its styles.
+fn difference(base: &Buffer, frame: &Buffer) -> String {
+    let (old, new) = (rows(base), rows(frame));
+    let mut text = String::new();
+    let mut show = |sign: char, y: usize, (line, styles): &(String, String)| {
+        let _ = writeln!(text, "{sign}{y:>2} {line}");
+        if !styles.is_empty() {
+            let _ = writeln!(text, "{sign}   ~ {styles}");
+        }
+    };
+    // The longest common part of what is left of both, from each pair of places on.
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for before in (0..old.len()).rev() {
+        for after in (0..new.len()).rev() {
+            common[before][after] = if old[before] == new[after] {
+                common[before + 1][after + 1] + 1
+            } else {
+                common[before + 1][after].max(common[before][after + 1])
+            };
+        }
+    }
+    let (mut before, mut after) = (0, 0);
+    while before < old.len() || after < new.len() {
+        let is_same = before < old.len() && after < new.len() && old[before] == new[after];
+        if is_same {
+            (before, after) = (before + 1, after + 1);
+        } else if after == new.len()
+            || (before < old.len() && common[before + 1][after] >= common[before][after + 1])
+        {
+            show('-', before, &old[before]);
+            before += 1;
+        } else {
+            show('+', after, &new[after]);
+            after += 1;
+        }
+    }
+    text
+}
+
+#[test]
+fn a_difference_is_of_rows_that_came_or_went() {
+    let buffer = |lines: &[&str]| Buffer::with_lines(lines.iter().copied());
+    let base = buffer(&["header", "one", "two", "footer"]);
+    assert_eq!(difference(&base, &base), "");
+    let other = buffer(&["header", "banner", "one", "footer"]);
+    assert_eq!(difference(&base, &other), "+ 1 banner\n- 2 two\n");
+}
