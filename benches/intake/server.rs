@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use dubwatch::callback::{Accepted, Listed};
 use dubwatch::intake::{Intake, Keep, Policy};
-use dubwatch::journal::{Pending, Unwritten};
+use dubwatch::journal::{PendingCommit, WriteError};
 use dubwatch::listener::{self, Listener};
 use dubwatch::serve::{self, serve};
 use dubwatch::signature::{PublicKey, TrustedKeys};
@@ -109,14 +109,14 @@ pub(crate) fn pin_this_process(core: &str) {
 struct Nothing(AtomicU64);
 
 impl Keep for Nothing {
-    fn keep(&self, _: Accepted) -> Result<Pending<u64>, Unwritten> {
-        let (reply, pending) = Pending::channel();
+    fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
+        let (reply, pending) = PendingCommit::channel();
         let _ = reply.send(Ok(self.0.fetch_add(1, Relaxed) + 1));
         Ok(pending)
     }
 
-    fn list(&self, _: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
-        Err(Unwritten::Closed)
+    fn list(&self, _: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
+        Err(WriteError::Closed)
     }
 
     fn is_writing(&self) -> bool {

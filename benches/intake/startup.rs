@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dubwatch::callback::{Accepted, Callback, Encoding, Headers, Received, Source, Verdict};
-use dubwatch::journal::{Journal, Limits, Place};
+use dubwatch::journal::{Journal, Limits, Location};
 use dubwatch::signature::{PrivateKey, fingerprint};
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,13 +59,13 @@ pub(crate) fn run(out: &mut impl Write, up_to: usize) -> Result<()> {
 pub(crate) fn fill(path: &Path, numbers: std::ops::Range<usize>) -> Result<()> {
     let limits =
         Limits { entries: 2 * AHEAD, patience: Duration::from_secs(600), ..Limits::default() };
-    let journal = Journal::open_bounded(&Place::File(path.to_owned()), None, limits)?;
+    let journal = Journal::open_bounded(&Location::File(path.to_owned()), None, limits)?;
     // One a second, up to yesterday.
     let begin = Timestamp::now() - SignedDuration::from_hours(24 * 30);
     let mut pending = VecDeque::with_capacity(AHEAD);
     for n in numbers {
         if pending.len() == AHEAD {
-            let oldest: dubwatch::journal::Pending<u64> =
+            let oldest: dubwatch::journal::PendingCommit<u64> =
                 pending.pop_front().context("the queue is not empty")?;
             oldest.blocking_receipt()?;
         }

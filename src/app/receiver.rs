@@ -17,7 +17,7 @@ use super::supervisor::{Event, Parts};
 use super::worker::Worker;
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
-use crate::journal::{Follower, Health, Journal, Place, Unwritten};
+use crate::journal::{Follower, Health, Journal, Location, WriteError};
 use crate::listener::{self, Listener};
 use crate::serve::{self, TrustedProxies, serve};
 use crate::signature::TrustedKeys;
@@ -52,7 +52,8 @@ impl Opened {
     pub(super) fn open(config: &Config, keys: TrustedKeys) -> anyhow::Result<Self> {
         // Before the listener counts how many connections it may have.
         serve::raise_open_files();
-        let place = if config.ephemeral { Place::Memory } else { Place::File(config.db.clone()) };
+        let place =
+            if config.ephemeral { Location::Memory } else { Location::File(config.db.clone()) };
         let journal = Arc::new(Journal::open(&place, config.keep)?);
         // After the journal: where both cannot be written, the journal is what was asked for.
         let (keys, caution) = with_dev_key(config, keys)?;
@@ -130,7 +131,7 @@ impl Receiver {
     }
 
     /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
-    fn trouble(&self, trouble: &Unwritten) -> Option<String> {
+    fn trouble(&self, trouble: &WriteError) -> Option<String> {
         (*self.opened.journal.health().borrow() == Health::Writing)
             .then(|| format!("callbacks are answered 503: {trouble}"))
     }

@@ -25,7 +25,7 @@ use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
 use crate::serve::{self, Socket, serve};
 use crate::signature::{PublicKey, TrustedKeys};
-use crate::sqlite::{Health, OpenError, Place};
+use crate::sqlite::{Health, Location, OpenError};
 use crate::text::Printable;
 use crate::vitals::Counts;
 
@@ -84,7 +84,7 @@ pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
         Some((chain, key)) => Some(Certificate::open(chain, key)?),
         None => None,
     };
-    let store = Arc::new(Store::open(&Place::File(relay.db.clone()), relay.caps.clone())?);
+    let store = Arc::new(Store::open(&Location::File(relay.db.clone()), relay.caps.clone())?);
     in_runtime(run(relay, store, keys, tls, say))
 }
 
@@ -294,7 +294,7 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
     // own.
     let caps = relay.caps.clone().without_expiry();
     let opened = match command {
-        Command::Create { .. } => Store::open(&Place::File(relay.db.clone()), caps),
+        Command::Create { .. } => Store::open(&Location::File(relay.db.clone()), caps),
         // In a store that was not there, there is nothing that these are about.
         Command::List
         | Command::Rotate { .. }

@@ -100,12 +100,12 @@ async fn watch_writer(db: PathBuf, status: watch::Sender<Status>, stop: Cancella
 mod tests {
     use super::*;
     use crate::intake::Policy;
-    use crate::journal::Place;
+    use crate::journal::Location;
     use crate::signature::{PublicKey, TrustedKeys};
 
     #[tokio::test(start_paused = true)]
     async fn counts_change_at_once_and_then_not_too_often_and_to_the_last() {
-        let journal = Arc::new(Journal::open(&Place::Memory, None).unwrap());
+        let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
         let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
         let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal) as _, 1).unwrap();
         let intake = Arc::new(intake);

@@ -12,7 +12,7 @@ use super::budget::Budget;
 use super::coalesce::Coalesced;
 use super::tally::Tally;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
-use crate::journal::Pending;
+use crate::journal::PendingCommit;
 use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced, suspect};
 
 /// Reports that may wait. One more is counted as unlisted, and forgotten.
@@ -218,7 +218,7 @@ impl Clerk {
         if changed.is_empty() {
             return true;
         }
-        let written = self.keep.list(changed.clone()).and_then(Pending::blocking_receipt);
+        let written = self.keep.list(changed.clone()).and_then(PendingCommit::blocking_receipt);
         if written.is_err() {
             self.coalesced.give_back(changed);
             self.unwritten_since = Some(Instant::now());
@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::callback::{Accepted, BodySample, Headers, Listed};
-    use crate::journal::Unwritten;
+    use crate::journal::WriteError;
     use crate::signature::PrivateKey;
 
     /// Keeps what was listed last under each id.
@@ -247,12 +247,12 @@ mod tests {
     struct Log(Mutex<std::collections::HashMap<u64, Refusal>>);
 
     impl Keep for Log {
-        fn keep(&self, _: Accepted) -> Result<Pending<u64>, Unwritten> {
-            Err(Unwritten::Closed)
+        fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
+            Err(WriteError::Closed)
         }
 
-        fn list(&self, refusals: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
-            let (sender, pending) = Pending::channel();
+        fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
+            let (sender, pending) = PendingCommit::channel();
             let mut log = self.0.lock().unwrap();
             log.extend(refusals.into_iter().map(|listed| (listed.id, listed.refusal)));
             let _ = sender.send(Ok(0));

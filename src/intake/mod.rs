@@ -15,12 +15,12 @@ use crate::callback::{
     Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source, Verdict,
 };
-use crate::journal::{Health, Journal, Pending, RelayPlace, RelayReceipt};
+use crate::journal::{Health, Journal, PendingCommit, RelayPlace, RelayReceipt};
 use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
 use crate::vitals::Counts;
 
 // What doors have to name.
-pub use crate::journal::{Relayed, Unwritten};
+pub use crate::journal::{Relayed, WriteError};
 
 use desk::{Desk, Report};
 use tally::Tally;
@@ -43,10 +43,10 @@ pub enum Policy {
 /// Where deliveries and refusals are kept. The journal is one; tests and benchmarks have others.
 pub trait Keep: Send + Sync + 'static {
     /// Queues a delivery; its receipt is its `seq`, once it is on disk.
-    fn keep(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten>;
+    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError>;
 
     /// Queues new and changed entries of the log of refusals.
-    fn list(&self, refusals: Vec<Listed>) -> Result<Pending<u64>, Unwritten>;
+    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError>;
 
     /// Whether what is to be kept can be written now, as far as is known.
     fn is_writing(&self) -> bool;
@@ -57,13 +57,13 @@ pub trait Keep: Send + Sync + 'static {
         _relay: Arc<str>,
         _after: u64,
         _anew: Option<u64>,
-    ) -> Result<Pending<u64>, Unwritten> {
-        Err(Unwritten::Closed)
+    ) -> Result<PendingCommit<u64>, WriteError> {
+        Err(WriteError::Closed)
     }
 
     /// Queues a message of a relay; see [`Journal::take_over`].
-    fn take_over(&self, _: Passage, _: Relayed) -> Result<Pending<RelayReceipt>, Unwritten> {
-        Err(Unwritten::Closed)
+    fn take_over(&self, _: Passage, _: Relayed) -> Result<PendingCommit<RelayReceipt>, WriteError> {
+        Err(WriteError::Closed)
     }
 
     /// Where a subscription to a relay is. Blocks.
@@ -73,11 +73,11 @@ pub trait Keep: Send + Sync + 'static {
 }
 
 impl Keep for Journal {
-    fn keep(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
+    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
         self.append(accepted)
     }
 
-    fn list(&self, refusals: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
+    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
         self.list_refusals(refusals)
     }
 
@@ -90,7 +90,7 @@ impl Keep for Journal {
         relay: Arc<str>,
         after: u64,
         anew: Option<u64>,
-    ) -> Result<Pending<u64>, Unwritten> {
+    ) -> Result<PendingCommit<u64>, WriteError> {
         Self::subscribed(self, relay, after, anew)
     }
 
@@ -98,7 +98,7 @@ impl Keep for Journal {
         &self,
         passage: Passage,
         what: Relayed,
-    ) -> Result<Pending<RelayReceipt>, Unwritten> {
+    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
         Self::take_over(self, passage, what)
     }
 
@@ -116,7 +116,7 @@ pub enum Decision {
     /// Its signature was not accepted.
     Refused,
     /// It could not be kept now; it may be on disk all the same.
-    Unavailable(Unwritten),
+    Unavailable(WriteError),
 }
 
 /// Verifies deliveries and has them kept.
@@ -156,18 +156,18 @@ pub struct Taking(Underway);
 
 enum Underway {
     Kept {
-        pending: Pending<RelayReceipt>,
+        pending: PendingCommit<RelayReceipt>,
         /// Of a delivery, whether it was checked.
         valid: Option<bool>,
         tally: Arc<Tally>,
     },
     /// It is listed even if nobody waits for it any more: it will not be new again.
-    Refused(JoinHandle<Result<u64, Unwritten>>),
+    Refused(JoinHandle<Result<u64, WriteError>>),
 }
 
 impl Taking {
     /// Waits until it is on disk; gives the number up to which everything of its subscription is.
-    pub async fn receipt(self) -> Result<u64, Unwritten> {
+    pub async fn receipt(self) -> Result<u64, WriteError> {
         match self.0 {
             Underway::Kept { pending, valid, tally } => {
                 let RelayReceipt { upto, new } = pending.receipt().await?;
@@ -179,7 +179,7 @@ impl Taking {
                 }
                 Ok(upto)
             }
-            Underway::Refused(listing) => listing.await.unwrap_or(Err(Unwritten::Closed)),
+            Underway::Refused(listing) => listing.await.unwrap_or(Err(WriteError::Closed)),
         }
     }
 }
@@ -187,7 +187,7 @@ impl Taking {
 /// Why deliveries were turned away lately.
 #[derive(Default)]
 struct Trouble {
-    last: Mutex<Option<(Instant, Unwritten)>>,
+    last: Mutex<Option<(Instant, WriteError)>>,
     told: Notify,
 }
 
@@ -234,7 +234,7 @@ impl Intake {
                 Decision::Kept(seq)
             }
             Ok(Err(unwritten)) => self.unavailable(unwritten),
-            Err(_) => self.unavailable(Unwritten::Late),
+            Err(_) => self.unavailable(WriteError::Late),
         }
     }
 
@@ -249,7 +249,7 @@ impl Intake {
     /// Has a message of a relay kept, in its turn; see [`Journal::take_over`]. One that is refused is
     /// listed when it was passed by for the first time: a relay may pass it on again and again. A
     /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
-    pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, Unwritten> {
+    pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, WriteError> {
         let (what, valid) = match judged.0 {
             Judgement::Accepted(accepted) => {
                 let valid = accepted.verdict.is_valid();
@@ -278,9 +278,9 @@ impl Intake {
         relay: Arc<str>,
         after: u64,
         anew: Option<u64>,
-    ) -> Result<u64, Unwritten> {
+    ) -> Result<u64, WriteError> {
         let pending = self.keep.subscribed(relay, after, anew)?;
-        tokio::time::timeout(PATIENCE, pending.receipt()).await.unwrap_or(Err(Unwritten::Late))
+        tokio::time::timeout(PATIENCE, pending.receipt()).await.unwrap_or(Err(WriteError::Late))
     }
 
     /// Where a subscription to a relay is, on disk. The error is a sentence.
@@ -291,7 +291,7 @@ impl Intake {
     }
 
     /// Says that deliveries cannot be kept at the moment, as [`Intake::trouble`] tells it.
-    pub fn complain(&self, why: Unwritten) {
+    pub fn complain(&self, why: WriteError) {
         let _ = self.unavailable(why);
     }
 
@@ -360,7 +360,7 @@ impl Intake {
     }
 
     /// Waits until deliveries are turned away, and says why; not more often than every ten seconds.
-    pub async fn trouble(&self) -> Unwritten {
+    pub async fn trouble(&self) -> WriteError {
         loop {
             self.trouble.told.notified().await;
             let last = self.trouble.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -370,7 +370,7 @@ impl Intake {
         }
     }
 
-    fn unavailable(&self, unwritten: Unwritten) -> Decision {
+    fn unavailable(&self, unwritten: WriteError) -> Decision {
         self.tally.unavailable();
         let mut last = self.trouble.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= TELL_EVERY) {

@@ -13,7 +13,7 @@ use super::relayed::{self, Places, Turn};
 use super::schema::{self, Meta};
 use super::{notes, prune, refusals, rows};
 use crate::callback::{Accepted, Gap, Listed, Outcome, Passage};
-use crate::sqlite::{self, Room};
+use crate::sqlite::{BatchHandler, Room};
 
 /// How often old deliveries are looked for, where the user wants them deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -154,7 +154,7 @@ impl Ledger {
     }
 }
 
-impl sqlite::Ledger for Ledger {
+impl BatchHandler for Ledger {
     type Entry = Entry;
     type Receipt = Receipt;
 
@@ -189,7 +189,7 @@ impl sqlite::Ledger for Ledger {
         Ok(Receipt { at, new: true })
     }
 
-    fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if std::mem::take(&mut self.refusals_written) {
             refusals::trim(connection)?;
         }
@@ -216,7 +216,7 @@ impl sqlite::Ledger for Ledger {
         self.marks = *self.committed.borrow();
     }
 
-    fn tend(&mut self, connection: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
+    fn maintain(&mut self, connection: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
         let Some(keep) = self.keep else { return Ok(None) };
         let Ok(cutoff) = Timestamp::now().checked_sub(keep) else { return Ok(None) };
         let slice = prune::slice(connection, cutoff)?;

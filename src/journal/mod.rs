@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use crate::callback::{Accepted, Listed, Passage};
 use crate::sqlite::{Database, OpenError, Writer};
 
-pub use crate::sqlite::{Health, Limits, Pending, Place, Unwritten};
+pub use crate::sqlite::{Health, Limits, Location, PendingCommit, WriteError};
 pub use feed::{Feed, Marks};
 pub use follow::{Batch, Follower};
 pub use ledger::{RelayReceipt, Relayed};
@@ -77,13 +77,13 @@ impl Journal {
     /// Reads no history, whatever the journal holds, unless the rules of the fold have changed:
     /// then all of it is folded anew. Deliveries of assets that were quiet for longer than `keep`
     /// are deleted now and once an hour; `None` keeps everything.
-    pub fn open(place: &Place, keep: Option<SignedDuration>) -> Result<Self, JournalError> {
+    pub fn open(place: &Location, keep: Option<SignedDuration>) -> Result<Self, JournalError> {
         Self::open_bounded(place, keep, Limits::default())
     }
 
     /// The same with other bounds for what may wait to be written.
     pub fn open_bounded(
-        place: &Place,
+        place: &Location,
         keep: Option<SignedDuration>,
         limits: Limits,
     ) -> Result<Self, JournalError> {
@@ -98,7 +98,7 @@ impl Journal {
     }
 
     /// Queues a delivery. Its receipt is its `seq`, and comes when it is on disk.
-    pub fn append(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
+    pub fn append(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
         let request = &accepted.request;
         let size = OVERHEAD + request.body.len() + request.headers.size();
         self.writer.submit_as(Entry::Delivery(Box::new(accepted)), size)
@@ -111,7 +111,7 @@ impl Journal {
         relay: Arc<str>,
         after: u64,
         anew: Option<u64>,
-    ) -> Result<Pending<u64>, Unwritten> {
+    ) -> Result<PendingCommit<u64>, WriteError> {
         self.writer.submit_as(Entry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
@@ -121,7 +121,7 @@ impl Journal {
         &self,
         passage: Passage,
         relayed: Relayed,
-    ) -> Result<Pending<RelayReceipt>, Unwritten> {
+    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
         let size = match &relayed {
             Relayed::Accepted(accepted) => {
                 accepted.request.body.len() + accepted.request.headers.size()
@@ -132,7 +132,7 @@ impl Journal {
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
-    pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
+    pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
         self.writer.submit_as(Entry::Refusals(listed), size)
     }
@@ -141,7 +141,11 @@ impl Journal {
     ///
     /// What is longer than [`MAX_NAME`] is cut. Nothing needs to have been heard of the asset. The
     /// feed does not tell of it: whoever shows names reads the asset again when the receipt is here.
-    pub fn name(&self, asset_id: String, name: Option<String>) -> Result<Pending<u64>, Unwritten> {
+    pub fn name(
+        &self,
+        asset_id: String,
+        name: Option<String>,
+    ) -> Result<PendingCommit<u64>, WriteError> {
         let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
         self.writer.submit_as(Entry::Name { asset_id, name }, size)
     }
@@ -154,7 +158,7 @@ impl Journal {
     pub fn change_names(path: &Path, changes: &[NameChange]) -> Result<Named, JournalError> {
         let opened = match Database::open_beside(path, schema::SCHEMA) {
             Err(OpenError::Missing { .. } | OpenError::Older { .. }) => {
-                Self::open(&Place::File(path.to_owned()), None)?.close();
+                Self::open(&Location::File(path.to_owned()), None)?.close();
                 Database::open_beside(path, schema::SCHEMA)
             }
             opened => opened,
@@ -182,7 +186,7 @@ impl Journal {
         asset_id: String,
         version_id: Option<String>,
         at: Option<Timestamp>,
-    ) -> Result<Pending<u64>, Unwritten> {
+    ) -> Result<PendingCommit<u64>, WriteError> {
         let size = OVERHEAD + asset_id.len() + version_id.as_ref().map_or(0, String::len);
         self.writer.submit_as(Entry::Acknowledge { asset_id, version_id, at }, size)
     }
@@ -218,7 +222,7 @@ impl Journal {
     }
 
     /// Writes what is queued and closes the file. Blocks until then; later deliveries are answered
-    /// [`Unwritten::Closed`]. Readers that are still open keep the write-ahead log alive.
+    /// [`WriteError::Closed`]. Readers that are still open keep the write-ahead log alive.
     pub fn close(&self) {
         self.writer.stop();
     }

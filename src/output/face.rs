@@ -250,7 +250,7 @@ mod tests {
     use super::super::text::Lines;
     use super::*;
     use crate::callback::{Accepted, Fingerprint, Listed};
-    use crate::journal::{Journal, Place};
+    use crate::journal::{Journal, Location};
     use crate::vitals::LinkState;
 
     const LIMIT: Duration = Duration::from_secs(30);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn journal() -> Journal {
-        Journal::open(&Place::Memory, None).unwrap()
+        Journal::open(&Location::Memory, None).unwrap()
     }
 
     fn follower(journal: &Journal) -> Follower {

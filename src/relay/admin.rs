@@ -398,13 +398,13 @@ pub async fn ask(store: &Path, command: &Command) -> io::Result<Reply> {
 mod tests {
     use super::*;
     use crate::relay::store::Caps;
-    use crate::sqlite::Place;
+    use crate::sqlite::Location;
 
     #[tokio::test]
     async fn a_silent_connection_holds_no_stop_up() {
         let dir = tempfile::tempdir().unwrap();
         let db = dir.path().join("relay.db");
-        let store = Arc::new(Store::open(&Place::File(db.clone()), Caps::default()).unwrap());
+        let store = Arc::new(Store::open(&Location::File(db.clone()), Caps::default()).unwrap());
         let listener = listen(&db).unwrap();
         let mode = fs::metadata(socket_path(&db)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

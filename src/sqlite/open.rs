@@ -22,9 +22,9 @@ use crate::files;
 /// How long a connection waits for another one's lock before it reports the database busy.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Where a database lives.
+/// Where a database is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In a file, with its write-ahead log and its lock beside it.
     File(PathBuf),
     /// In this process's memory; gone with the last connection. At most 1 GiB, then it is full.
@@ -176,21 +176,21 @@ impl DerefMut for WriteConnection {
 }
 
 impl Database {
-    /// Opens `place` for writing, making and migrating it as needed.
+    /// Opens the database at `location` for writing. Creates and migrates it as needed.
     ///
-    /// Gives the database and the one connection that writes.
-    pub fn open(place: &Place, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
-        match place {
-            Place::Memory => Self::open_at(place, schema),
-            Place::File(path) => with_room(path, schema, || Self::open_at(place, schema)),
+    /// Returns the database and its one writing connection.
+    pub fn open(location: &Location, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
+        match location {
+            Location::Memory => Self::open_at(location, schema),
+            Location::File(path) => with_room(path, schema, || Self::open_at(location, schema)),
         }
     }
 
-    fn open_at(place: &Place, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
+    fn open_at(location: &Location, schema: Schema) -> Result<(Self, WriteConnection), OpenError> {
         let what = schema.what;
-        let (database, lock) = match place {
-            Place::Memory => (Self { schema, name: memory_name(), memory: true }, None),
-            Place::File(path) => {
+        let (database, lock) = match location {
+            Location::Memory => (Self { schema, name: memory_name(), memory: true }, None),
+            Location::File(path) => {
                 is_there_as_a_file(path, what)?;
                 create_directory_of(path).map_err(|cause| OpenError::Directory {
                     what,
@@ -232,7 +232,7 @@ impl Database {
         match with_room(path, schema, || Self::open_reader(path, schema)) {
             // Brought up to date by opening it.
             Ok(_) | Err(OpenError::Older { .. }) => {
-                Self::open(&Place::File(path.to_owned()), schema)
+                Self::open(&Location::File(path.to_owned()), schema)
             }
             Err(error) => Err(error),
         }
@@ -683,7 +683,7 @@ mod tests {
     fn files_are_private_and_a_clean_end_leaves_no_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/deep/journal.db");
-        let (database, connection) = Database::open(&Place::File(path.clone()), SCHEMA).unwrap();
+        let (database, connection) = Database::open(&Location::File(path.clone()), SCHEMA).unwrap();
         connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
         let wal = path.with_extension("db-wal");
         assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -702,8 +702,8 @@ mod tests {
     fn files_that_others_can_open_are_made_private() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let place = Place::File(path.clone());
-        drop(Database::open(&place, SCHEMA).unwrap());
+        let location = Location::File(path.clone());
+        drop(Database::open(&location, SCHEMA).unwrap());
         let set = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
         set(&path);
         set(&lock_name(&path));
@@ -711,7 +711,7 @@ mod tests {
             fs::write(beside(&path, ending), "").unwrap();
             set(&beside(&path, ending));
         }
-        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
+        let (_, connection) = Database::open(&location, SCHEMA).unwrap();
         connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
         for ending in ["", "-wal", "-shm", ".lock"] {
             assert_eq!(mode(&beside(&path, ending)), 0o600, "{ending}");
@@ -722,8 +722,8 @@ mod tests {
     fn what_stands_in_the_place_of_a_lock_or_a_log_is_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let place = Place::File(path.clone());
-        drop(Database::open(&place, SCHEMA).unwrap());
+        let location = Location::File(path.clone());
+        drop(Database::open(&location, SCHEMA).unwrap());
         let theirs = dir.path().join("theirs");
         fs::write(&theirs, "precious").unwrap();
         let symlink = |name: &Path| std::os::unix::fs::symlink(&theirs, name);
@@ -748,17 +748,17 @@ mod tests {
             fs::remove_file(&lock).unwrap();
             make(&lock).unwrap();
             assert!(has_writer(&path), "{what}: nothing says that it has ended");
-            let error = Database::open(&place, SCHEMA).unwrap_err();
+            let error = Database::open(&location, SCHEMA).unwrap_err();
             assert!(matches!(&error, OpenError::Lock { .. }), "{what}: {error}");
             fs::remove_file(&lock).unwrap();
-            drop(Database::open(&place, SCHEMA).unwrap());
+            drop(Database::open(&location, SCHEMA).unwrap());
 
             if what == "another name too" {
                 continue;
             }
             let log = beside(&path, "-wal");
             make(&log).unwrap();
-            let error = Database::open(&place, SCHEMA).unwrap_err();
+            let error = Database::open(&location, SCHEMA).unwrap_err();
             assert!(matches!(&error, OpenError::NoFile { .. }), "{what}: {error}");
             fs::remove_file(&log).unwrap();
         }
@@ -769,10 +769,10 @@ mod tests {
     fn one_writer_and_readers_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let place = Place::File(path.clone());
+        let location = Location::File(path.clone());
         assert!(matches!(Database::open_reader(&path, SCHEMA), Err(OpenError::Missing { .. })));
-        let first = Database::open(&place, SCHEMA).unwrap();
-        let second = Database::open(&place, SCHEMA).unwrap_err();
+        let first = Database::open(&location, SCHEMA).unwrap();
+        let second = Database::open(&location, SCHEMA).unwrap_err();
         let pid = std::process::id();
         assert!(
             second.to_string().contains(&format!("in use by another dubwatch (process {pid})"))
@@ -780,18 +780,19 @@ mod tests {
         Database::open_reader(&path, SCHEMA).unwrap();
         let link = dir.path().join("link.db");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let third = Database::open(&Place::File(link), SCHEMA).unwrap_err();
+        let third = Database::open(&Location::File(link), SCHEMA).unwrap_err();
         assert!(matches!(third, OpenError::InUse { .. }), "by another name: {third}");
         drop(first);
         drop(Database::open_reader(&path, SCHEMA).unwrap());
         assert!(!path.with_extension("db-wal").exists(), "a reader leaves nothing behind");
-        Database::open(&place, SCHEMA).unwrap();
+        Database::open(&location, SCHEMA).unwrap();
     }
 
     #[test]
     fn what_is_not_ours_is_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |path: &Path| Database::open(&Place::File(path.to_owned()), SCHEMA).unwrap_err();
+        let open =
+            |path: &Path| Database::open(&Location::File(path.to_owned()), SCHEMA).unwrap_err();
 
         let text = dir.path().join("notes.txt");
         fs::write(&text, "dear diary, ".repeat(100)).unwrap();
@@ -805,7 +806,7 @@ mod tests {
         assert_eq!(fs::read(&foreign).unwrap(), before);
 
         let newer = dir.path().join("newer.db");
-        let (_, connection) = Database::open(&Place::File(newer.clone()), SCHEMA).unwrap();
+        let (_, connection) = Database::open(&Location::File(newer.clone()), SCHEMA).unwrap();
         connection.pragma_update(None, "user_version", 9).unwrap();
         connection.close().unwrap();
         assert!(
@@ -817,12 +818,12 @@ mod tests {
     fn a_damaged_file_is_reported_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let (_, connection) = Database::open(&Place::File(path.clone()), SCHEMA).unwrap();
+        let (_, connection) = Database::open(&Location::File(path.clone()), SCHEMA).unwrap();
         connection.close().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes[100..600].fill(0x5a);
         fs::write(&path, &bytes).unwrap();
-        let error = Database::open(&Place::File(path.clone()), SCHEMA).unwrap_err();
+        let error = Database::open(&Location::File(path.clone()), SCHEMA).unwrap_err();
         assert!(matches!(error, OpenError::Damaged { .. } | OpenError::Foreign { .. }), "{error}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
@@ -830,12 +831,12 @@ mod tests {
     #[test]
     fn an_older_schema_is_brought_up_to_date() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::File(dir.path().join("journal.db"));
+        let location = Location::File(dir.path().join("journal.db"));
         let old = Schema { migrations: &SCHEMA.migrations[..1], ..SCHEMA };
-        let (_, connection) = Database::open(&place, old).unwrap();
+        let (_, connection) = Database::open(&location, old).unwrap();
         connection.execute("INSERT INTO one VALUES (7)", []).unwrap();
         connection.close().unwrap();
-        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
+        let (_, connection) = Database::open(&location, SCHEMA).unwrap();
         let row = connection.query_row("SELECT x, y FROM one", [], |r| {
             Ok((r.get::<_, i64>(0)?, r.get::<_, Option<String>>(1)?))
         });
@@ -844,13 +845,13 @@ mod tests {
 
     #[test]
     fn memory_databases_are_shared_within_and_apart_from_each_other() {
-        let (database, connection) = Database::open(&Place::Memory, SCHEMA).unwrap();
+        let (database, connection) = Database::open(&Location::Memory, SCHEMA).unwrap();
         connection.execute("INSERT INTO one VALUES (1, 'y')", []).unwrap();
         let count = |c: &Connection| {
             c.query_row("SELECT count(*) FROM one", [], |r| r.get::<_, i64>(0)).unwrap()
         };
         assert_eq!(count(&database.reader().unwrap()), 1);
-        let (_, other) = Database::open(&Place::Memory, SCHEMA).unwrap();
+        let (_, other) = Database::open(&Location::Memory, SCHEMA).unwrap();
         assert_eq!(count(&other), 0);
     }
 }

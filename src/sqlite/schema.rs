@@ -70,7 +70,7 @@ fn things(connection: &Connection) -> rusqlite::Result<Things> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{Commands, Database, OpenError, Place};
+    use crate::sqlite::{Commands, Database, Location, OpenError};
 
     const SCHEMA: Schema = Schema {
         what: "journal",
@@ -111,12 +111,12 @@ mod tests {
         ] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("journal.db");
-            let place = Place::File(path.clone());
-            Database::open(&place, SCHEMA).unwrap().1.close().unwrap();
+            let location = Location::File(path.clone());
+            Database::open(&location, SCHEMA).unwrap().1.close().unwrap();
             Connection::open(&path).unwrap().execute_batch(change).unwrap();
             let before = std::fs::read(&path).unwrap();
             for error in [
-                Database::open(&place, SCHEMA).unwrap_err(),
+                Database::open(&location, SCHEMA).unwrap_err(),
                 Database::open_reader(&path, SCHEMA).unwrap_err(),
                 Database::open_beside(&path, SCHEMA).unwrap_err(),
             ] {
@@ -131,7 +131,7 @@ mod tests {
     fn what_is_planted_later_does_not_run() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let (_, connection) = Database::open(&Place::File(path.clone()), SCHEMA).unwrap();
+        let (_, connection) = Database::open(&Location::File(path.clone()), SCHEMA).unwrap();
         Connection::open(&path)
             .unwrap()
             .execute_batch(

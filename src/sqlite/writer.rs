@@ -1,4 +1,5 @@
-//! The bounded group-commit writer: one thread, one transaction for whatever waits, then receipts.
+//! Owns the writer's thread: it commits queued entries in one transaction, then sends their receipts.
+//! The queue is bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,23 +15,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::WriteConnection;
 use super::reserve::{Reserve, is_full};
 
-/// How often a failing database is tried, and the files of a sound one are looked for, while nothing
-/// else is to be written.
+/// Interval at which an idle writer probes a failing database, or checks the files of a working one.
 const PROBE: Duration = Duration::from_secs(1);
-/// How often upkeep is done with the reserve while the disk is full.
+/// Interval at which maintenance runs with the reserve while the disk is full.
 const MAKE_ROOM: Duration = Duration::from_secs(10);
-/// How long upkeep is done in small pieces after the disk was full.
+/// How long maintenance steps stay small after the disk was full.
 const SCARCE: Duration = Duration::from_secs(60);
 
-/// What is written, in the writer's thread. Every call but [`Ledger::committed`] and
-/// [`Ledger::rolled_back`] happens inside a transaction.
+/// Writes the entries of a batch, in the writer's thread. Every call but [`BatchHandler::committed`]
+/// and [`BatchHandler::rolled_back`] happens inside a transaction.
 ///
 /// An entry may be written more than once: in a batch that is rolled back, then in a smaller one. So
-/// what an attempt finds out belongs in its receipt, which only the attempt that is committed gives.
-pub trait Ledger: Send + 'static {
-    /// One thing to be written.
+/// the result of an attempt belongs in its receipt: only the receipt of the committed attempt is sent.
+pub trait BatchHandler: Send + 'static {
+    /// One unit of writing.
     type Entry: Send + 'static;
-    /// What its sender learns once it is on disk.
+    /// The answer to its sender once it is on disk.
     type Receipt: Send + 'static;
 
     /// Writes one entry.
@@ -40,39 +40,43 @@ pub trait Ledger: Send + 'static {
         entry: &Self::Entry,
     ) -> rusqlite::Result<Self::Receipt>;
 
-    /// Whether an entry is to make room, so that it is written on a full disk, too: with what the
-    /// database keeps for that.
+    /// Returns whether an entry makes room. Such an entry is written on a full disk too, with the
+    /// reserve of the database.
     fn makes_room(_: &Self::Entry) -> bool {
         false
     }
 
-    /// Writes what the batch's entries left to be written once.
-    fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    /// Writes what the batch writes once, after its last entry.
+    fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
-    /// The batch is on disk; called before any of its receipts goes out.
+    /// Called when the batch is on disk, before its first receipt is sent.
     fn committed(&mut self);
 
-    /// The batch is undone: forget what it changed.
+    /// Called when the batch is rolled back: discards its changes in memory.
     fn rolled_back(&mut self);
 
-    /// Does a small piece of upkeep, and says how long it can be left alone now.
+    /// Runs one maintenance step; returns the delay until the next.
     ///
-    /// `None`: until the next entry comes.
-    fn tend(&mut self, connection: &Connection, room: Room) -> rusqlite::Result<Option<Duration>>;
+    /// `None`: after the next entry.
+    fn maintain(
+        &mut self,
+        connection: &Connection,
+        room: Room,
+    ) -> rusqlite::Result<Option<Duration>>;
 
-    /// Writes what only waits for its time, before the writer ends.
+    /// Writes everything that is deferred, before the writer ends.
     fn end(&mut self, _: &Connection) -> rusqlite::Result<()> {
         Ok(())
     }
 
-    /// Writes something of no consequence, to see whether writing works again.
+    /// Tests whether writing works again. Leaves nothing behind.
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 }
 
-/// How much room there is for upkeep, which writes more than it deletes before it has made some.
+/// How much room a maintenance step has: it writes more than it deletes before it has made room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// As much as it likes.
+    /// No limit.
     Plenty,
     /// Some hundred pages.
     Scarce,
@@ -81,13 +85,13 @@ pub enum Room {
 /// Bounds of the queue in front of the writer.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Entries that may wait. One more is [`Unwritten::Full`].
+    /// Entries in the queue. One more fails with [`WriteError::Full`].
     pub entries: usize,
-    /// Bytes, as their senders state them, that may wait.
+    /// Bytes in the queue, as their senders state them.
     pub bytes: usize,
     /// Entries in one transaction.
     pub batch: usize,
-    /// An entry that waited longer is dropped before its transaction starts.
+    /// Longest wait in the queue. An entry that waited longer is dropped before its transaction.
     pub patience: Duration,
 }
 
@@ -97,10 +101,10 @@ impl Default for Limits {
     }
 }
 
-/// Why an entry has no receipt.
+/// Why an entry was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unwritten {
-    /// Too much waits already.
+pub enum WriteError {
+    /// The queue is full.
     #[error("the write queue is full")]
     Full,
     /// It waited too long; it was not written.
@@ -126,122 +130,126 @@ pub enum Health {
     },
 }
 
-/// A receipt that is to come. Dropping it cancels nothing.
+/// The receipt of a queued entry, once it is on disk. Dropping this cancels nothing.
 #[derive(Debug)]
-pub struct Pending<R>(oneshot::Receiver<Result<R, Unwritten>>);
+pub struct PendingCommit<R>(oneshot::Receiver<Result<R, WriteError>>);
 
-impl<R> Pending<R> {
-    /// A pair of a receipt to come and the means to give it, for stand-ins of a writer.
-    pub fn channel() -> (oneshot::Sender<Result<R, Unwritten>>, Self) {
+impl<R> PendingCommit<R> {
+    /// Creates a pending commit and the sender of its result, for fakes of a writer.
+    pub fn channel() -> (oneshot::Sender<Result<R, WriteError>>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(receiver))
     }
 
-    /// Waits until the entry is on disk, or is known not to get a receipt.
-    pub async fn receipt(self) -> Result<R, Unwritten> {
-        self.0.await.unwrap_or(Err(Unwritten::Closed))
+    /// Waits until the entry is on disk or has failed.
+    pub async fn receipt(self) -> Result<R, WriteError> {
+        self.0.await.unwrap_or(Err(WriteError::Closed))
     }
 
-    /// The same for a thread outside the runtime.
-    pub fn blocking_receipt(self) -> Result<R, Unwritten> {
-        self.0.blocking_recv().unwrap_or(Err(Unwritten::Closed))
+    /// Like [`PendingCommit::receipt`], for a thread outside the runtime.
+    pub fn blocking_receipt(self) -> Result<R, WriteError> {
+        self.0.blocking_recv().unwrap_or(Err(WriteError::Closed))
     }
 }
 
-/// Gives the sender its receipt, as what it asked for.
-type Reply<L> = Box<dyn FnOnce(Result<<L as Ledger>::Receipt, Unwritten>) + Send>;
+/// Sends the result of an entry, with the receipt as the type that its sender asked for.
+type Reply<L> = Box<dyn FnOnce(Result<<L as BatchHandler>::Receipt, WriteError>) + Send>;
 
-struct Job<L: Ledger> {
+struct Request<L: BatchHandler> {
     entry: L::Entry,
     reply: Reply<L>,
     queued: Instant,
-    /// Its share of [`Limits::bytes`], given back when the job is done.
+    /// Its share of [`Limits::bytes`], given back when the request is done.
     _share: OwnedSemaphorePermit,
 }
 
-enum Order<L: Ledger> {
-    Write(Box<Job<L>>),
+enum Command<L: BatchHandler> {
+    Write(Box<Request<L>>),
     Stop,
 }
 
 /// The sending side of the writer's thread.
-pub struct Writer<L: Ledger> {
-    orders: SyncSender<Order<L>>,
+pub struct Writer<L: BatchHandler> {
+    commands: SyncSender<Command<L>>,
     bytes: Arc<Semaphore>,
     bytes_bound: usize,
     health: watch::Receiver<Health>,
-    pulse: Arc<Pulse>,
+    busy: Arc<BusyClock>,
     patience: Duration,
-    /// What the database is called in messages.
+    /// Name of the database in messages.
     what: &'static str,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-impl<L: Ledger> Writer<L> {
-    /// Starts the thread, which owns `connection` and `ledger` from here on.
-    pub fn start(connection: WriteConnection, ledger: L, limits: Limits) -> std::io::Result<Self> {
+impl<L: BatchHandler> Writer<L> {
+    /// Starts the thread, which owns `connection` and `handler` from here on.
+    pub fn start(connection: WriteConnection, handler: L, limits: Limits) -> std::io::Result<Self> {
         let what = connection.what();
-        let (orders, inbox) = sync_channel(limits.entries);
+        let (commands, queue) = sync_channel(limits.entries);
         let (health, observed) = watch::channel(Health::Writing);
-        let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
-        let desk = Desk {
+        let busy = Arc::new(BusyClock { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
+        let thread = WriterThread {
             connection,
-            ledger,
+            handler,
             health,
-            inbox,
+            queue,
             limits,
-            pulse: Arc::clone(&pulse),
+            busy: Arc::clone(&busy),
             full_at: None,
             make_room_at: Instant::now(),
         };
-        let thread = std::thread::Builder::new().name(what.to_owned()).spawn(|| desk.work())?;
+        let thread = std::thread::Builder::new().name(what.to_owned()).spawn(|| thread.work())?;
         Ok(Self {
-            orders,
+            commands,
             bytes: Arc::new(Semaphore::new(limits.bytes.min(Semaphore::MAX_PERMITS))),
             bytes_bound: limits.bytes,
             health: observed,
-            pulse,
+            busy,
             patience: limits.patience,
             what,
             thread: std::sync::Mutex::new(Some(thread)),
         })
     }
 
-    /// Queues an entry of about `size` bytes. Never waits: a full queue is an answer.
-    pub fn submit(&self, entry: L::Entry, size: usize) -> Result<Pending<L::Receipt>, Unwritten> {
+    /// Queues an entry of about `size` bytes. Never waits: fails if the queue is full.
+    pub fn submit(
+        &self,
+        entry: L::Entry,
+        size: usize,
+    ) -> Result<PendingCommit<L::Receipt>, WriteError> {
         self.submit_as(entry, size)
     }
 
-    /// The same with a receipt that is made of the ledger's own.
+    /// Like [`Writer::submit`], with the handler's receipt converted to `R`.
     pub fn submit_as<R: From<L::Receipt> + Send + 'static>(
         &self,
         entry: L::Entry,
         size: usize,
-    ) -> Result<Pending<R>, Unwritten> {
+    ) -> Result<PendingCommit<R>, WriteError> {
         // An entry larger than the whole bound may wait alone.
         let share = u32::try_from(size.min(self.bytes_bound)).unwrap_or(u32::MAX);
         let share =
-            Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| Unwritten::Full)?;
-        let (sender, pending) = Pending::channel();
+            Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| WriteError::Full)?;
+        let (sender, pending) = PendingCommit::channel();
         // A sender that hung up cancels nothing.
         let reply: Reply<L> = Box::new(|outcome| drop(sender.send(outcome.map(R::from))));
-        let job = Job { entry, reply, queued: Instant::now(), _share: share };
-        match self.orders.try_send(Order::Write(Box::new(job))) {
+        let request = Request { entry, reply, queued: Instant::now(), _share: share };
+        match self.commands.try_send(Command::Write(Box::new(request))) {
             Ok(()) => Ok(pending),
-            Err(TrySendError::Full(_)) => Err(Unwritten::Full),
-            Err(TrySendError::Disconnected(_)) => Err(Unwritten::Closed),
+            Err(TrySendError::Full(_)) => Err(WriteError::Full),
+            Err(TrySendError::Disconnected(_)) => Err(WriteError::Closed),
         }
     }
 
-    /// Whether writing works, and every change of that. Closed when the thread has ended.
+    /// Returns a channel with the current health. Closed when the thread has ended.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
 
-    /// Whether the transaction that runs takes longer than anybody waits: a disk that hangs reports
-    /// no error.
+    /// Returns whether the current transaction has run for longer than [`Limits::patience`]: a disk
+    /// that hangs reports no error.
     pub fn is_behind(&self) -> bool {
-        self.pulse.busy_for().is_some_and(|time| time > self.patience)
+        self.busy.busy_for().is_some_and(|time| time > self.patience)
     }
 
     /// Writes what is queued, then ends the thread and closes its connection. Blocks until then.
@@ -249,7 +257,7 @@ impl<L: Ledger> Writer<L> {
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Blocks while the queue is full; the thread is still emptying it.
-            let _ = self.orders.send(Order::Stop);
+            let _ = self.commands.send(Command::Stop);
             if thread.join().is_err() {
                 tracing::error!("the writer of the {} panicked", self.what);
             }
@@ -257,20 +265,20 @@ impl<L: Ledger> Writer<L> {
     }
 }
 
-impl<L: Ledger> Drop for Writer<L> {
+impl<L: BatchHandler> Drop for Writer<L> {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-/// Tells how long the thread has been at one transaction.
-struct Pulse {
+/// Measures how long the thread's current transaction has run.
+struct BusyClock {
     epoch: Instant,
-    /// Milliseconds since the epoch, and one; 0 while nothing runs.
+    /// Milliseconds since the epoch, plus one; 0 while nothing runs.
     busy_since: AtomicU64,
 }
 
-impl Pulse {
+impl BusyClock {
     fn begin(&self) {
         self.busy_since.store(self.now() + 1, Relaxed);
     }
@@ -289,38 +297,38 @@ impl Pulse {
     }
 }
 
-/// What the thread works on.
-struct Desk<L: Ledger> {
+/// The state of the writer's thread.
+struct WriterThread<L: BatchHandler> {
     connection: WriteConnection,
-    ledger: L,
+    handler: L,
     health: watch::Sender<Health>,
-    inbox: Receiver<Order<L>>,
+    queue: Receiver<Command<L>>,
     limits: Limits,
-    pulse: Arc<Pulse>,
-    /// When something last failed for want of room; `None` where the last failure was another one.
+    busy: Arc<BusyClock>,
+    /// When a write last failed because the disk was full; `None` if the last failure was another one.
     full_at: Option<Instant>,
-    /// When to do upkeep with the reserve next, where the disk stays full.
+    /// When maintenance next uses the reserve, if the disk stays full.
     make_room_at: Instant,
 }
 
-impl<L: Ledger> Desk<L> {
+impl<L: BatchHandler> WriterThread<L> {
     fn work(mut self) {
-        // Upkeep is due at once, and then when the ledger says.
+        // Maintenance is due at once, then after the delay that the handler returns.
         let mut due = Some(Instant::now());
         loop {
             let mut batch = Vec::new();
             let stop = match self.next(due) {
-                Some(Order::Write(first)) => {
+                Some(Command::Write(first)) => {
                     batch.push(*first);
                     self.gather(&mut batch)
                 }
-                Some(Order::Stop) => true,
+                Some(Command::Stop) => true,
                 None => false,
             };
             if !batch.is_empty() {
-                self.pulse.begin();
-                self.settle(batch);
-                self.pulse.end();
+                self.busy.begin();
+                self.write_batch(batch);
+                self.busy.end();
             }
             if stop {
                 break;
@@ -347,31 +355,31 @@ impl<L: Ledger> Desk<L> {
         }
     }
 
-    /// The next order; `None` when `due` has come without one, or it is time to look for the files.
-    fn next(&self, due: Option<Instant>) -> Option<Order<L>> {
+    /// Returns the next command; `None` at `due`, or when the files have to be checked.
+    fn next(&self, due: Option<Instant>) -> Option<Command<L>> {
         let look = self.connection.has_files().then(|| Instant::now() + PROBE);
         let Some(due) = due.into_iter().chain(look).min() else {
-            return Some(self.inbox.recv().unwrap_or(Order::Stop));
+            return Some(self.queue.recv().unwrap_or(Command::Stop));
         };
-        match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
-            Ok(order) => Some(order),
+        match self.queue.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
+            Err(RecvTimeoutError::Disconnected) => Some(Command::Stop),
         }
     }
 
-    /// Takes what else waits, up to the size of a batch; says whether to stop after it.
+    /// Takes more requests from the queue, up to the size of a batch; returns whether to stop after it.
     ///
     /// A commit costs much the same for one entry as for many. Where several wait, those who are
     /// about to bring more may share the core with this thread: they get it first, for as long as
     /// that brings something. An entry alone does not wait for whatever else the machine does, and
     /// where nobody waits for the core, giving way returns at once.
-    fn gather(&self, batch: &mut Vec<Job<L>>) -> bool {
+    fn gather(&self, batch: &mut Vec<Request<L>>) -> bool {
         let mut before = batch.len();
         while batch.len() < self.limits.batch {
-            match self.inbox.try_recv() {
-                Ok(Order::Write(job)) => batch.push(*job),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
+            match self.queue.try_recv() {
+                Ok(Command::Write(request)) => batch.push(*request),
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) if batch.len() > before => {
                     before = batch.len();
                     std::thread::yield_now();
@@ -382,16 +390,16 @@ impl<L: Ledger> Desk<L> {
         false
     }
 
-    /// Commits a batch and answers all of it.
-    fn settle(&mut self, batch: Vec<Job<L>>) {
+    /// Commits a batch and answers all of its requests.
+    fn write_batch(&mut self, batch: Vec<Request<L>>) {
         // The only place where an entry is dropped: before its transaction starts, when whoever
         // waits has given up by the same limit.
         let now = Instant::now();
         let (batch, late): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .partition(|job| now.duration_since(job.queued) <= self.limits.patience);
-        for job in late {
-            (job.reply)(Err(Unwritten::Late));
+            .partition(|request| now.duration_since(request.queued) <= self.limits.patience);
+        for request in late {
+            (request.reply)(Err(WriteError::Late));
         }
         self.commit_and_answer(batch);
     }
@@ -399,10 +407,13 @@ impl<L: Ledger> Desk<L> {
     /// Commits a batch, and answers it in its order. Where one entry cannot be written, the batch is
     /// halved until that one fails alone, the older half first: the others do not suffer for it, and
     /// one bad entry costs a few more commits and not one for each entry.
-    fn commit_and_answer(&mut self, mut batch: Vec<Job<L>>) {
+    fn commit_and_answer(&mut self, mut batch: Vec<Request<L>>) {
         match self.commit(&batch) {
-            Err(error) if is_full(&error) && batch.iter().any(|job| L::makes_room(&job.entry)) => {
-                let (making, others) = batch.into_iter().partition(|job| L::makes_room(&job.entry));
+            Err(error)
+                if is_full(&error) && batch.iter().any(|request| L::makes_room(&request.entry)) =>
+            {
+                let (making, others) =
+                    batch.into_iter().partition(|request| L::makes_room(&request.entry));
                 self.answer(others, Err(error));
                 self.commit_with_reserve(making);
             }
@@ -416,14 +427,14 @@ impl<L: Ledger> Desk<L> {
     }
 
     /// Commits entries that make room on a disk that has none.
-    fn commit_with_reserve(&mut self, batch: Vec<Job<L>>) {
+    fn commit_with_reserve(&mut self, batch: Vec<Request<L>>) {
         let lent = self.lend_reserve();
         let outcome = self.commit(&batch);
         self.answer(batch, outcome);
         self.make_room(lent);
     }
 
-    /// Whether the last failure was for want of room, and some is kept for that.
+    /// Returns whether the last failure was a full disk and there is a reserve.
     fn has_lendable_room(&self) -> bool {
         self.full_at.is_some() && self.connection.reserve().is_some()
     }
@@ -433,12 +444,12 @@ impl<L: Ledger> Desk<L> {
         self.connection.reserve().map_or(0, Reserve::lend_all)
     }
 
-    /// Does upkeep with what was lent of the reserve, until that much can be taken back. Nothing else
-    /// is written meanwhile, which would take the room that is made; more than was lent is not taken
-    /// back, so that what is made is for what comes.
+    /// Runs maintenance with `lent` bytes of the reserve until that many can be taken back. Nothing
+    /// else is written meanwhile, as that would use up the new room. Not more than `lent` is taken
+    /// back, so that the rest of the new room is for new entries.
     fn make_room(&mut self, lent: u64) -> Option<Duration> {
         let rest = loop {
-            let rest = self.tend(Room::Scarce);
+            let rest = self.maintain(Room::Scarce);
             // What is in the log takes room twice.
             self.checkpoint("PASSIVE");
             if self.take_back(lent) || rest != Some(Duration::ZERO) {
@@ -464,12 +475,12 @@ impl<L: Ledger> Desk<L> {
         }
     }
 
-    fn answer(&mut self, batch: Vec<Job<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
+    fn answer(&mut self, batch: Vec<Request<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
         match outcome {
             Ok(receipts) => {
                 self.set_health(Health::Writing);
-                for (job, receipt) in batch.into_iter().zip(receipts) {
-                    (job.reply)(Ok(receipt));
+                for (request, receipt) in batch.into_iter().zip(receipts) {
+                    (request.reply)(Ok(receipt));
                 }
             }
             Err(error) => {
@@ -478,36 +489,36 @@ impl<L: Ledger> Desk<L> {
                 // Also where one entry is to blame: the next one that is written, or the probe a
                 // second later, says otherwise.
                 self.set_health(Health::Failing { why: Arc::clone(&why) });
-                for job in batch {
-                    (job.reply)(Err(Unwritten::Failed(Arc::clone(&why))));
+                for request in batch {
+                    (request.reply)(Err(WriteError::Failed(Arc::clone(&why))));
                 }
             }
         }
     }
 
     /// One transaction. When this returns `Ok`, the batch has been synced to disk.
-    fn commit(&mut self, batch: &[Job<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
-        let ledger = &mut self.ledger;
+    fn commit(&mut self, batch: &[Request<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
+        let handler = &mut self.handler;
         let result = transact(&mut self.connection, |connection| {
             let receipts = batch
                 .iter()
-                .map(|job| ledger.write(connection, &job.entry))
+                .map(|request| handler.write(connection, &request.entry))
                 .collect::<rusqlite::Result<Vec<_>>>()?;
-            ledger.seal(connection)?;
+            handler.before_commit(connection)?;
             Ok(receipts)
         });
         match &result {
-            Ok(_) => self.ledger.committed(),
-            Err(_) => self.ledger.rolled_back(),
+            Ok(_) => self.handler.committed(),
+            Err(_) => self.handler.rolled_back(),
         }
         result
     }
 
-    /// Does a piece of upkeep, with the reserve where that is what the disk has left. Says how long it
-    /// can be left alone now.
+    /// Runs one maintenance step, with the reserve if the disk has no other room. Returns the delay
+    /// until the next.
     fn upkeep(&mut self) -> Option<Duration> {
         let was_full = self.full_at.is_some_and(|at| at.elapsed() < SCARCE);
-        let rest = self.tend(if was_full { Room::Scarce } else { Room::Plenty });
+        let rest = self.maintain(if was_full { Room::Scarce } else { Room::Plenty });
         if *self.health.borrow() != Health::Writing && self.has_lendable_room() {
             let lent = self.lend_reserve();
             return self.make_room(lent);
@@ -518,15 +529,15 @@ impl<L: Ledger> Desk<L> {
         rest
     }
 
-    fn tend(&mut self, room: Room) -> Option<Duration> {
-        let ledger = &mut self.ledger;
-        match transact(&mut self.connection, |connection| ledger.tend(connection, room)) {
+    fn maintain(&mut self, room: Room) -> Option<Duration> {
+        let handler = &mut self.handler;
+        match transact(&mut self.connection, |connection| handler.maintain(connection, room)) {
             Ok(alone) => {
-                self.ledger.committed();
+                self.handler.committed();
                 alone
             }
             Err(error) => {
-                self.ledger.rolled_back();
+                self.handler.rolled_back();
                 self.full_at = is_full(&error).then(Instant::now);
                 self.set_health(Health::Failing { why: error.to_string().into() });
                 Some(PROBE)
@@ -538,11 +549,11 @@ impl<L: Ledger> Desk<L> {
         if *self.health.borrow() != Health::Writing {
             return;
         }
-        let ledger = &mut self.ledger;
-        match transact(&mut self.connection, |connection| ledger.end(connection)) {
-            Ok(()) => self.ledger.committed(),
+        let handler = &mut self.handler;
+        match transact(&mut self.connection, |connection| handler.end(connection)) {
+            Ok(()) => self.handler.committed(),
             Err(error) => {
-                self.ledger.rolled_back();
+                self.handler.rolled_back();
                 tracing::warn!(%error, "the last of what was to be written could not be");
             }
         }
@@ -553,8 +564,8 @@ impl<L: Ledger> Desk<L> {
             let lent = self.lend_reserve();
             self.make_room(lent);
         }
-        let ledger = &mut self.ledger;
-        match transact(&mut self.connection, |connection| ledger.probe(connection)) {
+        let handler = &mut self.handler;
+        match transact(&mut self.connection, |connection| handler.probe(connection)) {
             Ok(()) => self.set_health(Health::Writing),
             Err(error) => self.set_health(Health::Failing { why: error.to_string().into() }),
         }
@@ -602,7 +613,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sqlite::{Commands, Database, Place, Schema};
+    use crate::sqlite::{Commands, Database, Location, Schema};
 
     const SCHEMA: Schema = Schema {
         what: "numbers",
@@ -619,7 +630,7 @@ mod tests {
         commits: usize,
     }
 
-    impl Ledger for Numbers {
+    impl BatchHandler for Numbers {
         type Entry = i64;
         type Receipt = usize;
 
@@ -629,7 +640,7 @@ mod tests {
             Ok(*self.committed.borrow() + self.batch)
         }
 
-        fn seal(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        fn before_commit(&mut self, _: &Connection) -> rusqlite::Result<()> {
             Ok(())
         }
 
@@ -643,7 +654,7 @@ mod tests {
             self.batch = 0;
         }
 
-        fn tend(&mut self, _: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
+        fn maintain(&mut self, _: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
             Ok(None)
         }
 
@@ -654,11 +665,11 @@ mod tests {
 
     fn start(limits: Limits) -> (Writer<Numbers>, watch::Receiver<usize>, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::File(dir.path().join("n.db"));
-        let (_, connection) = Database::open(&place, SCHEMA).unwrap();
+        let location = Location::File(dir.path().join("n.db"));
+        let (_, connection) = Database::open(&location, SCHEMA).unwrap();
         let (committed, seen) = watch::channel(0);
-        let ledger = Numbers { committed, batch: 0, commits: 0 };
-        let writer = Writer::start(connection, ledger, limits).unwrap();
+        let handler = Numbers { committed, batch: 0, commits: 0 };
+        let writer = Writer::start(connection, handler, limits).unwrap();
         (writer, seen, dir)
     }
 
@@ -672,16 +683,16 @@ mod tests {
     }
 
     /// Outcome of one batch: each entry's receipt, the rows in order, and the number of commits.
-    fn settle(entries: &[i64]) -> (Vec<Result<usize, Unwritten>>, Vec<i64>, usize) {
-        let (_, connection) = Database::open(&Place::Memory, SCHEMA).unwrap();
+    fn write_batch(entries: &[i64]) -> (Vec<Result<usize, WriteError>>, Vec<i64>, usize) {
+        let (_, connection) = Database::open(&Location::Memory, SCHEMA).unwrap();
         let (committed, health) = (watch::channel(0).0, watch::channel(Health::Writing).0);
-        let mut desk = Desk {
+        let mut thread = WriterThread {
             connection,
-            ledger: Numbers { committed, batch: 0, commits: 0 },
+            handler: Numbers { committed, batch: 0, commits: 0 },
             health,
-            inbox: sync_channel(1).1,
+            queue: sync_channel(1).1,
             limits: Limits { patience: Duration::MAX, ..Limits::default() },
-            pulse: Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) }),
+            busy: Arc::new(BusyClock { epoch: Instant::now(), busy_since: AtomicU64::new(0) }),
             full_at: None,
             make_room_at: Instant::now(),
         };
@@ -689,22 +700,22 @@ mod tests {
         let (batch, pending): (Vec<_>, Vec<_>) = entries
             .iter()
             .map(|&entry| {
-                let (sender, pending) = Pending::channel();
+                let (sender, pending) = PendingCommit::channel();
                 let reply = Box::new(|outcome| drop(sender.send(outcome)));
                 let share = Arc::clone(&bytes).try_acquire_many_owned(0).unwrap();
-                (Job { entry, reply, queued: Instant::now(), _share: share }, pending)
+                (Request { entry, reply, queued: Instant::now(), _share: share }, pending)
             })
             .unzip();
-        desk.settle(batch);
-        let receipts = pending.into_iter().map(Pending::blocking_receipt).collect();
-        let mut rows = desk.connection.prepare("SELECT x FROM n ORDER BY rowid").unwrap();
+        thread.write_batch(batch);
+        let receipts = pending.into_iter().map(PendingCommit::blocking_receipt).collect();
+        let mut rows = thread.connection.prepare("SELECT x FROM n ORDER BY rowid").unwrap();
         let rows = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        (receipts, rows, desk.ledger.commits)
+        (receipts, rows, thread.handler.commits)
     }
 
     /// Checks a batch against writing each entry alone, and the bound on its commits.
     fn check_batch(entries: &[i64]) {
-        let (receipts, rows, commits) = settle(entries);
+        let (receipts, rows, commits) = write_batch(entries);
         assert_eq!(receipts.len(), entries.len());
         let mut written = Vec::new();
         for (entry, receipt) in entries.iter().zip(receipts) {
@@ -713,7 +724,7 @@ mod tests {
                 assert_eq!(receipt, Ok(written.len()), "{entry} of {entries:?}");
             } else {
                 assert!(
-                    matches!(&receipt, Err(Unwritten::Failed(why)) if why.contains("CHECK")),
+                    matches!(&receipt, Err(WriteError::Failed(why)) if why.contains("CHECK")),
                     "{receipt:?} for {entry} of {entries:?}"
                 );
             }
@@ -733,7 +744,7 @@ mod tests {
         }
         for bad in [0, 1, 511, 512, 777, 1023] {
             let entries: Vec<_> = (0..1024).map(|n| if n == bad { -1 } else { n }).collect();
-            assert_eq!(settle(&entries).2, 10);
+            assert_eq!(write_batch(&entries).2, 10);
             check_batch(&entries);
         }
     }
@@ -764,7 +775,7 @@ mod tests {
         }
         writer.stop();
         assert_eq!(count(&dir), 500);
-        assert_eq!(writer.submit(1, 10).unwrap_err(), Unwritten::Closed);
+        assert_eq!(writer.submit(1, 10).unwrap_err(), WriteError::Closed);
     }
 
     #[test]
@@ -784,7 +795,7 @@ mod tests {
     fn what_waits_is_bounded_and_what_waited_too_long_is_not_written() {
         let limits = Limits { bytes: 0, patience: Duration::ZERO, ..Limits::default() };
         let (writer, _, dir) = start(limits);
-        assert_eq!(writer.submit(1, 100).unwrap().blocking_receipt(), Err(Unwritten::Late));
+        assert_eq!(writer.submit(1, 100).unwrap().blocking_receipt(), Err(WriteError::Late));
         writer.stop();
         assert_eq!(count(&dir), 0);
     }
@@ -804,7 +815,7 @@ mod tests {
         other.execute_batch("ALTER TABLE n RENAME TO away").unwrap();
         assert!(matches!(
             writer.submit(1, 1).unwrap().blocking_receipt(),
-            Err(Unwritten::Failed(_))
+            Err(WriteError::Failed(_))
         ));
         let mut health = writer.health();
         assert!(matches!(&*health.borrow(), Health::Failing { .. }));
@@ -843,7 +854,7 @@ mod tests {
             // The first that comes learns it, not the first a second later.
             std::fs::rename(&name, &aside).unwrap();
             let outcome = writer.submit(2, 1).unwrap().blocking_receipt();
-            let Err(Unwritten::Failed(why)) = outcome else { panic!("{ending}: {outcome:?}") };
+            let Err(WriteError::Failed(why)) = outcome else { panic!("{ending}: {outcome:?}") };
             let said =
                 format!("its file {} was removed or moved away: put it back", name.display());
             assert!(why.starts_with(&said), "{why}");
@@ -860,7 +871,7 @@ mod tests {
             let said = |why: &str| why.contains(" was replaced by another one: ");
             assert!(matches!(&health, Health::Failing { why } if said(why)), "{health:?}");
             let outcome = writer.submit(4, 1).unwrap().blocking_receipt();
-            assert!(matches!(outcome, Err(Unwritten::Failed(_))), "{ending}: {outcome:?}");
+            assert!(matches!(outcome, Err(WriteError::Failed(_))), "{ending}: {outcome:?}");
 
             // Removed, while nothing comes.
             std::fs::remove_file(&name).unwrap();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dubwatch::callback::Verdict;
 use dubwatch::callback::{Accepted, Callback, Encoding, Fingerprint, Headers, Received, Source};
-use dubwatch::journal::{Journal, Place};
+use dubwatch::journal::{Journal, Location};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -122,7 +122,7 @@ impl Home {
     pub(crate) fn fill(&self, deliveries: impl IntoIterator<Item = (i64, String)>) {
         std::fs::create_dir_all(self.journal().parent().unwrap()).unwrap();
         let _alone = STARTING.write().unwrap();
-        let journal = Journal::open(&Place::File(self.journal()), None).unwrap();
+        let journal = Journal::open(&Location::File(self.journal()), None).unwrap();
         let mut pending = Vec::new();
         for (copy, (hours, body)) in (1..).zip(deliveries) {
             let accepted = accepted(hours, body.into_bytes(), copy);

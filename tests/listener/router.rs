@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use dubwatch::callback::{Encoding, RefusalKind, Source, Verdict};
 use dubwatch::intake::{Intake, Policy};
-use dubwatch::journal::Unwritten;
+use dubwatch::journal::WriteError;
 use dubwatch::listener::{Listener, Settings};
 use dubwatch::serve::Peer;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
@@ -388,9 +388,9 @@ fn assert_unavailable(answer: &Answer) {
 #[rstest]
 #[tokio::test]
 async fn what_cannot_be_kept_is_answered_503_with_retry_after(
-    #[values(Unwritten::Full, Unwritten::Late, Unwritten::Failed("disk".into()), Unwritten::Closed)]
-    why: Unwritten,
-    #[values(Conduct::Decline, Conduct::Fail)] when: fn(Unwritten) -> Conduct,
+    #[values(WriteError::Full, WriteError::Late, WriteError::Failed("disk".into()), WriteError::Closed)]
+    why: WriteError,
+    #[values(Conduct::Decline, Conduct::Fail)] when: fn(WriteError) -> Conduct,
 ) {
     let house = House::new(when(why));
     assert_unavailable(&house.answer(house.signed(BODY)).await);

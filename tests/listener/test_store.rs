@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dubwatch::callback::{Accepted, Listed};
 use dubwatch::intake::Keep;
-use dubwatch::journal::{Pending, Unwritten};
+use dubwatch::journal::{PendingCommit, WriteError};
 use tokio::sync::oneshot;
 
 /// What becomes of deliveries.
@@ -14,14 +14,14 @@ pub(crate) enum Conduct {
     /// Kept at once.
     Keep,
     /// Not even queued.
-    Decline(Unwritten),
+    Decline(WriteError),
     /// Queued, then not written.
-    Fail(Unwritten),
+    Fail(WriteError),
     /// Queued until [`TestStore::give_receipts`].
     Hold,
 }
 
-type Receipt = oneshot::Sender<Result<u64, Unwritten>>;
+type Receipt = oneshot::Sender<Result<u64, WriteError>>;
 
 /// Keeps in memory.
 pub(crate) struct TestStore {
@@ -68,8 +68,8 @@ impl TestStore {
 }
 
 impl Keep for TestStore {
-    fn keep(&self, accepted: Accepted) -> Result<Pending<u64>, Unwritten> {
-        let (receipt, pending) = Pending::channel();
+    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
+        let (receipt, pending) = PendingCommit::channel();
         let queued = |answer| {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.push(accepted);
@@ -87,8 +87,8 @@ impl Keep for TestStore {
         Ok(pending)
     }
 
-    fn list(&self, refusals: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
-        let (receipt, pending) = Pending::channel();
+    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
+        let (receipt, pending) = PendingCommit::channel();
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).extend(refusals);
         let _ = receipt.send(Ok(1));
         Ok(pending)

@@ -47,8 +47,8 @@ fn append(journal: &Journal, accepted: Accepted) -> u64 {
     journal.append(accepted).unwrap().blocking_receipt().unwrap()
 }
 
-fn file(dir: &tempfile::TempDir) -> Place {
-    Place::File(dir.path().join("journal.db"))
+fn file(dir: &tempfile::TempDir) -> Location {
+    Location::File(dir.path().join("journal.db"))
 }
 
 /// Every state that a reader finds, to be compared as a whole.
@@ -65,7 +65,7 @@ fn states(reader: &Reader) -> Vec<AssetRow> {
 
 #[test]
 fn a_delivery_is_read_back_as_it_came() {
-    for place in [Place::Memory, file(&tempfile::tempdir().unwrap())] {
+    for place in [Location::Memory, file(&tempfile::tempdir().unwrap())] {
         let journal = Journal::open(&place, None).unwrap();
         let odd = "{\"event\":\"version_archived\",\"asset_id\":\"a\\u0000\"}\r\n";
         let first = accepted(&event(State::Ready, "ast", "ver"), 0, 1);
@@ -158,7 +158,7 @@ fn pruning_gives_the_room_back_to_the_disk() {
 
 #[test]
 fn a_page_of_long_bodies_ends_early_and_leaves_none_out() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     let long = "x".repeat(3 << 20);
     for second in 0..7 {
         append(&journal, accepted(&long, second, 1));

@@ -69,7 +69,7 @@ fn notes_are_kept_over_a_restart_and_taken_back() {
 
 #[test]
 fn a_name_comes_before_the_asset_and_is_tidied() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     let reader = journal.reader().unwrap();
     name(&journal, "ast", Some("Launch film"));
     assert_eq!(reader.asset("ast").unwrap(), None, "nothing was heard of it");
@@ -86,7 +86,7 @@ fn a_name_comes_before_the_asset_and_is_tidied() {
 
 #[test]
 fn an_acknowledged_failure_is_never_newer_than_what_was_noted() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     let mut failed = accepted(&event(State::Failed, "ast", "ver"), 0, 1);
     failed.request.received_at += SignedDuration::from_nanos(123_456_789);
     let between = failed.request.received_at;

@@ -13,7 +13,7 @@ fn summary(mut delivery: Delivery) -> Delivery {
 
 /// Three assets in turn, and what belongs to none.
 fn filled(count: i64) -> Journal {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     for second in 0..count {
         let body = match second % 5 {
             3 => "not json".to_owned(),
@@ -69,7 +69,7 @@ fn one_delivery_and_one_refusal_are_read_in_full() {
 
 #[test]
 fn pages_of_assets_go_back_in_time_without_a_double_or_a_gap() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     // Three of them at every moment, so that pages end between assets of the same one.
     for n in 0..30 {
         append(&journal, accepted(&event(State::Ready, &format!("a{n:02}"), "v"), n / 3, 1));
@@ -103,11 +103,11 @@ fn pages_of_assets_go_back_in_time_without_a_double_or_a_gap() {
 #[test]
 fn a_dashboard_sees_that_another_process_wrote() {
     let dir = tempfile::tempdir().unwrap();
-    for place in [Place::Memory, file(&dir)] {
+    for place in [Location::Memory, file(&dir)] {
         let journal = Journal::open(&place, None).unwrap();
         let reader = match &place {
-            Place::Memory => journal.reader().unwrap(),
-            Place::File(path) => Reader::open(path).unwrap(),
+            Location::Memory => journal.reader().unwrap(),
+            Location::File(path) => Reader::open(path).unwrap(),
         };
         let mut before = reader.data_version().unwrap();
         assert_eq!(reader.data_version().unwrap(), before);

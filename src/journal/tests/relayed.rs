@@ -6,7 +6,7 @@ use super::*;
 use crate::callback::{Gap, Passage};
 use crate::journal::ledger::{Entry, Ledger};
 use crate::journal::{RelayPlace, RelayReceipt, Relayed, schema};
-use crate::sqlite::Ledger as _;
+use crate::sqlite::BatchHandler as _;
 
 fn passage(epoch: u64, from: u64, to: u64) -> Passage {
     Passage { relay: "wss://r#1".into(), inbox: "https://r/in/x".into(), epoch, from, to }
@@ -78,7 +78,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
 
 #[test]
 fn nothing_is_taken_over_before_its_turn() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     assert_eq!(delivery(&journal, 7, 1), 0, "nobody subscribed");
     begin(&journal, 4);
     assert_eq!(delivery(&journal, 7, 6), 4, "5 is missing");
@@ -91,7 +91,7 @@ fn nothing_is_taken_over_before_its_turn() {
 
 #[test]
 fn the_same_numbers_of_another_epoch_are_other_deliveries() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     begin(&journal, 0);
     for seq in 1..=5 {
         delivery(&journal, 7, seq);
@@ -113,7 +113,7 @@ fn the_same_numbers_of_another_epoch_are_other_deliveries() {
 
 #[test]
 fn gaps_are_kept_once_and_told() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     let mut feed = journal.feed();
     begin(&journal, 0);
     assert_eq!(take(&journal, passage(7, 1, 4), gap(1, 4)), 4);
@@ -129,7 +129,7 @@ fn gaps_are_kept_once_and_told() {
 
 #[test]
 fn gaps_are_bounded() {
-    let journal = Journal::open(&Place::Memory, None).unwrap();
+    let journal = Journal::open(&Location::Memory, None).unwrap();
     begin(&journal, 0);
     for seq in 1..=1200 {
         drop(journal.take_over(passage(7, seq, seq), gap(seq, seq)).unwrap());
@@ -142,7 +142,7 @@ fn gaps_are_bounded() {
 #[test]
 fn a_delivery_is_new_once() {
     for let_in in [true, false] {
-        let journal = Journal::open(&Place::Memory, None).unwrap();
+        let journal = Journal::open(&Location::Memory, None).unwrap();
         let is_new = |epoch, seq| {
             let relayed = if let_in { self::let_in(epoch, seq) } else { Relayed::Refused };
             let pending = journal.take_over(passage(epoch, seq, seq), relayed).unwrap();
@@ -160,7 +160,7 @@ fn a_delivery_is_new_once() {
 #[test]
 fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
     for relayed in [let_in(7, 6), Relayed::Refused] {
-        let (_, mut connection) = Database::open(&Place::Memory, schema::SCHEMA).unwrap();
+        let (_, mut connection) = Database::open(&Location::Memory, schema::SCHEMA).unwrap();
         let (mut ledger, _) = Ledger::new(&connection, None).unwrap();
         let mut attempt = |entries: &[&Entry], commits: bool| {
             let transaction = connection.transaction().unwrap();
@@ -168,7 +168,7 @@ fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
                 .iter()
                 .map(|entry| ledger.write(&transaction, entry).unwrap().into())
                 .collect();
-            ledger.seal(&transaction).unwrap();
+            ledger.before_commit(&transaction).unwrap();
             if commits {
                 transaction.commit().unwrap();
                 ledger.committed();

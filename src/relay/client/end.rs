@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::protocol::{Close, DEAD_AFTER};
-use crate::intake::Unwritten;
+use crate::intake::WriteError;
 use crate::text::Printable;
 
 /// Why a connection ended.
@@ -26,9 +26,9 @@ pub(super) enum End {
     #[error("the relay broke the protocol: {0}")]
     Broke(Close),
     #[error("the journal cannot keep up: {0}")]
-    Unwritten(Unwritten),
+    WriteFailed(WriteError),
     #[error("the journal cannot be read: {0}")]
-    Unread(String),
+    ReadFailed(String),
 }
 
 /// The connection broke.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::protocol::{Cursor, WINDOW};
 use super::end::{End, lost};
 use crate::callback::{Passage, Received};
-use crate::intake::{Intake, Judged, Unwritten};
+use crate::intake::{Intake, Judged, WriteError};
 
 /// Messages that may be under way. More are left in the socket.
 const MESSAGES: usize = WINDOW;
@@ -58,7 +58,7 @@ struct Checked {
 struct Taken {
     cursor: Cursor,
     bytes: usize,
-    upto: Result<u64, Unwritten>,
+    upto: Result<u64, WriteError>,
 }
 
 /// The messages of one connection that are under way.
@@ -170,7 +170,7 @@ impl Pipeline {
             Ok(taking) => taking,
             Err(unwritten) => {
                 self.intake.complain(unwritten.clone());
-                return Err(End::Unwritten(unwritten));
+                return Err(End::WriteFailed(unwritten));
             }
         };
         if self.taking.is_empty() {
@@ -190,10 +190,10 @@ impl Pipeline {
         match taken.upto {
             Ok(upto) if upto >= taken.cursor.seq => Ok(taken.cursor),
             // It was not its turn: something before it was not written.
-            Ok(_) => Err(End::Unwritten(Unwritten::Late)),
+            Ok(_) => Err(End::WriteFailed(WriteError::Late)),
             Err(unwritten) => {
                 self.intake.complain(unwritten.clone());
-                Err(End::Unwritten(unwritten))
+                Err(End::WriteFailed(unwritten))
             }
         }
     }

@@ -26,7 +26,7 @@ use super::parting::Parting;
 use super::pipeline::{OnDisk, Pipeline, What, Work};
 use super::{Door, Tell};
 use crate::callback::Passage;
-use crate::intake::{Judged, Unwritten};
+use crate::intake::{Judged, WriteError};
 use crate::text::Printable;
 
 /// How long the welcome may take after the upgrade.
@@ -160,7 +160,7 @@ impl Session<'_> {
     /// Says who reads, and from where.
     async fn greet(&mut self) -> Result<(), End> {
         let place = self.door.intake.relay_place(Arc::clone(&self.door.subscription)).await;
-        let place = place.map_err(End::Unread)?;
+        let place = place.map_err(End::ReadFailed)?;
         let resume =
             place.and_then(|place| Some(Resume { epoch: Epoch(place.epoch?), after: place.seq }));
         self.say(ClientFrame::Hello(Hello {
@@ -232,8 +232,8 @@ impl Session<'_> {
             return Err(lost("no welcome came"));
         }
         if self.pipeline.is_stuck() {
-            self.door.intake.complain(Unwritten::Late);
-            return Err(End::Unwritten(Unwritten::Late));
+            self.door.intake.complain(WriteError::Late);
+            return Err(End::WriteFailed(WriteError::Late));
         }
         Ok(())
     }
@@ -299,7 +299,7 @@ impl Session<'_> {
         let subscription = Arc::clone(&self.door.subscription);
         let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
         let noted = self.door.intake.subscribed(subscription, welcome.after, anew).await;
-        noted.map_err(End::Unwritten)?;
+        noted.map_err(End::WriteFailed)?;
         let callback_url = callback_url(&welcome.callback_url);
         if callback_url.is_none() {
             let shown = Printable::new(&welcome.callback_url).cut(80);

@@ -16,8 +16,8 @@ use super::super::protocol::{
 use super::counted::Counted;
 use super::*;
 use crate::callback::{Accepted, Encoding, Headers, Listed, Passage, SIGNATURE_HEADER};
-use crate::intake::{Keep, Policy, Relayed, Unwritten};
-use crate::journal::{Journal, Pending, Place, RelayReceipt};
+use crate::intake::{Keep, Policy, Relayed, WriteError};
+use crate::journal::{Journal, Location, PendingCommit, RelayReceipt};
 use crate::outbound::AnyStream;
 use crate::signature::{PrivateKey, TrustedKeys};
 
@@ -38,7 +38,7 @@ struct Scene {
 
 impl Scene {
     fn new(reader: Option<&str>) -> Self {
-        Self::on(Arc::new(Journal::open(&Place::Memory, None).unwrap()), reader, Timestamp::now)
+        Self::on(Arc::new(Journal::open(&Location::Memory, None).unwrap()), reader, Timestamp::now)
     }
 
     fn on(journal: Arc<Journal>, reader: Option<&str>, wall: fn() -> Timestamp) -> Self {
@@ -62,7 +62,7 @@ impl Scene {
     /// One whose disk answers at once or never: time that stands still while nothing happens here
     /// would not wait for a real one.
     fn in_paused_time(hangs: bool, wall: fn() -> Timestamp) -> Self {
-        let journal = Arc::new(Journal::open(&Place::Memory, None).unwrap());
+        let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
         let mut scene = Self::on(journal, Some("laptop"), wall);
         let keys = TrustedKeys::new(scene.key.public("test"));
         let keep = Arc::new(Disk { hangs, held: Mutex::default() });
@@ -101,16 +101,16 @@ impl Scene {
 /// A stand-in for the journal.
 struct Disk {
     hangs: bool,
-    held: Mutex<Vec<oneshot::Sender<Result<RelayReceipt, Unwritten>>>>,
+    held: Mutex<Vec<oneshot::Sender<Result<RelayReceipt, WriteError>>>>,
 }
 
 impl Keep for Disk {
-    fn keep(&self, _: Accepted) -> Result<Pending<u64>, Unwritten> {
-        Err(Unwritten::Full)
+    fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
+        Err(WriteError::Full)
     }
 
-    fn list(&self, _: Vec<Listed>) -> Result<Pending<u64>, Unwritten> {
-        Err(Unwritten::Full)
+    fn list(&self, _: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
+        Err(WriteError::Full)
     }
 
     fn is_writing(&self) -> bool {
@@ -122,14 +122,18 @@ impl Keep for Disk {
         _: Arc<str>,
         after: u64,
         _: Option<u64>,
-    ) -> Result<Pending<u64>, Unwritten> {
-        let (receipt, pending) = Pending::channel();
+    ) -> Result<PendingCommit<u64>, WriteError> {
+        let (receipt, pending) = PendingCommit::channel();
         let _ = receipt.send(Ok(after));
         Ok(pending)
     }
 
-    fn take_over(&self, passage: Passage, _: Relayed) -> Result<Pending<RelayReceipt>, Unwritten> {
-        let (receipt, pending) = Pending::channel();
+    fn take_over(
+        &self,
+        passage: Passage,
+        _: Relayed,
+    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
+        let (receipt, pending) = PendingCommit::channel();
         if self.hangs {
             self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
         } else {
@@ -516,7 +520,7 @@ async fn a_disk_that_hangs_ends_the_connection_and_nothing_is_acked() {
             relay.ack().await
         })
         .await;
-    assert!(matches!(end, End::Unwritten(_)), "{end}");
+    assert!(matches!(end, End::WriteFailed(_)), "{end}");
     assert_eq!(acked, None);
 }
 

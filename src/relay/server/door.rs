@@ -138,7 +138,7 @@ async fn keep(
         drop(place);
         kept
     });
-    kept.await.unwrap_or_else(|error| Err(LogError::Unread(error.to_string().into())))
+    kept.await.unwrap_or_else(|error| Err(LogError::Read(error.to_string().into())))
 }
 
 fn content_length(parts: &Parts) -> Option<u64> {

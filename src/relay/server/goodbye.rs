@@ -41,7 +41,7 @@ pub(super) fn stalled() -> End {
 pub(super) fn unavailable(error: &LogError) -> Close {
     tracing::warn!(%error, "a subscription cannot be served");
     let sentence = match error {
-        LogError::Unwritten(_) => "the relay cannot write its store now",
+        LogError::Write(_) => "the relay cannot write its store now",
         _ => "the relay cannot read its store now",
     };
     Close::new(CloseCode::Unavailable, sentence)

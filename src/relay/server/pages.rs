@@ -99,7 +99,7 @@ impl Memory {
     /// Waits for enough for the longest.
     async fn take(&self, memory: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, LogError> {
         let share = memory.acquire_many_owned(self.each).await;
-        share.map_err(|error| LogError::Unread(error.to_string().into()))
+        share.map_err(|error| LogError::Read(error.to_string().into()))
     }
 }
 
@@ -113,7 +113,7 @@ fn size(item: &Item) -> usize {
 
 /// An answer of the log that comes in time, or an error.
 pub(super) async fn within<T>(limit: Duration, answer: Answer<'_, T>) -> Result<T, LogError> {
-    let late = |_| LogError::Unread(format!("no answer within {limit:?}").into());
+    let late = |_| LogError::Read(format!("no answer within {limit:?}").into());
     timeout(limit, answer).await.map_err(late)?
 }
 

@@ -23,7 +23,7 @@ use crate::relay::protocol::{
 use crate::relay::store::{Answer, Arrival, Caps, Inbox, InboxId, Item, Start, Store};
 use crate::serve::serve;
 use crate::signature::{PrivateKey, PublicKey};
-use crate::sqlite::Place;
+use crate::sqlite::Location;
 
 #[test]
 fn readers_never_take_the_places_of_senders() {
@@ -79,7 +79,7 @@ struct Fixture {
 impl Fixture {
     /// A server before a store in memory, with one inbox; `shape` puts something before its log.
     async fn new(shape: impl FnOnce(Arc<Store>) -> Arc<dyn Log>) -> Self {
-        let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+        let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
         let issued = store.create("one".parse().unwrap()).await.unwrap();
         let inbox = store.by_publish_id(&issued.publish_id).unwrap().id;
         let settings = Settings { max_body: 8 << 20, ..Settings::default() };
@@ -321,7 +321,7 @@ async fn a_disk_that_hangs_keeps_no_reader_waiting() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_count_leaves_the_queue_to_what_does() {
     const BODY: usize = 1 << 20;
-    let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+    let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
     let issued = store.create("one".parse().unwrap()).await.unwrap();
     let hung = Arc::new(Hung::new(store, Hangs::Keeping));
     let key = PrivateKey::generate().unwrap();
@@ -351,7 +351,7 @@ async fn what_does_not_count_leaves_the_queue_to_what_does() {
 
 #[tokio::test]
 async fn a_token_that_is_replaced_while_it_is_looked_at_opens_nothing() {
-    let store = Arc::new(Store::open(&Place::Memory, Caps::default()).unwrap());
+    let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
     let issued = store.create("one".parse().unwrap()).await.unwrap();
     let hung = Arc::new(Hung::new(store, Hangs::Nowhere));
     let keys = TrustedKeys::new(PublicKey::vendor());

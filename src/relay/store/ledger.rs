@@ -385,7 +385,7 @@ impl Ledger {
 
     /// Begins another transaction, as nothing more can be written in one that met damage.
     fn begin_anew(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        sqlite::Ledger::rolled_back(self);
+        sqlite::BatchHandler::rolled_back(self);
         if !connection.is_autocommit() {
             connection.execute_batch("ROLLBACK")?;
         }
@@ -414,7 +414,7 @@ impl Ledger {
         passed.unless_damaged(Piece::Urls, |_| {
             connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])
         })?;
-        sqlite::Ledger::seal(self, connection)?;
+        sqlite::BatchHandler::before_commit(self, connection)?;
         self.books.passed.unless_damaged(Piece::Room, |_| give_back(connection, pages))?;
         // Room is made only by what the disk gets back.
         more |= room == Room::Scarce && unused(connection)? > 0;
@@ -422,7 +422,7 @@ impl Ledger {
     }
 }
 
-impl sqlite::Ledger for Ledger {
+impl sqlite::BatchHandler for Ledger {
     type Entry = Entry;
     type Receipt = Receipt;
 
@@ -444,7 +444,7 @@ impl sqlite::Ledger for Ledger {
         matches!(entry, Entry::Forget { .. } | Entry::Revoke(_) | Entry::Prune { .. })
     }
 
-    fn seal(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.seal_at(connection, Announce::WhenDue)
     }
 
@@ -489,7 +489,11 @@ impl sqlite::Ledger for Ledger {
         }
     }
 
-    fn tend(&mut self, connection: &Connection, room: Room) -> rusqlite::Result<Option<Duration>> {
+    fn maintain(
+        &mut self,
+        connection: &Connection,
+        room: Room,
+    ) -> rusqlite::Result<Option<Duration>> {
         loop {
             let known = self.books.passed.count();
             match self.maintain(connection, room) {

@@ -11,7 +11,7 @@ use super::directory::{Inbox, InboxId};
 use super::secret::Token;
 use crate::callback::Headers;
 use crate::relay::protocol::{Delivery, Epoch, Gap, InboxIdentity, ReaderName, Resume, Resumed};
-use crate::sqlite::Unwritten;
+use crate::sqlite::WriteError;
 
 /// What a delivery costs in memory and on disk beside its text and body, in bytes.
 pub(super) const OVERHEAD: usize = 256;
@@ -191,10 +191,10 @@ pub enum LogError {
     NameTaken(String),
     /// It could not be written, or not in time. It may be on disk all the same.
     #[error(transparent)]
-    Unwritten(#[from] Unwritten),
+    Write(#[from] WriteError),
     /// It could not be read.
     #[error("cannot read the relay store: {0}")]
-    Unread(Arc<str>),
+    Read(Arc<str>),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -202,7 +202,7 @@ pub enum LogError {
 
 impl From<rusqlite::Error> for LogError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Unread(error.to_string().into())
+        Self::Read(error.to_string().into())
     }
 }
 

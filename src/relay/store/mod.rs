@@ -64,7 +64,7 @@ use rusqlite::OptionalExtension as _;
 use tokio::sync::{Semaphore, watch};
 
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
-use crate::sqlite::{Database, Health, OpenError, Place, Unwritten, WriteConnection, Writer};
+use crate::sqlite::{Database, Health, Location, OpenError, WriteConnection, WriteError, Writer};
 
 pub use directory::{Inbox, InboxId, State};
 pub use inbox_name::{InboxName, InboxNameFault};
@@ -107,12 +107,12 @@ struct Reading {
 
 impl Store {
     /// Opens the store at `place`, making it where there is none. Reads no history.
-    pub fn open(place: &Place, caps: Caps) -> Result<Self, StoreError> {
+    pub fn open(place: &Location, caps: Caps) -> Result<Self, StoreError> {
         Self::open_bounded(place, caps, Limits::default())
     }
 
     /// The same with other bounds for what may wait to be written.
-    pub fn open_bounded(place: &Place, caps: Caps, limits: Limits) -> Result<Self, StoreError> {
+    pub fn open_bounded(place: &Location, caps: Caps, limits: Limits) -> Result<Self, StoreError> {
         Self::on(Database::open(place, schema::SCHEMA)?, caps, limits)
     }
 
@@ -214,7 +214,7 @@ impl Store {
                     }
                 }
                 // A smaller one may have room where the disk is full.
-                Err(LogError::Unwritten(Unwritten::Failed(_))) if limit > LEAST_PRUNED => {
+                Err(LogError::Write(WriteError::Failed(_))) if limit > LEAST_PRUNED => {
                     limit = LEAST_PRUNED;
                 }
                 Err(error) => return Err(error),
@@ -267,7 +267,7 @@ impl Store {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
-        why: Unwritten,
+        why: WriteError,
     ) -> Result<Start, LogError> {
         let touch_every = self.caps.touch_every();
         let start = self.reading(move |connection| {
@@ -293,7 +293,7 @@ impl Store {
             }))
         });
         // Of an inbox that nothing was ever told of, nothing can be told now.
-        start.await?.ok_or(LogError::Unwritten(why))
+        start.await?.ok_or(LogError::Write(why))
     }
 
     /// Finds the oldest delivery of an inbox, also where that cannot be read: the writer must not look
@@ -320,7 +320,7 @@ impl Store {
         &self,
         read: impl FnOnce(&mut rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LogError> {
-        let unread = |why: &dyn std::fmt::Display| LogError::Unread(why.to_string().into());
+        let unread = |why: &dyn std::fmt::Display| LogError::Read(why.to_string().into());
         let turn = Arc::clone(&self.reading.turns)
             .acquire_owned()
             .await
@@ -332,7 +332,7 @@ impl Store {
             let idle = reading.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => database.reader().map_err(|e| LogError::Unread(e.to_string().into()))?,
+                None => database.reader().map_err(|e| LogError::Read(e.to_string().into()))?,
             };
             let result = read(&mut connection).inspect_err(|error| {
                 if damage::is_damage(error) {
@@ -392,7 +392,7 @@ impl Log for Store {
                 Ok(Receipt::Start(start)) => Ok(start),
                 Ok(_) => Err(LogError::NoInbox),
                 // What is there can be read all the same.
-                Err(LogError::Unwritten(why)) => self.look(inbox, reader, resume, why).await,
+                Err(LogError::Write(why)) => self.look(inbox, reader, resume, why).await,
                 Err(error) => Err(error),
             }
         })

@@ -79,7 +79,7 @@ struct World {
 }
 
 fn open(path: &Path) -> Store {
-    Store::open(&Place::File(path.to_owned()), Caps::default()).unwrap()
+    Store::open(&Location::File(path.to_owned()), Caps::default()).unwrap()
 }
 
 impl World {

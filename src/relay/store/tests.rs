@@ -20,7 +20,7 @@ struct Fixture {
 impl Fixture {
     fn new(caps: Caps) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&Place::File(dir.path().join("relay.db")), caps).unwrap();
+        let store = Store::open(&Location::File(dir.path().join("relay.db")), caps).unwrap();
         Self { dir, store: Arc::new(store) }
     }
 
@@ -32,7 +32,7 @@ impl Fixture {
         let Self { dir, store } = self;
         store.close();
         drop(store);
-        let store = Store::open(&Place::File(dir.path().join("relay.db")), caps).unwrap();
+        let store = Store::open(&Location::File(dir.path().join("relay.db")), caps).unwrap();
         Self { dir, store: Arc::new(store) }
     }
 
@@ -230,7 +230,7 @@ async fn a_kill_forgets_no_refusal_that_was_written() {
     for file in ["relay.db", "relay.db-wal"] {
         std::fs::copy(f.dir.path().join(file), copy.path().join(file)).unwrap();
     }
-    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    let store = Store::open(&Location::File(copy.path().join("relay.db")), caps()).unwrap();
     let mut state = store.inboxes()[0].state();
     state.wait_for(|state| state.head > 1).await.unwrap();
     let items = store.read(inbox, 0, 10, 1 << 20).await.unwrap();
@@ -238,9 +238,9 @@ async fn a_kill_forgets_no_refusal_that_was_written() {
     // Neither does it count them twice.
     store.close();
     drop(store);
-    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    let store = Store::open(&Location::File(copy.path().join("relay.db")), caps()).unwrap();
     store.close();
-    let store = Store::open(&Place::File(copy.path().join("relay.db")), caps()).unwrap();
+    let store = Store::open(&Location::File(copy.path().join("relay.db")), caps()).unwrap();
     assert_eq!(store.read(inbox, 0, 10, 1 << 20).await.unwrap().len(), 2);
 }
 
@@ -453,7 +453,7 @@ async fn a_store_of_the_first_version_gets_identities() {
         ))
         .unwrap();
     drop(connection);
-    let store = Store::open(&Place::File(path), caps()).unwrap();
+    let store = Store::open(&Location::File(path), caps()).unwrap();
     let f = Fixture { dir, store: Arc::new(store) };
     for (epoch, after) in [(7, 0), (8, 0)] {
         let resume = Some(Resume { epoch: Epoch(epoch), after });

@@ -23,7 +23,7 @@ use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source as Door, Verdict,
 };
-use crate::journal::{Follower, Journal, Place};
+use crate::journal::{Follower, Journal, Location};
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
@@ -52,7 +52,7 @@ fn trusted(key: &PrivateKey) -> Arc<TrustedKeys> {
 fn on_disk() -> (tempfile::TempDir, PathBuf, Journal) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");
-    let journal = Journal::open(&Place::File(path.clone()), None).unwrap();
+    let journal = Journal::open(&Location::File(path.clone()), None).unwrap();
     (dir, path, journal)
 }
 
@@ -243,7 +243,7 @@ async fn refuse(journal: &Journal, id: u64, asset: &str, second: i64) {
 }
 
 fn memory() -> Journal {
-    Journal::open(&Place::Memory, None).unwrap()
+    Journal::open(&Location::Memory, None).unwrap()
 }
 
 fn targets(rows: &[Row]) -> Vec<Target> {

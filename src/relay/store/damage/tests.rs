@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Arrival, Caps, Item, Log as _, Place, Store};
+use super::super::{Arrival, Caps, Item, Location, Log as _, Store};
 use super::*;
 use crate::callback::Headers;
 use crate::relay::protocol::ReaderName;
@@ -40,7 +40,7 @@ fn word(inbox: i64, n: usize) -> String {
 
 /// A store that was closed: inboxes and how many deliveries each has, in turns.
 async fn filled(path: &Path, caps: Caps, counts: &[usize], verified: bool) -> Vec<InboxId> {
-    let store = Store::open(&Place::File(path.to_owned()), caps).unwrap();
+    let store = Store::open(&Location::File(path.to_owned()), caps).unwrap();
     let mut ids = Vec::new();
     for inbox in 0..counts.len() {
         let issued = store.create(format!("inbox{inbox}").parse().unwrap()).await.unwrap();
@@ -82,7 +82,7 @@ fn damage_root(path: &Path, table: &str) {
 }
 
 fn open(path: &Path, caps: Caps) -> Arc<Store> {
-    Arc::new(Store::open(&Place::File(path.to_owned()), caps).unwrap())
+    Arc::new(Store::open(&Location::File(path.to_owned()), caps).unwrap())
 }
 
 /// Deliveries that cannot be deleted at most because their pages would be put together with the
