@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, ffi};
 
-use super::directory::InboxId;
-use super::places;
+use super::queries;
+use super::registry::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
 
 /// Minimum interval between two warnings about one inbox.
@@ -153,8 +153,10 @@ fn find(
     to: u64,
 ) -> rusqlite::Result<Option<u64>> {
     let range = (place(inbox, after + 1), place(inbox, to));
-    let found: Option<i64> =
-        connection.prepare_cached(places::OLDEST)?.query_row(range, |row| row.get(0)).optional()?;
+    let found: Option<i64> = connection
+        .prepare_cached(queries::OLDEST)?
+        .query_row(range, |row| row.get(0))
+        .optional()?;
     match found {
         // SQLite takes the order of a page on trust.
         Some(found) if found < range.0 || found > range.1 => Err(out_of_order()),

@@ -11,7 +11,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::directory::InboxId;
+use super::registry::InboxId;
 use super::schema::{signed, unsigned};
 use crate::relay::protocol::{Epoch, Resume, Resumed};
 

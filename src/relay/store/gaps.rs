@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::directory::InboxId;
+use super::registry::InboxId;
 use super::schema::signed;
 use crate::relay::protocol::GapReason;
 

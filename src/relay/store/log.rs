@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::directory::{Inbox, InboxId};
+use super::registry::{Inbox, InboxId};
 use super::secret::Token;
 use crate::callback::Headers;
 use crate::relay::protocol::{Delivery, Epoch, Gap, InboxIdentity, ReaderName, Resume, Resumed};

@@ -1,15 +1,28 @@
-//! What a relay keeps: inboxes, their deliveries, how far their readers are; on [`crate::sqlite`].
+//! Owns the relay's inboxes, their deliveries and the cursors of their readers, in a database of
+//! [`crate::sqlite`].
 //!
-//! The same promise as the journal's: once [`Log::append`] gives a `seq`, the delivery is on disk.
-//! A server sees the store through [`Log`], a small trait, so that another log can stand behind it.
+//! As in the journal, a delivery is on disk once [`Log::append`] returns its `seq`. The server uses
+//! the store through the trait [`Log`].
 //!
-//! # What is kept when room runs out
+//! | file | owns |
+//! |---|---|
+//! | `log` | the trait that the server uses, and its types |
+//! | `handler` | writes and maintenance, in the writer's thread |
+//! | `usage` | how much each inbox holds, and what is dropped when there is no room |
+//! | `registry` | the open inboxes, in memory |
+//! | `queries`, `page` | small queries; a page of deliveries and gaps |
+//! | `gaps`, `prune` | why deliveries are missing; what an operator deletes |
+//! | `epochs`, `damage` | labels of runs; unreadable pages |
+//! | `schema`, `secret`, `inbox_name` | tables; tokens and ids; names |
 //!
-//! The sender may never send again, so what counts must not be pushed out by what does not:
+//! # Which deliveries are kept when room runs out
+//!
+//! The sender may never send again, so a delivery that counts must not be pushed out by one that does
+//! not:
 //!
 //! 1. Deliveries whose signature did not hold at the relay have a tenth of an inbox's room, and the
 //!    oldest of them go first. That is a gap.
-//! 2. Then go those that every named reader has acked, oldest first: nobody misses them.
+//! 2. Then go those that every named reader has acked, oldest first.
 //! 3. What is left is unread and counts: it stays, and the new delivery is answered 503. That is
 //!    counted and announced as a gap as well.
 //!
@@ -39,19 +52,19 @@
 //! or not anybody notices that it was put back; and a reader that comes with a cursor from the lost
 //! time is told so. The rules are in `epochs`.
 
-mod books;
 mod damage;
-mod directory;
 mod epochs;
 mod gaps;
+mod handler;
 mod inbox_name;
-mod ledger;
 mod log;
 mod page;
-mod places;
 mod prune;
+mod queries;
+mod registry;
 mod schema;
 mod secret;
+mod usage;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -66,18 +79,18 @@ use tokio::sync::{Semaphore, watch};
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Location, OpenError, WriteConnection, WriteError, Writer};
 
-pub use directory::{Inbox, InboxId, State};
 pub use inbox_name::{InboxName, InboxNameFault};
 pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
 pub use prune::Pruned;
+pub use registry::{Inbox, InboxId, State};
 pub use secret::Token;
 
 pub use crate::sqlite::Limits;
 
 use damage::Damage;
-use directory::Directory;
 use epochs::Begun;
-use ledger::{Entry, Ledger, Receipt};
+use handler::{Receipt, StoreHandler, Write};
+use registry::Registry;
 
 /// Connections that read at a time. More readers wait for each other, never for a writer.
 const READERS: usize = 4;
@@ -89,9 +102,9 @@ const LEAST_PRUNED: u16 = 20;
 
 /// The log in an SQLite file.
 pub struct Store {
-    writer: Arc<Writer<Ledger>>,
+    writer: Arc<Writer<StoreHandler>>,
     database: Arc<Database>,
-    directory: Arc<Directory>,
+    registry: Arc<Registry>,
     reading: Arc<Reading>,
     damage: Damage,
     caps: Caps,
@@ -126,11 +139,11 @@ impl Store {
         caps: Caps,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        let directory = Arc::new(Directory::load(&connection)?);
+        let registry = Arc::new(Registry::load(&connection)?);
         let run = Epoch(secret::epoch()?);
         let damage = Damage::default();
-        let ledger = Ledger::new(Arc::clone(&directory), damage.clone(), caps.clone(), run);
-        let writer = Writer::start(connection, ledger, limits).map_err(StoreError::Thread)?;
+        let handler = StoreHandler::new(Arc::clone(&registry), damage.clone(), caps.clone(), run);
+        let writer = Writer::start(connection, handler, limits).map_err(StoreError::Thread)?;
         let writer = Arc::new(writer);
         let reading = Reading {
             turns: Arc::new(Semaphore::new(READERS)),
@@ -138,7 +151,7 @@ impl Store {
         };
         let (database, reading) = (Arc::new(database), Arc::new(reading));
         let counting = Arc::new(AtomicBool::new(false));
-        Ok(Self { writer, database, directory, reading, damage, caps, counting })
+        Ok(Self { writer, database, registry, reading, damage, caps, counting })
     }
 
     /// Makes an inbox.
@@ -147,7 +160,7 @@ impl Store {
         let publish_id = secret::publish_id()?;
         let identity = InboxIdentity(secret::identity()?);
         let issued = Issued { name: name.to_string(), identity, publish_id, token };
-        self.submit(Entry::Create(Box::new(issued.clone()))).await?;
+        self.submit(Write::Create(Box::new(issued.clone()))).await?;
         Ok(issued)
     }
 
@@ -159,21 +172,21 @@ impl Store {
         name: &str,
         grace: Option<SignedDuration>,
     ) -> Result<(Issued, Option<Timestamp>), LogError> {
-        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
+        let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?;
         let publish_id = if grace.is_some() { secret::publish_id()? } else { inbox.publish_id() };
         let old_until = grace
             .filter(SignedDuration::is_positive)
             .map(|grace| Timestamp::now().saturating_add(grace).unwrap_or(Timestamp::MAX));
         let (identity, token) = (inbox.identity, Token::generate()?);
         let issued = Issued { name: name.to_owned(), identity, publish_id, token };
-        self.submit(Entry::Rotate(inbox.id, Box::new(issued.clone()), old_until)).await?;
+        self.submit(Write::Rotate(inbox.id, Box::new(issued.clone()), old_until)).await?;
         Ok((issued, old_until))
     }
 
     /// Closes an inbox for good and deletes what it holds.
     pub async fn revoke(&self, name: &str) -> Result<(), LogError> {
-        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
-        self.submit(Entry::Revoke(inbox.id)).await.map(drop)
+        let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?;
+        self.submit(Write::Revoke(inbox.id)).await.map(drop)
     }
 
     /// Forgets a named reader of an inbox: it holds nothing back any more, and its name does not
@@ -181,9 +194,9 @@ impl Store {
     ///
     /// Where the disk is full, what the other named readers have acked is deleted as well.
     pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
-        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?;
+        let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?;
         let is_full = *self.writer.health().borrow() != Health::Writing;
-        self.submit(Entry::Forget { inbox: inbox.id, reader }).await?;
+        self.submit(Write::Forget { inbox: inbox.id, reader }).await?;
         if is_full {
             self.prune(name, None).await?;
         }
@@ -196,17 +209,17 @@ impl Store {
         name: &str,
         before: Option<Timestamp>,
     ) -> Result<Pruned, LogError> {
-        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?.id;
+        let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?.id;
         self.reading(move |connection| prune::count(connection, inbox, before)).await
     }
 
     /// Deletes what every named reader of an inbox has acked, and what came before `before` whether it
     /// was read or not, which its readers are told. Works on a full disk, too.
     pub async fn prune(&self, name: &str, before: Option<Timestamp>) -> Result<Pruned, LogError> {
-        let inbox = self.directory.by_name(name).ok_or(LogError::NoInbox)?.id;
+        let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?.id;
         let (mut pruned, mut limit) = (Pruned::default(), MOST_PRUNED);
         loop {
-            match self.submit(Entry::Prune { inbox, before, limit }).await {
+            match self.submit(Write::Prune { inbox, before, limit }).await {
                 Ok(Receipt::Pruned(slice, more)) => {
                     pruned.add(slice);
                     if !more {
@@ -225,7 +238,7 @@ impl Store {
 
     /// Every inbox, by name, the closed ones as well.
     pub async fn list(&self) -> Result<Vec<Listed>, LogError> {
-        self.reading(|connection| places::list(connection)).await
+        self.reading(|connection| queries::list(connection)).await
     }
 
     /// Where the relay is reached, as it was last [noted](Store::note_reached).
@@ -241,7 +254,7 @@ impl Store {
         if self.reached().await?.as_deref() == Some(base) {
             return Ok(());
         }
-        self.submit(Entry::Reached(base.to_owned())).await.map(drop)
+        self.submit(Write::Reached(base.to_owned())).await.map(drop)
     }
 
     /// Whether writing works, and every change of that.
@@ -272,11 +285,11 @@ impl Store {
         let touch_every = self.caps.touch_every();
         let start = self.reading(move |connection| {
             // Not in a transaction, which some damage ends: what goes meanwhile is told as a gap.
-            let Some(head) = places::head(connection, inbox)? else { return Ok(None) };
+            let Some(head) = queries::head(connection, inbox)? else { return Ok(None) };
             let retained_from = damage::oldest(connection, inbox, head)?.unwrap_or(head + 1);
             let acked = match reader {
                 Some(reader) => {
-                    places::acked(connection, inbox, reader.as_str()).or_else(|error| {
+                    queries::acked(connection, inbox, reader.as_str()).or_else(|error| {
                         if damage::is_damage(&error) { Ok(None) } else { Err(error) }
                     })?
                 }
@@ -300,14 +313,14 @@ impl Store {
     /// for it, as it writes nothing more in a transaction that met damage.
     async fn oldest(&self, inbox: InboxId) -> Result<u64, LogError> {
         let oldest = self.reading(move |connection| {
-            let Some(head) = places::head(connection, inbox)? else { return Ok(None) };
+            let Some(head) = queries::head(connection, inbox)? else { return Ok(None) };
             // What comes from here on is behind this head.
             Ok(Some(damage::oldest(connection, inbox, head)?.unwrap_or(head + 1)))
         });
         oldest.await?.ok_or(LogError::NoInbox)
     }
 
-    async fn submit(&self, entry: Entry) -> Result<Receipt, LogError> {
+    async fn submit(&self, entry: Write) -> Result<Receipt, LogError> {
         let size = entry.size();
         match self.writer.submit(entry, size)?.receipt().await? {
             Receipt::Refused(why) => Err(why),
@@ -349,16 +362,16 @@ impl Store {
 
 impl Log for Store {
     fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>> {
-        self.directory.by_publish_id(publish_id)
+        self.registry.by_publish_id(publish_id)
     }
 
     fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
-        self.directory.by_token(token)
+        self.registry.by_token(token)
     }
 
     fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
         Box::pin(async move {
-            match self.submit(Entry::Append(inbox, Box::new(arrival))).await? {
+            match self.submit(Write::Append(inbox, Box::new(arrival))).await? {
                 Receipt::Kept(seq) => Ok(seq),
                 _ => Err(LogError::NoInbox),
             }
@@ -366,7 +379,7 @@ impl Log for Store {
     }
 
     fn refused(&self, inbox: InboxId) {
-        self.directory.refuse(inbox, 1);
+        self.registry.refuse(inbox, 1);
         if self.counting.swap(true, Relaxed) {
             return;
         }
@@ -375,7 +388,7 @@ impl Log for Store {
             tokio::time::sleep(COUNT_EVERY).await;
             counting.store(false, Relaxed);
             // Where the queue is full, what is in it writes them.
-            let _ = writer.submit(Entry::Count, Entry::Count.size());
+            let _ = writer.submit(Write::Count, Write::Count.size());
         });
     }
 
@@ -387,7 +400,7 @@ impl Log for Store {
     ) -> Answer<'_, Start> {
         Box::pin(async move {
             let oldest = self.oldest(inbox).await?;
-            let entry = Entry::Attach { inbox, reader: reader.clone(), resume, oldest };
+            let entry = Write::Attach { inbox, reader: reader.clone(), resume, oldest };
             match self.submit(entry).await {
                 Ok(Receipt::Start(start)) => Ok(start),
                 Ok(_) => Err(LogError::NoInbox),
@@ -409,7 +422,7 @@ impl Log for Store {
             let read = move |connection: &mut _| page::read(connection, inbox, after, items, bytes);
             let (items, damage) = self.reading(read).await?;
             if let Some(why) = damage {
-                let name = self.directory.by_id(inbox).map(|inbox| inbox.name.clone());
+                let name = self.registry.by_id(inbox).map(|inbox| inbox.name.clone());
                 self.damage.note_lost(&name.unwrap_or_default(), &why);
             }
             Ok(items)
@@ -417,11 +430,11 @@ impl Log for Store {
     }
 
     fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
-        Box::pin(async move { self.submit(Entry::Ack { inbox, reader, seq }).await.map(drop) })
+        Box::pin(async move { self.submit(Write::Ack { inbox, reader, seq }).await.map(drop) })
     }
 
     fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()> {
-        Box::pin(async move { self.submit(Entry::Touch { inbox, reader }).await.map(drop) })
+        Box::pin(async move { self.submit(Write::Touch { inbox, reader }).await.map(drop) })
     }
 
     fn is_writing(&self) -> bool {
@@ -433,7 +446,7 @@ impl Log for Store {
     }
 
     fn inboxes(&self) -> Vec<Arc<Inbox>> {
-        self.directory.all()
+        self.registry.all()
     }
 }
 

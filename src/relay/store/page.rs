@@ -6,9 +6,9 @@ use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::directory::InboxId;
+use super::registry::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
-use super::{Item, damage, places};
+use super::{Item, damage, queries};
 use crate::callback::Headers;
 use crate::relay::protocol::{Cursor, Delivery, Epoch, Gap, GapReason};
 
@@ -34,7 +34,7 @@ pub(super) fn read(
 ) -> rusqlite::Result<(Vec<Item>, Option<rusqlite::Error>)> {
     // One snapshot: deliveries, gaps and the head belong together.
     let snapshot = connection.transaction()?;
-    let Some(head) = places::head(&snapshot, inbox)? else { return Ok((Vec::new(), None)) };
+    let Some(head) = queries::head(&snapshot, inbox)? else { return Ok((Vec::new(), None)) };
     let mut page = Page {
         connection: &snapshot,
         inbox,
@@ -234,9 +234,9 @@ impl Page<'_> {
             .optional()?;
         // Older than the oldest label that is still known: then the oldest will do.
         let Some((from, epoch)) = found else {
-            return places::oldest_epoch(self.connection, self.inbox);
+            return queries::oldest_epoch(self.connection, self.inbox);
         };
-        let next = places::next_epoch_after(self.connection, self.inbox, from)?;
+        let next = queries::next_epoch_after(self.connection, self.inbox, from)?;
         self.label = Some((from, epoch, next));
         Ok(epoch)
     }

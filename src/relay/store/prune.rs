@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::books::Books;
 use super::damage::Piece;
-use super::directory::InboxId;
-use super::places;
+use super::queries;
+use super::registry::InboxId;
 use super::schema::{MAX_SEQ, place, unsigned};
+use super::usage::Usages;
 use crate::relay::protocol::GapReason;
 
 /// Deliveries up to ?2 that every named reader has acked.
@@ -45,7 +45,7 @@ pub(super) fn count(
     inbox: InboxId,
     before: Option<Timestamp>,
 ) -> rusqlite::Result<Pruned> {
-    let acked = places::slowest(connection, inbox)?.unwrap_or(0);
+    let acked = queries::slowest(connection, inbox)?.unwrap_or(0);
     let count = |from: u64, to: u64, before: i64| {
         connection
             .prepare_cached(COUNT)?
@@ -65,16 +65,16 @@ pub(super) fn count(
 /// before `before`. Their readers are told of the latter as a gap. Says whether there may be more.
 pub(super) fn slice(
     connection: &Connection,
-    books: &mut Books,
+    usages: &mut Usages,
     inbox: InboxId,
     before: Option<Timestamp>,
     limit: u16,
     now: Timestamp,
 ) -> rusqlite::Result<(Pruned, bool)> {
     let limit = usize::from(limit);
-    let can_go = |found: &rusqlite::Result<(i64, u64)>| !matches!(found, Ok((place, _)) if books.passed.has(Piece::Delivery(*place)));
+    let can_go = |found: &rusqlite::Result<(i64, u64)>| !matches!(found, Ok((place, _)) if usages.passed.has(Piece::Delivery(*place)));
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
-    let acked = places::slowest(connection, inbox)?.unwrap_or(0);
+    let acked = queries::slowest(connection, inbox)?.unwrap_or(0);
     let read: Vec<(i64, u64)> = connection
         .prepare_cached(READ)?
         .query_map((place(inbox, 0), place(inbox, acked)), row)?
@@ -95,7 +95,7 @@ pub(super) fn slice(
     for (found, reason) in [(read, GapReason::Read), (old, GapReason::Pruned)] {
         let unread = u64::from(reason == GapReason::Pruned);
         for (place, bytes) in found {
-            if books.discard(connection, place, reason, now)? {
+            if usages.discard(connection, place, reason, now)? {
                 pruned.add(Pruned { deliveries: 1, unread, bytes });
             }
         }

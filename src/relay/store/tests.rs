@@ -428,7 +428,7 @@ async fn a_known_reader_that_remembers_nothing_is_told_what_it_missed() {
 async fn an_identity_is_the_inboxs_own_and_stays() {
     let f = Fixture::new(caps());
     let (one, two) = (f.inbox("one").await, f.inbox("two").await);
-    let identity = |f: &Fixture, id| f.store.directory.by_id(id).unwrap().identity;
+    let identity = |f: &Fixture, id| f.store.registry.by_id(id).unwrap().identity;
     let (first, second) = (identity(&f, one), identity(&f, two));
     assert_ne!(first, second);
     let rotated = f.store.rotate("one", Some(SignedDuration::ZERO)).await.unwrap().0;
@@ -673,13 +673,13 @@ fn every_question_that_is_asked_often_goes_by_an_index() {
         page::DELIVERIES,
         page::GAPS,
         page::EPOCHS,
-        places::OLDEST,
-        places::OLDEST_UNVERIFIED,
-        places::OLDER_THAN,
+        queries::OLDEST,
+        queries::OLDEST_UNVERIFIED,
+        queries::OLDER_THAN,
         damage::GAP_AT,
         damage::LAST_UP_TO,
-        places::SLOWEST,
-        places::ABSENT,
+        queries::SLOWEST,
+        queries::ABSENT,
     ] {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let parameters = plan.parameter_count();

@@ -1,4 +1,4 @@
-//! The inboxes as everybody asks for them, in memory: who they are, how far they go; writes nothing.
+//! Owns the registry of open inboxes, in memory: their keys, their state, their size.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -13,10 +13,10 @@ use super::schema::unsigned;
 use super::secret::{self, Hash};
 use crate::relay::protocol::InboxIdentity;
 
-/// Which inbox, in this store.
+/// Number of an inbox in this store.
 pub type InboxId = i64;
 
-/// What its readers wait for.
+/// The state of an inbox that its readers watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
     /// The newest `seq`.
@@ -31,18 +31,18 @@ pub struct State {
 /// An open inbox.
 #[derive(Debug)]
 pub struct Inbox {
-    /// Which one, in this store.
+    /// Its number in this store.
     pub id: InboxId,
-    /// Which one, for its readers.
+    /// Its identity for readers.
     pub identity: InboxIdentity,
-    /// The operator's word for it.
+    /// The operator's name for it.
     pub name: String,
     keys: RwLock<Keys>,
     state: watch::Sender<State>,
     /// Kept now: deliveries, bytes.
     pub(super) count: AtomicU64,
     pub(super) bytes: AtomicU64,
-    /// When it was last said that an old publish URL is used, in seconds since 1970.
+    /// Time of the last warning that an old publish URL is used, in seconds since 1970.
     warned_at: AtomicI64,
 }
 
@@ -54,29 +54,29 @@ struct Keys {
 }
 
 impl Inbox {
-    /// What stands in its publish URL.
+    /// Returns the id in its publish URL.
     pub fn publish_id(&self) -> String {
         self.keys().publish_id
     }
 
-    /// Whether this is what stands in its publish URL, and not an older one that is still taken.
+    /// Returns whether this is its current publish id, not an older one that is still accepted.
     pub fn is_published_as(&self, publish_id: &str) -> bool {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).publish_id == publish_id
     }
 
-    /// Whether it is time to say again that an old publish URL is used, at most once an hour.
+    /// Returns whether to warn again that an old publish URL is used: at most once an hour.
     pub fn may_warn_of_old_url(&self) -> bool {
         let (now, last) = (Timestamp::now().as_second(), self.warned_at.load(Relaxed));
         let is_due = now - last >= 3600;
         is_due && self.warned_at.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
     }
 
-    /// How far it goes and whether it may be read, and every change of that.
+    /// Returns a channel with its current state.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
-    /// Deliveries and bytes kept now.
+    /// Returns the number of stored deliveries and their bytes.
     pub fn holds(&self) -> (u64, u64) {
         (self.count.load(Relaxed), self.bytes.load(Relaxed))
     }
@@ -96,10 +96,10 @@ impl Inbox {
 
 /// Every inbox that is open. Bounded by [`super::Caps::inboxes`].
 #[derive(Debug, Default)]
-pub(super) struct Directory {
+pub(super) struct Registry {
     maps: RwLock<Maps>,
-    /// Refused outside of the log since the writer last looked: beside its queue, which is full
-    /// when there is most to count.
+    /// Deliveries refused outside of the log since the writer last took the count. They bypass the
+    /// writer's queue, as it is full when there are most of them.
     refused: Mutex<HashMap<InboxId, u64>>,
 }
 
@@ -124,10 +124,10 @@ impl Published {
     }
 }
 
-impl Directory {
-    /// Reads them from the store.
+impl Registry {
+    /// Reads the open inboxes from the store.
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let directory = Self::default();
+        let registry = Self::default();
         let mut statement = connection.prepare(
             "SELECT id, name, publish_id, token_key, token_hash, head, count, bytes, identity, refused
              FROM inbox WHERE revoked_at IS NULL",
@@ -138,22 +138,22 @@ impl Directory {
             // What the run before did not announce. It stays in the file until it is counted there.
             let refused = unsigned(row.get("refused")?);
             if refused > 0 {
-                directory.refuse(inbox.id, refused);
+                registry.refuse(inbox.id, refused);
             }
-            directory.insert(inbox);
+            registry.insert(inbox);
         }
         let mut statement =
             connection.prepare("SELECT publish_id, inbox, until FROM old_publish_id")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let until = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::MIN);
-            let mut maps = directory.maps.write().unwrap_or_else(PoisonError::into_inner);
+            let mut maps = registry.maps.write().unwrap_or_else(PoisonError::into_inner);
             // One that is closed is not there.
             if let Some(inbox) = maps.ids.get(&row.get(1)?).cloned() {
                 maps.publish_ids.insert(row.get(0)?, Published { inbox, until: Some(until) });
             }
         }
-        Ok(directory)
+        Ok(registry)
     }
 
     pub(super) fn add(&self, id: InboxId, issued: &Issued) {
@@ -175,8 +175,8 @@ impl Directory {
         maps.token_keys.insert(token_key, inbox);
     }
 
-    /// Gives an inbox other keys. Whoever reads with the old token is told; an old publish id is taken
-    /// until `old_until`, where that is given.
+    /// Replaces the keys of an inbox and notifies the readers of the old token. The old publish id is
+    /// accepted until `old_until`, if that is given.
     pub(super) fn rekey(
         &self,
         id: InboxId,
@@ -207,7 +207,7 @@ impl Directory {
         inbox.tell(|state| state.token = state.token.map(|number| number + 1));
     }
 
-    /// Takes an inbox away. Whoever reads it is told.
+    /// Removes an inbox and notifies its readers.
     pub(super) fn remove(&self, id: InboxId) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         let Some(inbox) = maps.ids.remove(&id) else { return };
@@ -223,7 +223,7 @@ impl Directory {
         *refused.entry(inbox).or_default() += count;
     }
 
-    /// What was counted since this was last asked.
+    /// Takes the refusals that were counted since the last call.
     pub(super) fn take_refused(&self) -> HashMap<InboxId, u64> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -238,7 +238,7 @@ impl Directory {
         published.map(|published| Arc::clone(&published.inbox))
     }
 
-    /// Finds by what is no secret, then compares what is, always one hash with one hash.
+    /// Finds an inbox by the public part of the token, then compares hashes: always exactly one pair.
     pub(super) fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
         let key = secret::key_of(token).unwrap_or_default();
         let found = {
@@ -250,7 +250,7 @@ impl Directory {
         found.filter(|_| equal)
     }
 
-    /// Walks all of them: for operators, not for requests.
+    /// Finds an inbox by a linear search: for operators, not for requests.
     pub(super) fn by_name(&self, name: &str) -> Option<Arc<Inbox>> {
         self.all().into_iter().find(|inbox| inbox.name == name)
     }

@@ -1,4 +1,5 @@
-//! What the relay's writer thread writes: arrivals, cursors, inboxes; its upkeep.
+//! Owns the writes of the relay's store and its maintenance: the [`sqlite::BatchHandler`] of the writer's
+//! thread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,28 +9,28 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::books::{Announce, Book, Books};
 use super::damage::{self, Damage, Piece};
-use super::directory::{Directory, InboxId};
 use super::epochs::{self, Begun};
 use super::log::OVERHEAD;
+use super::registry::{InboxId, Registry};
 use super::schema::{place, unsigned};
-use super::{Arrival, Caps, Issued, LogError, Pruned, Start, places, prune, secret};
+use super::usage::{Announce, Usage, Usages};
+use super::{Arrival, Caps, Issued, LogError, Pruned, Start, prune, queries, secret};
 use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume};
 use crate::sqlite::{self, Room};
 
-/// How often upkeep looks for what is too old, where nothing is left to do.
-const TEND: Duration = Duration::from_secs(10);
-/// Deliveries that upkeep deletes at a time, so that arrivals never wait long for it.
+/// Interval of maintenance while there is nothing to delete.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
+/// Deliveries that a maintenance step deletes, so that arrivals never wait long for it.
 const SLICE: u16 = 500;
-/// Pages that upkeep gives back to the disk at a time.
+/// Pages that a maintenance step gives back to the disk.
 const PAGES: u32 = 1000;
-/// The same where the disk is full: little enough to be written with what the store keeps for that.
+/// The same on a full disk: few enough to be written with the store's reserve.
 const SCARCE_SLICE: u16 = 20;
 const SCARCE_PAGES: u32 = 32;
 
-/// One thing to be written.
-pub(super) enum Entry {
+/// One write.
+pub(super) enum Write {
     Append(InboxId, Box<Arrival>),
     Attach {
         inbox: InboxId,
@@ -47,7 +48,7 @@ pub(super) enum Entry {
         inbox: InboxId,
         reader: ReaderName,
     },
-    /// Writes what the directory has counted.
+    /// Writes the refusals that the registry has counted.
     Count,
     /// The URL at which the relay is reached.
     Reached(String),
@@ -67,7 +68,7 @@ pub(super) enum Entry {
     },
 }
 
-impl Entry {
+impl Write {
     /// About how many bytes wait with it.
     pub(super) fn size(&self) -> usize {
         match self {
@@ -77,7 +78,7 @@ impl Entry {
     }
 }
 
-/// What became of an entry.
+/// The result of a write.
 pub(super) enum Receipt {
     Kept(u64),
     Start(Start),
@@ -87,35 +88,35 @@ pub(super) enum Receipt {
     Refused(LogError),
 }
 
-/// What the directory learns when the transaction is committed.
+/// A change to the registry, made when the transaction is committed.
 enum Change {
     Created(InboxId, Box<Issued>),
     Rekeyed(InboxId, Box<Issued>, Option<Timestamp>),
     Revoked(InboxId),
     Forgotten(InboxId),
-    Numbers(InboxId, Book),
+    Numbers(InboxId, Usage),
 }
 
-pub(super) struct Ledger {
-    directory: Arc<Directory>,
+pub(super) struct StoreHandler {
+    registry: Arc<Registry>,
     caps: Caps,
     /// The epoch of this run.
     run: Epoch,
-    books: Books,
+    usages: Usages,
     /// Whether anything was written in this transaction.
     begun: bool,
     changes: Vec<Change>,
-    /// Refusals that the directory counted and this transaction took over.
+    /// Refusals that the registry counted and this transaction took over.
     refused: HashMap<InboxId, u64>,
 }
 
-impl Ledger {
-    pub(super) fn new(directory: Arc<Directory>, damage: Damage, caps: Caps, run: Epoch) -> Self {
+impl StoreHandler {
+    pub(super) fn new(registry: Arc<Registry>, damage: Damage, caps: Caps, run: Epoch) -> Self {
         Self {
-            directory,
+            registry,
             caps,
             run,
-            books: Books::new(damage),
+            usages: Usages::new(damage),
             begun: false,
             changes: Vec::new(),
             refused: HashMap::new(),
@@ -128,14 +129,14 @@ impl Ledger {
         inbox: InboxId,
         arrival: &Arrival,
     ) -> rusqlite::Result<Receipt> {
-        let Some(book) = self.books.get(connection, inbox)? else {
+        let Some(usage) = self.usages.get(connection, inbox)? else {
             return Ok(Receipt::Refused(LogError::NoInbox));
         };
-        label(connection, self.run, inbox, book)?;
+        label(connection, self.run, inbox, usage)?;
         let size = arrival.size() as u64;
         let entered = (size, arrival.verified);
         let now = arrival.received_at;
-        let seq = self.books.enter(connection, &self.caps, inbox, entered, now)?;
+        let seq = self.usages.enter(connection, &self.caps, inbox, entered, now)?;
         let Some(seq) = seq else { return Ok(Receipt::Refused(LogError::Full)) };
         let headers = serde_json::to_string(&arrival.headers)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -166,21 +167,21 @@ impl Ledger {
         resume: Option<Resume>,
         oldest: u64,
     ) -> rusqlite::Result<Receipt> {
-        let Some(book) = self.books.get(connection, inbox)? else {
+        let Some(usage) = self.usages.get(connection, inbox)? else {
             return Ok(Receipt::Refused(LogError::NoInbox));
         };
         let acked = match reader {
-            Some(reader) => places::acked(connection, inbox, reader.as_str())?,
+            Some(reader) => queries::acked(connection, inbox, reader.as_str())?,
             None => None,
         };
         if reader.is_some()
             && acked.is_none()
-            && places::readers(connection, inbox)? >= self.caps.readers
+            && queries::readers(connection, inbox)? >= self.caps.readers
         {
             return Ok(Receipt::Refused(LogError::TooManyReaders(self.caps.readers)));
         }
-        label(connection, self.run, inbox, book)?;
-        let head = book.head;
+        label(connection, self.run, inbox, usage)?;
+        let head = usage.head;
         let retained_from = oldest.min(head + 1);
         epochs::trim(connection, inbox, retained_from)?;
         let new = || secret::epoch().ok().map(Epoch);
@@ -192,14 +193,14 @@ impl Ledger {
         let Begun { after, resumed, epoch } = begun;
         if let Some(reader) = reader {
             let now = Timestamp::now();
-            places::note_reader(connection, inbox, reader.as_str(), after, now)?;
+            queries::note_reader(connection, inbox, reader.as_str(), after, now)?;
         }
         let touch_every = self.caps.touch_every();
         Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
     }
 
     fn create(&mut self, connection: &Connection, issued: &Issued) -> rusqlite::Result<Receipt> {
-        if self.directory.len() >= self.caps.inboxes {
+        if self.registry.len() >= self.caps.inboxes {
             return Ok(Receipt::Refused(LogError::TooManyInboxes(self.caps.inboxes)));
         }
         let taken = connection
@@ -234,7 +235,7 @@ impl Ledger {
         old_until: Option<Timestamp>,
     ) -> rusqlite::Result<Receipt> {
         if let Some(until) = old_until {
-            places::keep_publish_id(connection, inbox, until)?;
+            queries::keep_publish_id(connection, inbox, until)?;
         }
         let changed = connection
             .prepare_cached(
@@ -266,12 +267,12 @@ impl Ledger {
         if changed == 0 {
             return Ok(Receipt::Refused(LogError::NoInbox));
         }
-        self.books.forget(inbox);
+        self.usages.forget(inbox);
         self.changes.push(Change::Revoked(inbox));
         Ok(Receipt::Done)
     }
 
-    /// Deletes a slice of what is too old; whether there may be more.
+    /// Deletes a slice of the deliveries that are too old; returns whether there may be more.
     fn expire(
         &mut self,
         connection: &Connection,
@@ -279,9 +280,9 @@ impl Ledger {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         let Ok(cutoff) = now.checked_sub(self.caps.age) else { return Ok(false) };
-        let old: Vec<i64> = self.books.passed.unless_damaged(Piece::Old, |passed| {
+        let old: Vec<i64> = self.usages.passed.unless_damaged(Piece::Old, |passed| {
             connection
-                .prepare_cached(places::OLDER_THAN)?
+                .prepare_cached(queries::OLDER_THAN)?
                 .query_map([cutoff.as_microsecond()], |row| row.get(0))?
                 .filter(|found| !matches!(found, Ok(place) if passed.has(Piece::Delivery(*place))))
                 .take(slice.into())
@@ -289,18 +290,18 @@ impl Ledger {
         })?;
         let more = old.len() == usize::from(slice);
         for place in old {
-            self.books.discard(connection, place, GapReason::Age, now)?;
+            self.usages.discard(connection, place, GapReason::Age, now)?;
         }
         Ok(more)
     }
 
-    /// Deletes a slice of what a closed inbox held; whether there may be more.
+    /// Deletes a slice of a closed inbox; returns whether there may be more.
     fn purge(&mut self, connection: &Connection, slice: u16) -> rusqlite::Result<bool> {
         let closed: Option<i64> = connection
             .prepare_cached("SELECT min(id) FROM inbox WHERE revoked_at IS NOT NULL")?
             .query_row([], |row| row.get(0))?;
         let Some(inbox) = closed else { return Ok(false) };
-        let deleted = self.books.passed.unless_damaged(Piece::Closed(inbox), |_| {
+        let deleted = self.usages.passed.unless_damaged(Piece::Closed(inbox), |_| {
             connection
                 .prepare_cached(
                     "DELETE FROM delivery WHERE place IN (
@@ -313,74 +314,80 @@ impl Ledger {
                 connection.execute(&format!("DELETE FROM {table} WHERE inbox = ?1"), [inbox])?;
             }
             connection.execute("DELETE FROM inbox WHERE id = ?1", [inbox])?;
-            self.books.forget(inbox);
+            self.usages.forget(inbox);
         }
         Ok(true)
     }
 
-    /// Announces what was refused, and writes the books.
-    fn seal_at(&mut self, connection: &Connection, announce: Announce) -> rusqlite::Result<()> {
+    /// Announces refusals and writes the changed usages.
+    fn announce_and_write(
+        &mut self,
+        connection: &Connection,
+        announce: Announce,
+    ) -> rusqlite::Result<()> {
         let run = self.run;
-        self.refused = self.directory.take_refused();
+        self.refused = self.registry.take_refused();
         let now = Timestamp::now();
         for (inbox, count) in &self.refused {
-            self.books.refuse(connection, *inbox, *count, now)?;
+            self.usages.refuse(connection, *inbox, *count, now)?;
         }
-        let changed = self.books.seal(connection, announce, now, |connection, inbox, book| {
-            label(connection, run, inbox, book)
-        })?;
-        self.changes.extend(changed.into_iter().map(|(inbox, book)| Change::Numbers(inbox, book)));
+        let changed =
+            self.usages.before_commit(connection, announce, now, |connection, inbox, usage| {
+                label(connection, run, inbox, usage)
+            })?;
+        self.changes
+            .extend(changed.into_iter().map(|(inbox, usage)| Change::Numbers(inbox, usage)));
         Ok(())
     }
 }
 
-impl Ledger {
-    fn write_once(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+impl StoreHandler {
+    fn write_once(&mut self, connection: &Connection, entry: &Write) -> rusqlite::Result<Receipt> {
         match entry {
-            Entry::Append(inbox, arrival) => self.append(connection, *inbox, arrival),
-            Entry::Attach { inbox, reader, resume, oldest } => {
+            Write::Append(inbox, arrival) => self.append(connection, *inbox, arrival),
+            Write::Attach { inbox, reader, resume, oldest } => {
                 self.attach(connection, *inbox, reader.as_ref(), *resume, *oldest)
             }
-            Entry::Ack { inbox, reader, seq } => {
-                let Some(book) = self.books.get(connection, *inbox)? else {
+            Write::Ack { inbox, reader, seq } => {
+                let Some(usage) = self.usages.get(connection, *inbox)? else {
                     return Ok(Receipt::Refused(LogError::NoInbox));
                 };
-                let (seq, now) = ((*seq).min(book.head), Timestamp::now());
-                places::ack(connection, *inbox, reader.as_str(), seq, now).map(known)
+                let (seq, now) = ((*seq).min(usage.head), Timestamp::now());
+                queries::ack(connection, *inbox, reader.as_str(), seq, now).map(known)
             }
-            // Sealing does it.
-            Entry::Count => Ok(Receipt::Done),
-            Entry::Reached(base) => {
+            // Written before the commit.
+            Write::Count => Ok(Receipt::Done),
+            Write::Reached(base) => {
                 connection.execute("INSERT OR REPLACE INTO reached VALUES (1, ?1)", [base])?;
                 Ok(Receipt::Done)
             }
-            Entry::Touch { inbox, reader } => {
-                places::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
+            Write::Touch { inbox, reader } => {
+                queries::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
             }
-            Entry::Forget { inbox, reader } => {
-                let known = places::forget(connection, *inbox, reader.as_str()).map(known)?;
+            Write::Forget { inbox, reader } => {
+                let known = queries::forget(connection, *inbox, reader.as_str()).map(known)?;
                 self.changes.push(Change::Forgotten(*inbox));
                 Ok(known)
             }
-            Entry::Prune { inbox, before, limit } => {
+            Write::Prune { inbox, before, limit } => {
                 let (inbox, now) = (*inbox, Timestamp::now());
-                if self.books.get(connection, inbox)?.is_none() {
+                if self.usages.get(connection, inbox)?.is_none() {
                     return Ok(Receipt::Refused(LogError::NoInbox));
                 }
-                prune::slice(connection, &mut self.books, inbox, *before, *limit, now)
+                prune::slice(connection, &mut self.usages, inbox, *before, *limit, now)
                     .map(|(pruned, more)| Receipt::Pruned(pruned, more))
             }
-            Entry::Create(issued) => self.create(connection, issued),
-            Entry::Rotate(inbox, issued, old_until) => {
+            Write::Create(issued) => self.create(connection, issued),
+            Write::Rotate(inbox, issued, old_until) => {
                 self.rotate(connection, *inbox, issued, *old_until)
             }
-            Entry::Revoke(inbox) => self.revoke(connection, *inbox),
+            Write::Revoke(inbox) => self.revoke(connection, *inbox),
         }
     }
 
-    /// Whether what failed would fail no more: it met damage that was not known.
+    /// Returns whether a retry may succeed: the write met damage that was unknown before.
     fn may_pass(&self, error: &rusqlite::Error, known: usize) -> bool {
-        damage::is_damage(error) && self.books.passed.count() > known
+        damage::is_damage(error) && self.usages.passed.count() > known
     }
 
     /// Begins another transaction, as nothing more can be written in one that met damage.
@@ -394,7 +401,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn maintain(
+    fn maintain_once(
         &mut self,
         connection: &Connection,
         room: Room,
@@ -405,31 +412,31 @@ impl Ledger {
             Room::Scarce => (SCARCE_SLICE, SCARCE_PAGES),
         };
         let mut more = self.expire(connection, slice, now)? | self.purge(connection, slice)?;
-        let passed = &mut self.books.passed;
+        let passed = &mut self.usages.passed;
         if let Ok(cutoff) = now.checked_sub(self.caps.absence) {
             passed.unless_damaged(Piece::Absent, |_| {
-                connection.prepare_cached(places::ABSENT)?.execute([cutoff.as_microsecond()])
+                connection.prepare_cached(queries::ABSENT)?.execute([cutoff.as_microsecond()])
             })?;
         }
         passed.unless_damaged(Piece::Urls, |_| {
-            connection.prepare_cached(places::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])
+            connection.prepare_cached(queries::OLD_PUBLISH_IDS)?.execute([now.as_microsecond()])
         })?;
         sqlite::BatchHandler::before_commit(self, connection)?;
-        self.books.passed.unless_damaged(Piece::Room, |_| give_back(connection, pages))?;
+        self.usages.passed.unless_damaged(Piece::Room, |_| give_back(connection, pages))?;
         // Room is made only by what the disk gets back.
         more |= room == Room::Scarce && unused(connection)? > 0;
-        Ok(Some(if more { Duration::ZERO } else { TEND }))
+        Ok(Some(if more { Duration::ZERO } else { MAINTAIN_EVERY }))
     }
 }
 
-impl sqlite::BatchHandler for Ledger {
-    type Entry = Entry;
+impl sqlite::BatchHandler for StoreHandler {
+    type Entry = Write;
     type Receipt = Receipt;
 
-    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+    fn write(&mut self, connection: &Connection, entry: &Write) -> rusqlite::Result<Receipt> {
         let is_first = !std::mem::replace(&mut self.begun, true);
         loop {
-            let known = self.books.passed.count();
+            let known = self.usages.passed.count();
             match self.write_once(connection, entry) {
                 // Others before it would be undone: the writer tries it alone.
                 Err(error) if is_first && self.may_pass(&error, known) => {
@@ -440,41 +447,41 @@ impl sqlite::BatchHandler for Ledger {
         }
     }
 
-    fn makes_room(entry: &Entry) -> bool {
-        matches!(entry, Entry::Forget { .. } | Entry::Revoke(_) | Entry::Prune { .. })
+    fn makes_room(entry: &Write) -> bool {
+        matches!(entry, Write::Forget { .. } | Write::Revoke(_) | Write::Prune { .. })
     }
 
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.seal_at(connection, Announce::WhenDue)
+        self.announce_and_write(connection, Announce::WhenDue)
     }
 
     fn end(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.seal_at(connection, Announce::Now)
+        self.announce_and_write(connection, Announce::Now)
     }
 
     fn committed(&mut self) {
         self.begun = false;
         self.refused.clear();
-        self.books.committed();
+        self.usages.committed();
         for change in self.changes.drain(..) {
             match change {
                 Change::Created(id, issued) => {
-                    self.directory.add(id, &issued);
+                    self.registry.add(id, &issued);
                 }
                 Change::Rekeyed(id, issued, until) => {
-                    self.directory.rekey(id, &issued.publish_id, &issued.token, until);
+                    self.registry.rekey(id, &issued.publish_id, &issued.token, until);
                 }
-                Change::Revoked(id) => self.directory.remove(id),
+                Change::Revoked(id) => self.registry.remove(id),
                 Change::Forgotten(id) => {
-                    if let Some(inbox) = self.directory.by_id(id) {
+                    if let Some(inbox) = self.registry.by_id(id) {
                         inbox.tell(|state| state.forgotten += 1);
                     }
                 }
-                Change::Numbers(id, book) => {
-                    if let Some(inbox) = self.directory.by_id(id) {
-                        inbox.count.store(book.count, Relaxed);
-                        inbox.bytes.store(book.bytes, Relaxed);
-                        inbox.tell(|state| state.head = book.head);
+                Change::Numbers(id, usage) => {
+                    if let Some(inbox) = self.registry.by_id(id) {
+                        inbox.count.store(usage.count, Relaxed);
+                        inbox.bytes.store(usage.bytes, Relaxed);
+                        inbox.tell(|state| state.head = usage.head);
                     }
                 }
             }
@@ -484,8 +491,8 @@ impl sqlite::BatchHandler for Ledger {
     fn rolled_back(&mut self) {
         self.begun = false;
         self.changes.clear();
-        for (inbox, count) in self.refused.drain().chain(self.books.forget_all()) {
-            self.directory.refuse(inbox, count);
+        for (inbox, count) in self.refused.drain().chain(self.usages.forget_all()) {
+            self.registry.refuse(inbox, count);
         }
     }
 
@@ -495,8 +502,8 @@ impl sqlite::BatchHandler for Ledger {
         room: Room,
     ) -> rusqlite::Result<Option<Duration>> {
         loop {
-            let known = self.books.passed.count();
-            match self.maintain(connection, room) {
+            let known = self.usages.passed.count();
+            match self.maintain_once(connection, room) {
                 Err(error) if self.may_pass(&error, known) => self.begin_anew(connection)?,
                 outcome => return outcome,
             }
@@ -531,11 +538,11 @@ fn label(
     connection: &Connection,
     run: Epoch,
     inbox: InboxId,
-    book: &mut Book,
+    usage: &mut Usage,
 ) -> rusqlite::Result<()> {
-    if !book.labelled {
-        epochs::begin_run(connection, inbox, book.head, run)?;
-        book.labelled = true;
+    if !usage.labelled {
+        epochs::begin_run(connection, inbox, usage.head, run)?;
+        usage.labelled = true;
     }
     Ok(())
 }

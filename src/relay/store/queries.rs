@@ -1,10 +1,10 @@
-//! Small questions to the tables: heads, epochs, readers, lists; decides nothing.
+//! Owns the small queries of the store: heads, epochs, readers, lists.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Listed;
-use super::directory::InboxId;
+use super::registry::InboxId;
 use super::schema::{signed, unsigned};
 use crate::relay::protocol::Epoch;
 

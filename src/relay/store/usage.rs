@@ -1,4 +1,5 @@
-//! What each inbox holds, in numbers, and what goes when there is no room; knows no reader's socket.
+//! Owns the usage of each inbox (how much it holds) and decides which deliveries are dropped when
+//! there is no room.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -7,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::damage::{Damage, Passed, Piece};
-use super::directory::InboxId;
+use super::registry::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
-use super::{Caps, gaps, places};
+use super::{Caps, gaps, queries};
 use crate::relay::protocol::GapReason;
 
 /// Deliveries that one new one may push out. A longer one that needs more is turned away.
@@ -32,9 +33,9 @@ pub(super) enum Announce {
     Now,
 }
 
-/// One inbox.
+/// The usage of one inbox.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Book {
+pub(super) struct Usage {
     pub(super) head: u64,
     pub(super) count: u64,
     pub(super) bytes: u64,
@@ -43,9 +44,9 @@ pub(super) struct Book {
     /// Whether this run's epoch labels what comes now.
     pub(super) labelled: bool,
     /// Refused and not yet announced. Written with the rest, and counted anew by the next run: see
-    /// [`super::directory::Directory::load`].
+    /// [`super::registry::Registry::load`].
     refused: u64,
-    /// When that is due; it stands in [`Books::due`] then.
+    /// When that is due; it stands in [`Usages::due`] then.
     due_at: Option<Timestamp>,
     announced_at: Option<Timestamp>,
     /// How long to rest after that.
@@ -57,10 +58,10 @@ pub(super) struct Book {
     gaps: bool,
 }
 
-/// Those that were in use. Bounded by the number of inboxes.
+/// The usage of every inbox that was used. Bounded by the number of inboxes.
 #[derive(Debug, Default)]
-pub(super) struct Books {
-    open: HashMap<InboxId, Book>,
+pub(super) struct Usages {
+    open: HashMap<InboxId, Usage>,
     /// Those whose numbers changed in this transaction.
     touched: HashSet<InboxId>,
     /// Those that have refusals to announce, by when.
@@ -74,42 +75,42 @@ pub(super) struct Books {
     pub(super) passed: Passed,
 }
 
-impl Books {
+impl Usages {
     pub(super) fn new(damage: Damage) -> Self {
         Self { passed: Passed::new(damage), ..Self::default() }
     }
 
-    /// The book of an inbox that is open; `None` where there is no such inbox.
+    /// Returns the usage of an open inbox; `None` if there is no such inbox.
     pub(super) fn get(
         &mut self,
         connection: &Connection,
         inbox: InboxId,
-    ) -> rusqlite::Result<Option<&mut Book>> {
+    ) -> rusqlite::Result<Option<&mut Usage>> {
         match self.open.entry(inbox) {
-            Entry::Occupied(book) => Ok(Some(book.into_mut())),
+            Entry::Occupied(usage) => Ok(Some(usage.into_mut())),
             Entry::Vacant(vacant) => {
-                let book = connection
+                let usage = connection
                     .prepare_cached(
                         "SELECT head, count, bytes, unverified_count, unverified_bytes
                          FROM inbox WHERE id = ?1 AND revoked_at IS NULL",
                     )?
                     .query_row([inbox], |row| {
-                        Ok(Book {
+                        Ok(Usage {
                             head: unsigned(row.get(0)?),
                             count: unsigned(row.get(1)?),
                             bytes: unsigned(row.get(2)?),
                             unverified_count: unsigned(row.get(3)?),
                             unverified_bytes: unsigned(row.get(4)?),
-                            ..Book::default()
+                            ..Usage::default()
                         })
                     })
                     .optional()?;
-                Ok(book.map(|book| vacant.insert(book)))
+                Ok(usage.map(|usage| vacant.insert(usage)))
             }
         }
     }
 
-    /// Makes room for a delivery and enters it; gives its `seq`, or `None` where it has no room.
+    /// Makes room for a delivery and counts it; returns its `seq`, or `None` if there is no room.
     pub(super) fn enter(
         &mut self,
         connection: &Connection,
@@ -123,17 +124,17 @@ impl Books {
             self.refuse(connection, inbox, 1, now)?;
             return Ok(None);
         }
-        let Some(book) = self.open.get_mut(&inbox) else { return Ok(None) };
+        let Some(usage) = self.open.get_mut(&inbox) else { return Ok(None) };
         self.touched.insert(inbox);
-        book.kept = true;
-        book.head += 1;
-        book.count += 1;
-        book.bytes += size;
+        usage.kept = true;
+        usage.head += 1;
+        usage.count += 1;
+        usage.bytes += size;
         if !verified {
-            book.unverified_count += 1;
-            book.unverified_bytes += size;
+            usage.unverified_count += 1;
+            usage.unverified_bytes += size;
         }
-        let seq = book.head;
+        let seq = usage.head;
         if let Some(total) = &mut self.total {
             *total += size;
         }
@@ -149,7 +150,7 @@ impl Books {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         // What could not come in even if all of the inbox went must not push anything out.
-        let held = self.get(connection, inbox)?.map_or(0, |book| book.bytes);
+        let held = self.get(connection, inbox)?.map_or(0, |usage| usage.bytes);
         let others = self.total(connection)?.saturating_sub(held);
         let most = if verified { caps.bytes } else { caps.bytes / Caps::UNVERIFIED };
         if size > most || others + size > caps.relay_bytes {
@@ -157,12 +158,12 @@ impl Books {
         }
         for _ in 0..PUSHED_OUT {
             let total = self.total(connection)?;
-            let Some(book) = self.get(connection, inbox)?.copied() else { return Ok(false) };
-            if !verified && book.crowded(caps, size) {
+            let Some(usage) = self.get(connection, inbox)?.copied() else { return Ok(false) };
+            if !verified && usage.crowded(caps, size) {
                 if !self.drop_unverified(connection, inbox, now)? {
                     return Ok(false);
                 }
-            } else if book.full(caps, size) || total + size > caps.relay_bytes {
+            } else if usage.full(caps, size) || total + size > caps.relay_bytes {
                 let gone = self.drop_unverified(connection, inbox, now)?
                     || self.drop_read(connection, inbox, now)?;
                 if !gone {
@@ -192,9 +193,9 @@ impl Books {
         inbox: InboxId,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        let head = self.get(connection, inbox)?.map_or(0, |book| book.head);
+        let head = self.get(connection, inbox)?.map_or(0, |usage| usage.head);
         let found: Option<i64> = {
-            let mut oldest = connection.prepare_cached(places::OLDEST_UNVERIFIED)?;
+            let mut oldest = connection.prepare_cached(queries::OLDEST_UNVERIFIED)?;
             let mut rows = oldest.query((place(inbox, 0), place(inbox, head)))?;
             loop {
                 let Some(row) = rows.next()? else { break None };
@@ -215,7 +216,7 @@ impl Books {
         inbox: InboxId,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        let Some(acked) = places::slowest(connection, inbox)? else { return Ok(false) };
+        let Some(acked) = queries::slowest(connection, inbox)? else { return Ok(false) };
         let Some(place) = self.passed.oldest(connection, inbox, acked)? else { return Ok(false) };
         self.discard(connection, place, GapReason::Read, now)
     }
@@ -237,15 +238,15 @@ impl Books {
         })?;
         let Some((size, verified)) = deleted else { return Ok(false) };
         let size = unsigned(size);
-        // One that is being closed has no book any more, and nobody reads it.
-        let Some(book) = self.get(connection, inbox)? else { return Ok(true) };
-        book.count = book.count.saturating_sub(1);
-        book.bytes = book.bytes.saturating_sub(size);
+        // A closed inbox has no usage any more, and no readers.
+        let Some(usage) = self.get(connection, inbox)? else { return Ok(true) };
+        usage.count = usage.count.saturating_sub(1);
+        usage.bytes = usage.bytes.saturating_sub(size);
         if !verified {
-            book.unverified_count = book.unverified_count.saturating_sub(1);
-            book.unverified_bytes = book.unverified_bytes.saturating_sub(size);
+            usage.unverified_count = usage.unverified_count.saturating_sub(1);
+            usage.unverified_bytes = usage.unverified_bytes.saturating_sub(size);
         }
-        book.gaps = true;
+        usage.gaps = true;
         self.touched.insert(inbox);
         if let Some(total) = &mut self.total {
             *total = total.saturating_sub(size);
@@ -264,9 +265,9 @@ impl Books {
         count: u64,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
-        let Some(book) = self.get(connection, inbox)? else { return Ok(()) };
-        let before = book.due_at;
-        let due_at = book.refuse(count, now);
+        let Some(usage) = self.get(connection, inbox)? else { return Ok(()) };
+        let before = usage.due_at;
+        let due_at = usage.refuse(count, now);
         if let Some(before) = before {
             self.due.remove(&(before, inbox));
         }
@@ -291,54 +292,54 @@ impl Books {
         taken
     }
 
-    /// Announces refusals that are due, and writes what has changed. Gives the inboxes whose
-    /// numbers changed.
-    pub(super) fn seal(
+    /// Announces the refusals that are due and writes every changed usage. Returns the inboxes whose
+    /// usage changed.
+    pub(super) fn before_commit(
         &mut self,
         connection: &Connection,
         announce: Announce,
         now: Timestamp,
-        mut label: impl FnMut(&Connection, InboxId, &mut Book) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<Vec<(InboxId, Book)>> {
+        mut label: impl FnMut(&Connection, InboxId, &mut Usage) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Vec<(InboxId, Usage)>> {
         for inbox in self.take_due(announce, now) {
-            let Some(book) = self.open.get_mut(&inbox) else { continue };
-            label(connection, inbox, book)?;
-            book.head += 1;
-            let (head, refused) = (book.head, book.refused);
+            let Some(usage) = self.open.get_mut(&inbox) else { continue };
+            label(connection, inbox, usage)?;
+            usage.head += 1;
+            let (head, refused) = (usage.head, usage.refused);
             self.passed.unless_damaged(Piece::Reasons(inbox), |_| {
                 gaps::add(connection, inbox, head, GapReason::Refused, refused, now)
             })?;
-            book.announced(now);
+            usage.announced(now);
             self.touched.insert(inbox);
             self.counted.insert(inbox);
         }
         let mut changed = Vec::with_capacity(self.touched.len());
         for inbox in self.touched.drain() {
-            let Some(book) = self.open.get_mut(&inbox) else { continue };
-            if std::mem::take(&mut book.gaps) {
+            let Some(usage) = self.open.get_mut(&inbox) else { continue };
+            if std::mem::take(&mut usage.gaps) {
                 self.passed
                     .unless_damaged(Piece::Reasons(inbox), |_| gaps::trim(connection, inbox))?;
             }
-            book.write(connection, inbox)?;
-            changed.push((inbox, *book));
+            usage.write(connection, inbox)?;
+            changed.push((inbox, *usage));
         }
         Ok(changed)
     }
 
-    /// What was sealed is on disk.
+    /// Called when the changes are on disk.
     pub(super) fn committed(&mut self) {
         for inbox in self.counted.drain() {
-            match self.open.get(&inbox).map_or(0, |book| book.refused) {
+            match self.open.get(&inbox).map_or(0, |usage| usage.refused) {
                 0 => self.owed.remove(&inbox),
                 refused => self.owed.insert(inbox, refused),
             };
         }
     }
 
-    /// Forgets an inbox: it is read again where it is still there.
+    /// Drops the usage of an inbox. It is read again if the inbox still exists.
     pub(super) fn forget(&mut self, inbox: InboxId) {
-        if let Some(book) = self.open.remove(&inbox)
-            && let Some(at) = book.due_at
+        if let Some(usage) = self.open.remove(&inbox)
+            && let Some(at) = usage.due_at
         {
             self.due.remove(&(at, inbox));
         }
@@ -346,8 +347,8 @@ impl Books {
         self.total = None;
     }
 
-    /// Forgets everything after a failed transaction: it is read again. Gives the refusals that were
-    /// to be announced before it began; whoever was refused in it is told, and counted, anew.
+    /// Drops everything after a failed transaction; it is read again. Returns the refusals that were
+    /// unannounced before the transaction. Refusals within it are counted again by the next one.
     pub(super) fn forget_all(&mut self) -> HashMap<InboxId, u64> {
         let owed = std::mem::take(&mut self.owed);
         *self = Self { passed: std::mem::take(&mut self.passed), ..Self::default() };
@@ -355,7 +356,7 @@ impl Books {
     }
 }
 
-impl Book {
+impl Usage {
     /// Whether an unverified delivery of `size` bytes would take more than their part.
     const fn crowded(&self, caps: &Caps, size: u64) -> bool {
         self.unverified_count >= caps.count / Caps::UNVERIFIED
@@ -437,27 +438,27 @@ mod tests {
     /// An inbox and its sender, by the second.
     struct Story {
         connection: Connection,
-        books: Books,
+        usages: Usages,
         caps: Caps,
     }
 
     impl Story {
         fn new() -> Self {
             let caps = Caps { count: 10, ..Caps::default() };
-            Self { connection: store(1), books: Books::default(), caps }
+            Self { connection: store(1), usages: Usages::default(), caps }
         }
 
         /// One post; whether it was kept.
         fn post(&mut self, second: i64) -> rusqlite::Result<bool> {
             let entered = (100, true);
-            self.books
+            self.usages
                 .enter(&self.connection, &self.caps, ONE, entered, at(second))
                 .map(|seq| seq.is_some())
         }
 
-        fn seal(&mut self, announce: Announce, second: i64) -> rusqlite::Result<()> {
-            self.books.seal(&self.connection, announce, at(second), |_, _, _| Ok(()))?;
-            self.books.committed();
+        fn before_commit(&mut self, announce: Announce, second: i64) -> rusqlite::Result<()> {
+            self.usages.before_commit(&self.connection, announce, at(second), |_, _, _| Ok(()))?;
+            self.usages.committed();
             Ok(())
         }
 
@@ -480,11 +481,11 @@ mod tests {
         }
         for second in 0..3600 {
             assert!(!story.post(second).unwrap());
-            story.seal(Announce::WhenDue, second).unwrap();
+            story.before_commit(Announce::WhenDue, second).unwrap();
         }
         let times: Vec<_> = story.announced().unwrap().iter().map(|(at, _)| *at).collect();
         assert_eq!(times, [0, 10, 30, 70, 150, 310, 630, 1230, 1830, 2430, 3030]);
-        story.seal(Announce::Now, 3600).unwrap();
+        story.before_commit(Announce::Now, 3600).unwrap();
         let counts = story.announced().unwrap().iter().map(|(_, count)| *count).sum::<i64>();
         assert_eq!(counts, 3600);
     }
@@ -494,30 +495,30 @@ mod tests {
         let mut story = Story::new();
         for second in 0..100 {
             story.post(second).unwrap();
-            story.seal(Announce::WhenDue, second).unwrap();
+            story.before_commit(Announce::WhenDue, second).unwrap();
         }
         assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
         // Some room, which is used up within seconds: it is as full as before.
         story.caps.count = 12;
         for second in 100..110 {
             story.post(second).unwrap();
-            story.seal(Announce::WhenDue, second).unwrap();
+            story.before_commit(Announce::WhenDue, second).unwrap();
         }
         assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
         // Nobody posts for a while, which says nothing.
         story.post(200).unwrap();
-        story.seal(Announce::WhenDue, 200).unwrap();
+        story.before_commit(Announce::WhenDue, 200).unwrap();
         assert_eq!(story.announced().unwrap().last().unwrap().0, 200);
         // All is kept for a minute.
         story.caps.count = 73;
         for second in 201..262 {
             story.post(second).unwrap();
-            story.seal(Announce::WhenDue, second).unwrap();
+            story.before_commit(Announce::WhenDue, second).unwrap();
         }
         let before = story.announced().unwrap().len();
         for second in 262..300 {
             story.post(second).unwrap();
-            story.seal(Announce::WhenDue, second).unwrap();
+            story.before_commit(Announce::WhenDue, second).unwrap();
         }
         let times: Vec<_> =
             story.announced().unwrap()[before..].iter().map(|(at, _)| *at).collect();
@@ -528,21 +529,22 @@ mod tests {
     fn only_what_was_touched_is_written() {
         let count = 10_000;
         let connection = store(count);
-        let (mut books, caps) = (Books::default(), Caps::default());
-        let post = |books: &mut Books, inbox| {
-            books.enter(&connection, &caps, inbox, (100, true), at(0)).unwrap();
+        let (mut usages, caps) = (Usages::default(), Caps::default());
+        let post = |usages: &mut Usages, inbox| {
+            usages.enter(&connection, &caps, inbox, (100, true), at(0)).unwrap();
         };
-        let seal = |books: &mut Books| {
-            let sealed = books.seal(&connection, Announce::WhenDue, at(0), |_, _, _| Ok(()));
-            sealed.unwrap().len()
+        let before_commit = |usages: &mut Usages| {
+            let changed =
+                usages.before_commit(&connection, Announce::WhenDue, at(0), |_, _, _| Ok(()));
+            changed.unwrap().len()
         };
         for inbox in 1..=count {
-            post(&mut books, inbox);
+            post(&mut usages, inbox);
         }
-        assert_eq!(seal(&mut books), 10_000);
-        post(&mut books, 7);
-        assert_eq!((books.touched.len(), books.due.len()), (1, 0));
-        assert_eq!((seal(&mut books), seal(&mut books)), (1, 0));
+        assert_eq!(before_commit(&mut usages), 10_000);
+        post(&mut usages, 7);
+        assert_eq!((usages.touched.len(), usages.due.len()), (1, 0));
+        assert_eq!((before_commit(&mut usages), before_commit(&mut usages)), (1, 0));
     }
 
     #[test]
@@ -550,14 +552,14 @@ mod tests {
         let mut story = Story::new();
         for _ in 0..13 {
             story.post(0).unwrap();
-            story.seal(Announce::WhenDue, 0).unwrap();
+            story.before_commit(Announce::WhenDue, 0).unwrap();
         }
         // One is announced, two are owed; what comes now is the failed transaction's.
         story.post(1).unwrap();
-        assert_eq!(story.books.forget_all(), HashMap::from([(ONE, 2)]));
-        assert_eq!(story.books.forget_all(), HashMap::new());
-        story.books.refuse(&story.connection, ONE, 2, at(2)).unwrap();
-        story.seal(Announce::WhenDue, 2).unwrap();
+        assert_eq!(story.usages.forget_all(), HashMap::from([(ONE, 2)]));
+        assert_eq!(story.usages.forget_all(), HashMap::new());
+        story.usages.refuse(&story.connection, ONE, 2, at(2)).unwrap();
+        story.before_commit(Announce::WhenDue, 2).unwrap();
         assert_eq!(story.announced().unwrap(), [(0, 1), (2, 2)]);
     }
 
@@ -566,10 +568,10 @@ mod tests {
         let mut story = Story::new();
         for _ in 0..12 {
             story.post(100_000).unwrap();
-            story.seal(Announce::WhenDue, 100_000).unwrap();
+            story.before_commit(Announce::WhenDue, 100_000).unwrap();
         }
         story.post(0).unwrap();
-        story.seal(Announce::WhenDue, 0).unwrap();
+        story.before_commit(Announce::WhenDue, 0).unwrap();
         assert_eq!(story.announced().unwrap(), [(100_000, 1), (0, 2)]);
     }
 }
