@@ -67,7 +67,7 @@ pub(super) fn unavailable() -> Response {
     retry(text(StatusCode::SERVICE_UNAVAILABLE, "not now, try again\n"), "5")
 }
 
-pub(super) fn figures(words: String) -> Response {
+pub(super) fn metrics(words: String) -> Response {
     let mut response = Response::new(Body::from(words));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -1,36 +1,37 @@
-//! The relay's server: takes what senders post, keeps it, streams it to readers; verifies nothing
-//! for anybody and never looks into a body.
+//! Owns the relay's public host: accepts and stores posts, streams them to readers. Does not look into
+//! a body.
 //!
 //! | file | owns |
 //! |---|---|
-//! | `door` | `POST /in/…` |
+//! | `publish` | `POST /in/…` |
 //! | `subscribe` | the upgrade to a websocket: token, subprotocol, limits |
 //! | `reader` | one subscription from hello to close |
-//! | `goodbye` | how a subscription is closed |
-//! | `outlet` | writing to one reader, beside everything else |
-//! | `pages` | what is read for a reader, and how much memory that takes |
-//! | `presence` | who is connected; a newer connection of a name takes over |
-//! | `copies` | which callbacks came before |
-//! | `rate` | how often an inbox may be posted to, and how much |
-//! | `part` | how much of what waits for the disk may be what does not count |
-//! | `figures` | counters, as Prometheus reads them |
+//! | `close` | how a subscription is closed |
+//! | `socket_writer` | the task that writes to one reader |
+//! | `pages` | reading pages for a reader, and the memory that they may take |
+//! | `reader_registry` | the connected readers; a new connection replaces one of the same name |
+//! | `copies` | the callbacks that were seen before |
+//! | `rate` | how many requests and bytes an inbox accepts |
+//! | `unverified_quota` | the part of the write queue for unverified posts |
+//! | `metrics` | counters for Prometheus |
 //! | `broken_log` | why connections ended without a whole request |
-//! | `answer`, `origin` | constant answers; the URL that was called |
+//! | `answer` | constant answers |
+//! | `forwarded` | the URL that was called, behind a trusted proxy |
 
 mod answer;
 mod broken_log;
+mod close;
 mod copies;
-mod door;
-mod figures;
-mod goodbye;
-mod origin;
-mod outlet;
+mod forwarded;
+mod metrics;
 mod pages;
-mod part;
-mod presence;
+mod publish;
 mod rate;
 mod reader;
+mod reader_registry;
+mod socket_writer;
 mod subscribe;
+mod unverified_quota;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,21 +51,21 @@ use crate::signature::TrustedKeys;
 
 use broken_log::BrokenLog;
 use copies::Copies;
-use figures::Figures;
-use pages::Memory;
-use part::Part;
-use presence::Presence;
+use metrics::Metrics;
+use pages::ReadBudget;
 use rate::Rates;
+use reader_registry::ReaderRegistry;
+use unverified_quota::UnverifiedQuota;
 
 pub use rate::Rate;
 
 /// Connections beside all readers', where the system allows as many.
 const SENDERS: usize = 1024;
 
-/// What a relay's server is told by its settings.
+/// Settings of a relay's server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The longest body that is taken, in bytes.
+    /// Longest accepted body, in bytes.
     pub max_body: usize,
     /// How long a body may take.
     pub body_timeout: Duration,
@@ -113,9 +114,9 @@ impl Settings {
         }
     }
 
-    /// Connections that may read, where `room` connections may be open: a quarter of them, but no
-    /// fewer than 32 and no more than 1024, are kept for senders.
-    fn seats(&self, room: usize) -> usize {
+    /// Returns how many readers may connect, of `room` connections: a quarter of them, at least 32 and at
+    /// most 1024, is reserved for senders.
+    fn max_readers(&self, room: usize) -> usize {
         let senders = (room / 4).clamp(32, SENDERS);
         self.connections.min(room.saturating_sub(senders)).max(1)
     }
@@ -135,53 +136,54 @@ struct Shared {
     log: Arc<dyn Log>,
     keys: TrustedKeys,
     budget: Budget,
-    memory: Memory,
+    read_budget: ReadBudget,
     copies: Copies,
     rates: Rates,
-    /// What posts may have of the write queue whose signature does not hold.
-    unverified: Part,
-    presence: Presence,
-    figures: Figures,
+    /// The part of the write queue for unverified posts.
+    unverified: UnverifiedQuota,
+    reader_registry: ReaderRegistry,
+    metrics: Metrics,
     broken: BrokenLog,
-    /// Cancelled when readers are to be sent away.
+    /// Cancelled to close all subscriptions.
     stop: CancellationToken,
     readers: TaskTracker,
 }
 
 impl Server {
-    /// A server before a log. `keys` only decide who goes first when room runs out.
+    /// Creates a server of `log`. `keys` only decide which deliveries are dropped first when room runs
+    /// out.
     pub fn new(settings: Settings, log: Arc<dyn Log>, keys: TrustedKeys) -> Self {
-        let seats = settings.seats(settings.serve_limits().room());
-        let presence = Presence::new(settings.connections_per_inbox, seats);
+        let max_readers = settings.max_readers(settings.serve_limits().room());
+        let reader_registry = ReaderRegistry::new(settings.connections_per_inbox, max_readers);
         Self(Arc::new(Shared {
             copies: Copies::default(),
             rates: Rates::new(settings.rate, settings.max_body),
-            unverified: Part::of(&Queue::default()),
-            memory: Memory::new(settings.max_body),
+            unverified: UnverifiedQuota::of(&Queue::default()),
+            read_budget: ReadBudget::new(settings.max_body),
             settings,
             log,
             keys,
             budget: Budget::default(),
-            presence,
-            figures: Figures::default(),
+            reader_registry,
+            metrics: Metrics::default(),
             broken: BrokenLog::default(),
             stop: CancellationToken::new(),
             readers: TaskTracker::new(),
         }))
     }
 
-    /// Everything that the relay answers.
+    /// Returns the router of all requests.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
     }
 
-    /// Notes when the certificate that is served ends, for the metrics.
+    /// Sets when the served certificate expires, for the metrics.
     pub fn note_certificate(&self, expires: Option<Timestamp>) {
-        self.0.figures.certificate(expires);
+        self.0.metrics.certificate(expires);
     }
 
-    /// Tells readers to dial again later and waits until they are gone, each for no longer than its
-    /// close takes.
+    /// Closes all subscriptions with "draining" and waits until they have ended, each for no longer than
+    /// its close takes.
     pub async fn drain(&self) {
         self.0.stop.cancel();
         self.0.readers.close();
@@ -190,7 +192,7 @@ impl Server {
 
     /// Counts a connection that ended without a whole request, and logs why.
     pub fn broken(&self, broken: &Broken) {
-        self.0.figures.broken();
+        self.0.metrics.broken();
         self.0.broken.log(broken, Instant::now());
     }
 }
@@ -208,14 +210,16 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
                 answer::healthy()
             }
         }
-        "/metrics" if asks => answer::figures(shared.figures.text(&*shared.log, &shared.presence)),
+        "/metrics" if asks => {
+            answer::metrics(shared.metrics.text(&*shared.log, &shared.reader_registry))
+        }
         SUBSCRIBE_PATH if *request.method() == Method::GET => {
             subscribe::upgrade(&server, request).await
         }
         SUBSCRIBE_PATH => answer::method_not_allowed("GET"),
         path if path.starts_with(PUBLISH_PREFIX) => {
-            let response = door::post(shared, request).await;
-            shared.figures.answered(response.status().as_u16());
+            let response = publish::post(shared, request).await;
+            shared.metrics.answered(response.status().as_u16());
             response
         }
         _ => answer::not_found(),

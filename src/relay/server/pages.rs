@@ -1,14 +1,13 @@
-//! The next page for a reader: waits for its turn, and for memory where a delivery is long; makes no
-//! frames and writes nothing.
+//! Owns the reading of pages for readers, and the memory budget of long deliveries.
 //!
-//! A reader that takes nothing holds what was read for it, until it is given up after 30 s: one page
-//! that is being written and one behind it. A page of the usual size takes no more than
-//! [`PAGE_BYTES`], which is every connection's own, so that nobody waits for anybody. A delivery that
-//! is longer needs a share of memory that all readers have together, and waits for it in turn: whoever
-//! has a share takes what it is for, or is given up and gives it back.
+//! A reader that takes nothing holds two pages until it is disconnected after 30 s: the one that is
+//! being written and the next. A page of the usual size takes at most [`PAGE_BYTES`], which every
+//! connection has for itself, so no reader waits for another. A longer delivery needs a permit of a
+//! budget that all readers share, and waits for it in order. Every permit is returned: its page is
+//! sent, or its reader is disconnected.
 //!
-//! An inbox has no more than a part of that memory, whatever its readers do: where some of them take
-//! nothing, its own long deliveries wait, and no other inbox's.
+//! An inbox has only a part of that budget: if some of its readers take nothing, only its own long
+//! deliveries wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -24,15 +23,15 @@ use crate::relay::store::{Answer, InboxId, Item, LogError};
 pub(super) const PAGE_ITEMS: usize = 256;
 /// Bytes of a page, heads and bodies, that is no single long delivery.
 const PAGE_BYTES: usize = 128 << 10;
-/// What all long deliveries may take together, in bytes; more only where one alone needs it.
+/// Budget of all long deliveries, in bytes; more only if a single one needs it.
 const LONG: usize = 128 << 20;
-/// The part of it that one inbox' readers may take: one of this many, or what one delivery needs.
+/// The budget of one inbox is [`LONG`] divided by this, or the size of one delivery.
 const INBOXES: usize = 16;
 /// How long a page may take to be read, its turn not counted.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Memory for the long deliveries of one relay.
-pub(super) struct Memory {
+/// The memory budget for the long deliveries of one relay.
+pub(super) struct ReadBudget {
     long: Arc<Semaphore>,
     /// What one takes at most, in bytes.
     each: u32,
@@ -40,16 +39,16 @@ pub(super) struct Memory {
     parts: Mutex<HashMap<InboxId, Weak<Semaphore>>>,
 }
 
-/// What was taken of an inbox' part and of all there is; given back when dropped.
-pub(super) type Share = Option<[OwnedSemaphorePermit; 2]>;
+/// The memory taken from an inbox' part and from the whole budget; returned when dropped.
+pub(super) type ReadPermit = Option<[OwnedSemaphorePermit; 2]>;
 
-/// What was read for one reader.
+/// A page that was read for one reader.
 pub(super) struct Page {
     pub(super) items: Vec<Item>,
-    pub(super) share: Share,
+    pub(super) permit: ReadPermit,
 }
 
-impl Memory {
+impl ReadBudget {
     /// For deliveries whose bodies have at most `max_body` bytes.
     pub(super) fn new(max_body: usize) -> Self {
         let each = u32::try_from(message_limit(max_body)).unwrap_or(u32::MAX);
@@ -57,8 +56,8 @@ impl Memory {
         Self { long: Arc::new(Semaphore::new(long)), each, parts: Mutex::default() }
     }
 
-    /// An inbox' part. It outlives the readers whose shares are not given back yet, so that nobody
-    /// gets another by coming again.
+    /// Returns the part of an inbox. It outlives its readers while a permit is held, so that a new
+    /// connection does not get a second part.
     fn part(&self, inbox: InboxId) -> Arc<Semaphore> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.get(&inbox).and_then(Weak::upgrade) {
@@ -82,24 +81,24 @@ impl Memory {
     ) -> Result<Page, LogError> {
         let usual = within(PATIENCE, read(items, PAGE_BYTES)).await?;
         if !usual.is_empty() {
-            return Ok(Page { items: usual, share: None });
+            return Ok(Page { items: usual, permit: None });
         }
         // Its inbox' part first: whoever waits for that holds nothing that others wait for.
         let part = self.take(self.part(inbox)).await?;
-        let mut share = [part, self.take(Arc::clone(&self.long)).await?];
+        let mut permit = [part, self.take(Arc::clone(&self.long)).await?];
         let items = within(PATIENCE, read(1, usize::MAX)).await?;
-        // A share for the longest was taken before anybody knew how long it is.
+        // The permit was for the longest possible delivery.
         let needed = items.first().map_or(0, size);
-        for taken in &mut share {
+        for taken in &mut permit {
             drop(taken.split(taken.num_permits().saturating_sub(needed)));
         }
-        Ok(Page { items, share: Some(share) })
+        Ok(Page { items, permit: Some(permit) })
     }
 
     /// Waits for enough for the longest.
     async fn take(&self, memory: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, LogError> {
-        let share = memory.acquire_many_owned(self.each).await;
-        share.map_err(|error| LogError::Read(error.to_string().into()))
+        let permit = memory.acquire_many_owned(self.each).await;
+        permit.map_err(|error| LogError::Read(error.to_string().into()))
     }
 }
 
@@ -142,66 +141,66 @@ mod tests {
     }
 
     /// A page of an inbox whose next delivery has so many bytes; `None` where it has to wait.
-    fn page(memory: &Memory, inbox: InboxId, body: usize) -> Option<Page> {
+    fn page(budget: &ReadBudget, inbox: InboxId, body: usize) -> Option<Page> {
         let read = |_, bytes| -> Answer<'static, Vec<Item>> {
             let items = if body > bytes { Vec::new() } else { vec![delivery(body)] };
             Box::pin(std::future::ready(Ok(items)))
         };
         // Not one of tokio's turns: a test takes more in one than those allow.
-        let page = tokio::task::unconstrained(memory.page(inbox, PAGE_ITEMS, read));
+        let page = tokio::task::unconstrained(budget.page(inbox, PAGE_ITEMS, read));
         page.now_or_never().and_then(Result::ok)
     }
 
     /// All pages that an inbox' readers get while they take nothing.
-    fn stalled(memory: &Memory, inbox: InboxId) -> Vec<Page> {
-        std::iter::from_fn(|| page(memory, inbox, MAX_BODY)).collect()
+    fn stalled(budget: &ReadBudget, inbox: InboxId) -> Vec<Page> {
+        std::iter::from_fn(|| page(budget, inbox, MAX_BODY)).collect()
     }
 
     #[tokio::test]
     async fn an_inbox_that_takes_nothing_holds_up_no_other() {
-        let memory = Memory::new(MAX_BODY);
-        let one = stalled(&memory, 1);
+        let budget = ReadBudget::new(MAX_BODY);
+        let one = stalled(&budget, 1);
         assert_eq!(one.len(), LONG / INBOXES / message_limit(MAX_BODY));
-        assert!(page(&memory, 1, PAGE_BYTES).is_some());
+        assert!(page(&budget, 1, PAGE_BYTES).is_some());
         // It takes many of them together.
-        let others: Vec<_> = (2..16).map(|inbox| stalled(&memory, inbox)).collect();
+        let others: Vec<_> = (2..16).map(|inbox| stalled(&budget, inbox)).collect();
         assert!(others.iter().all(|pages| pages.len() == one.len()));
-        assert!(page(&memory, 99, MAX_BODY).is_some());
+        assert!(page(&budget, 99, MAX_BODY).is_some());
         // Who comes again while the first pages are still held gets no more.
-        assert!(stalled(&memory, 1).is_empty());
+        assert!(stalled(&budget, 1).is_empty());
         drop(one);
-        assert!(page(&memory, 1, MAX_BODY).is_some());
+        assert!(page(&budget, 1, MAX_BODY).is_some());
         drop(others);
-        assert!(page(&memory, 100, MAX_BODY).is_some());
-        assert_eq!(memory.parts.lock().unwrap().len(), 1);
+        assert!(page(&budget, 100, MAX_BODY).is_some());
+        assert_eq!(budget.parts.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]
     async fn long_deliveries_wait_for_each_other_and_nobody_else_does() {
-        let memory = Memory::new(MAX_BODY);
-        let mut held: Vec<_> = (0..32).flat_map(|inbox| stalled(&memory, inbox)).collect();
+        let budget = ReadBudget::new(MAX_BODY);
+        let mut held: Vec<_> = (0..32).flat_map(|inbox| stalled(&budget, inbox)).collect();
         assert_eq!(held.len(), LONG / message_limit(MAX_BODY));
-        let usual = page(&memory, 99, PAGE_BYTES).unwrap();
-        assert!(usual.share.is_none() && usual.items.len() == 1);
-        assert!(page(&memory, 99, MAX_BODY).is_none());
+        let usual = page(&budget, 99, PAGE_BYTES).unwrap();
+        assert!(usual.permit.is_none() && usual.items.len() == 1);
+        assert!(page(&budget, 99, MAX_BODY).is_none());
         held.pop();
-        assert!(page(&memory, 99, MAX_BODY).is_some());
+        assert!(page(&budget, 99, MAX_BODY).is_some());
     }
 
     #[tokio::test]
     async fn a_share_is_as_large_as_what_it_is_for() {
-        let memory = Memory::new(MAX_BODY);
-        let page = page(&memory, 1, 200 << 10).unwrap();
-        let taken = LONG - memory.long.available_permits();
+        let budget = ReadBudget::new(MAX_BODY);
+        let page = page(&budget, 1, 200 << 10).unwrap();
+        let taken = LONG - budget.long.available_permits();
         assert_eq!(taken, message_limit(200 << 10));
-        assert_eq!(LONG / INBOXES - memory.part(1).available_permits(), taken);
+        assert_eq!(LONG / INBOXES - budget.part(1).available_permits(), taken);
         drop(page);
-        assert_eq!(memory.long.available_permits(), LONG);
+        assert_eq!(budget.long.available_permits(), LONG);
         // Where even one has more than that, one at a time.
-        let memory = Memory::new(2 * LONG);
-        let held = super::tests::page(&memory, 1, 2 * LONG).unwrap();
-        assert!(super::tests::page(&memory, 2, 2 * LONG).is_none());
+        let budget = ReadBudget::new(2 * LONG);
+        let held = super::tests::page(&budget, 1, 2 * LONG).unwrap();
+        assert!(super::tests::page(&budget, 2, 2 * LONG).is_none());
         drop(held);
-        assert!(super::tests::page(&memory, 2, 2 * LONG).is_some());
+        assert!(super::tests::page(&budget, 2, 2 * LONG).is_some());
     }
 }

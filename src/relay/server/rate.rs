@@ -40,7 +40,7 @@ impl Rate {
 }
 
 /// Bytes of bodies that an inbox may be posted whose signature does not hold, in the long run and at
-/// once. At once is a quarter of what may wait to be written, like their part of it in [`super::part`].
+/// once. At once is a quarter of what may wait to be written, like their part of it in [`super::unverified_quota`].
 const UNVERIFIED_BYTES: Rate = Rate { per_second: (4 << 20) as f64, burst: (16 << 20) as f64 };
 
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,4 @@
-//! One subscription from hello to close: reads its frames, sends what its inbox has; holds no other
-//! reader up, and no sender.
+//! Owns one subscription from hello to close: reads its frames, sends the contents of its inbox.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -14,10 +13,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::goodbye::{End, answer, broken, finish, message, stalled, superseded, unavailable};
-use super::outlet::{Batch, Outlet, Place};
+use super::close::{End, answer, broken, finish, message, stalled, superseded, unavailable};
 use super::pages::{PAGE_ITEMS, Page, within};
-use super::presence::Seat;
+use super::reader_registry::Registration;
+use super::socket_writer::{Batch, BatchSlot, SocketWriter};
 use crate::relay::protocol::{
     Close, CloseCode, DEAD_AFTER, FrameFault, GapReason, HELLO_TIMEOUT, Heartbeat, Pulse,
     ReaderName, RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
@@ -48,19 +47,19 @@ pub(super) async fn run(
     shared: &Shared,
     socket: WebSocket,
     subscriber: Subscriber,
-    seat: Seat<'_>,
+    registration: Registration<'_>,
 ) {
     let (sink, stream) = socket.split();
     let inbox = Arc::clone(&subscriber.inbox);
     let peer = subscriber.peer.clone();
     let forgotten = subscriber.state.borrow().forgotten;
-    shared.figures.subscribed();
+    shared.metrics.subscribed();
     let mut reader = Reader {
         shared,
         subscriber,
-        seat,
+        registration,
         stream,
-        outlet: Outlet::start(sink),
+        socket_writer: SocketWriter::start(sink),
         session: Session::default(),
         begun: Instant::now(),
         heart: Heartbeat::new(Duration::ZERO),
@@ -74,28 +73,28 @@ pub(super) async fn run(
         exhausted: None,
     };
     let end = reader.converse().await;
-    let Reader { stream, outlet, name, unsaved, seat, .. } = reader;
+    let Reader { stream, socket_writer, name, unsaved, registration, .. } = reader;
     // A successor's cursor must not be written over.
     if let (Some(reader), Some(seq)) = (name, unsaved)
-        && let Some(saving) = seat.begin(shared.log.ack(inbox.id, reader, seq))
+        && let Some(saving) = registration.begin(shared.log.ack(inbox.id, reader, seq))
     {
         let _ = timeout(Close::PATIENCE, saving).await;
     }
-    // The place is free before the long goodbye.
-    drop(seat);
+    // Unregistered before the close, which may take long.
+    drop(registration);
     match end {
         End::Close(close) => {
             let (code, why) = (close.code.number(), &close.sentence);
             tracing::info!(inbox = inbox.name, peer, code, why, "closed a subscription");
-            finish(shared, outlet, stream, &close).await;
+            finish(shared, socket_writer, stream, &close).await;
         }
         End::Left => {
             tracing::info!(inbox = inbox.name, peer, "a reader closed its subscription");
-            answer(outlet, stream).await;
+            answer(socket_writer, stream).await;
         }
         End::Gone => {
             tracing::info!(inbox = inbox.name, peer, "a subscription ended");
-            outlet.end(Vec::new(), Close::PATIENCE).await;
+            socket_writer.end(Vec::new(), Close::PATIENCE).await;
         }
     }
 }
@@ -103,9 +102,9 @@ pub(super) async fn run(
 struct Reader<'a> {
     shared: &'a Shared,
     subscriber: Subscriber,
-    seat: Seat<'a>,
+    registration: Registration<'a>,
     stream: SplitStream<WebSocket>,
-    outlet: Outlet,
+    socket_writer: SocketWriter,
     session: Session,
     begun: Instant,
     heart: Heartbeat,
@@ -181,7 +180,7 @@ impl Reader<'_> {
                 () = at(save_at) => {
                     save_at = None;
                     if let (Some(name), Some(seq)) = (&self.name, self.unsaved.take()) {
-                        saving = self.seat.begin(log.ack(inbox, name.clone(), seq));
+                        saving = self.registration.begin(log.ack(inbox, name.clone(), seq));
                         self.touch_at = Some(Instant::now() + self.touch_every);
                     }
                     Ok(())
@@ -213,8 +212,7 @@ impl Reader<'_> {
         self.session.room() > 0 && head > self.after && self.exhausted != Some(head)
     }
 
-    /// The next page, read when there is a place for it: what waits for a reader that takes nothing
-    /// waits on the disk.
+    /// Reads the next page once there is a slot for it: deliveries to a slow reader stay on disk.
     fn next<'a>(&self) -> Answer<'a, Next>
     where
         Self: 'a,
@@ -222,12 +220,12 @@ impl Reader<'_> {
         let (shared, inbox, after) = (self.shared, self.subscriber.inbox.id, self.after);
         let items = self.session.room().min(PAGE_ITEMS);
         let head = self.subscriber.state.borrow().head;
-        let place = self.outlet.place();
+        let slot = self.socket_writer.slot();
         Box::pin(async move {
-            let Some(place) = place.await else { return Ok(None) };
+            let Some(slot) = slot.await else { return Ok(None) };
             let read = |items, bytes| shared.log.read(inbox, after, items, bytes);
-            let page = shared.memory.page(inbox, items, read).await?;
-            Ok(Some((place, page, head)))
+            let page = shared.read_budget.page(inbox, items, read).await?;
+            Ok(Some((slot, page, head)))
         })
     }
 
@@ -241,7 +239,7 @@ impl Reader<'_> {
             // A long body on a slow line takes minutes, and every ping waits behind it.
             self.heart.heard(at.saturating_duration_since(self.begun));
         }
-        let stuck = self.outlet.stuck_for(made_room).unwrap_or_default();
+        let stuck = self.socket_writer.stuck_for(made_room).unwrap_or_default();
         if stuck >= DEAD_AFTER {
             return Err(stalled());
         }
@@ -258,9 +256,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Says a ping or a pong; not where many wait already, which say no less.
+    /// Sends a ping or a pong, unless many are queued already.
     fn beat(&self, frame: &RelayFrame) {
-        let _full = self.outlet.say(message(frame));
+        let _full = self.socket_writer.send_small(message(frame));
     }
 
     /// The inbox grew, or may not be read any more.
@@ -302,7 +300,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Step::Acked(cursor) => {
-                self.shared.figures.acked();
+                self.shared.metrics.acked();
                 self.unsaved = Some(cursor.seq);
                 Ok(())
             }
@@ -320,7 +318,7 @@ impl Reader<'_> {
         agent: Option<String>,
     ) -> Result<(), End> {
         if let Some(name) = &reader {
-            self.superseded = self.seat.take(name);
+            self.superseded = self.registration.take(name);
             if self.superseded.is_cancelled() {
                 // Before anything is noted: the place is the newer one's.
                 return Err(superseded());
@@ -356,12 +354,12 @@ impl Reader<'_> {
             window: WINDOW,
             max_body: self.shared.settings.max_body,
         });
-        if self.outlet.say(message(&welcome)) { Ok(()) } else { Err(stalled()) }
+        if self.socket_writer.send_small(message(&welcome)) { Ok(()) } else { Err(stalled()) }
     }
 
     /// A page came from the log: makes frames of it and hands them over.
     fn send(&mut self, next: Next) -> Result<(), End> {
-        let Some((place, Page { items, share }, head)) = next else { return Err(End::Gone) };
+        let Some((slot, Page { items, permit }, head)) = next else { return Err(End::Gone) };
         if items.is_empty() {
             self.exhausted = Some(head);
         }
@@ -375,7 +373,7 @@ impl Reader<'_> {
                 }
                 Item::Gap(gap) => {
                     if gap.reason == GapReason::Damaged {
-                        self.shared.figures.damaged(gap.count);
+                        self.shared.metrics.damaged(gap.count);
                     }
                     (RelayFrame::Gap(gap), gap.cursor())
                 }
@@ -385,16 +383,15 @@ impl Reader<'_> {
             self.after = cursor.seq;
         }
         if !messages.is_empty() {
-            self.shared.figures.sent(deliveries, messages.len() - deliveries);
-            place.send(Batch { messages, share });
+            self.shared.metrics.sent(deliveries, messages.len() - deliveries);
+            slot.send(Batch { messages, permit });
         }
         Ok(())
     }
 }
 
-/// A page with a place for it, and the head for which it was asked; `None` where the connection is
-/// broken.
-type Next = Option<(Place, Page, u64)>;
+/// A page with its slot, and the head for which it was read; `None` if the connection is broken.
+type Next = Option<(BatchSlot, Page, u64)>;
 
 /// Waits for what is there; forever where nothing is.
 async fn some<T>(answer: &mut Option<Answer<'_, T>>) -> Result<T, LogError> {

@@ -1,4 +1,4 @@
-//! `GET /v1/subscribe`: the upgrade to a websocket; token, subprotocol and limits, no frame yet.
+//! Owns `GET /v1/subscribe`: the upgrade to a websocket; token, subprotocol and limits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use axum::response::Response;
 use http::{HeaderMap, header};
 use tokio::sync::watch;
 
-use super::presence::Crowded;
 use super::reader::{self, Subscriber};
-use super::{Server, Settings, Shared, answer, goodbye, origin};
+use super::reader_registry::Crowded;
+use super::{Server, Settings, Shared, answer, close, forwarded};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use crate::relay::store::{Inbox, State};
 use crate::serve::{Peer, Uptake};
@@ -27,7 +27,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let Some((inbox, state, token)) =
         bearer(request.headers()).and_then(|token| opened(shared, token))
     else {
-        shared.figures.unauthorized();
+        shared.metrics.unauthorized();
         return answer::unauthorized();
     };
     let Ok(upgrading) = request.extract_parts::<WebSocketUpgrade>().await else {
@@ -41,7 +41,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     }
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
     let socket = request.extensions().get::<Peer>().map_or(unknown, |peer| peer.0);
-    let base = origin::base_url(&shared.settings, socket, request.headers());
+    let base = forwarded::base_url(&shared.settings, socket, request.headers());
     let subscriber = Subscriber {
         callback_url: Settings::callback_url(&base, &inbox.publish_id()),
         peer: shared.settings.proxies.client(socket, request.headers()),
@@ -64,14 +64,14 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
         .max_frame_size(MAX_TEXT)
         .on_upgrade(async move |socket| {
             let _tracked = tracked;
-            match server.presence.enter(subscriber.inbox.id) {
-                Ok(seat) => reader::run(&server, socket, subscriber, seat).await,
+            match server.reader_registry.enter(subscriber.inbox.id) {
+                Ok(registration) => reader::run(&server, socket, subscriber, registration).await,
                 Err(crowded) => {
                     let whose = match crowded {
                         Crowded::Inbox => "this inbox",
                         Crowded::Relay => "this relay",
                     };
-                    goodbye::turn_away(&server, socket, whose).await;
+                    close::turn_away(&server, socket, whose).await;
                 }
             }
         })

@@ -28,11 +28,11 @@ use crate::sqlite::Location;
 #[test]
 fn readers_never_take_the_places_of_senders() {
     let settings = Settings::default();
-    assert_eq!(settings.seats(settings.connections + SENDERS), settings.connections);
-    assert_eq!(settings.seats(896), 672);
-    assert_eq!(settings.seats(100), 68);
-    assert_eq!(settings.seats(20), 1);
-    assert_eq!(Settings { connections: 3, ..settings }.seats(896), 3);
+    assert_eq!(settings.max_readers(settings.connections + SENDERS), settings.connections);
+    assert_eq!(settings.max_readers(896), 672);
+    assert_eq!(settings.max_readers(100), 68);
+    assert_eq!(settings.max_readers(20), 1);
+    assert_eq!(Settings { connections: 3, ..settings }.max_readers(896), 3);
 }
 
 /// The real time that anything may take.

@@ -1,4 +1,4 @@
-//! `POST /in/{publish id}`: a sender's door; answers 200 when the request is on disk, not before.
+//! Owns `POST /in/{publish id}`: answers 200 when the request is on disk, not before.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{Method, header};
 use jiff::Timestamp;
 
-use super::part::Place;
+use super::unverified_quota::QuotaPermit;
 use super::{Shared, answer};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
@@ -36,7 +36,7 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         return answer::method_not_allowed("POST");
     }
     if !inbox.is_published_as(publish_id) {
-        shared.figures.by_old_url();
+        shared.metrics.by_old_url();
         if inbox.may_warn_of_old_url() {
             tracing::warn!(
                 inbox = inbox.name,
@@ -48,9 +48,9 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     let announced = content_length(&parts);
     let read =
         read_body(body, announced, settings.max_body, settings.body_timeout, &shared.budget).await;
-    let (body, _share) = match read {
+    let (body, _permit) = match read {
         Ok(read) => read,
-        // Whatever is turned away from here on is told to the inbox's readers.
+        // Every rejection from here on is announced to the inbox's readers.
         Err(unread) => {
             shared.log.refused(inbox.id);
             return match unread {
@@ -86,8 +86,8 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         headers,
         body,
     };
-    let place = if verified { None } else { shared.unverified.take(&arrival) };
-    if place.is_none() && !verified {
+    let permit = if verified { None } else { shared.unverified.take(&arrival) };
+    if permit.is_none() && !verified {
         tracing::debug!(
             inbox = inbox.name,
             "what does not count was answered 503: its part is full"
@@ -95,16 +95,16 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         shared.log.refused(inbox.id);
         return answer::unavailable();
     }
-    match tokio::time::timeout(PATIENCE, keep(shared, inbox.id, arrival, place)).await {
+    match tokio::time::timeout(PATIENCE, keep(shared, inbox.id, arrival, permit)).await {
         Ok(Ok(_)) => {
             if let Some(first) = first {
                 first.keep();
             }
-            shared.figures.kept(verified);
+            shared.metrics.kept(verified);
             answer::kept()
         }
         Ok(Err(LogError::Full)) => {
-            shared.figures.full();
+            shared.metrics.full();
             answer::full()
         }
         Ok(Err(LogError::NoInbox)) => answer::not_found(),
@@ -122,20 +122,20 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
     }
 }
 
-/// Keeps an arrival, and its place until that is done. What is handed to the log waits there whether
-/// or not anybody waits for the answer: a sender that hangs up must not get its place back before.
+/// Appends an arrival to the log and holds its permit until that is done, even if the sender hangs up:
+/// its arrival is still in the queue.
 async fn keep(
     shared: &Shared,
     inbox: InboxId,
     arrival: Arrival,
-    place: Option<Place>,
+    permit: Option<QuotaPermit>,
 ) -> Result<u64, LogError> {
-    let Some(place) = place else { return shared.log.append(inbox, arrival).await };
+    let Some(permit) = permit else { return shared.log.append(inbox, arrival).await };
     let log = Arc::clone(&shared.log);
-    // Bounded: each of these tasks has a place.
+    // Bounded: each of these tasks has a permit.
     let kept = tokio::spawn(async move {
         let kept = log.append(inbox, arrival).await;
-        drop(place);
+        drop(permit);
         kept
     });
     kept.await.unwrap_or_else(|error| Err(LogError::Read(error.to_string().into())))

@@ -1,4 +1,4 @@
-//! Who reads what now; a newer connection of a name takes over from the older. Speaks to no socket.
+//! Owns the registry of connected readers. A new connection with the same name replaces the old one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::relay::protocol::ReaderName;
 use crate::relay::store::{Answer, InboxId};
 
-/// The connections that read. Bounded by its two limits.
-pub(super) struct Presence {
+/// The connected readers. Bounded by its two limits.
+pub(super) struct ReaderRegistry {
     each: usize,
     all: usize,
-    here: Mutex<Here>,
+    registered: Mutex<Registered>,
 }
 
 #[derive(Default)]
-struct Here {
+struct Registered {
     count: usize,
     inboxes: HashMap<InboxId, Inbox>,
     next: u64,
@@ -29,57 +29,58 @@ struct Inbox {
     names: HashMap<ReaderName, (u64, CancellationToken)>,
 }
 
-/// Why a connection has no place.
+/// Which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Crowded {
     Inbox,
     Relay,
 }
 
-/// A connection's place; given back when dropped.
-pub(super) struct Seat<'a> {
-    presence: &'a Presence,
+/// The registration of one connection; removed when dropped.
+pub(super) struct Registration<'a> {
+    registry: &'a ReaderRegistry,
     inbox: InboxId,
-    /// Which connection it is: the later it came, the higher.
+    /// Number of the connection; newer connections have higher numbers.
     number: u64,
     name: Option<ReaderName>,
 }
 
-impl Presence {
+impl ReaderRegistry {
     pub(super) fn new(each: usize, all: usize) -> Self {
-        Self { each, all, here: Mutex::default() }
+        Self { each, all, registered: Mutex::default() }
     }
 
-    /// Takes a place.
-    pub(super) fn enter(&self, inbox: InboxId) -> Result<Seat<'_>, Crowded> {
-        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        if here.count >= self.all {
+    /// Registers a connection.
+    pub(super) fn enter(&self, inbox: InboxId) -> Result<Registration<'_>, Crowded> {
+        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        if registered.count >= self.all {
             return Err(Crowded::Relay);
         }
-        let entry = here.inboxes.entry(inbox).or_default();
+        let entry = registered.inboxes.entry(inbox).or_default();
         if entry.count >= self.each {
             return Err(Crowded::Inbox);
         }
         entry.count += 1;
-        here.count += 1;
-        here.next += 1;
-        Ok(Seat { presence: self, inbox, number: here.next, name: None })
+        registered.count += 1;
+        registered.next += 1;
+        Ok(Registration { registry: self, inbox, number: registered.next, name: None })
     }
 
-    /// Connections that read now.
+    /// Returns the number of connected readers.
     pub(super) fn count(&self) -> usize {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner).count
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 }
 
-impl Seat<'_> {
-    /// Takes a name. The token that comes back is cancelled when a newer connection takes it; whoever
-    /// had it is told that way. Where a newer one has it already, it is cancelled from the beginning:
-    /// a name that was long on its way on a dead line must not take a live one's place.
+impl Registration<'_> {
+    /// Takes a reader name and cancels the token of the older connection that had it. Returns a token
+    /// that is cancelled when a newer connection takes the name. It is cancelled at once if a newer one
+    /// has the name already: a late hello on a dead line must not replace a live connection.
     pub(super) fn take(&mut self, name: &ReaderName) -> CancellationToken {
         let superseded = CancellationToken::new();
-        let mut here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
-        let inbox = here.inboxes.entry(self.inbox).or_default();
+        let mut registered =
+            self.registry.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        let inbox = registered.inboxes.entry(self.inbox).or_default();
         if inbox.names.get(name).is_some_and(|(holder, _)| *holder > self.number) {
             superseded.cancel();
             return superseded;
@@ -92,21 +93,21 @@ impl Seat<'_> {
         superseded
     }
 
-    /// Polls `answer` once if this connection has its name still. Nobody takes the name meanwhile: what
-    /// the first poll queues is queued before anything that a successor brings. Gives what is to come
-    /// of it; `None` where a newer connection has the name, or there is none.
+    /// Polls `answer` once if this connection still has its name. The registry is locked meanwhile, so
+    /// the first poll queues its write before any write of a successor. Returns the rest of the answer;
+    /// `None` if a newer connection has the name, or this one has no name.
     pub(super) fn begin<'a, T: Send + 'a>(
         &self,
         mut answer: Answer<'a, T>,
     ) -> Option<Answer<'a, T>> {
-        let here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = &here.inboxes.get(&self.inbox)?.names;
+        let registered = self.registry.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = &registered.inboxes.get(&self.inbox)?.names;
         let (holder, _) = names.get(self.name.as_ref()?)?;
         if *holder != self.number {
             return None;
         }
         let at_once = (&mut answer).now_or_never();
-        drop(here);
+        drop(registered);
         Some(match at_once {
             Some(value) => Box::pin(std::future::ready(value)),
             None => answer,
@@ -114,11 +115,12 @@ impl Seat<'_> {
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        let mut here = self.presence.here.lock().unwrap_or_else(PoisonError::into_inner);
-        here.count = here.count.saturating_sub(1);
-        let Some(inbox) = here.inboxes.get_mut(&self.inbox) else { return };
+        let mut registered =
+            self.registry.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        registered.count = registered.count.saturating_sub(1);
+        let Some(inbox) = registered.inboxes.get_mut(&self.inbox) else { return };
         inbox.count = inbox.count.saturating_sub(1);
         if let Some(name) = self.name.take()
             && inbox.names.get(&name).is_some_and(|(holder, _)| *holder == self.number)
@@ -126,7 +128,7 @@ impl Drop for Seat<'_> {
             inbox.names.remove(&name);
         }
         if inbox.count == 0 {
-            here.inboxes.remove(&self.inbox);
+            registered.inboxes.remove(&self.inbox);
         }
     }
 }
@@ -138,39 +140,39 @@ mod tests {
 
     #[test]
     fn the_newer_takes_over_and_places_are_bounded_and_given_back() {
-        let presence = Presence::new(2, 3);
+        let registry = ReaderRegistry::new(2, 3);
         let name: ReaderName = "a".parse().unwrap();
-        let mut one = presence.enter(1).unwrap();
+        let mut one = registry.enter(1).unwrap();
         let first = one.take(&name);
-        let mut two = presence.enter(1).unwrap();
+        let mut two = registry.enter(1).unwrap();
         assert!(!first.is_cancelled());
         let second = two.take(&name);
         assert!(first.is_cancelled() && !second.is_cancelled());
-        assert_eq!(presence.enter(1).err(), Some(Crowded::Inbox));
-        let other = presence.enter(2).unwrap();
-        assert_eq!(presence.enter(3).err(), Some(Crowded::Relay));
+        assert_eq!(registry.enter(1).err(), Some(Crowded::Inbox));
+        let other = registry.enter(2).unwrap();
+        assert_eq!(registry.enter(3).err(), Some(Crowded::Relay));
         // The older goes: the name stays with the newer.
         drop(one);
-        let mut three = presence.enter(1).unwrap();
+        let mut three = registry.enter(1).unwrap();
         three.take(&name);
         assert!(second.is_cancelled());
         // The older one says its name only now.
         let late = two.take(&name);
         assert!(late.is_cancelled());
         drop((two, three, other));
-        assert_eq!(presence.count(), 0);
-        assert!(presence.here.lock().unwrap().inboxes.is_empty());
+        assert_eq!(registry.count(), 0);
+        assert!(registry.registered.lock().unwrap().inboxes.is_empty());
     }
 
     #[test]
     fn what_a_reader_has_to_say_is_queued_before_its_successor_comes_or_never() {
-        let presence = Presence::new(2, 3);
+        let registry = ReaderRegistry::new(2, 3);
         let name: ReaderName = "a".parse().unwrap();
-        let mut one = presence.enter(1).unwrap();
+        let mut one = registry.enter(1).unwrap();
         let queue = Mutex::new(Vec::new());
         // Queues itself at its first poll, as the log's answers do, and has its answer at the second.
         let ack = |number| -> Answer<'_, u64> {
-            let presence = &presence;
+            let registry = &registry;
             let queue = &queue;
             let mut polled = false;
             Box::pin(std::future::poll_fn(move |_| {
@@ -178,7 +180,7 @@ mod tests {
                     return Poll::Ready(Ok(number));
                 }
                 polled = true;
-                assert!(presence.here.try_lock().is_err(), "a successor could come now");
+                assert!(registry.registered.try_lock().is_err(), "a successor could come now");
                 queue.lock().unwrap().push(number);
                 Poll::Pending
             }))
@@ -189,9 +191,9 @@ mod tests {
         assert_eq!(answer.now_or_never(), Some(Ok(2)));
         let at_once: Answer<'_, u64> = Box::pin(std::future::ready(Ok(3)));
         assert_eq!(one.begin(at_once).unwrap().now_or_never(), Some(Ok(3)));
-        presence.enter(1).unwrap().take(&name);
+        registry.enter(1).unwrap().take(&name);
         assert!(one.begin(ack(4)).is_none());
-        let mut two = presence.enter(1).unwrap();
+        let mut two = registry.enter(1).unwrap();
         two.take(&name);
         assert!(one.begin(ack(5)).is_none());
         assert_eq!(*queue.lock().unwrap(), [2]);

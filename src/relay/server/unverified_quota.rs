@@ -1,8 +1,8 @@
-//! The part of the write queue that posts without a signature that holds may have together, between
-//! their check and the disk: what does not count must leave room for what does. Writes nothing.
+//! Owns the quota of unverified posts in the write queue, from their check to the disk, so that they
+//! leave room for verified ones.
 //!
-//! One disk serves all inboxes, and what waits for it is bounded. A flood at one inbox would fill that
-//! queue, and every other inbox' senders would be told to come back later.
+//! One disk serves all inboxes, and its queue is bounded. Without a quota, a flood of garbage at one
+//! inbox would fill the queue, and the senders to every other inbox would get 503.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::relay::store::{Arrival, Limits};
 
-/// Of entries and of bytes of the queue: one of this many.
+/// The quota is the queue's entries and bytes divided by this.
 const OF: usize = 4;
 
-/// What is free of it.
-pub(super) struct Part {
+/// The free part of the quota.
+pub(super) struct UnverifiedQuota {
     entries: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
-    /// All bytes of it.
+    /// All bytes of the quota.
     bound: usize,
 }
 
-/// An arrival's place in it; given back when dropped.
-pub(super) struct Place(#[expect(dead_code, reason = "held")] [OwnedSemaphorePermit; 2]);
+/// The part of the quota that one arrival takes; returned when dropped.
+pub(super) struct QuotaPermit(#[expect(dead_code, reason = "held")] [OwnedSemaphorePermit; 2]);
 
-impl Part {
-    /// A part of a queue with these bounds.
+impl UnverifiedQuota {
+    /// Creates the quota of a queue with these bounds.
     pub(super) fn of(queue: &Limits) -> Self {
         let bound = (queue.bytes / OF).min(Semaphore::MAX_PERMITS);
         Self {
@@ -35,13 +35,13 @@ impl Part {
         }
     }
 
-    /// A place for an arrival, where there is one now. One that is longer than the whole part has it
-    /// alone.
-    pub(super) fn take(&self, arrival: &Arrival) -> Option<Place> {
+    /// Takes the quota of an arrival, if it is free. An arrival larger than the whole quota takes all of
+    /// it.
+    pub(super) fn take(&self, arrival: &Arrival) -> Option<QuotaPermit> {
         let size = u32::try_from(arrival.size().min(self.bound)).unwrap_or(u32::MAX);
         let entry = Arc::clone(&self.entries).try_acquire_owned().ok()?;
         let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(size).ok()?;
-        Some(Place([entry, bytes]))
+        Some(QuotaPermit([entry, bytes]))
     }
 }
 
@@ -67,9 +67,9 @@ mod tests {
     #[test]
     fn a_quarter_of_the_entries_and_of_the_bytes() {
         let queue = Limits { entries: 40, bytes: 40_000, ..Limits::default() };
-        let part = Part::of(&queue);
+        let quota = UnverifiedQuota::of(&queue);
         let take = |bytes| -> Vec<_> {
-            std::iter::from_fn(|| part.take(&arrival(bytes))).take(100).collect()
+            std::iter::from_fn(|| quota.take(&arrival(bytes))).take(100).collect()
         };
         assert_eq!(take(0).len(), 10);
         // As the queue itself counts them: with their heads.
@@ -79,8 +79,8 @@ mod tests {
         // Longer than all of it: alone.
         let held = take(90_000);
         assert_eq!(held.len(), 1);
-        assert!(part.take(&arrival(0)).is_none());
+        assert!(quota.take(&arrival(0)).is_none());
         drop(held);
-        assert!(part.take(&arrival(0)).is_some());
+        assert!(quota.take(&arrival(0)).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! By which URL the relay was called, where a trusted proxy stands in between.
+//! Owns the base URL of a request, by the `X-Forwarded-Proto` of a trusted proxy.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 
 use super::Settings;
 
-/// The URL at which the relay was reached, without a slash at its end.
+/// Returns the URL at which the relay was reached, without a slash at its end.
 pub(super) fn base_url(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> String {
     if let Some(url) = &settings.public_url {
         return url.trim_end_matches('/').to_owned();

@@ -1,5 +1,4 @@
-//! How a subscription ends and is closed: why in a frame, a typed close, a moment for both to
-//! arrive; decides nothing.
+//! Owns the end of a subscription: its reason, the last frame and close, the wait for both to arrive.
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt as _;
@@ -7,7 +6,7 @@ use futures_util::stream::SplitStream;
 use tokio::time::timeout;
 
 use super::Shared;
-use super::outlet::Outlet;
+use super::socket_writer::SocketWriter;
 use crate::relay::protocol::{Close, CloseCode, Draining, Encoded, Fault, RelayFrame};
 use crate::relay::store::LogError;
 
@@ -27,17 +26,17 @@ impl<C: Into<Close>> From<C> for End {
     }
 }
 
-/// A newer one has its name.
+/// Returns the end by a newer connection of the same name.
 pub(super) fn superseded() -> End {
     Close::new(CloseCode::Superseded, "another connection came with this reader name").into()
 }
 
-/// It took nothing for too long.
+/// Returns the end of a reader that took nothing for too long.
 pub(super) fn stalled() -> End {
     Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
 }
 
-/// The store did not answer.
+/// Returns the close after a failure of the store, and logs it.
 pub(super) fn unavailable(error: &LogError) -> Close {
     tracing::warn!(%error, "a subscription cannot be served");
     let sentence = match error {
@@ -47,7 +46,7 @@ pub(super) fn unavailable(error: &LogError) -> Close {
     Close::new(CloseCode::Unavailable, sentence)
 }
 
-/// What a broken stream of messages comes to.
+/// Returns the end for an error of the message stream.
 pub(super) fn broken(error: axum::Error) -> End {
     use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -65,22 +64,23 @@ pub(super) fn broken(error: axum::Error) -> End {
     }
 }
 
-/// Sends a reader away for whom there is no place.
+/// Closes a connection over a limit.
 pub(super) async fn turn_away(shared: &Shared, socket: WebSocket, whose: &str) {
     let (sink, stream) = socket.split();
     let sentence = format!("{whose} has as many connections as it may have");
-    finish(shared, Outlet::start(sink), stream, &Close::new(CloseCode::TooMany, sentence)).await;
+    finish(shared, SocketWriter::start(sink), stream, &Close::new(CloseCode::TooMany, sentence))
+        .await;
 }
 
-/// Says why, closes, and waits a moment for the other side to have read it: a socket that is closed
-/// with unread bytes takes its last words back.
+/// Sends the reason and the close, and waits a moment until the other side has read them: a socket that
+/// is closed with unread bytes discards what it has not yet sent.
 pub(super) async fn finish(
     shared: &Shared,
-    outlet: Outlet,
+    socket_writer: SocketWriter,
     mut stream: SplitStream<WebSocket>,
     close: &Close,
 ) {
-    shared.figures.closed();
+    shared.metrics.closed();
     let mut last = Vec::with_capacity(3);
     match close.code {
         CloseCode::Draining => {
@@ -96,16 +96,16 @@ pub(super) async fn finish(
     })));
     let _ = timeout(Close::PATIENCE, async {
         let hear = async { while let Some(Ok(_)) = stream.next().await {} };
-        tokio::join!(outlet.end(last, Close::PATIENCE), hear);
+        tokio::join!(socket_writer.end(last, Close::PATIENCE), hear);
     })
     .await;
 }
 
 /// Answers the other side's close with its own code (RFC 6455, section 5.5.1), behind what is being
 /// written: the socket has the answer ready since it read the close, and sends it as it is read on.
-pub(super) async fn answer(outlet: Outlet, mut stream: SplitStream<WebSocket>) {
+pub(super) async fn answer(socket_writer: SocketWriter, mut stream: SplitStream<WebSocket>) {
     let _ = timeout(Close::PATIENCE, async {
-        outlet.end(Vec::new(), Close::PATIENCE).await;
+        socket_writer.end(Vec::new(), Close::PATIENCE).await;
         while let Some(Ok(_)) = stream.next().await {}
     })
     .await;

@@ -1,4 +1,4 @@
-//! What the relay counts, as Prometheus reads it; no name, id or address is among it.
+//! Owns the relay's counters, in the format of Prometheus; without names, ids or addresses.
 //!
 //! `GET /metrics` takes no token: it has sums over all inboxes and readers only. They still say how
 //! busy the relay is, so an operator who does not want that known has the proxy answer the path.
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use jiff::Timestamp;
 
-use super::presence::Presence;
+use super::reader_registry::ReaderRegistry;
 use crate::relay::store::Log;
 
-/// The statuses of answers to senders that are counted each for itself; others together.
+/// Statuses of answers to senders with a counter each; the others share one.
 const STATUSES: [u16; 8] = [200, 400, 404, 405, 408, 413, 429, 503];
 
 /// The counters.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct Metrics {
     answers: [AtomicU64; STATUSES.len() + 1],
     broken: AtomicU64,
     verified: AtomicU64,
@@ -34,7 +34,7 @@ pub(super) struct Figures {
     certificate: AtomicI64,
 }
 
-impl Figures {
+impl Metrics {
     pub(super) fn answered(&self, status: u16) {
         let at = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len());
         self.answers[at].fetch_add(1, Relaxed);
@@ -58,7 +58,7 @@ impl Figures {
         self.gaps.fetch_add(gaps as u64, Relaxed);
     }
 
-    /// A reader was told of deliveries that cannot be read.
+    /// Counts deliveries that were announced as unreadable.
     pub(super) fn damaged(&self, count: u64) {
         self.damaged.fetch_add(count, Relaxed);
     }
@@ -75,7 +75,7 @@ impl Figures {
         self.unauthorized.fetch_add(1, Relaxed);
     }
 
-    /// A post came to a publish URL that was replaced.
+    /// Counts a post to an old publish URL.
     pub(super) fn by_old_url(&self) {
         self.old_urls.fetch_add(1, Relaxed);
     }
@@ -88,8 +88,8 @@ impl Figures {
         self.closes.fetch_add(1, Relaxed);
     }
 
-    /// All of it, in the text format 0.0.4.
-    pub(super) fn text(&self, log: &dyn Log, presence: &Presence) -> String {
+    /// Returns all metrics in the text format 0.0.4.
+    pub(super) fn text(&self, log: &dyn Log, readers: &ReaderRegistry) -> String {
         let mut text = String::new();
         let out = &mut text;
         let _ = writeln!(out, "# TYPE dubwatch_relay_answers_total counter");
@@ -137,7 +137,7 @@ impl Figures {
             ("inboxes", inboxes.len() as u64),
             ("deliveries_held", count),
             ("bytes_held", bytes),
-            ("readers", presence.count() as u64),
+            ("readers", readers.count() as u64),
             ("writing", u64::from(log.is_writing())),
             ("damaged", u64::from(log.is_damaged())),
         ] {

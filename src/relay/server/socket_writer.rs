@@ -1,4 +1,4 @@
-//! Writes to one reader: small frames before batches, each batch flushed once; decides nothing.
+//! Owns the task that writes to one reader: small frames before batches, one flush a batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,81 +10,81 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::pages::Share;
+use super::pages::ReadPermit;
 
-/// Small frames that may wait. A reader that leaves more unread is stalled.
+/// Small frames in the queue. A reader that leaves more unread is stalled.
 const SMALL: usize = 16;
-/// Batches that may wait beside the one that is being written.
+/// Batches in the queue, beside the one that is being written.
 const BATCHES: usize = 1;
 
-/// The sending side. Writing happens in a task of its own, so that no deadline waits for a reader.
-pub(super) struct Outlet {
+/// The handle of the task. Writing is a task of its own, so that no deadline waits for a reader.
+pub(super) struct SocketWriter {
     small: mpsc::Sender<Message>,
     batches: mpsc::Sender<Batch>,
-    pulse: Arc<Pulse>,
-    /// Ends with whoever holds it: a flush to a reader that only answers probes never would.
+    timer: Arc<WriteTimer>,
+    /// Aborted with this handle: a flush to a reader that only answers probes never ends.
     task: AbortOnDropHandle<()>,
 }
 
-/// Messages that are flushed together, and the memory that was taken for them.
+/// Messages that are flushed together, and the permit for their memory.
 pub(super) struct Batch {
     pub(super) messages: Vec<Message>,
-    pub(super) share: Share,
+    pub(super) permit: ReadPermit,
 }
 
-/// A place for a batch.
-pub(super) type Place = mpsc::OwnedPermit<Batch>;
+/// A reserved slot for a batch.
+pub(super) type BatchSlot = mpsc::OwnedPermit<Batch>;
 
-/// Since when the task is at one write.
-struct Pulse {
+/// Measures how long the task's current write has taken.
+struct WriteTimer {
     epoch: Instant,
-    /// Milliseconds since the epoch, and one; 0 while nothing is written.
+    /// Milliseconds since the epoch, plus one; 0 while nothing is written.
     busy_since: AtomicU64,
 }
 
-impl Pulse {
-    fn beat(&self) {
+impl WriteTimer {
+    fn start(&self) {
         let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.busy_since.store(millis + 1, Relaxed);
     }
 
-    fn rest(&self) {
+    fn stop(&self) {
         self.busy_since.store(0, Relaxed);
     }
 }
 
-impl Outlet {
+impl SocketWriter {
     pub(super) fn start(sink: impl Sink<Message> + Send + Unpin + 'static) -> Self {
         let (small, small_inbox) = mpsc::channel(SMALL);
         let (batches, batch_inbox) = mpsc::channel(BATCHES);
-        let pulse = Arc::new(Pulse { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
-        let task = tokio::spawn(write(sink, small_inbox, batch_inbox, Arc::clone(&pulse)));
-        Self { small, batches, pulse, task: AbortOnDropHandle::new(task) }
+        let timer = Arc::new(WriteTimer { epoch: Instant::now(), busy_since: AtomicU64::new(0) });
+        let task = tokio::spawn(write(sink, small_inbox, batch_inbox, Arc::clone(&timer)));
+        Self { small, batches, timer, task: AbortOnDropHandle::new(task) }
     }
 
-    /// Hands over a small frame; `false` where the reader has left too many unread.
-    pub(super) fn say(&self, message: Message) -> bool {
+    /// Queues a small frame; returns `false` if the reader has left too many unread.
+    pub(super) fn send_small(&self, message: Message) -> bool {
         self.small.try_send(message).is_ok()
     }
 
-    /// A place for a batch, once there is one; `None` where the connection is broken.
-    pub(super) fn place(&self) -> impl Future<Output = Option<Place>> + Send + use<> {
+    /// Waits for a slot for a batch; returns `None` if the connection is broken.
+    pub(super) fn slot(&self) -> impl Future<Output = Option<BatchSlot>> + Send + use<> {
         self.batches.clone().reserve_owned().map(Result::ok)
     }
 
-    /// How long the reader has taken nothing of what is being written. `made_room` is when its
-    /// socket last took bytes after it was full: one long body is many of those.
+    /// Returns how long the reader has taken no byte of the current write. `made_room` is when its
+    /// socket last took bytes after it was full, which happens many times in one long body.
     pub(super) fn stuck_for(&self, made_room: Option<Instant>) -> Option<Duration> {
-        let since = self.pulse.busy_since.load(Relaxed).checked_sub(1)?;
-        let since = self.pulse.epoch + Duration::from_millis(since);
+        let since = self.timer.busy_since.load(Relaxed).checked_sub(1)?;
+        let since = self.timer.epoch + Duration::from_millis(since);
         Some(made_room.map_or(since, |at| at.max(since)).elapsed())
     }
 
-    /// Says these last frames after what is being written and ends; cuts off what takes too long,
-    /// and whatever is left when its caller waits no longer.
+    /// Sends these last frames after the current write and ends. Aborts the task after `patience`, or
+    /// when the caller stops waiting.
     pub(super) async fn end(self, last: Vec<Message>, patience: Duration) {
         let Self { small, batches, mut task, .. } = self;
-        // What waits is dropped: it is sent again to whoever asks for it.
+        // Queued batches are dropped: they are sent again on the next subscription.
         drop(batches);
         let ended = async {
             for message in last {
@@ -103,21 +103,21 @@ async fn write(
     mut sink: impl Sink<Message> + Unpin,
     mut small: mpsc::Receiver<Message>,
     mut batches: mpsc::Receiver<Batch>,
-    pulse: Arc<Pulse>,
+    timer: Arc<WriteTimer>,
 ) {
     loop {
         let batch = tokio::select! {
             // A pong does not wait for a catch-up.
             biased;
             message = small.recv() => match message {
-                Some(message) => Batch { messages: vec![message], share: None },
+                Some(message) => Batch { messages: vec![message], permit: None },
                 None => break,
             },
             Some(batch) = batches.recv() => batch,
         };
-        let Batch { messages, share } = batch;
+        let Batch { messages, permit } = batch;
         for message in messages {
-            pulse.beat();
+            timer.start();
             if sink.feed(message).await.is_err() {
                 return;
             }
@@ -128,12 +128,12 @@ async fn write(
                 }
             }
         }
-        pulse.beat();
+        timer.start();
         if sink.flush().await.is_err() {
             return;
         }
-        pulse.rest();
-        drop(share);
+        timer.stop();
+        drop(permit);
     }
 }
 
@@ -172,23 +172,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_is_stuck_only_while_its_socket_takes_nothing() {
-        let outlet = Outlet::start(Full { _here: oneshot::channel().0 });
-        assert_eq!(outlet.stuck_for(None), None);
-        outlet
-            .place()
+        let socket_writer = SocketWriter::start(Full { _here: oneshot::channel().0 });
+        assert_eq!(socket_writer.stuck_for(None), None);
+        socket_writer
+            .slot()
             .await
             .unwrap()
-            .send(Batch { messages: vec![Message::Text("x".into())], share: None });
+            .send(Batch { messages: vec![Message::Text("x".into())], permit: None });
         let seconds = Duration::from_secs;
         tokio::time::sleep(seconds(40)).await;
-        assert_eq!(outlet.stuck_for(None), Some(seconds(40)));
+        assert_eq!(socket_writer.stuck_for(None), Some(seconds(40)));
         let made_room = Instant::now();
-        assert_eq!(outlet.stuck_for(Some(made_room)), Some(Duration::ZERO));
+        assert_eq!(socket_writer.stuck_for(Some(made_room)), Some(Duration::ZERO));
         tokio::time::sleep(seconds(29)).await;
-        assert_eq!(outlet.stuck_for(Some(made_room)), Some(seconds(29)));
+        assert_eq!(socket_writer.stuck_for(Some(made_room)), Some(seconds(29)));
         // Room that was made before the write began is no progress of it.
         let long_ago = made_room - seconds(60);
-        assert_eq!(outlet.stuck_for(Some(long_ago)), Some(seconds(69)));
+        assert_eq!(socket_writer.stuck_for(Some(long_ago)), Some(seconds(69)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -196,9 +196,9 @@ mod tests {
         let patience = Duration::from_secs(5);
         for waits in [patience / 2, patience, patience * 2] {
             let (here, gone) = oneshot::channel();
-            let outlet = Outlet::start(Full { _here: here });
-            assert!(outlet.say(Message::Text("x".into())));
-            let _late = timeout(waits, outlet.end(Vec::new(), patience)).await;
+            let socket_writer = SocketWriter::start(Full { _here: here });
+            assert!(socket_writer.send_small(Message::Text("x".into())));
+            let _late = timeout(waits, socket_writer.end(Vec::new(), patience)).await;
             assert!(timeout(patience * 10, gone).await.is_ok(), "waited for {waits:?}");
         }
     }
