@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::protocol::{
-    self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Epoch, Expected, FrameFault,
-    Heartbeat, Hello, Pulse, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
+    self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Due, Epoch, Expected, FrameFault,
+    Heartbeat, Hello, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
 };
 use super::clock::{Clock, LOOK_EVERY};
 use super::counted::Came;
@@ -185,9 +185,9 @@ impl Session<'_> {
         }
         let rest = loop {
             match self.heart.due(self.began.elapsed()) {
-                Pulse::Ping(beat) => self.say(ClientFrame::Ping(beat)),
-                Pulse::Dead => return Err(End::Dead),
-                Pulse::Rest(until) => break self.began + until,
+                Due::Ping(beat) => self.say(ClientFrame::Ping(beat)),
+                Due::Dead => return Err(End::Dead),
+                Due::Wait(until) => break self.began + until,
             }
         };
         if self.look_at <= Instant::now() {

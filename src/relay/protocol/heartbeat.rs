@@ -1,4 +1,4 @@
-//! When an end pings and when it gives up; the clock is an argument.
+//! Owns the heartbeat of a connection: when to ping and when it is dead. The clock is an argument.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ pub struct Heartbeat {
     next_id: u64,
 }
 
-/// What is due.
+/// The next action of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pulse {
-    /// A ping is to be sent.
+pub enum Due {
+    /// Send a ping.
     Ping(Beat),
     /// Nothing was heard for too long.
     Dead,
     /// Nothing is due before this time.
-    Rest(Duration),
+    Wait(Duration),
 }
 
 impl Heartbeat {
@@ -31,33 +31,32 @@ impl Heartbeat {
         Self { heard: now, pinged: now, awaited: None, next_id: 1 }
     }
 
-    /// Something came in, whatever it was; or the other side is otherwise known to have been there
-    /// at `now`, which may be a while ago.
+    /// Notes a sign of life of the other side at `now`, which may be in the past.
     pub fn heard(&mut self, now: Duration) {
         self.heard = self.heard.max(now);
     }
 
-    /// A pong came in: gives the round trip, where it answers the newest ping.
+    /// Notes a pong; returns the round trip if it answers the newest ping.
     pub fn pong(&mut self, beat: Beat, now: Duration) -> Option<Duration> {
         let (_, sent) = self.awaited.take_if(|(id, _)| *id == beat.id)?;
         Some(now.saturating_sub(sent))
     }
 
-    /// What is due at `now`. A ping that is given counts as sent.
-    pub fn due(&mut self, now: Duration) -> Pulse {
+    /// Returns what is due at `now`. A returned ping counts as sent.
+    pub fn due(&mut self, now: Duration) -> Due {
         let dead = self.heard + DEAD_AFTER;
         if now >= dead {
-            return Pulse::Dead;
+            return Due::Dead;
         }
         let ping = self.pinged + HEARTBEAT;
         if now < ping {
-            return Pulse::Rest(ping.min(dead));
+            return Due::Wait(ping.min(dead));
         }
         let id = self.next_id;
         self.next_id += 1;
         self.pinged = now;
         self.awaited = Some((id, now));
-        Pulse::Ping(Beat { id })
+        Due::Ping(Beat { id })
     }
 }
 
@@ -72,24 +71,24 @@ mod tests {
     #[test]
     fn pings_every_fifteen_seconds_and_dies_after_thirty_of_silence() {
         let mut heart = Heartbeat::new(at(100));
-        assert_eq!(heart.due(at(100)), Pulse::Rest(at(115)));
-        assert_eq!(heart.due(at(115)), Pulse::Ping(Beat { id: 1 }));
-        assert_eq!(heart.due(at(115)), Pulse::Rest(at(130)));
+        assert_eq!(heart.due(at(100)), Due::Wait(at(115)));
+        assert_eq!(heart.due(at(115)), Due::Ping(Beat { id: 1 }));
+        assert_eq!(heart.due(at(115)), Due::Wait(at(130)));
         heart.heard(at(116));
         heart.heard(at(110));
         assert_eq!(heart.pong(Beat { id: 2 }, at(116)), None);
         assert_eq!(heart.pong(Beat { id: 1 }, at(116)), Some(at(1)));
         assert_eq!(heart.pong(Beat { id: 1 }, at(117)), None);
-        assert_eq!(heart.due(at(130)), Pulse::Ping(Beat { id: 2 }));
-        assert_eq!(heart.due(at(145)), Pulse::Ping(Beat { id: 3 }));
+        assert_eq!(heart.due(at(130)), Due::Ping(Beat { id: 2 }));
+        assert_eq!(heart.due(at(145)), Due::Ping(Beat { id: 3 }));
         // The rest is never beyond the moment of death.
-        assert_eq!(heart.due(at(145)), Pulse::Rest(at(146)));
-        assert_eq!(heart.due(at(146)), Pulse::Dead);
+        assert_eq!(heart.due(at(145)), Due::Wait(at(146)));
+        assert_eq!(heart.due(at(146)), Due::Dead);
     }
 
     #[test]
     fn a_clock_that_slept_is_dead_at_once() {
         let mut heart = Heartbeat::new(at(0));
-        assert_eq!(heart.due(at(3600)), Pulse::Dead);
+        assert_eq!(heart.due(at(3600)), Due::Dead);
     }
 }

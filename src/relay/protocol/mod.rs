@@ -202,7 +202,7 @@ pub use frame::{
     Beat, ClientFrame, Delivery, Draining, Fault, Gap, GapReason, Hello, RelayFrame, Resumed,
     Versions, Welcome,
 };
-pub use heartbeat::{Heartbeat, Pulse};
+pub use heartbeat::{Due, Heartbeat};
 pub use inbox::{IdentityFault, InboxIdentity};
 pub use outstanding::{AckFault, Outstanding};
 pub(crate) use reader_name::is_sound as is_sound_name;

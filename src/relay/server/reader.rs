@@ -18,8 +18,8 @@ use super::pages::{PAGE_ITEMS, Page, within};
 use super::reader_registry::Registration;
 use super::socket_writer::{Batch, BatchSlot, SocketWriter};
 use crate::relay::protocol::{
-    Close, CloseCode, DEAD_AFTER, FrameFault, GapReason, HELLO_TIMEOUT, Heartbeat, Pulse,
-    ReaderName, RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
+    Close, CloseCode, DEAD_AFTER, Due, FrameFault, GapReason, HELLO_TIMEOUT, Heartbeat, ReaderName,
+    RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
 };
 use crate::relay::store::{Answer, Inbox, Item, LogError, State};
 use crate::serve::Uptake;
@@ -246,13 +246,13 @@ impl Reader<'_> {
         // A write that began a moment ago is late no sooner than that.
         let late = now + DEAD_AFTER.saturating_sub(stuck);
         match self.heart.due(now) {
-            Pulse::Dead => Err(Close::new(CloseCode::Dead, "nothing was heard for 30 s").into()),
-            Pulse::Ping(beat) => {
+            Due::Dead => Err(Close::new(CloseCode::Dead, "nothing was heard for 30 s").into()),
+            Due::Ping(beat) => {
                 self.beat(&RelayFrame::Ping(beat));
                 Ok(now)
             }
-            Pulse::Rest(until) if self.session.is_reading() => Ok(until.min(late)),
-            Pulse::Rest(until) => Ok(until.min(HELLO_TIMEOUT)),
+            Due::Wait(until) if self.session.is_reading() => Ok(until.min(late)),
+            Due::Wait(until) => Ok(until.min(HELLO_TIMEOUT)),
         }
     }
 
