@@ -9,14 +9,14 @@ use super::worker::Worker;
 use crate::config::{Config, ConfigError, Key, Origin};
 use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
-use crate::relay::client::{self, Address, Client, Telling, Token, TokenPlace};
+use crate::relay::client::{self, Address, Client, LinkReports, Token, TokenPlace};
 use crate::relay::protocol::ReaderName;
 use crate::vitals::Link;
 
 /// A client that receives from a relay.
 pub(super) struct RelaySource {
     worker: Worker<()>,
-    telling: Telling,
+    telling: LinkReports,
 }
 
 impl RelaySource {

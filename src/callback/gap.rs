@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// A stretch of a relay's inbox that one message is about: a delivery, or a gap.
+/// The position of one message in a relay's inbox: a delivery, or a gap.
 ///
 /// Numbers at a relay are unique within an epoch of an inbox only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
+pub struct MessagePosition {
     /// The subscription: which relay, by which token.
     pub relay: Arc<str>,
-    /// The inbox, by what it is known by for ever.
+    /// The identity of the inbox.
     pub inbox: Arc<str>,
     /// The relay's label of the stretch.
     pub epoch: u64,

@@ -17,7 +17,7 @@ pub use body::{Callback, MAX_ID, Subject, without_mark};
 pub use compressed::{Compression, decompress};
 pub use delivery::{Accepted, Delivery, Fingerprint, Received, Source};
 pub use event::{Event, State};
-pub use gap::{Gap, NotedGap, Passage};
+pub use gap::{Gap, MessagePosition, NotedGap};
 pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
 pub use outcome::{Doubt, Effect, Outcome};
 pub use refusal::{BODY_SAMPLE, BodySample, EarlierBody, Listed, MAX_BODIES, Refusal, RefusalKind};

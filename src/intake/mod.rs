@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::callback::{
-    Accepted, BodySample, Callback, Gap, Listed, Passage, Received, Refusal, RefusalKind,
+    Accepted, BodySample, Callback, Gap, Listed, MessagePosition, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source, Verdict,
 };
 use crate::journal::{Health, Journal, PendingCommit, RelayPlace, RelayReceipt};
@@ -62,7 +62,11 @@ pub trait Keep: Send + Sync + 'static {
     }
 
     /// Queues a message of a relay; see [`Journal::take_over`].
-    fn take_over(&self, _: Passage, _: Relayed) -> Result<PendingCommit<RelayReceipt>, WriteError> {
+    fn take_over(
+        &self,
+        _: MessagePosition,
+        _: Relayed,
+    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
         Err(WriteError::Closed)
     }
 
@@ -96,10 +100,10 @@ impl Keep for Journal {
 
     fn take_over(
         &self,
-        passage: Passage,
+        position: MessagePosition,
         what: Relayed,
     ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
-        Self::take_over(self, passage, what)
+        Self::take_over(self, position, what)
     }
 
     fn relay_place(&self, relay: &str) -> Result<Option<RelayPlace>, String> {
@@ -249,7 +253,11 @@ impl Intake {
     /// Has a message of a relay kept, in its turn; see [`Journal::take_over`]. One that is refused is
     /// listed when it was passed by for the first time: a relay may pass it on again and again. A
     /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
-    pub fn take_over(&self, passage: Passage, judged: Judged) -> Result<Taking, WriteError> {
+    pub fn take_over(
+        &self,
+        position: MessagePosition,
+        judged: Judged,
+    ) -> Result<Taking, WriteError> {
         let (what, valid) = match judged.0 {
             Judgement::Accepted(accepted) => {
                 let valid = accepted.verdict.is_valid();
@@ -257,7 +265,7 @@ impl Intake {
             }
             Judgement::Gap(gap) => (Relayed::Gap(gap), None),
             Judgement::Refused(report) => {
-                let pending = self.keep.take_over(passage, Relayed::Refused)?;
+                let pending = self.keep.take_over(position, Relayed::Refused)?;
                 let desk = Arc::clone(&self.desk);
                 return Ok(Taking(Underway::Refused(tokio::spawn(async move {
                     let RelayReceipt { upto, new } = pending.receipt().await?;
@@ -268,7 +276,7 @@ impl Intake {
                 }))));
             }
         };
-        let pending = self.keep.take_over(passage, what)?;
+        let pending = self.keep.take_over(position, what)?;
         Ok(Taking(Underway::Kept { pending, valid, tally: Arc::clone(&self.tally) }))
     }
 

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::relayed::{self, Places, Turn};
 use super::schema::{self, Meta};
 use super::{notes, prune, refusals, rows};
-use crate::callback::{Accepted, Gap, Listed, Outcome, Passage};
+use crate::callback::{Accepted, Gap, Listed, MessagePosition, Outcome};
 use crate::sqlite::{BatchHandler, Room};
 
 /// How often old deliveries are looked for, where the user wants them deleted.
@@ -29,7 +29,7 @@ pub(super) enum Entry {
         anew: Option<u64>,
     },
     /// A message of a relay.
-    Relayed(Passage, Relayed),
+    Relayed(MessagePosition, Relayed),
     Refusals(Vec<Listed>),
     Name {
         asset_id: String,
@@ -134,10 +134,10 @@ impl Ledger {
     fn take_over(
         &mut self,
         connection: &Connection,
-        passage: &Passage,
+        position: &MessagePosition,
         relayed: &Relayed,
     ) -> rusqlite::Result<Receipt> {
-        let new = self.places.pass(connection, passage)? == Turn::New;
+        let new = self.places.pass(connection, position)? == Turn::New;
         if new {
             match relayed {
                 Relayed::Accepted(accepted) => {
@@ -150,7 +150,7 @@ impl Ledger {
                 }
             }
         }
-        Ok(Receipt { at: self.places.at(&passage.relay), new })
+        Ok(Receipt { at: self.places.at(&position.relay), new })
     }
 }
 
@@ -164,8 +164,8 @@ impl BatchHandler for Ledger {
             Entry::Subscribed { relay, after, anew } => {
                 self.places.begin(connection, relay, *after, *anew)?
             }
-            Entry::Relayed(passage, relayed) => {
-                return self.take_over(connection, passage, relayed);
+            Entry::Relayed(position, relayed) => {
+                return self.take_over(connection, position, relayed);
             }
             Entry::Refusals(listed) => {
                 for listed in listed {

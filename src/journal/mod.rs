@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
-use crate::callback::{Accepted, Listed, Passage};
+use crate::callback::{Accepted, Listed, MessagePosition};
 use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Location, PendingCommit, WriteError};
@@ -119,7 +119,7 @@ impl Journal {
     /// was taken over last; and one that was taken over before is not written again.
     pub fn take_over(
         &self,
-        passage: Passage,
+        position: MessagePosition,
         relayed: Relayed,
     ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
         let size = match &relayed {
@@ -128,7 +128,7 @@ impl Journal {
             }
             Relayed::Refused | Relayed::Gap(_) => 0,
         };
-        self.writer.submit_as(Entry::Relayed(passage, relayed), OVERHEAD + size)
+        self.writer.submit_as(Entry::Relayed(position, relayed), OVERHEAD + size)
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::rows;
-use crate::callback::{Gap, NotedGap, Passage};
+use crate::callback::{Gap, MessagePosition, NotedGap};
 
 /// Gaps that are kept; the oldest go.
 pub(super) const MAX_GAPS: usize = 1000;
@@ -79,9 +79,9 @@ impl Places {
     pub(super) fn pass(
         &mut self,
         connection: &Connection,
-        passage: &Passage,
+        position: &MessagePosition,
     ) -> rusqlite::Result<Turn> {
-        let Passage { relay, inbox, epoch, from, to } = passage;
+        let MessagePosition { relay, inbox, epoch, from, to } = position;
         if !self.subscriptions.contains_key(relay) {
             let Some(place) = place(connection, relay)? else { return Ok(Turn::Early) };
             self.subscriptions.insert(Arc::clone(relay), Held { place, inbox: None });

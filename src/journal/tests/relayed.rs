@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::callback::{Gap, Passage};
+use crate::callback::{Gap, MessagePosition};
 use crate::journal::ledger::{Entry, Ledger};
 use crate::journal::{RelayPlace, RelayReceipt, Relayed, schema};
 use crate::sqlite::BatchHandler as _;
 
-fn passage(epoch: u64, from: u64, to: u64) -> Passage {
-    Passage { relay: "wss://r#1".into(), inbox: "https://r/in/x".into(), epoch, from, to }
+fn position(epoch: u64, from: u64, to: u64) -> MessagePosition {
+    MessagePosition { relay: "wss://r#1".into(), inbox: "https://r/in/x".into(), epoch, from, to }
 }
 
 fn begin(journal: &Journal, after: u64) {
@@ -21,12 +21,12 @@ fn begin_anew(journal: &Journal, after: u64, anew: Option<u64>) {
     assert_eq!(pending.blocking_receipt(), Ok(after));
 }
 
-fn take(journal: &Journal, passage: Passage, relayed: Relayed) -> u64 {
-    journal.take_over(passage, relayed).unwrap().blocking_receipt().unwrap().upto
+fn take(journal: &Journal, position: MessagePosition, relayed: Relayed) -> u64 {
+    journal.take_over(position, relayed).unwrap().blocking_receipt().unwrap().upto
 }
 
 fn delivery(journal: &Journal, epoch: u64, seq: u64) -> u64 {
-    take(journal, passage(epoch, seq, seq), let_in(epoch, seq))
+    take(journal, position(epoch, seq, seq), let_in(epoch, seq))
 }
 
 fn let_in(epoch: u64, seq: u64) -> Relayed {
@@ -62,7 +62,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
     begin(&journal, 0);
     assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 0 }));
     assert_eq!(delivery(&journal, 7, 1), 1);
-    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused), 2);
+    assert_eq!(take(&journal, position(7, 2, 2), Relayed::Refused), 2);
     assert_eq!(delivery(&journal, 7, 3), 3);
     journal.close();
 
@@ -70,7 +70,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
     assert_eq!(place(&journal), Some(RelayPlace { epoch: Some(7), seq: 3 }));
     // An ack was lost: the relay begins earlier than we are.
     begin(&journal, 1);
-    assert_eq!(take(&journal, passage(7, 2, 2), Relayed::Refused), 2);
+    assert_eq!(take(&journal, position(7, 2, 2), Relayed::Refused), 2);
     assert_eq!(delivery(&journal, 7, 3), 3);
     assert_eq!(delivery(&journal, 7, 4), 4);
     assert_eq!(kept(&journal), 3);
@@ -83,8 +83,8 @@ fn nothing_is_taken_over_before_its_turn() {
     begin(&journal, 4);
     assert_eq!(delivery(&journal, 7, 6), 4, "5 is missing");
     assert_eq!(delivery(&journal, 7, 4), 4, "it is behind that");
-    assert_eq!(take(&journal, passage(7, 5, 4), Relayed::Refused), 4, "it ends before it begins");
-    assert_eq!(take(&journal, passage(7, u64::MAX, u64::MAX), Relayed::Refused), 4);
+    assert_eq!(take(&journal, position(7, 5, 4), Relayed::Refused), 4, "it ends before it begins");
+    assert_eq!(take(&journal, position(7, u64::MAX, u64::MAX), Relayed::Refused), 4);
     assert_eq!(delivery(&journal, 7, 5), 5);
     assert_eq!(kept(&journal), 1);
 }
@@ -105,7 +105,7 @@ fn the_same_numbers_of_another_epoch_are_other_deliveries() {
     assert_eq!(delivery(&journal, 8, 5), 5);
     assert_eq!(kept(&journal), 7);
     // Another token of the same inbox.
-    let other = Passage { relay: "wss://r#2".into(), ..passage(8, 5, 5) };
+    let other = MessagePosition { relay: "wss://r#2".into(), ..position(8, 5, 5) };
     journal.subscribed("wss://r#2".into(), 4, None).unwrap();
     assert_eq!(take(&journal, other, Relayed::Refused), 5);
     assert_eq!(kept(&journal), 7);
@@ -116,12 +116,12 @@ fn gaps_are_kept_once_and_told() {
     let journal = Journal::open(&Location::Memory, None).unwrap();
     let mut feed = journal.feed();
     begin(&journal, 0);
-    assert_eq!(take(&journal, passage(7, 1, 4), gap(1, 4)), 4);
+    assert_eq!(take(&journal, position(7, 1, 4), gap(1, 4)), 4);
     assert_eq!(feed.marks().gaps, 1);
     begin(&journal, 0);
-    assert_eq!(take(&journal, passage(7, 1, 4), gap(1, 4)), 4);
+    assert_eq!(take(&journal, position(7, 1, 4), gap(1, 4)), 4);
     assert_eq!(feed.marks().gaps, 1);
-    assert_eq!(take(&journal, passage(7, 5, 5), gap(5, 5)), 5);
+    assert_eq!(take(&journal, position(7, 5, 5), gap(5, 5)), 5);
     let gaps = journal.reader().unwrap().gaps_after(1, 10).unwrap();
     assert_eq!((gaps.len(), gaps[0].id, gaps[0].gap.from, gaps[0].gap.at), (1, 2, 5, at(5)));
     assert_eq!(delivery(&journal, 7, 6), 6);
@@ -132,7 +132,7 @@ fn gaps_are_bounded() {
     let journal = Journal::open(&Location::Memory, None).unwrap();
     begin(&journal, 0);
     for seq in 1..=1200 {
-        drop(journal.take_over(passage(7, seq, seq), gap(seq, seq)).unwrap());
+        drop(journal.take_over(position(7, seq, seq), gap(seq, seq)).unwrap());
     }
     assert_eq!(delivery(&journal, 7, 1201), 1201);
     let gaps = journal.reader().unwrap().gaps_after(0, 5000).unwrap();
@@ -145,7 +145,7 @@ fn a_delivery_is_new_once() {
         let journal = Journal::open(&Location::Memory, None).unwrap();
         let is_new = |epoch, seq| {
             let relayed = if let_in { self::let_in(epoch, seq) } else { Relayed::Refused };
-            let pending = journal.take_over(passage(epoch, seq, seq), relayed).unwrap();
+            let pending = journal.take_over(position(epoch, seq, seq), relayed).unwrap();
             pending.blocking_receipt().unwrap().new
         };
         begin(&journal, 0);
@@ -179,8 +179,8 @@ fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
             receipts
         };
         let begins = Entry::Subscribed { relay: "wss://r#1".into(), after: 4, anew: None };
-        let five = Entry::Relayed(passage(7, 5, 5), let_in(7, 5));
-        let six = Entry::Relayed(passage(7, 6, 6), relayed);
+        let five = Entry::Relayed(position(7, 5, 5), let_in(7, 5));
+        let six = Entry::Relayed(position(7, 6, 6), relayed);
         attempt(&[&begins], true);
         // A later entry of the batch is bad, and 5 fails when it is tried again.
         let receipts = attempt(&[&five, &six], false);
@@ -219,7 +219,7 @@ fn whatever_fails_meanwhile_each_message_is_new_once() {
         let pending: Vec<_> = (after + 1..=COUNT)
             .map(|seq| {
                 let relayed = if seq % 3 == 0 { Relayed::Refused } else { let_in(7, seq) };
-                (seq, journal.take_over(passage(7, seq, seq), relayed).unwrap())
+                (seq, journal.take_over(position(7, seq, seq), relayed).unwrap())
             })
             .collect();
         for (seq, pending) in pending {

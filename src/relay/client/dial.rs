@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::super::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use super::Settings;
-use super::counted::Counted;
+use super::counting_stream::CountingStream;
 use super::token::TokenPlace;
 use crate::outbound::{AnyStream, ConnectError, SpeaksTls};
 use crate::text::Printable;
@@ -28,7 +28,7 @@ const MAX_BODY: usize = 64 << 20;
 const MAX_WRITE: usize = 4 * MAX_TEXT;
 
 /// A websocket to a relay.
-pub(super) type Socket = WebSocketStream<Counted>;
+pub(super) type Socket = WebSocketStream<CountingStream>;
 
 /// Why there is no websocket.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialE
         .max_write_buffer_size(MAX_WRITE)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    match client_async_with_config(request, Counted::new(stream), Some(config)).await {
+    match client_async_with_config(request, CountingStream::new(stream), Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(answer)) => Err(not_upgraded(settings, &answer)),
         Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {

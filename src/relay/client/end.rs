@@ -31,7 +31,7 @@ pub(super) enum End {
     ReadFailed(String),
 }
 
-/// The connection broke.
+/// Returns the end of a broken connection.
 pub(super) fn lost(why: &str) -> End {
     End::Lost(Printable::new(why).cut(120))
 }

@@ -1,12 +1,11 @@
-//! What a relay says, in the words of the journal. A relay is not believed that something comes from
-//! the future.
+//! Converts a relay's messages to the journal's types. Times in the future are cut to now.
 
 use jiff::Timestamp;
 
 use super::super::protocol::{self, Delivery};
 use crate::callback::{BodySample, Gap, Received, Refusal, RefusalKind, Source};
 
-/// A delivery as every door hands it on.
+/// Returns a delivery as a received request, as every source does.
 pub(super) fn request(delivery: Delivery) -> Received {
     let path = delivery.path();
     Received {
@@ -20,7 +19,7 @@ pub(super) fn request(delivery: Delivery) -> Received {
     }
 }
 
-/// A gap as the journal keeps it.
+/// Returns a gap as stored in the journal.
 pub(super) fn gap(gap: &protocol::Gap, inbox: &str) -> Gap {
     let now = Timestamp::now();
     Gap {
@@ -34,7 +33,7 @@ pub(super) fn gap(gap: &protocol::Gap, inbox: &str) -> Gap {
     }
 }
 
-/// A delivery over our own limit, which may be lower than the relay's.
+/// Returns the refusal of a delivery over our own limit, which may be lower than the relay's.
 pub(super) fn too_large(request: Received, max_body: usize) -> Refusal {
     Refusal {
         at: request.received_at,

@@ -1,31 +1,30 @@
-//! The relay door: subscribes to an inbox and hands what comes to [`crate::intake`]; keeps the
-//! connection up, and shows nothing.
+//! Owns the relay client, a source of deliveries: subscribes to an inbox, passes messages to
+//! [`crate::intake`], keeps the connection up.
 //!
-//! What a relay passes on is verified here, on the raw bytes; a relay can delay or drop, never forge.
-//! An ack goes out only when everything up to it is on our disk, where its place stands in the same
-//! transaction. So a connection may end at any moment, and so may this program: the next one goes on
-//! behind what is on disk.
+//! Signatures are verified here, on the raw bytes; a relay can delay or drop, never forge. An ack is
+//! sent only when everything up to it is on disk, with its position in the same transaction. So a
+//! connection, or this program, may end at any moment: the next one continues behind what is on disk.
 //!
 //! | file | owns |
 //! |---|---|
-//! | `address`, `token` | where to, by which right; which way is [`crate::outbound`]'s |
-//! | `dial`, `counted` | from an address to a websocket; the bytes that come on it, counted |
+//! | `address`, `token` | the address of the relay; the subscribe token |
+//! | `dial`, `counting_stream` | from an address to a websocket; the number of received bytes |
 //! | `session` | one connection, from hello to its end |
-//! | `incoming`, `pipeline`, `outgoing` | what comes, in our words; what is on its way to the disk; what goes out |
-//! | `end`, `parting` | why a connection ended; what the relay said of that before |
-//! | `clock` | whether the machine slept |
+//! | `incoming`, `pipeline`, `outgoing` | conversion of messages; messages on their way to the disk; frames to send |
+//! | `end`, `close_reason` | why a connection ended; the reason that the relay announced before |
+//! | `sleep_detector` | whether the machine slept |
 //! | this one | when to dial again |
 
 mod address;
-mod clock;
-mod counted;
+mod close_reason;
+mod counting_stream;
 mod dial;
 mod end;
 mod incoming;
 mod outgoing;
-mod parting;
 mod pipeline;
 mod session;
+mod sleep_detector;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -49,101 +48,105 @@ use crate::vitals::{Link, LinkState};
 pub use address::{Address, AddressError};
 pub use token::{Token, TokenError, TokenPlace};
 
-use clock::{Clock, LOOK_EVERY};
 use dial::DialError;
 use end::End;
+use sleep_detector::{LOOK_EVERY, SleepDetector};
 
-/// How long a relay that refused us is left alone: it may have been told of us meanwhile.
+/// Delay before the next attempt after a relay refused us: its operator may have added us meanwhile.
 const REFUSED: Duration = Duration::from_secs(300);
-/// How often it is looked meanwhile whether the token's file holds another one.
+/// Interval meanwhile at which the token's file is read again.
 const TOKEN_LOOK: Duration = Duration::from_secs(2);
 /// The longest that a relay can ask us to stay away when it stops.
 const DRAINING: Duration = Duration::from_secs(60);
 /// The shortest that it can ask for: a relay that drains in a loop must not be dialled in one.
 const DRAINED: Duration = Duration::from_secs(1);
-/// Words that may wait to be passed on.
-const WORDS: usize = 16;
+/// Capacity of the channel of warnings.
+const WARNINGS: usize = 16;
 
-/// What the client is told by the settings.
+/// Settings of the client.
 #[derive(Clone)]
 pub struct Settings {
     /// The relay.
     pub address: Address,
-    /// What opens the inbox.
+    /// The token of the inbox.
     pub token: Token,
-    /// Where that is written. It is read again there after a relay has refused it.
+    /// Where the token is stored. It is read again after a relay has refused it.
     pub token_place: TokenPlace,
     /// The name of the durable cursor at the relay; `None` reads without one and never acks.
     pub reader: Option<ReaderName>,
     /// How connections are made.
     pub outbound: Outbound,
-    /// The longest body that is let in, in bytes.
+    /// Longest accepted body, in bytes.
     pub max_body: usize,
 }
 
 impl Settings {
-    /// What the journal knows the subscription by.
+    /// Returns the key of the subscription in the journal.
     fn subscription(&self) -> Arc<str> {
         format!("{}#{}", self.address.subscribe(), self.token.fingerprint()).into()
     }
 }
 
-/// The door.
+/// The relay client.
 pub struct Client {
-    door: Door,
-    tell: Tell,
-    clock: Clock,
+    shared: Shared,
+    reporter: Reporter,
+    sleep_detector: SleepDetector,
 }
 
-/// What a client tells.
-pub struct Telling {
-    /// The state of the link, and every change of it.
+/// The reports of a client.
+pub struct LinkReports {
+    /// The state of the link.
     pub link: watch::Receiver<Link>,
-    /// Sentences that a person should know.
+    /// Warnings for a person.
     pub warnings: mpsc::Receiver<String>,
 }
 
-/// What every connection shares.
-struct Door {
+/// State shared by all connections.
+struct Shared {
     settings: Settings,
     intake: Arc<Intake>,
-    /// The subscription in the journal: relay and token, told apart without telling the token.
+    /// The subscription in the journal: relay and token, the token as a fingerprint.
     subscription: Arc<str>,
     stop: CancellationToken,
 }
 
-/// The telling end.
-struct Tell {
+/// The sending end of [`LinkReports`].
+struct Reporter {
     link: watch::Sender<Link>,
     warnings: mpsc::Sender<String>,
 }
 
 impl Client {
-    /// A door to `intake`. It dials when it runs.
+    /// Creates a client that passes messages to `intake`. It dials when it runs.
     pub fn new(
         settings: Settings,
         intake: Arc<Intake>,
         stop: CancellationToken,
-    ) -> (Self, Telling) {
+    ) -> (Self, LinkReports) {
         Self::with_clock(settings, intake, stop, Timestamp::now)
     }
 
-    /// The same with another wall clock.
+    /// Like [`Client::new`], with another wall clock.
     fn with_clock(
         settings: Settings,
         intake: Arc<Intake>,
         stop: CancellationToken,
         wall: fn() -> Timestamp,
-    ) -> (Self, Telling) {
+    ) -> (Self, LinkReports) {
         let subscription = settings.subscription();
         let (link, seen) = watch::channel(Link::new(settings.address.short()));
-        let (warnings, heard) = mpsc::channel(WORDS);
-        let door = Door { settings, intake, subscription, stop };
-        let client = Self { door, tell: Tell { link, warnings }, clock: Clock::new(wall) };
-        (client, Telling { link: seen, warnings: heard })
+        let (warnings, heard) = mpsc::channel(WARNINGS);
+        let shared = Shared { settings, intake, subscription, stop };
+        let client = Self {
+            shared,
+            reporter: Reporter { link, warnings },
+            sleep_detector: SleepDetector::new(wall),
+        };
+        (client, LinkReports { link: seen, warnings: heard })
     }
 
-    /// Receives until it is stopped; what is on its way to the disk then is still acked.
+    /// Receives until it is stopped; messages on their way to the disk are still acked.
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
@@ -154,11 +157,11 @@ impl Client {
         }
     }
 
-    /// Connects once and receives. Says when to dial again; `None`: stopped.
+    /// Connects once and receives. Returns when to dial again; `None` if stopped.
     async fn connect(&self, backoff: &mut Backoff) -> Option<Next> {
-        let stop = &self.door.stop;
-        self.tell.state(LinkState::Dialling { attempt: backoff.failures() });
-        let dialled = stop.run_until_cancelled(dial::dial(&self.door.settings)).await?;
+        let stop = &self.shared.stop;
+        self.reporter.state(LinkState::Dialling { attempt: backoff.failures() });
+        let dialled = stop.run_until_cancelled(dial::dial(&self.shared.settings)).await?;
         let socket = match dialled {
             Ok(socket) => socket,
             Err(error) if error.is_refusal() => {
@@ -170,32 +173,34 @@ impl Client {
                 return Some(Next::Later { wait, why: error.to_string() });
             }
         };
-        let (end, stood) = session::run(&self.door, &self.tell, socket, &self.clock).await;
-        tracing::info!(relay = %self.door.settings.address.short(), %end, ?stood, "the link ended");
+        let (end, stood) =
+            session::run(&self.shared, &self.reporter, socket, &self.sleep_detector).await;
+        tracing::info!(relay = %self.shared.settings.address.short(), %end, ?stood, "the link ended");
         let mut next = Next::after(&end, stood, backoff, chance());
         if let Some(Next::Refused { why, token: true }) = &mut next {
             why.push_str("; put the one that `dubwatch relay inbox` printed ");
-            why.push_str(&self.door.settings.token_place.to_string());
+            why.push_str(&self.shared.settings.token_place.to_string());
         }
         next
     }
 
-    /// Waits for the time to dial again; whether it comes.
+    /// Waits for the time to dial again; returns `false` if stopped.
     async fn rest(&mut self, next: Next, backoff: &mut Backoff) -> bool {
-        let stop = self.door.stop.clone();
+        let stop = self.shared.stop.clone();
         let mut refused = None;
         let wait = match next {
             Next::Never => {
-                self.tell.failed(LinkState::Superseded, "another dubwatch reads under this name");
-                let name = self.door.settings.reader.as_ref().map_or("", ReaderName::as_str);
-                self.tell.warn(format!(
+                self.reporter
+                    .failed(LinkState::Superseded, "another dubwatch reads under this name");
+                let name = self.shared.settings.reader.as_ref().map_or("", ReaderName::as_str);
+                self.reporter.warn(format!(
                     "another dubwatch reads the relay as {name:?} and took over; this one receives nothing from it any more (give each its own --relay-name)"
                 ));
                 stop.cancelled().await;
                 return false;
             }
             Next::Refused { why, token } => {
-                self.tell.refused(&why, token);
+                self.reporter.refused(&why, token);
                 refused = Some(Rereading { token, ..Rereading::default() });
                 REFUSED
             }
@@ -203,7 +208,7 @@ impl Client {
                 let at = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
                 let state =
                     LinkState::Retrying { at, attempt: backoff.failures(), why: why.clone() };
-                self.tell.failed(state, &why);
+                self.reporter.failed(state, &why);
                 wait
             }
         };
@@ -214,7 +219,7 @@ impl Client {
             if stop.run_until_cancelled(look).await.is_none() {
                 return false;
             }
-            let jumped = self.clock.has_jumped();
+            let jumped = self.sleep_detector.has_jumped();
             if jumped {
                 backoff.reset();
             }
@@ -231,27 +236,29 @@ impl Client {
 
     /// Reads the token's file again. Whether it holds another token; that is the one from now on.
     async fn reads_another_token(&mut self, rereading: &mut Rereading) -> bool {
-        let place = self.door.settings.token_place.clone();
+        let place = self.shared.settings.token_place.clone();
         let read = tokio::task::spawn_blocking(move || place.read_again()).await;
         match read.ok().flatten() {
             None => false,
             Some(Ok(token)) => {
                 rereading.last = None;
-                let settings = &mut self.door.settings;
+                let settings = &mut self.shared.settings;
                 if settings.token == token {
                     return false;
                 }
                 settings.token = token;
-                self.door.subscription = settings.subscription();
+                self.shared.subscription = settings.subscription();
                 tracing::info!("the relay's token was replaced in its file");
                 true
             }
             Some(Err(error)) => {
                 // A file that is just being written is read whole at the next look.
                 let why = error.to_string();
-                if rereading.last.as_ref() == Some(&why) && rereading.told.as_ref() != Some(&why) {
-                    self.tell.refused(&why, rereading.token);
-                    rereading.told = Some(why.clone());
+                if rereading.last.as_ref() == Some(&why)
+                    && rereading.reported.as_ref() != Some(&why)
+                {
+                    self.reporter.refused(&why, rereading.token);
+                    rereading.reported = Some(why.clone());
                 }
                 rereading.last = Some(why);
                 false
@@ -260,15 +267,15 @@ impl Client {
     }
 }
 
-/// What came of reading a refused token's file again and again.
+/// State of reading a refused token's file again.
 #[derive(Default)]
 struct Rereading {
-    /// Whether it is the token that was refused.
+    /// Whether the relay refused the token.
     token: bool,
-    /// What was wrong with the file at the last look.
+    /// Error of the last read.
     last: Option<String>,
-    /// What was told of that.
-    told: Option<String>,
+    /// The last reported error.
+    reported: Option<String>,
 }
 
 /// When to dial again.
@@ -279,7 +286,7 @@ enum Next {
 }
 
 impl Next {
-    /// What comes after a connection that `stood` this long; `None`: nothing, we were stopped.
+    /// Returns when to dial again after a connection of duration `stood`; `None` if stopped.
     ///
     /// Whatever a relay says or does, it is dialled at once only after a connection that stood for
     /// [`STABLE`], so not more than once in that time; else it waits longer each time.
@@ -318,7 +325,7 @@ impl Next {
     }
 }
 
-impl Tell {
+impl Reporter {
     fn state(&self, state: LinkState) {
         self.link.send_modify(|link| link.state = state);
     }
@@ -331,11 +338,11 @@ impl Tell {
         });
     }
 
-    /// The relay refuses us; a person is told once of each reason.
+    /// Reports that the relay refuses us; warns once of each reason.
     fn refused(&self, why: &str, token: bool) {
         let printable = Printable::new(why);
         let told = matches!(self.link.borrow().last_error, Some((_, ref last)) if *last == printable.as_str());
-        // First: whoever ends because of the state has heard why.
+        // First: a run that ends because of the state has printed the reason.
         if !told {
             self.warn(why.to_owned());
         }

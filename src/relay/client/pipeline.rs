@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::super::protocol::{Cursor, WINDOW};
 use super::end::{End, lost};
-use crate::callback::{Passage, Received};
+use crate::callback::{MessagePosition, Received};
 use crate::intake::{Intake, Judged, WriteError};
 
 /// Messages that may be under way. More are left in the socket.
@@ -27,7 +27,7 @@ const DISK: Duration = Duration::from_secs(10);
 /// A message that is to be taken over, in its turn.
 pub(super) struct Work {
     pub(super) cursor: Cursor,
-    pub(super) passage: Passage,
+    pub(super) position: MessagePosition,
     /// Of its body.
     pub(super) bytes: usize,
     pub(super) what: What,
@@ -50,7 +50,7 @@ pub(super) struct OnDisk {
 
 struct Checked {
     cursor: Cursor,
-    passage: Passage,
+    position: MessagePosition,
     bytes: usize,
     judged: Judged,
 }
@@ -77,12 +77,12 @@ pub(super) struct Pipeline {
 
 impl Work {
     fn check(self, intake: &Intake) -> Checked {
-        let Self { cursor, passage, bytes, what } = self;
+        let Self { cursor, position, bytes, what } = self;
         let judged = match what {
             What::Check(request) => intake.verify_relayed(*request),
             What::Ready(judged) => judged,
         };
-        Checked { cursor, passage, bytes, judged }
+        Checked { cursor, position, bytes, judged }
     }
 }
 
@@ -165,8 +165,8 @@ impl Pipeline {
     }
 
     fn take_over(&mut self, checked: Checked) -> Result<(), End> {
-        let Checked { cursor, passage, bytes, judged } = checked;
-        let taking = match self.intake.take_over(passage, judged) {
+        let Checked { cursor, position, bytes, judged } = checked;
+        let taking = match self.intake.take_over(position, judged) {
             Ok(taking) => taking,
             Err(unwritten) => {
                 self.intake.complain(unwritten.clone());

@@ -1,5 +1,5 @@
-//! One connection to a relay, from hello to its end: what comes in goes through intake, what is on
-//! disk is acked, in order. Dials nothing, and decides nothing about dialling again.
+//! Owns one connection to a relay, from hello to its end: passes messages to intake, acks in order what
+//! is on disk.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use super::super::protocol::{
     self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Due, Epoch, Expected, FrameFault,
     Heartbeat, Hello, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
 };
-use super::clock::{Clock, LOOK_EVERY};
-use super::counted::Came;
+use super::close_reason::CloseReason;
+use super::counting_stream::ByteCount;
 use super::dial::Socket;
 use super::end::{End, lost};
 use super::incoming;
 use super::outgoing::{Out, write};
-use super::parting::Parting;
 use super::pipeline::{OnDisk, Pipeline, What, Work};
-use super::{Door, Tell};
-use crate::callback::Passage;
+use super::sleep_detector::{LOOK_EVERY, SleepDetector};
+use super::{Reporter, Shared};
+use crate::callback::MessagePosition;
 use crate::intake::{Judged, WriteError};
 use crate::text::Printable;
 
@@ -40,33 +40,33 @@ const FIRST_PING: Beat = Beat { id: 0 };
 /// Frames that may wait to be sent, beside acks.
 const FRAMES: usize = 16;
 
-/// Receives until something ends it. Says for how long the relay had welcomed us.
+/// Receives until the connection ends. Returns the end, and the time since the welcome.
 pub(super) async fn run(
-    door: &Door,
-    tell: &Tell,
+    shared: &Shared,
+    reporter: &Reporter,
     socket: Socket,
-    clock: &Clock,
+    sleep_detector: &SleepDetector,
 ) -> (End, Duration) {
-    let came = socket.get_ref().came();
+    let byte_count = socket.get_ref().byte_count();
     let (sink, mut stream) = socket.split();
     let (frames, queued) = mpsc::channel(FRAMES);
     let (acks, acked) = watch::channel(None);
     let mut writing = pin!(write(sink, queued, acked).fuse());
     let mut session = Session {
-        door,
-        tell,
-        clock,
+        shared,
+        reporter,
+        sleep_detector,
         frames,
         acks,
         heart: Heartbeat::new(Duration::ZERO),
-        seen: came.bytes(),
-        came,
+        seen: byte_count.bytes(),
+        byte_count,
         began: Instant::now(),
         look_at: Instant::now() + LOOK_EVERY,
         welcomed: None,
-        pipeline: Pipeline::new(Arc::clone(&door.intake)),
+        pipeline: Pipeline::new(Arc::clone(&shared.intake)),
         unacked: 0,
-        parting: Parting::default(),
+        close_reason: CloseReason::default(),
         first_ping: None,
     };
     let end = {
@@ -92,7 +92,7 @@ pub(super) async fn run(
         let both = async { tokio::join!(last, &mut writing) };
         let _ = timeout(LAST_ACKS + Close::PATIENCE, both).await;
     }
-    if we_close || session.parting.is_closed() {
+    if we_close || session.close_reason.is_closed() {
         // The closing handshake (RFC 6455, section 5.5.1): what is read on sends our answer, or is the
         // relay's.
         let _ = timeout(Close::PATIENCE, async { while let Some(Ok(_)) = stream.next().await {} })
@@ -119,24 +119,24 @@ struct Welcomed {
 }
 
 struct Session<'a> {
-    door: &'a Door,
-    tell: &'a Tell,
-    clock: &'a Clock,
+    shared: &'a Shared,
+    reporter: &'a Reporter,
+    sleep_detector: &'a SleepDetector,
     frames: mpsc::Sender<Out>,
     acks: watch::Sender<Option<Cursor>>,
     heart: Heartbeat,
-    came: Came,
-    /// How many bytes had come when the heart last heard of some.
+    byte_count: ByteCount,
+    /// The byte count at the heartbeat's last sign of life.
     seen: u64,
     began: Instant,
-    /// When it is looked at next whether all is well, however much comes.
+    /// Time of the next check, however many messages arrive.
     look_at: Instant,
     /// `None` before the welcome.
     welcomed: Option<Welcomed>,
     pipeline: Pipeline,
     /// Messages on disk that no ack has named.
     unacked: usize,
-    parting: Parting,
+    close_reason: CloseReason,
     /// When the ping went out that comes right after the welcome, while its pong has not come.
     first_ping: Option<Instant>,
 }
@@ -159,13 +159,13 @@ impl Session<'_> {
 
     /// Says who reads, and from where.
     async fn greet(&mut self) -> Result<(), End> {
-        let place = self.door.intake.relay_place(Arc::clone(&self.door.subscription)).await;
+        let place = self.shared.intake.relay_place(Arc::clone(&self.shared.subscription)).await;
         let place = place.map_err(End::ReadFailed)?;
         let resume =
             place.and_then(|place| Some(Resume { epoch: Epoch(place.epoch?), after: place.seq }));
         self.say(ClientFrame::Hello(Hello {
             protocol: Versions::OURS,
-            reader: self.door.settings.reader.clone(),
+            reader: self.shared.settings.reader.clone(),
             resume,
             agent: Some(concat!("dubwatch/", env!("CARGO_PKG_VERSION")).to_owned()),
         }));
@@ -179,7 +179,7 @@ impl Session<'_> {
     ) -> Result<(), End> {
         // A long body on a slow line takes its time, and every pong has to wait behind it: bytes are
         // a sign of life before they are a message.
-        let came = self.came.bytes();
+        let came = self.byte_count.bytes();
         if came != std::mem::replace(&mut self.seen, came) {
             self.heart.heard(self.began.elapsed());
         }
@@ -196,7 +196,7 @@ impl Session<'_> {
         }
         tokio::select! {
             biased;
-            () = self.door.stop.cancelled() => Err(End::Stopped),
+            () = self.shared.stop.cancelled() => Err(End::Stopped),
             // Before what comes in: an ack makes room at the relay.
             progress = self.pipeline.progress() => {
                 if let Some(on_disk) = progress? {
@@ -223,16 +223,16 @@ impl Session<'_> {
         }
     }
 
-    /// Whether all is well that only time tells.
+    /// Checks the clock, the welcome and the disk.
     fn look(&mut self) -> Result<(), End> {
-        if self.clock.has_jumped() {
+        if self.sleep_detector.has_jumped() {
             return Err(End::Slept);
         }
         if self.welcomed.is_none() && self.began.elapsed() >= WELCOME {
             return Err(lost("no welcome came"));
         }
         if self.pipeline.is_stuck() {
-            self.door.intake.complain(WriteError::Late);
+            self.shared.intake.complain(WriteError::Late);
             return Err(End::WriteFailed(WriteError::Late));
         }
         Ok(())
@@ -243,11 +243,11 @@ impl Session<'_> {
         let frame = match message {
             Some(Ok(Message::Text(text))) => RelayFrame::decode_text(&text),
             Some(Ok(Message::Binary(bytes))) => RelayFrame::decode_binary(&bytes),
-            Some(Ok(Message::Close(frame))) => return Err(self.parting.closed(frame)),
+            Some(Ok(Message::Close(frame))) => return Err(self.close_reason.closed(frame)),
             // The websocket's own; tungstenite answers them.
             Some(Ok(_)) => return Ok(()),
-            Some(Err(error)) => return Err(self.parting.broken(&error)),
-            None => return Err(self.parting.cut()),
+            Some(Err(error)) => return Err(self.close_reason.broken(&error)),
+            None => return Err(self.close_reason.cut()),
         };
         let frame = frame.map_err(|fault: FrameFault| End::Broke(fault.into()))?;
         self.take(frame).await
@@ -258,9 +258,9 @@ impl Session<'_> {
             RelayFrame::Welcome(welcome) => return self.begin(welcome).await,
             RelayFrame::Delivery(delivery) => return self.delivery(*delivery),
             RelayFrame::Gap(gap) => return self.gap(gap),
-            RelayFrame::Draining(draining) => self.parting.draining(draining),
-            RelayFrame::Superseded => self.parting.superseded(),
-            RelayFrame::Error(fault) => self.parting.error(&fault),
+            RelayFrame::Draining(draining) => self.close_reason.draining(draining),
+            RelayFrame::Superseded => self.close_reason.superseded(),
+            RelayFrame::Error(fault) => self.close_reason.error(&fault),
             RelayFrame::Ping(beat) => self.say(ClientFrame::Pong(beat)),
             RelayFrame::Pong(beat) => self.pong(beat),
             RelayFrame::Unknown => {}
@@ -296,20 +296,20 @@ impl Session<'_> {
             return Err(End::Broke(Close::new(CloseCode::Version, sentence)));
         }
         // Before anything is taken over: what comes first has to be directly behind it.
-        let subscription = Arc::clone(&self.door.subscription);
+        let subscription = Arc::clone(&self.shared.subscription);
         let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
-        let noted = self.door.intake.subscribed(subscription, welcome.after, anew).await;
+        let noted = self.shared.intake.subscribed(subscription, welcome.after, anew).await;
         noted.map_err(End::WriteFailed)?;
         let callback_url = callback_url(&welcome.callback_url);
         if callback_url.is_none() {
             let shown = Printable::new(&welcome.callback_url).cut(80);
-            self.tell.warn(format!(
+            self.reporter.warn(format!(
                 "the relay says that senders post to {shown}, which is no http or https URL: ask who runs the relay for the right one"
             ));
         }
-        self.tell.welcomed(callback_url.as_ref(), welcome.epoch.to_string());
+        self.reporter.welcomed(callback_url.as_ref(), welcome.epoch.to_string());
         if welcome.resumed == Resumed::RolledBack {
-            self.tell.warn(
+            self.reporter.warn(
                 "the relay does not know where we were: its store was lost or is an older copy, so what it had taken and not passed on may be lost".to_owned(),
             );
         }
@@ -337,16 +337,16 @@ impl Session<'_> {
         let cursor =
             welcomed.expected.delivery(&delivery).map_err(|hole| End::Broke(hole.into()))?;
         welcomed.head = welcomed.head.max(delivery.head).max(cursor.seq);
-        let passage = self.passage(cursor, cursor.seq)?;
+        let position = self.position(cursor, cursor.seq)?;
         let bytes = delivery.body.len();
         let request = incoming::request(delivery);
-        let max_body = self.door.settings.max_body;
+        let max_body = self.shared.settings.max_body;
         let what = if bytes > max_body {
             What::Ready(Judged::refused(incoming::too_large(request, max_body)))
         } else {
             What::Check(Box::new(request))
         };
-        self.pipeline.put(Work { cursor, passage, bytes, what });
+        self.pipeline.put(Work { cursor, position, bytes, what });
         Ok(())
     }
 
@@ -358,20 +358,20 @@ impl Session<'_> {
         welcomed.head = welcomed.head.max(gap.to);
         let callback_url = welcomed.callback_url.as_ref().map_or("", Printable::as_str);
         let noted = incoming::gap(&gap, callback_url);
-        let passage = self.passage(cursor, gap.from)?;
+        let position = self.position(cursor, gap.from)?;
         self.pipeline.put(Work {
             cursor,
-            passage,
+            position,
             bytes: 0,
             what: What::Ready(Judged::gap(noted)),
         });
         Ok(())
     }
 
-    fn passage(&self, cursor: Cursor, from: u64) -> Result<Passage, End> {
+    fn position(&self, cursor: Cursor, from: u64) -> Result<MessagePosition, End> {
         let Some(welcomed) = &self.welcomed else { return Err(lost("no welcome came")) };
-        Ok(Passage {
-            relay: Arc::clone(&self.door.subscription),
+        Ok(MessagePosition {
+            relay: Arc::clone(&self.shared.subscription),
             inbox: Arc::clone(&welcomed.inbox),
             epoch: cursor.epoch.0,
             from,
@@ -385,7 +385,7 @@ impl Session<'_> {
             welcomed.on_disk = on_disk.upto.seq;
         }
         self.unacked += on_disk.count;
-        if self.door.settings.reader.is_some()
+        if self.shared.settings.reader.is_some()
             && (self.unacked >= ACK_EVERY || self.pipeline.is_empty())
         {
             self.unacked = 0;
@@ -393,7 +393,7 @@ impl Session<'_> {
         }
     }
 
-    /// Waits for all that is on its way to the disk.
+    /// Waits for all messages on their way to the disk.
     async fn settle_all(&mut self) {
         while !self.pipeline.is_empty() {
             match self.pipeline.progress().await {
@@ -404,7 +404,7 @@ impl Session<'_> {
         }
     }
 
-    /// Says something, if there is room: a relay that does not read is found dead soon.
+    /// Queues a frame, if there is room: a relay that does not read is soon found dead.
     fn say(&self, frame: ClientFrame) {
         let _ = self.frames.try_send(Out::Frame(frame));
     }
@@ -412,7 +412,7 @@ impl Session<'_> {
     fn show(&self) {
         if let Some(welcomed) = &self.welcomed {
             let behind = welcomed.head.saturating_sub(welcomed.on_disk);
-            self.tell.up(welcomed.since, welcomed.rtt, behind);
+            self.reporter.up(welcomed.since, welcomed.rtt, behind);
         }
     }
 }

@@ -13,9 +13,9 @@ use super::super::protocol::{
     Beat, ClientFrame, CloseCode, Cursor, DEAD_AFTER, Delivery, Encoded, Epoch, Gap, GapReason,
     HEARTBEAT, Hello, InboxIdentity, RelayFrame, Resume, Resumed, WINDOW, Welcome, decode_client,
 };
-use super::counted::Counted;
+use super::counting_stream::CountingStream;
 use super::*;
-use crate::callback::{Accepted, Encoding, Headers, Listed, Passage, SIGNATURE_HEADER};
+use crate::callback::{Accepted, Encoding, Headers, Listed, MessagePosition, SIGNATURE_HEADER};
 use crate::intake::{Keep, Policy, Relayed, WriteError};
 use crate::journal::{Journal, Location, PendingCommit, RelayReceipt};
 use crate::outbound::AnyStream;
@@ -30,7 +30,7 @@ static NOW: Mutex<Option<Timestamp>> = Mutex::new(None);
 /// A reader with a journal, and what has to be known to send to it.
 struct Scene {
     client: Client,
-    telling: Telling,
+    telling: LinkReports,
     journal: Arc<Journal>,
     key: PrivateKey,
     stop: CancellationToken,
@@ -66,7 +66,7 @@ impl Scene {
         let mut scene = Self::on(journal, Some("laptop"), wall);
         let keys = TrustedKeys::new(scene.key.public("test"));
         let keep = Arc::new(Disk { hangs, held: Mutex::default() });
-        scene.client.door.intake =
+        scene.client.shared.intake =
             Arc::new(Intake::new(keys, Policy::Required, keep as _, 1).unwrap());
         scene
     }
@@ -88,10 +88,15 @@ impl Scene {
     /// One connection, as `play` has the relay behave.
     async fn connection<T>(&self, play: impl AsyncFnOnce(Relay) -> T) -> (End, Duration, T) {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let ours = Counted::new(AnyStream::new(ours));
+        let ours = CountingStream::new(AnyStream::new(ours));
         let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
         let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-        let run = session::run(&self.client.door, &self.client.tell, ours, &self.client.clock);
+        let run = session::run(
+            &self.client.shared,
+            &self.client.reporter,
+            ours,
+            &self.client.sleep_detector,
+        );
         let both = async { tokio::join!(run, play(Relay(theirs))) };
         let ((end, stood), played) = tokio::time::timeout(LIMIT, both).await.unwrap();
         (end, stood, played)
@@ -130,14 +135,14 @@ impl Keep for Disk {
 
     fn take_over(
         &self,
-        passage: Passage,
+        position: MessagePosition,
         _: Relayed,
     ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
         let (receipt, pending) = PendingCommit::channel();
         if self.hangs {
             self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
         } else {
-            let _ = receipt.send(Ok(RelayReceipt { upto: passage.to, new: true }));
+            let _ = receipt.send(Ok(RelayReceipt { upto: position.to, new: true }));
         }
         Ok(pending)
     }
@@ -288,7 +293,7 @@ async fn a_refused_delivery_and_a_gap_hold_up_nothing() {
         })
         .await;
     assert_eq!(scene.kept(), ["a7"]);
-    assert_eq!(scene.client.door.intake.counts().refusals(), 2);
+    assert_eq!(scene.client.shared.intake.counts().refusals(), 2);
     let gaps = scene.journal.reader().unwrap().gaps_after(0, 9).unwrap();
     assert_eq!((gaps[0].gap.from, gaps[0].gap.to, gaps[0].gap.reason.as_str()), (3, 6, "age"));
 }
@@ -333,7 +338,7 @@ async fn what_is_on_its_way_to_the_disk_when_it_stops_is_still_acked() {
         })
         .await;
     assert!(matches!(end, End::Stopped));
-    let place = scene.journal.reader().unwrap().relay_place(&scene.client.door.subscription);
+    let place = scene.journal.reader().unwrap().relay_place(&scene.client.shared.subscription);
     assert!(place.unwrap().unwrap().seq >= 1);
 }
 
@@ -562,7 +567,7 @@ async fn an_inbox_is_the_same_at_another_publish_url_and_another_name_of_its_rel
         ("dwr_new", "http://10.0.0.1:8080/deep/in/def"),
     ] {
         // Another token is another subscription: the relay begins anew.
-        scene.client.door.subscription = token.into();
+        scene.client.shared.subscription = token.into();
         scene
             .connection(async |mut relay| {
                 relay.hello().await;
@@ -623,7 +628,7 @@ async fn a_refused_delivery_that_comes_again_is_listed_once() {
                 relay.ack_of(3).await;
             })
             .await;
-        assert_eq!(scene.client.door.intake.counts().refusals(), 2);
+        assert_eq!(scene.client.shared.intake.counts().refusals(), 2);
     }
 }
 

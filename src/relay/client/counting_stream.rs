@@ -1,4 +1,4 @@
-//! Counts the bytes that come on a connection; neither reads nor keeps any of its own accord.
+//! Counts the received bytes of a connection.
 
 use std::io;
 use std::pin::Pin;
@@ -10,33 +10,33 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::outbound::AnyStream;
 
-/// A connection's bytes, and how many came.
-pub(super) struct Counted {
+/// A connection that counts its received bytes.
+pub(super) struct CountingStream {
     stream: AnyStream,
-    came: Came,
+    byte_count: ByteCount,
 }
 
-/// How many bytes came so far.
+/// The number of bytes received so far.
 #[derive(Clone, Default)]
-pub(super) struct Came(Arc<AtomicU64>);
+pub(super) struct ByteCount(Arc<AtomicU64>);
 
-impl Came {
+impl ByteCount {
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-impl Counted {
+impl CountingStream {
     pub(super) fn new(stream: AnyStream) -> Self {
-        Self { stream, came: Came::default() }
+        Self { stream, byte_count: ByteCount::default() }
     }
 
-    pub(super) fn came(&self) -> Came {
-        self.came.clone()
+    pub(super) fn byte_count(&self) -> ByteCount {
+        self.byte_count.clone()
     }
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for CountingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -45,12 +45,12 @@ impl AsyncRead for Counted {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         let read = buf.filled().len().saturating_sub(before);
-        self.came.0.fetch_add(read as u64, Relaxed);
+        self.byte_count.0.fetch_add(read as u64, Relaxed);
         polled
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for CountingStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Finds that the machine slept: the wall clock went on while the monotonic one stood still.
+//! Detects that the machine slept: the wall clock went on while the monotonic one stood still.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// How often it is looked at while nothing happens.
+/// Interval of checks while nothing happens.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A difference between the clocks that hardly any correction of the time makes. One that does only
 /// has the relay dialled once more.
 const JUMP: SignedDuration = SignedDuration::from_secs(3);
 
-/// Compares the two clocks since the last look.
-pub(super) struct Clock {
+/// Compares the two clocks since the last check.
+pub(super) struct SleepDetector {
     wall: fn() -> Timestamp,
     last: Mutex<(Timestamp, Instant)>,
 }
 
-impl Clock {
+impl SleepDetector {
     pub(super) fn new(wall: fn() -> Timestamp) -> Self {
         Self { wall, last: Mutex::new((wall(), Instant::now())) }
     }
 
-    /// Whether the wall clock went on without the monotonic one since the last look.
+    /// Returns whether the wall clock went on without the monotonic one since the last check.
     pub(super) fn has_jumped(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = ((self.wall)(), Instant::now());

@@ -1,4 +1,4 @@
-//! What a relay said before a connection ended, and what the end means by it; reads no socket.
+//! Owns the reason that a relay announces before it closes, and the end that follows from it.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::super::protocol::{Close, CloseCode, Draining, Fault};
 use super::end::{End, lost};
 use crate::text::Printable;
 
-/// How long a relay stays away that closes for a stop and does not say.
+/// Delay after a relay closed as draining without an announcement.
 const AWHILE: Duration = Duration::from_secs(1);
 
-/// What the relay said of an end that is to come.
+/// The announced reason of an end.
 #[derive(Debug, Default)]
-pub(super) struct Parting {
+pub(super) struct CloseReason {
     /// The sentence of an `error` frame.
     sentence: Option<String>,
     draining: Option<Duration>,
@@ -23,7 +23,7 @@ pub(super) struct Parting {
     closed: bool,
 }
 
-impl Parting {
+impl CloseReason {
     pub(super) fn error(&mut self, fault: &Fault) {
         self.sentence = Some(Printable::new(&fault.sentence).cut(200).as_str().to_owned());
     }
@@ -36,12 +36,12 @@ impl Parting {
         self.superseded = true;
     }
 
-    /// Whether the relay closed, and so waits for our answer.
+    /// Returns whether the relay sent a close, and so waits for the answer.
     pub(super) const fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// The relay closed.
+    /// Notes the relay's close; returns the end.
     pub(super) fn closed(&mut self, frame: Option<CloseFrame>) -> End {
         self.closed = true;
         let Some(frame) = frame else { return self.cut() };
@@ -59,7 +59,7 @@ impl Parting {
         }
     }
 
-    /// Reading failed.
+    /// Returns the end after a failed read.
     pub(super) fn broken(&self, error: &Error) -> End {
         match error {
             Error::Capacity(error) => {
@@ -74,12 +74,12 @@ impl Parting {
         }
     }
 
-    /// The connection ended without a word.
+    /// Returns the end of a connection that ended without a close.
     pub(super) fn cut(&self) -> End {
         self.cut_or("the other end closed it")
     }
 
-    /// The connection ended without a typed close; what was said before tells more.
+    /// Returns the end without a typed close: the announced reason, otherwise `why`.
     fn cut_or(&self, why: &str) -> End {
         if self.superseded {
             End::Superseded
