@@ -1,12 +1,12 @@
-//! How long to stay away from a relay after a connection ended; chance and time are arguments.
+//! Owns the delay before the next attempt after a connection ended. Chance and time are arguments.
 
 use std::time::Duration;
 
-/// The bound of the first wait.
+/// Bound of the first wait.
 const FIRST: Duration = Duration::from_millis(500);
-/// The bound that no wait exceeds.
+/// Bound of every wait.
 const LONGEST: Duration = Duration::from_secs(30);
-/// A connection that stood this long was a success: waits begin anew.
+/// A connection of this duration resets the waits.
 pub const STABLE: Duration = Duration::from_secs(60);
 
 /// Waits whose bound doubles from 0.5 s to 30 s, with full jitter: each is anything from nothing to
@@ -21,10 +21,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A connection ended that had `stood` this long; nothing where it was never made. Gives the
-    /// time to wait. `chance` is any random number.
-    pub fn wait(&mut self, stood: Duration, chance: u64) -> Duration {
-        if stood >= STABLE {
+    /// Returns the delay before the next attempt. `uptime` is zero if the connection failed. `chance` is
+    /// any random number.
+    pub fn wait(&mut self, uptime: Duration, chance: u64) -> Duration {
+        if uptime >= STABLE {
             self.failures = 0;
         }
         let bound = self.bound();
@@ -32,17 +32,17 @@ impl Backoff {
         bound.mul_f64(fraction(chance))
     }
 
-    /// The bound of the next wait, unless the next connection is stable.
+    /// Returns the bound of the next wait, unless the next connection is stable.
     pub fn bound(&self) -> Duration {
         FIRST.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(LONGEST)
     }
 
-    /// Failures in a row so far.
+    /// Returns the number of failures in a row.
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// The machine slept or the network is another: what was learned of the old one is void.
+    /// Resets the waits after the machine slept or the network changed.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }

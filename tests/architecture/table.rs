@@ -179,7 +179,7 @@ pub(crate) const ROWS: &[Row] = &[
             "tracing",
         ],
         pure: false,
-        why: "a door knows its transport and nothing else",
+        why: "a source knows its transport and nothing else",
     },
     Row {
         module: "relay::protocol",
@@ -253,7 +253,7 @@ pub(crate) const ROWS: &[Row] = &[
             "tracing",
         ],
         pure: false,
-        why: "a door knows its transport and nothing else",
+        why: "a source knows its transport and nothing else",
     },
     Row {
         module: "relay::admin",

@@ -168,9 +168,9 @@ impl Pipeline {
         let Checked { cursor, position, bytes, judged } = checked;
         let taking = match self.intake.take_over(position, judged) {
             Ok(taking) => taking,
-            Err(unwritten) => {
-                self.intake.complain(unwritten.clone());
-                return Err(End::WriteFailed(unwritten));
+            Err(error) => {
+                self.intake.complain(error.clone());
+                return Err(End::WriteFailed(error));
             }
         };
         if self.taking.is_empty() {
@@ -191,9 +191,9 @@ impl Pipeline {
             Ok(upto) if upto >= taken.cursor.seq => Ok(taken.cursor),
             // It was not its turn: something before it was not written.
             Ok(_) => Err(End::WriteFailed(WriteError::Late)),
-            Err(unwritten) => {
-                self.intake.complain(unwritten.clone());
-                Err(End::WriteFailed(unwritten))
+            Err(error) => {
+                self.intake.complain(error.clone());
+                Err(End::WriteFailed(error))
             }
         }
     }

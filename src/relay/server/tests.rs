@@ -1,4 +1,4 @@
-//! The server by its door, with a clock that the test moves: what takes half a minute elsewhere.
+//! Tests of the server over its sockets, with a paused clock: cases that would take half a minute.
 //!
 //! The sockets are real and the time is not. So nothing here may sleep: where nobody is busy, the
 //! paused clock would run ahead of the kernel. Whoever waits spins, see [`until`].
