@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::callback::{BODY_SAMPLE, BodySample, Headers, Received, Refusal, RefusalKind, Source};
 use crate::intake::{Decision, Intake};
-use crate::serve::{Broken, Budget, Peer, TrustedProxies, Unread, read_body};
+use crate::serve::{BodyError, ConnFailure, MemoryBudget, Peer, TrustedProxies, read_body};
 use crate::text::Printable;
 
 /// What the listener is told by the settings.
@@ -38,7 +38,7 @@ struct Inner {
     settings: Settings,
     proxies: TrustedProxies,
     intake: Arc<Intake>,
-    budget: Budget,
+    budget: MemoryBudget,
 }
 
 impl Listener {
@@ -49,7 +49,7 @@ impl Listener {
 
     /// The same behind proxies whose word about the client is believed.
     pub fn behind(proxies: TrustedProxies, settings: Settings, intake: Arc<Intake>) -> Self {
-        Self(Arc::new(Inner { settings, proxies, intake, budget: Budget::default() }))
+        Self(Arc::new(Inner { settings, proxies, intake, budget: MemoryBudget::default() }))
     }
 
     /// The answers: to the callback path, to `/healthz`, and a refusal of everything else.
@@ -57,17 +57,17 @@ impl Listener {
         Router::new().fallback(answer).with_state(self.clone())
     }
 
-    /// Lists a connection that ended without a whole request.
-    pub fn broken(&self, broken: &Broken) {
+    /// Logs a connection that ended without a complete request as a refusal.
+    pub fn broken(&self, failure: &ConnFailure) {
         self.0.intake.refuse(Refusal {
             at: Timestamp::now(),
             kind: RefusalKind::Broken,
-            status: broken.status.unwrap_or(400),
-            why: broken.why.to_string(),
+            status: failure.status.unwrap_or(400),
+            why: failure.reason.to_string(),
             count: 1,
             method: String::new(),
             path: String::new(),
-            peer: broken.peer.to_string(),
+            peer: failure.peer.to_string(),
             headers: Headers::default(),
             body: BodySample::default(),
         });
@@ -118,26 +118,26 @@ impl Door<'_> {
         let read = read_body(body, announced, *max_body, *body_timeout, budget).await;
         let (body, _share) = match read {
             Ok(read) => read,
-            Err(Unread::TooLarge { read, size }) => {
+            Err(BodyError::TooLarge { read, size }) => {
                 let why = format!("body of {size} bytes, limit {max_body} (--max-body)");
                 self.refuse(RefusalKind::TooLarge, 413, why, part(read));
                 return answer::too_large();
             }
-            Err(Unread::TooSlow { read }) => {
+            Err(BodyError::TooSlow { read }) => {
                 let limit = body_timeout.as_secs_f32();
                 let came = read.len();
                 let why = format!("body not complete after {limit} s, {came} bytes had come");
                 self.refuse(RefusalKind::TooSlow, 408, why, part(read));
                 return answer::too_slow();
             }
-            Err(Unread::Broken { read, error }) => {
+            Err(BodyError::Broken { read, error }) => {
                 let error = Printable::new(&error).cut(120);
                 let came = read.len();
                 let why = format!("the body broke off after {came} bytes: {error}");
                 self.refuse(RefusalKind::Broken, 400, why, part(read));
                 return answer::broken();
             }
-            Err(Unread::NoRoom) => {
+            Err(BodyError::NoRoom) => {
                 self.inner.intake.turn_away();
                 return answer::unavailable();
             }

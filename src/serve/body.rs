@@ -1,5 +1,5 @@
-//! Reads a request's body within its bounds: length, time, and memory shared by all of them; knows
-//! nothing of what is in it.
+//! Reads the body of a request within limits on its length, its time and the memory that all long
+//! bodies share. Does not interpret it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,106 +9,107 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// What every body may take without asking, in bytes. Callbacks have a few hundred.
+/// Bytes of a body that do not count against the shared memory. Callbacks have a few hundred.
 const FREE: usize = 64 << 10;
-/// What all longer bodies may take together, in bytes. When it is used up, further long bodies are
-/// answered 503; those of the usual size never are.
+/// Bytes that all longer bodies may use together. When they are used up, further long bodies are
+/// answered 503; bodies of the usual size never are.
 const SHARED: usize = 64 << 20;
 
-/// Memory for the long bodies of one router.
+/// The memory that the long bodies of one router share.
 #[derive(Debug)]
-pub struct Budget(Arc<Semaphore>);
+pub struct MemoryBudget(Arc<Semaphore>);
 
-impl Default for Budget {
+impl Default for MemoryBudget {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(SHARED)))
     }
 }
 
-/// A part of the budget; given back when dropped.
-pub type Share = Option<OwnedSemaphorePermit>;
+/// Memory that one body uses; returned to the [`MemoryBudget`] when dropped. `None` for a short body.
+pub type Permit = Option<OwnedSemaphorePermit>;
 
 /// Why a body was not read.
 #[derive(Debug)]
-pub enum Unread {
-    /// Over the limit.
+pub enum BodyError {
+    /// It is over the limit.
     TooLarge {
-        /// What was read of it; nothing, where its announced length was over already.
+        /// The bytes read so far; empty if the announced length is over the limit.
         read: Vec<u8>,
-        /// Its length in bytes as announced, or as far as it came.
+        /// Its length in bytes: announced, or received so far.
         size: u64,
     },
-    /// Not complete in time.
+    /// It was not complete in time.
     TooSlow {
-        /// What was read of it.
+        /// The bytes read so far.
         read: Vec<u8>,
     },
     /// The connection or its chunked encoding broke.
     Broken {
-        /// What was read of it.
+        /// The bytes read so far.
         read: Vec<u8>,
-        /// The words of the error.
+        /// The text of the error.
         error: String,
     },
     /// The shared memory is used up.
     NoRoom,
 }
 
-/// Reads a whole body of at most `limit` bytes within `timeout`; `announced` is its length as its
-/// head has it.
+/// Reads a complete body of at most `limit` bytes within `timeout`. `announced` is the length from
+/// its head.
 ///
 /// Small bodies are copied out of the connection's buffers: holding on to those would keep 4 KiB
 /// and more alive for every 200 bytes that wait for the disk.
 ///
 /// # Errors
 ///
-/// The [`Unread`] that says which bound it broke.
+/// Returns the limit that the body exceeded.
 pub async fn read_body(
     mut body: Body,
     announced: Option<u64>,
     limit: usize,
     timeout: Duration,
-    budget: &Budget,
-) -> Result<(Vec<u8>, Share), Unread> {
+    budget: &MemoryBudget,
+) -> Result<(Vec<u8>, Permit), BodyError> {
     if let Some(size) = announced.filter(|size| *size > limit as u64) {
-        return Err(Unread::TooLarge { read: Vec::new(), size });
+        return Err(BodyError::TooLarge { read: Vec::new(), size });
     }
     let deadline = Instant::now() + timeout;
     let expected = announced.map_or(0, |size| usize::try_from(size).unwrap_or(0));
     let mut bytes = Vec::with_capacity(expected.min(FREE));
-    let mut share: Share = None;
+    let mut permit: Permit = None;
     loop {
         let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(Unread::TooSlow { read: bytes }),
-            Ok(None) => return Ok((bytes, share)),
+            Err(_) => return Err(BodyError::TooSlow { read: bytes }),
+            Ok(None) => return Ok((bytes, permit)),
             Ok(Some(Err(error))) => {
-                return Err(Unread::Broken { read: bytes, error: innermost(&error) });
+                return Err(BodyError::Broken { read: bytes, error: innermost(&error) });
             }
             Ok(Some(Ok(frame))) => frame,
         };
-        // Trailers are of no use to us.
+        // Trailers are ignored.
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             let size = (bytes.len() + data.len()) as u64;
-            return Err(Unread::TooLarge { read: bytes, size });
+            return Err(BodyError::TooLarge { read: bytes, size });
         }
         // Memory is taken as bytes come, not as they are announced: an announcement costs nothing.
         let beyond = (bytes.len() + data.len()).saturating_sub(FREE);
-        let more = beyond - share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = beyond - permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if more > 0 {
             let more = u32::try_from(more).unwrap_or(u32::MAX);
-            let permit =
-                Arc::clone(&budget.0).try_acquire_many_owned(more).map_err(|_| Unread::NoRoom)?;
-            match &mut share {
-                Some(share) => share.merge(permit),
-                None => share = Some(permit),
+            let more = Arc::clone(&budget.0)
+                .try_acquire_many_owned(more)
+                .map_err(|_| BodyError::NoRoom)?;
+            match &mut permit {
+                Some(held) => held.merge(more),
+                None => permit = Some(more),
             }
         }
         bytes.extend_from_slice(&data);
     }
 }
 
-/// The words of the error that is at the bottom of it all; those above only say "error".
+/// Returns the text of the root cause; the errors above it only say "error".
 fn innermost(error: &axum::Error) -> String {
     let mut error: &dyn std::error::Error = error;
     while let Some(source) = error.source() {

@@ -1,5 +1,5 @@
-//! One connection from its first byte to its last: lets hyper run it, ends it when asked and says
-//! what was wrong; accepts and times nothing.
+//! Runs one connection with hyper from its first byte to its last, ends it on request and reports what
+//! was wrong with it.
 
 use std::io;
 use std::pin::pin;
@@ -10,63 +10,63 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 
 use super::Observer;
-use super::answer::Routed;
-use super::slot::{Phase, Slot};
-use super::trouble;
-use super::wire::Wire;
+use super::conn_failure;
+use super::conn_io::ConnIo;
+use super::conn_state::{ConnState, Phase};
+use super::service::RouterService;
 
 /// hyper's side of a connection.
-pub(super) type Talk = UpgradeableConnection<TokioIo<Wire>, Routed>;
+pub(super) type HyperConn = UpgradeableConnection<TokioIo<ConnIo>, RouterService>;
 
-/// What a connection's task shares with the accept loop.
-pub(super) struct Ends {
-    pub(super) slot: Arc<Slot>,
-    /// Resolves when the connection is to end after the answer it owes.
+/// What the task of a connection shares with the accept loop.
+pub(super) struct ConnContext {
+    pub(super) conn: Arc<ConnState>,
+    /// Resolves when the connection must end after its current answer.
     pub(super) finish: oneshot::Receiver<()>,
-    /// Resolves when the socket is closed, also if a handler has it.
+    /// Resolves when the socket is closed, even if a handler owns it.
     pub(super) closed: oneshot::Receiver<()>,
     pub(super) observer: Observer,
     pub(super) max_head: usize,
 }
 
-/// Runs a connection until its socket is closed. `open` shakes hands where that is to be done, and
-/// hands it to hyper.
-pub(super) async fn run(open: impl Future<Output = io::Result<Talk>>, ends: Ends) {
-    let Ends { slot, finish, closed, observer, max_head } = ends;
-    let talk = match open.await {
-        Ok(talk) => talk,
+/// Runs a connection until its socket is closed. `open` does the TLS handshake, if there is one, and
+/// returns hyper's connection.
+pub(super) async fn run(open: impl Future<Output = io::Result<HyperConn>>, context: ConnContext) {
+    let ConnContext { conn, finish, closed, observer, max_head } = context;
+    let connection = match open.await {
+        Ok(connection) => connection,
         Err(error) => {
-            if let Some(broken) = trouble::handshake(&slot, &error) {
-                observer(broken);
+            if let Some(failure) = conn_failure::failed_handshake(&conn, &error) {
+                observer(failure);
             } else {
-                tracing::debug!(peer = %slot.peer, %error, "no TLS handshake");
+                tracing::debug!(peer = %conn.peer, %error, "no TLS handshake");
             }
             return;
         }
     };
-    if let Err(error) = converse(talk, finish).await {
-        if let Some(broken) = trouble::of(&slot, &error, max_head) {
-            observer(broken);
+    if let Err(error) = converse(connection, finish).await {
+        if let Some(failure) = conn_failure::from_hyper(&conn, &error, max_head) {
+            observer(failure);
         } else {
-            tracing::debug!(peer = %slot.peer, %error, "connection ended early");
+            tracing::debug!(peer = %conn.peer, %error, "connection ended early");
         }
-    } else if slot.is_plain() && slot.phase().0 != Phase::Fresh {
-        observer(trouble::plain(&slot));
+    } else if conn.is_plain() && conn.phase().0 != Phase::Fresh {
+        observer(conn_failure::plain_http(&conn));
     }
-    slot.handed_over();
-    // An error is what it waits for: the wire drops its end, it never sends.
+    conn.handed_over();
+    // An error is expected: `ConnIo` drops its end and never sends.
     let _ = closed.await;
 }
 
 /// Drops hyper's side when it returns, and the socket with it unless a handler upgraded.
-async fn converse(talk: Talk, finish: oneshot::Receiver<()>) -> hyper::Result<()> {
-    let mut talk = pin!(talk);
+async fn converse(connection: HyperConn, finish: oneshot::Receiver<()>) -> hyper::Result<()> {
+    let mut connection = pin!(connection);
     tokio::select! {
         // Asked first, so that an answer that is ready as well says `connection: close`.
         biased;
         _ = finish => {}
-        result = talk.as_mut() => return result,
+        result = connection.as_mut() => return result,
     }
-    talk.as_mut().graceful_shutdown();
-    talk.await
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }

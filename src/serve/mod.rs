@@ -1,24 +1,24 @@
-//! Hardened HTTP/1.1 for any router: accepts, limits, times, evicts and stops; knows no route and
-//! nothing else of this crate.
+//! Hardened HTTP/1.1 for any router: accepts connections, limits their number, size and time, and
+//! stops gracefully. Uses no other module of this crate.
 //!
-//! One task runs each connection and one loop owns all of them: it accepts, closes what is late and
-//! makes room. They share one `Slot` a connection, which is atomics only, so a request takes no
-//! lock and wakes nobody but its own task. Without connections the loop sleeps until the next one.
+//! One task runs each connection, and one loop owns all of them: it accepts, closes late connections
+//! and makes room. Each task shares a `ConnState` with the loop. It consists of atomics, so a request
+//! takes no lock and wakes only its own task. Without connections the loop sleeps until the next one.
 //!
 //! hyper's own `header_read_timeout` stays off. It starts when a connection begins to *wait* for a
 //! head (hyper 1.12, `proto/h1/conn.rs`, `poll_read_head`), so one value would have to serve both a
 //! crawling head and an idle kept-alive connection, and it arms a new timer for every request.
 
-mod answer;
 mod body;
+mod conn_failure;
+mod conn_io;
+mod conn_state;
+mod conn_table;
 mod connection;
 mod forwarded;
 mod open_files;
-mod slot;
+mod service;
 mod socket;
-mod table;
-mod trouble;
-mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -36,19 +36,19 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use answer::Routed;
-use connection::Ends;
-use slot::{Clock, Phase, Slot};
+use conn_io::ConnIo;
+use conn_state::{Clock, ConnState, Phase};
+use conn_table::ConnTable;
+use connection::ConnContext;
+use service::RouterService;
 use socket::{Stream, accept};
-use table::Table;
-use wire::Wire;
 
-pub use answer::{Peer, Uptake};
-pub use body::{Budget, Share, Unread, read_body};
+pub use body::{BodyError, MemoryBudget, Permit, read_body};
+pub use conn_failure::{ConnFailure, FailureReason};
 pub use forwarded::TrustedProxies;
 pub use open_files::raise_open_files;
+pub use service::{Peer, WriteProgress};
 pub use socket::Socket;
-pub use trouble::{Broken, Trouble};
 
 /// How long accepting rests after an error that would only repeat itself.
 const REST: Duration = Duration::from_millis(50);
@@ -107,10 +107,9 @@ impl Limits {
 /// Serves `router` on `socket` (one or several listeners, or those with TLS) until `stop`, then returns when the
 /// connections are gone.
 ///
-/// Every request carries its [`Peer`] and [`Uptake`] as extensions. `observer` is told of every
-/// connection that ended without its request reaching the router whole, except those that never sent
-/// a byte; it is called in the connection's task or the accept loop and must neither block nor
-/// panic. The time that a *body* takes is the router's to limit. A client that hangs up does not
+/// Every request carries its [`Peer`] and [`WriteProgress`] as extensions. `observer` is called for every
+/// connection that ended before its whole request reached the router, except those that never sent a
+/// byte. It runs in the connection's task or the accept loop and must neither block nor panic. The time that a *body* takes is the router's to limit. A client that hangs up does not
 /// cancel its handler; eviction of a half-sent request and the end of the drain time do.
 ///
 /// On `stop` the listening socket is closed at once, and with it all connections without a complete
@@ -123,7 +122,7 @@ pub async fn serve(
     router: Router,
     limits: Limits,
     stop: CancellationToken,
-    observer: impl Fn(Broken) + Send + Sync + 'static,
+    observer: impl Fn(ConnFailure) + Send + Sync + 'static,
 ) {
     let Socket { listeners, tls } = socket.into();
     let mut server = Server::new(router, limits, tls, Arc::new(observer));
@@ -138,7 +137,7 @@ pub async fn serve(
     server.drain().await;
 }
 
-type Observer = Arc<dyn Fn(Broken) + Send + Sync>;
+type Observer = Arc<dyn Fn(ConnFailure) + Send + Sync>;
 
 /// The accept loop's own: every connection, and when to look at them again.
 struct Server {
@@ -151,7 +150,7 @@ struct Server {
     room: usize,
     clock: Clock,
     tasks: JoinSet<()>,
-    table: Table,
+    table: ConnTable,
     /// How many connections there have been.
     accepted: u64,
     /// Accepted while nobody could go for it; nothing more is accepted meanwhile.
@@ -168,7 +167,7 @@ impl Server {
     fn new(router: Router, limits: Limits, tls: Option<TlsAcceptor>, observer: Observer) -> Self {
         let mut http = http1::Builder::new();
         // A half-closed client still gets its answer, and while a request is being answered the
-        // socket is not read, which is what `Slot::starved` relies on.
+        // socket is not read, which is what `ConnState::starved` relies on.
         http.half_close(true)
             .header_read_timeout(None)
             .max_header_size(limits.max_head)
@@ -182,7 +181,7 @@ impl Server {
             http,
             clock: Clock::start(),
             tasks: JoinSet::new(),
-            table: Table::default(),
+            table: ConnTable::default(),
             accepted: 0,
             waiting: None,
             resume_at: None,
@@ -242,27 +241,27 @@ impl Server {
     fn open(&mut self, stream: TcpStream, peer: SocketAddr) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.accepted += 1;
-        let slot = Arc::new(Slot::new(peer, self.accepted, self.clock));
+        let conn = Arc::new(ConnState::new(peer, self.accepted, self.clock));
         let (asked, finish) = oneshot::channel();
         let (held, closed) = oneshot::channel();
         let router = self.router.clone();
-        let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&slot));
+        let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&conn));
         let open = async move {
             let stream = Stream::open(stream, tls, Arc::clone(&of)).await?;
-            let router = if of.is_plain() { answer::speaks_tls() } else { router };
-            let routed = Routed::new(router, Arc::clone(&of));
-            let wire = TokioIo::new(Wire::new(stream, of, held));
-            Ok(http.serve_connection(wire, routed).with_upgrades())
+            let router = if of.is_plain() { service::reject_plain_http() } else { router };
+            let routed = RouterService::new(router, Arc::clone(&of));
+            let socket = TokioIo::new(ConnIo::new(stream, of, held));
+            Ok(http.serve_connection(socket, routed).with_upgrades())
         };
-        let ends = Ends {
-            slot: Arc::clone(&slot),
+        let context = ConnContext {
+            conn: Arc::clone(&conn),
             finish,
             closed,
             observer: Arc::clone(&self.observer),
             max_head: self.limits.max_head,
         };
-        let task = self.tasks.spawn(connection::run(open, ends));
-        self.table.insert(task, slot, asked);
+        let task = self.tasks.spawn(connection::run(open, context));
+        self.table.insert(task, conn, asked);
         self.sweep_at.get_or_insert_with(|| Instant::now() + self.limits.shortest());
     }
 
@@ -271,7 +270,7 @@ impl Server {
         let now = self.clock.at(Instant::now());
         let Some((peer, phase)) = self.table.evict(now, newcomer, self.room) else { return false };
         if matches!(phase, Phase::Head | Phase::Body) {
-            (self.observer)(Broken { peer, why: Trouble::Evicted, status: None });
+            (self.observer)(ConnFailure { peer, reason: FailureReason::Evicted, status: None });
         }
         true
     }
@@ -282,8 +281,8 @@ impl Server {
         let Self { table, limits, observer, clock, .. } = self;
         let next = table.expire(clock.at(now), limits, |peer, phase| {
             if phase == Phase::Head {
-                let why = Trouble::HeadTooSlow { limit: limits.head_timeout };
-                observer(Broken { peer, why, status: None });
+                let reason = FailureReason::HeadTooSlow { limit: limits.head_timeout };
+                observer(ConnFailure { peer, reason, status: None });
             }
         });
         // Whoever changes phase after this moment is not late before the shortest limit is over.
@@ -329,7 +328,7 @@ impl Server {
         self.resume_at = Some(Instant::now() + REST);
     }
 
-    /// Ends all connections: at once where no head is complete, after their answer where one is.
+    /// Ends all connections: at once if no head is complete, else after their answer.
     async fn drain(mut self) {
         self.waiting = None;
         self.table.finish();

@@ -1,4 +1,4 @@
-//! Where connections come from: listening sockets, with TLS or without; limits no time itself.
+//! Listening sockets with or without TLS, and the streams that they accept.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -12,10 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::slot::Slot;
+use super::conn_state::ConnState;
 
-/// How much may wait unsent in the kernel, in bytes. What a client has not acknowledged comes on
-/// top, so a fast line is as fast as ever.
+/// Bytes that may wait unsent in the kernel. Unacknowledged bytes come on top, so a fast line keeps
+/// its speed.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
 
@@ -68,26 +68,26 @@ pub(super) async fn accept(
 
 /// An accepted connection.
 pub(super) enum Stream {
-    Plain(Noted),
-    Tls(Box<TlsStream<Noted>>),
+    Plain(MonitoredSocket),
+    Tls(Box<TlsStream<MonitoredSocket>>),
 }
 
 impl Stream {
-    /// Shakes hands where there is an acceptor, unless the client begins as plain HTTP does: its
-    /// slot notes that, and it can still be answered.
+    /// Does the TLS handshake if there is an acceptor, unless the client begins as plain HTTP does:
+    /// then its state records that, and it can still be answered.
     pub(super) async fn open(
         socket: TcpStream,
         tls: Option<TlsAcceptor>,
-        slot: Arc<Slot>,
+        conn: Arc<ConnState>,
     ) -> io::Result<Self> {
         prepare(&socket);
         let mut first = [0];
         // Nothing comes from a client that is gone: the handshake says so.
         if tls.is_some() && socket.peek(&mut first).await? > 0 && first[0].is_ascii_alphabetic() {
-            slot.lacks_tls();
-            return Ok(Self::Plain(Noted { socket, slot, full: false }));
+            conn.lacks_tls();
+            return Ok(Self::Plain(MonitoredSocket { socket, conn, full: false }));
         }
-        let stream = Noted { socket, slot, full: false };
+        let stream = MonitoredSocket { socket, conn, full: false };
         match tls {
             None => Ok(Self::Plain(stream)),
             Some(acceptor) => acceptor.accept(stream).await.map(|tls| Self::Tls(Box::new(tls))),
@@ -163,33 +163,33 @@ fn prepare(socket: &TcpStream) {
     let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
 }
 
-/// A TCP socket that notes in its slot when it is full and when the client makes room in it.
+/// A TCP socket that records in its [`ConnState`] when it is full and when the client makes room.
 ///
-/// It stands below TLS, which takes bytes into a buffer of its own: above, a write succeeds while
-/// the flush after it waits for the client, and so may a handshake and a close.
+/// It is below TLS, which has a buffer of its own: above TLS, a write succeeds while the flush after
+/// it waits for the client, and so may a handshake and a close.
 ///
-/// Room is not every byte that the socket takes: one with room takes them whether or not anybody
-/// is left on the other side. Room in one that was full comes from the client alone.
-pub(super) struct Noted {
+/// Bytes that the socket accepts are no sign of life: it accepts them while it has room, even if the
+/// client is gone. Only the client can make room in a full socket.
+pub(super) struct MonitoredSocket {
     socket: TcpStream,
-    slot: Arc<Slot>,
+    conn: Arc<ConnState>,
     full: bool,
 }
 
-impl Noted {
+impl MonitoredSocket {
     fn wrote(&mut self, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if self.full != done.is_pending() {
             self.full = done.is_pending();
-            self.slot.stall(self.full);
+            self.conn.stall(self.full);
             if matches!(done, Poll::Ready(Ok(_))) {
-                self.slot.makes_room();
+                self.conn.makes_room();
             }
         }
         done
     }
 }
 
-impl AsyncRead for Noted {
+impl AsyncRead for MonitoredSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -199,7 +199,7 @@ impl AsyncRead for Noted {
     }
 }
 
-impl AsyncWrite for Noted {
+impl AsyncWrite for MonitoredSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -14,7 +14,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use dubwatch::serve::{Broken, Limits, Peer, Socket, Trouble, serve};
+use dubwatch::serve::{ConnFailure, FailureReason, Limits, Peer, Socket, serve};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -43,7 +43,7 @@ struct House {
     address: SocketAddr,
     stop: CancellationToken,
     served: Option<JoinHandle<()>>,
-    broken: Receiver<Broken>,
+    broken: Receiver<ConnFailure>,
     entered: Receiver<()>,
     gate: Arc<Semaphore>,
 }
@@ -122,7 +122,7 @@ impl House {
         assert!(answer.ends_with("hello"), "tls {tls}, beside {whoever}: {read:?} {answer}");
     }
 
-    fn broken(&self) -> Broken {
+    fn broken(&self) -> ConnFailure {
         self.broken.recv_timeout(LIMIT).expect("the observer was not told")
     }
 
@@ -327,7 +327,7 @@ fn a_late_head_is_cut_and_an_idle_connection_lives_on() {
         assert!(began.elapsed() >= head_timeout);
         let broken = house.broken();
         assert_eq!(broken.peer, late.address());
-        assert_eq!(broken.why, Trouble::HeadTooSlow { limit: head_timeout });
+        assert_eq!(broken.reason, FailureReason::HeadTooSlow { limit: head_timeout });
         assert_eq!(broken.status, None);
     }
     idle.greets();
@@ -352,7 +352,7 @@ fn a_head_that_keeps_crawling_is_cut_as_well() {
             break;
         }
     }
-    assert!(matches!(house.broken().why, Trouble::HeadTooSlow { .. }));
+    assert!(matches!(house.broken().reason, FailureReason::HeadTooSlow { .. }));
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn a_head_over_the_limit_is_answered_431() {
     client.closed();
     let broken = house.broken();
     assert_eq!(broken.status, Some(431));
-    assert_eq!(broken.why, Trouble::HeadTooLarge { limit: 4_000 });
+    assert_eq!(broken.reason, FailureReason::HeadTooLarge { limit: 4_000 });
 
     let mut client = house.connect();
     client.send(format!("GET /hello HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(3_900)));
@@ -396,7 +396,7 @@ fn what_is_no_http_is_told() {
     client.closed();
     let broken = house.broken();
     assert_eq!((broken.peer, broken.status), (client.address(), Some(400)));
-    assert!(matches!(broken.why, Trouble::Unparsable(_)), "{broken:?}");
+    assert!(matches!(broken.reason, FailureReason::Unparsable(_)), "{broken:?}");
 
     // The beginning of a ClientHello.
     let mut client = house.connect();
@@ -404,19 +404,19 @@ fn what_is_no_http_is_told() {
     assert_eq!(client.answer().0, 400);
     drop(client);
     let broken = house.broken();
-    assert_eq!((&broken.why, broken.status), (&Trouble::Tls, Some(400)));
-    assert!(broken.why.to_string().starts_with("this is https"));
+    assert_eq!((&broken.reason, broken.status), (&FailureReason::Tls, Some(400)));
+    assert!(broken.reason.to_string().starts_with("this is https"));
 
     let mut client = house.connect();
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     client.closed();
-    assert_eq!(house.broken().why, Trouble::Http2);
+    assert_eq!(house.broken().reason, FailureReason::Http2);
 
     let mut client = house.connect();
     client.send("GET /hello HTTP/1.1\r\nhost");
     client.0.shutdown(Shutdown::Write).unwrap();
     client.closed();
-    assert_eq!(house.broken().why, Trouble::BrokeOff);
+    assert_eq!(house.broken().reason, FailureReason::BrokeOff);
 
     // Garbage after a good request takes nothing from its answer.
     let mut client = house.connect();
@@ -424,7 +424,7 @@ fn what_is_no_http_is_told() {
     assert_eq!(client.answer().0, 200);
     assert_eq!(client.answer().0, 400);
     client.closed();
-    assert!(matches!(house.broken().why, Trouble::Unparsable(_)));
+    assert!(matches!(house.broken().reason, FailureReason::Unparsable(_)));
 }
 
 #[test]
@@ -548,7 +548,7 @@ fn who_is_evicted_amid_a_request_is_told_of() {
     client.closed();
     let told: Vec<_> = house.broken.try_iter().collect();
     let told = told.iter().find(|broken| broken.peer == client.address()).expect("told");
-    assert_eq!((&told.why, told.status), (&Trouble::Evicted, None));
+    assert_eq!((&told.reason, told.status), (&FailureReason::Evicted, None));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::serve::Broken;
+use crate::serve::ConnFailure;
 use crate::text::Printable;
 
 /// Minimum interval between two lines of one reason.
@@ -28,8 +28,8 @@ struct Logged {
 
 impl BrokenLog {
     /// Logs a connection, unless its reason was logged a moment ago.
-    pub(super) fn log(&self, broken: &Broken, now: Instant) {
-        let why = Printable::new(&broken.why.to_string()).cut(MAX_WORDS).to_string();
+    pub(super) fn log(&self, broken: &ConnFailure, now: Instant) {
+        let why = Printable::new(&broken.reason.to_string()).cut(MAX_WORDS).to_string();
         if let Some(more) = self.due(&why, now) {
             let (peer, status) = (broken.peer, broken.status);
             tracing::warn!(%peer, why, status, more, "a connection ended without a whole request");

@@ -46,7 +46,7 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::{Limits as Queue, Log};
-use crate::serve::{Broken, Budget, Limits, TrustedProxies};
+use crate::serve::{ConnFailure, Limits, MemoryBudget, TrustedProxies};
 use crate::signature::TrustedKeys;
 
 use broken_log::BrokenLog;
@@ -135,7 +135,7 @@ struct Shared {
     settings: Settings,
     log: Arc<dyn Log>,
     keys: TrustedKeys,
-    budget: Budget,
+    budget: MemoryBudget,
     read_budget: ReadBudget,
     copies: Copies,
     rates: Rates,
@@ -163,7 +163,7 @@ impl Server {
             settings,
             log,
             keys,
-            budget: Budget::default(),
+            budget: MemoryBudget::default(),
             reader_registry,
             metrics: Metrics::default(),
             broken: BrokenLog::default(),
@@ -191,7 +191,7 @@ impl Server {
     }
 
     /// Counts a connection that ended without a whole request, and logs why.
-    pub fn broken(&self, broken: &Broken) {
+    pub fn broken(&self, broken: &ConnFailure) {
         self.0.metrics.broken();
         self.0.broken.log(broken, Instant::now());
     }

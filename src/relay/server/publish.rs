@@ -15,7 +15,7 @@ use super::{Shared, answer};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, InboxId, LogError};
-use crate::serve::{Peer, Unread, read_body};
+use crate::serve::{BodyError, Peer, read_body};
 
 /// How long an answer waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -54,10 +54,10 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
         Err(unread) => {
             shared.log.refused(inbox.id);
             return match unread {
-                Unread::TooLarge { .. } => answer::too_large(),
-                Unread::TooSlow { .. } => answer::too_slow(),
-                Unread::Broken { .. } => answer::broken(),
-                Unread::NoRoom => answer::unavailable(),
+                BodyError::TooLarge { .. } => answer::too_large(),
+                BodyError::TooSlow { .. } => answer::too_slow(),
+                BodyError::Broken { .. } => answer::broken(),
+                BodyError::NoRoom => answer::unavailable(),
             };
         }
     };

@@ -22,7 +22,7 @@ use crate::relay::protocol::{
     RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
 };
 use crate::relay::store::{Answer, Inbox, Item, LogError, State};
-use crate::serve::Uptake;
+use crate::serve::WriteProgress;
 use crate::text::Printable;
 
 /// How often a reader's acks are written down: its own cursor is what counts.
@@ -38,7 +38,7 @@ pub(super) struct Subscriber {
     pub(super) token: Option<u64>,
     pub(super) peer: String,
     /// How its socket takes what is sent, where that is known.
-    pub(super) uptake: Option<Uptake>,
+    pub(super) uptake: Option<WriteProgress>,
     pub(super) callback_url: String,
 }
 
@@ -234,7 +234,7 @@ impl Reader<'_> {
         if !self.session.is_reading() && now >= HELLO_TIMEOUT {
             return Err(Close::new(CloseCode::NoHello, "no hello came").into());
         }
-        let made_room = self.subscriber.uptake.as_ref().and_then(Uptake::last);
+        let made_room = self.subscriber.uptake.as_ref().and_then(WriteProgress::last);
         if let Some(at) = made_room {
             // A long body on a slow line takes minutes, and every ping waits behind it.
             self.heart.heard(at.saturating_duration_since(self.begun));

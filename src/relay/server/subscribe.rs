@@ -14,7 +14,7 @@ use super::reader_registry::Crowded;
 use super::{Server, Settings, Shared, answer, close, forwarded};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use crate::relay::store::{Inbox, State};
-use crate::serve::{Peer, Uptake};
+use crate::serve::{Peer, WriteProgress};
 
 /// How much is gathered before it is written to the socket, in bytes.
 const WRITE_BUFFER: usize = 64 << 10;
@@ -45,7 +45,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let subscriber = Subscriber {
         callback_url: Settings::callback_url(&base, &inbox.publish_id()),
         peer: shared.settings.proxies.client(socket, request.headers()),
-        uptake: request.extensions().get::<Uptake>().cloned(),
+        uptake: request.extensions().get::<WriteProgress>().cloned(),
         inbox,
         state,
         token,

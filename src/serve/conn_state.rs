@@ -1,5 +1,4 @@
-//! What is known of one open connection: written by its task, read by the accept loop; decides
-//! nothing.
+//! The state of one open connection: written by its task, read by the accept loop.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -9,7 +8,7 @@ use tokio::time::{Duration, Instant};
 /// Milliseconds since the server started.
 pub(super) type Millis = u64;
 
-/// Where a connection's clock starts.
+/// The start of the server's clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock(Instant);
 
@@ -27,12 +26,12 @@ impl Clock {
     }
 }
 
-/// What a connection is doing.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Connected, no byte yet.
     Fresh,
-    /// Some of a request's head is there.
+    /// A request's head has arrived in part.
     Head,
     /// The head is complete, the body is not.
     Body,
@@ -42,7 +41,7 @@ pub(super) enum Phase {
     Idle,
     /// Our side is closed; what the client still sends is discarded.
     Closing,
-    /// Handed over to a handler, as a websocket is.
+    /// Owned by a handler, as a websocket is.
     Upgraded,
 }
 
@@ -68,13 +67,13 @@ impl Phase {
     }
 }
 
-/// One connection. All is `Relaxed`: each value stands for itself, and a reader who is a moment
-/// behind closes a connection a moment later.
+/// The state of one connection. All accesses are `Relaxed`: the values are independent, and a reader
+/// that is a moment behind closes a connection a moment later.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ConnState {
     /// The client's address.
     pub(super) peer: SocketAddr,
-    /// Connections are numbered as they come.
+    /// The number of the connection, in order of arrival.
     pub(super) number: u64,
     clock: Clock,
     /// The phase in the lower bits and when it began in the others, so that they change together.
@@ -91,7 +90,7 @@ pub(super) struct Slot {
     is_plain: AtomicBool,
 }
 
-impl Slot {
+impl ConnState {
     pub(super) fn new(peer: SocketAddr, number: u64, clock: Clock) -> Self {
         let state = Phase::Fresh.since(clock.at(Instant::now()));
         Self {
@@ -107,18 +106,18 @@ impl Slot {
         }
     }
 
-    /// The phase, and when it began.
+    /// Returns the phase, and when it began.
     pub(super) fn phase(&self) -> (Phase, Millis) {
         let state = self.state.load(Relaxed);
         (Phase::of(state), state >> Phase::BITS)
     }
 
-    /// Since when the client has not taken what we write.
+    /// Returns since when the client has read nothing of what we write.
     pub(super) fn stalled(&self) -> Option<Millis> {
         self.stalled.load(Relaxed).checked_sub(1)
     }
 
-    /// When the client last made room in a socket that was full.
+    /// Returns when the client last made room in a full socket.
     pub(super) fn made_room_at(&self) -> Option<Instant> {
         let at = self.made_room.load(Relaxed).checked_sub(1)?;
         Some(self.clock.instant(at))
@@ -134,7 +133,7 @@ impl Slot {
         self.tls.load(Relaxed)
     }
 
-    /// Notes that the client speaks plain HTTP to a port that speaks TLS.
+    /// Records that the client speaks plain HTTP to a port that speaks TLS.
     pub(super) fn lacks_tls(&self) {
         self.is_plain.store(true, Relaxed);
     }
@@ -149,7 +148,7 @@ impl Slot {
         matches!(self.phase().0, Phase::Answering | Phase::Idle)
     }
 
-    /// Bytes came: the beginning of a head, unless one is already under way.
+    /// Records received bytes: they begin a head, unless a request is already arriving.
     pub(super) fn received(&self, bytes: &[u8]) {
         let state = self.state.load(Relaxed);
         match Phase::of(state) {
@@ -165,9 +164,9 @@ impl Slot {
         }
     }
 
-    /// hyper read and found nothing. It does not read while it owes an answer, so an answer that
-    /// was owed is given. The beginning of a next head that came along with the last request is
-    /// taken for idleness until more of it comes.
+    /// Records that hyper found nothing to read. hyper does not read before it has answered, so the
+    /// answer was sent. The beginning of a next head that arrived with the last request counts as
+    /// idle until more of it arrives.
     pub(super) fn starved(&self) {
         let state = self.state.load(Relaxed);
         if Phase::of(state) == Phase::Answering {
@@ -175,33 +174,33 @@ impl Slot {
         }
     }
 
-    /// A head is complete and goes to the router.
+    /// Records that a head is complete and goes to the router.
     pub(super) fn head_complete(&self) {
         self.enter(Phase::Body);
     }
 
-    /// The request is complete.
+    /// Records that the request is complete.
     pub(super) fn request_complete(&self) {
         self.enter(Phase::Answering);
         self.served.store(true, Relaxed);
     }
 
-    /// The client took what we wrote, or did not.
+    /// Records whether the client has stopped reading.
     pub(super) fn stall(&self, stalled: bool) {
         self.stalled.store(if stalled { self.now() + 1 } else { 0 }, Relaxed);
     }
 
-    /// A socket that was full takes bytes again.
+    /// Records that a full socket accepts bytes again.
     pub(super) fn makes_room(&self) {
         self.made_room.store(self.now() + 1, Relaxed);
     }
 
-    /// Our side is closed.
+    /// Records that our side is closed.
     pub(super) fn closing(&self) {
         self.enter(Phase::Closing);
     }
 
-    /// hyper is done with the connection; if it is still open, a handler has it.
+    /// Records that hyper is done with the connection; if it is still open, a handler owns it.
     pub(super) fn handed_over(&self) {
         self.enter(Phase::Upgraded);
     }
@@ -225,8 +224,8 @@ impl Slot {
 mod tests {
     use super::*;
 
-    fn slot() -> Slot {
-        Slot::new(SocketAddr::from(([127, 0, 0, 1], 1)), 1, Clock::start())
+    fn conn() -> ConnState {
+        ConnState::new(SocketAddr::from(([127, 0, 0, 1], 1)), 1, Clock::start())
     }
 
     #[test]
@@ -239,37 +238,37 @@ mod tests {
 
     #[test]
     fn a_request_goes_through_its_phases() {
-        let slot = slot();
-        slot.starved();
-        assert_eq!(slot.phase().0, Phase::Fresh);
-        slot.received(b"POST /");
-        assert_eq!(slot.phase().0, Phase::Head);
-        slot.starved();
-        assert_eq!(slot.phase().0, Phase::Head);
-        slot.head_complete();
-        slot.received(b"body");
-        slot.starved();
-        assert_eq!(slot.phase().0, Phase::Body);
-        assert!(!slot.whole() && !slot.served());
-        slot.request_complete();
-        assert!(slot.whole() && slot.served());
-        slot.starved();
-        assert_eq!(slot.phase().0, Phase::Idle);
-        slot.received(b"G");
-        assert_eq!(slot.phase().0, Phase::Head);
-        assert!(!slot.tls());
+        let conn = conn();
+        conn.starved();
+        assert_eq!(conn.phase().0, Phase::Fresh);
+        conn.received(b"POST /");
+        assert_eq!(conn.phase().0, Phase::Head);
+        conn.starved();
+        assert_eq!(conn.phase().0, Phase::Head);
+        conn.head_complete();
+        conn.received(b"body");
+        conn.starved();
+        assert_eq!(conn.phase().0, Phase::Body);
+        assert!(!conn.whole() && !conn.served());
+        conn.request_complete();
+        assert!(conn.whole() && conn.served());
+        conn.starved();
+        assert_eq!(conn.phase().0, Phase::Idle);
+        conn.received(b"G");
+        assert_eq!(conn.phase().0, Phase::Head);
+        assert!(!conn.tls());
     }
 
     #[test]
     fn tls_shows_in_the_first_bytes_only() {
         for (bytes, tls) in [(&[0x16][..], true), (&[0x16, 3, 1], true), (&[0x16, b'G'], false)] {
-            let slot = slot();
-            slot.received(bytes);
-            assert_eq!(slot.tls(), tls, "{bytes:?}");
+            let conn = conn();
+            conn.received(bytes);
+            assert_eq!(conn.tls(), tls, "{bytes:?}");
         }
-        let slot = slot();
-        slot.received(b"G");
-        slot.received(&[0x16, 3]);
-        assert!(!slot.tls());
+        let conn = conn();
+        conn.received(b"G");
+        conn.received(&[0x16, 3]);
+        assert!(!conn.tls());
     }
 }

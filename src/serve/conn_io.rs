@@ -1,5 +1,5 @@
-//! A connection's socket: tells its slot what comes and goes, and closes so that the last answer
-//! arrives; knows no HTTP.
+//! The I/O of a connection under hyper: records received bytes in the [`ConnState`], and closes in a
+//! way that lets the last answer arrive.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -12,22 +12,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use super::slot::Slot;
+use super::conn_state::ConnState;
 use super::socket::Stream;
 
-/// How long a client may take to notice that we closed.
+/// Time that a client has to notice the close.
 const LINGER: Duration = Duration::from_secs(1);
-/// How much of an unwanted body is read after the answer, in bytes. Time is the limit that matters;
-/// this one spares the work on a fast line.
+/// Bytes of an unwanted body that are read after the answer. [`LINGER`] is the limit that matters;
+/// this one saves work on a fast line.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
-/// A socket under hyper.
-pub(super) struct Wire {
+/// The stream that hyper reads and writes.
+pub(super) struct ConnIo {
     stream: Stream,
-    slot: Arc<Slot>,
-    /// Dropped with the socket: the connection's task waits for that when a handler has it.
+    conn: Arc<ConnState>,
+    /// Dropped with the socket: the connection's task waits for that if a handler owns the socket.
     _held: oneshot::Sender<()>,
-    /// Whether nothing more will come: the client closed its side, or the connection broke.
+    /// Whether the client closed its side or the connection broke.
     ended: bool,
     linger: Option<Linger>,
 }
@@ -37,13 +37,13 @@ pub(super) struct Wire {
 /// read yet (RFC 9112, section 9.6).
 struct Linger {
     left: usize,
-    /// Armed once there is a reason to wait.
+    /// Set once there is a reason to wait.
     until: Option<Pin<Box<Sleep>>>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: Stream, slot: Arc<Slot>, held: oneshot::Sender<()>) -> Self {
-        Self { stream, slot, _held: held, ended: false, linger: None }
+impl ConnIo {
+    pub(super) fn new(stream: Stream, conn: Arc<ConnState>, held: oneshot::Sender<()>) -> Self {
+        Self { stream, conn, _held: held, ended: false, linger: None }
     }
 }
 
@@ -75,7 +75,7 @@ impl Linger {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ConnIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -84,9 +84,9 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match &done {
-            Poll::Pending => self.slot.starved(),
+            Poll::Pending => self.conn.starved(),
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
-                self.slot.received(&buffer.filled()[before..]);
+                self.conn.received(&buffer.filled()[before..]);
             }
             Poll::Ready(_) => self.ended = true,
         }
@@ -94,7 +94,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ConnIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -122,14 +122,14 @@ impl AsyncWrite for Wire {
     /// Never fails: a client that is gone already has nothing left to miss, and an error here would
     /// take the place of hyper's, which says what was wrong with the request.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, slot, ended, linger, .. } = self.get_mut();
+        let Self { stream, conn, ended, linger, .. } = self.get_mut();
         if linger.is_none() {
             let shut = ready!(Pin::new(&mut *stream).poll_shutdown(cx));
             if *ended || shut.is_err() {
                 return Poll::Ready(Ok(()));
             }
-            let until = (!slot.whole()).then(|| Box::pin(sleep(LINGER)));
-            slot.closing();
+            let until = (!conn.whole()).then(|| Box::pin(sleep(LINGER)));
+            conn.closing();
             *linger = Some(Linger { left: LINGER_BYTES, until });
         }
         linger.as_mut().map_or(Poll::Ready(()), |linger| linger.poll(stream, cx)).map(Ok)

@@ -1,4 +1,4 @@
-//! Why a connection ended without its request reaching the router, in words; acts on nothing.
+//! Explains why a connection ended before its request reached the router.
 
 use std::fmt;
 use std::io;
@@ -7,31 +7,31 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::{AlertDescription, Error as TlsError};
 
-use super::slot::{Phase, Slot};
+use super::conn_state::{ConnState, Phase};
 
-/// A connection that ended with something that is no routed request.
+/// A connection that ended before its request reached the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct ConnFailure {
     /// The client's address.
     pub peer: SocketAddr,
-    /// What was wrong; its `Display` is a sentence for the developer on the other side.
-    pub why: Trouble,
-    /// The status that was answered, if one was.
+    /// The reason; its `Display` is a sentence for the developer of the client.
+    pub reason: FailureReason,
+    /// The HTTP status of the answer, if there was one.
     pub status: Option<u16>,
 }
 
-/// What was wrong with a connection.
+/// Why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// A TLS handshake.
+pub enum FailureReason {
+    /// A TLS handshake to a port that speaks plain HTTP.
     Tls,
     /// Plain HTTP to a port that speaks TLS.
     Plain,
-    /// A TLS handshake that failed, in the library's words.
+    /// A TLS handshake that failed, with the library's message.
     Handshake(String),
     /// HTTP/2 without an upgrade.
     Http2,
-    /// No HTTP/1 request, in the parser's words; nothing of the input is in them.
+    /// No HTTP/1 request, with the parser's message, which contains none of the input.
     Unparsable(String),
     /// A head over the limit, in bytes, or of more than 100 headers.
     HeadTooLarge {
@@ -43,13 +43,13 @@ pub enum Trouble {
         /// The time it had.
         limit: Duration,
     },
-    /// The client went away in the middle of a head.
+    /// The client closed the connection in the middle of a head.
     BrokeOff,
-    /// Closed with a half-sent request, because all places were taken.
+    /// The request was half sent when its connection was closed to make room for another.
     Evicted,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls => f.write_str(
@@ -75,45 +75,53 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What to say of a connection that hyper ended with `error`; `None` where the router had the
-/// request, or nothing was sent.
-pub(super) fn of(slot: &Slot, error: &hyper::Error, max_head: usize) -> Option<Broken> {
-    if slot.is_plain() {
-        return Some(plain(slot));
+/// Returns the failure of a connection that hyper ended with `error`; `None` if the router had the
+/// request, or if nothing was sent.
+pub(super) fn from_hyper(
+    conn: &ConnState,
+    error: &hyper::Error,
+    max_head: usize,
+) -> Option<ConnFailure> {
+    if conn.is_plain() {
+        return Some(plain_http(conn));
     }
     // What hyper answers to broken heads: 1.12, `proto/h1/role.rs`, `Server::on_error`. Its 414
     // needs a target over 65,534 bytes, which is a head over the limit first, unless that is raised.
-    let (why, status) = if error.is_parse_version_h2() {
-        (Trouble::Http2, None)
+    let (reason, status) = if error.is_parse_version_h2() {
+        (FailureReason::Http2, None)
     } else if error.is_parse_too_large() {
-        (Trouble::HeadTooLarge { limit: max_head }, Some(431))
+        (FailureReason::HeadTooLarge { limit: max_head }, Some(431))
     } else if error.is_parse() {
-        let why = if slot.tls() { Trouble::Tls } else { Trouble::Unparsable(error.to_string()) };
-        (why, Some(400))
-    } else if slot.phase().0 == Phase::Head {
-        (if slot.tls() { Trouble::Tls } else { Trouble::BrokeOff }, None)
+        let reason = if conn.tls() {
+            FailureReason::Tls
+        } else {
+            FailureReason::Unparsable(error.to_string())
+        };
+        (reason, Some(400))
+    } else if conn.phase().0 == Phase::Head {
+        (if conn.tls() { FailureReason::Tls } else { FailureReason::BrokeOff }, None)
     } else {
         return None;
     };
-    Some(Broken { peer: slot.peer, why, status })
+    Some(ConnFailure { peer: conn.peer, reason, status })
 }
 
-/// What to say of a client that speaks plain HTTP to a port that speaks TLS.
-pub(super) fn plain(slot: &Slot) -> Broken {
-    Broken { peer: slot.peer, why: Trouble::Plain, status: Some(400) }
+/// Returns the failure of a client that speaks plain HTTP to a TLS port.
+pub(super) fn plain_http(conn: &ConnState) -> ConnFailure {
+    ConnFailure { peer: conn.peer, reason: FailureReason::Plain, status: Some(400) }
 }
 
-/// What to say of a handshake that failed; `None` where the client only went away, as what looks for
-/// open ports does.
-pub(super) fn handshake(slot: &Slot, error: &io::Error) -> Option<Broken> {
+/// Returns the failure of a TLS handshake; `None` if the client only closed the connection, as port
+/// scanners do.
+pub(super) fn failed_handshake(conn: &ConnState, error: &io::Error) -> Option<ConnFailure> {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let is_gone =
         matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe);
-    let why = Trouble::Handshake(explain(error));
-    (!is_gone).then_some(Broken { peer: slot.peer, why, status: None })
+    let reason = FailureReason::Handshake(explain(error));
+    (!is_gone).then_some(ConnFailure { peer: conn.peer, reason, status: None })
 }
 
-/// The library's words, and what they mean where it is the client that refuses.
+/// Returns the library's message, explained if the client rejected the certificate.
 fn explain(error: &io::Error) -> String {
     use AlertDescription::{
         BadCertificate, CertificateExpired, CertificateUnknown, UnknownCA, UnsupportedCertificate,

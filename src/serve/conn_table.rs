@@ -1,4 +1,5 @@
-//! The open connections: which of them is late, and which goes when there is no room; tells nobody.
+//! The open connections: closes those that are late, and selects the one to evict when there is no
+//! room.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id};
 
 use super::Limits;
-use super::slot::{Millis, Phase, Slot};
+use super::conn_state::{ConnState, Millis, Phase};
 
 /// How long a newcomer may be in one phase before it is the first to go, in milliseconds: a client
 /// 300 ms away has the time for a TLS handshake and a request in several round trips, also where a
@@ -25,26 +26,26 @@ const SMALLEST_SHARE: usize = 16;
 
 /// Every open connection by its task. Bounded by the server, which evicts before it inserts.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    open: HashMap<Id, Open>,
+pub(super) struct ConnTable {
+    open: HashMap<Id, OpenConn>,
 }
 
 #[derive(Debug)]
-struct Open {
-    slot: Arc<Slot>,
+struct OpenConn {
+    conn: Arc<ConnState>,
     task: AbortHandle,
-    /// Sent to (or dropped) when the connection is to end after its answer.
+    /// Sent to (or dropped) to end the connection after its answer.
     finish: Option<oneshot::Sender<()>>,
 }
 
-impl Table {
+impl ConnTable {
     pub(super) fn insert(
         &mut self,
         task: AbortHandle,
-        slot: Arc<Slot>,
+        conn: Arc<ConnState>,
         finish: oneshot::Sender<()>,
     ) {
-        self.open.insert(task.id(), Open { slot, task, finish: Some(finish) });
+        self.open.insert(task.id(), OpenConn { conn, task, finish: Some(finish) });
     }
 
     pub(super) fn remove(&mut self, id: Id) {
@@ -59,8 +60,8 @@ impl Table {
         self.open.is_empty()
     }
 
-    /// Closes the connection that did least for its place and returns its peer and phase; `None`
-    /// when none may go now. The `newcomer` is to get one of `room` places.
+    /// Closes the least useful connection and returns its peer and phase; `None` if none may be
+    /// closed now. The `newcomer` gets one of `room` places.
     ///
     /// First goes a connection without a complete request that has had a fair time for one. Then,
     /// among those of the network that most exceeds its share, or of all if none does: the one that
@@ -74,7 +75,7 @@ impl Table {
         let id = self.least(now, newcomer, room)?;
         let open = self.open.remove(&id)?;
         open.task.abort();
-        Some((open.slot.peer, open.slot.phase().0))
+        Some((open.conn.peer, open.conn.phase().0))
     }
 
     fn least(&self, now: Millis, newcomer: Option<IpAddr>, room: usize) -> Option<Id> {
@@ -82,7 +83,7 @@ impl Table {
             .open
             .iter()
             .filter_map(|(id, open)| {
-                Some((rank(&open.slot, now)?, Network::of(open.slot.peer), *id))
+                Some((rank(&open.conn, now)?, Network::of(open.conn.peer), *id))
             })
             .collect();
         ranked.sort_unstable_by_key(|(rank, ..)| *rank);
@@ -114,7 +115,7 @@ impl Table {
     ) -> Option<Network> {
         let mut places: HashMap<Network, usize> = HashMap::new();
         let newcomer = newcomer.map(Network::from);
-        for network in self.open.values().map(|open| Network::of(open.slot.peer)).chain(newcomer) {
+        for network in self.open.values().map(|open| Network::of(open.conn.peer)).chain(newcomer) {
             *places.entry(network).or_default() += 1;
         }
         if places.len() < 2 {
@@ -125,8 +126,8 @@ impl Table {
         over.min_by_key(|network| (Reverse(places[network]), *network))
     }
 
-    /// Closes every connection that is late at `now`, telling `late` its peer and phase. Gives the
-    /// moment at which the next one is late if it does not move.
+    /// Closes every connection that is late at `now` and calls `late` with its peer and phase. Returns
+    /// when the next one is late if its phase does not change.
     pub(super) fn expire(
         &mut self,
         now: Millis,
@@ -134,9 +135,9 @@ impl Table {
         mut late: impl FnMut(SocketAddr, Phase),
     ) -> Option<Millis> {
         let mut next = None;
-        self.open.retain(|_, open| match deadline(&open.slot, limits) {
+        self.open.retain(|_, open| match deadline(&open.conn, limits) {
             Some(at) if at <= now => {
-                late(open.slot.peer, open.slot.phase().0);
+                late(open.conn.peer, open.conn.phase().0);
                 open.task.abort();
                 false
             }
@@ -149,11 +150,11 @@ impl Table {
         next
     }
 
-    /// Closes what has no complete head and asks the others to end after their answer. Idle ones
-    /// are asked as well: only their own task knows whether a request has just come.
+    /// Closes connections without a complete head and asks the others to end after their answer. Idle
+    /// ones are asked as well: only their own task knows whether a request has just arrived.
     pub(super) fn finish(&mut self) {
         self.open.retain(|_, open| {
-            let unasked = matches!(open.slot.phase().0, Phase::Fresh | Phase::Head);
+            let unasked = matches!(open.conn.phase().0, Phase::Fresh | Phase::Head);
             if unasked {
                 open.task.abort();
             } else if let Some(finish) = open.finish.take() {
@@ -164,8 +165,8 @@ impl Table {
     }
 }
 
-/// What counts as one client where places are shared out: an IPv4 address, or the 64 bits of an
-/// IPv6 address that one subscriber is given (RFC 6177, section 2).
+/// One client for the purpose of sharing places: an IPv4 address, or the /64 of an IPv6 address, which
+/// belongs to one subscriber (RFC 6177, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Network {
     V4(u32),
@@ -198,11 +199,11 @@ enum Rank {
     New { number: u64, since: Millis },
 }
 
-/// `None` for a connection that is never evicted.
-fn rank(slot: &Slot, now: Millis) -> Option<Rank> {
-    let (phase, since) = slot.phase();
+/// Returns the rank of a connection; `None` if it must not be evicted.
+fn rank(conn: &ConnState, now: Millis) -> Option<Rank> {
+    let (phase, since) = conn.phase();
     // A client that pipelines goes from phase to phase without ever reading.
-    let stalled = slot.stalled();
+    let stalled = conn.stalled();
     let since = match phase {
         Phase::Answering => stalled?,
         Phase::Upgraded => return None,
@@ -210,31 +211,32 @@ fn rank(slot: &Slot, now: Millis) -> Option<Rank> {
             stalled.map_or(since, |stalled| stalled.min(since))
         }
     };
-    Some(if slot.served() {
-        Rank::Resting(since, slot.number)
+    Some(if conn.served() {
+        Rank::Resting(since, conn.number)
     } else if now < since.saturating_add(FAIR) {
-        Rank::New { number: slot.number, since }
+        Rank::New { number: conn.number, since }
     } else {
-        Rank::Useless(slot.number)
+        Rank::Useless(conn.number)
     })
 }
 
-/// When a connection is late, rounded up so that nobody gets less than the limit. `None` where the
-/// time is another's to limit: a body is the router's, a closing connection its wire's, an upgraded
-/// one its handler's. A client that takes nothing has its limit in every phase but the last.
-fn deadline(slot: &Slot, limits: &Limits) -> Option<Millis> {
+/// Returns when a connection is late, rounded up so that no client gets less than the limit. `None`
+/// if something else limits the time: the router for a body, [`ConnIo`](super::conn_io::ConnIo) for a
+/// closing connection, the handler for an upgraded one. A client that reads nothing is limited in
+/// every phase but the last.
+fn deadline(conn: &ConnState, limits: &Limits) -> Option<Millis> {
     let after = |since: Millis, limit: Duration| {
         let limit = Millis::try_from(limit.as_millis()).unwrap_or(Millis::MAX);
         since.saturating_add(limit).saturating_add(1)
     };
-    let (phase, since) = slot.phase();
+    let (phase, since) = conn.phase();
     let phase_ends = match phase {
         Phase::Fresh | Phase::Head => Some(after(since, limits.head_timeout)),
         Phase::Idle => Some(after(since, limits.idle_timeout)),
         Phase::Body | Phase::Answering | Phase::Closing => None,
         Phase::Upgraded => return None,
     };
-    let stall_ends = slot.stalled().map(|since| after(since, limits.idle_timeout));
+    let stall_ends = conn.stalled().map(|since| after(since, limits.idle_timeout));
     phase_ends.into_iter().chain(stall_ends).min()
 }
 
@@ -244,31 +246,31 @@ mod tests {
 
     use std::future::pending;
 
-    use super::super::slot::Clock;
+    use super::super::conn_state::Clock;
     use tokio::task::JoinSet;
 
     struct House {
-        table: Table,
+        table: ConnTable,
         tasks: JoinSet<()>,
         clock: Clock,
     }
 
     impl House {
         fn new() -> Self {
-            Self { table: Table::default(), tasks: JoinSet::new(), clock: Clock::start() }
+            Self { table: ConnTable::default(), tasks: JoinSet::new(), clock: Clock::start() }
         }
 
         /// A connection whose port is its number.
-        fn enter(&mut self, number: u16) -> Arc<Slot> {
+        fn enter(&mut self, number: u16) -> Arc<ConnState> {
             self.enter_from([127, 0, 0, 1], number)
         }
 
-        fn enter_from(&mut self, address: impl Into<IpAddr>, number: u16) -> Arc<Slot> {
+        fn enter_from(&mut self, address: impl Into<IpAddr>, number: u16) -> Arc<ConnState> {
             let peer = SocketAddr::new(address.into(), number);
-            let slot = Arc::new(Slot::new(peer, number.into(), self.clock));
+            let conn = Arc::new(ConnState::new(peer, number.into(), self.clock));
             let task = self.tasks.spawn(pending());
-            self.table.insert(task, Arc::clone(&slot), oneshot::channel().0);
-            slot
+            self.table.insert(task, Arc::clone(&conn), oneshot::channel().0);
+            conn
         }
 
         fn evicted(&mut self) -> Option<u16> {
@@ -283,11 +285,11 @@ mod tests {
         }
     }
 
-    fn idle(slot: &Slot) {
-        slot.received(b"GET");
-        slot.head_complete();
-        slot.request_complete();
-        slot.starved();
+    fn idle(conn: &ConnState) {
+        conn.received(b"GET");
+        conn.head_complete();
+        conn.request_complete();
+        conn.starved();
     }
 
     #[tokio::test]
@@ -367,7 +369,7 @@ mod tests {
     async fn who_takes_nothing_is_late_in_every_phase_but_the_upgraded() {
         let limits = Limits { head_timeout: Duration::from_secs(100), ..Limits::default() };
         let mut house = House::new();
-        let stall = |slot: Arc<Slot>| slot.stall(true);
+        let stall = |conn: Arc<ConnState>| conn.stall(true);
         let head = house.enter(1);
         head.received(b"G");
         stall(head);
