@@ -152,7 +152,7 @@ impl Parts for Receiver {
                 }
                 error = Self::broken(listener) => return Event::Over(Err(error)),
                 warning = Self::warning(relay) => return Event::Warning(warning),
-                trouble = opened.intake.trouble() => trouble,
+                trouble = opened.intake.outage() => trouble,
             };
             if let Some(warning) = self.trouble(&trouble) {
                 return Event::Warning(warning);

@@ -1,9 +1,9 @@
-//! The one way in: verify, then keep. Knows no transport; every door ends here.
+//! Verifies deliveries and writes them to the journal, for every source alike (listener, relay client).
 
-mod budget;
 mod coalesce;
-mod desk;
-mod tally;
+mod counters;
+mod refusal_log;
+mod token_bucket;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,24 +19,24 @@ use crate::journal::{Health, Journal, PendingCommit, RelayPlace, RelayReceipt};
 use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
 use crate::vitals::Counts;
 
-// What doors have to name.
+// Used by the sources.
 pub use crate::journal::{Relayed, WriteError};
 
-use desk::{Desk, Report};
-use tally::Tally;
+use counters::Counters;
+use refusal_log::{RefusalLog, Report};
 
-/// How long a door waits for the disk before it answers that it cannot say.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time that a source waits for the disk before it answers that the delivery could not be kept.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is told that deliveries are turned away.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Minimum interval between two reports that deliveries are rejected.
+const OUTAGE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What is let in.
+/// Which deliveries are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Deliveries whose signature a trusted key made.
+    /// Only deliveries signed by a trusted key.
     Required,
-    /// Everything, unchecked: for a first look at a sender that does not sign.
+    /// All deliveries, unchecked: for trying out a sender that does not sign.
     Off,
 }
 
@@ -112,7 +112,7 @@ impl Keep for Journal {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It is on disk, as this `seq`.
@@ -123,80 +123,80 @@ pub enum Decision {
     Unavailable(WriteError),
 }
 
-/// Verifies deliveries and has them kept.
+/// Verifies deliveries and writes them to the journal.
 pub struct Intake {
     keys: Arc<TrustedKeys>,
     policy: Policy,
     keep: Arc<dyn Keep>,
-    desk: Arc<Desk>,
-    tally: Arc<Tally>,
-    trouble: Trouble,
+    refusals: Arc<RefusalLog>,
+    counters: Arc<Counters>,
+    outage: Outage,
 }
 
-/// A message of a relay, judged. It has to be [taken over](Intake::take_over) in its turn, also
-/// where it is refused.
-pub struct Judged(Judgement);
+/// A verified message of a relay. It must be [taken over](Intake::take_over) in sequence, even if it
+/// is refused.
+pub struct Verified(VerifiedKind);
 
-enum Judgement {
+enum VerifiedKind {
     Accepted(Box<Accepted>),
     Refused(Box<Report>),
     Gap(Gap),
 }
 
-impl Judged {
-    /// A delivery that its door refused.
+impl Verified {
+    /// Creates a refused delivery, for one that its source rejected.
     pub fn refused(refusal: Refusal) -> Self {
-        Self(Judgement::Refused(Box::new(Report { refusal, body: None })))
+        Self(VerifiedKind::Refused(Box::new(Report { refusal, body: None })))
     }
 
-    /// What is missing.
+    /// Creates a gap in the relay's deliveries.
     pub const fn gap(gap: Gap) -> Self {
-        Self(Judgement::Gap(gap))
+        Self(VerifiedKind::Gap(gap))
     }
 }
 
-/// A message of a relay on its way to the disk.
-pub struct Taking(Underway);
+/// A message of a relay that is being written.
+pub struct PendingWrite(PendingKind);
 
-enum Underway {
+enum PendingKind {
     Kept {
         pending: PendingCommit<RelayReceipt>,
-        /// Of a delivery, whether it was checked.
+        /// Whether its signature was checked; `None` for a gap.
         valid: Option<bool>,
-        tally: Arc<Tally>,
+        counters: Arc<Counters>,
     },
-    /// It is listed even if nobody waits for it any more: it will not be new again.
+    /// Runs on if the wait is cancelled: the refusal will not be new again.
     Refused(JoinHandle<Result<u64, WriteError>>),
 }
 
-impl Taking {
-    /// Waits until it is on disk; gives the number up to which everything of its subscription is.
+impl PendingWrite {
+    /// Waits until it is on disk; returns the number up to which its subscription is complete there.
     pub async fn receipt(self) -> Result<u64, WriteError> {
         match self.0 {
-            Underway::Kept { pending, valid, tally } => {
+            PendingKind::Kept { pending, valid, counters } => {
                 let RelayReceipt { upto, new } = pending.receipt().await?;
-                // What was passed on before was counted before.
+                // A message that was delivered before was counted before.
                 if let Some(valid) = valid
                     && new
                 {
-                    tally.kept(valid);
+                    counters.kept(valid);
                 }
                 Ok(upto)
             }
-            Underway::Refused(listing) => listing.await.unwrap_or(Err(WriteError::Closed)),
+            PendingKind::Refused(listing) => listing.await.unwrap_or(Err(WriteError::Closed)),
         }
     }
 }
 
-/// Why deliveries were turned away lately.
+/// The last failure to keep a delivery.
 #[derive(Default)]
-struct Trouble {
+struct Outage {
     last: Mutex<Option<(Instant, WriteError)>>,
-    told: Notify,
+    reported: Notify,
 }
 
 impl Intake {
-    /// An intake that trusts `keys` and keeps in `keep`; entries of the log of refusals are
+    /// Creates an intake that trusts `keys` and writes to `keep`; entries of the log of refusals are
     /// numbered from `first_refusal_id`.
     pub fn new(
         keys: impl Into<Arc<TrustedKeys>>,
@@ -205,14 +205,21 @@ impl Intake {
         first_refusal_id: u64,
     ) -> std::io::Result<Self> {
         let keys = keys.into();
-        let tally = Arc::new(Tally::default());
-        let desk = Desk::start(
+        let counters = Arc::new(Counters::default());
+        let refusals = RefusalLog::start(
             Arc::clone(&keys),
             Arc::clone(&keep),
-            Arc::clone(&tally),
+            Arc::clone(&counters),
             first_refusal_id,
         )?;
-        Ok(Self { keys, policy, keep, desk: Arc::new(desk), tally, trouble: Trouble::default() })
+        Ok(Self {
+            keys,
+            policy,
+            keep,
+            refusals: Arc::new(refusals),
+            counters,
+            outage: Outage::default(),
+        })
     }
 
     /// Decides about a whole request.
@@ -223,7 +230,7 @@ impl Intake {
         let accepted = match self.verify(request) {
             Ok(accepted) => accepted,
             Err(report) => {
-                self.desk.list(*report);
+                self.refusals.list(*report);
                 return Decision::Refused;
             }
         };
@@ -232,9 +239,9 @@ impl Intake {
             Ok(pending) => pending,
             Err(unwritten) => return self.unavailable(unwritten),
         };
-        match tokio::time::timeout(PATIENCE, pending.receipt()).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, pending.receipt()).await {
             Ok(Ok(seq)) => {
-                self.tally.kept(valid);
+                self.counters.kept(valid);
                 Decision::Kept(seq)
             }
             Ok(Err(unwritten)) => self.unavailable(unwritten),
@@ -242,42 +249,42 @@ impl Intake {
         }
     }
 
-    /// Decides about a delivery that a relay passed on.
-    pub fn verify_relayed(&self, request: Received) -> Judged {
-        Judged(match self.verify(request) {
-            Ok(accepted) => Judgement::Accepted(Box::new(accepted)),
-            Err(report) => Judgement::Refused(report),
+    /// Verifies a delivery from a relay.
+    pub fn verify_relayed(&self, request: Received) -> Verified {
+        Verified(match self.verify(request) {
+            Ok(accepted) => VerifiedKind::Accepted(Box::new(accepted)),
+            Err(report) => VerifiedKind::Refused(report),
         })
     }
 
-    /// Has a message of a relay kept, in its turn; see [`Journal::take_over`]. One that is refused is
-    /// listed when it was passed by for the first time: a relay may pass it on again and again. A
-    /// full queue is an answer, and costs the caller what it gave. Needs a runtime.
+    /// Queues a message of a relay for writing, in sequence; see [`Journal::take_over`]. A refused one
+    /// is listed only the first time, because a relay may deliver it again and again. Returns an
+    /// error if the queue is full. Must be called inside a Tokio runtime.
     pub fn take_over(
         &self,
         position: MessagePosition,
-        judged: Judged,
-    ) -> Result<Taking, WriteError> {
-        let (what, valid) = match judged.0 {
-            Judgement::Accepted(accepted) => {
+        verified: Verified,
+    ) -> Result<PendingWrite, WriteError> {
+        let (what, valid) = match verified.0 {
+            VerifiedKind::Accepted(accepted) => {
                 let valid = accepted.verdict.is_valid();
                 (Relayed::Accepted(accepted), Some(valid))
             }
-            Judgement::Gap(gap) => (Relayed::Gap(gap), None),
-            Judgement::Refused(report) => {
+            VerifiedKind::Gap(gap) => (Relayed::Gap(gap), None),
+            VerifiedKind::Refused(report) => {
                 let pending = self.keep.take_over(position, Relayed::Refused)?;
-                let desk = Arc::clone(&self.desk);
-                return Ok(Taking(Underway::Refused(tokio::spawn(async move {
+                let refusals = Arc::clone(&self.refusals);
+                return Ok(PendingWrite(PendingKind::Refused(tokio::spawn(async move {
                     let RelayReceipt { upto, new } = pending.receipt().await?;
                     if new {
-                        desk.list(*report);
+                        refusals.list(*report);
                     }
                     Ok(upto)
                 }))));
             }
         };
         let pending = self.keep.take_over(position, what)?;
-        Ok(Taking(Underway::Kept { pending, valid, tally: Arc::clone(&self.tally) }))
+        Ok(PendingWrite(PendingKind::Kept { pending, valid, counters: Arc::clone(&self.counters) }))
     }
 
     /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
@@ -288,7 +295,7 @@ impl Intake {
         anew: Option<u64>,
     ) -> Result<u64, WriteError> {
         let pending = self.keep.subscribed(relay, after, anew)?;
-        tokio::time::timeout(PATIENCE, pending.receipt()).await.unwrap_or(Err(WriteError::Late))
+        tokio::time::timeout(WRITE_TIMEOUT, pending.receipt()).await.unwrap_or(Err(WriteError::Late))
     }
 
     /// Where a subscription to a relay is, on disk. The error is a sentence.
@@ -298,12 +305,12 @@ impl Intake {
         read.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 
-    /// Says that deliveries cannot be kept at the moment, as [`Intake::trouble`] tells it.
+    /// Records that deliveries cannot be kept at the moment; [`Intake::outage`] reports it.
     pub fn complain(&self, why: WriteError) {
         let _ = self.unavailable(why);
     }
 
-    /// Checks the signature; a request whose does not hold is to be listed as refused.
+    /// Checks the signature; returns the report for the log of refusals if it does not hold.
     fn verify(&self, request: Received) -> Result<Accepted, Box<Report>> {
         // The signature is over the raw bytes, so it comes before any parsing.
         let signatures: Vec<&str> = request.headers.all(SIGNATURE_HEADER).collect();
@@ -325,53 +332,52 @@ impl Intake {
         Ok(Accepted { request, verdict, callback, fingerprint })
     }
 
-    /// Lists a request that its door refused.
+    /// Lists a request that its source refused.
     pub fn refuse(&self, refusal: Refusal) {
-        self.desk.list(Report { refusal, body: None });
+        self.refusals.list(Report { refusal, body: None });
     }
 
-    /// Counts a request that its door answered 503, because there was no memory for its body.
+    /// Counts a request that its source answered 503 because there was no memory for its body.
     pub fn turn_away(&self) {
-        self.tally.unavailable();
+        self.counters.unavailable();
     }
 
-    /// The keys that are trusted.
+    /// Returns the trusted keys.
     pub fn keys(&self) -> &TrustedKeys {
         &self.keys
     }
 
-    /// Whether everything is let in unchecked.
+    /// Returns whether deliveries are accepted unchecked.
     pub fn is_unchecked(&self) -> bool {
         self.policy == Policy::Off
     }
 
-    /// Whether deliveries can be kept now, as far as is known.
+    /// Returns whether deliveries can be kept now, as far as is known.
     pub fn is_open(&self) -> bool {
         self.keep.is_writing()
     }
 
-    /// What became of the requests so far.
+    /// Returns the counts of requests by their outcome.
     pub fn counts(&self) -> Counts {
-        self.tally.counts()
+        self.counters.counts()
     }
 
-    /// Waits until [`Intake::counts`] has changed since this was last waited for. There may be one
-    /// who waits at a time.
+    /// Waits until [`Intake::counts`] has changed since the last call. Supports one waiter at a time.
     pub async fn counted(&self) {
-        self.tally.changed().await;
+        self.counters.changed().await;
     }
 
-    /// Writes the refusals that are not yet in the log. Blocks until then; later ones are only
-    /// counted.
+    /// Writes the refusals that are not yet in the log, and blocks until that is done. Later ones are
+    /// only counted.
     pub fn close(&self) {
-        self.desk.close();
+        self.refusals.close();
     }
 
-    /// Waits until deliveries are turned away, and says why; not more often than every ten seconds.
-    pub async fn trouble(&self) -> WriteError {
+    /// Waits until a delivery could not be kept, and returns why. Returns at most every ten seconds.
+    pub async fn outage(&self) -> WriteError {
         loop {
-            self.trouble.told.notified().await;
-            let last = self.trouble.last.lock().unwrap_or_else(PoisonError::into_inner);
+            self.outage.reported.notified().await;
+            let last = self.outage.last.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, why)) = &*last {
                 return why.clone();
             }
@@ -379,18 +385,18 @@ impl Intake {
     }
 
     fn unavailable(&self, unwritten: WriteError) -> Decision {
-        self.tally.unavailable();
-        let mut last = self.trouble.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= TELL_EVERY) {
+        self.counters.unavailable();
+        let mut last = self.outage.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= OUTAGE_INTERVAL) {
             *last = Some((Instant::now(), unwritten.clone()));
-            self.trouble.told.notify_one();
+            self.outage.reported.notify_one();
         }
         drop(last);
         Decision::Unavailable(unwritten)
     }
 }
 
-/// The report of a request whose signature does not hold.
+/// Returns the report of a request whose signature does not hold.
 fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
     let why = match verdict.why() {
         Some(why) => why.to_owned(),
@@ -399,7 +405,7 @@ fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
     let refusal = Refusal {
         at: request.received_at,
         kind,
-        // A relay has answered before anybody here looked.
+        // The relay has answered already.
         status: if request.source == Source::Relay { 200 } else { 401 },
         why,
         count: 1,

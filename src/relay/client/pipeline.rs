@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::protocol::{Cursor, WINDOW};
 use super::end::{End, lost};
 use crate::callback::{MessagePosition, Received};
-use crate::intake::{Intake, Judged, WriteError};
+use crate::intake::{Intake, WriteError, Verified};
 
 /// Messages that may be under way. More are left in the socket.
 const MESSAGES: usize = WINDOW;
@@ -37,7 +37,7 @@ pub(super) enum What {
     /// Its signature has to be checked.
     Check(Box<Received>),
     /// Nothing has to be checked.
-    Ready(Judged),
+    Ready(Verified),
 }
 
 /// What is on disk now.
@@ -52,7 +52,7 @@ struct Checked {
     cursor: Cursor,
     position: MessagePosition,
     bytes: usize,
-    judged: Judged,
+    verified: Verified,
 }
 
 struct Taken {
@@ -78,11 +78,11 @@ pub(super) struct Pipeline {
 impl Work {
     fn check(self, intake: &Intake) -> Checked {
         let Self { cursor, position, bytes, what } = self;
-        let judged = match what {
+        let verified = match what {
             What::Check(request) => intake.verify_relayed(*request),
-            What::Ready(judged) => judged,
+            What::Ready(verified) => verified,
         };
-        Checked { cursor, position, bytes, judged }
+        Checked { cursor, position, bytes, verified }
     }
 }
 
@@ -165,8 +165,8 @@ impl Pipeline {
     }
 
     fn take_over(&mut self, checked: Checked) -> Result<(), End> {
-        let Checked { cursor, position, bytes, judged } = checked;
-        let taking = match self.intake.take_over(position, judged) {
+        let Checked { cursor, position, bytes, verified } = checked;
+        let taking = match self.intake.take_over(position, verified) {
             Ok(taking) => taking,
             Err(error) => {
                 self.intake.complain(error.clone());

@@ -26,7 +26,7 @@ use super::pipeline::{OnDisk, Pipeline, What, Work};
 use super::sleep_detector::{LOOK_EVERY, SleepDetector};
 use super::{Reporter, Shared};
 use crate::callback::MessagePosition;
-use crate::intake::{Judged, WriteError};
+use crate::intake::{Verified, WriteError};
 use crate::text::Printable;
 
 /// How long the welcome may take after the upgrade.
@@ -342,7 +342,7 @@ impl Session<'_> {
         let request = incoming::request(delivery);
         let max_body = self.shared.settings.max_body;
         let what = if bytes > max_body {
-            What::Ready(Judged::refused(incoming::too_large(request, max_body)))
+            What::Ready(Verified::refused(incoming::too_large(request, max_body)))
         } else {
             What::Check(Box::new(request))
         };
@@ -363,7 +363,7 @@ impl Session<'_> {
             cursor,
             position,
             bytes: 0,
-            what: What::Ready(Judged::gap(noted)),
+            what: What::Ready(Verified::gap(noted)),
         });
         Ok(())
     }

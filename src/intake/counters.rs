@@ -1,4 +1,4 @@
-//! Counts what became of the requests.
+//! Counts requests by their outcome.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -9,7 +9,7 @@ use crate::vitals::Counts;
 
 /// The counters behind [`Counts`].
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
     valid: AtomicU64,
     unchecked: AtomicU64,
     refused: [AtomicU64; RefusalKind::ALL.len()],
@@ -18,7 +18,7 @@ pub(super) struct Tally {
     changed: Notify,
 }
 
-impl Tally {
+impl Counters {
     pub(super) fn kept(&self, valid: bool) {
         let counter = if valid { &self.valid } else { &self.unchecked };
         self.count(counter);
@@ -41,7 +41,7 @@ impl Tally {
         self.changed.notify_one();
     }
 
-    /// Waits until something was counted since the last time; for one who waits at a time.
+    /// Waits until a counter has changed since the last call. Supports one waiter at a time.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -1,5 +1,5 @@
-//! Looks at refused requests in a thread of its own: forensics, coalescing, and a few writes. Nothing
-//! here is ever waited for by an answer.
+//! The log of refusals: a worker thread analyzes refused requests, coalesces them and writes them in
+//! batches. No response waits for it.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
@@ -8,76 +8,75 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Keep;
-use super::budget::Budget;
 use super::coalesce::Coalesced;
-use super::tally::Tally;
+use super::counters::Counters;
+use super::token_bucket::TokenBucket;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
 use crate::journal::PendingCommit;
 use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced, suspect};
 
-/// Reports that may wait. One more is counted as unlisted, and forgotten.
+/// Maximum number of queued reports. Further ones are counted as unlisted and dropped.
 const QUEUE: usize = 512;
-/// The longest body that is looked at whole, in bytes: with [`QUEUE`] it bounds what may wait.
+/// Bytes of the longest body that is analyzed: with [`QUEUE`] it limits the memory of the queue.
 const MAX_BODY: usize = 64 << 10;
 
-/// Bodies looked at at once, and a second in the long run. A look takes up to 128 signature checks, of
-/// 40 µs: a flood costs a tenth of a core. As many wait for theirs at most.
-const LOOKS: (u32, u32) = (256, 20);
+/// Bodies analyzed in a burst, and a second in the long run. An analysis takes up to 128 signature
+/// checks of 40 µs, so a flood costs a tenth of a core. No more than a burst wait for theirs.
+const ANALYSES: (u32, u32) = (256, 20);
 
-/// Writes at once, and a second in the long run: whoever tries requests by hand sees each at once, and
-/// a flood costs a write a second.
+/// Writes in a burst, and a second in the long run: requests sent by hand appear at once, and a flood
+/// costs one write a second.
 const WRITES: (u32, u32) = (16, 1);
-/// How long a refusal may wait for others to be looked at before it is written.
+/// Maximum time that a refusal waits for the analysis of others before it is written.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the reason says further where nobody has looked at the body, so that it claims no more than
-/// is known.
+/// Added to the reason if the body was not analyzed, so that it claims no more than is known.
 const TOO_MANY: &str = "what happened to it was not looked into: too many were refused at once";
-/// The same for a body over [`MAX_BODY`].
+/// Added to the reason if the body is over [`MAX_BODY`].
 const TOO_LONG: &str = "what happened to it was not looked into: it is over 64 KiB";
 
 /// A refused request.
 pub(super) struct Report {
     pub(super) refusal: Refusal,
-    /// The whole body, where the signature was refused.
+    /// The whole body, if the signature was rejected.
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// The sending side.
-pub(super) struct Desk {
+/// The handle of the log: queues reports for the [`RefusalWorker`].
+pub(super) struct RefusalLog {
     /// `None` once closed.
     reports: Mutex<Option<SyncSender<Report>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
 }
 
-impl Desk {
+impl RefusalLog {
     pub(super) fn start(
         keys: Arc<TrustedKeys>,
         keep: Arc<dyn Keep>,
-        tally: Arc<Tally>,
+        counters: Arc<Counters>,
         first_id: u64,
     ) -> std::io::Result<Self> {
         let (reports, inbox) = sync_channel(QUEUE);
         let now = Instant::now();
-        let clerk = Clerk {
+        let worker = RefusalWorker {
             keys,
             keep,
             inbox,
             waiting: VecDeque::new(),
-            looks: Budget::new(LOOKS.0, LOOKS.1, now),
+            analyses: TokenBucket::new(ANALYSES.0, ANALYSES.1, now),
             coalesced: Coalesced::new(first_id),
             unwritten_since: None,
-            writes: Budget::new(WRITES.0, WRITES.1, now),
+            writes: TokenBucket::new(WRITES.0, WRITES.1, now),
         };
         let thread =
-            std::thread::Builder::new().name("refusals".to_owned()).spawn(|| clerk.work())?;
-        Ok(Self { reports: Mutex::new(Some(reports)), thread: Mutex::new(Some(thread)), tally })
+            std::thread::Builder::new().name("refusals".to_owned()).spawn(|| worker.work())?;
+        Ok(Self { reports: Mutex::new(Some(reports)), thread: Mutex::new(Some(thread)), counters })
     }
 
-    /// Counts a refusal and hands it over, if there is room.
+    /// Counts a refusal and queues it, if there is room.
     pub(super) fn list(&self, mut report: Report) {
-        self.tally.refused(report.refusal.kind);
+        self.counters.refused(report.refusal.kind);
         if report.body.as_ref().is_some_and(|body| body.len() > MAX_BODY) {
             report.body = None;
             not_looked_into(&mut report.refusal, TOO_LONG);
@@ -86,11 +85,11 @@ impl Desk {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = reports.as_ref().is_some_and(|reports| reports.try_send(report).is_ok());
         if !sent {
-            self.tally.unlisted();
+            self.counters.unlisted();
         }
     }
 
-    /// Has everything written, then ends the thread.
+    /// Writes everything that is queued, then ends the thread.
     pub(super) fn close(&self) {
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -100,33 +99,33 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for RefusalLog {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// What the thread works on.
-struct Clerk {
+/// The worker thread: analyzes, coalesces and writes reports.
+struct RefusalWorker {
     keys: Arc<TrustedKeys>,
     keep: Arc<dyn Keep>,
     inbox: Receiver<Report>,
-    /// Reports with bodies that are worth a look.
+    /// Reports with bodies that are worth an analysis.
     waiting: VecDeque<Report>,
-    looks: Budget,
+    analyses: TokenBucket,
     coalesced: Coalesced,
-    /// Since when `coalesced` has something that is not on disk.
+    /// Since when `coalesced` has changes that are not on disk.
     unwritten_since: Option<Instant>,
-    writes: Budget,
+    writes: TokenBucket,
 }
 
-impl Clerk {
+impl RefusalWorker {
     fn work(mut self) {
         while self.receive() {
             if let Some(report) = self.waiting.pop_front() {
-                self.look(report);
+                self.analyze(report);
             }
-            // What still waits for a look is soon in the same write, but is not waited for for long.
+            // Reports that wait for their analysis should go into the same write, within `PAUSE`.
             let is_due = self.waiting.is_empty()
                 || self.unwritten_since.is_some_and(|since| since.elapsed() >= PAUSE);
             if is_due && self.unwritten_since.is_some() && self.writes.spend(Instant::now()) {
@@ -134,15 +133,15 @@ impl Clerk {
             }
         }
         while let Some(report) = self.waiting.pop_front() {
-            self.look(report);
+            self.analyze(report);
         }
         if !self.write() {
             tracing::warn!("the last refusals could not be written");
         }
     }
 
-    /// Takes what has come, waiting for it where there is nothing else to do; says whether more can
-    /// come.
+    /// Takes the queued reports, and waits for one if there is nothing else to do. Returns `false` once
+    /// the queue is closed.
     fn receive(&mut self) -> bool {
         let first = if !self.waiting.is_empty() {
             self.inbox.try_recv().map_err(|error| match error {
@@ -168,13 +167,13 @@ impl Clerk {
         true
     }
 
-    /// Puts a report where it waits for a look, if there is something to see and somebody to look.
+    /// Queues a report for its analysis if that is useful and within the limit; else adds it as it is.
     fn take(&mut self, mut report: Report) {
         let is_worth_it = report.refusal.kind != RefusalKind::Missing
             || may_be_misplaced(&report.refusal.headers);
         if report.body.is_none() || !is_worth_it {
             self.add(report.refusal);
-        } else if self.looks.spend(Instant::now()) {
+        } else if self.analyses.spend(Instant::now()) {
             self.waiting.push_back(report);
         } else {
             not_looked_into(&mut report.refusal, TOO_MANY);
@@ -182,7 +181,7 @@ impl Clerk {
         }
     }
 
-    fn look(&mut self, Report { mut refusal, body }: Report) {
+    fn analyze(&mut self, Report { mut refusal, body }: Report) {
         if let Some(found) = body.and_then(|body| self.found(&refusal, &body)) {
             refusal.why = found;
         }
@@ -194,7 +193,7 @@ impl Clerk {
         self.unwritten_since.get_or_insert_with(Instant::now);
     }
 
-    /// A better reason than the check's, from the whole body and all headers.
+    /// Returns a better reason than the check's, from the whole body and all headers.
     fn found(&self, refusal: &Refusal, body: &[u8]) -> Option<String> {
         let values = |name| refusal.headers.all(name).collect::<Vec<_>>();
         let proof = match refusal.kind {
@@ -211,7 +210,7 @@ impl Clerk {
         })
     }
 
-    /// Has what changed written; says whether it was.
+    /// Writes the changed entries; returns whether that succeeded.
     fn write(&mut self) -> bool {
         self.unwritten_since = None;
         let changed = self.coalesced.take_changed();
@@ -228,7 +227,7 @@ impl Clerk {
     }
 }
 
-/// Adds to the reason that there may be a better one.
+/// Adds to the reason that the body was not analyzed.
 fn not_looked_into(refusal: &mut Refusal, because: &str) {
     refusal.why = format!("{}; {because}", refusal.why);
 }
@@ -270,7 +269,7 @@ mod tests {
         let keys = Arc::new(TrustedKeys::new(signer.public("sender")));
         let log = Arc::new(Log::default());
         let keep: Arc<dyn Keep> = Arc::clone(&log) as _;
-        let desk = Desk::start(keys, keep, Arc::default(), 1).unwrap();
+        let refusals = RefusalLog::start(keys, keep, Arc::default(), 1).unwrap();
         let signed = b"{}".to_vec();
         let signature = signer.sign(&signed, crate::callback::Encoding::Der).unwrap();
         let headers = Headers::from_raw([(SIGNATURE_HEADER, hex::encode(signature).as_bytes())]);
@@ -289,9 +288,9 @@ mod tests {
                 headers: headers.clone(),
                 body: BodySample::of(&body),
             };
-            desk.list(Report { refusal, body: Some(body.clone()) });
+            refusals.list(Report { refusal, body: Some(body.clone()) });
         }
-        desk.close();
+        refusals.close();
         let log = log.0.lock().unwrap();
         assert_eq!(log.values().map(|refusal| refusal.count).sum::<u64>(), flood);
         for refusal in log.values() {
@@ -300,6 +299,6 @@ mod tests {
         }
         let looked_at: u64 =
             log.values().filter(|r| !r.why.ends_with(TOO_MANY)).map(|r| r.count).sum();
-        assert!(looked_at >= LOOKS.0.into(), "{looked_at}");
+        assert!(looked_at >= ANALYSES.0.into(), "{looked_at}");
     }
 }
