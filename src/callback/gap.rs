@@ -1,17 +1,17 @@
-//! What a relay took and will never pass on, and where something stands at a relay.
+//! Deliveries that a relay lost, and the position of a message at a relay.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// The position of one message in a relay's inbox: a delivery, or a gap.
+/// The part of a relay's inbox that one message covers: a delivery or a gap.
 ///
-/// Numbers at a relay are unique within an epoch of an inbox only.
+/// A relay's numbers are unique only within an epoch of an inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessagePosition {
     /// The subscription: which relay, by which token.
     pub relay: Arc<str>,
-    /// The identity of the inbox.
+    /// The permanent identity of the inbox.
     pub inbox: Arc<str>,
     /// The relay's label of the stretch.
     pub epoch: u64,

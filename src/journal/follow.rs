@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Feed, JournalError, Marks, Reader};
+use super::{Feed, JournalError, Reader, Watermarks};
 use crate::callback::{Delivery, Listed, NotedGap};
 
 /// The time between two looks at a journal that another process writes.
@@ -37,7 +37,7 @@ pub struct Follower {
     /// Whether deliveries come without headers and body.
     summaries: bool,
     /// What was returned.
-    seen: Marks,
+    seen: Watermarks,
 }
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Follower {
     /// Creates a follower of the journal that this process writes. It begins with what is committed
     /// from now on.
     pub fn of_feed(reader: Reader, mut feed: Feed) -> Self {
-        let seen = feed.marks();
+        let seen = feed.watermarks();
         Self { reader, source: Source::Feed(feed), summaries: false, seen }
     }
 
@@ -73,9 +73,9 @@ impl Follower {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let reader = Reader::open(path)?;
         let identity = identity(path).ok_or_else(|| JournalError::Replaced(path.to_owned()))?;
-        // Before the marks, so that what is committed between the two is seen at the first look.
+        // Before the watermarks, so that what is committed between the two is seen at the first look.
         let version = reader.data_version()?;
-        let seen = reader.marks()?;
+        let seen = reader.watermarks()?;
         let look_at = Instant::now();
         let watched = Watched { path: path.to_owned(), identity, version, look_at };
         Ok(Self { reader, source: Source::File(watched), summaries: false, seen })
@@ -88,17 +88,17 @@ impl Follower {
     }
 
     /// Returns how far it has come: what lies behind was returned, or was there before.
-    pub const fn seen(&self) -> Marks {
+    pub const fn seen(&self) -> Watermarks {
         self.seen
     }
 
     /// Returns how far the journal goes, also where its feed has not said so yet.
-    pub fn newest(&mut self) -> Result<Marks, JournalError> {
+    pub fn newest(&mut self) -> Result<Watermarks, JournalError> {
         if let Source::Feed(feed) = &mut self.source {
             // Before it is read, so that nothing is missed.
-            feed.marks();
+            feed.watermarks();
         }
-        self.reader.marks()
+        self.reader.watermarks()
     }
 
     /// Goes on behind `seq`, in place of where it was, as far as deliveries are concerned.
@@ -109,7 +109,7 @@ impl Follower {
     }
 
     /// Goes on from `seen`, in place of where it was.
-    pub const fn go_on_from(&mut self, seen: Marks) {
+    pub const fn go_on_from(&mut self, seen: Watermarks) {
         self.seen = seen;
     }
 
@@ -121,38 +121,38 @@ impl Follower {
     /// Returns what was committed and not returned yet, at most `limit` of one kind; `None` where
     /// there is no more for now.
     pub fn next(&mut self, limit: u32) -> Result<Option<Batch>, JournalError> {
-        let marks = self.marks()?;
-        self.step_back(marks);
-        if self.seen.head < marks.head {
+        let watermarks = self.watermarks()?;
+        self.step_back(watermarks);
+        if self.seen.head < watermarks.head {
             let page = if self.summaries {
                 self.reader.summaries_after(self.seen.head, limit)?
             } else {
                 self.reader.deliveries_after(self.seen.head, limit)?
             };
             // The newest of them may have been deleted already.
-            self.seen.head = page.last().map_or(marks.head, |last| last.seq);
+            self.seen.head = page.last().map_or(watermarks.head, |last| last.seq);
             if !page.is_empty() {
                 return Ok(Some(Batch::Deliveries(page)));
             }
         }
-        if self.seen.refusals < marks.refusals {
+        if self.seen.refusals < watermarks.refusals {
             let (page, last) = self.reader.refusals_after(self.seen.refusals, limit)?;
             // The newest of them may have been trimmed already.
-            self.seen.refusals = if page.is_empty() { marks.refusals } else { last };
+            self.seen.refusals = if page.is_empty() { watermarks.refusals } else { last };
             if !page.is_empty() {
                 return Ok(Some(Batch::Refusals(page)));
             }
         }
-        if self.seen.gaps < marks.gaps {
+        if self.seen.gaps < watermarks.gaps {
             let page = self.reader.gaps_after(self.seen.gaps, limit)?;
             // The newest of them may have been trimmed already.
-            self.seen.gaps = page.last().map_or(marks.gaps, |gap| gap.id);
+            self.seen.gaps = page.last().map_or(watermarks.gaps, |gap| gap.id);
             if !page.is_empty() {
                 return Ok(Some(Batch::Gaps(page)));
             }
         }
-        if self.seen.pruned != marks.pruned {
-            self.seen.pruned = marks.pruned;
+        if self.seen.pruned != watermarks.pruned {
+            self.seen.pruned = watermarks.pruned;
             return Ok(Some(Batch::Pruned));
         }
         Ok(None)
@@ -180,23 +180,23 @@ impl Follower {
         }
     }
 
-    fn marks(&mut self) -> Result<Marks, JournalError> {
+    fn watermarks(&mut self) -> Result<Watermarks, JournalError> {
         match &mut self.source {
-            Source::Feed(feed) => Ok(feed.marks()),
-            Source::File(_) => self.reader.marks(),
+            Source::Feed(feed) => Ok(feed.watermarks()),
+            Source::File(_) => self.reader.watermarks(),
         }
     }
 
     /// Numbers can be given out again after a pruning and a new start of the process that writes: then
     /// what is there now was returned, and what comes next has a number above it.
-    fn step_back(&mut self, marks: Marks) {
+    fn step_back(&mut self, watermarks: Watermarks) {
         if let Source::Feed(_) = self.source {
             // What was read may be newer than what the feed has said.
             return;
         }
-        self.seen.head = self.seen.head.min(marks.head);
-        self.seen.refusals = self.seen.refusals.min(marks.refusals);
-        self.seen.gaps = self.seen.gaps.min(marks.gaps);
+        self.seen.head = self.seen.head.min(watermarks.head);
+        self.seen.refusals = self.seen.refusals.min(watermarks.refusals);
+        self.seen.gaps = self.seen.gaps.min(watermarks.gaps);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the journal's thread writes: a batch of deliveries with their states, refusals, notes.
+//! Writes batches on the journal's thread: deliveries with their states, refusals and notes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::feed::Marks;
-use super::memory::Memory;
-use super::relayed::{self, Places, Turn};
+use super::relayed::{self, Sequencing, Subscriptions};
 use super::schema::{self, Meta};
+use super::state_cache::StateCache;
+use super::watermarks::Watermarks;
 use super::{notes, prune, refusals, rows};
 use crate::callback::{Accepted, Gap, Listed, MessagePosition, Outcome};
 use crate::sqlite::{BatchHandler, Room};
 
-/// How often old deliveries are looked for, where the user wants them deleted.
+/// Interval of deleting old deliveries, if the user wants them deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
-/// One thing to be written.
+/// One write to the journal.
 pub(super) enum Entry {
     Delivery(Box<Accepted>),
-    /// A subscription to a relay begins behind a number, under this label where it is no longer the
-    /// one that it was resumed from.
+    /// Begins a subscription to a relay after a number, with the label `anew` if it does not continue
+    /// from the stored position.
     Subscribed {
         relay: Arc<str>,
         after: u64,
@@ -42,25 +42,25 @@ pub(super) enum Entry {
     },
 }
 
-/// What came from a relay.
+/// The content of a message of a relay.
 #[derive(Debug, Clone)]
 pub enum Relayed {
-    /// A delivery that was let in.
+    /// An accepted delivery.
     Accepted(Box<Accepted>),
-    /// A delivery that was not: only passed by.
+    /// A refused delivery: only the position advances.
     Refused,
-    /// What is missing.
+    /// A gap.
     Gap(Gap),
 }
 
-/// What an entry came to, in the transaction that was committed.
+/// The result of an entry in the committed transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Receipt {
-    /// The `seq` of the newest delivery: the entry's own, where it is one. Of what concerns a relay,
-    /// how far its subscription is.
+    /// The `seq` of the newest delivery: for a delivery its own. For an entry of a relay, the number of
+    /// the last message of its subscription.
     at: u64,
-    /// Whether the entry was written now: not so for a message of a relay that had been taken over
-    /// before, or whose turn it was not.
+    /// Whether the entry was written now: `false` for a message of a relay that was written before, or
+    /// that is out of sequence.
     new: bool,
 }
 
@@ -73,10 +73,10 @@ impl From<Receipt> for u64 {
 /// The receipt of a message of a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayReceipt {
-    /// The number up to which everything of the subscription is on disk. One that is lower than the
-    /// message's own says that it was not its turn.
+    /// The number up to which the subscription is complete on disk. If it is lower than the message's
+    /// own, the message was out of sequence.
     pub upto: u64,
-    /// Whether it was taken over now, and not before.
+    /// Whether it was written now, and not before.
     pub new: bool,
 }
 
@@ -87,12 +87,12 @@ impl From<Receipt> for RelayReceipt {
 }
 
 pub(super) struct Ledger {
-    memory: Memory,
-    places: Places,
+    states: StateCache,
+    subscriptions: Subscriptions,
     keep: Option<SignedDuration>,
     /// How far the journal will go when the open transaction is committed.
-    marks: Marks,
-    committed: watch::Sender<Marks>,
+    watermarks: Watermarks,
+    committed: watch::Sender<Watermarks>,
     /// The time of the open transaction.
     now: Option<Timestamp>,
     refusals_written: bool,
@@ -102,13 +102,20 @@ impl Ledger {
     pub(super) fn new(
         connection: &Connection,
         keep: Option<SignedDuration>,
-    ) -> rusqlite::Result<(Self, watch::Receiver<Marks>)> {
-        let marks = schema::marks(connection)?;
-        let (committed, receiver) = watch::channel(marks);
-        let memory = Memory::default();
-        let places = Places::default();
-        let ledger =
-            Self { memory, places, keep, marks, committed, now: None, refusals_written: false };
+    ) -> rusqlite::Result<(Self, watch::Receiver<Watermarks>)> {
+        let watermarks = schema::watermarks(connection)?;
+        let (committed, receiver) = watch::channel(watermarks);
+        let states = StateCache::default();
+        let subscriptions = Subscriptions::default();
+        let ledger = Self {
+            states,
+            subscriptions,
+            keep,
+            watermarks,
+            committed,
+            now: None,
+            refusals_written: false,
+        };
         Ok((ledger, receiver))
     }
 
@@ -119,25 +126,25 @@ impl Ledger {
             Some(subject) => {
                 let Accepted { fingerprint, verdict, .. } = accepted;
                 let provenance = verdict.provenance();
-                self.memory.fold(connection, &subject, at, *fingerprint, provenance)?
+                self.states.fold(connection, &subject, at, *fingerprint, provenance)?
             }
             None => Outcome::NONE,
         };
         let committed_at = *self.now.get_or_insert_with(Timestamp::now);
-        let seq = self.marks.head + 1;
+        let seq = self.watermarks.head + 1;
         rows::insert_delivery(connection, seq, committed_at, accepted, outcome)?;
-        self.marks.head = seq;
+        self.watermarks.head = seq;
         Ok(seq)
     }
 
-    /// Takes a message of a relay over, in its turn.
+    /// Writes a message of a relay, if it is in sequence.
     fn take_over(
         &mut self,
         connection: &Connection,
         position: &MessagePosition,
         relayed: &Relayed,
     ) -> rusqlite::Result<Receipt> {
-        let new = self.places.pass(connection, position)? == Turn::New;
+        let new = self.subscriptions.pass(connection, position)? == Sequencing::New;
         if new {
             match relayed {
                 Relayed::Accepted(accepted) => {
@@ -145,12 +152,12 @@ impl Ledger {
                 }
                 Relayed::Refused => {}
                 Relayed::Gap(gap) => {
-                    self.marks.gaps += 1;
-                    relayed::write_gap(connection, self.marks.gaps, gap)?;
+                    self.watermarks.gaps += 1;
+                    relayed::write_gap(connection, self.watermarks.gaps, gap)?;
                 }
             }
         }
-        Ok(Receipt { at: self.places.at(&position.relay), new })
+        Ok(Receipt { at: self.subscriptions.at(&position.relay), new })
     }
 }
 
@@ -162,28 +169,28 @@ impl BatchHandler for Ledger {
         let at = match entry {
             Entry::Delivery(accepted) => self.append(connection, accepted)?,
             Entry::Subscribed { relay, after, anew } => {
-                self.places.begin(connection, relay, *after, *anew)?
+                self.subscriptions.begin(connection, relay, *after, *anew)?
             }
             Entry::Relayed(position, relayed) => {
                 return self.take_over(connection, position, relayed);
             }
             Entry::Refusals(listed) => {
                 for listed in listed {
-                    self.marks.refusals += 1;
-                    refusals::write(connection, self.marks.refusals, listed)?;
+                    self.watermarks.refusals += 1;
+                    refusals::write(connection, self.watermarks.refusals, listed)?;
                 }
                 self.refusals_written = true;
-                self.marks.head
+                self.watermarks.head
             }
             Entry::Name { asset_id, name } => {
                 notes::name(connection, asset_id, name.as_deref())?;
                 Meta::Notes.add(connection, 1)?;
-                self.marks.head
+                self.watermarks.head
             }
             Entry::Acknowledge { asset_id, version_id, at } => {
                 notes::acknowledge(connection, asset_id, version_id.as_deref(), *at)?;
                 Meta::Notes.add(connection, 1)?;
-                self.marks.head
+                self.watermarks.head
             }
         };
         Ok(Receipt { at, new: true })
@@ -193,17 +200,17 @@ impl BatchHandler for Ledger {
         if std::mem::take(&mut self.refusals_written) {
             refusals::trim(connection)?;
         }
-        self.places.write(connection)?;
-        self.memory.write(connection)
+        self.subscriptions.write(connection)?;
+        self.states.write(connection)
     }
 
     fn committed(&mut self) {
         self.now = None;
-        self.memory.trim();
-        self.places.trim();
-        self.committed.send_if_modified(|marks| {
-            let further = *marks != self.marks;
-            *marks = self.marks;
+        self.states.trim();
+        self.subscriptions.trim();
+        self.committed.send_if_modified(|watermarks| {
+            let further = *watermarks != self.watermarks;
+            *watermarks = self.watermarks;
             further
         });
     }
@@ -211,18 +218,18 @@ impl BatchHandler for Ledger {
     fn rolled_back(&mut self) {
         self.now = None;
         self.refusals_written = false;
-        self.places.forget();
-        self.memory.forget();
-        self.marks = *self.committed.borrow();
+        self.subscriptions.forget();
+        self.states.forget();
+        self.watermarks = *self.committed.borrow();
     }
 
     fn maintain(&mut self, connection: &Connection, _: Room) -> rusqlite::Result<Option<Duration>> {
         let Some(keep) = self.keep else { return Ok(None) };
         let Ok(cutoff) = Timestamp::now().checked_sub(keep) else { return Ok(None) };
         let slice = prune::slice(connection, cutoff)?;
-        self.marks.pruned += slice.pruned.deliveries as u64;
-        // What is held in memory must not outlive what was just deleted.
-        self.memory.forget();
+        self.watermarks.pruned += slice.pruned.deliveries as u64;
+        // The cache must not hold states that were just deleted.
+        self.states.forget();
         Ok(Some(if slice.more { Duration::ZERO } else { PRUNE_EVERY }))
     }
 

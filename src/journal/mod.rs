@@ -1,14 +1,12 @@
 //! The embedded store of accepted deliveries: the truth that everything on a screen is read from.
 //!
-//! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, what the fold knows of
-//! their assets in the same transaction, the bounded log of refusals, and what the user noted of
-//! assets. Whoever shows something has a [`Feed`], which says how far the journal goes, and a
-//! [`Reader`], which reads it.
+//! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, the fold's states of their
+//! assets in the same transaction, the bounded log of refusals, and the user's notes. A [`Feed`]
+//! announces how far the journal goes, and a [`Reader`] reads it.
 
 mod feed;
 mod follow;
 mod ledger;
-mod memory;
 mod notes;
 mod prune;
 mod reader;
@@ -17,8 +15,10 @@ mod refusals;
 mod relayed;
 mod rows;
 mod schema;
+mod state_cache;
 #[cfg(test)]
 mod tests;
+mod watermarks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::callback::{Accepted, Listed, MessagePosition};
 use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Location, PendingCommit, WriteError};
-pub use feed::{Feed, Marks};
+pub use feed::Feed;
 pub use follow::{Batch, Follower};
 pub use ledger::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, Named};
@@ -39,6 +39,7 @@ pub use prune::Pruned;
 pub use reader::{AssetPlace, Reader, Scanned};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
+pub use watermarks::Watermarks;
 
 use ledger::{Entry, Ledger};
 use schema::Meta;
@@ -50,7 +51,7 @@ const OVERHEAD: usize = 512;
 pub struct Journal {
     writer: Writer<Ledger>,
     database: Database,
-    marks: watch::Receiver<Marks>,
+    watermarks: watch::Receiver<Watermarks>,
 }
 
 /// Why a journal could not be used. As in [`OpenError`], the cause's words are in the message.
@@ -91,21 +92,21 @@ impl Journal {
         let path = database.path().to_owned();
         refold::if_needed(&mut connection)
             .map_err(|cause| JournalError::Write { path: path.clone(), cause })?;
-        let (ledger, marks) =
+        let (ledger, watermarks) =
             Ledger::new(&connection, keep).map_err(|cause| JournalError::Read { path, cause })?;
         let writer = Writer::start(connection, ledger, limits).map_err(JournalError::Thread)?;
-        Ok(Self { writer, database, marks })
+        Ok(Self { writer, database, watermarks })
     }
 
-    /// Queues a delivery. Its receipt is its `seq`, and comes when it is on disk.
+    /// Queues a delivery. Its receipt is its `seq`, and arrives once the delivery is on disk.
     pub fn append(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
         let request = &accepted.request;
         let size = OVERHEAD + request.body.len() + request.headers.size();
         self.writer.submit_as(Entry::Delivery(Box::new(accepted)), size)
     }
 
-    /// Notes that a subscription to a relay begins behind the number `after`; under the label `anew`,
-    /// where it does not go on from the place that was noted.
+    /// Records that a subscription to a relay begins after the number `after`, with the label `anew` if
+    /// it does not continue from the stored position.
     pub fn subscribed(
         &self,
         relay: Arc<str>,
@@ -115,8 +116,8 @@ impl Journal {
         self.writer.submit_as(Entry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
-    /// Queues a message of a relay. It is taken over in its turn only: directly behind the one that
-    /// was taken over last; and one that was taken over before is not written again.
+    /// Queues a message of a relay. It is written only in sequence, directly after the last one; one
+    /// that was written before is not written again.
     pub fn take_over(
         &self,
         position: MessagePosition,
@@ -201,9 +202,9 @@ impl Journal {
         Ok(Reader::new(self.database.reader()?, self.database.path().to_owned()))
     }
 
-    /// Tells how far the journal goes.
+    /// Returns a feed of how far the journal goes.
     pub fn feed(&self) -> Feed {
-        Feed::new(self.marks.clone())
+        Feed::new(self.watermarks.clone())
     }
 
     /// Whether writing works, and every change of that.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::feed::Marks;
 use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
+use super::watermarks::Watermarks;
 use super::{JournalError, notes, refusals, rows};
 use crate::callback::{Callback, Delivery, Listed, NotedGap};
 use crate::filter::{DeliveryFacts, Filter};
@@ -107,10 +107,10 @@ impl Reader {
     /// How far the journal goes, for whoever has no [`Feed`](super::Feed) because another process
     /// writes.
     ///
-    /// [`Marks::refusals`] can go down, when refusals were pruned and that process started again:
+    /// [`Watermarks::refusals`] can go down, when refusals were pruned and that process started again:
     /// then the log of refusals has to be read from its beginning.
-    pub fn marks(&self) -> Result<Marks, JournalError> {
-        self.read(schema::marks(&self.connection))
+    pub fn watermarks(&self) -> Result<Watermarks, JournalError> {
+        self.read(schema::watermarks(&self.connection))
     }
 
     /// A number that is another one after every commit of somebody else, whatever was written, so

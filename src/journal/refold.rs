@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::memory::Memory;
 use super::rows;
 use super::schema::Meta;
+use super::state_cache::StateCache;
 use crate::callback::{Callback, Doubt, Headers, Outcome};
 use crate::signature::fingerprint::fingerprint_of;
 use crate::timeline::FOLD_VERSION;
@@ -43,7 +43,7 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
             unreadable = ?6, effect = ?7, uncertain = ?8, fingerprint_signature = ?9,
             fingerprint_copy = ?10 WHERE seq = ?1",
     )?;
-    let mut memory = Memory::default();
+    let mut states = StateCache::default();
     let mut folded = 0;
     let mut last: i64 = 0;
     loop {
@@ -61,7 +61,7 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
         for (seq, at, fingerprint, provenance, callback) in &page {
             let outcome = match callback.subject() {
                 Some(subject) => {
-                    memory.fold(connection, &subject, *at, *fingerprint, *provenance)?
+                    states.fold(connection, &subject, *at, *fingerprint, *provenance)?
                 }
                 None => Outcome::NONE,
             };
@@ -79,8 +79,8 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
             ])?;
         }
         folded += page.len();
-        memory.write(connection)?;
-        memory.trim();
+        states.write(connection)?;
+        states.trim();
         match page.last() {
             Some((seq, ..)) => last = *seq,
             None => return Ok(folded),

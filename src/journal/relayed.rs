@@ -1,9 +1,9 @@
-//! How far the inboxes of relays were taken over, on disk, and what is missing of them.
+//! The positions of the subscriptions to relays, on disk, and the gaps in them.
 //!
-//! A message of a relay is taken over in the transaction that says so, and only in its turn: the
-//! one behind what was taken over last. So nothing that failed to be written is ever passed by, and
-//! what is passed on again is written once: also to another token of the inbox, at another publish
-//! URL, or from a relay that goes by another name now, because the inbox is told by its identity
+//! A message of a relay and its position are written in one transaction, and only in sequence:
+//! directly after the last message. So no message whose write failed is skipped, and a message that is
+//! delivered again is written once. That holds also for another token of the inbox, another publish
+//! URL, or another name of the relay: the inbox is recognized by its identity
 //! ([`InboxIdentity`](crate::relay::protocol::InboxIdentity)), which none of these changes.
 
 use std::collections::HashMap;
@@ -14,49 +14,49 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::rows;
 use crate::callback::{Gap, MessagePosition, NotedGap};
 
-/// Gaps that are kept; the oldest go.
+/// Maximum number of gaps that are kept; the oldest are deleted.
 pub(super) const MAX_GAPS: usize = 1000;
 
-/// Where a subscription is: what it resumes after.
+/// The position of a subscription: it resumes after this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayPlace {
-    /// The relay's label, where it is known.
+    /// The relay's label, if it is known.
     pub epoch: Option<u64>,
-    /// The number of the last that was taken over.
+    /// The number of the last message that was written.
     pub seq: u64,
 }
 
-/// What becomes of a message in its transaction.
+/// How a message relates to the position of its subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// It is new.
+pub(super) enum Sequencing {
+    /// It is the next one.
     New,
-    /// It was taken over before.
+    /// It was written before.
     Known,
-    /// Something before it is missing: nothing is written.
+    /// A message before it is missing: nothing is written.
     Early,
 }
 
-/// The places, read and written as they are needed. There are a few: one a subscription.
+/// The positions of the subscriptions, read on demand. There are only a few.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    subscriptions: HashMap<Arc<str>, Held>,
+pub(super) struct Subscriptions {
+    by_relay: HashMap<Arc<str>, Subscription>,
     /// The highest number by inbox and epoch.
     passed: HashMap<(Arc<str>, u64), u64>,
     written: bool,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Subscription {
     place: RelayPlace,
-    /// The inbox and epoch whose number goes up; `None` before the first message.
+    /// The inbox of the last message; `None` before the first.
     inbox: Option<Arc<str>>,
 }
 
-impl Places {
-    /// A subscription begins behind a number; under the label `anew`, where it does not go on from
-    /// the place that is kept. So it can be resumed before anything came, and what is dropped until
-    /// then is told.
+impl Subscriptions {
+    /// Begins a subscription after the number `after`, with the label `anew` if it does not continue
+    /// from the stored position. So it can be resumed before its first message, and messages dropped
+    /// until then are reported as a gap.
     pub(super) fn begin(
         &mut self,
         connection: &Connection,
@@ -64,31 +64,31 @@ impl Places {
         after: u64,
         anew: Option<u64>,
     ) -> rusqlite::Result<u64> {
-        let kept = match self.subscriptions.get(relay) {
+        let kept = match self.by_relay.get(relay) {
             Some(held) => Some(held.place),
             None => place(connection, relay)?,
         };
         let kept = kept.filter(|place| place.seq == after && anew.is_none());
         let place = kept.unwrap_or(RelayPlace { epoch: anew, seq: after });
-        self.subscriptions.insert(Arc::clone(relay), Held { place, inbox: None });
+        self.by_relay.insert(Arc::clone(relay), Subscription { place, inbox: None });
         self.written = true;
         Ok(after)
     }
 
-    /// Looks whose turn it is, and passes by what is new or known.
+    /// Determines whether a message is in sequence, and advances the position if it is.
     pub(super) fn pass(
         &mut self,
         connection: &Connection,
         position: &MessagePosition,
-    ) -> rusqlite::Result<Turn> {
+    ) -> rusqlite::Result<Sequencing> {
         let MessagePosition { relay, inbox, epoch, from, to } = position;
-        if !self.subscriptions.contains_key(relay) {
-            let Some(place) = place(connection, relay)? else { return Ok(Turn::Early) };
-            self.subscriptions.insert(Arc::clone(relay), Held { place, inbox: None });
+        if !self.by_relay.contains_key(relay) {
+            let Some(place) = place(connection, relay)? else { return Ok(Sequencing::Early) };
+            self.by_relay.insert(Arc::clone(relay), Subscription { place, inbox: None });
         }
-        let Some(held) = self.subscriptions.get_mut(relay) else { return Ok(Turn::Early) };
+        let Some(held) = self.by_relay.get_mut(relay) else { return Ok(Sequencing::Early) };
         if held.place.seq.checked_add(1) != Some(*from) || to < from {
-            return Ok(Turn::Early);
+            return Ok(Sequencing::Early);
         }
         let key = (Arc::clone(inbox), *epoch);
         let passed = match self.passed.get(&key) {
@@ -99,20 +99,20 @@ impl Places {
         held.inbox = Some(Arc::clone(inbox));
         self.passed.insert(key, passed.max(*to));
         self.written = true;
-        Ok(if *to <= passed { Turn::Known } else { Turn::New })
+        Ok(if *to <= passed { Sequencing::Known } else { Sequencing::New })
     }
 
-    /// How far a subscription is.
+    /// Returns the number of the last message of a subscription.
     pub(super) fn at(&self, relay: &str) -> u64 {
-        self.subscriptions.get(relay).map_or(0, |held| held.place.seq)
+        self.by_relay.get(relay).map_or(0, |held| held.place.seq)
     }
 
-    /// Writes what changed, once, however many messages changed it.
+    /// Writes the changed positions, once, however many messages changed them.
     pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if !std::mem::take(&mut self.written) {
             return Ok(());
         }
-        for (relay, held) in &self.subscriptions {
+        for (relay, held) in &self.by_relay {
             let RelayPlace { epoch, seq } = held.place;
             connection
                 .prepare_cached("INSERT OR REPLACE INTO relay_place VALUES (?1, ?2, ?3)")?
@@ -126,21 +126,21 @@ impl Places {
         Ok(())
     }
 
-    /// Lets go of everything that is on disk; only after a commit.
+    /// Drops old entries. Must only be called after a commit.
     pub(super) fn trim(&mut self) {
-        // An epoch is a run of a relay: there are a few, and those that ended are let go of.
+        // An epoch is a run of a relay: there are only a few, and ended ones are not needed.
         if self.passed.len() > 16 {
             self.passed.clear();
         }
     }
 
-    /// Lets go of everything, written or not.
+    /// Drops everything, written or not.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
 }
 
-/// Where a subscription is.
+/// Reads the position of a subscription.
 pub(super) fn place(connection: &Connection, relay: &str) -> rusqlite::Result<Option<RelayPlace>> {
     connection
         .prepare_cached("SELECT epoch, seq FROM relay_place WHERE relay = ?1")?
@@ -184,7 +184,7 @@ pub(super) fn write_gap(connection: &Connection, id: u64, gap: &Gap) -> rusqlite
         .map(drop)
 }
 
-/// The number of the newest gap; 0 when there never was one.
+/// Returns the number of the newest gap; 0 if there never was one.
 pub(super) fn last_gap(connection: &Connection) -> rusqlite::Result<u64> {
     let last: Option<i64> =
         connection.query_row("SELECT max(id) FROM gap", [], |row| row.get(0))?;

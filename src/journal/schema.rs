@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::feed::Marks;
+use super::watermarks::Watermarks;
 use crate::sqlite::{Commands, Schema};
 
 /// `dubw`, in the file's header: SQLite and `file` can tell whose database it is.
@@ -200,8 +200,8 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// How far the journal goes.
-pub(super) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
-    Ok(Marks {
+pub(super) fn watermarks(connection: &Connection) -> rusqlite::Result<Watermarks> {
+    Ok(Watermarks {
         gaps: super::relayed::last_gap(connection)?,
         head: head(connection)?,
         refusals: last_change(connection)?,

@@ -19,7 +19,7 @@ use super::super::worker::Worker;
 use super::search::Running;
 use super::told_assets::ToldAssets;
 use super::writes::Writes;
-use crate::journal::{AssetPlace, Follower, Journal, JournalError, Marks, Reader};
+use crate::journal::{AssetPlace, Follower, Journal, JournalError, Reader, Watermarks};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -183,7 +183,7 @@ impl Backend {
     }
 
     /// How far the dashboard was sent what was committed.
-    pub(super) const fn seen(&self) -> Marks {
+    pub(super) const fn seen(&self) -> Watermarks {
         self.follower.seen()
     }
 
@@ -208,9 +208,9 @@ impl Backend {
     /// What fills a screen comes first: the dashboard is drawn from it however long the rest takes.
     fn tell_what_is_there(&mut self) -> Result<(), Halt> {
         self.notes = (self.reader().notes_version()?, self.reader().all_notes()?);
-        let Marks { head, pruned, .. } = self.follower.newest()?;
+        let Watermarks { head, pruned, .. } = self.follower.newest()?;
         // Refusals and gaps are sent from the first on.
-        self.follower.go_on_from(Marks { head, pruned, ..Marks::default() });
+        self.follower.go_on_from(Watermarks { head, pruned, ..Watermarks::default() });
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
         let mut place = self.tell_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::backend::{ASSETS, Backend, Halt};
 use crate::callback::{Delivery, Listed};
-use crate::journal::{Batch, MAX_REFUSALS, Marks};
+use crate::journal::{Batch, MAX_REFUSALS, Watermarks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
 use crate::tui::model::asset::AssetView;
@@ -66,7 +66,7 @@ impl Backend {
     }
 
     fn tell_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
-        let Marks { head, .. } = self.seen();
+        let Watermarks { head, .. } = self.seen();
         let held = self.seen().held();
         self.tell(Told::News(News { rows, assets, head, held, old }))
     }
@@ -84,7 +84,7 @@ impl Backend {
             return Ok(false);
         }
         let since = next.request.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
-        self.follower.go_on_from(Marks { head: first - 1, ..self.seen() });
+        self.follower.go_on_from(Watermarks { head: first - 1, ..self.seen() });
         let (mut place, mut told) = (None, 0);
         while told < MAX_ASSETS
             && let Some((last, assets)) = self.assets_before(place.as_ref(), since, ASSETS)?
@@ -203,7 +203,7 @@ impl Backend {
             if page.is_empty() {
                 return Ok(());
             }
-            self.follower.go_on_from(Marks { refusals: last, ..self.seen() });
+            self.follower.go_on_from(Watermarks { refusals: last, ..self.seen() });
             self.hold_refusals(page);
         }
     }

@@ -73,7 +73,7 @@ fn a_delivery_is_read_back_as_it_came() {
         assert_eq!(append(&journal, accepted(odd, 1, 2)), 2);
 
         let mut feed = journal.feed();
-        assert_eq!(feed.marks().head, 2, "the feed knows before the receipt is out");
+        assert_eq!(feed.watermarks().head, 2, "the feed knows before the receipt is out");
         let rows = journal.reader().unwrap().deliveries_after(0, 10).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].seq, rows[0].outcome.effect), (1, Effect::Applied));
@@ -124,8 +124,8 @@ fn pruning_takes_whole_quiet_assets_and_strays_and_leaves_the_rest() {
     let reader = Reader::open(&dir.path().join("journal.db")).unwrap();
     let left: Vec<u64> = reader.deliveries_after(0, 10).unwrap().iter().map(|d| d.seq).collect();
     assert_eq!(left, [3, 5, 6, 7]);
-    let marks = reader.marks().unwrap();
-    assert_eq!((marks.head, marks.pruned, marks.held()), (7, 3, 4));
+    let watermarks = reader.watermarks().unwrap();
+    assert_eq!((watermarks.head, watermarks.pruned, watermarks.held()), (7, 3, 4));
     assert_eq!(states(&reader), before[1..], "what is left of the states is as it was");
 }
 
@@ -193,17 +193,17 @@ fn a_journal_with_a_limit_prunes_itself() {
         std::thread::yield_now();
     }
     assert_eq!(states(&reader).len(), 1);
-    let marks = loop {
+    let watermarks = loop {
         // Told a moment after it was done.
-        let marks = feed.marks();
+        let watermarks = feed.watermarks();
         assert!(begun.elapsed().as_secs() < 20, "the feed does not tell of it");
-        if marks.pruned > 0 {
-            break marks;
+        if watermarks.pruned > 0 {
+            break watermarks;
         }
         std::thread::yield_now();
     };
-    assert_eq!((marks.pruned, marks.held()), (1, 1));
-    assert_eq!(marks, reader.marks().unwrap());
+    assert_eq!((watermarks.pruned, watermarks.held()), (1, 1));
+    assert_eq!(watermarks, reader.watermarks().unwrap());
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn refusals_are_listed_changed_and_bounded() {
     let again = Listed::new(1, Refusal { count: 9, ..rare.refusal });
     list(vec![again.clone()]);
     assert_eq!(reader.refusals_after(1500, 10).unwrap(), (vec![again], 1501));
-    assert_eq!(journal.feed().marks().refusals, 1501);
+    assert_eq!(journal.feed().watermarks().refusals, 1501);
     assert_eq!(journal.next_refusal_id().unwrap(), 1501);
 }
 

@@ -111,7 +111,7 @@ fn a_dashboard_sees_that_another_process_wrote() {
         };
         let mut before = reader.data_version().unwrap();
         assert_eq!(reader.data_version().unwrap(), before);
-        assert_eq!(reader.marks().unwrap(), Marks::default());
+        assert_eq!(reader.watermarks().unwrap(), Watermarks::default());
         let mut changed = || {
             let now = reader.data_version().unwrap();
             std::mem::replace(&mut before, now) != now
@@ -124,9 +124,9 @@ fn a_dashboard_sees_that_another_process_wrote() {
         journal.list_refusals(vec![listed]).unwrap().blocking_receipt().unwrap();
         assert!(changed(), "after a refusal");
         assert!(!changed(), "nothing was written");
-        let marks = Marks { head: 1, refusals: 1, ..Marks::default() };
-        assert_eq!(reader.marks().unwrap(), marks);
-        assert_eq!(reader.marks().unwrap(), journal.feed().marks());
+        let watermarks = Watermarks { head: 1, refusals: 1, ..Watermarks::default() };
+        assert_eq!(reader.watermarks().unwrap(), watermarks);
+        assert_eq!(reader.watermarks().unwrap(), journal.feed().watermarks());
     }
 }
 

@@ -117,10 +117,10 @@ fn gaps_are_kept_once_and_told() {
     let mut feed = journal.feed();
     begin(&journal, 0);
     assert_eq!(take(&journal, position(7, 1, 4), gap(1, 4)), 4);
-    assert_eq!(feed.marks().gaps, 1);
+    assert_eq!(feed.watermarks().gaps, 1);
     begin(&journal, 0);
     assert_eq!(take(&journal, position(7, 1, 4), gap(1, 4)), 4);
-    assert_eq!(feed.marks().gaps, 1);
+    assert_eq!(feed.watermarks().gaps, 1);
     assert_eq!(take(&journal, position(7, 5, 5), gap(5, 5)), 5);
     let gaps = journal.reader().unwrap().gaps_after(1, 10).unwrap();
     assert_eq!((gaps.len(), gaps[0].id, gaps[0].gap.from, gaps[0].gap.at), (1, 2, 5, at(5)));

@@ -1,4 +1,4 @@
-//! What the fold knows of the assets that were active lately; the rest is on disk until needed.
+//! A cache of the fold's states of recently active assets; the others are read from disk on demand.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use super::rows;
 use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
 use crate::timeline::{self, Asset, Version};
 
-/// Assets and versions that are held at most. When there are more, all are let go: the next event
-/// of each reads its row again. It keeps memory flat whatever the journal holds.
+/// Maximum number of cached assets and versions. Beyond it the cache is cleared, and the next event of
+/// each reads its row again. So memory does not grow with the journal.
 const MAX_HELD: usize = 4096;
 
-/// The fold's states, read and written as they are needed.
+/// The fold's states of assets and versions.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct StateCache {
     assets: HashMap<String, HeldAsset>,
     held: usize,
-    /// Assets with something to be written; each once.
+    /// Assets with unwritten changes, each once.
     dirty: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ struct HeldVersion {
     dirty: bool,
 }
 
-impl Memory {
+impl StateCache {
     /// Folds one delivery into the state of its asset and version.
     pub(super) fn fold(
         &mut self,
@@ -76,7 +76,7 @@ impl Memory {
         Ok(outcome)
     }
 
-    /// Writes every state that changed, once, however many deliveries changed it.
+    /// Writes every changed state, once, however many deliveries changed it.
     pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut put_asset = connection.prepare_cached(
             "INSERT INTO asset (asset_id, last_at, memory) VALUES (?1, ?2, ?3)
@@ -104,14 +104,14 @@ impl Memory {
         Ok(())
     }
 
-    /// Lets go of everything when it has become too much. Only after a commit.
+    /// Clears the cache if it has become too large. Must only be called after a commit.
     pub(super) fn trim(&mut self) {
         if self.held > MAX_HELD {
             self.forget();
         }
     }
 
-    /// Lets go of everything, written or not.
+    /// Clears the cache, written or not.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
