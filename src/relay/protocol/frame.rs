@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Close, CloseCode, Cursor, Epoch, InboxIdentity, ReaderName, Resume};
+use super::{Close, Cursor, Epoch, InboxIdentity, ReaderName, Resume};
 use crate::callback::Headers;
 
 /// What a reader says.
@@ -248,13 +248,6 @@ pub struct Fault {
     pub code: u16,
     /// A sentence for people. It comes from outside: make it printable before showing it.
     pub sentence: String,
-}
-
-impl Fault {
-    /// The code, if it is one of this version's.
-    pub fn close_code(&self) -> Option<CloseCode> {
-        CloseCode::from_number(self.code)
-    }
 }
 
 impl From<&Close> for Fault {
