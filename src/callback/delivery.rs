@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use super::{Callback, Effect, Event, Headers, Outcome, State, Verdict};
 
-/// The door that a delivery came through.
+/// The source of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Our own listener.
     Direct,
     /// A relay.
     Relay,
-    /// Somebody's capture.
+    /// An imported capture.
     Imported,
 }
 
@@ -19,7 +19,7 @@ impl Source {
     /// Every source.
     pub const ALL: [Self; 3] = [Self::Direct, Self::Relay, Self::Imported];
 
-    /// The word used in NDJSON and in the journal.
+    /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -28,20 +28,20 @@ impl Source {
         }
     }
 
-    /// The source called `name`, if there is one.
+    /// Returns the source called `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
 }
 
-/// A whole request on the callback path, as a door took it; nothing is known of it yet.
+/// A complete request on the callback path, as its source received it; not verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// When the door took it.
+    /// When it was received.
     pub received_at: Timestamp,
-    /// The door.
+    /// The source.
     pub source: Source,
-    /// Where it came from: address and port.
+    /// The client's address and port.
     pub peer: String,
     /// The method, as sent.
     pub method: String,
@@ -69,7 +69,7 @@ pub struct Fingerprint {
     pub copy: u64,
 }
 
-/// A delivery that intake let in; not yet on disk.
+/// A delivery that intake accepted; not yet on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The request.
@@ -85,9 +85,9 @@ pub struct Accepted {
 /// A delivery as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its place in the journal: 1 and up, in the order of commits, never used twice.
+    /// Its number in the journal: 1 and up, in the order of commits, never reused.
     pub seq: u64,
-    /// When we wrote it.
+    /// When it was written.
     pub committed_at: Timestamp,
     /// The request.
     pub request: Received,

@@ -1,10 +1,10 @@
-//! The answers: constants, never a word of the request.
+//! The responses of the listener: constants that contain nothing of the request.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-/// How long a sender that retries should leave us alone, in seconds.
+/// Seconds that a sender should wait before it retries.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 pub(super) fn kept() -> Response {
@@ -15,7 +15,7 @@ pub(super) fn healthy() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
-/// One body for every reason: a forger learns nothing, the reason is on our side's screen.
+/// Returns the same body for every reason: a forger learns nothing, and the reason is on our screen.
 pub(super) fn unauthorized() -> Response {
     text(StatusCode::UNAUTHORIZED, "signature not accepted\n")
 }

@@ -1,4 +1,4 @@
-//! The HTTP door: takes callbacks off the network and hands them to [`crate::intake`].
+//! The HTTP listener: receives callbacks and passes them to [`crate::intake`].
 
 mod answer;
 
@@ -19,18 +19,18 @@ use crate::intake::{Decision, Intake};
 use crate::serve::{BodyError, ConnFailure, MemoryBudget, Peer, TrustedProxies, read_body};
 use crate::text::Printable;
 
-/// What the listener is told by the settings.
+/// The settings of the listener.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The callback path; begins with `/`.
     pub path: String,
-    /// The longest body that is read, in bytes.
+    /// Maximum length of a body, in bytes.
     pub max_body: usize,
-    /// How long a body may take.
+    /// Time limit for a body.
     pub body_timeout: Duration,
 }
 
-/// The door: shared by all of its connections.
+/// The listener, shared by all of its connections.
 #[derive(Clone)]
 pub struct Listener(Arc<Inner>);
 
@@ -42,17 +42,17 @@ struct Inner {
 }
 
 impl Listener {
-    /// A door to `intake`.
+    /// Creates a listener that passes requests to `intake`.
     pub fn new(settings: Settings, intake: Arc<Intake>) -> Self {
         Self::behind(TrustedProxies::default(), settings, intake)
     }
 
-    /// The same behind proxies whose word about the client is believed.
+    /// Creates a listener behind proxies, whose headers about the client it trusts.
     pub fn behind(proxies: TrustedProxies, settings: Settings, intake: Arc<Intake>) -> Self {
         Self(Arc::new(Inner { settings, proxies, intake, budget: MemoryBudget::default() }))
     }
 
-    /// The answers: to the callback path, to `/healthz`, and a refusal of everything else.
+    /// Returns the router: answers the callback path and `/healthz`, and refuses everything else.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
     }
@@ -83,18 +83,18 @@ async fn answer(State(listener): State<Listener>, request: Request) -> Response 
     }
     let received_at = Timestamp::now();
     let (parts, body) = request.into_parts();
-    let door = Door { inner: &listener.0, received_at, parts };
-    door.answer(body).await
+    let exchange = Exchange { inner: &listener.0, received_at, parts };
+    exchange.answer(body).await
 }
 
-/// One request on its way through the door.
-struct Door<'a> {
+/// One request and what is known of it before its body is read.
+struct Exchange<'a> {
     inner: &'a Inner,
     received_at: Timestamp,
     parts: Parts,
 }
 
-impl Door<'_> {
+impl Exchange<'_> {
     async fn answer(self, body: Body) -> Response {
         let Settings { path, max_body, body_timeout } = &self.inner.settings;
         if !is_path(self.parts.uri.path(), path) {
@@ -116,7 +116,7 @@ impl Door<'_> {
         let announced = content_length(&self.parts);
         let budget = &self.inner.budget;
         let read = read_body(body, announced, *max_body, *body_timeout, budget).await;
-        let (body, _share) = match read {
+        let (body, _permit) = match read {
             Ok(read) => read,
             Err(BodyError::TooLarge { read, size }) => {
                 let why = format!("body of {size} bytes, limit {max_body} (--max-body)");
@@ -209,7 +209,7 @@ fn cross_site(headers: &HeaderMap) -> Option<&'static str> {
     )
 }
 
-/// Whether a request's path is the callback path; one slash at its end is forgiven.
+/// Returns whether a request's path is the callback path, with or without a slash at its end.
 fn is_path(found: &str, wanted: &str) -> bool {
     found == wanted
         || found.strip_suffix('/') == Some(wanted)
@@ -220,7 +220,7 @@ fn headers(parts: &Parts) -> Headers {
     Headers::from_raw(parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
 }
 
-/// What was read of a body that is not whole.
+/// Returns a sample of an incomplete body.
 fn part(mut bytes: Vec<u8>) -> BodySample {
     bytes.truncate(BODY_SAMPLE);
     bytes.shrink_to_fit();

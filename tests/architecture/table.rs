@@ -119,7 +119,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &["callback", "signature", "journal", "vitals", "text"],
         crates: &["bytes", "jiff", "thiserror", "tokio", "tokio_util", "tracing"],
         pure: false,
-        why: "the one way in is the same for every transport",
+        why: "deliveries are verified and written alike, whatever their source",
     },
     Row {
         module: "serve",
