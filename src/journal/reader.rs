@@ -99,37 +99,37 @@ impl Reader {
         }
     }
 
-    /// The `seq` of the newest delivery; 0 when there never was one.
+    /// Returns the `seq` of the newest delivery; 0 if there never was one.
     pub fn head(&self) -> Result<u64, JournalError> {
         self.read(schema::head(&self.connection))
     }
 
-    /// How far the journal goes, for whoever has no [`Feed`](super::Feed) because another process
+    /// Returns how far the journal goes, for use without a [`Feed`](super::Feed), while another process
     /// writes.
     ///
-    /// [`Watermarks::refusals`] can go down, when refusals were pruned and that process started again:
-    /// then the log of refusals has to be read from its beginning.
+    /// [`Watermarks::refusals`] can decrease, if refusals were pruned and that process was restarted:
+    /// then the log of refusals must be read from its beginning.
     pub fn watermarks(&self) -> Result<Watermarks, JournalError> {
         self.read(schema::watermarks(&self.connection))
     }
 
-    /// A number that is another one after every commit of somebody else, whatever was written, so
-    /// also after notes and pruning. Cheap enough to be asked many times a second. Numbers of
-    /// different readers have nothing to do with each other.
+    /// Returns a number that changes with every commit of another connection, also with notes and
+    /// pruning. Cheap enough to call many times a second. Numbers of different readers are not
+    /// comparable.
     pub fn data_version(&self) -> Result<u64, JournalError> {
         let version =
             self.connection.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
         self.read(version.map(rows::unsigned))
     }
 
-    /// At most `limit` deliveries above `seq`, oldest first; fewer where bodies are long, none only at
-    /// the end.
+    /// Returns at most `limit` deliveries above `seq`, oldest first: fewer if bodies are long, none only
+    /// at the end.
     pub fn deliveries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
         self.page(rows::DELIVERY, AFTER, (bound(seq), limit))
     }
 
-    /// At most `limit` deliveries below `seq`, newest first; fewer where bodies are long, none only at
-    /// the end.
+    /// Returns at most `limit` deliveries below `seq`, newest first: fewer if bodies are long, none only
+    /// at the end.
     pub fn deliveries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
         self.page(rows::DELIVERY, BEFORE, (bound(seq), limit))
     }
@@ -156,10 +156,10 @@ impl Reader {
         self.page(rows::SUMMARY, BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
     }
 
-    /// Looks at `limit` deliveries below `seq`, newest first, and reads those that fit. It ends early
-    /// where `hits` of them do; it looks at fewer than asked otherwise only at the end.
+    /// Scans `limit` deliveries below `seq`, newest first, and returns those that fit. Stops early after
+    /// `hits` of them; else it scans fewer than `limit` only at the end.
     ///
-    /// What does not fit is not copied: this goes through a million deliveries in about a second.
+    /// Copies only those that fit: a million deliveries take about a second.
     pub fn scan_before(
         &self,
         seq: u64,
@@ -170,7 +170,7 @@ impl Reader {
         self.scan(BEFORE, (bound(seq), limit), hits, fits)
     }
 
-    /// The same of deliveries above `seq` and up to `last`, oldest first.
+    /// Scans deliveries above `seq` up to `last`, oldest first; see [`Reader::scan_before`].
     pub fn scan_after(
         &self,
         seq: u64,
@@ -211,7 +211,7 @@ impl Reader {
         self.read(read())
     }
 
-    /// When the first delivery was received that has this `seq` or a higher one.
+    /// Returns when the first delivery with this `seq` or a higher one was received.
     pub fn received_from(&self, seq: u64) -> Result<Option<Timestamp>, JournalError> {
         let read = || {
             self.connection
@@ -222,8 +222,8 @@ impl Reader {
         self.read(read())
     }
 
-    /// The `seq` of the delivery that is the `count`th below `seq`, the newest first; `None` where
-    /// there are not so many.
+    /// Returns the `seq` of the `count`th delivery below `seq`, newest first; `None` if there are not
+    /// so many.
     pub fn seq_before(&self, seq: u64, count: usize) -> Result<Option<u64>, JournalError> {
         let others = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
         let read = || {
@@ -235,7 +235,7 @@ impl Reader {
         self.read(read())
     }
 
-    /// One delivery in full; `None` where there is none (any more).
+    /// Returns a complete delivery; `None` if it does not exist (any more).
     pub fn delivery(&self, seq: u64) -> Result<Option<Delivery>, JournalError> {
         let read = || {
             self.connection
@@ -246,7 +246,7 @@ impl Reader {
         self.read(read())
     }
 
-    /// A page of deliveries. It ends early where bodies or paths are long.
+    /// Reads a page of deliveries. It is shorter if bodies or paths are long.
     fn page(
         &self,
         columns: &str,
@@ -270,8 +270,8 @@ impl Reader {
         self.read(read())
     }
 
-    /// At most `limit` refusals that were written after change number `change`, in the order of
-    /// their changes, and the number of the last of those.
+    /// Returns at most `limit` refusals that were written after change number `change`, in the order of
+    /// their changes, and the number of the last change.
     pub fn refusals_after(
         &self,
         change: u64,
@@ -298,7 +298,7 @@ impl Reader {
         self.read(read())
     }
 
-    /// At most `limit` gaps above the number `id`, oldest first. Only the newest are kept.
+    /// Returns at most `limit` gaps above the number `id`, oldest first. Only the newest are kept.
     pub fn gaps_after(&self, id: u64, limit: u32) -> Result<Vec<NotedGap>, JournalError> {
         let read = || {
             self.connection
@@ -309,12 +309,12 @@ impl Reader {
         self.read(read())
     }
 
-    /// Where a subscription to a relay is; `None` where there never was one.
+    /// Returns the position of a subscription to a relay; `None` if there never was one.
     pub fn relay_place(&self, relay: &str) -> Result<Option<RelayPlace>, JournalError> {
         self.read(relayed::place(&self.connection, relay))
     }
 
-    /// One entry in the log of refusals; `None` where it is not there (any more).
+    /// Returns an entry of the log of refusals; `None` if it does not exist (any more).
     pub fn refusal(&self, id: u64) -> Result<Option<Listed>, JournalError> {
         let read = || {
             self.connection
@@ -330,14 +330,14 @@ impl Reader {
         self.read(read())
     }
 
-    /// The highest id in the log of refusals; 0 when it is empty.
+    /// Returns the highest id in the log of refusals; 0 if it is empty.
     pub(super) fn highest_refusal_id(&self) -> Result<u64, JournalError> {
         let id = self.connection.query_row("SELECT max(id) FROM refusal", [], |row| row.get(0));
         self.read(id.map(|id: Option<i64>| id.map_or(0, rows::unsigned)))
     }
 
-    /// Hands every asset with its versions and notes to `each`, the most recently active last; stops at its
-    /// first error.
+    /// Calls `each` with every asset, its versions and notes, the most recently active last; stops at
+    /// its first error.
     ///
     /// No read is open while `each` runs: one that waits for its output would keep the write-ahead
     /// log from being cleared, and the log would grow for as long as it waits. An asset that becomes
@@ -406,7 +406,7 @@ impl Reader {
         self.read(read())
     }
 
-    /// Whether an asset is known.
+    /// Returns whether an asset is known.
     pub fn has_asset(&self, asset_id: &str) -> Result<bool, JournalError> {
         let read = || {
             self.connection
@@ -416,12 +416,12 @@ impl Reader {
         self.read(read())
     }
 
-    /// The local name of an asset, whether or not anything was received of it.
+    /// Returns the local name of an asset, even if nothing was received of it.
     pub fn name(&self, asset_id: &str) -> Result<Option<String>, JournalError> {
         self.read(notes::name_of(&self.connection, asset_id))
     }
 
-    /// The local name of the asset that a delivery names.
+    /// Returns the local name of the asset that a delivery names.
     pub fn name_of(&self, delivery: &Delivery) -> Result<Option<String>, JournalError> {
         match &delivery.callback.asset_id {
             Some(asset_id) => self.name(asset_id),
@@ -429,7 +429,7 @@ impl Reader {
         }
     }
 
-    /// Whether a filter lets an entry of the log of refusals through, by what one of its bodies claims.
+    /// Returns whether a filter matches an entry of the log of refusals, by the claims of its bodies.
     pub fn refusal_matches(&self, filter: &Filter, listed: &Listed) -> Result<bool, JournalError> {
         for claim in listed.claims() {
             let name = self.name_claimed(&claim)?;
@@ -440,7 +440,7 @@ impl Reader {
         Ok(false)
     }
 
-    /// The local name of the asset that a refused body claims.
+    /// Returns the local name of the asset that a refused body claims.
     pub fn name_claimed(&self, claim: &Callback) -> Result<Option<String>, JournalError> {
         match &claim.asset_id {
             Some(asset_id) => self.name(asset_id),
@@ -448,12 +448,12 @@ impl Reader {
         }
     }
 
-    /// A number that is another one after every note of the user's.
+    /// Returns a number that changes with every note of the user.
     pub fn notes_version(&self) -> Result<u64, JournalError> {
         Ok(self.read(Meta::Notes.read(&self.connection))?.unwrap_or(0))
     }
 
-    /// Everything that the user noted, by asset, also of those that nothing was heard of yet.
+    /// Returns all notes of the user by asset, including assets that nothing was received of yet.
     pub fn all_notes(&self) -> Result<BTreeMap<String, Notes>, JournalError> {
         self.read(notes::all(&self.connection))
     }
