@@ -99,7 +99,36 @@ pub struct Delivery {
     pub outcome: Outcome,
 }
 
-impl Delivery {
+/// A delivery as a row of a list shows it: without method, path, headers and body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySummary {
+    /// Its number in the journal; see [`Delivery::seq`].
+    pub seq: u64,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// When it was written.
+    pub committed_at: Timestamp,
+    /// The source.
+    pub source: Source,
+    /// The client's address and port.
+    pub peer: String,
+    /// What the signature check found.
+    pub verdict: Verdict,
+    /// What the body says.
+    pub callback: Callback,
+    /// What the fold made of it.
+    pub outcome: Outcome,
+}
+
+impl From<Delivery> for DeliverySummary {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { seq, committed_at, request, verdict, callback, outcome } = delivery;
+        let Received { received_at, source, peer, .. } = request;
+        Self { seq, received_at, committed_at, source, peer, verdict, callback, outcome }
+    }
+}
+
+impl DeliverySummary {
     /// Whether it is an outcome that showed that an earlier copy of `version_generating`, taken for
     /// a repeat, had begun a new cycle. Any other second outcome is a guess.
     pub fn is_hindsight(&self) -> bool {

@@ -41,7 +41,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use crate::callback::{Callback, Delivery, Event, Provenance, Refusal, State};
+use crate::callback::{Callback, Delivery, DeliverySummary, Event, Provenance, Refusal, State};
 use crate::text::Printable;
 use test::Test;
 
@@ -105,6 +105,27 @@ impl<'a> From<&'a Delivery> for DeliveryFacts<'a> {
             received_at: request.received_at,
             source: request.source.name(),
             peer: &request.peer,
+            verdict: verdict.name(),
+            event: callback.event.as_deref(),
+            asset_id: callback.asset_id.as_deref(),
+            version_id: callback.version_id.as_deref(),
+            version_locale: callback.version_locale.as_deref(),
+            is_unreadable: callback.unreadable.is_some(),
+            effect: outcome.effect.name(),
+            is_uncertain: outcome.uncertain.is_some(),
+        }
+    }
+}
+
+impl<'a> From<&'a DeliverySummary> for DeliveryFacts<'a> {
+    fn from(delivery: &'a DeliverySummary) -> Self {
+        let DeliverySummary { seq, received_at, source, peer, verdict, callback, outcome, .. } =
+            delivery;
+        Self {
+            seq: *seq,
+            received_at: *received_at,
+            source: source.name(),
+            peer,
             verdict: verdict.name(),
             event: callback.event.as_deref(),
             asset_id: callback.asset_id.as_deref(),

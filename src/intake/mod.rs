@@ -295,7 +295,9 @@ impl Intake {
         anew: Option<u64>,
     ) -> Result<u64, WriteError> {
         let pending = self.keep.subscribed(relay, after, anew)?;
-        tokio::time::timeout(WRITE_TIMEOUT, pending.receipt()).await.unwrap_or(Err(WriteError::Late))
+        tokio::time::timeout(WRITE_TIMEOUT, pending.receipt())
+            .await
+            .unwrap_or(Err(WriteError::Late))
     }
 
     /// Where a subscription to a relay is, on disk. The error is a sentence.

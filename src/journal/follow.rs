@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Feed, JournalError, Reader, Watermarks};
-use crate::callback::{Delivery, Listed, NotedGap};
+use crate::callback::{Delivery, DeliverySummary, Listed, NotedGap};
 
 /// The time between two looks at a journal that another process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub enum Batch {
     /// Accepted deliveries.
     Deliveries(Vec<Delivery>),
+    /// Summaries of accepted deliveries, from [`Follower::of_summaries`].
+    Summaries(Vec<DeliverySummary>),
     /// New and changed entries in the log of refusals.
     Refusals(Vec<Listed>),
     /// Deliveries that a relay took and will never pass on.
@@ -34,7 +36,7 @@ pub enum Batch {
 pub struct Follower {
     reader: Reader,
     source: Source,
-    /// Whether deliveries come without headers and body.
+    /// Whether it returns [`Batch::Summaries`] in place of [`Batch::Deliveries`].
     summaries: bool,
     /// What was returned.
     seen: Watermarks,
@@ -81,7 +83,7 @@ impl Follower {
         Ok(Self { reader, source: Source::File(watched), summaries: false, seen })
     }
 
-    /// The same, whose deliveries come without headers and body.
+    /// Makes it return [`Batch::Summaries`] in place of [`Batch::Deliveries`].
     #[must_use]
     pub fn of_summaries(self) -> Self {
         Self { summaries: true, ..self }
@@ -124,15 +126,17 @@ impl Follower {
         let watermarks = self.watermarks()?;
         self.step_back(watermarks);
         if self.seen.head < watermarks.head {
-            let page = if self.summaries {
-                self.reader.summaries_after(self.seen.head, limit)?
+            let (last, batch) = if self.summaries {
+                let page = self.reader.summaries_after(self.seen.head, limit)?;
+                (page.last().map(|last| last.seq), Batch::Summaries(page))
             } else {
-                self.reader.deliveries_after(self.seen.head, limit)?
+                let page = self.reader.deliveries_after(self.seen.head, limit)?;
+                (page.last().map(|last| last.seq), Batch::Deliveries(page))
             };
             // The newest of them may have been deleted already.
-            self.seen.head = page.last().map_or(watermarks.head, |last| last.seq);
-            if !page.is_empty() {
-                return Ok(Some(Batch::Deliveries(page)));
+            self.seen.head = last.unwrap_or(watermarks.head);
+            if last.is_some() {
+                return Ok(Some(batch));
             }
         }
         if self.seen.refusals < watermarks.refusals {

@@ -11,7 +11,7 @@ use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::watermarks::Watermarks;
 use super::{JournalError, notes, refusals, rows};
-use crate::callback::{Callback, Delivery, Listed, NotedGap};
+use crate::callback::{Callback, Delivery, DeliverySummary, Listed, NotedGap};
 use crate::filter::{DeliveryFacts, Filter};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
@@ -66,14 +66,14 @@ impl AssetPlace {
     }
 }
 
-/// What a look at a stretch of deliveries came to.
+/// The result of a scan of deliveries.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// Those that fit, in the order in which they were looked at, without headers and bodies.
-    pub hits: Vec<Delivery>,
-    /// How many were looked at.
+    /// Those that fit, in the order of the scan.
+    pub hits: Vec<DeliverySummary>,
+    /// How many were scanned.
     pub count: u32,
-    /// The last one that was looked at, and when it was received.
+    /// The last one that was scanned, and when it was received.
     pub last: Option<(u64, Timestamp)>,
 }
 
@@ -125,35 +125,42 @@ impl Reader {
     /// Returns at most `limit` deliveries above `seq`, oldest first: fewer if bodies are long, none only
     /// at the end.
     pub fn deliveries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.page(rows::DELIVERY, AFTER, (bound(seq), limit))
+        self.deliveries(AFTER, (bound(seq), limit))
     }
 
     /// Returns at most `limit` deliveries below `seq`, newest first: fewer if bodies are long, none only
     /// at the end.
     pub fn deliveries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.page(rows::DELIVERY, BEFORE, (bound(seq), limit))
+        self.deliveries(BEFORE, (bound(seq), limit))
     }
 
-    /// The same as [`Reader::deliveries_after`] without headers and bodies, which are not read from
-    /// the disk: both are empty.
-    pub fn summaries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.page(rows::SUMMARY, AFTER, (bound(seq), limit))
+    /// Returns summaries of at most `limit` deliveries above `seq`, oldest first.
+    pub fn summaries_after(
+        &self,
+        seq: u64,
+        limit: u32,
+    ) -> Result<Vec<DeliverySummary>, JournalError> {
+        self.summaries(AFTER, (bound(seq), limit))
     }
 
-    /// The same as [`Reader::deliveries_before`] without headers and bodies.
-    pub fn summaries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.page(rows::SUMMARY, BEFORE, (bound(seq), limit))
+    /// Returns summaries of at most `limit` deliveries below `seq`, newest first.
+    pub fn summaries_before(
+        &self,
+        seq: u64,
+        limit: u32,
+    ) -> Result<Vec<DeliverySummary>, JournalError> {
+        self.summaries(BEFORE, (bound(seq), limit))
     }
 
-    /// At most `limit` deliveries of one asset below `seq`, newest first, without headers and bodies;
-    /// also those of its versions, and those that we cannot read but for its id.
+    /// Returns summaries of at most `limit` deliveries of one asset below `seq`, newest first: also of
+    /// its versions, and of unreadable ones with its id.
     pub fn summaries_of(
         &self,
         asset_id: &str,
         seq: u64,
         limit: u32,
-    ) -> Result<Vec<Delivery>, JournalError> {
-        self.page(rows::SUMMARY, BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
+    ) -> Result<Vec<DeliverySummary>, JournalError> {
+        self.summaries(BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
     }
 
     /// Scans `limit` deliveries below `seq`, newest first, and returns those that fit. Stops early after
@@ -203,7 +210,7 @@ impl Reader {
                 scanned.last = Some((facts.seq, facts.received_at));
                 if fits(&facts) {
                     // Both statements read the same state of the journal, as the first is open.
-                    scanned.hits.push(summary.query_row([bound(facts.seq)], rows::delivery)?);
+                    scanned.hits.push(summary.query_row([bound(facts.seq)], rows::summary)?);
                 }
             }
             Ok(scanned)
@@ -247,14 +254,9 @@ impl Reader {
     }
 
     /// Reads a page of deliveries. It is shorter if bodies or paths are long.
-    fn page(
-        &self,
-        columns: &str,
-        which: &str,
-        params: impl Params,
-    ) -> Result<Vec<Delivery>, JournalError> {
+    fn deliveries(&self, which: &str, params: impl Params) -> Result<Vec<Delivery>, JournalError> {
         let read = || {
-            let mut statement = self.connection.prepare_cached(&page_of(columns, which))?;
+            let mut statement = self.connection.prepare_cached(&page_of(rows::DELIVERY, which))?;
             let mut page = Vec::new();
             let mut bytes = 0;
             for delivery in statement.query_map(params, rows::delivery)? {
@@ -266,6 +268,21 @@ impl Reader {
                 }
             }
             Ok(page)
+        };
+        self.read(read())
+    }
+
+    /// Reads a page of summaries.
+    fn summaries(
+        &self,
+        which: &str,
+        params: impl Params,
+    ) -> Result<Vec<DeliverySummary>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&page_of(rows::SUMMARY, which))?
+                .query_map(params, rows::summary)?
+                .collect()
         };
         self.read(read())
     }

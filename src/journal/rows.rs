@@ -6,8 +6,8 @@ use rusqlite::{Connection, Row};
 
 use crate::callback::Listed;
 use crate::callback::{
-    Accepted, BodySample, Callback, Delivery, Doubt, Effect, Encoding, Headers, Outcome,
-    Provenance, Received, Refusal, RefusalKind, Source, Verdict,
+    Accepted, BodySample, Callback, Delivery, DeliverySummary, Doubt, Effect, Encoding, Headers,
+    Outcome, Provenance, Received, Refusal, RefusalKind, Source, Verdict,
 };
 use crate::filter::DeliveryFacts;
 
@@ -70,10 +70,9 @@ pub(super) const DELIVERY: &str = "seq, received_at, committed_at, source, peer,
     verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
     effect, uncertain, body";
 
-/// A delivery without what makes it long: neither of the two is read from the disk.
-pub(super) const SUMMARY: &str = "seq, received_at, committed_at, source, peer, method, path, '[]' AS headers, \
-    verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
-    effect, uncertain, x'' AS body";
+/// The columns of a summary: the long ones of a delivery are not read from the disk.
+pub(super) const SUMMARY: &str = "seq, received_at, committed_at, source, peer, verdict, verdict_key, \
+    verdict_encoding, event, asset_id, version_id, version_locale, unreadable, effect, uncertain";
 
 /// What a filter can ask, in the order in which [`facts`] reads it.
 pub(super) const FACTS: &str = "seq, received_at, source, peer, verdict, event, asset_id, version_id, \
@@ -105,23 +104,37 @@ pub(super) fn facts<'a>(row: &'a Row<'_>) -> rusqlite::Result<DeliveryFacts<'a>>
 }
 
 pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
-    let uncertain =
-        match row.get_ref("uncertain")?.as_str_or_null().map_err(|e| bad(Type::Text, e))? {
-            None => None,
-            Some(_) => Some(word(row, "uncertain", Doubt::from_code)?),
-        };
+    let summary = summary(row)?;
     Ok(Delivery {
-        seq: unsigned(row.get("seq")?),
-        committed_at: time(row, "committed_at")?,
+        seq: summary.seq,
+        committed_at: summary.committed_at,
         request: Received {
-            received_at: time(row, "received_at")?,
-            source: word(row, "source", Source::from_name)?,
-            peer: row.get("peer")?,
+            received_at: summary.received_at,
+            source: summary.source,
+            peer: summary.peer,
             method: row.get("method")?,
             path: row.get("path")?,
             headers: json(row, "headers")?,
             body: row.get("body")?,
         },
+        verdict: summary.verdict,
+        callback: summary.callback,
+        outcome: summary.outcome,
+    })
+}
+
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
+    let uncertain =
+        match row.get_ref("uncertain")?.as_str_or_null().map_err(|e| bad(Type::Text, e))? {
+            None => None,
+            Some(_) => Some(word(row, "uncertain", Doubt::from_code)?),
+        };
+    Ok(DeliverySummary {
+        seq: unsigned(row.get("seq")?),
+        received_at: time(row, "received_at")?,
+        committed_at: time(row, "committed_at")?,
+        source: word(row, "source", Source::from_name)?,
+        peer: row.get("peer")?,
         verdict: verdict(row)?,
         callback: Callback {
             event: row.get("event")?,

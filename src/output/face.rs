@@ -201,7 +201,7 @@ impl<W: Write> Face<W> {
             Batch::Gaps(page) if !self.selection.only_refusals => {
                 page.iter().try_for_each(|noted| self.records.gap(noted))?;
             }
-            Batch::Deliveries(_) | Batch::Gaps(_) | Batch::Pruned => {}
+            Batch::Deliveries(_) | Batch::Summaries(_) | Batch::Gaps(_) | Batch::Pruned => {}
         }
         Ok(true)
     }

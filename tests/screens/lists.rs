@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use dubwatch::callback::{
-    Callback, Delivery, Doubt, Effect as FoldEffect, Encoding, Outcome, Refusal, RefusalKind,
-    Verdict,
+    Callback, DeliverySummary, Doubt, Effect as FoldEffect, Encoding, Outcome, Refusal,
+    RefusalKind, Verdict,
 };
 use dubwatch::simulate::Message;
 use dubwatch::tui::model::Banner;
@@ -141,7 +141,7 @@ fn the_end_is_where_the_last_line_is() {
 }
 
 /// A delivery of the story, changed.
-fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut Delivery)) -> Row {
+fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
     let at = tui.model().now;
     let message = Message {
         event: "version_ready".to_owned(),
@@ -176,7 +176,7 @@ fn rows_that_are_not_what_rows_are() {
     let yesterday = tui.model().now - SignedDuration::from_hours(20);
     let mut rows = vec![
         odd(&mut tui, |delivery| {
-            delivery.request.received_at = yesterday;
+            delivery.received_at = yesterday;
             delivery.verdict = Verdict::Valid { key: "dev".into(), encoding: Encoding::Raw };
         }),
         odd(&mut tui, |delivery| delivery.verdict = Verdict::Unchecked),

@@ -71,13 +71,10 @@ impl Backend {
             None if seq > self.seen().head => true,
             None => return Ok(Vec::new()),
         };
-        let from = deliveries.last().map(|last| last.request.received_at).filter(|_| !is_end);
+        let from = deliveries.last().map(|last| last.received_at).filter(|_| !is_end);
         // Up to where the rows begin that were told before.
-        let to = self
-            .reader()
-            .summaries_after(seq.saturating_sub(1), 1)?
-            .first()
-            .map(|d| d.request.received_at);
+        let to =
+            self.reader().summaries_after(seq.saturating_sub(1), 1)?.first().map(|d| d.received_at);
         let refusals = self
             .refusals
             .values()

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::backend::{ASSETS, Backend, Halt};
-use crate::callback::{Delivery, Listed};
+use crate::callback::{DeliverySummary, Listed};
 use crate::journal::{Batch, MAX_REFUSALS, Watermarks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -37,7 +37,11 @@ impl Backend {
             && let Some(batch) = self.follower.next(PAGE)?
         {
             match batch {
-                Batch::Deliveries(page) => self.tell_deliveries(page, has_skipped)?,
+                Batch::Summaries(page) => self.tell_deliveries(page, has_skipped)?,
+                Batch::Deliveries(page) => {
+                    let page = page.into_iter().map(Into::into).collect();
+                    self.tell_deliveries(page, has_skipped)?;
+                }
                 Batch::Refusals(page) => {
                     let rows = self.hold_refusals(page);
                     self.tell_news(rows, Vec::new(), has_skipped)?;
@@ -57,7 +61,7 @@ impl Backend {
         Ok(())
     }
 
-    fn tell_deliveries(&mut self, page: Vec<Delivery>, old: bool) -> Result<(), Halt> {
+    fn tell_deliveries(&mut self, page: Vec<DeliverySummary>, old: bool) -> Result<(), Halt> {
         let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
         // After a skip all of them were sent as they are now.
         let (assets, gone) = if old { Default::default() } else { self.assets_of(&rows)? };
@@ -83,7 +87,7 @@ impl Backend {
         if first <= next.seq {
             return Ok(false);
         }
-        let since = next.request.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
+        let since = next.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
         self.follower.go_on_from(Watermarks { head: first - 1, ..self.seen() });
         let (mut place, mut told) = (None, 0);
         while told < MAX_ASSETS

@@ -2,14 +2,7 @@
 //! read from the disk than is shown.
 
 use super::*;
-use crate::callback::Delivery;
-
-/// A delivery as a list has it.
-fn summary(mut delivery: Delivery) -> Delivery {
-    delivery.request.body.clear();
-    delivery.request.headers = Headers::default();
-    delivery
-}
+use crate::callback::DeliverySummary;
 
 /// Three assets in turn, and what belongs to none.
 fn filled(count: i64) -> Journal {
@@ -31,14 +24,14 @@ fn summaries_are_deliveries_but_for_headers_and_body() {
     let reader = journal.reader().unwrap();
     let all = reader.deliveries_after(0, 100).unwrap();
     assert!(all.iter().all(|d| !d.request.body.is_empty() && d.request.headers.size() > 0));
-    let all: Vec<Delivery> = all.into_iter().map(summary).collect();
+    let all: Vec<DeliverySummary> = all.into_iter().map(Into::into).collect();
     assert_eq!(reader.summaries_after(0, 100).unwrap(), all);
     assert_eq!(reader.summaries_after(5, 3).unwrap(), all[5..8]);
-    let newest_first = |rows: &[Delivery]| rows.iter().rev().cloned().collect::<Vec<_>>();
+    let newest_first = |rows: &[DeliverySummary]| rows.iter().rev().cloned().collect::<Vec<_>>();
     assert_eq!(reader.summaries_before(u64::MAX, 100).unwrap(), newest_first(&all));
     assert_eq!(reader.summaries_before(9, 3).unwrap(), newest_first(&all[5..8]));
 
-    let of_one: Vec<Delivery> =
+    let of_one: Vec<DeliverySummary> =
         all.into_iter().filter(|d| d.callback.asset_id.as_deref() == Some("a1")).collect();
     assert_eq!(of_one.len(), 8, "also what we cannot read but for its asset");
     assert_eq!(reader.summaries_of("a1", u64::MAX, 100).unwrap(), newest_first(&of_one));

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::protocol::{Cursor, WINDOW};
 use super::end::{End, lost};
 use crate::callback::{MessagePosition, Received};
-use crate::intake::{Intake, WriteError, Verified};
+use crate::intake::{Intake, Verified, WriteError};
 
 /// Messages that may be under way. More are left in the socket.
 const MESSAGES: usize = WINDOW;

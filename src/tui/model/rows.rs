@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::mode::Target;
 use super::search::{Query, RowsPage, Searching, Start};
-use crate::callback::{BodySample, Callback, Delivery, Effect, Event, Headers, Listed};
+use crate::callback::{BodySample, Callback, DeliverySummary, Effect, Event, Headers, Listed};
 use crate::filter::{DeliveryFacts, Filter};
 
 /// Rows that are held at most. Beyond it those furthest from where the user is go; they come back
@@ -19,7 +19,7 @@ pub const MAX_ROWS: usize = 5_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// A delivery on disk.
-    Delivery(Delivery),
+    Delivery(DeliverySummary),
     /// Requests that were refused.
     Refusal {
         /// The entry in the log of refusals.
@@ -30,11 +30,9 @@ pub enum Row {
 }
 
 impl Row {
-    /// The row of a delivery.
-    pub fn delivery(mut delivery: Delivery) -> Self {
-        delivery.request.body = Vec::new();
-        delivery.request.headers = Headers::default();
-        Self::Delivery(delivery)
+    /// Creates the row of a delivery.
+    pub fn delivery(delivery: impl Into<DeliverySummary>) -> Self {
+        Self::Delivery(delivery.into())
     }
 
     /// The row of a refusal.
@@ -77,7 +75,7 @@ impl Row {
     /// When it was received; of a refusal, when the last of its kind was.
     pub const fn at(&self) -> Timestamp {
         match self {
-            Self::Delivery(delivery) => delivery.request.received_at,
+            Self::Delivery(delivery) => delivery.received_at,
             Self::Refusal { listed, .. } => listed.refusal.at,
         }
     }
@@ -137,7 +135,7 @@ impl Row {
     /// claims.
     pub fn fits(&self, filter: &Filter, name: Option<&str>) -> bool {
         match self {
-            Self::Delivery(delivery) => filter.matches_named(delivery, name),
+            Self::Delivery(delivery) => filter.matches_facts(&delivery.into(), name),
             Self::Refusal { listed, .. } => {
                 self.claims().any(|claim| filter.matches_refusal(&listed.refusal, claim, name))
             }

@@ -153,7 +153,7 @@ fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
     let peer = match row {
         Row::Delivery(delivery) => {
             pen.skip(1).text(&format!("#{}", number(delivery.seq)), dim);
-            &delivery.request.peer
+            &delivery.peer
         }
         Row::Refusal { listed, .. } => {
             let refusal = &listed.refusal;

@@ -9,7 +9,7 @@ use super::super::model::{Model, names};
 use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::{ago, glyph};
-use crate::callback::{Delivery, Effect, Event, RefusalKind, State, Verdict};
+use crate::callback::{DeliverySummary, Effect, Event, RefusalKind, State, Verdict};
 
 /// The name of the development key, which is drawn differently: whoever signs with it proves little.
 const DEV_KEY: &str = "dev";
@@ -245,7 +245,7 @@ const fn look_of(state: State) -> Role {
     }
 }
 
-const fn changes_nothing(delivery: &Delivery) -> bool {
+const fn changes_nothing(delivery: &DeliverySummary) -> bool {
     matches!(delivery.outcome.effect, Effect::Repeat | Effect::Late)
 }
 
@@ -271,7 +271,7 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
 }
 
 /// What a delivery did to its version, in a word.
-pub(super) const fn effect_word(delivery: &Delivery) -> (&'static str, Role) {
+pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         Effect::Applied => ("applied", Role::Dim),
         Effect::Repeat => ("repeat", Role::Dim),

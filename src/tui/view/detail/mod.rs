@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::row::{self, number};
-use crate::callback::{Delivery, Doubt, Effect, Event, Source, State, Verdict};
+use crate::callback::{DeliverySummary, Doubt, Effect, Event, Source, State, Verdict};
 use crate::tui::model::Model;
 use crate::tui::model::detail::{Detail, DetailLine, LineKind};
 use crate::tui::model::layout::detail_head;
@@ -108,7 +108,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, look: Look, pen: &mut Pen<
         Row::Delivery(delivery) => (
             format!("Delivery {}", number(delivery.seq)),
             format!("received {time}"),
-            &delivery.request.peer,
+            &delivery.peer,
         ),
         Row::Refusal { listed, .. } => {
             let last = if listed.refusal.count > 1 { "the last at " } else { "" };
@@ -118,7 +118,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, look: Look, pen: &mut Pen<
     let written = open.detail.as_ref().and_then(|detail| detail.committed_at);
     let mut written = written.map_or(String::new(), |then| format!("on disk {}", later(at, then)));
     let mut from = format!("from {peer}");
-    if matches!(row, Row::Delivery(delivery) if delivery.request.source == Source::Imported) {
+    if matches!(row, Row::Delivery(delivery) if delivery.source == Source::Imported) {
         // It came through no door.
         written.clear();
         "imported".clone_into(&mut from);
@@ -224,9 +224,9 @@ fn effect(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
 }
 
 /// What a later outcome showed of a copy of `version_generating`: said of both deliveries.
-fn hindsight(model: &Model, delivery: &Delivery) -> Option<String> {
+fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
     let callback = &delivery.callback;
-    let at = delivery.request.received_at;
+    let at = delivery.received_at;
     let known = || {
         let asset = model.shown().catalogue.get(callback.asset_id.as_deref()?)?;
         let id = callback.version_id.as_deref()?;
@@ -256,7 +256,7 @@ fn hindsight(model: &Model, delivery: &Delivery) -> Option<String> {
 }
 
 /// The same as its effect, with what it means.
-const fn did(delivery: &Delivery) -> (&'static str, Role) {
+const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         Effect::Applied => ("applied: it became the state", Role::Plain),
         Effect::Repeat => ("repeat: told before, changes nothing", Role::Plain),
