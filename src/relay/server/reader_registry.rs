@@ -29,6 +29,10 @@ struct Inbox {
     names: HashMap<ReaderName, (u64, CancellationToken)>,
 }
 
+/// Which connection it is: the later it came, the higher.
+#[derive(Debug)]
+pub(super) struct ConnNumber(u64);
+
 /// Which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Crowded {
@@ -50,8 +54,20 @@ impl ReaderRegistry {
         Self { each, all, registered: Mutex::default() }
     }
 
+    /// Returns the number of a connection that has just come. To be asked for before its upgrade is
+    /// answered: a reader that dials again after that has a higher one.
+    pub(super) fn number(&self) -> ConnNumber {
+        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        registered.next += 1;
+        ConnNumber(registered.next)
+    }
+
     /// Registers a connection.
-    pub(super) fn enter(&self, inbox: InboxId) -> Result<Registration<'_>, Crowded> {
+    pub(super) fn enter(
+        &self,
+        inbox: InboxId,
+        ConnNumber(number): ConnNumber,
+    ) -> Result<Registration<'_>, Crowded> {
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         if registered.count >= self.all {
             return Err(Crowded::Relay);
@@ -62,8 +78,7 @@ impl ReaderRegistry {
         }
         entry.count += 1;
         registered.count += 1;
-        registered.next += 1;
-        Ok(Registration { registry: self, inbox, number: registered.next, name: None })
+        Ok(Registration { registry: self, inbox, number, name: None })
     }
 
     /// Returns the number of connected readers.
@@ -142,18 +157,18 @@ mod tests {
     fn the_newer_takes_over_and_places_are_bounded_and_given_back() {
         let registry = ReaderRegistry::new(2, 3);
         let name: ReaderName = "a".parse().unwrap();
-        let mut one = registry.enter(1).unwrap();
+        let mut one = registry.enter(1, registry.number()).unwrap();
         let first = one.take(&name);
-        let mut two = registry.enter(1).unwrap();
+        let mut two = registry.enter(1, registry.number()).unwrap();
         assert!(!first.is_cancelled());
         let second = two.take(&name);
         assert!(first.is_cancelled() && !second.is_cancelled());
-        assert_eq!(registry.enter(1).err(), Some(Crowded::Inbox));
-        let other = registry.enter(2).unwrap();
-        assert_eq!(registry.enter(3).err(), Some(Crowded::Relay));
+        assert_eq!(registry.enter(1, registry.number()).err(), Some(Crowded::Inbox));
+        let other = registry.enter(2, registry.number()).unwrap();
+        assert_eq!(registry.enter(3, registry.number()).err(), Some(Crowded::Relay));
         // The older goes: the name stays with the newer.
         drop(one);
-        let mut three = registry.enter(1).unwrap();
+        let mut three = registry.enter(1, registry.number()).unwrap();
         three.take(&name);
         assert!(second.is_cancelled());
         // The older one says its name only now.
@@ -168,7 +183,7 @@ mod tests {
     fn what_a_reader_has_to_say_is_queued_before_its_successor_comes_or_never() {
         let registry = ReaderRegistry::new(2, 3);
         let name: ReaderName = "a".parse().unwrap();
-        let mut one = registry.enter(1).unwrap();
+        let mut one = registry.enter(1, registry.number()).unwrap();
         let queue = Mutex::new(Vec::new());
         // Queues itself at its first poll, as the log's answers do, and has its answer at the second.
         let ack = |number| -> Answer<'_, u64> {
@@ -191,11 +206,24 @@ mod tests {
         assert_eq!(answer.now_or_never(), Some(Ok(2)));
         let at_once: Answer<'_, u64> = Box::pin(std::future::ready(Ok(3)));
         assert_eq!(one.begin(at_once).unwrap().now_or_never(), Some(Ok(3)));
-        registry.enter(1).unwrap().take(&name);
+        registry.enter(1, registry.number()).unwrap().take(&name);
         assert!(one.begin(ack(4)).is_none());
-        let mut two = registry.enter(1).unwrap();
+        let mut two = registry.enter(1, registry.number()).unwrap();
         two.take(&name);
         assert!(one.begin(ack(5)).is_none());
         assert_eq!(*queue.lock().unwrap(), [2]);
+    }
+
+    /// The upgrades of two connections are finished by two tasks, in whichever order.
+    #[test]
+    fn the_connection_that_came_first_supersedes_nobody_when_it_registers_last() {
+        let registry = ReaderRegistry::new(9, 9);
+        let name: ReaderName = "a".parse().unwrap();
+        let (first, second) = (registry.number(), registry.number());
+        let mut newer = registry.enter(1, second).unwrap();
+        let taken = newer.take(&name);
+        let mut older = registry.enter(1, first).unwrap();
+        assert!(older.take(&name).is_cancelled());
+        assert!(!taken.is_cancelled());
     }
 }

@@ -54,6 +54,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let server = Arc::clone(shared);
     // The tracker knows of it from here on, so that a stop between here and the upgrade waits.
     let tracked = shared.readers.token();
+    let number = shared.reader_registry.number();
     upgrading
         .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER)
@@ -64,7 +65,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
         .max_frame_size(MAX_TEXT)
         .on_upgrade(async move |socket| {
             let _tracked = tracked;
-            match server.reader_registry.enter(subscriber.inbox.id) {
+            match server.reader_registry.enter(subscriber.inbox.id, number) {
                 Ok(registration) => reader::run(&server, socket, subscriber, registration).await,
                 Err(crowded) => {
                     let whose = match crowded {
