@@ -851,8 +851,8 @@ mod tests {
             let name = dir.path().join(format!("n.db{ending}"));
             let aside = dir.path().join("aside");
 
-            // The first that comes learns it, not the first a second later.
             std::fs::rename(&name, &aside).unwrap();
+            until(&writer, |health| *health != Health::Writing);
             let outcome = writer.submit(2, 1).unwrap().blocking_receipt();
             let Err(WriteError::Failed(why)) = outcome else { panic!("{ending}: {outcome:?}") };
             let said =

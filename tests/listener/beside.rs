@@ -6,7 +6,7 @@ use std::process::{ChildStdout, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::common::{Heard, LIMIT, Running, Site, callback, get, post};
+use crate::common::{Heard, LIMIT, Running, Site, callback, get, post, until};
 
 /// A command that reads this site's journal, and still runs.
 struct Reading {
@@ -191,8 +191,8 @@ fn a_journal_that_is_taken_away_from_its_writer_is_answered_503_and_told() {
     let mut watch = site.watch();
     assert_eq!(watch.ask(site.signed(callback(1))).status, 200);
     std::fs::rename(&site.db, &aside).unwrap();
+    until(|| watch.ask(get("/healthz")).status == 503, "it to be noticed");
     assert_eq!(watch.ask(site.signed(callback(2))).status, 503);
-    assert_eq!(watch.ask(get("/healthz")).status, 503);
     let warning = watch.next_of("warning")["message"].as_str().unwrap().to_owned();
     assert!(warning.contains("was removed or moved away: put it back"), "{warning}");
 

@@ -336,8 +336,8 @@ fn a_store_that_is_taken_away_is_answered_503_until_it_is_back() {
     assert_eq!(relay.post(&inbox, b"1").status, 200);
     let aside = relay.site.dir.path().join("aside.db");
     fs::rename(&relay.site.db, &aside).unwrap();
+    until(|| relay.watch().ask(get("/healthz")).status == 503, "it to be noticed");
     assert_eq!(relay.post(&inbox, b"lost").status, 503);
-    assert_eq!(relay.watch().ask(get("/healthz")).status, 503);
     let logged = || relay.watch().err.text();
     until(|| logged().contains("was removed or moved away: put it back"), "a line");
     fs::rename(&aside, &relay.site.db).unwrap();
