@@ -41,7 +41,9 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use crate::callback::{Callback, Delivery, DeliverySummary, Event, Provenance, Refusal, State};
+use crate::callback::{
+    Callback, Delivery, DeliverySummary, Event, Outcome, Provenance, Refusal, State, Verdict,
+};
 use crate::text::Printable;
 use test::Test;
 
@@ -100,20 +102,8 @@ pub struct DeliveryFacts<'a> {
 impl<'a> From<&'a Delivery> for DeliveryFacts<'a> {
     fn from(delivery: &'a Delivery) -> Self {
         let Delivery { seq, request, verdict, callback, outcome, .. } = delivery;
-        Self {
-            seq: *seq,
-            received_at: request.received_at,
-            source: request.source.name(),
-            peer: &request.peer,
-            verdict: verdict.name(),
-            event: callback.event.as_deref(),
-            asset_id: callback.asset_id.as_deref(),
-            version_id: callback.version_id.as_deref(),
-            version_locale: callback.version_locale.as_deref(),
-            is_unreadable: callback.unreadable.is_some(),
-            effect: outcome.effect.name(),
-            is_uncertain: outcome.uncertain.is_some(),
-        }
+        let (source, peer) = (request.source.name(), request.peer.as_str());
+        Self::of((*seq, request.received_at), (source, peer), verdict, callback, outcome)
     }
 }
 
@@ -121,10 +111,22 @@ impl<'a> From<&'a DeliverySummary> for DeliveryFacts<'a> {
     fn from(delivery: &'a DeliverySummary) -> Self {
         let DeliverySummary { seq, received_at, source, peer, verdict, callback, outcome, .. } =
             delivery;
+        Self::of((*seq, *received_at), (source.name(), peer), verdict, callback, outcome)
+    }
+}
+
+impl<'a> DeliveryFacts<'a> {
+    fn of(
+        (seq, received_at): (u64, Timestamp),
+        (source, peer): (&'a str, &'a str),
+        verdict: &'a Verdict,
+        callback: &'a Callback,
+        outcome: &'a Outcome,
+    ) -> Self {
         Self {
-            seq: *seq,
-            received_at: *received_at,
-            source: source.name(),
+            seq,
+            received_at,
+            source,
             peer,
             verdict: verdict.name(),
             event: callback.event.as_deref(),
