@@ -1,6 +1,6 @@
-//! Which callbacks an inbox has already: a copy of one proves nothing, whoever signed it.
+//! Which callbacks an inbox has already: a copy of one proves nothing.
 //!
-//! The sender's contract has no time and no number that is signed, so whoever sees one genuine
+//! The sender's contract has no time and no number that is signed, so anyone who sees one genuine
 //! callback can post it again and again, and the vendor's one key signs for all its customers. What
 //! came before under the same signature is kept like anything else, but counts as unverified where
 //! room and rates are shared out.

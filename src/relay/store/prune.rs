@@ -72,7 +72,10 @@ pub(super) fn slice(
     now: Timestamp,
 ) -> rusqlite::Result<(Pruned, bool)> {
     let limit = usize::from(limit);
-    let can_go = |found: &rusqlite::Result<(i64, u64)>| !matches!(found, Ok((place, _)) if usages.passed.has(Piece::Delivery(*place)));
+    let is_passed = |place: i64| usages.passed.has(Piece::Delivery(place));
+    let can_go = |found: &rusqlite::Result<(i64, u64)>| {
+        found.as_ref().map_or(true, |(place, _)| !is_passed(*place))
+    };
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
     let acked = queries::slowest(connection, inbox)?.unwrap_or(0);
     let read: Vec<(i64, u64)> = connection
