@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::receiver::{Opened, Receiver};
 use super::supervisor::{Event, Parts, in_runtime};
 use super::watch::{Showing, receive};
-use super::worker::Worker;
+use super::worker::{Worker, or_never};
 use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
 use crate::config::{Config, Proxies, SignaturePolicy};
@@ -102,12 +102,7 @@ struct Demo {
 impl Parts for Demo {
     async fn next(&mut self) -> Event {
         let Self { receiver, story } = self;
-        let told = async {
-            match story {
-                Some(story) => story.ended().await.flatten(),
-                None => std::future::pending().await,
-            }
-        };
+        let told = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
         tokio::select! {
             event = receiver.next() => event,
             ended = told => Event::Over(ended),

@@ -14,7 +14,7 @@ use super::frontend::stream::{Stream, is_closed_pipe};
 use super::frontend::tui::{LastWords, Shows, Tui};
 use super::signals::Signals;
 use super::status;
-use super::supervisor::{self, Event, NoParts, Parts, in_runtime, warn};
+use super::supervisor::{self, Event, Parts, in_runtime, warn};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::journal::{Follower, JournalError};
@@ -26,10 +26,10 @@ use crate::tui::msg::Stage;
 use crate::tui::widget::look::Look;
 use crate::vitals::Status;
 
-/// A look at whether the process that writes the journal is there.
-struct WriterWatch(Worker<()>);
+/// A run that only reads, with what looks whether the process that writes the journal is there.
+struct ReadOnly(Option<Worker<()>>);
 
-impl Parts for WriterWatch {
+impl Parts for ReadOnly {
     async fn next(&mut self) -> Event {
         std::future::pending().await
     }
@@ -37,7 +37,9 @@ impl Parts for WriterWatch {
     async fn stop(&mut self) {}
 
     async fn close(self) {
-        self.0.stop().await;
+        if let Some(watch) = self.0 {
+            watch.stop().await;
+        }
     }
 }
 
@@ -76,7 +78,7 @@ pub(super) fn lines(
         let signals = Signals::new(false).context("cannot listen for signals")?;
         let (status, worker) = status::of_writer(config.db.clone());
         let stream = Stream::following(face, is_read, Some(status), say)?;
-        supervisor::run(signals, WriterWatch(worker), stream).await
+        supervisor::run(signals, ReadOnly(Some(worker)), stream).await
     })
 }
 
@@ -87,7 +89,7 @@ pub fn follow<W: Write + Send + 'static>(face: Face<W>) -> anyhow::Result<Exit> 
         let signals = Signals::new(false).context("cannot listen for signals")?;
         // It has no warnings.
         let stream = Stream::following(face, true, None, |_| {})?;
-        supervisor::run(signals, NoParts, stream).await
+        supervisor::run(signals, ReadOnly(None), stream).await
     })
 }
 
@@ -102,9 +104,12 @@ pub(super) fn dashboard(
     in_runtime(async {
         let signals = Signals::new(true).context("cannot listen for signals")?;
         let (status, worker) = match banner {
-            Banner::ReadOnly => status::of_writer(config.db.clone()),
-            // Where nothing can be written, nobody is waited for.
-            _ => (watch::channel(Status::default()).1, Worker::task("status", |_| async {})),
+            Banner::ReadOnly => {
+                let (status, worker) = status::of_writer(config.db.clone());
+                (status, Some(worker))
+            }
+            // A journal that cannot be written has no writer that could come back.
+            _ => (watch::channel(Status::default()).1, None),
         };
         let shows = Shows {
             facts: facts::of_file(config, &keys, banner),
@@ -116,6 +121,6 @@ pub(super) fn dashboard(
         for caution in config.cautions.iter().cloned() {
             warn(&tui, caution);
         }
-        supervisor::run(signals, WriterWatch(worker), tui).await
+        supervisor::run(signals, ReadOnly(worker), tui).await
     })
 }

@@ -14,7 +14,7 @@ use super::listen::bind;
 use super::relay_source::RelaySource;
 use super::status;
 use super::supervisor::{Event, Parts};
-use super::worker::Worker;
+use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
 use crate::journal::{Follower, Health, Journal, Location, WriteError};
@@ -111,25 +111,6 @@ fn listen(config: &Config, sockets: Vec<TcpListener>, intake: &Arc<Intake>) -> W
 }
 
 impl Receiver {
-    /// Waits until the relay has said something else about the link; pending where there is none.
-    async fn warning(relay: &mut Option<RelaySource>) -> String {
-        match relay {
-            Some(relay) => relay.warning().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Waits until the listener ends, which it does not by itself.
-    async fn broken(listener: &mut Option<Worker<()>>) -> anyhow::Error {
-        match listener {
-            Some(listener) => match listener.ended().await {
-                Ok(()) => anyhow::anyhow!("the listener ended unexpectedly"),
-                Err(error) => error,
-            },
-            None => std::future::pending().await,
-        }
-    }
-
     /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
     fn trouble(&self, trouble: &WriteError) -> Option<String> {
         (*self.opened.journal.health().borrow() == Health::Writing)
@@ -150,8 +131,12 @@ impl Parts for Receiver {
                         ))),
                     };
                 }
-                error = Self::broken(listener) => return Event::Over(Err(error)),
-                warning = Self::warning(relay) => return Event::Warning(warning),
+                error = or_never(listener.as_mut().map(Worker::failed)) => {
+                    return Event::Over(Err(error));
+                }
+                warning = or_never(relay.as_mut().map(RelaySource::warning)) => {
+                    return Event::Warning(warning);
+                }
                 trouble = opened.intake.outage() => trouble,
             };
             if let Some(warning) = self.trouble(&trouble) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Exit;
@@ -17,7 +17,7 @@ use super::listen::{Bound, bind};
 use super::signals::Signals;
 use super::supervisor::{self, Event, Parts, in_runtime, runtime};
 use super::welcome::host_name;
-use super::worker::Worker;
+use super::worker::{Worker, or_never};
 use crate::config::{ConfigError, ListenAddress};
 use crate::output::write_line;
 use crate::relay::admin::{self, Command, Reply};
@@ -162,7 +162,8 @@ struct RelayParts {
     listener: Option<Worker<()>>,
     operator: Option<Worker<()>>,
     keeper: Option<Keeper>,
-    hangups: Option<tokio::signal::unix::Signal>,
+    /// SIGHUPs; `None` where they mean that the terminal is gone.
+    hangups: Option<Signal>,
     health: watch::Receiver<Health>,
 }
 
@@ -172,8 +173,8 @@ impl Parts for RelayParts {
         let Some(listener) = listener else { return std::future::pending().await };
         loop {
             tokio::select! {
-                Some(()) = hung_up(hangups) => keep_up(keeper, server, true),
-                () = wait(keeper.as_ref()) => keep_up(keeper, server, false),
+                Some(()) = or_never(hangups.as_mut().map(Signal::recv)) => keep_up(keeper, server, true),
+                () = or_never(keeper.as_ref().map(Keeper::wait)) => keep_up(keeper, server, false),
                 changed = health.changed() => {
                     if changed.is_err() {
                         let why = "the store's thread ended unexpectedly";
@@ -181,10 +182,7 @@ impl Parts for RelayParts {
                     }
                     tracing::warn!(health = ?*health.borrow_and_update(), "the store");
                 }
-                ended = listener.ended() => {
-                    let why = "the listener ended unexpectedly";
-                    return Event::Over(Err(ended.err().unwrap_or_else(|| anyhow::anyhow!(why))));
-                }
+                error = listener.failed() => return Event::Over(Err(error)),
             }
         }
     }
@@ -220,22 +218,6 @@ impl Frontend for LogOnly {
     async fn leave(&mut self) {}
 
     async fn finish(self, _: Option<Counts>) {}
-}
-
-/// Waits for a SIGHUP; forever where it means something else.
-async fn hung_up(hangups: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
-    match hangups {
-        Some(hangups) => hangups.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until the certificate's files are to be looked at; forever where there are none.
-async fn wait(keeper: Option<&Keeper>) {
-    match keeper {
-        Some(keeper) => keeper.wait().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Keeps the certificate up with its files, and says in log and metrics what becomes of it.

@@ -42,19 +42,6 @@ pub(super) trait Parts {
     async fn close(self);
 }
 
-/// A run that only reads.
-pub(super) struct NoParts;
-
-impl Parts for NoParts {
-    async fn next(&mut self) -> Event {
-        std::future::pending().await
-    }
-
-    async fn stop(&mut self) {}
-
-    async fn close(self) {}
-}
-
 /// Runs until a signal comes, the frontend has ended, or a part is over. A second signal ends the
 /// process at once.
 pub(super) async fn run(

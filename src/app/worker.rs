@@ -15,6 +15,14 @@ pub(super) struct Worker<T> {
     result: Option<oneshot::Receiver<T>>,
 }
 
+/// Waits for `work`; forever where there is none.
+pub(super) async fn or_never<F: Future>(work: Option<F>) -> F::Output {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<T: Send + 'static> Worker<T> {
     /// Spawns a task. It has to return soon once its token is cancelled. Must be called inside a Tokio
     /// runtime.
@@ -54,10 +62,15 @@ impl<T: Send + 'static> Worker<T> {
     /// Waits until it ends and returns its result, or an error where it panicked. Waits forever once
     /// that was returned. Cancel safe.
     pub(super) async fn ended(&mut self) -> anyhow::Result<T> {
-        let Some(result) = &mut self.result else { std::future::pending().await };
-        let ended = result.await;
+        let ended = or_never(self.result.as_mut()).await;
         self.result = None;
         ended.map_err(|_| anyhow::anyhow!("the {} ended unexpectedly", self.name))
+    }
+
+    /// Waits until it ends, which it does not by itself, and returns that as an error. Cancel safe.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        let unexpected = anyhow::anyhow!("the {} ended unexpectedly", self.name);
+        self.ended().await.err().unwrap_or(unexpected)
     }
 
     /// Stops it and waits until it has ended; returns its result unless that was returned before.

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::super::worker::or_never;
 use crate::tui::msg::{Msg, Stage, Told};
 use crate::vitals::Status;
 
@@ -49,32 +50,19 @@ pub(in super::super) async fn run(
                 is_open = changed.is_ok();
                 continue;
             }
-            Some((at, message)) = next(&mut warnings) => Told::Warning(at, message),
-            () = over(&mut story_over) => Told::StoryOver,
+            Some((at, message)) = or_never(warnings.as_mut().map(mpsc::Receiver::recv)) => {
+                Told::Warning(at, message)
+            }
+            () = or_never(story_over.as_ref().map(CancellationToken::cancelled)) => {
+                // It comes once.
+                story_over = None;
+                Told::StoryOver
+            }
         };
         if inbox.send(Msg::Told(stage, told)).await.is_err() {
             return;
         }
     }
-}
-
-async fn next(warnings: &mut Option<mpsc::Receiver<Warning>>) -> Option<Warning> {
-    match warnings {
-        Some(waiting) => match waiting.recv().await {
-            Some(warning) => Some(warning),
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for the end of the story, which comes once.
-async fn over(story_over: &mut Option<CancellationToken>) {
-    match story_over {
-        Some(token) => token.cancelled().await,
-        None => std::future::pending().await,
-    }
-    *story_over = None;
 }
 
 fn changes(sent: &Status, now: &Status) -> Vec<Told> {

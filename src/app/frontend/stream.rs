@@ -12,7 +12,7 @@ use super::super::Exit;
 use super::super::reader_gone::reader_gone;
 use super::super::receiver::Receiver;
 use super::super::welcome::{callback_url, first_steps};
-use super::super::worker::Worker;
+use super::super::worker::{Worker, or_never};
 use super::Frontend;
 use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::output::{self, Ended, Format, Notice, Ready};
@@ -215,21 +215,10 @@ async fn report(
     notices: mpsc::Sender<Notice>,
     say: fn(&str),
 ) -> Reported {
-    let is_gone = async {
-        match gone {
-            Some(gone) => gone.cancelled().await,
-            None => std::future::pending().await,
-        }
-    };
-    let reported = async {
-        match status {
-            Some(status) => report_status(status, &notices, say).await,
-            None => std::future::pending().await,
-        }
-    };
+    let status = status.map(|status| report_status(status, &notices, say));
     tokio::select! {
-        reported = reported => reported,
-        () = is_gone => {
+        reported = or_never(status) => reported,
+        () = or_never(gone.as_ref().map(CancellationToken::cancelled)) => {
             let _ = notices.send(Notice::ReaderGone).await;
             Reported::Over
         }
