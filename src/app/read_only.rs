@@ -22,7 +22,6 @@ use crate::output::{Face, Format, Ready, RecordWriter};
 use crate::signature::TrustedKeys;
 use crate::sqlite::OpenError;
 use crate::tui::model::Banner;
-use crate::tui::msg::Stage;
 use crate::tui::widget::look::Look;
 use crate::vitals::Status;
 
@@ -113,7 +112,7 @@ pub(super) fn dashboard(
         };
         let shows = Shows {
             facts: facts::of_file(config, &keys, banner),
-            sources: Sources { stage: Stage::Real, follower, journal: None, keys },
+            sources: Sources { follower, journal: None, keys },
             reports: Reports { status, story_over: None },
         };
         let last_words = LastWords { out: Box::new(std::io::sink()), say: |_| {} };

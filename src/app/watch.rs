@@ -18,7 +18,6 @@ use super::{Exit, Form, is_in_use, is_unwritable, read_only};
 use crate::config::Config;
 use crate::output::{Face, RecordWriter};
 use crate::tui::model::Banner;
-use crate::tui::msg::Stage;
 
 /// Receives callbacks until a signal comes, the user quits or something breaks. `say` takes sentences
 /// for people; `out` takes what `form` asks for, of the dashboard its last words.
@@ -95,7 +94,7 @@ pub(super) async fn receive<P: Parts>(
             let status = receiver.status.clone();
             let shows = Shows {
                 facts: facts::of_receiver(config, &receiver, banner),
-                sources: sources_of(&receiver.opened, Stage::Real)?,
+                sources: sources_of(&receiver.opened)?,
                 reports: Reports { status, story_over },
             };
             let tui = Tui::start(config, look, shows, LastWords { out: Box::new(out), say })?;

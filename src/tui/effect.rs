@@ -1,10 +1,10 @@
-//! What the dashboard wants done outside of its model: values, carried out by the loop and by `app`.
+//! What follows from an update outside of the model: values, carried out by the loop and by the
+//! backend.
 
 use jiff::Timestamp;
 
 use super::model::mode::Target;
 use super::model::search::Search;
-use super::msg::Stage;
 use crate::text::{ClipText, Printable};
 
 /// One thing to be done.
@@ -25,11 +25,15 @@ pub enum Effect {
     },
     /// Call the user, who may be looking elsewhere.
     Call(Printable),
-    /// Ask `app` for something; it answers with messages.
-    Ask(Stage, Request),
+    /// Request something from the backend of this run, which answers with events.
+    Request(Request),
+    /// Start a demo and show it in place of this run, which goes on behind it.
+    StartDemo,
+    /// End the demo and show the run behind it again.
+    StopDemo,
 }
 
-/// What the dashboard asks `app` for.
+/// What the dashboard requests from the backend of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A delivery or refusal in full.
@@ -56,8 +60,4 @@ pub enum Request {
         /// When the failure came; `None` takes the mark back.
         at: Option<Timestamp>,
     },
-    /// Begin a demo beside the real thing.
-    StartDemo,
-    /// End it.
-    StopDemo,
 }

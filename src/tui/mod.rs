@@ -5,6 +5,7 @@ mod backend;
 mod chord;
 pub mod display;
 pub mod effect;
+pub mod event;
 mod hangup;
 pub mod help;
 pub mod input;

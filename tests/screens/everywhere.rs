@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use dubwatch::simulate::Message;
 use dubwatch::text::{Printable, is_hidden};
 use dubwatch::timeline::Notes;
+use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::model::Model;
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::layout::SMALLEST;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen};
-use dubwatch::tui::msg::{Msg, Told};
+use dubwatch::tui::msg::Msg;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::glyph;
 use dubwatch::tui::widget::look::Look;
@@ -158,7 +159,7 @@ fn everywhere_the_frame_is_sound(
     name: &str,
 ) {
     let (_, banner) = STATES.iter().find(|(other, _)| *other == name).unwrap();
-    let start = state(name).dashboard;
+    let start = state(name).model;
     for (view, keys) in VIEWS {
         let mut tui = TuiHarness::of(start.clone());
         open(&mut tui, keys);
@@ -190,7 +191,7 @@ fn every_state_is_in_the_property() {
 /// From the first row of a list to its last and back.
 #[test]
 fn the_selected_row_is_seen_wherever_it_is() {
-    let start = state("many").dashboard;
+    let start = state("many").model;
     for (view, keys) in &VIEWS[..5] {
         for size in [(200, 50), (80, 24), (56, 13), (40, 10)] {
             let mut tui = TuiHarness::of(start.clone());
@@ -250,7 +251,7 @@ fn acknowledged() -> TuiHarness {
     let mut notes = Notes::default();
     notes.acknowledged.insert(Some("ver_es-ES".to_owned()), now());
     let asset = AssetView::new(tui.asset("ast_one").row, notes);
-    tui.tell(Told::Asset(Box::new(asset)));
+    tui.event(BackendEvent::Asset(Box::new(asset)));
     tui
 }
 
@@ -280,7 +281,7 @@ fn no_state_is_told_apart_by_colour_alone() {
     all.extend(versions());
     for (view, keys) in VIEWS {
         let mut all: Vec<TuiHarness> =
-            all.iter().map(|tui| TuiHarness::of(tui.dashboard.clone())).collect();
+            all.iter().map(|tui| TuiHarness::of(tui.model.clone())).collect();
         // The matrix shows only in the colour of the selected asset's name that a failure was seen.
         if view != "matrix" {
             all.push(acknowledged());

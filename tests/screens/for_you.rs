@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use dubwatch::simulate::{Message, Tamper};
 use dubwatch::tui::effect::{Effect, Request};
-use dubwatch::tui::model::Dashboard;
+use dubwatch::tui::event::BackendEvent;
+use dubwatch::tui::model::Model;
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::mode::Pane;
-use dubwatch::tui::msg::Told;
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
@@ -63,7 +63,7 @@ fn lines_in(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
 }
 
 fn title(tui: &TuiHarness) -> String {
-    view::title(tui.dashboard.shown()).to_string()
+    view::title(&tui.model).to_string()
 }
 
 const ALL: Look = Look { color: false, ascii: true, light: false };
@@ -95,15 +95,15 @@ fn a_version_becomes_overdue_by_time_alone() {
     tui.press("3");
     tui.tick(at(2));
     // On a screen on which nothing ages it sleeps until then.
-    let mut sleeper = TuiHarness::of(tui.dashboard.clone());
+    let mut sleeper = TuiHarness::of(tui.model.clone());
     sleeper.tick(at(30));
-    let wake = next_change(&sleeper.dashboard).unwrap();
+    let wake = next_change(&sleeper.model, None).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
     assert!(calls(&tick(&mut tui, 180)).is_empty(), "not longer than three hours yet");
     let effects = tui.tick(wake);
     assert_eq!(calls(&effects), ["ast_a: overdue"]);
     assert_eq!(calls(&tick(&mut tui, 200)), Vec::<String>::new(), "once");
-    assert_eq!(next_change(&tui.dashboard), None, "nothing ages any more");
+    assert_eq!(next_change(&tui.model, None), None, "nothing ages any more");
 
     // On every screen, in every size, in colour and without: the bar, the header, the title.
     for look in [COLOR, ALL] {
@@ -137,7 +137,7 @@ fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     tui.press("space");
     let frozen = lines(&mut tui, (120, 30));
-    let wake = next_change(&tui.dashboard).unwrap();
+    let wake = next_change(&tui.model, None).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
     assert_eq!(calls(&tui.tick(wake)), ["ast_a: overdue"]);
     let later = lines(&mut tui, (120, 30));
@@ -145,16 +145,6 @@ fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
     assert!(later[29].contains("1 OVERDUE since"), "{}", later[29]);
     tui.press("space");
     assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"));
-}
-
-#[test]
-fn what_the_demo_hides_is_called_out_too() {
-    let mut tui = TuiHarness::empty();
-    deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
-    tui.send(dubwatch::tui::msg::Msg::DemoBegan(Box::new(facts(None))));
-    let wake = next_change(&tui.dashboard).unwrap();
-    assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert_eq!(calls(&tui.tick(wake)), ["ast_a: overdue"]);
 }
 
 /// A dashboard that begins at a minute, on a journal with a version that generates since 0.
@@ -168,9 +158,9 @@ fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
     }
     let asset = AssetView::new(asset.row.clone(), notes);
     let facts = dubwatch::tui::model::Facts { started: at(minute), ..facts(None) };
-    let mut tui = TuiHarness::of(Dashboard::new(facts, at(minute), (120, 30)));
-    let mut effects = tui.tell(Told::Assets(vec![asset]));
-    effects.extend(tui.tell(Told::Loaded));
+    let mut tui = TuiHarness::of(Model::new(facts, at(minute), (120, 30)));
+    let mut effects = tui.event(BackendEvent::Assets(vec![asset]));
+    effects.extend(tui.event(BackendEvent::Loaded));
     (tui, effects)
 }
 
@@ -210,8 +200,8 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
         tui.press("N");
     }
     let effects = tui.press("x");
-    let Some(Effect::Ask(_, Request::Acknowledge { asset_id, version_id, at: Some(seen) })) =
-        effects.iter().find(|e| matches!(e, Effect::Ask(_, Request::Acknowledge { .. })))
+    let Some(Effect::Request(Request::Acknowledge { asset_id, version_id, at: Some(seen) })) =
+        effects.iter().find(|e| matches!(e, Effect::Request(Request::Acknowledge { .. })))
     else {
         panic!("{effects:?}")
     };
@@ -220,7 +210,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
     let mut notes = asset.notes.clone();
     notes.acknowledged.insert(version_id.clone(), *seen);
     let marked = AssetView::new(asset.row.clone(), notes.clone());
-    tui.tell(Told::Asset(Box::new(marked)));
+    tui.event(BackendEvent::Asset(Box::new(marked)));
     let bar = lines(&mut tui, (120, 30))[1].clone();
     assert!(bar.contains("1 FAILED") && !bar.contains("OVERDUE"), "{bar}");
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
@@ -230,14 +220,14 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
     tui.tick(at(200));
     let mut failed = tui.asset("ast_a");
     failed.notes = notes;
-    let news = dubwatch::tui::msg::News {
+    let news = dubwatch::tui::event::News {
         rows: vec![row],
         assets: vec![failed],
         head: 9,
         held: 9,
         old: false,
     };
-    let effects = tui.tell(Told::News(news));
+    let effects = tui.event(BackendEvent::News(news));
     assert_eq!(calls(&effects), ["ast_a: failed"]);
     assert!(lines(&mut tui, (120, 30))[1].contains("2 FAILED"));
 }
@@ -323,9 +313,9 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
     assert!(everywhere(&mut tui, "1 refused request claims a failure"));
 
     // Also after a restart, and on a journal of which nothing else is known.
-    let mut tui = TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30)));
-    tui.tell(Told::RefusedFailures(vec![4, 9]));
-    tui.tell(Told::Loaded);
+    let mut tui = TuiHarness::of(Model::new(facts(None), now(), (120, 30)));
+    tui.event(BackendEvent::RefusedFailures(vec![4, 9]));
+    tui.event(BackendEvent::Loaded);
     assert!(!everywhere(&mut tui, "nothing has failed"));
     assert!(everywhere(&mut tui, "2 refused requests claim a failure"));
 }

@@ -8,12 +8,12 @@ use dubwatch::callback::{
 };
 use dubwatch::text::is_hidden;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use dubwatch::tui::event::{BackendEvent, News};
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::model::mode::Target;
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::model::{Banner, Dashboard};
-use dubwatch::tui::msg::{News, Told};
+use dubwatch::tui::model::{Banner, Model};
 use dubwatch::vitals::{Link, LinkState, Store};
 use ratatui::buffer::Buffer;
 
@@ -89,7 +89,7 @@ fn sound(frame: &Buffer, what: &str) {
 /// A link and gaps that are full of this text.
 fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
     let all = text.to_owned();
-    tui.tell(Told::Link(Box::new(Link {
+    tui.event(BackendEvent::Link(Box::new(Link {
         callback_url: Some(all.clone()),
         epoch: Some(all.clone()),
         state: LinkState::Refused { why: all.clone(), token: true },
@@ -98,7 +98,7 @@ fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
     })));
     let (inbox, reason) = (all.clone(), all.clone());
     let gap = Gap { at: now(), inbox, epoch: 1, from: 1, to: 9, count: u64::MAX, reason };
-    tui.tell(Told::Gaps(vec![gap.clone(), gap]));
+    tui.event(BackendEvent::Gaps(vec![gap.clone(), gap]));
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
     facts.callback_url.clone_from(&all);
     facts.door.clone_from(&all);
     facts.send_line.clone_from(&all);
-    let mut tui = TuiHarness::of(Dashboard::new(facts, now(), (120, 30)));
-    tui.tell(Told::Loaded);
+    let mut tui = TuiHarness::of(Model::new(facts, now(), (120, 30)));
+    tui.event(BackendEvent::Loaded);
     for size in SIZES {
         sound(&tui.frame(size, COLOR), "empty");
     }
@@ -134,16 +134,16 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             })
             .collect();
         let rows = vec![Row::delivery(delivery), Row::refusal(refusal)];
-        tui.tell(Told::News(News {
+        tui.event(BackendEvent::News(News {
             rows,
             assets,
             head: seq as u64 + 1,
             held: seq as u64 + 1,
             old: false,
         }));
-        tui.tell(Told::Warning(now(), (*text).to_owned()));
+        tui.event(BackendEvent::Warning(now(), (*text).to_owned()));
     }
-    tui.tell(Told::Store(Store::Failing { why: all.clone() }));
+    tui.event(BackendEvent::Store(Store::Failing { why: all.clone() }));
     tell_of_a_relay(&mut tui, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {
@@ -193,7 +193,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
             tui.press("down");
         }
         tui.press("enter");
-        tui.tell(Told::Detail(target, Some(Box::new(detail))));
+        tui.event(BackendEvent::Detail(target, Some(Box::new(detail))));
         for _ in 0..4 {
             for size in SIZES {
                 sound(&tui.frame(size, COLOR), text);

@@ -7,13 +7,14 @@ use dubwatch::callback::{Headers, State, Verdict};
 use dubwatch::simulate::{Message, Tamper};
 use dubwatch::text::ClipText;
 use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::input::Chord;
 use dubwatch::tui::keymap::{self, KEYMAP};
 use dubwatch::tui::model::detail::Detail;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
 use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::model::search::{RowsPage, Search, Start};
-use dubwatch::tui::msg::{Msg, Told};
+use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
@@ -33,7 +34,7 @@ fn asks(effects: &[Effect]) -> Vec<&Request> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Ask(_, request) => Some(request),
+            Effect::Request(request) => Some(request),
             _ => None,
         })
         .collect()
@@ -70,7 +71,7 @@ fn what_was_marked_stops_shouting_and_stays_listed() {
         let version = failure.version.map(|version| version.version_id.clone());
         marked.notes.acknowledged.insert(version, failure.at);
     }
-    tui.tell(Told::Asset(Box::new(marked)));
+    tui.event(BackendEvent::Asset(Box::new(marked)));
     let asset = tui.model().selected_asset().unwrap().clone();
     assert!(!asset.shouts());
     assert!(asset.alerts().count() > 0);
@@ -226,7 +227,7 @@ fn q_asks_once_before_it_ends_what_receives() {
         assert_eq!((tui.model().screen, &tui.model().cursor), (before.screen, &before.cursor));
     }
     for ends in ["q", "y", "ctrl-c"] {
-        let mut tui = TuiHarness::of(tui.dashboard.clone());
+        let mut tui = TuiHarness::of(tui.model.clone());
         tui.press("q");
         assert_eq!(tui.press(ends), [Effect::Quit], "{ends}");
     }
@@ -368,18 +369,18 @@ fn a_name_is_given_and_taken_away() {
 #[test]
 fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
     let tui = TuiHarness::empty();
-    assert_eq!(next_change(&tui.dashboard), None);
+    assert_eq!(next_change(&tui.model, None), None);
     let mut tui = TuiHarness::story(7, 60);
     // An asset one of whose versions is being generated.
     while tui.model().selected_asset().unwrap().count(State::Generating) == 0 {
         tui.press("down");
     }
     tui.tick(now() + SignedDuration::from_secs(70));
-    let next = next_change(&tui.dashboard).unwrap();
+    let next = next_change(&tui.model, None).unwrap();
     assert!(next <= now() + SignedDuration::from_secs(71), "a lane counts seconds: {next}");
     tui.press("space");
     tui.tick(now() + SignedDuration::from_secs(90));
-    let next = next_change(&tui.dashboard).unwrap();
+    let next = next_change(&tui.model, None).unwrap();
     let minutes = next.duration_since(now()).as_mins();
     assert!((178..=182).contains(&minutes), "nothing changes until one is overdue: {next}");
 }
@@ -465,7 +466,7 @@ fn older_rows_come_and_the_newest_come_back() {
     tui.tick(now() + SignedDuration::from_secs(70));
     let search = searched(&tui.press("G")).expect("it is asked for again");
     let newest = tui.delivery(&about("ast_a", "v2", "generating"), now());
-    tui.tell(Told::Rows(Box::new(page(&search, 5_003, 5_002, vec![newest]))));
+    tui.event(BackendEvent::Rows(Box::new(page(&search, 5_003, 5_002, vec![newest]))));
     let model = tui.model();
     assert!(!model.shown().rows.is_behind());
     assert_eq!(model.selected_row(), Some(0));
@@ -515,12 +516,12 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
         until: None,
     });
     let last = RowsPage { is_end: true, ..page(&search, 4, 1, vec![old[0].clone()]) };
-    tui.tell(Told::Rows(Box::new(last)));
+    tui.event(BackendEvent::Rows(Box::new(last)));
     tui.press("g");
     assert_eq!(tui.model().cursor.row, Some(Target::Delivery(1)));
     let search = searched(&tui.press("esc")).expect("its neighbours are read");
     assert_eq!(search.start, Start::Around(1));
-    tui.tell(Told::Rows(Box::new(page(&search, 0, 4, old))));
+    tui.event(BackendEvent::Rows(Box::new(page(&search, 0, 4, old))));
     let model = tui.model();
     assert_eq!(model.cursor.row, Some(Target::Delivery(1)));
     assert_eq!((model.selected_row(), model.row_count()), (Some(0), 3));
@@ -564,11 +565,11 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
     };
     let (goes_on, searched) = (true, 4_000);
     let next = RowsPage { goes_on, searched, ..page(&search, 4, 2, Vec::new()) };
-    tui.tell(Told::Rows(Box::new(next)));
+    tui.event(BackendEvent::Rows(Box::new(next)));
     let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("4,000 of 5,002, and none yet fits the filter"), "{text}");
     let last = RowsPage { is_end: true, is_first: false, ..page(&search, 2, 1, Vec::new()) };
-    tui.tell(Told::Rows(Box::new(last)));
+    tui.event(BackendEvent::Rows(Box::new(last)));
     let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("fits the filter.") && text.contains("None of"), "{text}");
 }
@@ -702,6 +703,7 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
                     for request in asks(&effects) {
                         answer(&mut tui, &mut dice, request, now);
                     }
+                    follow_demo(&mut tui, &effects);
                 }
             }
             6 => {
@@ -732,7 +734,7 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
             tui.frame(size, COLOR);
         }
         if step % 100 == 0 {
-            assert!(leads_back(&tui), "stuck at step {step}: {:?}", tui.dashboard.shown().mode);
+            assert!(leads_back(&tui), "stuck at step {step}: {:?}", tui.model.mode);
         }
     }
 }
@@ -741,11 +743,11 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
 fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::Timestamp) {
     if dice.below(4) == 0 {
         if dice.below(2) == 0 {
-            tui.tell(Told::Unanswered(request.clone()));
+            tui.event(BackendEvent::Unanswered(request.clone(), "no answer".to_owned()));
         }
         return;
     }
-    let told = match request {
+    let event = match request {
         Request::Detail(target) => {
             let detail = Detail {
                 row: tui.delivery(&about("ast_a", "v1", "ready"), now),
@@ -758,42 +760,47 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
                 verdict: Verdict::Missing,
                 steps: Vec::new(),
             };
-            Told::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
+            BackendEvent::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
         }
         Request::Rows(search) => {
             let rows = (0..dice.below(3)).map(|_| tui.delivery(&random_message(dice), now));
             let rows = rows.collect();
-            Told::Rows(Box::new(page(search, dice.below(9) as u64, dice.below(9) as u64, rows)))
+            BackendEvent::Rows(Box::new(page(
+                search,
+                dice.below(9) as u64,
+                dice.below(9) as u64,
+                rows,
+            )))
         }
         Request::EndSearch => return,
         Request::OfAsset(asset) => {
             let rows = (0..dice.below(3)).map(|_| tui.delivery(&about(asset, "v1", "ready"), now));
-            Told::OfAsset(asset.clone(), rows.collect())
+            BackendEvent::OfAsset(asset.clone(), rows.collect())
         }
         Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. } => {
-            Told::Gone(asset_id.clone())
-        }
-        Request::StartDemo => {
-            tui.send(Msg::DemoBegan(Box::new(crate::tui_harness::facts(None))));
-            return;
-        }
-        Request::StopDemo => {
-            tui.send(Msg::DemoEnded(None));
-            return;
+            BackendEvent::Gone(asset_id.clone())
         }
     };
-    tui.tell(told);
+    tui.event(event);
+}
+
+/// Starts or ends a demo where the dashboard wants that.
+fn follow_demo(tui: &mut TuiHarness, effects: &[Effect]) {
+    for effect in effects {
+        match effect {
+            Effect::StartDemo => tui.start_demo(),
+            Effect::StopDemo => tui.stop_demo(),
+            _ => {}
+        }
+    }
 }
 
 /// Whether `esc` leads from here to the Timeline with everything listed, and `q` ends it there.
 fn leads_back(tui: &TuiHarness) -> bool {
-    let mut copy = TuiHarness::of(tui.dashboard.clone());
+    let mut copy = tui.copy();
     for _ in 0..12 {
-        for request in asks(&copy.press("esc")) {
-            if *request == Request::StopDemo {
-                copy.send(Msg::DemoEnded(None));
-            }
-        }
+        let effects = copy.press("esc");
+        follow_demo(&mut copy, &effects);
     }
     let model = copy.model();
     let home = model.mode == Mode::Normal

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dubwatch::callback::Gap;
 use dubwatch::text::ClipText;
 use dubwatch::tui::effect::Effect;
-use dubwatch::tui::msg::Told;
+use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::update::next_change;
 use dubwatch::vitals::{Link, LinkState};
 use jiff::{SignedDuration, Timestamp};
@@ -57,7 +57,7 @@ fn gap(second: i64, count: u64) -> Gap {
 fn tui(link: Link) -> TuiHarness {
     let mut tui = TuiHarness::story(7, 60);
     tui.frame((120, 30), COLOR);
-    tui.tell(Told::Link(Box::new(link)));
+    tui.event(BackendEvent::Link(Box::new(link)));
     tui
 }
 
@@ -91,7 +91,7 @@ fn headers() {
 #[test]
 fn the_url_that_is_shown_and_copied_is_the_relays() {
     let mut tui = TuiHarness::empty();
-    tui.tell(Told::Link(Box::new(up(0))));
+    tui.event(BackendEvent::Link(Box::new(up(0))));
     let frame = rendered(&tui.frame((120, 30), COLOR));
     assert!(frame.contains(URL), "{frame}");
     let effects = [tui.press("y"), tui.press("u")].concat();
@@ -104,7 +104,7 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
 fn before_the_relay_said_its_url_the_screen_says_so() {
     let mut tui = TuiHarness::empty();
     tui.model().facts.callback_url = String::new();
-    tui.tell(Told::Link(Box::new(Link::new("relay.example".to_owned()))));
+    tui.event(BackendEvent::Link(Box::new(Link::new("relay.example".to_owned()))));
     let frame = rendered(&tui.frame((120, 30), COLOR));
     assert!(frame.contains("has not said it yet"), "{frame}");
     assert!(frame.contains("relay.example  connecting"), "{frame}");
@@ -113,7 +113,7 @@ fn before_the_relay_said_its_url_the_screen_says_so() {
 #[test]
 fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
     let mut tui = TuiHarness::story(7, 60);
-    tui.tell(Told::Gaps(vec![gap(40, 12)]));
+    tui.event(BackendEvent::Gaps(vec![gap(40, 12)]));
     let warned: Vec<String> =
         tui.model().live.warnings.iter().map(|(_, message)| message.clone()).collect();
     assert_eq!(
@@ -128,8 +128,8 @@ fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
 fn a_link_that_waits_counts_down_and_one_that_is_up_wakes_nobody() {
     let mut tui = TuiHarness::empty();
     tui.tick(after(60));
-    tui.tell(Told::Link(Box::new(retrying())));
-    assert_eq!(next_change(&tui.dashboard), Some(after(61)));
-    tui.tell(Told::Link(Box::new(up(3))));
-    assert_eq!(next_change(&tui.dashboard), None);
+    tui.event(BackendEvent::Link(Box::new(retrying())));
+    assert_eq!(next_change(&tui.model, None), Some(after(61)));
+    tui.event(BackendEvent::Link(Box::new(up(3))));
+    assert_eq!(next_change(&tui.model, None), None);
 }

@@ -60,10 +60,8 @@ fn a_delivery_that_is_still_being_read() {
 fn rows_that_came_since() {
     let mut tui = busy("3 up up");
     let again = TuiHarness::story(8, BUSY);
-    let rows: Vec<Row> = (0..7)
-        .filter_map(|place| again.dashboard.shown().row(place))
-        .map(|row| Row::clone(row))
-        .collect();
+    let rows: Vec<Row> =
+        (0..7).filter_map(|place| again.model.row(place)).map(|row| Row::clone(row)).collect();
     tui.news(rows, &BTreeSet::new(), false);
     at_80("deliveries_since", &mut tui, COLOR);
 }

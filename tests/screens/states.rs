@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use dubwatch::callback::{Encoding, Gap, Headers, Verdict};
 use dubwatch::simulate::Message;
 use dubwatch::tui::effect::{Effect, Request};
+use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::model::mode::{Pane, Target};
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::model::{Banner, Dashboard};
-use dubwatch::tui::msg::Told;
+use dubwatch::tui::model::{Banner, Model};
 use dubwatch::vitals::{Link, LinkState, Store};
 use jiff::SignedDuration;
 
@@ -72,7 +72,7 @@ pub(crate) const STATES: [(&str, &str); 27] = [
 pub(crate) fn state(name: &str) -> TuiHarness {
     let mut tui = match name {
         "empty" | "empty_without_key" => TuiHarness::empty(),
-        "reading" => TuiHarness::of(Dashboard::new(facts(None), now(), (120, 30))),
+        "reading" => TuiHarness::of(Model::new(facts(None), now(), (120, 30))),
         "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 140, |_| true),
         "partly_unchecked" => TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0),
         "busy" => TuiHarness::story(7, 60),
@@ -87,15 +87,15 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "unwritable" => Some(Banner::Unwritable),
         _ => None,
     };
-    tui.dashboard.real.facts.banner = banner;
+    tui.model.facts.banner = banner;
     if let Some(state) = link_state(name) {
         let link = Link { state, ..Link::new("relay.example".to_owned()) };
-        tui.tell(Told::Link(Box::new(link)));
+        tui.event(BackendEvent::Link(Box::new(link)));
     }
     tui.press("n");
     tui.model().pane = Pane::Assets;
     match name {
-        "empty_without_key" => tui.dashboard.real.facts.send_line.clear(),
+        "empty_without_key" => tui.model.facts.send_line.clear(),
         "failures_only" => drop(tui.press("!")),
         "frozen" => {
             tui.press("space");
@@ -104,13 +104,15 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "filtered" => drop(tui.press("/ k e y n o t e enter")),
         "filtered_to_nothing" => drop(tui.press("/ l o c a l e : x x enter")),
         "filter_with_mistake" => drop(tui.press("/ f a l i e d : x enter")),
-        "demo_over" => drop(tui.tell(Told::StoryOver)),
-        "orphaned" => drop(tui.tell(Told::Orphaned(true))),
+        "demo_over" => drop(tui.event(BackendEvent::StoryOver)),
+        "orphaned" => drop(tui.event(BackendEvent::Orphaned(true))),
         "full_disk" | "full_disk_unchecked" => {
-            tui.tell(Told::Store(Store::Failing { why: "database or disk is full".to_owned() }));
-            tui.tell(Told::Warning(now(), "the clock was set back by 3 s".to_owned()));
+            tui.event(BackendEvent::Store(Store::Failing {
+                why: "database or disk is full".to_owned(),
+            }));
+            tui.event(BackendEvent::Warning(now(), "the clock was set back by 3 s".to_owned()));
         }
-        "gaps" => drop(tui.tell(Told::Gaps(vec![gap(-400, 12), gap(100, 1)]))),
+        "gaps" => drop(tui.event(BackendEvent::Gaps(vec![gap(-400, 12), gap(100, 1)]))),
         "many" => fill(&mut tui, (0..300).map(|number| format!("ast_{number:04}cafe"))),
         "wide_text" => {
             let texts = ["漢字漢字漢字漢字漢字漢字漢字", "👩\u{200d}🚀 e\u{301} \u{1b}[31m"];
@@ -168,12 +170,12 @@ fn fill(tui: &mut TuiHarness, ids: impl Iterator<Item = String>) {
 /// Presses keys, and answers what they ask for.
 pub(crate) fn open(tui: &mut TuiHarness, keys: &str) {
     for effect in tui.press(keys) {
-        if let Effect::Ask(_, Request::Detail(target)) = effect {
+        if let Effect::Request(Request::Detail(target)) = effect {
             let model = tui.model();
             let row = (0..model.row_count()).filter_map(|place| model.row(place).cloned());
             let row = row.into_iter().find(|row| row.target() == target);
             let detail = row.map(|row| Box::new(detail(&row)));
-            tui.tell(Told::Detail(target, detail));
+            tui.event(BackendEvent::Detail(target, detail));
         }
     }
 }

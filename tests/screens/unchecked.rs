@@ -85,7 +85,7 @@ fn the_bar_says_which_failures_are_unchecked() {
     let bar = lines(&mut tui, (200, 50), COLOR)[1].clone();
     assert!(bar.contains("asset failed 13:55, unchecked"), "{bar}");
     assert_eq!(bar.matches("unchecked").count(), 2, "{bar}");
-    tui.dashboard.real.facts.banner = Some(Banner::Unchecked);
+    tui.model.facts.banner = Some(Banner::Unchecked);
     let bar = lines(&mut tui, (200, 50), COLOR)[2].clone();
     assert!(bar.contains("FAILED") && !bar.contains("unchecked"), "{bar}");
 }
@@ -95,7 +95,7 @@ fn the_bar_says_which_failures_are_unchecked() {
 fn marks_are_dim_under_the_banner() {
     let mut tui = two_versions("version_ready");
     for (banner, is_dim) in [(None, false), (Some(Banner::Unchecked), true)] {
-        tui.dashboard.real.facts.banner = banner;
+        tui.model.facts.banner = banner;
         let frame = tui.frame((120, 40), COLOR);
         let marks: Vec<_> = frame
             .content

@@ -12,11 +12,12 @@ use dubwatch::signature::fingerprint;
 use dubwatch::simulate::{How, Message, Speed, Story, Tamper};
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::effect::Effect;
+use dubwatch::tui::event::{BackendEvent, News};
 use dubwatch::tui::input::Chord;
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::model::{Banner, Dashboard, Facts, Model};
-use dubwatch::tui::msg::{Msg, News, Stage as Of, Told};
+use dubwatch::tui::model::{Banner, Facts, Model};
+use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::update;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::look::Look;
@@ -35,7 +36,9 @@ pub(crate) const COLOR: Look = Look { color: true, ascii: false, light: false };
 
 /// A dashboard and what has been played to it.
 pub(crate) struct TuiHarness {
-    pub(crate) dashboard: Dashboard,
+    pub(crate) model: Model,
+    /// The model of the run behind a demo.
+    hidden: Option<Model>,
     timeline: Timeline,
     names: Vec<(String, String)>,
     /// The signature under which each body was last sent.
@@ -74,16 +77,17 @@ pub(crate) fn facts(banner: Option<Banner>) -> Facts {
 impl TuiHarness {
     /// A dashboard on an empty journal.
     pub(crate) fn empty() -> Self {
-        let mut tui = Self::of(Dashboard::new(facts(None), now(), (120, 30)));
-        tui.tell(Told::Loaded);
+        let mut tui = Self::of(Model::new(facts(None), now(), (120, 30)));
+        tui.event(BackendEvent::Loaded);
         tui
     }
 
     /// A dashboard to which something was played elsewhere.
-    pub(crate) fn of(dashboard: Dashboard) -> Self {
-        let now = dashboard.shown().now;
+    pub(crate) fn of(model: Model) -> Self {
+        let now = model.now;
         Self {
-            dashboard,
+            model,
+            hidden: None,
             timeline: Timeline::default(),
             names: Vec::new(),
             signed: BTreeMap::new(),
@@ -142,7 +146,7 @@ impl TuiHarness {
 
     /// The model that is shown.
     pub(crate) fn model(&mut self) -> &mut Model {
-        self.dashboard.shown_mut()
+        &mut self.model
     }
 
     /// Lets it get this late.
@@ -153,12 +157,31 @@ impl TuiHarness {
 
     /// Hands the dashboard a message.
     pub(crate) fn send(&mut self, msg: Msg) -> Vec<Effect> {
-        update(&mut self.dashboard, msg)
+        update(&mut self.model, msg)
     }
 
-    /// Tells the dashboard something about its journal.
-    pub(crate) fn tell(&mut self, told: Told) -> Vec<Effect> {
-        self.send(Msg::Told(Of::Real, told))
+    /// Hands the dashboard an event of the backend.
+    pub(crate) fn event(&mut self, event: BackendEvent) -> Vec<Effect> {
+        self.send(Msg::Event(event))
+    }
+
+    /// Shows a demo in place of the run.
+    pub(crate) fn start_demo(&mut self) {
+        let demo = Model::new(facts(Some(Banner::Demo)), self.now, self.model.size);
+        self.hidden = Some(std::mem::replace(&mut self.model, demo));
+        self.send(Msg::Behind(0));
+    }
+
+    /// Shows the run again that a demo has hidden.
+    pub(crate) fn stop_demo(&mut self) {
+        if let Some(model) = self.hidden.take() {
+            self.model = model;
+        }
+    }
+
+    /// The same dashboard, to be tried without a change to this one.
+    pub(crate) fn copy(&self) -> Self {
+        Self { hidden: self.hidden.clone(), ..Self::of(self.model.clone()) }
     }
 
     /// Presses keys, given as in the keymap with blanks between.
@@ -179,7 +202,7 @@ impl TuiHarness {
     /// A frame of this size.
     pub(crate) fn frame(&mut self, (columns, rows): (u16, u16), look: Look) -> Buffer {
         self.send(Msg::Resize(columns, rows));
-        let model = self.dashboard.shown_mut();
+        let model = &mut self.model;
         model.settle();
         let area = Rect::new(0, 0, columns, rows);
         let mut buffer = Buffer::empty(area);
@@ -196,9 +219,9 @@ impl TuiHarness {
     ) -> Vec<Effect> {
         let assets = touched.iter().map(|id| self.asset(id)).collect();
         let news = News { rows, assets, head: self.seq, held: self.seq, old };
-        let mut effects = self.tell(Told::News(news));
+        let mut effects = self.event(BackendEvent::News(news));
         let counts = self.counts;
-        effects.extend(self.tell(Told::Counts(counts)));
+        effects.extend(self.event(BackendEvent::Counts(counts)));
         effects
     }
 

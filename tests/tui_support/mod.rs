@@ -40,7 +40,7 @@ struct Seen {
 }
 
 struct State {
-    terminal: vt100::Parser<Told>,
+    terminal: vt100::Parser<BackendEvent>,
     log: Vec<u8>,
     keyboard: Option<Box<dyn Write + Send>>,
     /// Set when the terminal is to die: the reading thread lets go of it then.
@@ -52,7 +52,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            terminal: vt100::Parser::new_with_callbacks(1, 1, 0, Told::default()),
+            terminal: vt100::Parser::new_with_callbacks(1, 1, 0, BackendEvent::default()),
             log: Vec::new(),
             keyboard: None,
             is_dying: false,
@@ -64,7 +64,7 @@ impl Default for State {
 
 /// What the program told the terminal beside what it drew.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Told {
+pub(crate) struct BackendEvent {
     /// The window's titles, in order.
     pub(crate) titles: Vec<String>,
     /// What was copied by OSC 52, in base64.
@@ -77,7 +77,7 @@ pub(crate) struct Told {
     answers: Vec<u8>,
 }
 
-impl vt100::Callbacks for Told {
+impl vt100::Callbacks for BackendEvent {
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
         self.bells += 1;
     }
@@ -159,7 +159,8 @@ impl Pty {
         let seen = Arc::new(Seen::default());
         {
             let mut state = seen.state.lock().unwrap();
-            state.terminal = vt100::Parser::new_with_callbacks(rows, columns, 0, Told::default());
+            state.terminal =
+                vt100::Parser::new_with_callbacks(rows, columns, 0, BackendEvent::default());
             state.keyboard = Some(pair.master.take_writer().unwrap());
         }
         let (reader, to_reader) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&seen));
@@ -259,7 +260,7 @@ impl Pty {
     /// Waits until the window is called so.
     #[track_caller]
     pub(crate) fn wait_for_title(&self, title: &str) {
-        let is_last = |told: &Told| told.titles.last().is_some_and(|last| last == title);
+        let is_last = |told: &BackendEvent| told.titles.last().is_some_and(|last| last == title);
         let found = self.wait_until(LIMIT, |state| is_last(state.terminal.callbacks()));
         assert!(found.is_some(), "{title:?} not among {:?}", self.told().titles);
     }
@@ -299,7 +300,7 @@ impl Pty {
     }
 
     /// What the program told the terminal beside what it drew.
-    pub(crate) fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> BackendEvent {
         self.state().terminal.callbacks().clone()
     }
 

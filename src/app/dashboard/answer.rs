@@ -6,18 +6,17 @@ use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
 use crate::signature::{Mark, TrustedKeys, steps};
 use crate::tui::effect::Request;
+use crate::tui::event::BackendEvent;
 use crate::tui::model::detail::{Detail, StepView};
 use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
-use crate::tui::msg::{Msg, Told};
 
 impl Backend {
     /// Answers; an error becomes a status message, because the next request may succeed.
     pub(super) fn answer(&mut self, request: Request) -> Result<(), Halt> {
         match self.answer_request(&request) {
             Err(Halt::Journal(error)) => {
-                self.tell(Told::Unanswered(request))?;
-                self.send(Msg::Word(error.to_string()))
+                self.send(BackendEvent::Unanswered(request, error.to_string()))
             }
             answered => answered,
         }
@@ -27,7 +26,7 @@ impl Backend {
         match request {
             &Request::Detail(target) => {
                 let detail = self.detail(target)?.map(Box::new);
-                self.tell(Told::Detail(target, detail))
+                self.send(BackendEvent::Detail(target, detail))
             }
             Request::Rows(search) => self.begin_search((**search).clone()),
             Request::EndSearch => {
@@ -36,27 +35,25 @@ impl Backend {
             }
             Request::OfAsset(asset_id) => {
                 self.of_asset = Some(asset_id.clone());
-                self.tell_of_asset(asset_id.clone())
+                self.send_of_asset(asset_id.clone())
             }
             Request::Name { .. } | Request::Acknowledge { .. } => {
                 self.writes.submit(request.clone());
                 Ok(())
             }
-            // Handled by what runs demos.
-            Request::StartDemo | Request::StopDemo => Ok(()),
         }
     }
 
     /// Tells the deliveries of an asset, as far as deliveries were told: what is newer comes as news.
-    pub(super) fn tell_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
+    pub(super) fn send_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
         let page = self.reader().summaries_of(&asset_id, self.seen().head + 1, ROWS)?;
         if page.is_empty() && !self.reader().has_asset(&asset_id)? {
-            self.tell_gone(&asset_id)?;
+            self.send_gone(&asset_id)?;
         }
         let deliveries = page.into_iter().rev().map(Row::delivery).collect();
         let claims = self.refusals.values().filter(|row| row.is_of(&asset_id)).cloned();
         let rows = merged(deliveries, claims.collect());
-        self.tell(Told::OfAsset(asset_id, rows))
+        self.send(BackendEvent::OfAsset(asset_id, rows))
     }
 
     /// The rows before a delivery, newest first: a page of deliveries, and the refusals of their

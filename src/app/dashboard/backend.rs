@@ -23,10 +23,10 @@ use crate::journal::{AssetPlace, Follower, Journal, JournalError, Reader, Waterm
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
+use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::catalogue::MAX_ASSETS;
 use crate::tui::model::rows::Row;
-use crate::tui::msg::{Msg, News, Stage, Told};
 
 /// Requests of the dashboard that may wait.
 const REQUESTS: usize = 64;
@@ -43,8 +43,6 @@ const LOOK_AT_NOTES_EVERY: Duration = Duration::from_secs(1);
 
 /// What a backend works with.
 pub(in super::super) struct Sources {
-    /// Which of the dashboard's journals it is.
-    pub(in super::super) stage: Stage,
     /// What was committed, without bodies.
     pub(in super::super) follower: Follower,
     /// What writes the user's notes; `None` where another process writes the journal.
@@ -64,12 +62,12 @@ impl BackendWorker {
     /// Starts the thread. Must be called inside a Tokio runtime.
     pub(in super::super) fn start(
         sources: Sources,
-        inbox: mpsc::Sender<Msg>,
+        events: mpsc::Sender<BackendEvent>,
     ) -> anyhow::Result<Self> {
         let (requests, asked) = mpsc::channel(REQUESTS);
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard's reader", move |stop| {
-            let mut backend = Backend::new(sources, inbox, asked, stop, runtime);
+            let mut backend = Backend::new(sources, events, asked, stop, runtime);
             match backend.run() {
                 Ok(()) | Err(Halt::Stopped) => Ok(()),
                 Err(Halt::Journal(error)) => Err(error),
@@ -109,12 +107,11 @@ impl From<JournalError> for Halt {
 
 /// The thread.
 pub(super) struct Backend {
-    stage: Stage,
     pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
     /// What the user notes.
     pub(super) writes: Writes,
-    inbox: mpsc::Sender<Msg>,
+    events: mpsc::Sender<BackendEvent>,
     requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
     runtime: Handle,
@@ -151,18 +148,17 @@ enum Woken {
 impl Backend {
     fn new(
         sources: Sources,
-        inbox: mpsc::Sender<Msg>,
+        events: mpsc::Sender<BackendEvent>,
         requests: mpsc::Receiver<Request>,
         stop: CancellationToken,
         runtime: Handle,
     ) -> Self {
-        let Sources { stage, follower, journal, keys } = sources;
+        let Sources { follower, journal, keys } = sources;
         Self {
-            stage,
             follower,
             keys,
             writes: Writes::of(journal),
-            inbox,
+            events,
             requests,
             stop,
             runtime,
@@ -189,40 +185,40 @@ impl Backend {
 
     /// Runs until it is stopped, nobody listens any more, or the journal cannot be read.
     fn run(&mut self) -> Result<(), Halt> {
-        self.tell_what_is_there()?;
+        self.send_what_is_there()?;
         loop {
-            self.tell_noted()?;
+            self.send_noted()?;
             match self.wait()? {
                 Woken::Request(request) => self.answer(request)?,
                 Woken::Written(request, written) => self.written(request, written)?,
                 Woken::Idle => self.search_on()?,
                 Woken::More => {
                     self.catch_up()?;
-                    self.tell_notes()?;
+                    self.send_notes()?;
                 }
-                Woken::Notes => self.tell_notes()?,
+                Woken::Notes => self.send_notes()?,
             }
         }
     }
 
     /// What fills a screen comes first: the dashboard is drawn from it however long the rest takes.
-    fn tell_what_is_there(&mut self) -> Result<(), Halt> {
+    fn send_what_is_there(&mut self) -> Result<(), Halt> {
         self.notes = (self.reader().notes_version()?, self.reader().all_notes()?);
         let Watermarks { head, pruned, .. } = self.follower.newest()?;
         // Refusals and gaps are sent from the first on.
         self.follower.go_on_from(Watermarks { head, pruned, ..Watermarks::default() });
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
-        let mut place = self.tell_assets(None, since, FIRST_ASSETS)?;
+        let mut place = self.send_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;
         // Before anything is said to be fine. Most of them are not among the first rows.
         let claims = self.refusals.iter().filter(|(_, row)| row.claims_failure());
         let claims: Vec<u64> = claims.map(|(id, _)| *id).collect();
         if !claims.is_empty() {
-            self.tell(Told::RefusedFailures(claims))?;
+            self.send(BackendEvent::RefusedFailures(claims))?;
         }
         let mut rows = self.rows_before(head + 1)?;
         rows.reverse();
-        self.tell(Told::News(News {
+        self.send(BackendEvent::News(News {
             rows,
             assets: Vec::new(),
             head,
@@ -234,16 +230,16 @@ impl Backend {
             && told < MAX_ASSETS
         {
             let behind = behind.clone();
-            place = self.tell_assets(Some(&behind), since, ASSETS)?;
+            place = self.send_assets(Some(&behind), since, ASSETS)?;
             told += ASSETS as usize;
             self.answer_waiting()?;
         }
         self.catch_up()?;
-        self.tell(Told::Loaded)
+        self.send(BackendEvent::Loaded)
     }
 
     /// Tells a page of assets; gives the place of the last one, or `None` at the end.
-    fn tell_assets(
+    fn send_assets(
         &mut self,
         place: Option<&AssetPlace>,
         since: Timestamp,
@@ -252,7 +248,7 @@ impl Backend {
         let Some((place, assets)) = self.assets_before(place, since, limit)? else {
             return Ok(None);
         };
-        self.tell(Told::Assets(assets))?;
+        self.send(BackendEvent::Assets(assets))?;
         Ok(Some(place))
     }
 
@@ -285,13 +281,9 @@ impl Backend {
         Ok(())
     }
 
-    /// Tells the dashboard; waits while its inbox is full.
-    pub(super) fn tell(&self, told: Told) -> Result<(), Halt> {
-        self.send(Msg::Told(self.stage, told))
-    }
-
-    pub(super) fn send(&self, msg: Msg) -> Result<(), Halt> {
-        let sent = self.inbox.send(msg);
+    /// Sends an event to the dashboard; waits while its channel is full.
+    pub(super) fn send(&self, event: BackendEvent) -> Result<(), Halt> {
+        let sent = self.events.send(event);
         match self.runtime.block_on(self.stop.run_until_cancelled(sent)) {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(Halt::Stopped),

@@ -12,10 +12,10 @@ use crate::callback::{DeliverySummary, Listed};
 use crate::journal::{Batch, MAX_REFUSALS, Watermarks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
+use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::catalogue::MAX_ASSETS;
 use crate::tui::model::rows::{MAX_ROWS, Row};
-use crate::tui::msg::{Msg, News, Told};
 
 /// Deliveries and refusals that are read at once.
 const PAGE: u32 = 256;
@@ -37,42 +37,44 @@ impl Backend {
             && let Some(batch) = self.follower.next(PAGE)?
         {
             match batch {
-                Batch::Summaries(page) => self.tell_deliveries(page, has_skipped)?,
+                Batch::Summaries(page) => self.send_deliveries(page, has_skipped)?,
                 Batch::Deliveries(page) => {
                     let page = page.into_iter().map(Into::into).collect();
-                    self.tell_deliveries(page, has_skipped)?;
+                    self.send_deliveries(page, has_skipped)?;
                 }
                 Batch::Refusals(page) => {
                     let rows = self.hold_refusals(page);
-                    self.tell_news(rows, Vec::new(), has_skipped)?;
+                    self.send_news(rows, Vec::new(), has_skipped)?;
                 }
                 Batch::Gaps(page) => {
-                    self.tell(Told::Gaps(page.into_iter().map(|noted| noted.gap).collect()))?;
+                    self.send(BackendEvent::Gaps(
+                        page.into_iter().map(|noted| noted.gap).collect(),
+                    ))?;
                 }
-                Batch::Pruned => self.tell_pruned()?,
+                Batch::Pruned => self.send_pruned()?,
             }
             self.answer_waiting()?;
         }
         if has_skipped && let Some(asset_id) = self.of_asset.clone() {
             // The list that is open misses what was skipped.
-            self.tell_of_asset(asset_id)?;
+            self.send_of_asset(asset_id)?;
         }
         self.not_before = Some(Instant::now() + BREATH);
         Ok(())
     }
 
-    fn tell_deliveries(&mut self, page: Vec<DeliverySummary>, old: bool) -> Result<(), Halt> {
+    fn send_deliveries(&mut self, page: Vec<DeliverySummary>, old: bool) -> Result<(), Halt> {
         let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
         // After a skip all of them were sent as they are now.
         let (assets, gone) = if old { Default::default() } else { self.assets_of(&rows)? };
-        self.tell_news(rows, assets, old)?;
-        gone.iter().try_for_each(|asset_id| self.tell_gone(asset_id))
+        self.send_news(rows, assets, old)?;
+        gone.iter().try_for_each(|asset_id| self.send_gone(asset_id))
     }
 
-    fn tell_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
+    fn send_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
         let Watermarks { head, .. } = self.seen();
         let held = self.seen().held();
-        self.tell(Told::News(News { rows, assets, head, held, old }))
+        self.send(BackendEvent::News(News { rows, assets, head, held, old }))
     }
 
     /// Where there are more new rows than the dashboard holds, passes over all but the last of them,
@@ -95,7 +97,7 @@ impl Backend {
         {
             told += assets.len();
             place = Some(last);
-            self.tell_news(Vec::new(), assets, true)?;
+            self.send_news(Vec::new(), assets, true)?;
             self.answer_waiting()?;
         }
         Ok(true)
@@ -117,45 +119,45 @@ impl Backend {
     }
 
     /// Deliveries were deleted: tells which assets went with them.
-    fn tell_pruned(&mut self) -> Result<(), Halt> {
+    fn send_pruned(&mut self) -> Result<(), Halt> {
         let mut gone = Vec::new();
         for asset_id in self.told.ids() {
             if !self.reader().has_asset(asset_id)? {
                 gone.push(asset_id.to_owned());
             }
         }
-        gone.iter().try_for_each(|asset_id| self.tell_gone(asset_id))
+        gone.iter().try_for_each(|asset_id| self.send_gone(asset_id))
     }
 
     /// Tells that an asset is not there any more, where it was told that it is.
-    pub(super) fn tell_gone(&mut self, asset_id: &str) -> Result<(), Halt> {
+    pub(super) fn send_gone(&mut self, asset_id: &str) -> Result<(), Halt> {
         if self.told.remove(asset_id) {
-            self.tell(Told::Gone(asset_id.to_owned()))?;
+            self.send(BackendEvent::Gone(asset_id.to_owned()))?;
         }
         Ok(())
     }
 
     /// Tells what became of the assets that the user of this dashboard noted something of.
-    pub(super) fn tell_noted(&mut self) -> Result<(), Halt> {
+    pub(super) fn send_noted(&mut self) -> Result<(), Halt> {
         while let Some(request) = self.noted.pop_front() {
             let (Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. }) = &request
             else {
                 continue;
             };
-            if self.tell_asset(asset_id)? {
+            if self.send_asset(asset_id)? {
                 continue;
             }
             // Also where it was never told: whoever asks shows it.
             self.told.remove(asset_id.as_str());
-            self.tell(Told::Gone(asset_id.clone()))?;
-            self.tell(Told::Unanswered(request))?;
-            self.send(Msg::Word("that asset is no longer in the journal".to_owned()))?;
+            self.send(BackendEvent::Gone(asset_id.clone()))?;
+            let why = "that asset is no longer in the journal".to_owned();
+            self.send(BackendEvent::Unanswered(request, why))?;
         }
         Ok(())
     }
 
     /// Tells what was noted by another process meanwhile, of which no feed tells.
-    pub(super) fn tell_notes(&mut self) -> Result<(), Halt> {
+    pub(super) fn send_notes(&mut self) -> Result<(), Halt> {
         let version = self.reader().notes_version()?;
         if version == self.notes.0 {
             return Ok(());
@@ -170,14 +172,14 @@ impl Backend {
             .cloned()
             .collect();
         for asset_id in changed {
-            self.tell_asset(&asset_id)?;
+            self.send_asset(&asset_id)?;
         }
         Ok(())
     }
 
     /// Tells an asset whose notes were changed, after all that made it what it is: otherwise what is
     /// new about it would not be news any more. Says whether there is one.
-    fn tell_asset(&mut self, asset_id: &str) -> Result<bool, Halt> {
+    fn send_asset(&mut self, asset_id: &str) -> Result<bool, Halt> {
         let mut found = self.reader().asset(asset_id)?;
         for _ in 0..TRIES {
             self.catch_up()?;
@@ -196,7 +198,7 @@ impl Backend {
             self.notes.1.insert(asset_id.to_owned(), notes.clone());
         }
         let asset = Box::new(self.view(row, notes));
-        self.tell(Told::Asset(asset))?;
+        self.send(BackendEvent::Asset(asset))?;
         Ok(true)
     }
 

@@ -1,4 +1,4 @@
-//! Passes on to a dashboard what does not come from its journal: the status, warnings, the end of a
+//! Forwards to the dashboard what does not come from the journal: the status, warnings, the end of a
 //! demo's story.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::worker::or_never;
-use crate::tui::msg::{Msg, Stage, Told};
+use crate::tui::event::BackendEvent;
 use crate::vitals::Status;
 
 /// Minimum interval between two reports of the status.
@@ -18,68 +18,67 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Something that a person should know, and since when.
 pub(in super::super) type Warning = (Timestamp, String);
 
-/// What is passed on.
+/// What is forwarded.
 pub(in super::super) struct Reports {
     pub(in super::super) status: watch::Receiver<Status>,
     /// Cancelled when the story of a demo has come to its end.
     pub(in super::super) story_over: Option<CancellationToken>,
 }
 
-/// Passes on whatever changes, the status at most every 250 ms but always its last change, until
-/// nobody listens.
+/// Forwards every change until the dashboard has gone: the status at most every 250 ms, but always
+/// its last change.
 pub(in super::super) async fn run(
-    stage: Stage,
     reports: Reports,
     mut warnings: Option<mpsc::Receiver<Warning>>,
-    inbox: mpsc::Sender<Msg>,
+    events: mpsc::Sender<BackendEvent>,
 ) {
     let Reports { mut status, mut story_over } = reports;
     let mut sent = Status::default();
     let (mut not_before, mut is_open) = (Instant::now(), true);
     loop {
         let now = status.borrow_and_update().clone();
-        for told in changes(&sent, &now) {
-            if inbox.send(Msg::Told(stage, told)).await.is_err() {
+        for event in changes(&sent, &now) {
+            if events.send(event).await.is_err() {
                 return;
             }
             not_before = Instant::now() + EVERY;
         }
         sent = now;
-        let told = tokio::select! {
+        let event = tokio::select! {
             changed = async { sleep_until(not_before).await; status.changed().await }, if is_open => {
                 is_open = changed.is_ok();
                 continue;
             }
             Some((at, message)) = or_never(warnings.as_mut().map(mpsc::Receiver::recv)) => {
-                Told::Warning(at, message)
+                BackendEvent::Warning(at, message)
             }
             () = or_never(story_over.as_ref().map(CancellationToken::cancelled)) => {
                 // It comes once.
                 story_over = None;
-                Told::StoryOver
+                BackendEvent::StoryOver
             }
         };
-        if inbox.send(Msg::Told(stage, told)).await.is_err() {
+        if events.send(event).await.is_err() {
             return;
         }
     }
 }
 
-fn changes(sent: &Status, now: &Status) -> Vec<Told> {
+fn changes(sent: &Status, now: &Status) -> Vec<BackendEvent> {
     let mut changes = Vec::new();
     if sent.counts != now.counts {
-        changes.push(Told::Counts(now.counts));
+        changes.push(BackendEvent::Counts(now.counts));
     }
     if sent.store != now.store {
-        changes.push(Told::Store(now.store.clone()));
+        changes.push(BackendEvent::Store(now.store.clone()));
     }
     if sent.writer_gone != now.writer_gone {
-        changes.push(Told::Orphaned(now.writer_gone));
+        changes.push(BackendEvent::Orphaned(now.writer_gone));
     }
     if sent.link != now.link
         && let Some(link) = &now.link
     {
-        changes.push(Told::Link(Box::new(link.clone())));
+        changes.push(BackendEvent::Link(Box::new(link.clone())));
     }
     changes
 }
@@ -92,10 +91,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_last_status_arrives_and_warnings_pass_it_however_much_changes() {
         let (status, watched) = watch::channel(Status::default());
-        let (inbox, mut messages) = mpsc::channel(1);
+        let (events, mut messages) = mpsc::channel(1);
         let (warnings, waiting) = mpsc::channel(64);
         let reports = Reports { status: watched, story_over: None };
-        tokio::spawn(run(Stage::Real, reports, Some(waiting), inbox));
+        tokio::spawn(run(reports, Some(waiting), events));
         let flood = tokio::spawn(async move {
             for number in 0..10_000_u64 {
                 status.send_modify(|status| {
@@ -113,15 +112,15 @@ mod tests {
         let (mut seen, mut last, mut reported) = (0, Store::Writing, 0);
         while !(flood.is_finished() && last == Store::Writing) {
             match messages.recv().await.unwrap() {
-                Msg::Told(_, Told::Warning(_, message)) => {
+                BackendEvent::Warning(_, message) => {
                     assert_eq!(message, seen.to_string(), "in order");
                     seen += 1;
                 }
-                Msg::Told(_, Told::Store(store)) => {
+                BackendEvent::Store(store) => {
                     last = store;
                     reported += 1;
                 }
-                Msg::Told(_, Told::Counts(_)) => {}
+                BackendEvent::Counts(_) => {}
                 other => panic!("{other:?}"),
             }
         }

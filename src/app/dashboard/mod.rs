@@ -1,13 +1,12 @@
-//! What stands behind a dashboard: a backend that reads the journal for it, what else is passed on to
-//! it, and a demo beside the real run.
+//! The backend of the dashboard: reads the journal and answers requests, forwards the status and
+//! warnings, and runs a demo beside the run that is already there.
 
 mod answer;
-pub(super) mod aside;
 pub(super) mod backend;
 mod catch_up;
+pub(super) mod demo;
 pub(super) mod facts;
 pub(super) mod forward;
-pub(super) mod route;
 mod rows;
 mod search;
 #[cfg(test)]
@@ -18,12 +17,14 @@ mod writes;
 use std::sync::Arc;
 
 use super::receiver::Opened;
-use crate::tui::msg::Stage;
 use backend::Sources;
 
+/// How many events may wait for the dashboard. The backend waits with the next until there is room.
+pub(super) const EVENTS: usize = 64;
+
 /// What the backend of a receiver's journal works with.
-pub(super) fn sources_of(opened: &Opened, stage: Stage) -> anyhow::Result<Sources> {
+pub(super) fn sources_of(opened: &Opened) -> anyhow::Result<Sources> {
     let follower = opened.follower()?.of_summaries();
     let (journal, keys) = (Some(Arc::clone(&opened.journal)), Arc::clone(&opened.keys));
-    Ok(Sources { stage, follower, journal, keys })
+    Ok(Sources { follower, journal, keys })
 }

@@ -13,9 +13,9 @@ use crate::callback::Callback;
 use crate::filter::DeliveryFacts;
 use crate::journal::JournalError;
 use crate::tui::effect::Request;
+use crate::tui::event::BackendEvent;
 use crate::tui::model::rows::Row;
 use crate::tui::model::search::{PAGE, RowsPage, Search, Start};
-use crate::tui::msg::{Msg, Told};
 
 /// Deliveries that are looked at in a batch: some milliseconds.
 const BATCH: u32 = 4_000;
@@ -117,15 +117,15 @@ impl Backend {
             self.batch_down(&mut running)
         };
         match batch {
-            Ok(batch) => self.tell_batch(running, batch),
+            Ok(batch) => self.send_batch(running, batch),
             Err(error) => {
-                self.tell(Told::Unanswered(Request::Rows(Box::new(running.search))))?;
-                self.send(Msg::Word(error.to_string()))
+                let request = Request::Rows(Box::new(running.search));
+                self.send(BackendEvent::Unanswered(request, error.to_string()))
             }
         }
     }
 
-    fn tell_batch(&mut self, mut running: Running, batch: Batch) -> Result<(), Halt> {
+    fn send_batch(&mut self, mut running: Running, batch: Batch) -> Result<(), Halt> {
         let goes_on = !batch.is_end && running.left > 0;
         let is_worth_telling = !goes_on || running.is_first || !batch.rows.is_empty();
         if is_worth_telling || running.told_at.elapsed() >= TELL_EVERY {
@@ -144,7 +144,7 @@ impl Backend {
             };
             (running.is_first, running.begun) = (false, running.next);
             running.told_at = Instant::now();
-            self.tell(Told::Rows(Box::new(page)))?;
+            self.send(BackendEvent::Rows(Box::new(page)))?;
         }
         // Another one may have been asked for while the dashboard was told.
         if goes_on {

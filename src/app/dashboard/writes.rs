@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use super::backend::{Backend, Halt};
 use crate::journal::Journal;
 use crate::tui::effect::Request;
-use crate::tui::msg::{Msg, Told};
+use crate::tui::event::BackendEvent;
 
 /// A note that is being written: its request, and why it could not be where that is so.
 type Pending = BoxFuture<'static, (Request, Result<(), String>)>;
@@ -64,10 +64,7 @@ impl Backend {
                 self.noted.push_back(request);
                 Ok(())
             }
-            Err(why) => {
-                self.tell(Told::Unanswered(request))?;
-                self.send(Msg::Word(why))
-            }
+            Err(why) => self.send(BackendEvent::Unanswered(request, why)),
         }
     }
 }

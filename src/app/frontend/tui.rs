@@ -1,5 +1,5 @@
-//! Shows a run in the dashboard: a thread that has the terminal, a backend that reads the journal for
-//! it, and a task that passes the status on.
+//! Shows a run in the dashboard: a thread for the terminal, a backend that reads the journal, a task
+//! that forwards the status, and one that runs a demo beside it.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,29 +12,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Exit;
-use super::super::dashboard::aside::Aside;
 use super::super::dashboard::backend::{BackendWorker, Sources};
 use super::super::dashboard::forward::{self, Warning};
-use super::super::dashboard::route::route;
+use super::super::dashboard::{EVENTS, demo};
 use super::super::signals::HANGUP;
 use super::super::worker::Worker;
 use super::Frontend;
 use crate::config::{Config, Theme, local_zone};
 use crate::tui::display::Console;
-use crate::tui::effect::Request;
-use crate::tui::input;
 use crate::tui::jobs::Jobs;
 use crate::tui::model::Facts;
-use crate::tui::msg::{Msg, Stage};
-use crate::tui::run::{Edges, Left, run};
+use crate::tui::run::{DemoPorts, Left, Ports, Run};
 use crate::tui::terminal::{Screen, TerminalError};
 use crate::tui::widget::look::Look;
+use crate::tui::{self, input};
 use crate::vitals::Counts;
 
-/// Messages that may wait for the dashboard. Whoever has one more waits until there is room.
-const INBOX: usize = 64;
-/// Requests of the dashboard that may wait.
-const REQUESTS: usize = 64;
 /// Warnings that may wait. More than that are in the log file.
 const WARNINGS: usize = 64;
 /// How long the terminal may take to be given back.
@@ -80,21 +73,24 @@ impl Tui {
         last_words: LastWords,
     ) -> anyhow::Result<Self> {
         let Shows { facts, sources, reports } = shows;
-        let (inbox, messages) = mpsc::channel(INBOX);
-        let (requests, requested) = mpsc::channel(REQUESTS);
-        let backend = BackendWorker::start(sources, inbox.clone())?;
+        let (to, events) = mpsc::channel(EVENTS);
+        let backend = BackendWorker::start(sources, to.clone())?;
+        let run = Run { facts, events, requests: backend.requests.clone() };
+        // One command and one event at a time.
+        let (commands, commanded) = mpsc::channel(1);
+        let (demo_events, events) = mpsc::channel(1);
+        let demo_ports = DemoPorts { commands, events };
         // Of what can fail the last: the terminal is not to be given up halfway.
         let follows_ground = config.theme == Theme::Auto;
-        let terminal = Terminal::start(facts, look, follows_ground, messages, requests)?;
+        let terminal = Terminal::start(run, look, follows_ground, demo_ports)?;
         let (warnings, waiting) = mpsc::channel(WARNINGS);
-        let to = inbox.clone();
         let forwarding = Worker::task("status", |stop| async move {
-            let forward = forward::run(Stage::Real, reports, Some(waiting), to);
+            let forward = forward::run(reports, Some(waiting), to);
             stop.run_until_cancelled(forward).await;
         });
-        let (real, aside) = (backend.requests.clone(), Aside::new(config, inbox));
-        let routing = Worker::task("requests", |stop| route(requested, real, aside, stop));
-        let tasks = vec![forwarding, routing];
+        let config = config.clone();
+        let demo = Worker::task("demo", |stop| demo::run(config, commanded, demo_events, stop));
+        let tasks = vec![forwarding, demo];
         let tui = Self { terminal, backend, warnings, tasks, last_words, has_left: false };
         if let Some(caution) = local_zone().caution {
             tui.warn(caution);
@@ -155,13 +151,7 @@ struct Terminal {
 
 impl Terminal {
     /// Takes over the terminal and starts the loop.
-    fn start(
-        facts: Facts,
-        look: Look,
-        follows_ground: bool,
-        inbox: mpsc::Receiver<Msg>,
-        requests: mpsc::Sender<(Stage, Request)>,
-    ) -> anyhow::Result<Self> {
+    fn start(run: Run, look: Look, follows_ground: bool, demo: DemoPorts) -> anyhow::Result<Self> {
         let broken = CancellationToken::new();
         // Before the terminal is ours: from here on a stop gives it back first.
         let jobs = Jobs::new().context("cannot listen for the shell's signals")?;
@@ -176,10 +166,9 @@ impl Terminal {
         let clock = Timestamp::now;
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard", move |end| {
-            let edges =
-                Edges { display, inputs, clock, inbox, requests, end, look, follows_ground };
+            let ports = Ports { display, inputs, clock, demo, end, look, follows_ground };
             // When it returns, the terminal was given back.
-            runtime.block_on(run(facts, edges))
+            runtime.block_on(tui::run::run(run, ports))
         })?;
         Ok(Self { broken, worker: Some(worker) })
     }
@@ -195,7 +184,7 @@ impl Terminal {
             }
         };
         match left {
-            Ok(Ok(Left::Quit | Left::Told)) => Ok(Exit::Done),
+            Ok(Ok(Left::Quit | Left::Cancelled)) => Ok(Exit::Done),
             // Whichever tells of it first, the terminal or its signal.
             Ok(Ok(Left::Gone)) => Ok(Exit::Signal(HANGUP)),
             Ok(Err(error)) => Err(error.into()),

@@ -117,7 +117,7 @@ pub enum Wanted {
     Curl,
 }
 
-/// The dashboard's state: all of one journal's. See [`Dashboard`] for that of the whole program.
+/// The state of the dashboard of one run.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// What does not change.
@@ -156,34 +156,9 @@ pub struct Model {
     pub searches: u64,
     /// What is to be copied of a delivery once it has been read.
     pub wanted: Option<(Target, Wanted)>,
-    /// Deliveries that came to the real listener while this, the demo, is shown.
-    pub backstage: u64,
-}
-
-/// The real model, and that of a demo that was started beside it.
-#[derive(Debug, Clone)]
-pub struct Dashboard {
-    /// The model of the journal that the program was started on.
-    pub real: Model,
-    /// That of a demo, which is shown as long as it is there.
-    pub demo: Option<Model>,
-}
-
-impl Dashboard {
-    /// A dashboard that was told nothing yet.
-    pub fn new(facts: Facts, now: Timestamp, size: (u16, u16)) -> Self {
-        Self { real: Model::new(facts, now, size), demo: None }
-    }
-
-    /// The model that is shown and that keys go to.
-    pub fn shown(&self) -> &Model {
-        self.demo.as_ref().unwrap_or(&self.real)
-    }
-
-    /// The same, to be changed.
-    pub fn shown_mut(&mut self) -> &mut Model {
-        self.demo.as_mut().unwrap_or(&mut self.real)
-    }
+    /// Requests that the run behind this demo has received since the demo started; `None` where this
+    /// is no demo that hides a run.
+    pub behind: Option<u64>,
 }
 
 impl Model {
@@ -209,7 +184,7 @@ impl Model {
             hold_until: None,
             searches: 0,
             wanted: None,
-            backstage: 0,
+            behind: None,
         }
     }
 

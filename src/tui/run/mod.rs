@@ -1,8 +1,9 @@
-//! The loop of the dashboard: takes in what comes, draws when something changed, carries out what
-//! `update` wants. All its edges are parameters, so that a test is the program. It decides nothing
-//! of what is shown.
+//! The event loop of the dashboard: applies what arrives to the model, draws when something changed,
+//! carries out the effects. Terminal, keys, clock and channels are parameters, so that a test runs
+//! the same loop as the program. What is shown is decided elsewhere.
 
-mod pace;
+mod limits;
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -10,46 +11,45 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
-use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::display::Display;
-use super::effect::{Effect, Request};
+use super::effect::Effect;
 use super::input::{Input, Report};
 use super::jobs::{Job, SuspendError};
-use super::model::{Dashboard, Facts};
-use super::msg::{Msg, Stage};
+use super::msg::Msg;
 use super::terminal::TerminalError;
 use super::update::{next_change, update};
 use super::view;
 use super::widget::look::Look;
-use pace::{Calls, Frames};
+use limits::{BellLimiter, FrameLimiter};
+use runs::{Runs, Which};
 
-/// Messages that are taken in before a frame is drawn, at most.
+pub use runs::{DemoCommand, DemoEvent, DemoPorts, Run};
+
+/// Maximum number of messages that are applied before a frame is drawn.
 const DRAIN: usize = 512;
 
-/// What the loop works with.
-pub struct Edges<D, I, C> {
-    /// What it draws on.
+/// What the loop works with, beside the runs that it shows.
+pub struct Ports<D, I, C> {
+    /// The terminal that is drawn on.
     pub display: D,
     /// What the user does.
     pub inputs: I,
-    /// Says how late it is.
+    /// Returns the time now.
     pub clock: C,
-    /// What the dashboard is told. It is bounded: whoever tells waits while the dashboard is busy.
-    pub inbox: mpsc::Receiver<Msg>,
-    /// What the dashboard asks for. When it is full, the user is told and may ask again.
-    pub requests: mpsc::Sender<(Stage, Request)>,
+    /// Starts and ends a demo, which is shown in place of the run.
+    pub demo: DemoPorts,
     /// Ends the loop.
     pub end: CancellationToken,
     /// Colours and characters.
     pub look: Look,
-    /// Whether the ground is what the terminal says, once it says anything.
+    /// Whether light or dark follows the background that the terminal reports.
     pub follows_ground: bool,
 }
 
-/// How long the first frame waits for the terminal to say what its ground is: most answer at once,
+/// How long the first frame waits for the terminal to report its background: most answer at once,
 /// and some never.
 const GROUND_SAID: Duration = Duration::from_millis(50);
 
@@ -60,50 +60,50 @@ pub enum Left {
     Quit,
     /// The terminal is gone.
     Gone,
-    /// It was told to end.
-    Told,
+    /// It was cancelled.
+    Cancelled,
 }
 
-/// Shows the dashboard until it ends.
+/// Shows a run until the loop ends.
 ///
 /// # Errors
 ///
 /// The terminal cannot be written. It is given back when the display is dropped, which is when this
 /// returns.
-pub async fn run<D, I, C>(facts: Facts, edges: Edges<D, I, C>) -> Result<Left, TerminalError>
+pub async fn run<D, I, C>(run: Run, ports: Ports<D, I, C>) -> Result<Left, TerminalError>
 where
     D: Display,
     I: Stream<Item = Input> + Unpin,
     C: Fn() -> Timestamp,
 {
-    let size = edges.display.size()?;
-    let dashboard = Dashboard::new(facts, (edges.clock)(), size);
-    let first = edges.follows_ground.then(|| Instant::now() + GROUND_SAID);
-    let mut running = Running {
-        edges,
-        dashboard,
+    let size = ports.display.size()?;
+    let runs = Runs::new(run, (ports.clock)(), size);
+    let first = ports.follows_ground.then(|| Instant::now() + GROUND_SAID);
+    let mut event_loop = EventLoop {
+        ports,
+        runs,
         stale: true,
         wake: None,
-        frames: Frames::from(first),
-        calls: Calls::default(),
+        frames: FrameLimiter::from(first),
+        bell: BellLimiter::default(),
     };
     loop {
-        running.draw_if_due()?;
-        if let Some(left) = running.step().await? {
+        event_loop.draw_if_due()?;
+        if let Some(left) = event_loop.step().await? {
             return Ok(left);
         }
     }
 }
 
-struct Running<D, I, C> {
-    edges: Edges<D, I, C>,
-    dashboard: Dashboard,
+struct EventLoop<D, I, C> {
+    ports: Ports<D, I, C>,
+    runs: Runs,
     /// Whether the terminal shows something else than what is known.
     stale: bool,
     /// When what is shown ages.
     wake: Option<Instant>,
-    frames: Frames,
-    calls: Calls,
+    frames: FrameLimiter,
+    bell: BellLimiter,
 }
 
 /// What ended the wait.
@@ -111,11 +111,12 @@ enum Woken {
     End,
     Job(Job),
     Input(Option<Input>),
-    Told(Msg),
+    Msg(Which, Msg),
+    Demo(DemoEvent),
     Time,
 }
 
-impl<D, I, C> Running<D, I, C>
+impl<D, I, C> EventLoop<D, I, C>
 where
     D: Display,
     I: Stream<Item = Input> + Unpin,
@@ -126,10 +127,9 @@ where
             return Ok(());
         }
         self.stale = false;
-        let model = self.dashboard.shown_mut();
-        model.settle();
-        let (model, look) = (self.dashboard.shown(), self.edges.look);
-        self.edges.display.draw(|frame| {
+        self.runs.shown_mut().settle();
+        let (model, look) = (self.runs.shown(), self.ports.look);
+        self.ports.display.draw(|frame| {
             let area = frame.area();
             view::draw(model, look, area, frame.buffer_mut());
             // Where it is seen, and where a screen reader or an input method looks for it.
@@ -137,50 +137,56 @@ where
                 frame.set_cursor_position(position);
             }
         })?;
-        self.edges.display.title(&view::title(model))?;
+        self.ports.display.title(&view::title(model))?;
         // Counted from the end: a terminal that is slow to take a frame must leave time between two.
         let now = Instant::now();
         self.frames.drawn(now);
-        self.wake = next_change(&self.dashboard).map(|at| {
-            let ahead = at.duration_since(self.dashboard.shown().now);
+        self.wake = next_change(model, self.runs.behind()).map(|at| {
+            let ahead = at.duration_since(model.now);
             now + ahead.try_into().unwrap_or_default()
         });
         Ok(())
     }
 
-    /// Waits for something, and takes it in with all that is ready besides.
+    /// Waits for something, and applies it with everything else that is ready.
     async fn step(&mut self) -> Result<Option<Left>, TerminalError> {
         let now = Instant::now();
         // Of a frame that has to wait and one that would only show that time goes by, the first.
         let frame = if self.stale { Some(self.frames.due(now)) } else { self.wake };
-        let alarm = [frame, self.calls.due(now)].into_iter().flatten().min();
-        let Edges { display, inputs, inbox, end, .. } = &mut self.edges;
+        let alarm = [frame, self.bell.due(now)].into_iter().flatten().min();
+        let Ports { display, inputs, demo, end, .. } = &mut self.ports;
         let woken = tokio::select! {
             // In this order, because later arms can be ready all the time: the end ends it whatever
-            // else there is; keys come before news, so that a flood of news cannot keep a key
-            // waiting; the time comes last, because what comes is taken in before a frame is drawn.
+            // else there is; keys come before events, so that a flood of events cannot keep a key
+            // waiting; the time comes last, because what arrived is applied before a frame is drawn.
             biased;
             () = end.cancelled() => Woken::End,
             job = display.job() => Woken::Job(job),
             input = inputs.next() => Woken::Input(input),
-            Some(msg) = inbox.recv() => Woken::Told(msg),
+            Some(event) = demo.events.recv() => Woken::Demo(event),
+            (which, event) = self.runs.next() => Woken::Msg(which, Msg::Event(event)),
             () = sleep_until(alarm.unwrap_or(now)), if alarm.is_some() => Woken::Time,
         };
-        // Before what came: nothing may come from the future.
-        self.tell(Msg::Tick((self.edges.clock)())).await?;
+        // Before what arrived: nothing may come from the future.
+        self.tick().await?;
         let left = match woken {
-            Woken::End => Some(Left::Told),
+            Woken::End => Some(Left::Cancelled),
             Woken::Job(Job::Stop) => {
                 self.suspend().await?;
                 None
             }
             Woken::Job(Job::Continued) => {
-                self.edges.display.resume()?;
+                self.ports.display.resume()?;
                 self.come_back()?;
                 None
             }
-            Woken::Input(input) => self.take(input).await?,
-            Woken::Told(msg) => self.tell(msg).await?,
+            Woken::Input(input) => self.input(input).await?,
+            Woken::Msg(which, msg) => self.apply(which, msg).await?,
+            Woken::Demo(event) => {
+                self.runs.demo(event);
+                self.stale = true;
+                None
+            }
             Woken::Time => {
                 self.stale |= self.wake.is_some_and(|at| at <= Instant::now());
                 None
@@ -190,126 +196,142 @@ where
             None => self.drain().await?,
             left => left,
         };
-        if let Some(words) = self.calls.take(Instant::now()) {
-            self.edges.display.call(&words)?;
+        if let Some(words) = self.bell.take(Instant::now()) {
+            self.ports.display.call(&words)?;
         }
         Ok(left)
     }
 
-    /// Takes in what is ready. A key waits for one message at most.
+    /// Applies what is ready. A key waits for one event at most.
     async fn drain(&mut self) -> Result<Option<Left>, TerminalError> {
         let begun = Instant::now();
         for _ in 0..DRAIN {
-            let input = self.edges.inputs.next().now_or_never();
-            let msg = self.edges.inbox.try_recv().ok();
-            if input.is_none() && msg.is_none() {
+            let input = self.ports.inputs.next().now_or_never();
+            let event = self.runs.try_next();
+            if input.is_none() && event.is_none() {
                 break;
             }
             if let Some(input) = input
-                && let Some(left) = self.take(input).await?
+                && let Some(left) = self.input(input).await?
             {
                 return Ok(Some(left));
             }
-            if let Some(msg) = msg
-                && let Some(left) = self.tell(msg).await?
+            if let Some((which, event)) = event
+                && let Some(left) = self.apply(which, Msg::Event(event)).await?
             {
                 return Ok(Some(left));
             }
-            // Large messages: what came so far is to be seen before the rest is taken in.
-            if begun.elapsed() >= pace::FRAME {
+            // Large events: what came so far is to be seen before the rest is applied.
+            if begun.elapsed() >= limits::FRAME {
                 break;
             }
         }
         Ok(None)
     }
 
-    async fn take(&mut self, input: Option<Input>) -> Result<Option<Left>, TerminalError> {
+    async fn input(&mut self, input: Option<Input>) -> Result<Option<Left>, TerminalError> {
         let msg = match input {
             None | Some(Input::Gone) => return Ok(Some(Left::Gone)),
             Some(Input::Key(chord)) => Msg::Key(chord),
             Some(Input::Paste(text)) => Msg::Paste(text),
-            Some(Input::Resize(columns, rows)) => Msg::Resize(columns, rows),
+            Some(Input::Resize(columns, rows)) => return self.resize(columns, rows).await,
             Some(Input::Mouse { .. }) => return Ok(None),
             Some(Input::Report(report)) => {
-                self.edges.display.answered(report)?;
+                self.ports.display.answered(report)?;
                 if let Report::Ground { is_light } = report
-                    && self.edges.follows_ground
+                    && self.ports.follows_ground
                 {
-                    self.stale |= self.edges.look.light != is_light;
-                    self.edges.look.light = is_light;
+                    self.stale |= self.ports.look.light != is_light;
+                    self.ports.look.light = is_light;
                     self.frames.hurry();
                 }
                 return Ok(None);
             }
         };
-        self.tell(msg).await
+        self.apply(Which::Shown, msg).await
     }
 
-    /// Takes one message in and does what follows from it.
-    async fn tell(&mut self, msg: Msg) -> Result<Option<Left>, TerminalError> {
-        // Time alone changes nothing before `next_change`.
-        self.stale |= !matches!(msg, Msg::Tick(_));
-        let mut effects = update(&mut self.dashboard, msg);
+    /// Lets both runs know how late it is. Time alone changes nothing before `next_change`.
+    async fn tick(&mut self) -> Result<(), TerminalError> {
+        let now = (self.ports.clock)();
+        for which in [Which::Shown, Which::Behind] {
+            let effects = self.runs.update(which, Msg::Tick(now));
+            self.carry_out(which, effects).await?;
+        }
+        Ok(())
+    }
+
+    async fn resize(&mut self, columns: u16, rows: u16) -> Result<Option<Left>, TerminalError> {
+        self.apply(Which::Behind, Msg::Resize(columns, rows)).await?;
+        self.apply(Which::Shown, Msg::Resize(columns, rows)).await
+    }
+
+    /// Applies one message to a run and carries out the effects.
+    async fn apply(&mut self, which: Which, msg: Msg) -> Result<Option<Left>, TerminalError> {
+        self.stale = true;
+        let effects = self.runs.update(which, msg);
+        self.carry_out(which, effects).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        which: Which,
+        mut effects: Vec<Effect>,
+    ) -> Result<Option<Left>, TerminalError> {
         let mut done = 0;
         while let Some(effect) = effects.get(done).cloned() {
             done += 1;
-            let word = match effect {
+            let message = match effect {
                 Effect::Quit => return Ok(Some(Left::Quit)),
                 Effect::Suspend => {
                     self.suspend().await?;
                     None
                 }
                 Effect::Repaint => {
-                    self.edges.display.repaint();
+                    self.ports.display.repaint();
                     None
                 }
-                Effect::Copy { what, text } => match self.edges.display.copy(&text) {
+                Effect::Copy { what, text } => match self.ports.display.copy(&text) {
                     Err(error @ TerminalError::TooLong { .. }) => Some(error.to_string()),
                     copied => Some(copied?.copied(&what)),
                 },
                 Effect::Call(words) => {
-                    self.calls.add(words);
+                    self.bell.add(words);
                     None
                 }
-                Effect::Ask(stage, request) => self.ask(stage, request),
+                Effect::Request(request) => self.runs.request(which, request).err(),
+                Effect::StartDemo => self.ports.demo.send(DemoCommand::Start).err(),
+                Effect::StopDemo => self.ports.demo.send(DemoCommand::Stop).err(),
             };
-            if let Some(word) = word {
-                effects.extend(update(&mut self.dashboard, Msg::Word(word)));
+            if let Some(message) = message {
+                self.stale = true;
+                effects.extend(self.runs.update(which, Msg::Message(message)));
             }
         }
         Ok(None)
     }
 
-    /// Passes a request on; gives a word where that cannot be done.
-    fn ask(&self, stage: Stage, request: Request) -> Option<String> {
-        let word = match self.edges.requests.try_send((stage, request)) {
-            Ok(()) => return None,
-            Err(TrySendError::Full(_)) => {
-                "the journal is busy with what was asked before; try again"
-            }
-            Err(TrySendError::Closed(_)) => "the journal is closed already",
-        };
-        Some(word.to_owned())
-    }
-
     async fn suspend(&mut self) -> Result<(), TerminalError> {
-        match self.edges.display.suspend().await {
+        match self.ports.display.suspend().await {
             Ok(()) => self.come_back(),
             Err(SuspendError::Terminal(error)) => Err(error),
             Err(error) => {
-                update(&mut self.dashboard, Msg::Word(error.to_string()));
+                update(self.runs.shown_mut(), Msg::Message(error.to_string()));
                 self.stale = true;
                 Ok(())
             }
         }
     }
 
-    /// The terminal is ours again: it may have another size, it is later, and nothing of what was
-    /// drawn is on it.
+    /// Draws anew after the terminal was given back: it may have another size, it is later, and
+    /// nothing of what was drawn is on it.
     fn come_back(&mut self) -> Result<(), TerminalError> {
-        let (columns, rows) = self.edges.display.size()?;
-        update(&mut self.dashboard, Msg::Tick((self.edges.clock)()));
-        update(&mut self.dashboard, Msg::Resize(columns, rows));
+        let (columns, rows) = self.ports.display.size()?;
+        let now = (self.ports.clock)();
+        for which in [Which::Shown, Which::Behind] {
+            self.runs.update(which, Msg::Tick(now));
+            self.runs.update(which, Msg::Resize(columns, rows));
+        }
         self.stale = true;
         self.frames.hurry();
         Ok(())

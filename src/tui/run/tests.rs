@@ -10,13 +10,21 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use ratatui::backend::TestBackend;
 use ratatui::{Frame, Terminal};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep, timeout};
 
-use super::pace::{CALL, FRAME};
+use super::limits::{CALL, FRAME};
 use super::*;
+use crate::callback::{Callback, Delivery, Headers, Provenance, Received, Source, Verdict};
+use crate::signature::fingerprint;
 use crate::text::{ClipText, Printable};
-use crate::tui::msg::Told;
+use crate::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use crate::tui::effect::Request;
+use crate::tui::event::{BackendEvent, News};
+use crate::tui::model::asset::AssetView;
+use crate::tui::model::rows::Row;
+use crate::tui::model::{Banner, Facts};
 use crate::tui::terminal::Multiplexer;
 
 /// What was asked of the terminal.
@@ -26,6 +34,7 @@ struct Record {
     screen: String,
     styles: String,
     copied: Vec<String>,
+    calls: Vec<String>,
     suspended: usize,
     resumed: usize,
     repainted: usize,
@@ -91,7 +100,8 @@ impl Display for Recorded {
         Ok(record.multiplexer.unwrap_or(Multiplexer::None))
     }
 
-    fn call(&mut self, _: &Printable) -> Result<(), TerminalError> {
+    fn call(&mut self, words: &Printable) -> Result<(), TerminalError> {
+        self.record.lock().unwrap().calls.push(words.to_string());
         Ok(())
     }
 
@@ -121,11 +131,13 @@ impl Display for Recorded {
 }
 
 /// A loop that runs, and everything around it.
-struct Theatre {
+struct LoopHarness {
     record: Arc<Mutex<Record>>,
     keyboard: mpsc::Sender<Input>,
-    inbox: mpsc::Sender<Msg>,
-    requests: mpsc::Receiver<(Stage, Request)>,
+    events: mpsc::Sender<BackendEvent>,
+    requests: mpsc::Receiver<Request>,
+    demo_commands: mpsc::Receiver<DemoCommand>,
+    demo_events: mpsc::Sender<DemoEvent>,
     jobs: mpsc::Sender<Job>,
     end: CancellationToken,
     /// How often it was asked how late it is: once at the start, then once each time it woke.
@@ -150,7 +162,15 @@ fn facts() -> Facts {
     }
 }
 
-impl Theatre {
+/// Returns the sender of a run's events, the run, and the receiver of its requests.
+fn a_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Receiver<Request>) {
+    let (sender, events) = mpsc::channel(4 * DRAIN);
+    let (requests, requested) = mpsc::channel(1);
+    let facts = Facts { banner, ..facts() };
+    (sender, Run { facts, events, requests }, requested)
+}
+
+impl LoopHarness {
     fn open(record: Record) -> Self {
         Self::on_ground(record, false)
     }
@@ -169,23 +189,27 @@ impl Theatre {
             let later: SignedDuration = begun.elapsed().try_into().unwrap();
             Timestamp::from_second(1_800_000_000).unwrap() + later
         };
-        let (inbox, told) = mpsc::channel(4 * DRAIN);
-        let (requests, asked) = mpsc::channel(1);
+        let (events, run, requests) = a_run(None);
+        let (commands, demo_commands) = mpsc::channel(1);
+        let (demo_events, received) = mpsc::channel(1);
+        let demo = DemoPorts { commands, events: received };
         let end = CancellationToken::new();
         let look = Look { color: true, ascii: false, light: false };
         let end_of = end.clone();
-        let edges = Edges {
-            display,
-            inputs,
-            clock,
-            inbox: told,
+        let ports = Ports { display, inputs, clock, demo, end: end_of, look, follows_ground };
+        let running = tokio::spawn(super::run(run, ports));
+        Self {
+            record,
+            keyboard,
+            events,
             requests,
-            end: end_of,
-            look,
-            follows_ground,
-        };
-        let running = tokio::spawn(run(facts(), edges));
-        Self { record, keyboard, inbox, requests: asked, jobs, end, woken, running }
+            demo_commands,
+            demo_events,
+            jobs,
+            end,
+            woken,
+            running,
+        }
     }
 
     /// Lets the loop run until it waits. No time goes by.
@@ -197,20 +221,20 @@ impl Theatre {
 
     /// A loop that shows an empty journal and has waited for a while.
     async fn idle(record: Record) -> Self {
-        let theatre = Self::open(record);
-        theatre.settle().await;
-        theatre.tell(Msg::Told(Stage::Real, Told::Loaded));
-        theatre.settle().await;
+        let harness = Self::open(record);
+        harness.settle().await;
+        harness.send(BackendEvent::Loaded);
+        harness.settle().await;
         // Once for the frame that had to wait, once so that the next one need not.
         for _ in 0..2 {
             advance(Duration::from_secs(10)).await;
-            theatre.settle().await;
+            harness.settle().await;
         }
-        theatre
+        harness
     }
 
-    fn tell(&self, msg: Msg) {
-        self.inbox.try_send(msg).unwrap();
+    fn send(&self, event: BackendEvent) {
+        self.events.try_send(event).unwrap();
     }
 
     fn press(&self, key: &str) {
@@ -234,193 +258,259 @@ impl Theatre {
     }
 }
 
-fn word(text: &str) -> Msg {
-    Msg::Word(text.to_owned())
+/// An event of which nothing but a sentence is seen.
+fn message(text: &str) -> BackendEvent {
+    BackendEvent::Unanswered(Request::EndSearch, text.to_owned())
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_frame_waits_for_nothing() {
-    let theatre = Theatre::open(Record::default());
-    theatre.settle().await;
-    assert_eq!(theatre.draws().len(), 1);
+    let harness = LoopHarness::open(Record::default());
+    harness.settle().await;
+    assert_eq!(harness.draws().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_alone_is_drawn_at_once() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.tell(word("hello there"));
-    theatre.settle().await;
-    assert_eq!(theatre.draws().last(), Some(&Instant::now()));
-    assert!(theatre.shows("hello there"));
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.send(message("hello there"));
+    harness.settle().await;
+    assert_eq!(harness.draws().last(), Some(&Instant::now()));
+    assert!(harness.shows("hello there"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn frames_keep_their_distance_and_none_is_lost() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let before = theatre.draws().len();
+    let harness = LoopHarness::idle(Record::default()).await;
+    let before = harness.draws().len();
     for number in 0..1_000 {
-        theatre.tell(word(&format!("number {number}.")));
-        theatre.settle().await;
+        harness.send(message(&format!("number {number}.")));
+        harness.settle().await;
         advance(Duration::from_millis(1)).await;
     }
     sleep(FRAME).await;
-    let draws = theatre.draws();
+    let draws = harness.draws();
     for two in draws[before..].windows(2) {
         assert!(two[1] - two[0] >= FRAME, "{:?}", two[1] - two[0]);
     }
     assert!(draws.len() - before >= 25, "{}", draws.len() - before);
-    assert!(theatre.shows("number 999."), "the last one is drawn although nothing follows");
+    assert!(harness.shows("number 999."), "the last one is drawn although nothing follows");
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_sleeps_while_nothing_ages() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let (woken, draws) = (theatre.woken(), theatre.draws().len());
+    let harness = LoopHarness::idle(Record::default()).await;
+    let (woken, draws) = (harness.woken(), harness.draws().len());
     sleep(Duration::from_secs(24 * 3600)).await;
-    assert_eq!((theatre.woken(), theatre.draws().len()), (woken, draws));
+    assert_eq!((harness.woken(), harness.draws().len()), (woken, draws));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_ages_is_drawn_when_it_does() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.tell(word("for a moment"));
-    theatre.settle().await;
-    let woken = theatre.woken();
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.send(message("for a moment"));
+    harness.settle().await;
+    let woken = harness.woken();
     sleep(Duration::from_secs(60)).await;
-    assert!(!theatre.shows("for a moment"));
-    assert_eq!(theatre.woken() - woken, 1, "once, to take the word away");
+    assert!(!harness.shows("for a moment"));
+    assert_eq!(harness.woken() - woken, 1, "once, to take the word away");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_than_a_drain_is_taken_in_between_two_looks_at_the_clock() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let woken = theatre.woken();
+    let harness = LoopHarness::idle(Record::default()).await;
+    let woken = harness.woken();
     for _ in 0..3 * DRAIN {
-        theatre.tell(word("again"));
+        harness.send(message("again"));
     }
-    theatre.settle().await;
-    assert_eq!(theatre.inbox.capacity(), theatre.inbox.max_capacity());
-    assert_eq!(theatre.woken() - woken, 3);
+    harness.settle().await;
+    assert_eq!(harness.events.capacity(), harness.events.max_capacity());
+    assert_eq!(harness.woken() - woken, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_overtakes_the_news() {
-    let theatre = Theatre::idle(Record::default()).await;
+    let harness = LoopHarness::idle(Record::default()).await;
     for _ in 0..100 {
-        theatre.tell(word("news"));
+        harness.send(message("news"));
     }
-    let inbox = theatre.inbox.clone();
-    theatre.press("ctrl-c");
-    assert_eq!(theatre.left().await.unwrap(), Left::Quit);
-    assert!(inbox.is_closed());
+    let events = harness.events.clone();
+    harness.press("ctrl-c");
+    assert_eq!(harness.left().await.unwrap(), Left::Quit);
+    assert!(events.is_closed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_in_a_flood_of_news_shows_within_a_frame() {
-    let theatre = Theatre::idle(Record::default()).await;
+    let harness = LoopHarness::idle(Record::default()).await;
     for number in 0..1_000 {
-        theatre.tell(word("news"));
+        harness.send(message("news"));
         if number == 500 {
-            theatre.press("?");
+            harness.press("?");
         }
-        theatre.settle().await;
+        harness.settle().await;
         advance(Duration::from_millis(1)).await;
         if number == 534 {
-            assert!(theatre.shows("─ Keys ─"), "{}", theatre.record.lock().unwrap().screen);
+            assert!(harness.shows("─ Keys ─"), "{}", harness.record.lock().unwrap().screen);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_sizes_is_one_frame() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let before = theatre.draws().len();
+    let harness = LoopHarness::idle(Record::default()).await;
+    let before = harness.draws().len();
     for columns in 40..100 {
-        theatre.keyboard.try_send(Input::Resize(columns, 30)).unwrap();
+        harness.keyboard.try_send(Input::Resize(columns, 30)).unwrap();
     }
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(theatre.draws().len() - before, 1);
+    assert_eq!(harness.draws().len() - before, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_stop_the_frame_is_drawn_at_once_in_the_size_that_it_has_then() {
     let record = Record { comes_back: Some((100, 30)), ..Record::default() };
-    let theatre = Theatre::idle(record).await;
-    theatre.tell(word("just drawn"));
-    theatre.settle().await;
-    let before = theatre.draws().len();
-    theatre.press("ctrl-z");
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().suspended, 1);
-    assert_eq!(theatre.draws().len() - before, 1);
-    let screen = theatre.record.lock().unwrap().screen.clone();
+    let harness = LoopHarness::idle(record).await;
+    harness.send(message("just drawn"));
+    harness.settle().await;
+    let before = harness.draws().len();
+    harness.press("ctrl-z");
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().suspended, 1);
+    assert_eq!(harness.draws().len() - before, 1);
+    let screen = harness.record.lock().unwrap().screen.clone();
     assert_eq!(screen.lines().count(), 30, "{screen}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_shell_stops_it_as_the_key_does_and_tells_when_it_is_back() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.jobs.try_send(Job::Stop).unwrap();
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().suspended, 1);
-    let before = theatre.draws().len();
-    theatre.jobs.try_send(Job::Continued).unwrap();
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().resumed, 1);
-    assert_eq!(theatre.draws().len() - before, 1);
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.jobs.try_send(Job::Stop).unwrap();
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().suspended, 1);
+    let before = harness.draws().len();
+    harness.jobs.try_send(Job::Continued).unwrap();
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().resumed, 1);
+    assert_eq!(harness.draws().len() - before, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_cannot_be_is_a_word() {
-    let theatre = Theatre::idle(Record { is_alone: true, ..Record::default() }).await;
-    theatre.press("ctrl-z");
-    theatre.settle().await;
-    assert!(theatre.shows("no shell is here"), "{}", theatre.record.lock().unwrap().screen);
+    let harness = LoopHarness::idle(Record { is_alone: true, ..Record::default() }).await;
+    harness.press("ctrl-z");
+    harness.settle().await;
+    assert!(harness.shows("no shell is here"), "{}", harness.record.lock().unwrap().screen);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_copied_goes_out_and_what_cannot_be_is_a_word() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.press("y");
-    theatre.press("u");
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().copied, ["http://127.0.0.1:3829/callback"]);
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.press("y");
+    harness.press("u");
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().copied, ["http://127.0.0.1:3829/callback"]);
 
-    theatre.record.lock().unwrap().takes_no_copy = true;
+    harness.record.lock().unwrap().takes_no_copy = true;
     advance(FRAME).await;
-    theatre.press("y");
-    theatre.press("u");
-    theatre.settle().await;
-    assert!(theatre.shows("77 bytes are too many"), "{}", theatre.record.lock().unwrap().screen);
+    harness.press("y");
+    harness.press("u");
+    harness.settle().await;
+    assert!(harness.shows("77 bytes are too many"), "{}", harness.record.lock().unwrap().screen);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_goes_out_and_one_too_many_is_a_word() {
-    let mut theatre = Theatre::idle(Record::default()).await;
-    theatre.press("d");
-    theatre.settle().await;
+async fn one_command_too_many_is_a_message() {
+    let mut harness = LoopHarness::idle(Record::default()).await;
+    for _ in 0..2 {
+        harness.press("d");
+        harness.settle().await;
+        advance(FRAME).await;
+        harness.settle().await;
+    }
+    assert!(harness.shows("busy"), "{}", harness.record.lock().unwrap().screen);
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
+    assert!(harness.demo_commands.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_too_many_is_a_message() {
+    let mut harness = LoopHarness::idle(Record::default()).await;
+    harness.send(BackendEvent::News(deliveries(2)));
+    harness.settle().await;
+    // There is room for one, which waits: the deliveries of the asset that is selected.
+    harness.press("3");
+    harness.press("enter");
+    harness.settle().await;
     advance(FRAME).await;
-    theatre.press("d");
-    theatre.settle().await;
-    assert!(theatre.shows("busy"), "{}", theatre.record.lock().unwrap().screen);
-    assert_eq!(theatre.requests.recv().await, Some((Stage::Real, Request::StartDemo)));
-    assert!(theatre.requests.try_recv().is_err());
+    harness.settle().await;
+    assert!(harness.shows("the journal is busy"), "{}", harness.record.lock().unwrap().screen);
+    assert!(harness.requests.recv().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
+    let mut harness = LoopHarness::idle(Record::default()).await;
+    harness.press("d");
+    harness.settle().await;
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
+    let (demo, run, _requests) = a_run(Some(Banner::Demo));
+    harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
+    demo.try_send(BackendEvent::Loaded).unwrap();
+    let shows = async |harness: &LoopHarness, text: &str| {
+        harness.settle().await;
+        advance(FRAME).await;
+        harness.settle().await;
+        assert!(harness.shows(text), "{text}: {}", harness.record.lock().unwrap().screen);
+    };
+    shows(&harness, "DEMO  made up").await;
+
+    // What is received meanwhile is counted, and what becomes overdue is called out.
+    harness.send(BackendEvent::News(deliveries(1)));
+    shows(&harness, "1 real request came meanwhile: esc shows it").await;
+    harness.send(BackendEvent::News(deliveries(2)));
+    shows(&harness, "3 real requests came meanwhile: esc shows them").await;
+    sleep(Duration::from_secs(4 * 3600)).await;
+    assert_eq!(harness.record.lock().unwrap().calls, ["ast_a: overdue"]);
+
+    harness.press("esc");
+    harness.settle().await;
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Stop));
+    harness.demo_events.try_send(DemoEvent::Ended(None)).unwrap();
+    shows(&harness, "ast_a").await;
+    assert!(!harness.shows("DEMO"));
+    assert!(demo.is_closed(), "the demo's backend has no more to do");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_demo_that_breaks_says_why_on_the_run_behind_it() {
+    let harness = LoopHarness::idle(Record::default()).await;
+    let (_demo, run, _requests) = a_run(Some(Banner::Demo));
+    harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
+    harness.settle().await;
+    let ended = DemoEvent::Ended(Some("its disk is full".to_owned()));
+    harness.demo_events.try_send(ended).unwrap();
+    harness.settle().await;
+    advance(FRAME).await;
+    harness.settle().await;
+    let screen = harness.record.lock().unwrap().screen.clone();
+    assert!(screen.contains("the demo ended: its disk is full"), "{screen}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_takes_nothing_ends_it() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.record.lock().unwrap().is_gone = true;
-    theatre.tell(word("nobody sees this"));
-    assert!(matches!(theatre.left().await, Err(TerminalError::Write(_))));
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.record.lock().unwrap().is_gone = true;
+    harness.send(message("nobody sees this"));
+    assert!(matches!(harness.left().await, Err(TerminalError::Write(_))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_is_gone_ends_it() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.keyboard.try_send(Input::Gone).unwrap();
-    assert_eq!(theatre.left().await.unwrap(), Left::Gone);
-    let Theatre { keyboard, running, .. } = Theatre::idle(Record::default()).await;
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.keyboard.try_send(Input::Gone).unwrap();
+    assert_eq!(harness.left().await.unwrap(), Left::Gone);
+    let LoopHarness { keyboard, running, .. } = LoopHarness::idle(Record::default()).await;
     drop(keyboard);
     let left = timeout(Duration::from_secs(1), running).await.unwrap().unwrap();
     assert_eq!(left.unwrap(), Left::Gone);
@@ -428,18 +518,18 @@ async fn a_terminal_that_is_gone_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn it_ends_when_it_is_told_whatever_comes() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.press("?");
-    theatre.tell(word("news"));
-    theatre.end.cancel();
-    assert_eq!(theatre.left().await.unwrap(), Left::Told);
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.press("?");
+    harness.send(message("news"));
+    harness.end.cancel();
+    assert_eq!(harness.left().await.unwrap(), Left::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_keep_their_distance_and_say_how_many_they_are() {
-    let mut calls = Calls::default();
+    let mut calls = BellLimiter::default();
     let now = Instant::now();
-    let taken = |calls: &mut Calls, at| calls.take(at).map(|words| words.to_string());
+    let taken = |calls: &mut BellLimiter, at| calls.take(at).map(|words| words.to_string());
     assert_eq!((taken(&mut calls, now), calls.due(now)), (None, None));
     calls.add(Printable::new("a failed"));
     assert_eq!(taken(&mut calls, now).as_deref(), Some("a failed"), "the first waits for nothing");
@@ -453,64 +543,99 @@ async fn calls_keep_their_distance_and_say_how_many_they_are() {
     assert_eq!(calls.due(now), None);
 }
 
+/// So many deliveries of one version that generates, and what they made of its asset.
+fn deliveries(count: u64) -> News {
+    let mut timeline = Timeline::default();
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    let body = br#"{"event":"version_generating","asset_id":"ast_a","version_id":"v1"}"#;
+    let rows = (1..=count).map(|seq| {
+        let callback = Callback::read(body);
+        let print = fingerprint(&format!("{seq:x}"), body);
+        let outcome = timeline.apply(&callback, at, print, Provenance::Unchecked);
+        let request = Received {
+            received_at: at,
+            source: Source::Direct,
+            peer: "127.0.0.1:50312".to_owned(),
+            method: "POST".to_owned(),
+            path: "/callback".to_owned(),
+            headers: Headers::default(),
+            body: body.to_vec(),
+        };
+        let verdict = Verdict::Unchecked;
+        Row::delivery(Delivery { seq, committed_at: at, request, verdict, callback, outcome })
+    });
+    let rows = rows.collect();
+    let versions = timeline.versions("ast_a").map(|(version_id, version)| VersionRow {
+        version_id: version_id.to_owned(),
+        version: version.clone(),
+    });
+    let row = AssetRow {
+        asset_id: "ast_a".to_owned(),
+        asset: timeline.asset("ast_a").unwrap().clone(),
+        versions: versions.collect(),
+    };
+    let assets = vec![AssetView::new(row, Notes::default())];
+    News { rows, assets, head: count, held: count, old: false }
+}
+
 fn ground(is_light: bool) -> Input {
     Input::Report(Report::Ground { is_light })
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colours() {
-    let theatre = Theatre::on_ground(Record::default(), true);
-    theatre.settle().await;
-    assert_eq!(theatre.draws().len(), 0);
-    theatre.keyboard.try_send(ground(true)).unwrap();
-    theatre.settle().await;
-    assert_eq!(theatre.draws().len(), 1, "at once");
-    let light = theatre.record.lock().unwrap().styles.clone();
+    let harness = LoopHarness::on_ground(Record::default(), true);
+    harness.settle().await;
+    assert_eq!(harness.draws().len(), 0);
+    harness.keyboard.try_send(ground(true)).unwrap();
+    harness.settle().await;
+    assert_eq!(harness.draws().len(), 1, "at once");
+    let light = harness.record.lock().unwrap().styles.clone();
 
     // One that does not answer holds nothing up, and one that answers late is heard.
-    let theatre = Theatre::on_ground(Record::default(), true);
-    theatre.settle().await;
+    let harness = LoopHarness::on_ground(Record::default(), true);
+    harness.settle().await;
     advance(GROUND_SAID).await;
-    theatre.settle().await;
-    assert_eq!(theatre.draws().len(), 1);
-    assert_ne!(theatre.record.lock().unwrap().styles, light);
+    harness.settle().await;
+    assert_eq!(harness.draws().len(), 1);
+    assert_ne!(harness.record.lock().unwrap().styles, light);
     for _ in 0..2 {
-        theatre.keyboard.try_send(ground(true)).unwrap();
-        theatre.settle().await;
+        harness.keyboard.try_send(ground(true)).unwrap();
+        harness.settle().await;
         advance(FRAME).await;
-        theatre.settle().await;
+        harness.settle().await;
     }
-    assert_eq!(theatre.draws().len(), 2, "once for two answers that say the same");
-    assert_eq!(theatre.record.lock().unwrap().styles, light);
+    assert_eq!(harness.draws().len(), 2, "once for two answers that say the same");
+    assert_eq!(harness.record.lock().unwrap().styles, light);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_chose_a_theme_keeps_it() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let before = theatre.draws().len();
-    theatre.keyboard.try_send(ground(true)).unwrap();
-    theatre.settle().await;
+    let harness = LoopHarness::idle(Record::default()).await;
+    let before = harness.draws().len();
+    harness.keyboard.try_send(ground(true)).unwrap();
+    harness.settle().await;
     advance(FRAME).await;
-    theatre.settle().await;
-    assert_eq!(theatre.draws().len(), before);
+    harness.settle().await;
+    assert_eq!(harness.draws().len(), before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_terminal_hears_what_it_answered() {
-    let theatre = Theatre::idle(Record::default()).await;
-    theatre.keyboard.try_send(Input::Report(Report::PhysicalKeys)).unwrap();
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().answers, [Report::PhysicalKeys]);
+    let harness = LoopHarness::idle(Record::default()).await;
+    harness.keyboard.try_send(Input::Report(Report::PhysicalKeys)).unwrap();
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().answers, [Report::PhysicalKeys]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn control_l_has_the_next_frame_drawn_whole() {
-    let theatre = Theatre::idle(Record::default()).await;
-    let before = theatre.draws().len();
-    theatre.press("ctrl-l");
-    theatre.settle().await;
-    assert_eq!(theatre.record.lock().unwrap().repainted, 1);
-    assert_eq!(theatre.draws().len(), before + 1);
+    let harness = LoopHarness::idle(Record::default()).await;
+    let before = harness.draws().len();
+    harness.press("ctrl-l");
+    harness.settle().await;
+    assert_eq!(harness.record.lock().unwrap().repainted, 1);
+    assert_eq!(harness.draws().len(), before + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -520,12 +645,12 @@ async fn a_copy_is_said_to_be_with_whom_it_is() {
         (Multiplexer::Tmux, "handed the callback URL to tmux; nothing to paste?"),
     ] {
         let record = Record { multiplexer: Some(multiplexer), ..Record::default() };
-        let theatre = Theatre::idle(record).await;
-        theatre.press("y");
-        theatre.press("u");
-        theatre.settle().await;
+        let harness = LoopHarness::idle(record).await;
+        harness.press("y");
+        harness.press("u");
+        harness.settle().await;
         advance(FRAME).await;
-        theatre.settle().await;
-        assert!(theatre.shows(said), "{said}");
+        harness.settle().await;
+        assert!(harness.shows(said), "{said}");
     }
 }

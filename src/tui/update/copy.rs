@@ -10,7 +10,6 @@ use super::super::keymap::Action;
 use super::super::model::detail::Detail;
 use super::super::model::mode::{Mode, Screen, Target};
 use super::super::model::{Model, Wanted};
-use super::super::msg::Stage;
 use super::{enter, say};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::text::{ClipText, Printable, shell_word};
@@ -23,7 +22,7 @@ pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
 }
 
 /// A choice from the menu.
-pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effect> {
+pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     let Mode::Copy(under) = std::mem::replace(&mut model.mode, Mode::Normal) else {
         return Vec::new();
     };
@@ -40,9 +39,9 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
         },
         Action::CopyUrl => ("the callback URL", filled(&model.facts.callback_url)),
         Action::CopySend => ("the command", filled(&model.facts.send_line)),
-        Action::CopyBody => return copy_of_delivery(model, stage, Wanted::Body),
-        Action::CopyBase64 => return copy_of_delivery(model, stage, Wanted::Base64),
-        Action::CopyCurl => return copy_of_delivery(model, stage, Wanted::Curl),
+        Action::CopyBody => return copy_of_delivery(model, Wanted::Body),
+        Action::CopyBase64 => return copy_of_delivery(model, Wanted::Base64),
+        Action::CopyCurl => return copy_of_delivery(model, Wanted::Curl),
         _ => return Vec::new(),
     };
     let Some(text) = text else {
@@ -61,7 +60,7 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
     }
 }
 
-fn copy_of_delivery(model: &mut Model, stage: Stage, wanted: Wanted) -> Vec<Effect> {
+fn copy_of_delivery(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
     if let Mode::Detail(open) = &model.mode
         && let Some(detail) = open.detail.clone()
     {
@@ -76,7 +75,7 @@ fn copy_of_delivery(model: &mut Model, stage: Stage, wanted: Wanted) -> Vec<Effe
         return Vec::new();
     };
     model.wanted = Some((target, wanted));
-    vec![Effect::Ask(stage, Request::Detail(target))]
+    vec![Effect::Request(Request::Detail(target))]
 }
 
 /// Copies what was waited for, when this is it.

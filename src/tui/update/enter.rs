@@ -7,13 +7,12 @@ use super::super::keymap::Action;
 use super::super::model::Model;
 use super::super::model::mode::{DetailMode, Mode, Pane, Screen, Tab, Target};
 use super::super::model::rows::Row;
-use super::super::msg::Stage;
 use super::{say, show};
 use crate::callback::RefusalKind;
 use crate::timeline::VersionRow;
 
 /// Opens what is selected.
-pub(super) fn open(model: &mut Model, stage: Stage) -> Vec<Effect> {
+pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     model.cursor.chosen = true;
     match (model.screen, model.pane) {
         (Screen::Deliveries, _) | (Screen::Timeline, Pane::Deliveries) => {
@@ -21,7 +20,7 @@ pub(super) fn open(model: &mut Model, stage: Stage) -> Vec<Effect> {
                 say(model, "there is no delivery to open");
                 return Vec::new();
             };
-            open_target(model, stage, target, Tab::Payload)
+            open_target(model, target, Tab::Payload)
         }
         (Screen::Timeline, Pane::Assets) => {
             model.pane = Pane::Lanes;
@@ -40,7 +39,7 @@ pub(super) fn open(model: &mut Model, stage: Stage) -> Vec<Effect> {
                 model.pane = Pane::Deliveries;
                 return Vec::new();
             };
-            open_target(model, stage, target, Tab::Payload)
+            open_target(model, target, Tab::Payload)
         }
         (Screen::Matrix, _) => {
             let locale = model.selected_locale().map(|locale| locale.map(str::to_owned));
@@ -73,7 +72,7 @@ pub(super) fn selected_target(model: &Model) -> Option<Target> {
 }
 
 /// Opens one delivery or refusal.
-fn open_target(model: &mut Model, stage: Stage, target: Target, tab: Tab) -> Vec<Effect> {
+fn open_target(model: &mut Model, target: Target, tab: Tab) -> Vec<Effect> {
     let tab = match reason(model, target) {
         Some(kind) if tab == Tab::Payload => reason_tab(kind),
         _ => tab,
@@ -87,7 +86,7 @@ fn open_target(model: &mut Model, stage: Stage, target: Target, tab: Tab) -> Vec
         lines: Arc::default(),
         laid_out: None,
     });
-    vec![Effect::Ask(stage, Request::Detail(target))]
+    vec![Effect::Request(Request::Detail(target))]
 }
 
 /// Why a refusal was refused; `None` of a delivery.
@@ -108,7 +107,7 @@ const fn reason_tab(kind: RefusalKind) -> Tab {
 }
 
 /// A key while a delivery is open.
-pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effect> {
+pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     let page = model.detail_page();
     let Mode::Detail(detail) = &mut model.mode else { return Vec::new() };
     let last = detail.lines.len().saturating_sub(page);
@@ -135,7 +134,7 @@ pub(super) fn press(model: &mut Model, stage: Stage, action: Action) -> Vec<Effe
             let (tab, target) = (detail.tab, detail.target);
             let by = if action == Action::NextFailure { 1 } else { -1 };
             if let Some(next) = neighbour(model, target, by) {
-                let effects = open_target(model, stage, next, tab);
+                let effects = open_target(model, next, tab);
                 if let Mode::Detail(detail) = &mut model.mode {
                     detail.tab = tab;
                 }

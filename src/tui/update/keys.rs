@@ -8,19 +8,17 @@ use super::super::model::mode::{Mode, Pane, Screen};
 use super::super::model::picture::{AssetRows, Frozen};
 use super::super::model::rows::Rows;
 use super::super::model::search::{PAGE, Start};
-use super::super::model::{Banner, Dashboard, Model};
-use super::super::msg::Stage;
+use super::super::model::{Banner, Model};
 use super::moves::{self, By};
 use super::{copy, enter, follow_selection, line, say, search, show};
 
 /// Takes a key in.
-pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect> {
-    let model = dashboard.shown_mut();
+pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
     // Selections are by place in what is listed, which has to be what is known.
     model.settle();
     model.word = None;
     let Some(action) = keymap::action(model, &chord) else {
-        return unbound(dashboard, stage, chord);
+        return unbound(model, chord);
     };
     match action {
         Action::Quit => return vec![Effect::Quit],
@@ -29,9 +27,9 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
         _ => {}
     }
     let mut effects = match &mut model.mode {
-        Mode::Normal => normal(model, stage, action, &chord),
-        Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, stage, action),
-        Mode::Copy(_) => copy::press(model, stage, action),
+        Mode::Normal => normal(model, action, &chord),
+        Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, action),
+        Mode::Copy(_) => copy::press(model, action),
         Mode::Help { .. } => help(model, action),
         // What else is bound then means to stay.
         Mode::Quit => {
@@ -41,34 +39,33 @@ pub(super) fn press(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Ve
         Mode::Detail(_) => match action {
             Action::Copy => copy::begin(model),
             Action::Help => open_help(model),
-            _ => enter::press(model, stage, action),
+            _ => enter::press(model, action),
         },
     };
-    effects.extend(follow_selection(model, stage));
+    effects.extend(follow_selection(model));
     effects
 }
 
 /// Takes in a key that nothing is bound to.
-fn unbound(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect> {
+fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if chord.alt {
         // Escape and a quick key come as one from terminals, and tmux makes one of them that come
         // within its escape time.
-        let mut effects = press(dashboard, stage, Chord::plain(Key::Esc));
-        effects.extend(press(dashboard, stage, chord.without_alt()));
+        let mut effects = press(model, Chord::plain(Key::Esc));
+        effects.extend(press(model, chord.without_alt()));
         return effects;
     }
     if chord.shift {
         // Only some terminals tell it apart.
-        return press(dashboard, stage, chord.without_shift());
+        return press(model, chord.without_shift());
     }
-    let model = dashboard.shown_mut();
     let is_typing = matches!(model.mode, Mode::Filter { .. } | Mode::Name { .. });
     if is_typing && chord.text().is_some() {
         line::typed(model, chord);
-        return follow_selection(model, stage);
+        return follow_selection(model);
     }
     if let Some(chord) = chord.on_us_layout() {
-        return press(dashboard, stage, chord);
+        return press(model, chord);
     }
     if model.mode == Mode::Quit {
         model.mode = Mode::Normal;
@@ -80,20 +77,20 @@ fn unbound(dashboard: &mut Dashboard, stage: Stage, chord: Chord) -> Vec<Effect>
             format!("keys are Latin letters, and {chord} is none: switch the keyboard's layout"),
         );
     }
-    follow_selection(model, stage)
+    follow_selection(model)
 }
 
-fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec<Effect> {
+fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
     match action {
         Action::Show(screen) => show(model, screen),
         Action::NextPane => model.pane = model.pane.next(),
         Action::PreviousPane => model.pane = model.pane.previous(),
-        Action::Up => return go(model, stage, By::Steps(-1)),
-        Action::Down => return go(model, stage, By::Steps(1)),
-        Action::PageUp => return go(model, stage, By::Pages(-1)),
-        Action::PageDown => return go(model, stage, By::Pages(1)),
-        Action::First => return go(model, stage, By::First),
-        Action::Last => return go(model, stage, By::Last),
+        Action::Up => return go(model, By::Steps(-1)),
+        Action::Down => return go(model, By::Steps(1)),
+        Action::PageUp => return go(model, By::Pages(-1)),
+        Action::PageDown => return go(model, By::Pages(1)),
+        Action::First => return go(model, By::First),
+        Action::Last => return go(model, By::Last),
         Action::Left | Action::Right => {
             let by = if action == Action::Left { -1 } else { 1 };
             if model.screen == Screen::Matrix {
@@ -103,7 +100,7 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
                 model.axis.pan(by as i64, now, &shown);
             }
         }
-        Action::Open => return enter::open(model, stage),
+        Action::Open => return enter::open(model),
         Action::NextFailure | Action::PreviousFailure => {
             let by = if action == Action::NextFailure { 1 } else { -1 };
             if !moves::to_failure(model, by) {
@@ -127,7 +124,7 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
             say(model, why);
         }
         Action::Name => line::begin_name(model),
-        Action::Acknowledge => return acknowledge(model, stage),
+        Action::Acknowledge => return acknowledge(model),
         Action::Freeze => freeze(model),
         Action::Copy => return copy::begin(model),
         Action::ZoomIn | Action::ZoomOut => {
@@ -138,9 +135,9 @@ fn normal(model: &mut Model, stage: Stage, action: Action, chord: &Chord) -> Vec
         Action::Help => return open_help(model),
         Action::Demo => {
             say(model, "the demo begins");
-            return vec![Effect::Ask(Stage::Real, Request::StartDemo)];
+            return vec![Effect::StartDemo];
         }
-        Action::Back => return back(model, stage, chord),
+        Action::Back => return back(model, chord),
         _ => {}
     }
     Vec::new()
@@ -159,7 +156,7 @@ fn is_read_only(model: &Model) -> bool {
 }
 
 /// Moves, and asks for rows that are not held where the end of those that are comes near.
-fn go(model: &mut Model, stage: Stage, by: By) -> Vec<Effect> {
+fn go(model: &mut Model, by: By) -> Vec<Effect> {
     if model.screen != Screen::Deliveries {
         moves::go(model, by);
         return Vec::new();
@@ -173,7 +170,7 @@ fn go(model: &mut Model, stage: Stage, by: By) -> Vec<Effect> {
     };
     moves::go(model, by);
     if let Some(start) = elsewhere {
-        return search::ask(model, stage, start, PAGE).into_iter().collect();
+        return search::ask(model, start, PAGE).into_iter().collect();
     }
     let screen = usize::from(model.size.1);
     let (Some(at), Some(rows)) = (model.selected_row(), model.listed_rows()) else {
@@ -186,11 +183,11 @@ fn go(model: &mut Model, stage: Stage, by: By) -> Vec<Effect> {
     } else {
         None
     };
-    start.and_then(|start| search::ask(model, stage, start, PAGE)).into_iter().collect()
+    start.and_then(|start| search::ask(model, start, PAGE)).into_iter().collect()
 }
 
 /// One level back: the pane, the filter, the freeze, the screen, the demo; then, by `q`, the end.
-fn back(model: &mut Model, stage: Stage, chord: &Chord) -> Vec<Effect> {
+fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
     let is_q = chord.to_string() == "q";
     if model.frozen.is_some() {
         freeze(model);
@@ -201,8 +198,8 @@ fn back(model: &mut Model, stage: Stage, chord: &Chord) -> Vec<Effect> {
         model.pane = Pane::Assets;
     } else if model.screen != Screen::Timeline {
         show(model, Screen::Timeline);
-    } else if stage == Stage::Demo {
-        return vec![Effect::Ask(Stage::Real, Request::StopDemo)];
+    } else if model.behind.is_some() {
+        return vec![Effect::StopDemo];
     } else if !model.axis.is_following() {
         model.axis.fit();
     } else if is_q && model.facts.confirm_quit {
@@ -245,7 +242,7 @@ const NO_ALERT: &str = "what is selected has not failed and is not overdue";
 
 /// Marks the selected failure or overdue version as seen, or takes that back: that of the selected
 /// lane, cell or delivery; in the asset list, all of the asset's.
-fn acknowledge(model: &mut Model, stage: Stage) -> Vec<Effect> {
+fn acknowledge(model: &mut Model) -> Vec<Effect> {
     let Some((asset_id, versions)) = subject(model) else {
         say(model, NO_ALERT);
         return Vec::new();
@@ -277,14 +274,11 @@ fn acknowledge(model: &mut Model, stage: Stage) -> Vec<Effect> {
     marked
         .iter()
         .map(|alert| {
-            Effect::Ask(
-                stage,
-                Request::Acknowledge {
-                    asset_id: asset.id().to_owned(),
-                    version_id: alert.version.map(|version| version.version_id.clone()),
-                    at: (!take_back).then_some(alert.at),
-                },
-            )
+            Effect::Request(Request::Acknowledge {
+                asset_id: asset.id().to_owned(),
+                version_id: alert.version.map(|version| version.version_id.clone()),
+                at: (!take_back).then_some(alert.at),
+            })
         })
         .collect()
 }

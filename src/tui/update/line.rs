@@ -5,7 +5,6 @@ use super::super::input::Chord;
 use super::super::keymap::Action;
 use super::super::model::Model;
 use super::super::model::mode::{Line, Mode, Screen};
-use super::super::msg::Stage;
 use super::{enter, say};
 use crate::filter::Filter;
 
@@ -49,9 +48,9 @@ pub(super) fn paste(model: &mut Model, text: &str) {
 }
 
 /// An editing key.
-pub(super) fn edit(model: &mut Model, stage: Stage, action: Action) -> Vec<Effect> {
+pub(super) fn edit(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Accept => return accept(model, stage),
+        Action::Accept => return accept(model),
         Action::Abandon => return abandon(model),
         _ => {}
     }
@@ -104,12 +103,12 @@ fn refilter(model: &mut Model) {
     }
 }
 
-fn accept(model: &mut Model, stage: Stage) -> Vec<Effect> {
+fn accept(model: &mut Model) -> Vec<Effect> {
     match std::mem::replace(&mut model.mode, Mode::Normal) {
         Mode::Name { asset_id, line } => {
             let name = line.text().trim();
             let name = (!name.is_empty()).then(|| name.to_owned());
-            vec![Effect::Ask(stage, Request::Name { asset_id, name })]
+            vec![Effect::Request(Request::Name { asset_id, name })]
         }
         // A filter that cannot be understood stays open, so that it can be mended.
         mode @ Mode::Filter { .. } if model.filtering.error.is_some() => {

@@ -2,19 +2,19 @@
 
 mod copy;
 mod enter;
+mod event;
 mod keys;
 mod line;
 mod moves;
 mod next_change;
 mod search;
-mod told;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::effect::{Effect, Request};
+use super::model::Model;
 use super::model::mode::{Mode, Pane, Screen};
-use super::model::{Banner, Dashboard, Model};
-use super::msg::{Msg, Stage};
+use super::msg::Msg;
 
 pub use next_change::next_change;
 
@@ -23,82 +23,28 @@ const WORD_STANDS: SignedDuration = SignedDuration::from_secs(4);
 /// How long places in the asset list stand still after a key.
 const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
 
-/// Takes one message in. Call [`Model::settle`] before the next frame is drawn.
-pub fn update(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
-    let mut effects = take(dashboard, msg);
+/// Applies one message. Call [`Model::settle`] before the next frame is drawn.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = apply(model, msg);
     // Whatever it was: what is listed now has to be what is looked for.
-    if let Some(demo) = &mut dashboard.demo {
-        effects.extend(search::seek(demo, Stage::Demo));
-    }
-    effects.extend(search::seek(&mut dashboard.real, Stage::Real));
+    effects.extend(search::seek(model));
     effects
 }
 
-fn take(dashboard: &mut Dashboard, msg: Msg) -> Vec<Effect> {
-    let stage = if dashboard.demo.is_some() { Stage::Demo } else { Stage::Real };
+fn apply(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
-        Msg::Key(chord) => keys::press(dashboard, stage, chord),
-        Msg::Paste(text) => {
-            line::paste(dashboard.shown_mut(), &text);
-            Vec::new()
-        }
-        Msg::Resize(columns, rows) => {
-            for model in models(dashboard) {
-                model.size = (columns, rows);
-            }
-            Vec::new()
-        }
-        Msg::Tick(now) => {
-            let mut effects = tick(&mut dashboard.real, Stage::Real, now);
-            if let Some(demo) = &mut dashboard.demo {
-                effects.extend(tick(demo, Stage::Demo, now));
-            }
-            effects
-        }
-        Msg::Told(about, told) => {
-            let model = match about {
-                Stage::Real => &mut dashboard.real,
-                Stage::Demo => match &mut dashboard.demo {
-                    Some(demo) => demo,
-                    // The last words of a demo that was ended.
-                    None => return Vec::new(),
-                },
-            };
-            let before = model.live.came;
-            let effects = told::hear(model, about, told);
-            let came = model.live.came.saturating_sub(before);
-            if about == Stage::Real
-                && let Some(demo) = &mut dashboard.demo
-            {
-                demo.backstage += came;
-            }
-            effects
-        }
-        Msg::DemoBegan(facts) => {
-            let real = &dashboard.real;
-            let facts = super::model::Facts { banner: Some(Banner::Demo), ..*facts };
-            dashboard.demo = Some(Model::new(facts, real.now, real.size));
-            Vec::new()
-        }
-        Msg::DemoEnded(why) => {
-            dashboard.demo = None;
-            if let Some(why) = why {
-                say(&mut dashboard.real, format!("the demo ended: {why}"));
-            }
-            Vec::new()
-        }
-        Msg::Word(word) => {
-            say(dashboard.shown_mut(), word);
-            Vec::new()
-        }
+        Msg::Key(chord) => return keys::press(model, chord),
+        Msg::Paste(text) => line::paste(model, &text),
+        Msg::Resize(columns, rows) => model.size = (columns, rows),
+        Msg::Tick(now) => return tick(model, now),
+        Msg::Event(event) => return event::apply(model, event),
+        Msg::Behind(requests) => model.behind = Some(requests),
+        Msg::Message(message) => say(model, message),
     }
+    Vec::new()
 }
 
-fn models(dashboard: &mut Dashboard) -> impl Iterator<Item = &mut Model> {
-    std::iter::once(&mut dashboard.real).chain(&mut dashboard.demo)
-}
-
-fn tick(model: &mut Model, stage: Stage, now: Timestamp) -> Vec<Effect> {
+fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     let minute = |at: Timestamp| at.as_second().div_euclid(60);
     // What `since:1h` lets through changes with the time.
     if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
@@ -118,7 +64,7 @@ fn tick(model: &mut Model, stage: Stage, now: Timestamp) -> Vec<Effect> {
         model.listing.stale = true;
     }
     let aged = model.live.catalogue.age(now);
-    told::hear_aged(model, stage, &aged)
+    event::apply_aged(model, &aged)
 }
 
 /// Puts a word about what was done on the screen.
@@ -134,7 +80,7 @@ fn hold(model: &mut Model) {
 }
 
 /// Selects what has to be selected, and asks for what the selection needs.
-fn follow_selection(model: &mut Model, stage: Stage) -> Vec<Effect> {
+fn follow_selection(model: &mut Model) -> Vec<Effect> {
     model.settle();
     let Some(asset) = model.selected_asset().cloned() else { return Vec::new() };
     let id = match &model.cursor.asset {
@@ -157,7 +103,7 @@ fn follow_selection(model: &mut Model, stage: Stage) -> Vec<Effect> {
     }
     model.live.of_asset = live;
     model.listing.stale = true;
-    vec![Effect::Ask(stage, Request::OfAsset(asset.id().to_owned()))]
+    vec![Effect::Request(Request::OfAsset(asset.id().to_owned()))]
 }
 
 /// Goes to a screen.

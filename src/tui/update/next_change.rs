@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::model::Model;
 use super::super::model::mode::{Mode, Screen};
-use super::super::model::{Dashboard, Model};
 use crate::callback::State;
 use crate::vitals::LinkState;
 
@@ -11,15 +11,14 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The next moment at which something on the screen ages; `None` while nothing does.
-pub fn next_change(dashboard: &Dashboard) -> Option<Timestamp> {
-    let model = dashboard.shown();
+/// Returns the next moment at which something on the screen ages; `None` while nothing does.
+/// `behind` is the model of the run behind a demo, which is not shown.
+pub fn next_change(model: &Model, behind: Option<&Model>) -> Option<Timestamp> {
     let word = model.word.as_ref().map(|(_, until)| *until);
-    // Whatever is shown: what becomes overdue is called out, also of what a demo or a frozen picture
-    // hides.
-    let [real, demo] = [Some(&dashboard.real), dashboard.demo.as_ref()]
+    // Also of what a demo or a frozen picture hides: the user is notified of it.
+    let [shown, hidden] = [Some(model), behind]
         .map(|model| model.and_then(|model| model.live.catalogue.next_overdue()));
-    let soonest = [word, model.hold_until, real, demo, ages(model)].into_iter().flatten().min();
+    let soonest = [word, model.hold_until, shown, hidden, ages(model)].into_iter().flatten().min();
     // Never now or earlier: a clock that was set back must not make the loop spin.
     soonest.map(|at| at.max(after(model.now, SignedDuration::from_millis(50))))
 }

@@ -9,13 +9,12 @@ use super::super::model::listing::name_of;
 use super::super::model::mode::{Screen, Target};
 use super::super::model::rows::{Found, MAX_ROWS, Row, Rows};
 use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, Searching, Start};
-use super::super::msg::Stage;
 
 /// After how long a search that was not heard of counts as lost.
 const LOST: SignedDuration = SignedDuration::from_secs(3);
 
 /// Begins the search that the filter needs, where there is none, and ends one that nobody needs.
-pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
+pub(super) fn seek(model: &mut Model) -> Option<Effect> {
     if !model.is_narrowed() {
         let live = model.live.found.take();
         let frozen = model.frozen.as_mut().and_then(|frozen| frozen.picture.found.take());
@@ -26,9 +25,9 @@ pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
         if let Some(Target::Delivery(seq)) = model.cursor.row.filter(|_| was_narrowed)
             && !model.shown().rows.covers(seq)
         {
-            return ask(model, stage, Start::Around(seq), PAGE);
+            return ask(model, Start::Around(seq), PAGE);
         }
-        return is_under_way.then_some(Effect::Ask(stage, Request::EndSearch));
+        return is_under_way.then_some(Effect::Request(Request::EndSearch));
     }
     // Elsewhere only their number is shown, which is worth no search through the journal.
     if model.screen != Screen::Deliveries && !model.shown().rows.is_whole() {
@@ -36,7 +35,7 @@ pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
     }
     let query = model.query();
     if model.shown().found.as_ref().is_none_or(|found| found.query != query) {
-        return begin(model, stage, query);
+        return begin(model, query);
     }
     // What was lost is made up for; a window that is full is read on from where the user scrolls.
     let rows = &model.shown().found.as_ref()?.rows;
@@ -44,25 +43,25 @@ pub(super) fn seek(model: &mut Model, stage: Stage) -> Option<Effect> {
         return None;
     }
     let start = rows.below()?;
-    ask(model, stage, start, FIRST)
+    ask(model, start, FIRST)
 }
 
 /// Begins with what the window on all rows holds: that is there at once.
-fn begin(model: &mut Model, stage: Stage, query: Query) -> Option<Effect> {
+fn begin(model: &mut Model, query: Query) -> Option<Effect> {
     let shown = model.shown();
     let rows = Rows::of(&shown.rows, |row| query.lists(row, name_of(shown, row)));
     let start = rows.below();
     let was_searching = shown.found.as_ref().is_some_and(|found| found.rows.searching.is_some());
     model.shown_mut().found = Some(Found { query, rows });
     match start {
-        Some(start) => ask(model, stage, start, FIRST),
-        None => was_searching.then_some(Effect::Ask(stage, Request::EndSearch)),
+        Some(start) => ask(model, start, FIRST),
+        None => was_searching.then_some(Effect::Request(Request::EndSearch)),
     }
 }
 
 /// Asks for more of the listed rows, unless that was done and is not lost. A search that begins anew
 /// takes the place of another one.
-pub(super) fn ask(model: &mut Model, stage: Stage, start: Start, limit: usize) -> Option<Effect> {
+pub(super) fn ask(model: &mut Model, start: Start, limit: usize) -> Option<Effect> {
     let now = model.now;
     let is_waited_for = |searching: &Searching| {
         let elapsed = now.duration_since(searching.at);
@@ -82,7 +81,7 @@ pub(super) fn ask(model: &mut Model, stage: Stage, start: Start, limit: usize) -
     model.listed_rows_mut()?.searching = Some(searching);
     let until = model.frozen.as_ref().map(|frozen| (frozen.picture.head, frozen.at));
     let search = Search { id, query: model.query(), start, limit, until };
-    Some(Effect::Ask(stage, Request::Rows(Box::new(search))))
+    Some(Effect::Request(Request::Rows(Box::new(search))))
 }
 
 /// Takes a page in, wherever it was asked for.

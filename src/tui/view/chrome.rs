@@ -169,21 +169,7 @@ fn chart(minutes: &[u32]) -> String {
 fn banners(model: &Model) -> Vec<(Role, String)> {
     let mut banners = Vec::new();
     match model.facts.banner {
-        Some(Banner::Demo) if model.backstage > 0 => {
-            let real = match model.backstage {
-                1 => "1 real request came meanwhile".to_owned(),
-                more => format!("{more} real requests came meanwhile"),
-            };
-            banners.push((Role::Banner, format!("DEMO  {real}: esc shows them")));
-        }
-        Some(Banner::Demo) if model.live.story_over => banners.push((
-            Role::Banner,
-            format!("DEMO  the story is over  {}  look around, q ends it", glyph::DOT),
-        )),
-        Some(Banner::Demo) => banners.push((
-            Role::Banner,
-            format!("DEMO  made up, signed and posted to itself  {}  nothing is kept", glyph::DOT),
-        )),
+        Some(Banner::Demo) => banners.push((Role::Banner, demo_banner(model))),
         Some(Banner::Unchecked) => banners.push((
             Role::Shout,
             "UNCHECKED  --signature off: anyone who reaches the listener can put anything here"
@@ -219,6 +205,19 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
         banners.push((Role::Shout, words));
     }
     banners
+}
+
+fn demo_banner(model: &Model) -> String {
+    match model.behind {
+        Some(1) => "DEMO  1 real request came meanwhile: esc shows it".to_owned(),
+        Some(requests @ 2..) => {
+            format!("DEMO  {requests} real requests came meanwhile: esc shows them")
+        }
+        _ if model.live.story_over => {
+            format!("DEMO  the story is over  {}  look around, q ends it", glyph::DOT)
+        }
+        _ => format!("DEMO  made up, signed and posted to itself  {}  nothing is kept", glyph::DOT),
+    }
 }
 
 /// Failures and overdue versions that nobody has seen; without any, how the catalogue stands.

@@ -7,7 +7,7 @@ use crate::tui::model::rows::MAX_ROWS;
 /// Keeps a backend from sending: news fills the inbox, an answer has to wait, and whoever gives it.
 async fn hold_up(scene: &Scene, second: i64) {
     append(&scene.journal, &scene.key, "first", second).await;
-    while scene.inbox.capacity() > 0 {
+    while scene.events.capacity() > 0 {
         tokio::task::yield_now().await;
     }
     scene.ask(Request::Detail(Target::Delivery(1))).await;
@@ -25,7 +25,7 @@ async fn held_up(event: &str, count: u64) -> Scene {
     hold_up(&scene, 1).await;
     flood(&scene.journal, event, "many", 10, count).await;
     assert_eq!(scene.news().await.head, 2);
-    assert!(matches!(scene.next().await, Told::Detail(..)));
+    assert!(matches!(scene.next().await, BackendEvent::Detail(..)));
     scene
 }
 
@@ -43,12 +43,12 @@ async fn a_row_that_was_committed_and_not_told_comes_as_news_alone() {
         let (mut answers, mut newer) = (0, None);
         while answers < 2 || newer.is_none() {
             match scene.next().await {
-                Told::News(news) => newer = Some(news.head),
-                told @ (Told::OfAsset(..) | Told::Rows(..)) => {
+                BackendEvent::News(news) => newer = Some(news.head),
+                told @ (BackendEvent::OfAsset(..) | BackendEvent::Rows(..)) => {
                     answers += 1;
                     let rows = match told {
-                        Told::OfAsset(_, rows) => rows,
-                        Told::Rows(page) => page.rows,
+                        BackendEvent::OfAsset(_, rows) => rows,
+                        BackendEvent::Rows(page) => page.rows,
                         _ => Vec::new(),
                     };
                     let known = newer.unwrap_or(first.head);
@@ -72,8 +72,8 @@ async fn whoever_asks_does_not_wait_for_the_last_page() {
     let mut answered = None;
     while news.last().unwrap().head < 3_002 {
         match scene.next().await {
-            Told::News(more) => news.push(more),
-            Told::Detail(..) => answered = Some(news.len()),
+            BackendEvent::News(more) => news.push(more),
+            BackendEvent::Detail(..) => answered = Some(news.len()),
             other => panic!("{other:?}"),
         }
     }
@@ -111,12 +111,12 @@ async fn the_deliveries_that_are_open_miss_nothing_that_was_passed_over() {
     let mut scene = held_up("version_ready", 1).await;
     assert_eq!(scene.news().await.head, 3);
     scene.ask(Request::OfAsset("many".to_owned())).await;
-    assert!(matches!(scene.next().await, Told::OfAsset(_, rows) if rows.len() == 1));
+    assert!(matches!(scene.next().await, BackendEvent::OfAsset(_, rows) if rows.len() == 1));
     hold_up(&scene, 2).await;
     append(&scene.journal, &scene.key, "many", 3).await;
     flood(&scene.journal, "version_ready", "others", 10, MAX_ROWS as u64 + 10).await;
     let rows = loop {
-        if let Told::OfAsset(_, rows) = scene.next().await {
+        if let BackendEvent::OfAsset(_, rows) = scene.next().await {
             break rows;
         }
     };

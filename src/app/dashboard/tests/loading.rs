@@ -8,10 +8,10 @@ async fn what_fills_a_screen_comes_first_and_everything_comes() {
     let mut scene = Scene::open(journal, key, 64);
     let told = scene.start().await;
 
-    let Told::Assets(first) = &told[0] else { panic!("{:?}", told[0]) };
+    let BackendEvent::Assets(first) = &told[0] else { panic!("{:?}", told[0]) };
     assert_eq!(first[0].id(), "a399", "the latest active one");
     assert!(first.len() < 100);
-    let Told::News(news) = &told[1] else { panic!("{:?}", told[1]) };
+    let BackendEvent::News(news) = &told[1] else { panic!("{:?}", told[1]) };
     assert!(news.old);
     assert_eq!(news.head, 1_200);
     assert!(news.rows.is_sorted_by_key(Row::at), "oldest first");
@@ -20,7 +20,7 @@ async fn what_fills_a_screen_comes_first_and_everything_comes() {
 
     let assets: Vec<&str> = told
         .iter()
-        .filter_map(|told| if let Told::Assets(page) = told { Some(page) } else { None })
+        .filter_map(|told| if let BackendEvent::Assets(page) = told { Some(page) } else { None })
         .flatten()
         .map(crate::tui::model::asset::AssetView::id)
         .collect();
@@ -34,7 +34,7 @@ async fn older_rows_come_once_each_down_to_the_first() {
     let (journal, key) = filled().await;
     let mut scene = Scene::open(journal, key, 64);
     let told = scene.start().await;
-    let Told::News(news) = &told[1] else { panic!("{:?}", told[1]) };
+    let BackendEvent::News(news) = &told[1] else { panic!("{:?}", told[1]) };
     let mut rows = news.rows.clone();
     rows.reverse();
     let oldest = rows.iter().rev().find_map(|row| match row.target() {
@@ -55,7 +55,7 @@ async fn refusals_before_any_delivery_are_told() {
     refuse(&journal, 1, "a", 1).await;
     let mut scene = Scene::open(journal, key, 64);
     let told = scene.start().await;
-    let Told::News(news) = &told[0] else { panic!("{:?}", told[0]) };
+    let BackendEvent::News(news) = &told[0] else { panic!("{:?}", told[0]) };
     assert_eq!(targets(&news.rows), [Target::Refusal(1)]);
 }
 

@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::backend::{BackendWorker, Sources};
-use super::*;
 use crate::callback::{
     Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source as Door, Verdict,
@@ -26,11 +25,11 @@ use crate::callback::{
 use crate::journal::{Follower, Journal, Location};
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
+use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
 use crate::tui::model::search::{Query, Search, Start};
-use crate::tui::msg::{Msg, News, Stage, Told};
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -40,8 +39,8 @@ struct Scene {
     journal: Arc<Journal>,
     key: PrivateKey,
     backend: BackendWorker,
-    told: mpsc::Receiver<Msg>,
-    inbox: mpsc::Sender<Msg>,
+    received: mpsc::Receiver<BackendEvent>,
+    events: mpsc::Sender<BackendEvent>,
 }
 
 fn trusted(key: &PrivateKey) -> Arc<TrustedKeys> {
@@ -71,12 +70,12 @@ impl Scene {
         key: PrivateKey,
         room: usize,
     ) -> Self {
-        let (inbox, told) = mpsc::channel(room);
+        let (events, received) = mpsc::channel(room);
         let follower = follower.of_summaries();
         let keys = trusted(&key);
-        let sources = Sources { stage: Stage::Real, follower, journal: notes, keys };
-        let backend = BackendWorker::start(sources, inbox.clone()).unwrap();
-        Self { journal, key, backend, told, inbox }
+        let sources = Sources { follower, journal: notes, keys };
+        let backend = BackendWorker::start(sources, events.clone()).unwrap();
+        Self { journal, key, backend, received, events }
     }
 
     /// One that looks at a file that somebody else writes: `journal`, where that is open.
@@ -84,31 +83,20 @@ impl Scene {
         Self::following(Follower::open(path).unwrap(), None, Arc::new(journal), key, 64)
     }
 
-    async fn next(&mut self) -> Told {
-        match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
-            Some(Msg::Told(Stage::Real, told)) => told,
+    async fn next(&mut self) -> BackendEvent {
+        match tokio::time::timeout(LIMIT, self.received.recv()).await.unwrap() {
+            Some(event) => event,
             other => panic!("{other:?}"),
         }
     }
 
-    /// The next word, past assets that are told again: who keeps a note tells it, and so does who
-    /// follows the journal.
-    async fn word(&mut self) -> String {
-        loop {
-            match tokio::time::timeout(LIMIT, self.told.recv()).await.unwrap() {
-                Some(Msg::Word(word)) => return word,
-                Some(Msg::Told(Stage::Real, Told::Asset(_))) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// The next request that is not answered, past assets that are told again.
-    async fn unanswered(&mut self) -> Request {
+    /// The next request that is not answered and why, past assets that are sent again: both a note
+    /// that was written and the follower send them.
+    async fn unanswered(&mut self) -> (Request, String) {
         loop {
             match self.next().await {
-                Told::Unanswered(request) => return request,
-                Told::Asset(_) => {}
+                BackendEvent::Unanswered(request, why) => return (request, why),
+                BackendEvent::Asset(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -116,17 +104,17 @@ impl Scene {
 
     async fn news(&mut self) -> News {
         match self.next().await {
-            Told::News(news) => news,
+            BackendEvent::News(news) => news,
             other => panic!("{other:?}"),
         }
     }
 
     /// Everything that is told at the start, up to its end.
-    async fn start(&mut self) -> Vec<Told> {
+    async fn start(&mut self) -> Vec<BackendEvent> {
         let mut told = Vec::new();
         loop {
             match self.next().await {
-                Told::Loaded => return told,
+                BackendEvent::Loaded => return told,
                 other => told.push(other),
             }
         }
@@ -145,7 +133,7 @@ impl Scene {
         self.search(id, filter, start, limit).await;
         let mut rows = Vec::new();
         loop {
-            let Told::Rows(page) = self.next().await else { panic!("not what was asked") };
+            let BackendEvent::Rows(page) = self.next().await else { panic!("not what was asked") };
             assert_eq!((page.id, page.start), (id, start));
             rows.extend(page.rows);
             if !page.goes_on {

@@ -31,22 +31,22 @@ async fn a_delivery_is_opened_with_the_steps_of_its_check() {
     scene.news().await;
 
     scene.ask(Request::Detail(Target::Delivery(1))).await;
-    let Told::Detail(_, Some(detail)) = scene.next().await else { panic!("no detail") };
+    let BackendEvent::Detail(_, Some(detail)) = scene.next().await else { panic!("no detail") };
     assert_eq!(detail.body, body("a"));
     assert!(detail.verdict.is_valid());
     assert_eq!(detail.steps.last().unwrap().passed, Some(true));
     assert_eq!(detail.request, "POST /callback");
 
     scene.ask(Request::Detail(Target::Refusal(3))).await;
-    let Told::Detail(_, Some(detail)) = scene.next().await else { panic!("no detail") };
+    let BackendEvent::Detail(_, Some(detail)) = scene.next().await else { panic!("no detail") };
     assert_eq!(detail.steps[0].passed, Some(false), "there is no header");
     assert_eq!(detail.committed_at, None);
 
     scene.ask(Request::Detail(Target::Delivery(77))).await;
-    assert!(matches!(scene.next().await, Told::Detail(Target::Delivery(77), None)));
+    assert!(matches!(scene.next().await, BackendEvent::Detail(Target::Delivery(77), None)));
 
     scene.ask(Request::OfAsset("a".to_owned())).await;
-    let Told::OfAsset(_, rows) = scene.next().await else { panic!("no rows") };
+    let BackendEvent::OfAsset(_, rows) = scene.next().await else { panic!("no rows") };
     assert_eq!(targets(&rows), [Target::Delivery(1), Target::Refusal(3)]);
 }
 
@@ -54,7 +54,7 @@ async fn a_delivery_is_opened_with_the_steps_of_its_check() {
 async fn that_nobody_listens_any_more_is_nothing_wrong() {
     let mut scene = Scene::open(memory(), PrivateKey::generate().unwrap(), 64);
     scene.start().await;
-    scene.told.close();
+    scene.received.close();
     append(&scene.journal, &scene.key, "a", 1).await;
     tokio::time::timeout(LIMIT, scene.backend.requests.closed()).await.unwrap();
     let moment = Duration::from_millis(100);

@@ -12,7 +12,7 @@ async fn notes_are_kept_and_sent() {
 
     let name = || Request::Name { asset_id: "a".to_owned(), name: Some("Trailer".to_owned()) };
     scene.ask(name()).await;
-    let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
+    let BackendEvent::Asset(asset) = scene.next().await else { panic!("no asset") };
     assert_eq!(asset.notes.name.as_deref(), Some("Trailer"));
 }
 
@@ -23,8 +23,9 @@ async fn notes_that_cannot_be_kept_are_answered_with_the_reason() {
     let mut scene = Scene::beside(&path, journal, PrivateKey::generate().unwrap());
     scene.start().await;
     scene.ask(name()).await;
-    assert_eq!(scene.unanswered().await, name());
-    assert!(scene.word().await.starts_with("read-only"));
+    let (request, why) = scene.unanswered().await;
+    assert_eq!(request, name());
+    assert!(why.starts_with("read-only"), "{why}");
 
     // A second writer, so that the follower goes on when the first has ended.
     let other = memory();
@@ -34,8 +35,9 @@ async fn notes_that_cannot_be_kept_are_answered_with_the_reason() {
     let mut scene = Scene::following(follower, Some(Arc::new(other)), journal, key, 64);
     scene.start().await;
     scene.ask(name()).await;
-    assert_eq!(scene.unanswered().await, name());
-    assert!(scene.word().await.starts_with("not kept: "));
+    let (request, why) = scene.unanswered().await;
+    assert_eq!(request, name());
+    assert!(why.starts_with("not kept: "), "{why}");
 }
 
 /// Otherwise what failed would be known already when it is told, and nobody called for it.
@@ -52,7 +54,7 @@ async fn an_asset_is_told_after_the_news_that_made_it_what_it_is() {
         scene.ask(Request::Name { asset_id: "a".to_owned(), name: None }).await;
         let news = scene.news().await;
         assert_eq!(news.head, before + 1);
-        let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
+        let BackendEvent::Asset(asset) = scene.next().await else { panic!("no asset") };
         assert_eq!(asset.row, news.assets[0].row);
     }
 }
@@ -73,9 +75,9 @@ async fn what_is_noted_of_an_asset_that_is_gone_comes_to_something() {
         at: Some(at(1)),
     };
     scene.ask(seen.clone()).await;
-    assert!(matches!(scene.next().await, Told::Gone(asset_id) if asset_id == "a"));
-    assert!(matches!(scene.next().await, Told::Unanswered(request) if request == seen));
-    assert_eq!(scene.word().await, "that asset is no longer in the journal");
+    assert!(matches!(scene.next().await, BackendEvent::Gone(asset_id) if asset_id == "a"));
+    let (request, why) = scene.unanswered().await;
+    assert_eq!((request, &*why), (seen, "that asset is no longer in the journal"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +90,8 @@ async fn an_asset_that_is_looked_at_and_gone_is_told_to_be() {
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("DELETE FROM asset; DELETE FROM version; DELETE FROM delivery").unwrap();
     scene.ask(Request::OfAsset("a".to_owned())).await;
-    assert!(matches!(scene.next().await, Told::Gone(asset_id) if asset_id == "a"));
-    assert!(matches!(scene.next().await, Told::OfAsset(_, rows) if rows.is_empty()));
+    assert!(matches!(scene.next().await, BackendEvent::Gone(asset_id) if asset_id == "a"));
+    assert!(matches!(scene.next().await, BackendEvent::OfAsset(_, rows) if rows.is_empty()));
 }
 
 /// `names import` writes beside the dashboard that receives, and its feed says nothing of that.
@@ -106,6 +108,6 @@ async fn names_that_another_process_gives_are_told() {
         .await
         .unwrap()
         .unwrap();
-    let Told::Asset(asset) = scene.next().await else { panic!("no asset") };
+    let BackendEvent::Asset(asset) = scene.next().await else { panic!("no asset") };
     assert_eq!(asset.notes.name.as_deref(), Some("Trailer"));
 }

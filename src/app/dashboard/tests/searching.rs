@@ -11,7 +11,7 @@ use crate::tui::model::search::RowsPage;
 
 async fn page(scene: &mut Scene) -> RowsPage {
     loop {
-        if let Told::Rows(page) = scene.next().await {
+        if let BackendEvent::Rows(page) = scene.next().await {
             return *page;
         }
     }
@@ -141,11 +141,11 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
     let (mut is_opened, mut came, mut found) = (false, false, Vec::new());
     while !is_opened || !came || found.is_empty() {
         match scene.next().await {
-            Told::Detail(..) => is_opened = true,
-            Told::News(news) => came |= news.head == 40_001,
-            Told::Rows(page) if page.id == 2 => found = page.rows,
+            BackendEvent::Detail(..) => is_opened = true,
+            BackendEvent::News(news) => came |= news.head == 40_001,
+            BackendEvent::Rows(page) if page.id == 2 => found = page.rows,
             // What was on its way.
-            Told::Rows(page) => assert!(page.goes_on && found.is_empty(), "{page:?}"),
+            BackendEvent::Rows(page) => assert!(page.goes_on && found.is_empty(), "{page:?}"),
             other => panic!("{other:?}"),
         }
     }
@@ -154,12 +154,12 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
     scene.search(3, "nothing-has-this", Start::Newest, 5_000).await;
     scene.ask(Request::EndSearch).await;
     scene.ask(Request::Detail(Target::Delivery(2))).await;
-    while !matches!(scene.next().await, Told::Detail(Target::Delivery(2), _)) {}
+    while !matches!(scene.next().await, BackendEvent::Detail(Target::Delivery(2), _)) {}
     append(&scene.journal, &scene.key, "last", 101).await;
     loop {
         match scene.next().await {
-            Told::News(news) if news.head == 40_002 => break,
-            Told::News(_) => {}
+            BackendEvent::News(news) if news.head == 40_002 => break,
+            BackendEvent::News(_) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -13,12 +13,12 @@ pub(super) const CALL: Duration = Duration::from_secs(2);
 
 /// Lets the first frame after a pause through at once, and delays the next ones.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(super) struct FrameLimiter {
     /// The time before which none is drawn.
     due: Option<Instant>,
 }
 
-impl Frames {
+impl FrameLimiter {
     /// The first frame is drawn at `first`; `None` means at once.
     pub(super) const fn from(first: Option<Instant>) -> Self {
         Self { due: first }
@@ -42,13 +42,13 @@ impl Frames {
 
 /// Lets the first call through at once; those that come soon after become one.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(super) struct BellLimiter {
     last: Option<Instant>,
     /// The first of those that wait, and how many more there are.
     waiting: Option<(Printable, u32)>,
 }
 
-impl Calls {
+impl BellLimiter {
     /// Takes a call in; it may have to wait.
     pub(super) fn add(&mut self, words: Printable) {
         match &mut self.waiting {

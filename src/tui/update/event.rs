@@ -1,59 +1,60 @@
-//! What is told about a journal: assets, deliveries, details, health.
+//! Applies the events of a backend: assets, deliveries, details, status.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::super::effect::{Effect, Request};
+use super::super::event::{BackendEvent, News};
 use super::super::model::Model;
 use super::super::model::asset::{AlertKind, AssetView, Group};
 use super::super::model::catalogue::Aged;
 use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
-use super::super::msg::{News, Stage, Told};
 use super::{copy, follow_selection, say, search};
 use crate::callback::State;
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
 use crate::vitals::{Link, Store};
 
-/// Takes in what was told.
-pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
-    match told {
-        Told::Assets(assets) => {
+/// Applies one event.
+pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
+    match event {
+        BackendEvent::Assets(assets) => {
             for asset in assets {
                 // News may have been faster than the page that they are on.
                 if model.live.catalogue.get(asset.id()).is_none() {
                     model.live.catalogue.put(asset);
                 }
             }
-            changed(model, stage)
+            changed(model)
         }
-        Told::Loaded => {
+        BackendEvent::Loaded => {
             model.live.loaded = true;
             // Each page gave its ids their pieces before the next one was known.
             model.live.catalogue.renew_pieces();
             model.live.learn_usual();
-            changed(model, stage)
+            changed(model)
         }
-        Told::News(news) => hear_news(model, stage, news),
-        Told::Rows(page) => {
+        BackendEvent::News(news) => apply_news(model, news),
+        BackendEvent::Rows(page) => {
             search::take(model, &page);
-            changed(model, stage)
+            changed(model)
         }
-        Told::Gone(asset_id) => {
+        BackendEvent::Gone(asset_id) => {
             model.live.catalogue.remove(&asset_id);
-            changed(model, stage)
+            changed(model)
         }
-        Told::Unanswered(request) => {
+        BackendEvent::Unanswered(request, why) => {
             give_up(model, &request);
+            say(model, why);
             Vec::new()
         }
-        Told::OfAsset(asset_id, rows) => {
-            hear_of_asset(model, &asset_id, rows);
-            changed(model, stage)
+        BackendEvent::OfAsset(asset_id, rows) => {
+            apply_of_asset(model, &asset_id, rows);
+            changed(model)
         }
-        Told::Asset(asset) => {
+        BackendEvent::Asset(asset) => {
             // A name or a mark is the user's own doing: it shows at once, also on a picture that
             // stands still.
             if let Some(frozen) = &mut model.frozen
@@ -68,9 +69,9 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
                 search::renamed(model);
             }
             model.live.catalogue.put(*asset);
-            changed(model, stage)
+            changed(model)
         }
-        Told::Detail(target, detail) => {
+        BackendEvent::Detail(target, detail) => {
             let effects = copy::arrived(model, target, detail.as_deref());
             if let Mode::Detail(open) = model.mode.innermost_mut()
                 && open.target == target
@@ -85,42 +86,42 @@ pub(super) fn hear(model: &mut Model, stage: Stage, told: Told) -> Vec<Effect> {
             }
             effects
         }
-        Told::StoryOver => {
+        BackendEvent::StoryOver => {
             model.live.story_over = true;
             Vec::new()
         }
-        Told::Counts(counts) => {
+        BackendEvent::Counts(counts) => {
             model.live.counts = counts;
             Vec::new()
         }
-        Told::Store(store) => {
+        BackendEvent::Store(store) => {
             model.live.store = store;
             Vec::new()
         }
-        Told::Orphaned(orphaned) => {
+        BackendEvent::Orphaned(orphaned) => {
             model.live.orphaned = orphaned;
             Vec::new()
         }
-        Told::Link(link) => {
-            hear_link(model, *link);
+        BackendEvent::Link(link) => {
+            apply_link(model, *link);
             Vec::new()
         }
-        Told::RefusedFailures(ids) => {
+        BackendEvent::RefusedFailures(ids) => {
             model.live.claim_failures(ids);
             Vec::new()
         }
-        Told::Gaps(gaps) => {
+        BackendEvent::Gaps(gaps) => {
             model.live.miss(gaps);
             Vec::new()
         }
-        Told::Warning(at, message) => {
+        BackendEvent::Warning(at, message) => {
             model.live.warn(at, message);
             Vec::new()
         }
     }
 }
 
-fn hear_link(model: &mut Model, link: Link) {
+fn apply_link(model: &mut Model, link: Link) {
     // By the relay is how the sender reaches us: that is what is shown and copied.
     if let Some(url) = &link.callback_url {
         model.facts.callback_url.clone_from(url);
@@ -133,7 +134,7 @@ fn hear_link(model: &mut Model, link: Link) {
 }
 
 /// The journal's rows of an asset, for those pictures in which it is selected.
-fn hear_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
+fn apply_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
     let of_this = |asset: &Option<Arc<str>>| asset.as_deref() == Some(asset_id);
     if let Some(frozen) = &mut model.frozen
         && of_this(&frozen.picture.of_asset.asset)
@@ -166,7 +167,7 @@ fn give_up(model: &mut Model, request: &Request) {
     }
 }
 
-fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
+fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
     let (mut came, mut listed) = (0, 0);
     let stay = model.cursor.row.is_some();
@@ -213,7 +214,7 @@ fn hear_news(model: &mut Model, stage: Stage, news: News) -> Vec<Effect> {
     }
     model.live.head = model.live.head.max(news.head);
     model.live.held = news.held;
-    effects.extend(changed(model, stage));
+    effects.extend(changed(model));
     effects
 }
 
@@ -226,7 +227,7 @@ fn claim_of_failure(row: &Row) -> Option<u64> {
 }
 
 /// Time went by, and made versions of these assets overdue.
-pub(super) fn hear_aged(model: &mut Model, stage: Stage, aged: &[Aged]) -> Vec<Effect> {
+pub(super) fn apply_aged(model: &mut Model, aged: &[Aged]) -> Vec<Effect> {
     if aged.is_empty() {
         return Vec::new();
     }
@@ -234,7 +235,7 @@ pub(super) fn hear_aged(model: &mut Model, stage: Stage, aged: &[Aged]) -> Vec<E
     for Aged { before, after } in aged {
         effects.extend(changed_to(model, Some(before), after));
     }
-    effects.extend(changed(model, stage));
+    effects.extend(changed(model));
     effects
 }
 
@@ -322,14 +323,14 @@ fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Op
 }
 
 /// The picture changed: what is listed has to be looked at again.
-fn changed(model: &mut Model, stage: Stage) -> Vec<Effect> {
+fn changed(model: &mut Model) -> Vec<Effect> {
     model.listing.stale = true;
     // A frame may be far away; the selection has to hold for the next key all the same. While
     // nothing narrows the list that costs nothing.
     if model.is_narrowed() && model.cursor.asset.is_some() {
         return Vec::new();
     }
-    follow_selection(model, stage)
+    follow_selection(model)
 }
 
 /// Whether the journal can be written, in the words of the alert bar.
