@@ -123,13 +123,13 @@ fn bytes(_: &mut Criterion) {
     };
     let (begins, ticks) = change(&mut tui, "version_generating");
     let (fails, _) = change(&mut tui, "version_generate_failed");
-    say(&format!(
+    show_message(&format!(
         "bytes at 200x50: first frame {whole}, a lane begins to generate {begins}, a second later {ticks}, it fails {fails}"
     ));
 }
 
 /// A line on standard output; nothing happens when nobody listens there.
-fn say(line: &str) {
+fn show_message(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

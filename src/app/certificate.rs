@@ -31,7 +31,7 @@ const WARN_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is served now.
 #[derive(Debug, Clone)]
-pub(super) struct Served {
+pub(super) struct ServedCertificate {
     key: Arc<CertifiedKey>,
     /// When its first certificate ends, where that can be read.
     pub(super) expires: Option<Timestamp>,
@@ -42,7 +42,7 @@ pub(super) struct Served {
 pub(super) struct Certificate {
     chain: PathBuf,
     key: PathBuf,
-    served: RwLock<Served>,
+    served: RwLock<ServedCertificate>,
 }
 
 impl Certificate {
@@ -65,7 +65,7 @@ impl Certificate {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    pub(super) fn served(&self) -> Served {
+    pub(super) fn served(&self) -> ServedCertificate {
         self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -77,8 +77,8 @@ impl Certificate {
     }
 
     /// What changes when the files are replaced.
-    fn marks(&self) -> [Option<Mark>; 2] {
-        [&self.chain, &self.key].map(|path| fs::metadata(path).ok().map(|found| Mark::of(&found)))
+    fn marks(&self) -> [Option<FileId>; 2] {
+        [&self.chain, &self.key].map(|path| fs::metadata(path).ok().map(|found| FileId::of(&found)))
     }
 }
 
@@ -90,14 +90,14 @@ impl ResolvesServerCert for Certificate {
 
 /// What tells a file from the one that was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct FileId {
     device: u64,
     inode: u64,
     size: u64,
     changed: (i64, i64),
 }
 
-impl Mark {
+impl FileId {
     fn of(found: &Metadata) -> Self {
         Self {
             device: found.dev(),
@@ -109,16 +109,16 @@ impl Mark {
 }
 
 /// Keeps a certificate up with its files, and says what becomes of it.
-pub(super) struct Keeper {
+pub(super) struct CertificateWatcher {
     certificate: Arc<Certificate>,
     /// Of the files that were read last.
-    marks: [Option<Mark>; 2],
+    marks: [Option<FileId>; 2],
     /// Why they could not be used, when they could not.
     failed: Option<String>,
     warned_at: Option<Timestamp>,
 }
 
-impl Keeper {
+impl CertificateWatcher {
     pub(super) fn new(certificate: Arc<Certificate>) -> Self {
         let marks = certificate.marks();
         Self { certificate, marks, failed: None, warned_at: None }
@@ -135,7 +135,7 @@ impl Keeper {
     }
 
     /// Reads the files where they were replaced or `asked` says so; gives what is to be said.
-    pub(super) fn look(&mut self, asked: bool, now: Timestamp) -> Vec<String> {
+    pub(super) fn check(&mut self, asked: bool, now: Timestamp) -> Vec<String> {
         let mut said = Vec::new();
         let marks = self.certificate.marks();
         // A renewal writes two files: until both are there, the pair does not belong together.
@@ -176,7 +176,7 @@ impl Keeper {
     }
 }
 
-fn read(chain: &Path, key: &Path) -> anyhow::Result<Served> {
+fn read(chain: &Path, key: &Path) -> anyhow::Result<ServedCertificate> {
     let certificates: Vec<_> = files::read_trusted(chain, MAX_FILE)
         .map_err(anyhow::Error::from)
         .and_then(|pem| Ok(CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?))
@@ -196,7 +196,7 @@ fn read(chain: &Path, key: &Path) -> anyhow::Result<Served> {
     let key = CertifiedKey::from_der(certificates, secret, &provider).with_context(|| {
         format!("{} and {} do not belong together", chain.display(), key.display())
     })?;
-    Ok(Served { key: Arc::new(key), expires })
+    Ok(ServedCertificate { key: Arc::new(key), expires })
 }
 
 /// When a certificate ends (RFC 5280, section 4.1.2.5); `None` where that cannot be read.
@@ -255,26 +255,26 @@ mod tests {
         let (chain, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         copy(dir.path(), "relay.pem", "relay.key.pem");
         let certificate = Certificate::open(&chain, &key).unwrap();
-        let mut keeper = Keeper::new(Arc::clone(&certificate));
+        let mut watcher = CertificateWatcher::new(Arc::clone(&certificate));
         let now = certificate.served().expires.unwrap() - SignedDuration::from_hours(30 * 24);
         let serves = |file: &str| {
             let pem = CertificateDer::from_pem_file(format!("{FIXTURES}/{file}")).unwrap();
             certificate.served().key.cert[0] == pem
         };
-        assert_eq!(keeper.look(false, now), [""; 0], "nothing is new");
+        assert_eq!(watcher.check(false, now), [""; 0], "nothing is new");
 
         copy(dir.path(), "self_signed.pem", "relay.key.pem");
-        let said = keeper.look(false, now);
+        let said = watcher.check(false, now);
         assert!(said[0].contains("do not belong together"), "{said:?}");
         assert!(serves("relay.pem"));
-        assert_eq!(keeper.look(false, now), [""; 0], "said once");
+        assert_eq!(watcher.check(false, now), [""; 0], "said once");
         copy(dir.path(), "self_signed.pem", "self_signed.key.pem");
-        let said = keeper.look(false, now);
+        let said = watcher.check(false, now);
         assert!(said[0].starts_with("new connections get the renewed certificate"), "{said:?}");
         assert!(serves("self_signed.pem"));
 
         fs::remove_file(&key).unwrap();
-        assert!(keeper.look(false, now)[0].contains("cannot read the private key"));
+        assert!(watcher.check(false, now)[0].contains("cannot read the private key"));
         assert!(serves("self_signed.pem"), "what was served stays");
     }
 
@@ -284,8 +284,8 @@ mod tests {
         let certificate =
             Certificate::open(&dir.join("relay.pem"), &dir.join("relay.key.pem")).unwrap();
         let end = certificate.served().expires.unwrap();
-        let mut keeper = Keeper::new(certificate);
-        let mut said = |hours: i64| keeper.look(false, end - SignedDuration::from_hours(hours));
+        let mut watcher = CertificateWatcher::new(certificate);
+        let mut said = |hours: i64| watcher.check(false, end - SignedDuration::from_hours(hours));
         assert_eq!(said(15 * 24), [""; 0]);
         assert!(said(14 * 24)[0].contains(" ends "));
         assert_eq!(said(13 * 24 + 1), [""; 0]);

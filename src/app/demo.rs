@@ -10,9 +10,9 @@ use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::receiver::{Opened, Receiver};
-use super::supervisor::{Event, Parts, in_runtime};
-use super::watch::{Showing, receive};
+use super::receiver::{PreparedReceiver, Receiver};
+use super::supervisor::{PartEvent, Parts, in_runtime};
+use super::watch::{ShowOptions, receive};
 use super::worker::{Worker, or_never};
 use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
@@ -33,7 +33,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is played, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Program {
+pub struct DemoOptions {
     /// Which story.
     pub seed: u64,
     /// How fast.
@@ -48,26 +48,26 @@ pub fn any_seed() -> u64 {
 }
 
 /// Plays a story to a listener of its own and shows what comes of it, until it ends, a signal comes
-/// or something breaks. The dashboard stays when it ended. `say` takes sentences for people; `out`
+/// or something breaks. The dashboard stays when it ended. `print` takes sentences for people; `out`
 /// takes what `form` asks for.
 pub fn demo(
     config: &Config,
-    program: Program,
+    program: DemoOptions,
     form: Form,
     out: impl Write + Send + 'static,
-    say: fn(&str),
+    print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let config = settings(config);
     let key = PrivateKey::generate()?;
-    let opened = Opened::open(&config, trusted(&key))?;
-    seed(&opened.journal, &key, program, Timestamp::now())?;
+    let prepared = PreparedReceiver::open(&config, trusted(&key))?;
+    seed(&prepared.journal, &key, program, Timestamp::now())?;
     let stays = matches!(form, Form::Dashboard(_));
     let story_over = CancellationToken::new();
     let caution = format!(
         "DEMO: a made-up catalogue, sent by this program to itself; nothing is kept (--seed {} shows it again)",
         program.seed
     );
-    let showing = Showing {
+    let options = ShowOptions {
         form,
         banner: Some(Banner::Demo),
         story_over: Some(story_over.clone()),
@@ -77,7 +77,7 @@ pub fn demo(
         let parts = |receiver: Receiver| {
             let bound = *receiver.bound.first().context("a demo without a listener")?;
             let sender = sender(&config, bound, key)?;
-            let journal = Arc::clone(&receiver.opened.journal);
+            let journal = Arc::clone(&receiver.prepared.journal);
             let story = Worker::task("demo's sender", |stop| async move {
                 perform(program, &sender, &journal, &stop).await?;
                 story_over.cancel();
@@ -88,7 +88,7 @@ pub fn demo(
             });
             Ok(Demo { receiver, story: Some(story) })
         };
-        receive(&config, opened, showing, out, say, parts).await
+        receive(&config, prepared, options, out, print, parts).await
     })
 }
 
@@ -100,12 +100,12 @@ struct Demo {
 }
 
 impl Parts for Demo {
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> PartEvent {
         let Self { receiver, story } = self;
         let told = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
         tokio::select! {
             event = receiver.next() => event,
-            ended = told => Event::Over(ended),
+            ended = told => PartEvent::Over(ended),
         }
     }
 
@@ -158,7 +158,7 @@ pub(super) fn sender(
 
 /// Plays the stories of a program; their assets get their names before they are heard of.
 pub(super) async fn perform(
-    program: Program,
+    program: DemoOptions,
     sender: &Sender,
     journal: &Journal,
     quit: &CancellationToken,
@@ -188,7 +188,7 @@ fn name(journal: &Journal, story: &Story) {
 pub(super) fn seed(
     journal: &Journal,
     key: &PrivateKey,
-    program: Program,
+    program: DemoOptions,
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let story = Story::new(program.seed);

@@ -34,14 +34,14 @@ use std::process::ExitCode;
 use crate::journal::JournalError;
 use crate::output::Format;
 use crate::sqlite::OpenError;
-use crate::tui::widget::look::Look;
+use crate::tui::widget::theme::Theme;
 
-pub use demo::{Program, any_seed, demo};
+pub use demo::{DemoOptions, any_seed, demo};
 pub use frontend::stream::is_closed_pipe;
 pub use keys::{DevKeyError, dev_key_path, load_dev_key, trusted_keys};
 pub use read_only::follow;
 pub use reader_gone::reader_gone;
-pub use relay::{Relay, relay, relay_admin};
+pub use relay::{RelayOptions, relay, relay_admin};
 pub use watch::watch;
 
 /// How a run ended.
@@ -86,7 +86,7 @@ pub enum Form {
     /// As lines on standard output.
     Lines(Format),
     /// As the dashboard, on the terminal of standard input and output.
-    Dashboard(Look),
+    Dashboard(Theme),
 }
 
 impl Form {

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 
 use super::Exit;
 use super::dashboard::backend::Sources;
-use super::dashboard::facts;
 use super::dashboard::forward::Reports;
-use super::frontend::stream::{Stream, is_closed_pipe};
-use super::frontend::tui::{LastWords, Shows, Tui};
+use super::dashboard::run_info;
+use super::frontend::stream::{StreamFrontend, is_closed_pipe};
+use super::frontend::tui::{DashboardSource, ExitOutput, TuiFrontend};
 use super::signals::Signals;
 use super::status;
-use super::supervisor::{self, Event, Parts, in_runtime, warn};
+use super::supervisor::{self, PartEvent, Parts, in_runtime, warn};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::journal::{Follower, JournalError};
@@ -22,14 +22,14 @@ use crate::output::{Face, Format, Ready, RecordWriter};
 use crate::signature::TrustedKeys;
 use crate::sqlite::OpenError;
 use crate::tui::model::Banner;
-use crate::tui::widget::look::Look;
+use crate::tui::widget::theme::Theme;
 use crate::vitals::Status;
 
 /// A run that only reads, with what looks whether the process that writes the journal is there.
 struct ReadOnly(Option<Worker<()>>);
 
 impl Parts for ReadOnly {
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> PartEvent {
         std::future::pending().await
     }
 
@@ -49,7 +49,7 @@ pub(super) fn lines(
     format: Format,
     out: impl Write + Send + 'static,
     in_use: &anyhow::Error,
-    say: fn(&str),
+    print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let follower = Follower::open(&config.db)?;
     let is_read = !matches!(format, Format::Quiet);
@@ -60,12 +60,12 @@ pub(super) fn lines(
         }
         _ => String::new(),
     };
-    say(&format!(
+    print(&format!(
         "read-only: another dubwatch{pid} receives into the journal {}; what it writes is shown here, and nothing is received",
         config.db.display()
     ));
     for caution in &config.cautions {
-        say(caution);
+        print(caution);
     }
     let ready = Ready::read_only(config.db.display().to_string());
     // In a text that is all there is to say, and it stands on standard error.
@@ -76,7 +76,7 @@ pub(super) fn lines(
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
         let (status, worker) = status::of_writer(config.db.clone());
-        let stream = Stream::following(face, is_read, Some(status), say)?;
+        let stream = StreamFrontend::following(face, is_read, Some(status), print)?;
         supervisor::run(signals, ReadOnly(Some(worker)), stream).await
     })
 }
@@ -87,7 +87,7 @@ pub fn follow<W: Write + Send + 'static>(face: Face<W>) -> anyhow::Result<Exit> 
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
         // It has no warnings.
-        let stream = Stream::following(face, true, None, |_| {})?;
+        let stream = StreamFrontend::following(face, true, None, |_| {})?;
         supervisor::run(signals, ReadOnly(None), stream).await
     })
 }
@@ -96,7 +96,7 @@ pub fn follow<W: Write + Send + 'static>(face: Face<W>) -> anyhow::Result<Exit> 
 pub(super) fn dashboard(
     config: &Config,
     keys: Arc<TrustedKeys>,
-    look: Look,
+    theme: Theme,
     banner: Banner,
 ) -> anyhow::Result<Exit> {
     let follower = Follower::open(&config.db)?.of_summaries();
@@ -110,13 +110,13 @@ pub(super) fn dashboard(
             // A journal that cannot be written has no writer that could come back.
             _ => (watch::channel(Status::default()).1, None),
         };
-        let shows = Shows {
-            facts: facts::of_file(config, &keys, banner),
+        let source = DashboardSource {
+            run_info: run_info::of_file(config, &keys, banner),
             sources: Sources { follower, journal: None, keys },
             reports: Reports { status, story_over: None },
         };
-        let last_words = LastWords { out: Box::new(std::io::sink()), say: |_| {} };
-        let tui = Tui::start(config, look, shows, last_words)?;
+        let last_words = ExitOutput { out: Box::new(std::io::sink()), print: |_| {} };
+        let tui = TuiFrontend::start(config, theme, source, last_words)?;
         for caution in config.cautions.iter().cloned() {
             warn(&tui, caution);
         }

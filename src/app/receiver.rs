@@ -13,7 +13,7 @@ use super::keys::with_dev_key;
 use super::listen::bind;
 use super::relay_source::RelaySource;
 use super::status;
-use super::supervisor::{Event, Parts};
+use super::supervisor::{PartEvent, Parts};
 use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
@@ -27,7 +27,7 @@ use crate::vitals::{Counts, Status};
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An open journal and the intake before it; nothing is received yet.
-pub(super) struct Opened {
+pub(super) struct PreparedReceiver {
     pub(super) journal: Arc<Journal>,
     pub(super) intake: Arc<Intake>,
     pub(super) keys: Arc<TrustedKeys>,
@@ -37,7 +37,7 @@ pub(super) struct Opened {
 
 /// A receiver that runs.
 pub(super) struct Receiver {
-    pub(super) opened: Opened,
+    pub(super) prepared: PreparedReceiver,
     /// The addresses that are listened on; none where nothing is.
     pub(super) bound: Vec<SocketAddr>,
     pub(super) status: watch::Receiver<Status>,
@@ -47,7 +47,7 @@ pub(super) struct Receiver {
     health: watch::Receiver<Health>,
 }
 
-impl Opened {
+impl PreparedReceiver {
     /// Opens both as the settings say. The development key comes on top of `keys`.
     pub(super) fn open(config: &Config, keys: TrustedKeys) -> anyhow::Result<Self> {
         // Before the listener counts how many connections it may have.
@@ -89,7 +89,7 @@ impl Opened {
             status::of_receiver(&self.journal, Arc::clone(&self.intake), link);
         let health = self.journal.health();
         let status_worker = Some(status_worker);
-        Ok(Receiver { opened: self, bound, status, status_worker, listener, relay, health })
+        Ok(Receiver { prepared: self, bound, status, status_worker, listener, relay, health })
     }
 }
 
@@ -113,34 +113,34 @@ fn listen(config: &Config, sockets: Vec<TcpListener>, intake: &Arc<Intake>) -> W
 impl Receiver {
     /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
     fn trouble(&self, trouble: &WriteError) -> Option<String> {
-        (*self.opened.journal.health().borrow() == Health::Writing)
+        (*self.prepared.journal.health().borrow() == Health::Writing)
             .then(|| format!("callbacks are answered 503: {trouble}"))
     }
 }
 
 impl Parts for Receiver {
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> PartEvent {
         loop {
-            let Self { opened, listener, relay, health, .. } = self;
+            let Self { prepared, listener, relay, health, .. } = self;
             let trouble = tokio::select! {
                 changed = health.changed() => {
                     return match changed {
-                        Ok(()) => Event::Warning(sentence(&health.borrow_and_update())),
-                        Err(_) => Event::Over(Err(anyhow::anyhow!(
+                        Ok(()) => PartEvent::Warning(sentence(&health.borrow_and_update())),
+                        Err(_) => PartEvent::Over(Err(anyhow::anyhow!(
                             "the journal's thread ended unexpectedly"
                         ))),
                     };
                 }
                 error = or_never(listener.as_mut().map(Worker::failed)) => {
-                    return Event::Over(Err(error));
+                    return PartEvent::Over(Err(error));
                 }
                 warning = or_never(relay.as_mut().map(RelaySource::warning)) => {
-                    return Event::Warning(warning);
+                    return PartEvent::Warning(warning);
                 }
-                trouble = opened.intake.outage() => trouble,
+                trouble = prepared.intake.outage() => trouble,
             };
             if let Some(warning) = self.trouble(&trouble) {
-                return Event::Warning(warning);
+                return PartEvent::Warning(warning);
             }
         }
     }
@@ -156,7 +156,7 @@ impl Parts for Receiver {
         if let Some(listener) = self.listener.take() {
             listener.stop().await;
         }
-        let intake = Arc::clone(&self.opened.intake);
+        let intake = Arc::clone(&self.prepared.intake);
         let _ = tokio::task::spawn_blocking(move || intake.close()).await;
         if let Some(status) = self.status_worker.take() {
             status.stop().await;
@@ -164,11 +164,11 @@ impl Parts for Receiver {
     }
 
     fn counts(&self) -> Option<Counts> {
-        Some(self.opened.intake.counts())
+        Some(self.prepared.intake.counts())
     }
 
     async fn close(self) {
-        let journal = self.opened.journal;
+        let journal = self.prepared.journal;
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
     }
 }

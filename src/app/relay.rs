@@ -11,11 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Exit;
-use super::certificate::{Certificate, Keeper};
+use super::certificate::{Certificate, CertificateWatcher};
 use super::frontend::Frontend;
 use super::listen::{Bound, bind};
 use super::signals::Signals;
-use super::supervisor::{self, Event, Parts, in_runtime, runtime};
+use super::supervisor::{self, PartEvent, Parts, in_runtime, runtime};
 use super::welcome::host_name;
 use super::worker::{Worker, or_never};
 use crate::config::{ConfigError, ListenAddress};
@@ -31,7 +31,7 @@ use crate::vitals::Counts;
 
 /// What a relay is told by its settings.
 #[derive(Debug, Clone)]
-pub struct Relay {
+pub struct RelayOptions {
     /// Where it listens.
     pub listen: Vec<ListenAddress>,
     /// The flags of the command line that say where it listens and how; a relay that runs already
@@ -51,7 +51,7 @@ pub struct Relay {
     pub public_keys: Vec<PathBuf>,
 }
 
-impl Relay {
+impl RelayOptions {
     /// The URL at which it is reached, as far as is known before anybody has called.
     fn base_url(&self, bound: Option<ListenAddress>) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
@@ -73,7 +73,7 @@ impl Relay {
 }
 
 /// Runs a relay until a signal comes or something breaks.
-pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
+pub fn relay(relay: &RelayOptions, print: fn(&str)) -> anyhow::Result<Exit> {
     // Before the server counts how many connections it may have.
     serve::raise_open_files();
     let mut keys = TrustedKeys::new(PublicKey::vendor());
@@ -85,15 +85,15 @@ pub fn relay(relay: &Relay, say: fn(&str)) -> anyhow::Result<Exit> {
         None => None,
     };
     let store = Arc::new(Store::open(&Location::File(relay.db.clone()), relay.caps.clone())?);
-    in_runtime(run(relay, store, keys, tls, say))
+    in_runtime(run(relay, store, keys, tls, print))
 }
 
 async fn run(
-    relay: &Relay,
+    relay: &RelayOptions,
     store: Arc<Store>,
     keys: TrustedKeys,
     tls: Option<Arc<Certificate>>,
-    say: fn(&str),
+    print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let signals = Signals::new(false).context("cannot listen for signals")?;
     // It asks a service to read its files again. On a terminal it says that the terminal is gone.
@@ -107,18 +107,18 @@ async fn run(
     if relay.server.public_url.is_none()
         && let Some(every) = bound.iter().find(|bound| bound.ip().to_canonical().is_unspecified())
     {
-        say(&format!(
+        print(&format!(
             "listening on every address ({every}): the URLs of inboxes begin with {base}; where senders know this machine by another name, say it with --public-url"
         ));
     }
-    let operator = operator(&store, &base, say);
+    let operator = operator(&store, &base, print);
     let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
     let socket = match &tls {
         Some(certificate) => Socket::from(sockets).with_tls(certificate.acceptor()?),
         None => sockets.into(),
     };
-    let mut keeper = tls.map(Keeper::new);
-    keep_up(&mut keeper, &server, false);
+    let mut certificate = tls.map(CertificateWatcher::new);
+    check_certificate(&mut certificate, &server, false);
     let counted = server.clone();
     let listener = Worker::task("listener", |stop| {
         let broken = move |broken| counted.broken(&broken);
@@ -132,12 +132,12 @@ async fn run(
     announce(&bound, &base, store.path());
     let health = store.health();
     let listener = Some(listener);
-    let parts = RelayParts { store, server, listener, operator, keeper, hangups, health };
+    let parts = RelayParts { store, server, listener, operator, certificate, hangups, health };
     supervisor::run(signals, parts, LogOnly).await
 }
 
 /// Answers the operator's commands beside the relay.
-fn operator(store: &Arc<Store>, base: &str, say: fn(&str)) -> Option<Worker<()>> {
+fn operator(store: &Arc<Store>, base: &str, print: fn(&str)) -> Option<Worker<()>> {
     match admin::listen(store.path()) {
         Ok(socket) => {
             let (store, base) = (Arc::clone(store), base.to_owned());
@@ -146,7 +146,7 @@ fn operator(store: &Arc<Store>, base: &str, say: fn(&str)) -> Option<Worker<()>>
         Err(error) => {
             // It relays all the same; inboxes can be made when it is stopped.
             let path = admin::socket_path(store.path());
-            say(&format!(
+            print(&format!(
                 "no `dubwatch relay inbox` beside this relay: cannot make {}: {error}",
                 path.display()
             ));
@@ -161,28 +161,28 @@ struct RelayParts {
     server: Server,
     listener: Option<Worker<()>>,
     operator: Option<Worker<()>>,
-    keeper: Option<Keeper>,
+    certificate: Option<CertificateWatcher>,
     /// SIGHUPs; `None` where they mean that the terminal is gone.
     hangups: Option<Signal>,
     health: watch::Receiver<Health>,
 }
 
 impl Parts for RelayParts {
-    async fn next(&mut self) -> Event {
-        let Self { server, listener, keeper, hangups, health, .. } = self;
+    async fn next(&mut self) -> PartEvent {
+        let Self { server, listener, certificate, hangups, health, .. } = self;
         let Some(listener) = listener else { return std::future::pending().await };
         loop {
             tokio::select! {
-                Some(()) = or_never(hangups.as_mut().map(Signal::recv)) => keep_up(keeper, server, true),
-                () = or_never(keeper.as_ref().map(Keeper::wait)) => keep_up(keeper, server, false),
+                Some(()) = or_never(hangups.as_mut().map(Signal::recv)) => check_certificate(certificate, server, true),
+                () = or_never(certificate.as_ref().map(CertificateWatcher::wait)) => check_certificate(certificate, server, false),
                 changed = health.changed() => {
                     if changed.is_err() {
                         let why = "the store's thread ended unexpectedly";
-                        return Event::Over(Err(anyhow::anyhow!(why)));
+                        return PartEvent::Over(Err(anyhow::anyhow!(why)));
                     }
                     tracing::warn!(health = ?*health.borrow_and_update(), "the store");
                 }
-                error = listener.failed() => return Event::Over(Err(error)),
+                error = listener.failed() => return PartEvent::Over(Err(error)),
             }
         }
     }
@@ -221,17 +221,17 @@ impl Frontend for LogOnly {
 }
 
 /// Keeps the certificate up with its files, and says in log and metrics what becomes of it.
-fn keep_up(keeper: &mut Option<Keeper>, server: &Server, asked: bool) {
-    let Some(keeper) = keeper else {
+fn check_certificate(certificate: &mut Option<CertificateWatcher>, server: &Server, asked: bool) {
+    let Some(certificate) = certificate else {
         if asked {
             tracing::info!("SIGHUP: there is no certificate to be read again");
         }
         return;
     };
-    for sentence in keeper.look(asked, Timestamp::now()) {
+    for sentence in certificate.check(asked, Timestamp::now()) {
         tracing::warn!("{sentence}");
     }
-    server.note_certificate(keeper.expires());
+    server.note_certificate(certificate.expires());
 }
 
 /// Says that the relay is ready: a sentence on a terminal, a line of JSON elsewhere.
@@ -270,12 +270,12 @@ fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
 
 /// Carries out an operator's command: by the relay that runs on the store, or on the store itself
 /// where none does.
-pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
+pub fn relay_admin(relay: &RelayOptions, command: Command) -> anyhow::Result<Reply> {
     let runtime = runtime()?;
     // The command knows nothing of the caps that the relay runs with: it must delete nothing by its
     // own.
     let caps = relay.caps.clone().without_expiry();
-    let opened = match command {
+    let prepared = match command {
         Command::Create { .. } => Store::open(&Location::File(relay.db.clone()), caps),
         // In a store that was not there, there is nothing that these are about.
         Command::List
@@ -284,7 +284,7 @@ pub fn relay_admin(relay: &Relay, command: Command) -> anyhow::Result<Reply> {
         | Command::Forget { .. }
         | Command::Prune { .. } => Store::open_existing(&relay.db, caps),
     };
-    match opened {
+    match prepared {
         Ok(store) => {
             let reply = runtime.block_on(async {
                 let said = relay.base_url(relay.listen.first().copied());

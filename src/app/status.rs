@@ -81,7 +81,7 @@ pub(super) fn of_writer(db: PathBuf) -> (watch::Receiver<Status>, Worker<()>) {
 }
 
 async fn watch_writer(db: PathBuf, status: watch::Sender<Status>, stop: CancellationToken) {
-    let look = async {
+    let theme = async {
         loop {
             let looked_at = db.clone();
             let looked = tokio::task::spawn_blocking(move || !has_writer(&looked_at)).await;
@@ -93,7 +93,7 @@ async fn watch_writer(db: PathBuf, status: watch::Sender<Status>, stop: Cancella
             sleep(LOOK_EVERY).await;
         }
     };
-    stop.run_until_cancelled(look).await;
+    stop.run_until_cancelled(theme).await;
 }
 
 #[cfg(test)]

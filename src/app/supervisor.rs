@@ -12,7 +12,7 @@ use super::signals::{Signals, at_once};
 use crate::vitals::Counts;
 
 /// What happened in a part of a run.
-pub(super) enum Event {
+pub(super) enum PartEvent {
     /// Something that a person should know.
     Warning(String),
     /// The run is over: a part did all that it had to do, or failed.
@@ -22,7 +22,7 @@ pub(super) enum Event {
 /// The parts of a run behind its frontend.
 pub(super) trait Parts {
     /// Waits for the next event. Cancel safe.
-    async fn next(&mut self) -> Event;
+    async fn next(&mut self) -> PartEvent;
 
     /// Returns a warning that waits, if there is one.
     fn waiting_warning(&mut self) -> Option<String> {
@@ -54,8 +54,8 @@ pub(super) async fn run(
             signal = signals.next() => break Ok(Exit::Signal(signal)),
             ended = frontend.ended() => break ended,
             event = parts.next() => match event {
-                Event::Warning(message) => warn(&frontend, message),
-                Event::Over(result) => break result.map(|()| Exit::Done),
+                PartEvent::Warning(message) => warn(&frontend, message),
+                PartEvent::Over(result) => break result.map(|()| Exit::Done),
             },
         }
     };

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::dashboard::forward::Reports;
-use super::dashboard::{facts, sources_of};
-use super::frontend::stream::{self, Stream};
-use super::frontend::tui::{LastWords, Shows, Tui};
+use super::dashboard::{run_info, sources_of};
+use super::frontend::stream::{self, StreamFrontend};
+use super::frontend::tui::{DashboardSource, ExitOutput, TuiFrontend};
 use super::keys::{named_keys, with_present_dev_key};
-use super::receiver::{Opened, Receiver};
+use super::receiver::{PreparedReceiver, Receiver};
 use super::signals::Signals;
 use super::supervisor::{self, Parts, in_runtime, warn};
 use super::{Exit, Form, is_in_use, is_unwritable, read_only};
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::output::{Face, RecordWriter};
 use crate::tui::model::Banner;
 
-/// Receives callbacks until a signal comes, the user quits or something breaks. `say` takes sentences
+/// Receives callbacks until a signal comes, the user quits or something breaks. `print` takes sentences
 /// for people; `out` takes what `form` asks for, of the dashboard its last words.
 ///
 /// A journal that another process writes is only read: in a dashboard that says so, or as lines of
@@ -28,34 +28,34 @@ pub fn watch(
     config: &Config,
     form: Form,
     out: impl Write + Send + 'static,
-    say: fn(&str),
+    print: fn(&str),
 ) -> anyhow::Result<Exit> {
     config.doors()?;
     if !config.ephemeral {
         config.needs_journal()?;
     }
-    let opened = match (Opened::open(config, named_keys(config)?), &form) {
-        (Ok(opened), _) => opened,
+    let prepared = match (PreparedReceiver::open(config, named_keys(config)?), &form) {
+        (Ok(prepared), _) => prepared,
         (Err(error), Form::Lines(format)) if is_in_use(&error) => {
-            return read_only::lines(config, format.clone(), out, &error, say);
+            return read_only::lines(config, format.clone(), out, &error, print);
         }
-        (Err(error), Form::Dashboard(look)) if is_in_use(&error) => {
+        (Err(error), Form::Dashboard(theme)) if is_in_use(&error) => {
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(config, Arc::new(keys), *look, Banner::ReadOnly);
+            return read_only::dashboard(config, Arc::new(keys), *theme, Banner::ReadOnly);
         }
-        (Err(error), Form::Dashboard(look)) if is_unwritable(&error) && config.db.exists() => {
+        (Err(error), Form::Dashboard(theme)) if is_unwritable(&error) && config.db.exists() => {
             tracing::warn!("{error:#}");
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(config, Arc::new(keys), *look, Banner::Unwritable);
+            return read_only::dashboard(config, Arc::new(keys), *theme, Banner::Unwritable);
         }
         (Err(error), _) => return Err(error),
     };
-    let showing = Showing { form, banner: None, story_over: None, caution: None };
-    in_runtime(receive(config, opened, showing, out, say, Ok))
+    let options = ShowOptions { form, banner: None, story_over: None, caution: None };
+    in_runtime(receive(config, prepared, options, out, print, Ok))
 }
 
 /// How a run is shown.
-pub(super) struct Showing {
+pub(super) struct ShowOptions {
     pub(super) form: Form,
     /// What stays on a dashboard, where that is not said by the settings.
     pub(super) banner: Option<Banner>,
@@ -69,35 +69,40 @@ pub(super) struct Showing {
 /// by then.
 pub(super) async fn receive<P: Parts>(
     config: &Config,
-    opened: Opened,
-    showing: Showing,
+    prepared: PreparedReceiver,
+    options: ShowOptions,
     out: impl Write + Send + 'static,
-    say: fn(&str),
+    print: fn(&str),
     parts: impl FnOnce(Receiver) -> anyhow::Result<P>,
 ) -> anyhow::Result<Exit> {
-    let Showing { form, banner, story_over, caution } = showing;
+    let ShowOptions { form, banner, story_over, caution } = options;
     // Before anything is announced: a signal that comes at once has to drain as well.
     let on_terminal = matches!(form, Form::Dashboard(_));
     let signals = Signals::new(on_terminal).context("cannot listen for signals")?;
     match form {
         Form::Lines(format) => {
             // Before anything can come.
-            let face = Face::new(RecordWriter::new(out, format.clone()), opened.follower()?);
-            let receiver = opened.start(config).await?;
-            let stream = Stream::of_receiver(face, &format, config, &receiver, say)?;
+            let face = Face::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
+            let receiver = prepared.start(config).await?;
+            let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));
             first.chain(cautions(config, &receiver)).for_each(|caution| warn(&stream, caution));
             supervisor::run(signals, parts(receiver)?, stream).await
         }
-        Form::Dashboard(look) => {
-            let receiver = opened.start(config).await?;
+        Form::Dashboard(theme) => {
+            let receiver = prepared.start(config).await?;
             let status = receiver.status.clone();
-            let shows = Shows {
-                facts: facts::of_receiver(config, &receiver, banner),
-                sources: sources_of(&receiver.opened)?,
+            let source = DashboardSource {
+                run_info: run_info::of_receiver(config, &receiver, banner),
+                sources: sources_of(&receiver.prepared)?,
                 reports: Reports { status, story_over },
             };
-            let tui = Tui::start(config, look, shows, LastWords { out: Box::new(out), say })?;
+            let tui = TuiFrontend::start(
+                config,
+                theme,
+                source,
+                ExitOutput { out: Box::new(out), print },
+            )?;
             cautions(config, &receiver).for_each(|caution| warn(&tui, caution));
             supervisor::run(signals, parts(receiver)?, tui).await
         }
@@ -107,5 +112,5 @@ pub(super) async fn receive<P: Parts>(
 /// What a person should know of the settings, and of where the receiver can be reached.
 fn cautions(config: &Config, receiver: &Receiver) -> impl Iterator<Item = String> {
     let unreachable = config.unreachable(&receiver.bound);
-    receiver.opened.cautions.clone().into_iter().chain(unreachable)
+    receiver.prepared.cautions.clone().into_iter().chain(unreachable)
 }

@@ -3,7 +3,7 @@
 use super::characters::out;
 use super::watch::form;
 use super::{logging, say};
-use crate::app::{self, Exit, Program};
+use crate::app::{self, DemoOptions, Exit};
 use crate::config::Config;
 use crate::simulate::Speed;
 
@@ -28,7 +28,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     logging::start(config);
     let seed = args.seed.unwrap_or_else(app::any_seed);
-    let program = Program { seed, speed: args.speed, endless: args.endless };
+    let program = DemoOptions { seed, speed: args.speed, endless: args.endless };
     let form = form(config);
     let out = out(config, form.is_text());
     app::demo(config, program, form, out, say)

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use super::confirm::confirmed;
 use super::prune::counted;
 use super::{done_unless, say};
-use crate::app::{self, Exit, Relay};
+use crate::app::{self, Exit, RelayOptions};
 use crate::config::{Config, Output, parse_span};
 use crate::output::write_line;
 use crate::relay::admin::{Command as Admin, Reply, Row};
@@ -82,7 +82,7 @@ pub(super) struct PruneArgs {
     yes: bool,
 }
 
-pub(super) fn run(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
+pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
     let json = config.output == Some(Output::Json);
     let may = match &command {
         Inbox::Revoke { name, yes: false } => may_revoke(relay, name.as_str())?,
@@ -137,7 +137,7 @@ pub(super) fn run(relay: &Relay, config: &Config, command: Inbox) -> anyhow::Res
 }
 
 /// Asks whether an inbox is to be closed, where there is one and somebody to ask.
-fn may_revoke(relay: &Relay, name: &str) -> anyhow::Result<bool> {
+fn may_revoke(relay: &RelayOptions, name: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
@@ -154,7 +154,7 @@ fn prune(name: InboxName, older_than: Option<SignedDuration>, dry_run: bool) -> 
 }
 
 /// Asks whether what is unread is to be deleted, where there is some and somebody to ask.
-fn may_prune(relay: &Relay, name: &InboxName, span: SignedDuration) -> anyhow::Result<bool> {
+fn may_prune(relay: &RelayOptions, name: &InboxName, span: SignedDuration) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::inbox::{self, Inbox, PruneArgs};
 use super::{logging, say};
-use crate::app::{self, Exit, Relay};
+use crate::app::{self, Exit, RelayOptions};
 use crate::config::{Config, ConfigError, Origin, RelayKey, RelayLayer, RelaySettings};
 use crate::relay::server::{Rate, Settings};
 use crate::relay::store::Caps;
@@ -31,7 +31,7 @@ enum Command {
 pub(super) fn run(config: &Config, args: Args) -> anyhow::Result<Exit> {
     let own = &config.own_relay;
     let tls = config.own_relay_tls()?.map(|(chain, key)| (chain.to_owned(), key.to_owned()));
-    let relay = Relay {
+    let relay = RelayOptions {
         listen: own.listen.clone(),
         placed_by: placed_by(config),
         is_placed: is_placed(config),

@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal};
 use super::characters::{only_ascii, out};
 use super::{colored, lines_in, logging, say};
 use crate::app::{self, Exit, Form};
-use crate::config::{Config, Key, Output, SignaturePolicy, Theme, local_zone};
+use crate::config::{Config, Key, Output, SignaturePolicy, ThemeChoice, local_zone};
 use crate::output::Format;
 use crate::tui::terminal::why_not_drawn_on;
-use crate::tui::widget::look::Look;
+use crate::tui::widget::theme::Theme;
 
 /// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(super) fn form(config: &Config) -> Form {
         }
     });
     match output {
-        Output::Tui => Form::Dashboard(look(config)),
+        Output::Tui => Form::Dashboard(theme(config)),
         Output::Text => Form::Lines(Format::Text(lines_in(config, local_zone().zone))),
         Output::Json => Form::Lines(Format::Json),
         Output::Quiet => Form::Lines(Format::Quiet),
@@ -50,21 +50,21 @@ pub(super) fn form(config: &Config) -> Form {
 
 /// Colours as everywhere; characters that every terminal has, where it is asked for or known to have
 /// no others.
-fn look(config: &Config) -> Look {
+fn theme(config: &Config) -> Theme {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let light = match config.theme {
-        Theme::Dark => false,
-        Theme::Light => true,
-        Theme::Auto => variable("COLORFGBG").is_some_and(|colors| is_light(&colors)),
+        ThemeChoice::Dark => false,
+        ThemeChoice::Light => true,
+        ThemeChoice::Auto => variable("COLORFGBG").is_some_and(|colors| is_light(&colors)),
     };
-    Look { color: colored(config), ascii: only_ascii(config), light }
+    Theme { color: colored(config), ascii: only_ascii(config), light }
 }
 
 /// Whether `COLORFGBG`, foreground and background by their numbers among the 16, tells of a light
 /// ground: white, or one of the bright colours but their grey.
 fn is_light(colors: &str) -> bool {
-    let ground = colors.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
-    ground.is_some_and(|number| number == 7 || (9..=15).contains(&number))
+    let background = colors.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
+    background.is_some_and(|number| number == 7 || (9..=15).contains(&number))
 }
 
 #[cfg(test)]

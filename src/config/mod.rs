@@ -30,8 +30,8 @@ pub use show::SettingRecord;
 pub use surroundings::Surroundings;
 pub use table::Setting;
 pub use value::{
-    Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, Theme, size as parse_size,
-    span as parse_span,
+    Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, ThemeChoice,
+    size as parse_size, span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
 

@@ -10,7 +10,7 @@ use super::kind::{
 use super::merge::Origin;
 use super::show::Shown;
 use super::table::{Flag, Layers, Setting, Table, settings};
-use super::value::{Color, Output, SignaturePolicy, Theme};
+use super::value::{Color, Output, SignaturePolicy, ThemeChoice};
 
 settings! {
     /// A setting of the watcher.
@@ -119,7 +119,7 @@ settings! {
         name: "theme",
         flag: global("--theme", "GROUND"),
         env: "DUBWATCH_THEME",
-        kind: Word<Theme>,
+        kind: Word<ThemeChoice>,
         default: "auto",
         help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
     }

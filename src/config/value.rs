@@ -68,7 +68,7 @@ impl std::fmt::Debug for Secret {
 
 /// The ground that the dashboard is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Theme {
+pub enum ThemeChoice {
     /// As `COLORFGBG` says, which some terminals set; dark where they do not.
     Auto,
     /// Dark.

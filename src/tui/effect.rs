@@ -24,7 +24,7 @@ pub enum Effect {
         text: ClipText,
     },
     /// Call the user, who may be looking elsewhere.
-    Call(Printable),
+    Notify(Printable),
     /// Request something from the backend of this run, which answers with events.
     Request(Request),
     /// Start a demo and show it in place of this run, which goes on behind it.

@@ -18,7 +18,7 @@ pub enum Action {
     PreviousPane,
     Up,
     Down,
-    Left,
+    ExitReason,
     Right,
     PageUp,
     PageDown,
@@ -69,7 +69,7 @@ pub enum Context {
     /// On the Timeline.
     Timeline,
     /// Where a list of deliveries has the keys.
-    Rows,
+    RowWindow,
     /// In the matrix.
     Matrix,
     /// While nothing was received yet.
@@ -91,7 +91,7 @@ impl Context {
     pub const ALL: [Self; 11] = [
         Self::Screens,
         Self::Timeline,
-        Self::Rows,
+        Self::RowWindow,
         Self::Matrix,
         Self::Empty,
         Self::Detail,
@@ -108,7 +108,7 @@ impl Context {
             Self::Always => "Always",
             Self::Screens => "On every screen",
             Self::Timeline => "On the Timeline",
-            Self::Rows => "In a list of deliveries",
+            Self::RowWindow => "In a list of deliveries",
             Self::Matrix => "In the Matrix",
             Self::Empty => "Before the first callback",
             Self::Detail => "In one delivery",
@@ -204,9 +204,9 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Timeline, &["+", "="], A::ZoomIn, "", "zoom the time axis in"),
     bind(C::Timeline, &["-"], A::ZoomOut, "", "zoom it out"),
     bind(C::Timeline, &["0"], A::Fit, "", "zoom so that all of the asset is seen, and follow now"),
-    bind(C::Timeline, &["left", "h"], A::Left, "", "back in time"),
+    bind(C::Timeline, &["left", "h"], A::ExitReason, "", "back in time"),
     bind(C::Timeline, &["right", "l"], A::Right, "", "on in time; at now, follow it"),
-    bind(C::Matrix, &["left", "h"], A::Left, "", "one locale to the left"),
+    bind(C::Matrix, &["left", "h"], A::ExitReason, "", "one locale to the left"),
     bind(C::Matrix, &["right", "l"], A::Right, "", "one locale to the right"),
     bind(
         C::Empty,
@@ -292,16 +292,16 @@ pub fn contexts(model: &Model) -> Vec<Context> {
     let mut contexts = match &model.mode {
         Mode::Normal => {
             let mut own = Vec::new();
-            if model.is_empty() && model.facts.banner != Some(Banner::Demo) {
+            if model.is_empty() && model.run_info.banner != Some(Banner::Demo) {
                 own.push(Context::Empty);
             }
             match model.screen {
                 Screen::Timeline if model.pane == Pane::Deliveries => {
-                    own.extend([Context::Rows, Context::Timeline]);
+                    own.extend([Context::RowWindow, Context::Timeline]);
                 }
                 Screen::Timeline => own.push(Context::Timeline),
                 Screen::Matrix => own.push(Context::Matrix),
-                Screen::Deliveries => own.push(Context::Rows),
+                Screen::Deliveries => own.push(Context::RowWindow),
                 Screen::Health => {}
             }
             own.push(Context::Screens);

@@ -24,17 +24,17 @@ use rustix::event::{Timespec, poll};
 use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 use tokio_util::sync::CancellationToken;
 
-pub use super::backend::Backend;
-use super::backend::Measure;
 use super::input::Report;
+pub use super::terminal_backend::TerminalBackend;
+use super::terminal_backend::TerminalSize;
 use crate::text::{ClipText, Printable};
 use modes::{
-    ASK_GROUND, ASK_KEYBOARD, BELL, END_STRING, MOUSE_ON, More, PHYSICAL_KEYS_ON, switch_off,
+    ASK_GROUND, ASK_KEYBOARD, BELL, END_STRING, ExtraModes, MOUSE_ON, PHYSICAL_KEYS_ON, switch_off,
     switch_on,
 };
 pub use multiplexer::Multiplexer;
 
-/// The longest text that [`Screen::copy`] takes, in bytes: terminals drop what is longer than
+/// The longest text that [`TerminalScreen::copy`] takes, in bytes: terminals drop what is longer than
 /// 74,994 bytes in base64 (hterm's limit, which others took over).
 pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
 
@@ -72,9 +72,9 @@ pub enum TerminalError {
 
 /// The terminal while the dashboard has it: raw mode, alternate screen, hidden cursor, bracketed
 /// paste. Dropping it gives the terminal back.
-pub struct Screen<W: Write = File> {
-    terminal: ratatui::Terminal<Backend<W>>,
-    held: Arc<Held>,
+pub struct TerminalScreen<W: Write = File> {
+    terminal: ratatui::Terminal<TerminalBackend<W>>,
+    held: Arc<TerminalOwner>,
     /// Whether raw mode is ours to switch, besides writing to `W`.
     is_real: bool,
     multiplexer: Multiplexer,
@@ -87,7 +87,7 @@ pub struct Screen<W: Write = File> {
 
 /// Who has the terminal; shared with the panic hook.
 #[derive(Default)]
-struct Held {
+struct TerminalOwner {
     /// Whoever sets this to false gives the terminal back: that happens once.
     by_us: AtomicBool,
     /// Whether anything may be written.
@@ -100,9 +100,9 @@ struct Held {
     ground_reports: AtomicBool,
 }
 
-impl Held {
-    fn more(&self) -> More {
-        More {
+impl TerminalOwner {
+    fn more(&self) -> ExtraModes {
+        ExtraModes {
             physical_keys: self.physical_keys.load(Ordering::Acquire),
             ground_reports: self.ground_reports.load(Ordering::Acquire),
         }
@@ -110,16 +110,16 @@ impl Held {
 }
 
 /// What the panic hook gives back, and whom it tells.
-struct Watched {
-    held: Arc<Held>,
+struct PanicTarget {
+    held: Arc<TerminalOwner>,
     out: File,
     broken: CancellationToken,
 }
 
-static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
+static WATCHED: Mutex<Option<PanicTarget>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
-impl Screen {
+impl TerminalScreen {
     /// Takes over the terminal of standard input and output.
     ///
     /// A panic in any thread gives it back before its message is printed, then cancels `broken`:
@@ -143,7 +143,7 @@ impl Screen {
         let measure = Box::new(move || Ok(measured(&measured_at)?));
         let mut screen = Self::closed(writer, measure, Multiplexer::of_environment(), true)?;
         let held = Arc::clone(&screen.held);
-        *lock(&WATCHED) = Some(Watched { held, out: watched, broken });
+        *lock(&WATCHED) = Some(PanicTarget { held, out: watched, broken });
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -166,7 +166,7 @@ pub fn why_not_drawn_on() -> Option<String> {
     }
 }
 
-impl<W: Write> Screen<W> {
+impl<W: Write> TerminalScreen<W> {
     /// A screen on any writer, without raw mode: for tests, which read what is written.
     ///
     /// `measure` tells how large it is.
@@ -182,12 +182,12 @@ impl<W: Write> Screen<W> {
 
     fn closed(
         writer: W,
-        measure: Measure,
+        measure: TerminalSize,
         multiplexer: Multiplexer,
         is_real: bool,
     ) -> Result<Self, TerminalError> {
-        let held = Arc::new(Held::default());
-        let backend = Backend::new(writer, Arc::clone(&held.open), measure);
+        let held = Arc::new(TerminalOwner::default());
+        let backend = TerminalBackend::new(writer, Arc::clone(&held.open), measure);
         let options = TerminalOptions { viewport: Viewport::Fullscreen };
         let terminal =
             ratatui::Terminal::with_options(backend, options).map_err(TerminalError::Enter)?;
@@ -232,7 +232,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Asks what the ground is, and has every change of it reported, from now on and after each
-    /// [`Screen::resume`]. The answers are [`Report`]s among the inputs, if any come.
+    /// [`TerminalScreen::resume`]. The answers are [`Report`]s among the inputs, if any come.
     pub fn follow_ground(&mut self) -> Result<(), TerminalError> {
         self.held.ground_reports.store(true, Ordering::Release);
         self.asked = Some(Instant::now());
@@ -291,7 +291,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Gives the terminal back until [`Screen::resume`]; errors are ignored, because nobody could
+    /// Gives the terminal back until [`TerminalScreen::resume`]; errors are ignored, because nobody could
     /// do anything about them. Does nothing where it was given back already.
     pub fn leave(&mut self) {
         if !self.held.by_us.swap(false, Ordering::AcqRel) {
@@ -309,7 +309,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Takes the terminal over again after [`Screen::leave`], with everything as it was. The next
+    /// Takes the terminal over again after [`TerminalScreen::leave`], with everything as it was. The next
     /// frame is drawn whole.
     pub fn resume(&mut self) -> Result<(), TerminalError> {
         self.leave();
@@ -361,7 +361,7 @@ impl<W: Write> Screen<W> {
     }
 }
 
-impl<W: Write> Drop for Screen<W> {
+impl<W: Write> Drop for TerminalScreen<W> {
     fn drop(&mut self) {
         self.leave();
         if self.is_real {
@@ -371,14 +371,14 @@ impl<W: Write> Drop for Screen<W> {
     }
 }
 
-impl<W: Write> fmt::Debug for Screen<W> {
+impl<W: Write> fmt::Debug for TerminalScreen<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Screen").field("title", &self.title).finish_non_exhaustive()
     }
 }
 
 /// Leaves raw mode. What the mouse reported meanwhile must not appear as text in the shell.
-fn cook(held: &Held) {
+fn cook(held: &TerminalOwner) {
     if held.mouse.load(Ordering::Acquire) {
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
@@ -388,7 +388,7 @@ fn cook(held: &Held) {
 /// What the panic hook does.
 fn give_back_and_tell() {
     let watched = lock(&WATCHED);
-    let Some(Watched { held, out, broken }) = watched.as_ref() else { return };
+    let Some(PanicTarget { held, out, broken }) = watched.as_ref() else { return };
     if held.by_us.swap(false, Ordering::AcqRel) {
         held.open.store(false, Ordering::Release);
         let mut bytes = END_STRING.as_bytes().to_vec();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dubwatch::text::{ClipText, Printable};
 use dubwatch::tui::input::{self, Chord, Input, Key, Report};
-use dubwatch::tui::jobs::{Job, Jobs, SuspendError};
-use dubwatch::tui::terminal::{COPY_LIMIT, Multiplexer, Screen, TerminalError};
+use dubwatch::tui::job_control::{JobControl, JobSignal, SuspendError};
+use dubwatch::tui::terminal::{COPY_LIMIT, Multiplexer, TerminalError, TerminalScreen};
 use dubwatch::tui::widget::pen::Pen;
 use futures_util::StreamExt as _;
 use ratatui::style::Style;
@@ -40,9 +40,9 @@ fn stage() {
 
 async fn perform() -> String {
     let broken = CancellationToken::new();
-    let mut jobs = Jobs::new().unwrap();
+    let mut job_control = JobControl::new().unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
-    let mut screen = match Screen::enter(broken.clone()) {
+    let mut screen = match TerminalScreen::enter(broken.clone()) {
         Ok(screen) => screen,
         Err(error) => return error.to_string(),
     };
@@ -59,10 +59,10 @@ async fn perform() -> String {
         }
         let input = tokio::select! {
             input = inputs.next() => input.unwrap(),
-            job = jobs.next() => {
+            job = job_control.next() => {
                 match job {
-                    Job::Stop => last = suspended(&mut jobs, &mut screen).await,
-                    Job::Continued => {
+                    JobSignal::Stop => last = suspended(&mut job_control, &mut screen).await,
+                    JobSignal::Continued => {
                         // The system sends SIGCONT also when the terminal is gone.
                         if screen.resume().is_err() {
                             return "gone".to_owned();
@@ -86,14 +86,14 @@ async fn perform() -> String {
                 // It comes at any time after the beginning.
                 match report {
                     Report::PhysicalKeys => keyboards += 1,
-                    Report::Ground { .. } => last = format!("{report:?}"),
+                    Report::Background { .. } => last = format!("{report:?}"),
                 }
             }
             Input::Mouse { what, column, row } => last = format!("mouse {what:?} {column} {row}"),
             Input::Key(chord) => {
                 last = chord.to_string();
                 if chord == Chord::ctrl(Key::Char('z')) {
-                    last = suspended(&mut jobs, &mut screen).await;
+                    last = suspended(&mut job_control, &mut screen).await;
                 }
                 match chord.text() {
                     Some('q') => {
@@ -123,8 +123,8 @@ async fn perform() -> String {
     }
 }
 
-async fn suspended(jobs: &mut Jobs, screen: &mut Screen) -> String {
-    match jobs.suspend(screen).await {
+async fn suspended(job_control: &mut JobControl, screen: &mut TerminalScreen) -> String {
+    match job_control.suspend(screen).await {
         Ok(()) => "came back".to_owned(),
         Err(SuspendError::Alone) => "alone".to_owned(),
         Err(error) => error.to_string(),
@@ -522,7 +522,7 @@ fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
 #[test]
 fn what_is_too_long_to_copy_is_refused() {
     let size = || ratatui::layout::Size { width: 4, height: 2 };
-    let mut screen = Screen::over(Vec::new(), size, Multiplexer::None).unwrap();
+    let mut screen = TerminalScreen::over(Vec::new(), size, Multiplexer::None).unwrap();
     let text = |length| ClipText::line(&"x".repeat(length)).unwrap();
     screen.copy(&text(COPY_LIMIT)).unwrap();
     let refused = screen.copy(&text(COPY_LIMIT + 1));
@@ -554,7 +554,7 @@ impl Writes {
 fn a_frame_leaves_in_one_write_and_shows_at_once() {
     let writes = Writes::default();
     let size = || ratatui::layout::Size { width: 200, height: 50 };
-    let mut screen = Screen::over(writes.clone(), size, Multiplexer::None).unwrap();
+    let mut screen = TerminalScreen::over(writes.clone(), size, Multiplexer::None).unwrap();
     writes.take();
     let full = "x".repeat(10_000);
     for text in [full.as_str(), "short"] {
@@ -585,7 +585,7 @@ fn a_frame_leaves_in_one_write_and_shows_at_once() {
 fn a_row_whose_width_the_terminal_may_see_otherwise_is_drawn_whole() {
     let writes = Writes::default();
     let size = || ratatui::layout::Size { width: 20, height: 3 };
-    let mut screen = Screen::over(writes.clone(), size, Multiplexer::None).unwrap();
+    let mut screen = TerminalScreen::over(writes.clone(), size, Multiplexer::None).unwrap();
     let mut draw = |name: &str, count: &str| {
         screen
             .draw(|frame| {

@@ -13,7 +13,7 @@ use dubwatch::tui::model::mode::{Mode, Pane, Screen};
 use dubwatch::tui::msg::Msg;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::glyph;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -27,10 +27,10 @@ use crate::tui_harness::{COLOR, TuiHarness, now};
 const SIZES: [(u16, u16); 7] =
     [(200, 50), (120, 40), (80, 24), (56, 13), (40, 10), (39, 10), (1, 1)];
 
-const LIGHT: Look = Look { light: true, ..COLOR };
-const MONO: Look = Look { color: false, ..COLOR };
-const ASCII: Look = Look { ascii: true, ..MONO };
-const THEMES: [Look; 4] = [COLOR, LIGHT, MONO, ASCII];
+const LIGHT: Theme = Theme { light: true, ..COLOR };
+const MONO: Theme = Theme { color: false, ..COLOR };
+const ASCII: Theme = Theme { ascii: true, ..MONO };
+const THEMES: [Theme; 4] = [COLOR, LIGHT, MONO, ASCII];
 
 /// Stands in every cell around the area that is drawn on.
 const OUTSIDE: &str = "\u{25a9}";
@@ -38,24 +38,24 @@ const OUTSIDE: &str = "\u{25a9}";
 /// The rows of a frame, which is drawn into the middle of a larger buffer: nothing else of it may
 /// change, no cell may have what a terminal acts on or hides, and none may be wider than what is left
 /// of its row.
-fn rows(model: &Model, size: (u16, u16), look: Look, case: &str) -> Vec<String> {
+fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String> {
     let around = Rect::new(0, 0, size.0 + 5, size.1 + 3);
     let area = Rect::new(3, 2, size.0, size.1);
     let mut frame = Buffer::filled(around, Cell::new(OUTSIDE));
     for position in area.positions() {
         frame[position].reset();
     }
-    view::draw(model, look, area, &mut frame);
+    view::draw(model, theme, area, &mut frame);
     // All of the buffer is translated, and this has no translation.
-    let outside = Cell::new(if look.ascii { "?" } else { OUTSIDE });
+    let outside = Cell::new(if theme.ascii { "?" } else { OUTSIDE });
     for position in around.positions().filter(|position| !area.contains(*position)) {
         assert_eq!(frame[position], outside, "{case}: outside of its area at {position}");
     }
-    area.rows().map(|line| row(&frame, line, look, case)).collect()
+    area.rows().map(|line| row(&frame, line, theme, case)).collect()
 }
 
 /// The symbols of a row, each once, however many columns it takes.
-fn row(frame: &Buffer, line: Rect, look: Look, case: &str) -> String {
+fn row(frame: &Buffer, line: Rect, theme: Theme, case: &str) -> String {
     let mut text = String::new();
     let mut x = line.x;
     while x < line.right() {
@@ -66,7 +66,7 @@ fn row(frame: &Buffer, line: Rect, look: Look, case: &str) -> String {
             continue;
         }
         assert!(!symbol.chars().any(|c| c.is_control() || is_hidden(c)), "{case}: {symbol:?}");
-        assert!(!look.ascii, "{case}: {symbol:?} is not ASCII");
+        assert!(!theme.ascii, "{case}: {symbol:?} is not ASCII");
         let columns = u16::try_from(symbol.width().max(1)).unwrap();
         assert!(x + columns <= line.right(), "{case}: {symbol:?} is wider than its row");
         for beside in 1..columns {
@@ -93,10 +93,10 @@ fn selected(model: &Model) -> Option<String> {
         return None;
     }
     let clock = |at: jiff::Timestamp| {
-        at.to_zoned_datetime(model.facts.zone.clone()).strftime("%H:%M").to_string()
+        at.to_zoned_datetime(model.run_info.zone.clone()).strftime("%H:%M").to_string()
     };
     let asset = model.selected_asset();
-    let label = asset.map(|asset| model.shown().catalogue.label(asset).into_owned());
+    let label = asset.map(|asset| model.shown().asset_list.label(asset).into_owned());
     match (model.screen, model.pane) {
         (Screen::Timeline, Pane::Assets) | (Screen::Matrix, _) => label,
         (Screen::Timeline, Pane::Lanes) => {
@@ -113,12 +113,12 @@ fn selected(model: &Model) -> Option<String> {
 }
 
 /// The selected row is seen, and marked.
-fn selection_is_seen(model: &Model, rows: &[String], look: Look, case: &str) {
+fn selection_is_seen(model: &Model, rows: &[String], theme: Theme, case: &str) {
     let Some(wanted) = selected(model) else { return };
-    let mark = if look.ascii { '>' } else { glyph::SELECTED };
+    let mark = if theme.ascii { '>' } else { glyph::SELECTED };
     // Of a long one the beginning is enough; what is not ASCII has no translation.
     let wanted = Printable::new(&wanted).to_string();
-    let begin = wanted.chars().take_while(|c| !look.ascii || c.is_ascii());
+    let begin = wanted.chars().take_while(|c| !theme.ascii || c.is_ascii());
     let begin: String = begin.take(4).collect();
     let is_seen =
         rows.iter().any(|row| row.split_once(mark).is_some_and(|(_, row)| row.contains(&begin)));
@@ -165,10 +165,10 @@ fn everywhere_the_frame_is_sound(
         open(&mut tui, keys);
         for size in SIZES {
             resize(&mut tui, size);
-            for look in THEMES {
-                let case = format!("{view} {name} {size:?} {look:?}");
-                let rows = rows(tui.model(), size, look, &case);
-                selection_is_seen(tui.model(), &rows, look, &case);
+            for theme in THEMES {
+                let case = format!("{view} {name} {size:?} {theme:?}");
+                let rows = rows(tui.model(), size, theme, &case);
+                selection_is_seen(tui.model(), &rows, theme, &case);
                 // To be asked whether to end, one has to come back from a frozen picture first.
                 if fits(size) && (view, name) != ("quit", "frozen") {
                     let edges = [&rows[1..3], &rows[rows.len() - 1..]].concat();
@@ -290,15 +290,15 @@ fn no_state_is_told_apart_by_colour_alone() {
             open(tui, keys);
         }
         for size in [(120, 40), (80, 24), (40, 10)] {
-            for look in [COLOR, LIGHT] {
+            for theme in [COLOR, LIGHT] {
                 let mut known = HashMap::new();
                 for tui in &mut all {
-                    let frame = tui.frame(size, look);
+                    let frame = tui.frame(size, theme);
                     for y in 0..size.1 {
                         let (plain, colors) = parts(&frame, y);
                         let text = || plain.chars().step_by(3).collect::<String>();
                         let before = known.entry(plain.clone()).or_insert_with(|| colors.clone());
-                        assert_eq!(*before, colors, "{view} {size:?} {look:?}: {}", text());
+                        assert_eq!(*before, colors, "{view} {size:?} {theme:?}: {}", text());
                     }
                 }
             }

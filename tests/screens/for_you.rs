@@ -11,10 +11,10 @@ use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::mode::Pane;
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tui_harness::{COLOR, TuiHarness, facts, now};
+use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
 fn at(minute: i64) -> Timestamp {
     now() + SignedDuration::from_mins(minute)
@@ -43,12 +43,12 @@ fn tick(tui: &mut TuiHarness, minute: i64) -> Vec<Effect> {
 }
 
 /// What is called out.
-fn calls(effects: &[Effect]) -> Vec<String> {
-    let calls = effects.iter().filter_map(|effect| match effect {
-        Effect::Call(words) => Some(words.to_string()),
+fn notifications(effects: &[Effect]) -> Vec<String> {
+    let notifications = effects.iter().filter_map(|effect| match effect {
+        Effect::Notify(words) => Some(words.to_string()),
         _ => None,
     });
-    calls.collect()
+    notifications.collect()
 }
 
 /// The frame in this size, a line a row.
@@ -56,8 +56,8 @@ fn lines(tui: &mut TuiHarness, size: (u16, u16)) -> Vec<String> {
     lines_in(tui, size, COLOR)
 }
 
-fn lines_in(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
-    let buffer = tui.frame(size, look);
+fn lines_in(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> Vec<String> {
+    let buffer = tui.frame(size, theme);
     let row = |y| (0..size.0).map(|x| buffer[(x, y)].symbol()).collect::<String>();
     (0..size.1).map(|y| row(y).trim_end().to_owned()).collect()
 }
@@ -66,25 +66,25 @@ fn title(tui: &TuiHarness) -> String {
     view::title(&tui.model).to_string()
 }
 
-const ALL: Look = Look { color: false, ascii: true, light: false };
+const ALL: Theme = Theme { color: false, ascii: true, light: false };
 
 #[test]
 fn what_is_ready_is_for_you_and_is_called_out_once() {
     let mut tui = TuiHarness::empty();
     let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 1);
-    assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
+    assert_eq!(notifications(&effects), ["ast_a: ready for QC"]);
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
     // A retry is no news; another version is.
-    assert!(calls(&deliver(&mut tui, &about("ast_a", "es-1", "ready"), 2)).is_empty());
-    assert_eq!(calls(&deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
-    assert!(calls(&deliver(&mut tui, &about("ast_a", "es-1", "generating"), 4)).is_empty());
+    assert!(notifications(&deliver(&mut tui, &about("ast_a", "es-1", "ready"), 2)).is_empty());
+    assert_eq!(notifications(&deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
+    assert!(notifications(&deliver(&mut tui, &about("ast_a", "es-1", "generating"), 4)).is_empty());
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
     deliver(&mut tui, &about("ast_a", "fr-1", "generating"), 5);
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("RUNNING 1")));
     // What is revised is to be checked again.
     deliver(&mut tui, &about("ast_a", "es-1", "generated"), 10);
     let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 60);
-    assert_eq!(calls(&effects), ["ast_a: ready for QC"]);
+    assert_eq!(notifications(&effects), ["ast_a: ready for QC"]);
 }
 
 #[test]
@@ -99,19 +99,19 @@ fn a_version_becomes_overdue_by_time_alone() {
     sleeper.tick(at(30));
     let wake = next_change(&sleeper.model, None).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert!(calls(&tick(&mut tui, 180)).is_empty(), "not longer than three hours yet");
+    assert!(notifications(&tick(&mut tui, 180)).is_empty(), "not longer than three hours yet");
     let effects = tui.tick(wake);
-    assert_eq!(calls(&effects), ["ast_a: overdue"]);
-    assert_eq!(calls(&tick(&mut tui, 200)), Vec::<String>::new(), "once");
+    assert_eq!(notifications(&effects), ["ast_a: overdue"]);
+    assert_eq!(notifications(&tick(&mut tui, 200)), Vec::<String>::new(), "once");
     assert_eq!(next_change(&tui.model, None), None, "nothing ages any more");
 
     // On every screen, in every size, in colour and without: the bar, the header, the title.
-    for look in [COLOR, ALL] {
+    for theme in [COLOR, ALL] {
         for (keys, size) in [("1", (200, 50)), ("2", (120, 40)), ("3", (80, 24)), ("4", (40, 10))] {
             tui.press(keys);
-            let lines = lines_in(&mut tui, size, look);
+            let lines = lines_in(&mut tui, size, theme);
             assert!(lines[1].contains("1 OVERDUE"), "{size:?}: {}", lines[1]);
-            let glyph = if look.ascii { '!' } else { '▲' };
+            let glyph = if theme.ascii { '!' } else { '▲' };
             assert!(lines[0].contains(glyph), "{size:?}: {}", lines[0]);
         }
     }
@@ -139,7 +139,7 @@ fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
     let frozen = lines(&mut tui, (120, 30));
     let wake = next_change(&tui.model, None).unwrap();
     assert!(wake > at(180) && wake < at(181), "{wake}");
-    assert_eq!(calls(&tui.tick(wake)), ["ast_a: overdue"]);
+    assert_eq!(notifications(&tui.tick(wake)), ["ast_a: overdue"]);
     let later = lines(&mut tui, (120, 30));
     assert_eq!(frozen[1..29], later[1..29]);
     assert!(later[29].contains("1 OVERDUE since"), "{}", later[29]);
@@ -151,14 +151,14 @@ fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
 fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
     let mut before = TuiHarness::empty();
     deliver(&mut before, &about("ast_a", "es-1", "generating"), 0);
-    let asset = before.model().shown().catalogue.get("ast_a").unwrap();
+    let asset = before.model().shown().asset_list.get("ast_a").unwrap();
     let mut notes = asset.notes.clone();
     if marked {
         notes.acknowledged.insert(Some("es-1".to_owned()), at(0));
     }
     let asset = AssetView::new(asset.row.clone(), notes);
-    let facts = dubwatch::tui::model::Facts { started: at(minute), ..facts(None) };
-    let mut tui = TuiHarness::of(Model::new(facts, at(minute), (120, 30)));
+    let run_info = dubwatch::tui::model::RunInfo { started: at(minute), ..run_info(None) };
+    let mut tui = TuiHarness::of(Model::new(run_info, at(minute), (120, 30)));
     let mut effects = tui.event(BackendEvent::Assets(vec![asset]));
     effects.extend(tui.event(BackendEvent::Loaded));
     (tui, effects)
@@ -170,15 +170,15 @@ fn a_restart_calls_nobody_for_what_was_overdue_before() {
     effects.extend(tick(&mut tui, 501));
     // Nor when its asset is told anew.
     effects.extend(deliver(&mut tui, &about("ast_b", "fr-1", "generated"), 502));
-    assert_eq!(calls(&effects), Vec::<String>::new());
+    assert_eq!(notifications(&effects), Vec::<String>::new());
     assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"), "but it is shown");
     // What becomes overdue after the start is called out, whenever it began.
     let (mut tui, effects) = restarted(100, false);
-    assert!(calls(&effects).is_empty());
-    assert_eq!(calls(&tick(&mut tui, 181)), ["ast_a: overdue"]);
+    assert!(notifications(&effects).is_empty());
+    assert_eq!(notifications(&tick(&mut tui, 181)), ["ast_a: overdue"]);
     // What was marked stays quiet.
     let (mut tui, _) = restarted(100, true);
-    assert!(calls(&tick(&mut tui, 181)).is_empty());
+    assert!(notifications(&tick(&mut tui, 181)).is_empty());
     assert!(!lines(&mut tui, (120, 30))[1].contains("OVERDUE"));
 }
 
@@ -206,7 +206,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
         panic!("{effects:?}")
     };
     assert_eq!((asset_id.as_str(), version_id.as_deref()), ("ast_a", Some("es-1")));
-    let asset = tui.model().shown().catalogue.get("ast_a").unwrap();
+    let asset = tui.model().shown().asset_list.get("ast_a").unwrap();
     let mut notes = asset.notes.clone();
     notes.acknowledged.insert(version_id.clone(), *seen);
     let marked = AssetView::new(asset.row.clone(), notes.clone());
@@ -228,7 +228,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
         old: false,
     };
     let effects = tui.event(BackendEvent::News(news));
-    assert_eq!(calls(&effects), ["ast_a: failed"]);
+    assert_eq!(notifications(&effects), ["ast_a: failed"]);
     assert!(lines(&mut tui, (120, 30))[1].contains("2 FAILED"));
 }
 
@@ -313,7 +313,7 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
     assert!(everywhere(&mut tui, "1 refused request claims a failure"));
 
     // Also after a restart, and on a journal of which nothing else is known.
-    let mut tui = TuiHarness::of(Model::new(facts(None), now(), (120, 30)));
+    let mut tui = TuiHarness::of(Model::new(run_info(None), now(), (120, 30)));
     tui.event(BackendEvent::RefusedFailures(vec![4, 9]));
     tui.event(BackendEvent::Loaded);
     assert!(!everywhere(&mut tui, "nothing has failed"));

@@ -17,7 +17,7 @@ use dubwatch::tui::model::{Banner, Model};
 use dubwatch::vitals::{Link, LinkState, Store};
 use ratatui::buffer::Buffer;
 
-use crate::tui_harness::{COLOR, SIZES, TuiHarness, facts, now};
+use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, run_info};
 
 /// Text that does something to a terminal, hides, or is too much.
 const HOSTILE: [&str; 12] = [
@@ -103,14 +103,14 @@ fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
 
 #[test]
 fn hostile_text_in_every_field_leaves_the_frame_intact() {
-    let mut facts = facts(Some(Banner::ReadOnly));
+    let mut run_info = run_info(Some(Banner::ReadOnly));
     let all = HOSTILE.concat();
-    facts.journal.clone_from(&all);
-    facts.keys = HOSTILE.map(str::to_owned).into();
-    facts.callback_url.clone_from(&all);
-    facts.door.clone_from(&all);
-    facts.send_line.clone_from(&all);
-    let mut tui = TuiHarness::of(Model::new(facts, now(), (120, 30)));
+    run_info.journal.clone_from(&all);
+    run_info.keys = HOSTILE.map(str::to_owned).into();
+    run_info.callback_url.clone_from(&all);
+    run_info.door.clone_from(&all);
+    run_info.send_line.clone_from(&all);
+    let mut tui = TuiHarness::of(Model::new(run_info, now(), (120, 30)));
     tui.event(BackendEvent::Loaded);
     for size in SIZES {
         sound(&tui.frame(size, COLOR), "empty");

@@ -13,17 +13,17 @@ use dubwatch::tui::keymap::{self, KEYMAP};
 use dubwatch::tui::model::detail::Detail;
 use dubwatch::tui::model::mode::{Mode, Pane, Screen, Tab, Target};
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::model::search::{RowsPage, Search, Start};
+use dubwatch::tui::model::search::{RowsPage, Search, SearchStart};
 use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::next_change;
 use dubwatch::tui::view;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::layout::Rect;
 
 use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
-const ASCII: Look = Look { color: false, ascii: true, light: false };
+const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 
 /// What copying a text asks for.
 fn copied(what: &str, text: &str) -> Effect {
@@ -43,14 +43,14 @@ fn asks(effects: &[Effect]) -> Vec<&Request> {
 #[test]
 fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
     let mut tui = TuiHarness::story(7, 130);
-    let failures = tui.model().shown().catalogue.alerts().count();
+    let failures = tui.model().shown().asset_list.alerts().count();
     assert!(failures >= 3);
     let mut seen = BTreeSet::new();
     for _ in 0..failures {
         tui.press("n");
         let model = tui.model();
         let asset = model.selected_asset().unwrap().id().to_owned();
-        seen.insert((asset, model.cursor.version.clone()));
+        seen.insert((asset, model.selection.version.clone()));
     }
     assert_eq!(seen.len(), failures, "each failure once");
     tui.press("n");
@@ -141,7 +141,7 @@ fn a_frozen_picture_stands_still_and_counts_what_waits() {
     assert_eq!(body(&frozen), body(&later));
     tui.press("space");
     assert!(tui.model().frozen.is_none());
-    assert!(tui.model().shown().catalogue.get("ast_new").is_some());
+    assert!(tui.model().shown().asset_list.get("ast_new").is_some());
 }
 
 #[test]
@@ -164,10 +164,10 @@ fn following_stops_when_one_moves_and_says_how_many_came() {
     }
     let model = tui.model();
     assert_eq!(model.selected_row(), Some(newest - 2), "the selected one stays selected");
-    assert_eq!(model.cursor.since, 3);
+    assert_eq!(model.selection.since, 3);
     tui.press("G");
     let model = tui.model();
-    assert_eq!((model.cursor.row, model.cursor.since), (None, 0));
+    assert_eq!((model.selection.row, model.selection.since), (None, 0));
 }
 
 #[test]
@@ -224,7 +224,10 @@ fn q_asks_once_before_it_ends_what_receives() {
         assert!(rendered(&tui.frame((20, 1), COLOR)).contains("End? q: yes"));
         assert_eq!(tui.press(stays), [], "{stays} does nothing else");
         assert_eq!(tui.model().mode, Mode::Normal);
-        assert_eq!((tui.model().screen, &tui.model().cursor), (before.screen, &before.cursor));
+        assert_eq!(
+            (tui.model().screen, &tui.model().selection),
+            (before.screen, &before.selection)
+        );
     }
     for ends in ["q", "y", "ctrl-c"] {
         let mut tui = TuiHarness::of(tui.model.clone());
@@ -235,7 +238,7 @@ fn q_asks_once_before_it_ends_what_receives() {
     tui.press("3 q");
     assert_eq!((tui.model().mode.clone(), tui.model().screen), (Mode::Normal, Screen::Timeline));
     // What only looks, and what is made up, ends at once.
-    tui.model().facts.confirm_quit = false;
+    tui.model().run_info.confirm_quit = false;
     assert_eq!(tui.press("q"), [Effect::Quit]);
 }
 
@@ -253,10 +256,10 @@ fn escape_and_a_quick_key_are_both_taken() {
 fn what_shift_means_to_some_terminals_alone_is_left_out() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("shift-down");
-    let moved = tui.model().cursor.clone();
+    let moved = tui.model().selection.clone();
     let mut plain = TuiHarness::story(7, 60);
     plain.press("down");
-    assert_eq!(moved, plain.model().cursor);
+    assert_eq!(moved, plain.model().selection);
     tui.press("tab shift-tab");
     assert_eq!(tui.model().pane, Pane::Assets, "shift-tab is a key of its own");
 }
@@ -266,7 +269,11 @@ fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_
     let physical = |c, us| Msg::Key(Chord { physical: Some(us), ..Chord::char(c) });
     let mut tui = TuiHarness::story(7, 60);
     tui.send(physical('ц', 'w'));
-    assert_eq!(tui.model().word, None, "nothing is bound to w either, and the layout is no riddle");
+    assert_eq!(
+        tui.model().status_message,
+        None,
+        "nothing is bound to w either, and the layout is no riddle"
+    );
     tui.send(physical('Т', 'N'));
     tui.send(physical('.', '/'));
     assert_eq!(tui.model().mode, Mode::Normal, "a point is a point, wherever it stands");
@@ -279,13 +286,13 @@ fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_
 
     let mut tui = TuiHarness::story(7, 60);
     tui.press("й");
-    let (word, _) = tui.model().word.clone().unwrap();
+    let (word, _) = tui.model().status_message.clone().unwrap();
     assert!(word.contains("Latin letters") && word.contains('й'), "{word}");
     tui.press("θ");
-    assert_eq!(tui.model().word, None, "once is enough");
+    assert_eq!(tui.model().status_message, None, "once is enough");
     let mut tui = TuiHarness::story(7, 60);
     tui.press("é # w");
-    assert_eq!(tui.model().word, None, "those are no letters of another script");
+    assert_eq!(tui.model().status_message, None, "those are no letters of another script");
 }
 
 #[test]
@@ -430,7 +437,7 @@ fn a_failure_that_comes_while_one_moves_is_reached() {
     deliver(&mut tui, &about("ast_b", "v1", "ready"), 2);
     tui.press("down");
     deliver(&mut tui, &about("ast_a", "v1", "failed"), 3);
-    assert_eq!(tui.model().shown().catalogue.alerts().count(), 1);
+    assert_eq!(tui.model().shown().asset_list.alerts().count(), 1);
     tui.press("n");
     assert_eq!(tui.model().selected_asset().unwrap().id(), "ast_a");
 }
@@ -445,9 +452,9 @@ fn older_rows_come_and_the_newest_come_back() {
     // The first of them is the first of the journal: there is nothing to read.
     assert_eq!(asks(&tui.press("g")), Vec::<&Request>::new());
     // What is looked at stays, whatever comes.
-    let selected = tui.model().cursor.row;
+    let selected = tui.model().selection.row;
     deliver(&mut tui, &about("ast_a", "v1", "generating"), 60);
-    assert_eq!(tui.model().cursor.row, selected);
+    assert_eq!(tui.model().selection.row, selected);
     assert_eq!(tui.model().selected_row(), Some(0));
     assert!(tui.model().shown().rows.is_behind());
     // A filter begins at the newest, and says nothing of them before they were looked at.
@@ -460,7 +467,7 @@ fn older_rows_come_and_the_newest_come_back() {
     // Following again begins anew with the newest.
     let effects = tui.press("G");
     let search = searched(&effects).expect("the newest are asked for");
-    assert_eq!(search.start, Start::Newest);
+    assert_eq!(search.start, SearchStart::Newest);
     // An answer that was lost is asked for again, in time.
     assert_eq!(searched(&tui.press("G")), None);
     tui.tick(now() + SignedDuration::from_secs(70));
@@ -506,7 +513,7 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
     tui.press("3 /");
     tui.type_text("ast_z");
     let search = searched(&tui.press("enter"));
-    let found = tui.model().shown().found.clone().unwrap();
+    let found = tui.model().shown().results.clone().unwrap();
     let searching = found.rows.searching.expect("the journal is searched");
     let search = search.unwrap_or(Search {
         id: searching.id,
@@ -518,12 +525,12 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
     let last = RowsPage { is_end: true, ..page(&search, 4, 1, vec![old[0].clone()]) };
     tui.event(BackendEvent::Rows(Box::new(last)));
     tui.press("g");
-    assert_eq!(tui.model().cursor.row, Some(Target::Delivery(1)));
+    assert_eq!(tui.model().selection.row, Some(Target::Delivery(1)));
     let search = searched(&tui.press("esc")).expect("its neighbours are read");
-    assert_eq!(search.start, Start::Around(1));
+    assert_eq!(search.start, SearchStart::Around(1));
     tui.event(BackendEvent::Rows(Box::new(page(&search, 0, 4, old))));
     let model = tui.model();
-    assert_eq!(model.cursor.row, Some(Target::Delivery(1)));
+    assert_eq!(model.selection.row, Some(Target::Delivery(1)));
     assert_eq!((model.selected_row(), model.row_count()), (Some(0), 3));
     assert!(model.shown().rows.is_behind(), "the newest are not among them");
 }
@@ -554,12 +561,12 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
     tui.press("enter");
     let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
-    let found = tui.model().shown().found.clone().unwrap();
+    let found = tui.model().shown().results.clone().unwrap();
     assert!(found.rows.is_empty() && found.rows.searching.is_some());
     let search = Search {
         id: tui.model().searches,
         query: found.query,
-        start: Start::Below(4),
+        start: SearchStart::Below(4),
         limit: 0,
         until: None,
     };
@@ -591,7 +598,7 @@ fn copying_is_of_what_can_be_pasted() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("a\nrm -rf ~\n", "v1", "ready"), 1);
     assert_eq!(tui.press("y i"), [], "an id with a line end in it is not for a shell");
-    assert!(tui.model().word.is_some());
+    assert!(tui.model().status_message.is_some());
 }
 
 #[test]
@@ -608,7 +615,7 @@ fn the_matrix_keeps_its_column_and_opens_its_cell() {
     deliver(&mut tui, &with("de-DE", "v3"), 3);
     assert_eq!(tui.model().selected_locale(), Some(Some("fr-FR")), "another came before it");
     tui.press("enter");
-    assert_eq!(tui.model().cursor.version.as_deref(), Some("v2"));
+    assert_eq!(tui.model().selection.version.as_deref(), Some("v2"));
     assert_eq!(tui.model().screen, Screen::Timeline);
 }
 
@@ -626,9 +633,9 @@ fn enter_on_a_lane_opens_what_made_it_what_it_is() {
 fn a_clock_that_is_set_back_holds_nothing_for_ever() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("down x");
-    assert!(tui.model().is_held() && tui.model().word.is_some());
+    assert!(tui.model().is_held() && tui.model().status_message.is_some());
     tui.tick(now() - SignedDuration::from_hours(1));
-    assert!(!tui.model().is_held() && tui.model().word.is_none());
+    assert!(!tui.model().is_held() && tui.model().status_message.is_none());
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
 #[test]
 fn before_the_relay_said_its_url_the_screen_says_so() {
     let mut tui = TuiHarness::empty();
-    tui.model().facts.callback_url = String::new();
+    tui.model().run_info.callback_url = String::new();
     tui.event(BackendEvent::Link(Box::new(Link::new("relay.example".to_owned()))));
     let frame = rendered(&tui.frame((120, 30), COLOR));
     assert!(frame.contains("has not said it yet"), "{frame}");

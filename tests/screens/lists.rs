@@ -10,14 +10,14 @@ use dubwatch::callback::{
 use dubwatch::simulate::Message;
 use dubwatch::tui::model::Banner;
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 
 use crate::states::open;
 use crate::tui_harness::{COLOR, TuiHarness, rendered};
 
-const PLAIN: Look = Look { color: false, ascii: false, light: false };
-const ASCII: Look = Look { color: false, ascii: true, light: false };
+const PLAIN: Theme = Theme { color: false, ascii: false, light: false };
+const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 /// The second of the story at which most is going on.
 const BUSY: u64 = 160;
 
@@ -39,8 +39,8 @@ fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
 }
 
 /// Holds a screen to its snapshot, in the size that most terminals have.
-fn at_80(name: &str, tui: &mut TuiHarness, look: Look) {
-    let frame = tui.frame((80, 24), look);
+fn at_80(name: &str, tui: &mut TuiHarness, theme: Theme) {
+    let frame = tui.frame((80, 24), theme);
     insta::assert_snapshot!(name, rendered(&frame));
 }
 
@@ -74,7 +74,7 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
         (Banner::Unwritable, false, "✗ read-only; it cannot be written here"),
     ] {
         let mut tui = busy("4");
-        tui.model().facts.banner = Some(banner);
+        tui.model().run_info.banner = Some(banner);
         tui.model().live.orphaned = is_orphaned;
         for size in [(200, 50), (80, 24)] {
             let screen = rendered(&tui.frame(size, COLOR));

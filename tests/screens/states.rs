@@ -13,7 +13,7 @@ use dubwatch::tui::model::{Banner, Model};
 use dubwatch::vitals::{Link, LinkState, Store};
 use jiff::SignedDuration;
 
-use crate::tui_harness::{COLOR, TuiHarness, facts, now};
+use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
 /// Every view, by the keys that lead to it. A refusal is opened at its signature, so the parts of one
 /// come in another order.
@@ -72,7 +72,7 @@ pub(crate) const STATES: [(&str, &str); 27] = [
 pub(crate) fn state(name: &str) -> TuiHarness {
     let mut tui = match name {
         "empty" | "empty_without_key" => TuiHarness::empty(),
-        "reading" => TuiHarness::of(Model::new(facts(None), now(), (120, 30))),
+        "reading" => TuiHarness::of(Model::new(run_info(None), now(), (120, 30))),
         "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 140, |_| true),
         "partly_unchecked" => TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0),
         "busy" => TuiHarness::story(7, 60),
@@ -87,7 +87,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "unwritable" => Some(Banner::Unwritable),
         _ => None,
     };
-    tui.model.facts.banner = banner;
+    tui.model.run_info.banner = banner;
     if let Some(state) = link_state(name) {
         let link = Link { state, ..Link::new("relay.example".to_owned()) };
         tui.event(BackendEvent::Link(Box::new(link)));
@@ -95,7 +95,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
     tui.press("n");
     tui.model().pane = Pane::Assets;
     match name {
-        "empty_without_key" => tui.model.facts.send_line.clear(),
+        "empty_without_key" => tui.model.run_info.send_line.clear(),
         "failures_only" => drop(tui.press("!")),
         "frozen" => {
             tui.press("space");

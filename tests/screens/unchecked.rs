@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use dubwatch::simulate::Message;
 use dubwatch::tui::model::Banner;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::style::Modifier;
 
 use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
-const ASCII: Look = Look { color: false, ascii: true, light: false };
+const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 
 /// An asset that failed, with two versions of which only the first was not checked.
 fn two_versions(event: &str) -> TuiHarness {
@@ -33,22 +33,22 @@ fn two_versions(event: &str) -> TuiHarness {
 }
 
 /// The lines of a frame.
-fn lines(tui: &mut TuiHarness, size: (u16, u16), look: Look) -> Vec<String> {
-    let frame = rendered(&tui.frame(size, look));
+fn lines(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> Vec<String> {
+    let frame = rendered(&tui.frame(size, theme));
     frame.lines().take_while(|line| *line != "---").map(str::to_owned).collect()
 }
 
 /// A mark beside the glyph in every size, the word where there is room, with and without colour.
 #[test]
 fn a_lane_says_that_its_state_is_unchecked() {
-    for (size, look, marks) in [
+    for (size, theme, marks) in [
         ((80, 24), COLOR, ["○–es-E1", "○ es-E2"]),
         ((120, 40), COLOR, ["○–es-E1", "○ es-E2"]),
         ((200, 50), ASCII, ["o-es-E1", "o es-E2"]),
     ] {
         let mut tui = two_versions("version_ready");
         tui.press("tab");
-        let lines = lines(&mut tui, size, look);
+        let lines = lines(&mut tui, size, theme);
         for mark in marks {
             assert!(lines.iter().any(|line| line.contains(mark)), "{mark} {size:?}\n{lines:#?}");
         }
@@ -85,7 +85,7 @@ fn the_bar_says_which_failures_are_unchecked() {
     let bar = lines(&mut tui, (200, 50), COLOR)[1].clone();
     assert!(bar.contains("asset failed 13:55, unchecked"), "{bar}");
     assert_eq!(bar.matches("unchecked").count(), 2, "{bar}");
-    tui.model.facts.banner = Some(Banner::Unchecked);
+    tui.model.run_info.banner = Some(Banner::Unchecked);
     let bar = lines(&mut tui, (200, 50), COLOR)[2].clone();
     assert!(bar.contains("FAILED") && !bar.contains("unchecked"), "{bar}");
 }
@@ -95,7 +95,7 @@ fn the_bar_says_which_failures_are_unchecked() {
 fn marks_are_dim_under_the_banner() {
     let mut tui = two_versions("version_ready");
     for (banner, is_dim) in [(None, false), (Some(Banner::Unchecked), true)] {
-        tui.model.facts.banner = banner;
+        tui.model.run_info.banner = banner;
         let frame = tui.frame((120, 40), COLOR);
         let marks: Vec<_> = frame
             .content

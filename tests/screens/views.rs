@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use ratatui::buffer::Buffer;
 
 use crate::states::{VIEWS, open, state};
@@ -25,9 +25,9 @@ fn opened(view: &str, name: &str) -> TuiHarness {
     tui
 }
 
-fn picture(name: &str, picture: &str) {
+fn snapshot(name: &str, snapshot: &str) {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!(name, picture);
+        insta::assert_snapshot!(name, snapshot);
     });
 }
 
@@ -36,7 +36,7 @@ fn views() {
     for (view, _) in VIEWS.iter().filter(|(view, _)| !LINES.contains(view)) {
         for size in [LARGE, SMALL] {
             let frame = opened(view, BASE).frame(size, COLOR);
-            picture(&format!("{view}_{}x{}", size.0, size.1), &rendered(&frame));
+            snapshot(&format!("{view}_{}x{}", size.0, size.1), &rendered(&frame));
         }
     }
 }
@@ -51,19 +51,19 @@ fn states_of_their_own() {
         ("deliveries", "wide_text"),
     ] {
         let frame = opened(view, name).frame(SMALL, COLOR);
-        picture(&format!("{view}_{name}_80x24"), &rendered(&frame));
+        snapshot(&format!("{view}_{name}_80x24"), &rendered(&frame));
     }
 }
 
 #[test]
 fn themes() {
-    for (name, look) in [
-        ("light", Look { light: true, ..COLOR }),
-        ("mono", Look { color: false, ..COLOR }),
-        ("ascii", Look { color: false, ascii: true, ..COLOR }),
+    for (name, theme) in [
+        ("light", Theme { light: true, ..COLOR }),
+        ("mono", Theme { color: false, ..COLOR }),
+        ("ascii", Theme { color: false, ascii: true, ..COLOR }),
     ] {
-        let frame = opened("timeline", BASE).frame(SMALL, look);
-        picture(&format!("timeline_{name}_80x24"), &rendered(&frame));
+        let frame = opened("timeline", BASE).frame(SMALL, theme);
+        snapshot(&format!("timeline_{name}_80x24"), &rendered(&frame));
     }
 }
 
@@ -114,24 +114,24 @@ fn what_states_change() {
         let base = opened(view, BASE).frame(LARGE, COLOR);
         for name in states {
             let frame = opened(view, name).frame(LARGE, COLOR);
-            picture(&format!("{view}_{name}"), &difference(&base, &frame));
+            snapshot(&format!("{view}_{name}"), &difference(&base, &frame));
         }
     }
     let base = opened("timeline", BASE).frame(SMALL, COLOR);
     for view in LINES {
         let frame = opened(view, BASE).frame(SMALL, COLOR);
-        picture(view, &difference(&base, &frame));
+        snapshot(view, &difference(&base, &frame));
     }
     let base = opened("timeline", "empty").frame(SMALL, COLOR);
     let frame = opened("timeline", "empty_without_key").frame(SMALL, COLOR);
-    picture("timeline_empty_without_key", &difference(&base, &frame));
+    snapshot("timeline_empty_without_key", &difference(&base, &frame));
 }
 
 /// The rows in which a frame differs from another, each with its place and its styles.
 fn difference(base: &Buffer, frame: &Buffer) -> String {
     let (old, new) = (rows(base), rows(frame));
     let mut text = String::new();
-    let mut show = |sign: char, y: usize, (line, styles): &(String, String)| {
+    let mut go_to = |sign: char, y: usize, (line, styles): &(String, String)| {
         let _ = writeln!(text, "{sign}{y:>2} {line}");
         if !styles.is_empty() {
             let _ = writeln!(text, "{sign}   ~ {styles}");
@@ -156,10 +156,10 @@ fn difference(base: &Buffer, frame: &Buffer) -> String {
         } else if after == new.len()
             || (before < old.len() && common[before + 1][after] >= common[before][after + 1])
         {
-            show('-', before, &old[before]);
+            go_to('-', before, &old[before]);
             before += 1;
         } else {
-            show('+', after, &new[after]);
+            go_to('+', after, &new[after]);
             after += 1;
         }
     }

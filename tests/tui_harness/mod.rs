@@ -16,11 +16,11 @@ use dubwatch::tui::event::{BackendEvent, News};
 use dubwatch::tui::input::Chord;
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::rows::Row;
-use dubwatch::tui::model::{Banner, Facts, Model};
+use dubwatch::tui::model::{Banner, Model, RunInfo};
 use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::update;
 use dubwatch::tui::view;
-use dubwatch::tui::widget::look::Look;
+use dubwatch::tui::widget::theme::Theme;
 use dubwatch::vitals::Counts;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -32,7 +32,7 @@ use ratatui::style::{Color, Modifier, Style};
 pub(crate) const SIZES: [(u16, u16); 5] = [(200, 50), (120, 30), (80, 24), (40, 10), (1, 1)];
 
 /// In colour.
-pub(crate) const COLOR: Look = Look { color: true, ascii: false, light: false };
+pub(crate) const COLOR: Theme = Theme { color: true, ascii: false, light: false };
 
 /// A dashboard and what has been played to it.
 pub(crate) struct TuiHarness {
@@ -57,8 +57,8 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// The facts of a listener on the default port.
-pub(crate) fn facts(banner: Option<Banner>) -> Facts {
-    Facts {
+pub(crate) fn run_info(banner: Option<Banner>) -> RunInfo {
+    RunInfo {
         callback_url: "http://127.0.0.1:3829/callback".to_owned(),
         door: "127.0.0.1:3829/callback".to_owned(),
         send_line: "/usr/local/bin/dubwatch send --event version_generating".to_owned(),
@@ -77,7 +77,7 @@ pub(crate) fn facts(banner: Option<Banner>) -> Facts {
 impl TuiHarness {
     /// A dashboard on an empty journal.
     pub(crate) fn empty() -> Self {
-        let mut tui = Self::of(Model::new(facts(None), now(), (120, 30)));
+        let mut tui = Self::of(Model::new(run_info(None), now(), (120, 30)));
         tui.event(BackendEvent::Loaded);
         tui
     }
@@ -167,7 +167,7 @@ impl TuiHarness {
 
     /// Shows a demo in place of the run.
     pub(crate) fn start_demo(&mut self) {
-        let demo = Model::new(facts(Some(Banner::Demo)), self.now, self.model.size);
+        let demo = Model::new(run_info(Some(Banner::Demo)), self.now, self.model.size);
         self.hidden = Some(std::mem::replace(&mut self.model, demo));
         self.send(Msg::Behind(0));
     }
@@ -200,13 +200,13 @@ impl TuiHarness {
     }
 
     /// A frame of this size.
-    pub(crate) fn frame(&mut self, (columns, rows): (u16, u16), look: Look) -> Buffer {
+    pub(crate) fn frame(&mut self, (columns, rows): (u16, u16), theme: Theme) -> Buffer {
         self.send(Msg::Resize(columns, rows));
         let model = &mut self.model;
         model.settle();
         let area = Rect::new(0, 0, columns, rows);
         let mut buffer = Buffer::empty(area);
-        view::draw(model, look, area, &mut buffer);
+        view::draw(model, theme, area, &mut buffer);
         buffer
     }
 

@@ -295,8 +295,8 @@ impl Pty {
     }
 
     /// Looks at everything vt100 knows of the screen: its modes, its cells.
-    pub(crate) fn screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
-        look(self.state().terminal.screen())
+    pub(crate) fn screen<T>(&self, theme: impl FnOnce(&vt100::Screen) -> T) -> T {
+        theme(self.state().terminal.screen())
     }
 
     /// What the program told the terminal beside what it drew.

@@ -16,16 +16,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::worker::Worker;
-use super::search::Running;
-use super::told_assets::ToldAssets;
-use super::writes::Writes;
+use super::search::RunningSearch;
+use super::sent_assets::SentAssets;
+use super::writes::NoteWriter;
 use crate::journal::{AssetPlace, Follower, Journal, JournalError, Reader, Watermarks};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
-use crate::tui::model::catalogue::MAX_ASSETS;
+use crate::tui::model::asset_list::MAX_ASSETS;
 use crate::tui::model::rows::Row;
 
 /// Requests of the dashboard that may wait.
@@ -110,12 +110,12 @@ pub(super) struct Backend {
     pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
     /// What the user notes.
-    pub(super) writes: Writes,
+    pub(super) writes: NoteWriter,
     events: mpsc::Sender<BackendEvent>,
     requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
     runtime: Handle,
-    pub(super) told: ToldAssets,
+    pub(super) told: SentAssets,
     /// What was noted and is to be sent.
     pub(super) noted: VecDeque<Request>,
     /// The asset whose deliveries were requested last.
@@ -130,11 +130,11 @@ pub(super) struct Backend {
     /// When what is new may be read.
     pub(super) not_before: Option<Instant>,
     /// The search that goes on, if one does.
-    pub(super) search: Option<Running>,
+    pub(super) search: Option<RunningSearch>,
 }
 
 /// What woke the thread.
-enum Woken {
+enum BackendWakeup {
     More,
     /// Somebody else may have noted something.
     Notes,
@@ -157,12 +157,12 @@ impl Backend {
         Self {
             follower,
             keys,
-            writes: Writes::of(journal),
+            writes: NoteWriter::of(journal),
             events,
             requests,
             stop,
             runtime,
-            told: ToldAssets::default(),
+            told: SentAssets::default(),
             noted: VecDeque::new(),
             of_asset: None,
             look_at: Instant::now() + LOOK_AT_NOTES_EVERY,
@@ -189,14 +189,14 @@ impl Backend {
         loop {
             self.send_noted()?;
             match self.wait()? {
-                Woken::Request(request) => self.answer(request)?,
-                Woken::Written(request, written) => self.written(request, written)?,
-                Woken::Idle => self.search_on()?,
-                Woken::More => {
+                BackendWakeup::Request(request) => self.answer(request)?,
+                BackendWakeup::Written(request, written) => self.written(request, written)?,
+                BackendWakeup::Idle => self.search_on()?,
+                BackendWakeup::More => {
                     self.catch_up()?;
                     self.send_notes()?;
                 }
-                Woken::Notes => self.send_notes()?,
+                BackendWakeup::Notes => self.send_notes()?,
             }
         }
     }
@@ -291,7 +291,7 @@ impl Backend {
     }
 
     /// Waits for a request, or for more to send; not while a search goes on.
-    fn wait(&mut self) -> Result<Woken, Halt> {
+    fn wait(&mut self) -> Result<BackendWakeup, Halt> {
         let is_searching = self.search.is_some();
         let Self { follower, writes, requests, stop, look_at, not_before, runtime, .. } = self;
         runtime.block_on(async {
@@ -303,11 +303,11 @@ impl Backend {
                 tokio::select! {
                     biased;
                     is_open = follower.changed() => {
-                        if is_open? { Ok(Woken::More) } else { Err(Halt::Stopped) }
+                        if is_open? { Ok(BackendWakeup::More) } else { Err(Halt::Stopped) }
                     }
                     () = sleep_until(*look_at) => {
                         *look_at = Instant::now() + LOOK_AT_NOTES_EVERY;
-                        Ok(Woken::Notes)
+                        Ok(BackendWakeup::Notes)
                     }
                 }
             };
@@ -316,12 +316,12 @@ impl Backend {
                 // requests, whose sender waits for the answer; what is new only comes a moment later.
                 biased;
                 () = stop.cancelled() => Err(Halt::Stopped),
-                Some(request) = requests.recv() => Ok(Woken::Request(request)),
+                Some(request) = requests.recv() => Ok(BackendWakeup::Request(request)),
                 Some((request, written)) = writes.pending.next() => {
-                    Ok(Woken::Written(request, written))
+                    Ok(BackendWakeup::Written(request, written))
                 }
                 more = more => more,
-                () = std::future::ready(()), if is_searching => Ok(Woken::Idle),
+                () = std::future::ready(()), if is_searching => Ok(BackendWakeup::Idle),
             }
         })
     }

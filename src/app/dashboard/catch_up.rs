@@ -14,7 +14,7 @@ use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
-use crate::tui::model::catalogue::MAX_ASSETS;
+use crate::tui::model::asset_list::MAX_ASSETS;
 use crate::tui::model::rows::{MAX_ROWS, Row};
 
 /// Deliveries and refusals that are read at once.

@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::demo::{self, Program};
-use super::super::receiver::{Opened, Receiver};
-use super::super::supervisor::{Event, Parts as _};
+use super::super::demo::{self, DemoOptions};
+use super::super::receiver::{PreparedReceiver, Receiver};
+use super::super::supervisor::{PartEvent, Parts as _};
 use super::super::worker::{Worker, or_never};
 use super::backend::BackendWorker;
 use super::forward::{self, Reports};
-use super::{EVENTS, facts, sources_of};
+use super::{EVENTS, run_info, sources_of};
 use crate::config::Config;
 use crate::signature::PrivateKey;
 use crate::simulate::Speed;
-use crate::tui::model::{Banner, Facts};
+use crate::tui::model::{Banner, RunInfo};
 use crate::tui::run::{DemoCommand, DemoEvent, Run};
 
 /// Starts and ends a demo as commands say, until it is stopped or there will be no more commands;
@@ -38,10 +38,10 @@ pub(in super::super) async fn run(
                     end(&mut running, Some(error), &events).await;
                 }
                 command = commands.recv() => match command {
-                    Some(DemoCommand::Start) if running.is_none() => {
+                    Some(DemoCommand::SearchStart) if running.is_none() => {
                         running = start(&config, &events).await;
                     }
-                    Some(DemoCommand::Start) => {}
+                    Some(DemoCommand::SearchStart) => {}
                     Some(DemoCommand::Stop) => end(&mut running, None, &events).await,
                     None => return,
                 },
@@ -93,32 +93,32 @@ struct RunningDemo {
 impl RunningDemo {
     /// Starts all parts; returns them with what the dashboard shows.
     async fn start(config: &Config) -> anyhow::Result<(Self, Run)> {
-        let program = Program { seed: demo::any_seed(), speed: Speed::LIFE, endless: false };
+        let program = DemoOptions { seed: demo::any_seed(), speed: Speed::LIFE, endless: false };
         let settings = config.clone();
-        let (opened, key) = tokio::task::spawn_blocking(move || {
+        let (prepared, key) = tokio::task::spawn_blocking(move || {
             let key = PrivateKey::generate()?;
-            let opened = Opened::open(&settings, demo::trusted(&key))?;
-            demo::seed(&opened.journal, &key, program, Timestamp::now())?;
-            anyhow::Ok((opened, key))
+            let prepared = PreparedReceiver::open(&settings, demo::trusted(&key))?;
+            demo::seed(&prepared.journal, &key, program, Timestamp::now())?;
+            anyhow::Ok((prepared, key))
         })
         .await??;
-        let sources = sources_of(&opened)?;
-        let receiver = opened.start(config).await?;
+        let sources = sources_of(&prepared)?;
+        let receiver = prepared.start(config).await?;
         let bound = *receiver.bound.first().context("a demo without a listener")?;
         let sender = demo::sender(config, bound, key)?;
         // Nothing in a demo is worth calling the user for.
-        let facts = facts::of_receiver(config, &receiver, Some(Banner::Demo));
-        let facts = Facts { bell: false, ..facts };
+        let run_info = run_info::of_receiver(config, &receiver, Some(Banner::Demo));
+        let run_info = RunInfo { bell: false, ..run_info };
         let (to, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, to.clone())?;
-        let run = Run { facts, events, requests: backend.requests.clone() };
+        let run = Run { run_info, events, requests: backend.requests.clone() };
         let story_over = CancellationToken::new();
         let reports =
             Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };
         let forwarding = Worker::task("status", |stop| async move {
             stop.run_until_cancelled(forward::run(reports, None, to)).await;
         });
-        let journal = Arc::clone(&receiver.opened.journal);
+        let journal = Arc::clone(&receiver.prepared.journal);
         let story = Worker::task("demo's sender", |stop| async move {
             demo::perform(program, &sender, &journal, &stop).await?;
             story_over.cancel();
@@ -142,7 +142,7 @@ impl RunningDemo {
         };
         let receiver_failed = async {
             loop {
-                if let Event::Over(Err(error)) = receiver.next().await {
+                if let PartEvent::Over(Err(error)) = receiver.next().await {
                     return error;
                 }
             }

@@ -16,7 +16,7 @@ use crate::vitals::Status;
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Something that a person should know, and since when.
-pub(in super::super) type Warning = (Timestamp, String);
+pub(in super::super) type TimedWarning = (Timestamp, String);
 
 /// What is forwarded.
 pub(in super::super) struct Reports {
@@ -29,7 +29,7 @@ pub(in super::super) struct Reports {
 /// its last change.
 pub(in super::super) async fn run(
     reports: Reports,
-    mut warnings: Option<mpsc::Receiver<Warning>>,
+    mut warnings: Option<mpsc::Receiver<TimedWarning>>,
     events: mpsc::Sender<BackendEvent>,
 ) {
     let Reports { mut status, mut story_over } = reports;

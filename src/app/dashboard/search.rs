@@ -15,7 +15,7 @@ use crate::journal::JournalError;
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
 use crate::tui::model::rows::Row;
-use crate::tui::model::search::{PAGE, RowsPage, Search, Start};
+use crate::tui::model::search::{PAGE, RowsPage, Search, SearchStart};
 
 /// Deliveries that are looked at in a batch: some milliseconds.
 const BATCH: u32 = 4_000;
@@ -25,7 +25,7 @@ const HITS: usize = 500;
 const TELL_EVERY: Duration = Duration::from_millis(50);
 
 /// A search that goes on.
-pub(super) struct Running {
+pub(super) struct RunningSearch {
     search: Search,
     /// The local names of assets, where the filter looks at them.
     names: BTreeMap<String, String>,
@@ -44,12 +44,12 @@ pub(super) struct Running {
 }
 
 /// What a batch came to.
-struct Batch {
+struct SearchBatch {
     rows: Vec<Row>,
     is_end: bool,
 }
 
-impl Running {
+impl RunningSearch {
     fn lists(&self, delivery: &DeliveryFacts<'_>) -> bool {
         let name = delivery.asset_id.and_then(|id| self.names.get(id));
         self.search.query.lists_facts(delivery, name.map(String::as_str))
@@ -68,17 +68,17 @@ impl Backend {
         self.search = None;
         let newest = self.newest(&search);
         let next = match search.start {
-            Start::Newest => newest + 1,
-            Start::Oldest => 0,
-            Start::Around(seq) => seq.saturating_sub(PAGE as u64 / 2).min(newest + 1),
+            SearchStart::Newest => newest + 1,
+            SearchStart::Oldest => 0,
+            SearchStart::Around(seq) => seq.saturating_sub(PAGE as u64 / 2).min(newest + 1),
             // What was not told yet comes as news.
-            Start::Below(seq) | Start::From(seq) => seq.min(newest + 1),
+            SearchStart::Below(seq) | SearchStart::From(seq) => seq.min(newest + 1),
         };
         // Refusals have no place among deliveries but their time.
         let edge = match search.start {
-            Start::Newest | Start::Oldest => None,
-            Start::Below(seq) if seq > newest => None,
-            Start::Below(_) | Start::From(_) | Start::Around(_) => {
+            SearchStart::Newest | SearchStart::Oldest => None,
+            SearchStart::Below(seq) if seq > newest => None,
+            SearchStart::Below(_) | SearchStart::From(_) | SearchStart::Around(_) => {
                 self.reader().received_from(next)?
             }
         };
@@ -88,7 +88,7 @@ impl Backend {
         } else {
             BTreeMap::new()
         };
-        self.search = Some(Running {
+        self.search = Some(RunningSearch {
             left: search.limit,
             search,
             names,
@@ -125,7 +125,7 @@ impl Backend {
         }
     }
 
-    fn send_batch(&mut self, mut running: Running, batch: Batch) -> Result<(), Halt> {
+    fn send_batch(&mut self, mut running: RunningSearch, batch: SearchBatch) -> Result<(), Halt> {
         let goes_on = !batch.is_end && running.left > 0;
         let is_worth_telling = !goes_on || running.is_first || !batch.rows.is_empty();
         if is_worth_telling || running.told_at.elapsed() >= TELL_EVERY {
@@ -158,15 +158,16 @@ impl Backend {
         search.until.map_or(self.seen().head, |(seq, _)| seq.min(self.seen().head))
     }
 
-    fn batch_down(&self, running: &mut Running) -> Result<Batch, JournalError> {
+    fn batch_down(&self, running: &mut RunningSearch) -> Result<SearchBatch, JournalError> {
         let (mut hits, mut is_end, mut looked_to) = (Vec::new(), true, None);
         if let Some(range) = running.search.query.filter.seqs()
             && running.next > *range.start()
         {
             let below = running.next.min(range.end().saturating_add(1));
             let most = running.left.min(HITS);
-            let scanned =
-                self.reader().scan_before(below, BATCH, most, |facts| running.lists(facts))?;
+            let scanned = self
+                .reader()
+                .scan_before(below, BATCH, most, |run_info| running.lists(run_info))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, at)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
@@ -186,10 +187,10 @@ impl Backend {
         let mut rows = merged(hits.into_iter().map(Row::delivery).collect(), refusals);
         rows.reverse();
         running.left = running.left.saturating_sub(rows.len());
-        Ok(Batch { rows, is_end })
+        Ok(SearchBatch { rows, is_end })
     }
 
-    fn batch_up(&self, running: &mut Running) -> Result<Batch, JournalError> {
+    fn batch_up(&self, running: &mut RunningSearch) -> Result<SearchBatch, JournalError> {
         let newest = self.newest(&running.search);
         let (mut hits, mut is_end) = (Vec::new(), true);
         if let Some(range) = running.search.query.filter.seqs()
@@ -198,8 +199,9 @@ impl Backend {
             let above = running.next.max(*range.start()).saturating_sub(1);
             let last = newest.min(*range.end());
             let most = running.left.min(HITS);
-            let scanned =
-                self.reader().scan_after(above, last, BATCH, most, |facts| running.lists(facts))?;
+            let scanned = self
+                .reader()
+                .scan_after(above, last, BATCH, most, |run_info| running.lists(run_info))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, _)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
@@ -218,13 +220,13 @@ impl Backend {
         running.edge = to;
         let rows = merged(hits.into_iter().map(Row::delivery).collect(), refusals);
         running.left = running.left.saturating_sub(rows.len());
-        Ok(Batch { rows, is_end })
+        Ok(SearchBatch { rows, is_end })
     }
 
     /// The refusals of these times that are listed.
     fn refusals_within(
         &self,
-        running: &mut Running,
+        running: &mut RunningSearch,
         is_within: impl Fn(Timestamp) -> bool,
     ) -> Vec<Row> {
         let until = running.search.until.map(|(_, at)| at);

@@ -11,16 +11,16 @@ use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
 
 /// A note that is being written: its request, and why it could not be where that is so.
-type Pending = BoxFuture<'static, (Request, Result<(), String>)>;
+type PendingNote = BoxFuture<'static, (Request, Result<(), String>)>;
 
 /// Writes notes. How many can wait is bounded by the journal's queue.
-pub(super) struct Writes {
+pub(super) struct NoteWriter {
     /// `None` where another process writes the journal.
     journal: Option<Arc<Journal>>,
-    pub(super) pending: FuturesUnordered<Pending>,
+    pub(super) pending: FuturesUnordered<PendingNote>,
 }
 
-impl Writes {
+impl NoteWriter {
     pub(super) fn of(journal: Option<Arc<Journal>>) -> Self {
         Self { journal, pending: FuturesUnordered::new() }
     }

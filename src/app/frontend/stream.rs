@@ -27,18 +27,18 @@ const NOTICES: usize = 64;
 
 /// Lines that are written by a thread of their own: standard output blocks for as long as its reader
 /// likes.
-pub(in super::super) struct Stream {
+pub(in super::super) struct StreamFrontend {
     /// `None` once nothing more is to be written.
     notices: Option<mpsc::Sender<Notice>>,
     writer: Worker<Result<(), Ended>>,
     reports: Worker<Reported>,
-    say: fn(&str),
-    lines: Lines,
+    print: fn(&str),
+    lines: LineSource,
 }
 
 /// What the lines are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lines {
+enum LineSource {
     /// What this process receives; whether what is not written is lost.
     Received { ephemeral: bool },
     /// A journal that is only followed.
@@ -53,20 +53,20 @@ enum Reported {
     Over,
 }
 
-impl Stream {
-    /// Starts to write what `receiver` receives, which accepts by then. `say` takes sentences for
+impl StreamFrontend {
+    /// Starts to write what `receiver` receives, which accepts by then. `print` takes sentences for
     /// people.
     pub(in super::super) fn of_receiver<W: Write + Send + 'static>(
         mut face: output::Face<W>,
         format: &Format,
         config: &Config,
         receiver: &Receiver,
-        say: fn(&str),
+        print: fn(&str),
     ) -> anyhow::Result<Self> {
-        announce(&mut face, format, config, receiver, say)?;
-        let lines = Lines::Received { ephemeral: config.ephemeral };
+        announce(&mut face, format, config, receiver, print)?;
+        let lines = LineSource::Received { ephemeral: config.ephemeral };
         let is_read = !matches!(format, Format::Quiet);
-        Self::start(face, is_read, Some(receiver.status.clone()), lines, say)
+        Self::start(face, is_read, Some(receiver.status.clone()), lines, print)
     }
 
     /// Starts to write what `face` follows. Its end is no failure: nobody reads any more. `status`
@@ -76,17 +76,17 @@ impl Stream {
         face: output::Face<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
-        say: fn(&str),
+        print: fn(&str),
     ) -> anyhow::Result<Self> {
-        Self::start(face, is_read, status, Lines::Followed, say)
+        Self::start(face, is_read, status, LineSource::Followed, print)
     }
 
     fn start<W: Write + Send + 'static>(
         face: output::Face<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
-        lines: Lines,
-        say: fn(&str),
+        lines: LineSource,
+        print: fn(&str),
     ) -> anyhow::Result<Self> {
         let (notices, inbox) = mpsc::channel(NOTICES);
         let runtime = Handle::current();
@@ -95,16 +95,16 @@ impl Stream {
         let gone = is_read.then(reader_gone);
         let sender = notices.clone();
         let reports = Worker::task("reports", |stop| async move {
-            let report = report(status, gone, sender, say);
-            stop.run_until_cancelled(report).await.unwrap_or(Reported::Over)
+            let reporting = report(status, gone, sender, print);
+            stop.run_until_cancelled(reporting).await.unwrap_or(Reported::Over)
         });
-        Ok(Self { notices: Some(notices), writer, reports, say, lines })
+        Ok(Self { notices: Some(notices), writer, reports, print, lines })
     }
 }
 
-impl Frontend for Stream {
+impl Frontend for StreamFrontend {
     fn warn(&self, message: String) {
-        (self.say)(&message);
+        (self.print)(&message);
         // When the writer is that far behind, the words on standard error have to do.
         if let Some(notices) = &self.notices {
             let _ = notices.try_send(Notice::Warning { at: Timestamp::now(), message });
@@ -124,15 +124,15 @@ impl Frontend for Stream {
         };
         tokio::select! {
             ended = self.writer.ended() => match (ended, self.lines) {
-                (Ok(Ok(())), Lines::Followed) => Ok(Exit::Done),
-                (Ok(Err(error)), Lines::Followed) => {
+                (Ok(Ok(())), LineSource::Followed) => Ok(Exit::Done),
+                (Ok(Err(error)), LineSource::Followed) => {
                     let error = anyhow::Error::from(error);
                     if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) }
                 }
-                (Ok(Err(error)), Lines::Received { .. }) => {
+                (Ok(Err(error)), LineSource::Received { .. }) => {
                     Err(anyhow::Error::from(error).context("stopped receiving"))
                 }
-                (Ok(Ok(())), Lines::Received { .. }) | (Err(_), _) => {
+                (Ok(Ok(())), LineSource::Received { .. }) | (Err(_), _) => {
                     Err(anyhow::anyhow!("the thread that writes to standard output ended"))
                 }
             },
@@ -152,11 +152,11 @@ impl Frontend for Stream {
             drop(notices);
             self.writer.stop().await;
         };
-        let limit = if self.lines == Lines::Followed { LAST_PAGE } else { LAST_LINES };
+        let limit = if self.lines == LineSource::Followed { LAST_PAGE } else { LAST_LINES };
         if tokio::time::timeout(limit, finish).await.is_err()
-            && let Lines::Received { ephemeral } = self.lines
+            && let LineSource::Received { ephemeral } = self.lines
         {
-            (self.say)(if ephemeral {
+            (self.print)(if ephemeral {
                 "standard output did not take the last lines; they are lost with the journal in memory"
             } else {
                 "standard output did not take the last lines; they are in the journal"
@@ -176,10 +176,10 @@ fn announce<W: Write>(
     format: &Format,
     config: &Config,
     receiver: &Receiver,
-    say: fn(&str),
+    print: fn(&str),
 ) -> anyhow::Result<()> {
     let bound = receiver.bound.as_slice();
-    let journal = receiver.opened.journal.path().display().to_string();
+    let journal = receiver.prepared.journal.path().display().to_string();
     let relay = config.relay.as_deref();
     let urls: Vec<String> = bound.iter().map(|bound| config.local_url(*bound)).collect();
     let mut sentence = match (urls.join(" and "), relay) {
@@ -192,16 +192,16 @@ fn announce<W: Write>(
     sentence.push_str(", journal ");
     sentence.push_str(&journal);
     if matches!(format, Format::Quiet) {
-        say(&sentence);
+        print(&sentence);
     }
     if config.signature == SignaturePolicy::Off {
-        say(
+        print(
             "signatures are NOT checked (--signature off): anyone who reaches the listener can put anything in the journal",
         );
     }
     if matches!(format, Format::Text(_)) && !bound.is_empty() {
         sentence.push('\n');
-        sentence.push_str(&first_steps(config, bound, &receiver.opened.keys));
+        sentence.push_str(&first_steps(config, bound, &receiver.prepared.keys));
     }
     let ready = Ready::new(bound, callback_url(config, bound), journal);
     Ok(face.announce(&ready, &sentence)?)
@@ -213,9 +213,9 @@ async fn report(
     status: Option<watch::Receiver<Status>>,
     gone: Option<CancellationToken>,
     notices: mpsc::Sender<Notice>,
-    say: fn(&str),
+    print: fn(&str),
 ) -> Reported {
-    let status = status.map(|status| report_status(status, &notices, say));
+    let status = status.map(|status| report_status(status, &notices, print));
     tokio::select! {
         reported = or_never(status) => reported,
         () = or_never(gone.as_ref().map(CancellationToken::cancelled)) => {
@@ -228,14 +228,14 @@ async fn report(
 async fn report_status(
     mut status: watch::Receiver<Status>,
     notices: &mpsc::Sender<Notice>,
-    say: fn(&str),
+    print: fn(&str),
 ) -> Reported {
     let (mut link, mut was_gone) = (None, false);
     loop {
         let now = status.borrow_and_update().clone();
         if now.writer_gone != std::mem::replace(&mut was_gone, now.writer_gone) {
             let message = if now.writer_gone { WRITER_GONE } else { WRITER_BACK };
-            say(message);
+            print(message);
             let warning = Notice::Warning { at: Timestamp::now(), message: message.to_owned() };
             if notices.send(warning).await.is_err() {
                 return Reported::Over;
@@ -247,7 +247,7 @@ async fn report_status(
             if let Some(sentence) =
                 link_sentence(&now, link.as_ref().map(|link: &Link| &link.state))
             {
-                say(&sentence);
+                print(&sentence);
             }
             // A relay that let us in said its epoch.
             let is_refused =

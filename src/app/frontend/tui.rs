@@ -13,18 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Exit;
 use super::super::dashboard::backend::{BackendWorker, Sources};
-use super::super::dashboard::forward::{self, Warning};
+use super::super::dashboard::forward::{self, TimedWarning};
 use super::super::dashboard::{EVENTS, demo};
 use super::super::signals::HANGUP;
 use super::super::worker::Worker;
 use super::Frontend;
-use crate::config::{Config, Theme, local_zone};
-use crate::tui::display::Console;
-use crate::tui::jobs::Jobs;
-use crate::tui::model::Facts;
-use crate::tui::run::{DemoPorts, Left, Ports, Run};
-use crate::tui::terminal::{Screen, TerminalError};
-use crate::tui::widget::look::Look;
+use crate::config::{Config, ThemeChoice, local_zone};
+use crate::tui::job_control::JobControl;
+use crate::tui::model::RunInfo;
+use crate::tui::run::{DemoPorts, ExitReason, Ports, Run};
+use crate::tui::shell_terminal::ShellTerminal;
+use crate::tui::terminal::{TerminalError, TerminalScreen};
+use crate::tui::widget::theme::Theme;
 use crate::tui::{self, input};
 use crate::vitals::Counts;
 
@@ -36,20 +36,20 @@ const LEAVE: Duration = Duration::from_secs(2);
 const LAST_READS: Duration = Duration::from_secs(5);
 
 /// The dashboard of a run.
-pub(in super::super) struct Tui {
-    terminal: Terminal,
+pub(in super::super) struct TuiFrontend {
+    terminal: TerminalWorker,
     backend: BackendWorker,
-    warnings: mpsc::Sender<Warning>,
+    warnings: mpsc::Sender<TimedWarning>,
     /// The tasks that stop at the end.
     tasks: Vec<Worker<()>>,
-    last_words: LastWords,
+    exit_output: ExitOutput,
     has_left: bool,
 }
 
 /// What a dashboard shows.
-pub(in super::super) struct Shows {
+pub(in super::super) struct DashboardSource {
     /// What does not change.
-    pub(in super::super) facts: Facts,
+    pub(in super::super) run_info: RunInfo,
     /// What the journal's backend works with.
     pub(in super::super) sources: Sources,
     /// What else is passed on.
@@ -57,32 +57,32 @@ pub(in super::super) struct Shows {
 }
 
 /// What is said when the terminal was given back.
-pub(in super::super) struct LastWords {
+pub(in super::super) struct ExitOutput {
     /// Takes the last line.
     pub(in super::super) out: Box<dyn Write + Send>,
     /// Takes sentences for people.
-    pub(in super::super) say: fn(&str),
+    pub(in super::super) print: fn(&str),
 }
 
-impl Tui {
+impl TuiFrontend {
     /// Takes over the terminal and starts to show. Must be called inside a Tokio runtime.
     pub(in super::super) fn start(
         config: &Config,
-        look: Look,
-        shows: Shows,
-        last_words: LastWords,
+        theme: Theme,
+        shows: DashboardSource,
+        exit_output: ExitOutput,
     ) -> anyhow::Result<Self> {
-        let Shows { facts, sources, reports } = shows;
+        let DashboardSource { run_info, sources, reports } = shows;
         let (to, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, to.clone())?;
-        let run = Run { facts, events, requests: backend.requests.clone() };
+        let run = Run { run_info, events, requests: backend.requests.clone() };
         // One command and one event at a time.
         let (commands, commanded) = mpsc::channel(1);
         let (demo_events, events) = mpsc::channel(1);
         let demo_ports = DemoPorts { commands, events };
         // Of what can fail the last: the terminal is not to be given up halfway.
-        let follows_ground = config.theme == Theme::Auto;
-        let terminal = Terminal::start(run, look, follows_ground, demo_ports)?;
+        let follows_background = config.theme == ThemeChoice::Auto;
+        let terminal = TerminalWorker::start(run, theme, follows_background, demo_ports)?;
         let (warnings, waiting) = mpsc::channel(WARNINGS);
         let forwarding = Worker::task("status", |stop| async move {
             let forward = forward::run(reports, Some(waiting), to);
@@ -91,7 +91,7 @@ impl Tui {
         let config = config.clone();
         let demo = Worker::task("demo", |stop| demo::run(config, commanded, demo_events, stop));
         let tasks = vec![forwarding, demo];
-        let tui = Self { terminal, backend, warnings, tasks, last_words, has_left: false };
+        let tui = Self { terminal, backend, warnings, tasks, exit_output, has_left: false };
         if let Some(caution) = local_zone().caution {
             tui.warn(caution);
         }
@@ -99,10 +99,10 @@ impl Tui {
     }
 }
 
-impl Frontend for Tui {
+impl Frontend for TuiFrontend {
     fn warn(&self, message: String) {
         if self.has_left {
-            (self.last_words.say)(&message);
+            (self.exit_output.print)(&message);
             return;
         }
         // Standard error is most likely the terminal that is drawn on.
@@ -134,7 +134,7 @@ impl Frontend for Tui {
         if let Some(counts) = counts {
             // That nobody reads it is no failure: the terminal may be gone.
             let (kept, refused) = (counts.accepted(), counts.refusals());
-            let out = &mut self.last_words.out;
+            let out = &mut self.exit_output.out;
             let _ = writeln!(out, "Stopped: {kept} kept, {refused} refused.");
             let _ = out.flush();
         }
@@ -142,31 +142,36 @@ impl Frontend for Tui {
 }
 
 /// The thread that has the terminal: writing to one can block.
-struct Terminal {
+struct TerminalWorker {
     /// Cancelled by a panic anywhere.
     broken: CancellationToken,
     /// `None` once it was stopped.
-    worker: Option<Worker<Result<Left, TerminalError>>>,
+    worker: Option<Worker<Result<ExitReason, TerminalError>>>,
 }
 
-impl Terminal {
+impl TerminalWorker {
     /// Takes over the terminal and starts the loop.
-    fn start(run: Run, look: Look, follows_ground: bool, demo: DemoPorts) -> anyhow::Result<Self> {
+    fn start(
+        run: Run,
+        theme: Theme,
+        follows_background: bool,
+        demo: DemoPorts,
+    ) -> anyhow::Result<Self> {
         let broken = CancellationToken::new();
         // Before the terminal is ours: from here on a stop gives it back first.
-        let jobs = Jobs::new().context("cannot listen for the shell's signals")?;
-        let mut screen = Screen::enter(broken.clone())?;
+        let job_control = JobControl::new().context("cannot listen for the shell's signals")?;
+        let mut screen = TerminalScreen::enter(broken.clone())?;
         // Without colours every ground is the same.
-        let follows_ground = follows_ground && look.color;
-        if follows_ground {
+        let follows_background = follows_background && theme.color;
+        if follows_background {
             screen.follow_ground()?;
         }
-        let display = Console::new(screen, jobs);
+        let terminal = ShellTerminal::new(screen, job_control);
         let inputs = input::stream().context("cannot read the terminal")?;
         let clock = Timestamp::now;
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard", move |end| {
-            let ports = Ports { display, inputs, clock, demo, end, look, follows_ground };
+            let ports = Ports { terminal, inputs, clock, demo, end, theme, follows_background };
             // When it returns, the terminal was given back.
             runtime.block_on(tui::run::run(run, ports))
         })?;
@@ -184,9 +189,9 @@ impl Terminal {
             }
         };
         match left {
-            Ok(Ok(Left::Quit | Left::Cancelled)) => Ok(Exit::Done),
+            Ok(Ok(ExitReason::Quit | ExitReason::Cancelled)) => Ok(Exit::Done),
             // Whichever tells of it first, the terminal or its signal.
-            Ok(Ok(Left::Gone)) => Ok(Exit::Signal(HANGUP)),
+            Ok(Ok(ExitReason::Gone)) => Ok(Exit::Signal(HANGUP)),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(anyhow::anyhow!("the dashboard broke down, as said above")),
         }

@@ -57,7 +57,7 @@ pub enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// Whether its ground is light.
-    Ground {
+    Background {
         /// Black is read better on it than white.
         is_light: bool,
     },
@@ -79,12 +79,12 @@ pub enum Mouse {
 /// Where the reading thread puts what it reads. It outlives a stream: a read cannot be called off
 /// without losing what it had read already.
 #[derive(Default)]
-struct Reading {
+struct InputQueue {
     is_running: bool,
     taker: Option<mpsc::Sender<Input>>,
 }
 
-static READING: Mutex<Reading> = Mutex::new(Reading { is_running: false, taker: None });
+static READING: Mutex<InputQueue> = Mutex::new(InputQueue { is_running: false, taker: None });
 
 /// Everything that comes from the terminal from now on, ended by [`Input::Gone`]. A stream that
 /// was made before gets nothing more.
@@ -151,7 +151,7 @@ fn read_all() {
             }
         }
     }
-    *READING.lock().unwrap_or_else(PoisonError::into_inner) = Reading::default();
+    *READING.lock().unwrap_or_else(PoisonError::into_inner) = InputQueue::default();
 }
 
 /// Waits for bytes, at most for `patience`; `None` when none came within it.

@@ -26,10 +26,10 @@ const LONGEST_SEQUENCE: usize = 128;
 
 /// What was begun and is not over.
 #[derive(Debug, Default)]
-enum State {
+enum ParserState {
     /// Nothing.
     #[default]
-    Ground,
+    Background,
     /// ESC came.
     Escape,
     /// ESC O.
@@ -37,7 +37,7 @@ enum State {
     /// ESC [ and this.
     Csi(Vec<u8>),
     /// ESC [ [, of the Linux console's function keys.
-    Console,
+    ShellTerminal,
     /// ESC [ M, of a mouse that reports in the old way: as many bytes follow.
     OldMouse(usize),
     /// OSC, DCS or APC, by the byte after ESC; ends with ESC \ or BEL.
@@ -51,7 +51,7 @@ enum State {
 /// Takes bytes in, gives what they mean.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
-    state: State,
+    state: ParserState,
 }
 
 impl Parser {
@@ -67,9 +67,9 @@ impl Parser {
     pub(super) fn patience(&self) -> Option<Duration> {
         match &self.state {
             // A paste has to end with its mark: its rest would act as keys.
-            State::Ground | State::Paste(_) => None,
-            State::Escape => Some(KEY),
-            State::Answer { text, .. } if !text.is_empty() => Some(ANSWER),
+            ParserState::Background | ParserState::Paste(_) => None,
+            ParserState::Escape => Some(KEY),
+            ParserState::Answer { text, .. } if !text.is_empty() => Some(ANSWER),
             _ => Some(SEQUENCE),
         }
     }
@@ -77,37 +77,39 @@ impl Parser {
     /// Nothing more comes: what was begun is over.
     pub(super) fn give_up(&mut self, inputs: &mut Vec<Input>) {
         match std::mem::take(&mut self.state) {
-            State::Escape => inputs.push(key(Key::Esc, Held::default())),
-            State::Ss3 => inputs.push(alt('O')),
-            State::Csi(text) if text.is_empty() => inputs.push(alt('[')),
-            State::Console => inputs.extend([alt('['), key(Key::Char('['), Held::default())]),
-            State::Answer { kind, text, at_escape } => {
+            ParserState::Escape => inputs.push(key(Key::Esc, HeldModifiers::default())),
+            ParserState::Ss3 => inputs.push(alt('O')),
+            ParserState::Csi(text) if text.is_empty() => inputs.push(alt('[')),
+            ParserState::ShellTerminal => {
+                inputs.extend([alt('['), key(Key::Char('['), HeldModifiers::default())])
+            }
+            ParserState::Answer { kind, text, at_escape } => {
                 if text.is_empty() {
                     inputs.push(alt(char::from(kind)));
                 }
                 if at_escape {
-                    inputs.push(key(Key::Esc, Held::default()));
+                    inputs.push(key(Key::Esc, HeldModifiers::default()));
                 }
             }
-            state @ State::Paste(_) => self.state = state,
+            state @ ParserState::Paste(_) => self.state = state,
             _ => {}
         }
     }
 
     fn take(&mut self, byte: u8, inputs: &mut Vec<Input>) {
         match &mut self.state {
-            State::Ground => self.begin(byte, false, inputs),
-            State::Escape => self.after_escape(byte, inputs),
-            State::Ss3 => match byte {
+            ParserState::Background => self.begin(byte, false, inputs),
+            ParserState::Escape => self.after_escape(byte, inputs),
+            ParserState::Ss3 => match byte {
                 0x20..=0x7e => {
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     inputs.extend(ss3(byte));
                 }
                 _ => self.abandon(byte, inputs),
             },
-            State::Csi(text) => match byte {
-                b'[' if text.is_empty() => self.state = State::Console,
-                b'M' if text.is_empty() => self.state = State::OldMouse(3),
+            ParserState::Csi(text) => match byte {
+                b'[' if text.is_empty() => self.state = ParserState::ShellTerminal,
+                b'M' if text.is_empty() => self.state = ParserState::OldMouse(3),
                 0x20..=0x3f => {
                     if text.len() < LONGEST_SEQUENCE {
                         text.push(byte);
@@ -115,32 +117,32 @@ impl Parser {
                 }
                 0x40..=0x7e => {
                     let text = std::mem::take(text);
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     if (text.as_slice(), byte) == (b"200", b'~') {
-                        self.state = State::Paste(Vec::new());
+                        self.state = ParserState::Paste(Vec::new());
                     } else {
                         csi(&text, byte, inputs);
                     }
                 }
                 _ => self.abandon(byte, inputs),
             },
-            State::Console => match byte {
+            ParserState::ShellTerminal => match byte {
                 b'A'..=b'E' => {
-                    self.state = State::Ground;
-                    inputs.push(key(Key::F(byte - b'A' + 1), Held::default()));
+                    self.state = ParserState::Background;
+                    inputs.push(key(Key::F(byte - b'A' + 1), HeldModifiers::default()));
                 }
                 _ => self.abandon(byte, inputs),
             },
-            State::OldMouse(left) => {
+            ParserState::OldMouse(left) => {
                 *left -= 1;
                 if *left == 0 {
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                 }
             }
-            State::Answer { kind, text, at_escape } => match byte {
+            ParserState::Answer { kind, text, at_escape } => match byte {
                 b'\\' if *at_escape => {
                     let (kind, text) = (*kind, std::mem::take(text));
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     inputs.extend(answer(kind, &text));
                 }
                 // Whatever it is, it begins something new, and an answer holds no control.
@@ -148,13 +150,13 @@ impl Parser {
                     if text.is_empty() {
                         inputs.push(alt(char::from(*kind)));
                     }
-                    self.state = State::Escape;
+                    self.state = ParserState::Escape;
                     self.after_escape(byte, inputs);
                 }
                 ESC => *at_escape = true,
                 BEL => {
                     let (kind, text) = (*kind, std::mem::take(text));
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     inputs.extend(answer(kind, &text));
                 }
                 0x20..=0x7e | 0x80.. if !text.is_empty() || begins_answer(*kind, byte) => {
@@ -164,7 +166,7 @@ impl Parser {
                 }
                 _ => self.abandon(byte, inputs),
             },
-            State::Paste(text) => {
+            ParserState::Paste(text) => {
                 const END: &[u8] = b"\x5b201~";
                 // Only as much is kept as is passed on, and what may be the mark of its end.
                 if text.len() >= PASTE_LIMIT + 2 * (END.len() + 1) {
@@ -178,21 +180,24 @@ impl Parser {
                 {
                     text.truncate(before);
                     let text = std::mem::take(text);
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     inputs.push(Input::Paste(paste(&text)));
                 }
             }
-            State::Character { bytes, length, alt } => {
+            ParserState::Character { bytes, length, alt } => {
                 if !(0x80..0xc0).contains(&byte) {
                     return self.abandon(byte, inputs);
                 }
                 bytes.push(byte);
                 if bytes.len() == *length {
                     let (bytes, alt) = (std::mem::take(bytes), *alt);
-                    self.state = State::Ground;
+                    self.state = ParserState::Background;
                     if let Some(c) = std::str::from_utf8(&bytes).ok().and_then(|c| c.chars().next())
                     {
-                        inputs.push(key(Key::Char(c), Held { alt, ..Held::default() }));
+                        inputs.push(key(
+                            Key::Char(c),
+                            HeldModifiers { alt, ..HeldModifiers::default() },
+                        ));
                     }
                 }
             }
@@ -207,15 +212,17 @@ impl Parser {
 
     fn after_escape(&mut self, byte: u8, inputs: &mut Vec<Input>) {
         self.state = match byte {
-            b'[' => State::Csi(Vec::new()),
-            b'O' => State::Ss3,
-            b']' | b'P' | b'_' => State::Answer { kind: byte, text: Vec::new(), at_escape: false },
+            b'[' => ParserState::Csi(Vec::new()),
+            b'O' => ParserState::Ss3,
+            b']' | b'P' | b'_' => {
+                ParserState::Answer { kind: byte, text: Vec::new(), at_escape: false }
+            }
             ESC => {
-                inputs.push(key(Key::Esc, Held::default()));
-                State::Escape
+                inputs.push(key(Key::Esc, HeldModifiers::default()));
+                ParserState::Escape
             }
             _ => {
-                self.state = State::Ground;
+                self.state = ParserState::Background;
                 return self.begin(byte, true, inputs);
             }
         };
@@ -223,11 +230,11 @@ impl Parser {
 
     /// A byte before which nothing was begun, but perhaps ESC.
     fn begin(&mut self, byte: u8, alt: bool, inputs: &mut Vec<Input>) {
-        let held = Held { alt, ..Held::default() };
-        let ctrl = |c: u8| key(Key::Char(char::from(c)), Held { ctrl: true, ..held });
+        let held = HeldModifiers { alt, ..HeldModifiers::default() };
+        let ctrl = |c: u8| key(Key::Char(char::from(c)), HeldModifiers { ctrl: true, ..held });
         inputs.push(match byte {
             ESC => {
-                self.state = State::Escape;
+                self.state = ParserState::Escape;
                 return;
             }
             0x80.. => {
@@ -237,7 +244,7 @@ impl Parser {
                     0xf0..=0xf4 => 4,
                     _ => return,
                 };
-                self.state = State::Character { bytes: vec![byte], length, alt };
+                self.state = ParserState::Character { bytes: vec![byte], length, alt };
                 return;
             }
             b'\t' => key(Key::Tab, held),
@@ -264,18 +271,18 @@ const fn begins_answer(kind: u8, byte: u8) -> bool {
 
 /// Modifiers of a key.
 #[derive(Debug, Default, Clone, Copy)]
-struct Held {
+struct HeldModifiers {
     ctrl: bool,
     alt: bool,
     shift: bool,
 }
 
-fn key(key: Key, Held { ctrl, alt, shift }: Held) -> Input {
+fn key(key: Key, HeldModifiers { ctrl, alt, shift }: HeldModifiers) -> Input {
     Input::Key(Chord { ctrl, alt, shift, ..Chord::plain(key) }.folded())
 }
 
 fn alt(c: char) -> Input {
-    key(Key::Char(c), Held { alt: true, ..Held::default() })
+    key(Key::Char(c), HeldModifiers { alt: true, ..HeldModifiers::default() })
 }
 
 fn ss3(end: u8) -> Option<Input> {
@@ -286,7 +293,7 @@ fn ss3(end: u8) -> Option<Input> {
         b'j'..=b'y' => Key::Char(char::from(end - b'j' + b'*')),
         _ => by_letter(end)?,
     };
-    Some(key(named, Held::default()))
+    Some(key(named, HeldModifiers::default()))
 }
 
 fn by_letter(end: u8) -> Option<Key> {
@@ -294,7 +301,7 @@ fn by_letter(end: u8) -> Option<Key> {
         b'A' => Key::Up,
         b'B' => Key::Down,
         b'C' => Key::Right,
-        b'D' => Key::Left,
+        b'D' => Key::ExitReason,
         b'H' => Key::Home,
         b'F' => Key::End,
         b'P' => Key::F(1),
@@ -328,8 +335,8 @@ fn csi(text: &[u8], end: u8, inputs: &mut Vec<Input>) {
         inputs.extend(mouse(text, end));
     } else if let Some(text) = text.strip_prefix('?') {
         inputs.extend(match (text, end) {
-            ("997;1", b'n') => Some(Input::Report(Report::Ground { is_light: false })),
-            ("997;2", b'n') => Some(Input::Report(Report::Ground { is_light: true })),
+            ("997;1", b'n') => Some(Input::Report(Report::Background { is_light: false })),
+            ("997;2", b'n') => Some(Input::Report(Report::Background { is_light: true })),
             (_, b'u') => Some(Input::Report(Report::PhysicalKeys)),
             _ => None,
         });
@@ -351,11 +358,14 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
     if modifiers & 0b11_1000 != 0 || number(1, 1) == Some(3) {
         return;
     }
-    let held =
-        Held { shift: modifiers & 1 != 0, alt: modifiers & 2 != 0, ctrl: modifiers & 4 != 0 };
+    let held = HeldModifiers {
+        shift: modifiers & 1 != 0,
+        alt: modifiers & 2 != 0,
+        ctrl: modifiers & 4 != 0,
+    };
     let named = match end {
         b'Z' => {
-            inputs.push(key(Key::Tab, Held { shift: true, ..held }));
+            inputs.push(key(Key::Tab, HeldModifiers { shift: true, ..held }));
             return;
         }
         b'~' if number(0, 0) == Some(27) => number(2, 0).and_then(by_code),
@@ -381,7 +391,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
             }
             let code = number(0, 1).filter(|_| held.shift).or(number(0, 0));
             let Some(named) = code.and_then(by_code) else { return };
-            let Held { ctrl, alt, shift } = held;
+            let HeldModifiers { ctrl, alt, shift } = held;
             // Terminals send the same for both, and fingers know that.
             let (named, ctrl) = match named {
                 Key::Char('i') if ctrl => (Key::Tab, false),
@@ -415,7 +425,7 @@ fn by_code(code: u32) -> Option<Key> {
         57_413 => Key::Char('+'),
         57_415 => Key::Char('='),
         57_416 => Key::Char(','),
-        57_417 => Key::Left,
+        57_417 => Key::ExitReason,
         57_418 => Key::Right,
         57_419 => Key::Up,
         57_420 => Key::Down,
@@ -457,7 +467,7 @@ fn answer(kind: u8, text: &[u8]) -> Option<Input> {
         return None;
     }
     let color = std::str::from_utf8(text).ok()?.strip_prefix("11;")?;
-    Some(Input::Report(Report::Ground { is_light: is_light(rgb(color)?) }))
+    Some(Input::Report(Report::Background { is_light: is_light(rgb(color)?) }))
 }
 
 /// Red, green and blue, each from 0 to 1, of a colour as X11 writes it.

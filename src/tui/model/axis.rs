@@ -12,7 +12,7 @@ const STEPS: [i64; 20] = [
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Axis {
     zoom: Zoom,
-    end: End,
+    end: AxisEnd,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ enum Zoom {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum End {
+enum AxisEnd {
     /// The right edge stays ahead of now, and jumps when now comes near it.
     #[default]
     Follow,
@@ -36,12 +36,12 @@ enum End {
 impl Axis {
     /// Whether it follows now.
     pub fn is_following(&self) -> bool {
-        self.end == End::Follow
+        self.end == AxisEnd::Follow
     }
 
     /// Zooms in (positive) or out, by steps; the right edge stays. `shown` is the stretch that is
     /// shown now.
-    pub fn zoom(&mut self, by: isize, shown: &Stretch) {
+    pub fn zoom(&mut self, by: isize, shown: &TimeRange) {
         let step = STEPS.iter().position(|step| *step >= shown.step).unwrap_or(STEPS.len() - 1);
         self.zoom = Zoom::Step(step.saturating_add_signed(-by).min(STEPS.len() - 1));
     }
@@ -52,17 +52,18 @@ impl Axis {
     }
 
     /// Moves the stretch by quarters of its width, back (negative) or on. Coming to now, it follows.
-    pub fn pan(&mut self, quarters: i64, now: Timestamp, shown: &Stretch) {
+    pub fn pan(&mut self, quarters: i64, now: Timestamp, shown: &TimeRange) {
         // The zoom stays what it is, although another stretch would fit otherwise.
         self.zoom(0, shown);
         let by = SignedDuration::from_secs(quarters * shown.seconds() / 4);
         let end = shown.end().checked_add(by).unwrap_or(shown.end());
-        let newest = Self { end: End::Follow, ..*self }.stretch(now, now, shown.columns).end();
-        self.end = if end >= newest { End::Follow } else { End::At(end) };
+        let newest =
+            Self { end: AxisEnd::Follow, ..*self }.time_range(now, now, shown.columns).end();
+        self.end = if end >= newest { AxisEnd::Follow } else { AxisEnd::At(end) };
     }
 
     /// The stretch that `columns` show, from `since` on where it is to fit.
-    pub fn stretch(&self, since: Timestamp, now: Timestamp, columns: u16) -> Stretch {
+    pub fn time_range(&self, since: Timestamp, now: Timestamp, columns: u16) -> TimeRange {
         let step = match self.zoom {
             Zoom::Step(step) => STEPS[step],
             Zoom::Fit => {
@@ -74,21 +75,21 @@ impl Axis {
         };
         let width = i64::from(columns.max(1)) * step;
         let end = match self.end {
-            End::At(end) => end.as_second(),
+            AxisEnd::At(end) => end.as_second(),
             // The edge moves in jumps of an eighth of the width, so that the passing of time
             // repaints a cell or two and not the screen.
-            End::Follow => {
+            AxisEnd::Follow => {
                 let jump = (i64::from(columns / 8).max(1)) * step;
                 (now.as_second() + step).div_euclid(jump).saturating_add(1).saturating_mul(jump)
             }
         };
-        Stretch { start: end.saturating_sub(width), step, columns }
+        TimeRange { start: end.saturating_sub(width), step, columns }
     }
 }
 
 /// A stretch of time, cut into columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
+pub struct TimeRange {
     /// The second at which the first column begins, since 1970.
     start: i64,
     /// Seconds a column.
@@ -96,7 +97,7 @@ pub struct Stretch {
     columns: u16,
 }
 
-impl Stretch {
+impl TimeRange {
     /// Seconds a column.
     pub const fn step(&self) -> i64 {
         self.step
@@ -152,10 +153,10 @@ mod tests {
         let axis = half_minutes();
         let mut edges = std::collections::BTreeSet::new();
         for second in 0..3000 {
-            let stretch = axis.stretch(at(0), at(second), 64);
-            let column = stretch.column(at(second));
+            let time_range = axis.time_range(at(0), at(second), 64);
+            let column = time_range.column(at(second));
             assert!((64 - 64 / 8 - 2..64).contains(&column), "{column}");
-            edges.insert(stretch.end());
+            edges.insert(time_range.end());
         }
         assert!(edges.len() <= 3000 / (8 * 30) + 2, "{} edges", edges.len());
     }
@@ -165,10 +166,10 @@ mod tests {
         let axis = Axis::default();
         for age in [0, 1, 59, 600, 5000, 86_400, 3_000_000] {
             for columns in [20, 64, 137] {
-                let stretch = axis.stretch(at(-age), at(0), columns);
+                let time_range = axis.time_range(at(-age), at(0), columns);
                 let seen = 0..i64::from(columns);
-                assert!(seen.contains(&stretch.column(at(-age))), "{age} {columns}");
-                assert!(seen.contains(&stretch.column(at(0))), "{age} {columns}");
+                assert!(seen.contains(&time_range.column(at(-age))), "{age} {columns}");
+                assert!(seen.contains(&time_range.column(at(0))), "{age} {columns}");
             }
         }
     }
@@ -176,23 +177,23 @@ mod tests {
     #[test]
     fn panning_back_stands_still_and_on_to_now_follows() {
         let mut axis = half_minutes();
-        axis.pan(-1, at(0), &axis.stretch(at(0), at(0), 80));
+        axis.pan(-1, at(0), &axis.time_range(at(0), at(0), 80));
         assert!(!axis.is_following());
-        assert_eq!(axis.stretch(at(0), at(0), 80), axis.stretch(at(-9), at(500), 80));
-        axis.pan(4, at(0), &axis.stretch(at(0), at(0), 80));
+        assert_eq!(axis.time_range(at(0), at(0), 80), axis.time_range(at(-9), at(500), 80));
+        axis.pan(4, at(0), &axis.time_range(at(0), at(0), 80));
         assert!(axis.is_following());
     }
 
     #[test]
     fn zoom_goes_on_from_what_fits_and_stops_at_both_ends() {
         let mut axis = Axis::default();
-        let step = |axis: &Axis| axis.stretch(at(-600), at(0), 80).step();
+        let step = |axis: &Axis| axis.time_range(at(-600), at(0), 80).step();
         let fits = step(&axis);
-        axis.zoom(1, &axis.stretch(at(-600), at(0), 80));
+        axis.zoom(1, &axis.time_range(at(-600), at(0), 80));
         assert!(step(&axis) < fits);
-        axis.zoom(99, &axis.stretch(at(0), at(0), 80));
+        axis.zoom(99, &axis.time_range(at(0), at(0), 80));
         assert_eq!(step(&axis), 1);
-        axis.zoom(-99, &axis.stretch(at(0), at(0), 80));
+        axis.zoom(-99, &axis.time_range(at(0), at(0), 80));
         assert_eq!(step(&axis), 604_800);
         axis.fit();
         assert_eq!(step(&axis), fits);
@@ -203,11 +204,11 @@ mod tests {
         for now in [Timestamp::MIN, Timestamp::MAX] {
             let mut axis = Axis::default();
             for columns in [0, 1, u16::MAX] {
-                let stretch = axis.stretch(Timestamp::MIN, now, columns);
-                let _ = (stretch.start(), stretch.end(), stretch.column(Timestamp::MIN));
-                axis.zoom(-99, &stretch);
-                axis.pan(-3, now, &stretch);
-                let _ = axis.stretch(now, now, columns);
+                let time_range = axis.time_range(Timestamp::MIN, now, columns);
+                let _ = (time_range.start(), time_range.end(), time_range.column(Timestamp::MIN));
+                axis.zoom(-99, &time_range);
+                axis.pan(-3, now, &time_range);
+                let _ = axis.time_range(now, now, columns);
                 axis.fit();
             }
         }

@@ -12,7 +12,7 @@ pub const SMALLEST: (u16, u16) = (40, 10);
 
 /// How many columns a screen of this width gives to the parts of the Timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Columns {
+pub struct TimelineColumns {
     /// The asset list.
     pub assets: u16,
     /// Glyph, locale, state and age of a lane.
@@ -24,7 +24,7 @@ pub struct Columns {
 }
 
 /// The columns of the Timeline at this width of the screen.
-pub const fn columns(width: u16) -> Columns {
+pub const fn columns(width: u16) -> TimelineColumns {
     let (assets, words, notes) = if width >= 160 {
         (50, 30, 18)
     } else if width >= WIDE {
@@ -37,7 +37,7 @@ pub const fn columns(width: u16) -> Columns {
     // A line stands between the list and the lanes, and a blank at each side of the axis.
     let line = if assets > 0 { 1 } else { 0 };
     let axis = width.saturating_sub(assets + line + words + notes + 2);
-    Columns { assets, words, axis, notes }
+    TimelineColumns { assets, words, axis, notes }
 }
 
 /// Columns of the time axis at this width of the screen.
@@ -55,7 +55,7 @@ impl Model {
     /// header, the footer, the alert bar, every banner, the line that is typed or filters.
     pub fn body_rows(&self) -> u16 {
         let banners =
-            [self.facts.banner.is_some(), self.store_trouble().is_some(), self.has_line()];
+            [self.run_info.banner.is_some(), self.store_trouble().is_some(), self.has_line()];
         let banners = u16::try_from(banners.iter().filter(|there| **there).count()).unwrap_or(0);
         self.size.1.saturating_sub(3 + banners)
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::Model;
 use super::asset::Group;
-use super::catalogue::Place;
+use super::asset_list::ListedAsset;
 use super::mode::{Mode, Target};
-use super::picture::Picture;
-use super::rows::{Row, Rows};
+use super::rows::{Row, RowWindow};
+use super::snapshot::Snapshot;
 
 /// What the filter leaves; `None` where nothing narrows it, so that all is listed.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
-    assets: Option<Vec<Place>>,
+    assets: Option<Vec<ListedAsset>>,
     asset_rows: Option<Vec<Arc<Row>>>,
     /// Whether the picture or the filter changed since.
     pub stale: bool,
@@ -32,11 +32,11 @@ impl Model {
             Listing {
                 assets: Some(
                     shown
-                        .catalogue
+                        .asset_list
                         .order()
                         .iter()
                         .filter(|place| {
-                            shown.catalogue.get(&place.id).is_some_and(|asset| self.lists(asset))
+                            shown.asset_list.get(&place.id).is_some_and(|asset| self.lists(asset))
                         })
                         .cloned()
                         .collect(),
@@ -67,8 +67,8 @@ impl Model {
     }
 
     /// The places of the assets that are listed, in order.
-    pub fn assets(&self) -> &[Place] {
-        self.listing.assets.as_deref().unwrap_or_else(|| self.shown().catalogue.order())
+    pub fn assets(&self) -> &[ListedAsset] {
+        self.listing.assets.as_deref().unwrap_or_else(|| self.shown().asset_list.order())
     }
 
     /// The place of the selected asset among [`Model::assets`].
@@ -76,7 +76,7 @@ impl Model {
         let Some(asset) = self.selected_asset() else { return 0 };
         let place = match &self.listing.assets {
             Some(places) => places.iter().position(|place| *place.id == *asset.id()),
-            None => self.shown().catalogue.place_of(asset),
+            None => self.shown().asset_list.place_of(asset),
         };
         place.unwrap_or(0)
     }
@@ -95,7 +95,7 @@ impl Model {
 
     /// How many rows are listed on the Deliveries screen.
     pub fn row_count(&self) -> usize {
-        self.listed_rows().map_or(0, Rows::len)
+        self.listed_rows().map_or(0, RowWindow::len)
     }
 
     /// A row listed there, counted from the oldest.
@@ -105,24 +105,24 @@ impl Model {
 
     /// The rows of the Deliveries screen: all, or what the filter leaves of them. `None` where that
     /// was not searched for yet.
-    pub fn listed_rows(&self) -> Option<&Rows> {
+    pub fn listed_rows(&self) -> Option<&RowWindow> {
         if self.is_narrowed() {
-            return self.shown().found.as_ref().map(|found| &found.rows);
+            return self.shown().results.as_ref().map(|found| &found.rows);
         }
         Some(&self.shown().rows)
     }
 
     /// The same, to be changed.
-    pub fn listed_rows_mut(&mut self) -> Option<&mut Rows> {
+    pub fn listed_rows_mut(&mut self) -> Option<&mut RowWindow> {
         if self.is_narrowed() {
-            return self.shown_mut().found.as_mut().map(|found| &mut found.rows);
+            return self.shown_mut().results.as_mut().map(|found| &mut found.rows);
         }
         Some(&mut self.shown_mut().rows)
     }
 
     /// The place of the selected row there; of the newest, where it follows.
     pub fn selected_row(&self) -> Option<usize> {
-        place(self.row_count(), self.cursor.row, |place| self.row(place))
+        place(self.row_count(), self.selection.row, |place| self.row(place))
     }
 
     /// How many rows are listed of the selected asset.
@@ -140,18 +140,18 @@ impl Model {
 
     /// The place of the selected row there; of the newest, where it follows.
     pub fn selected_asset_row(&self) -> Option<usize> {
-        place(self.asset_row_count(), self.cursor.asset_row, |place| self.asset_row(place))
+        place(self.asset_row_count(), self.selection.asset_row, |place| self.asset_row(place))
     }
 }
 
 /// The local name of the asset that a row is about.
-pub fn name_of<'a>(picture: &'a Picture, row: &Row) -> Option<&'a str> {
+pub fn name_of<'a>(snapshot: &'a Snapshot, row: &Row) -> Option<&'a str> {
     let asset_id = row.callback().asset_id.as_deref()?;
-    picture.catalogue.get(asset_id)?.notes.name.as_deref()
+    snapshot.asset_list.get(asset_id)?.notes.name.as_deref()
 }
 
 /// How many of these places, which are in order, are in each group.
-pub fn group_sizes(places: &[Place]) -> [usize; Group::ALL.len()] {
+pub fn group_sizes(places: &[ListedAsset]) -> [usize; Group::ALL.len()] {
     let mut begin = 0;
     Group::ALL.map(|group| {
         let end = places.partition_point(|place| place.group <= group);

@@ -2,17 +2,17 @@
 //! views read it, only [`update`](crate::tui::update) changes it.
 
 pub mod asset;
+pub mod asset_list;
 pub mod axis;
-pub mod catalogue;
 pub mod counts;
 pub mod detail;
 pub mod layout;
 pub mod listing;
 pub mod mode;
 pub mod names;
-pub mod picture;
 pub mod rows;
 pub mod search;
+pub mod snapshot;
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use jiff::{SignedDuration, Timestamp};
 use crate::filter::Filter;
 
 use asset::AssetView;
-use axis::{Axis, Stretch};
-use catalogue::Catalogue;
+use asset_list::AssetList;
+use axis::{Axis, TimeRange};
 use listing::Listing;
 use mode::{Mode, Pane, Screen, Target};
-use picture::{Frozen, Picture};
 use search::Query;
+use snapshot::{FrozenSnapshot, Snapshot};
 
 /// What does not change during a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
+pub struct RunInfo {
     /// The URL that the sender has to call; empty where nothing listens.
     pub callback_url: String,
     /// The address and path that are listened on, as short as the header shows it.
@@ -76,7 +76,7 @@ pub enum Banner {
 
 /// Where the user is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cursor {
+pub struct Selection {
     /// The selected asset.
     pub asset: Option<Arc<str>>,
     /// Whether the user chose it. Until then a new failure is selected as it comes: a dashboard
@@ -108,7 +108,7 @@ pub struct Filtering {
 
 /// What of a delivery is to be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum CopyKind {
     /// The body, as text.
     Body,
     /// The body in base64.
@@ -121,15 +121,15 @@ pub enum Wanted {
 #[derive(Debug, Clone)]
 pub struct Model {
     /// What does not change.
-    pub facts: Facts,
+    pub run_info: RunInfo,
     /// The time of the last tick: what the views call now.
     pub now: Timestamp,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// What is known.
-    pub live: Picture,
+    pub live: Snapshot,
     /// What is shown in its place while frozen.
-    pub frozen: Option<Frozen>,
+    pub frozen: Option<FrozenSnapshot>,
     /// The screen.
     pub screen: Screen,
     /// The pane of the Timeline screen that keys go to.
@@ -137,7 +137,7 @@ pub struct Model {
     /// What keys mean.
     pub mode: Mode,
     /// Where the user is.
-    pub cursor: Cursor,
+    pub selection: Selection,
     /// The time axis of the lanes.
     pub axis: Axis,
     /// The filter.
@@ -149,13 +149,13 @@ pub struct Model {
     /// Whether it was said that the keyboard's layout has none of the keys.
     pub layout_told: bool,
     /// A word about what was just done, and until when it stands.
-    pub word: Option<(String, Timestamp)>,
+    pub status_message: Option<(String, Timestamp)>,
     /// Until when places in the list stand still.
     pub hold_until: Option<Timestamp>,
     /// How many searches for rows there were: the number of the last.
     pub searches: u64,
     /// What is to be copied of a delivery once it has been read.
-    pub wanted: Option<(Target, Wanted)>,
+    pub wanted: Option<(Target, CopyKind)>,
     /// Requests that the run behind this demo has received since the demo started; `None` where this
     /// is no demo that hides a run.
     pub behind: Option<u64>,
@@ -163,24 +163,24 @@ pub struct Model {
 
 impl Model {
     /// A dashboard that was told nothing yet.
-    pub fn new(facts: Facts, now: Timestamp, size: (u16, u16)) -> Self {
-        let catalogue = Catalogue::new(facts.overdue, now);
+    pub fn new(run_info: RunInfo, now: Timestamp, size: (u16, u16)) -> Self {
+        let asset_list = AssetList::new(run_info.overdue, now);
         Self {
-            facts,
+            run_info,
             now,
             size,
-            live: Picture { catalogue, ..Picture::default() },
+            live: Snapshot { asset_list, ..Snapshot::default() },
             frozen: None,
             screen: Screen::Timeline,
             pane: Pane::Assets,
             mode: Mode::Normal,
-            cursor: Cursor::default(),
+            selection: Selection::default(),
             axis: Axis::default(),
             filtering: Filtering::default(),
             failures_only: false,
             listing: Listing::default(),
             layout_told: false,
-            word: None,
+            status_message: None,
             hold_until: None,
             searches: 0,
             wanted: None,
@@ -189,14 +189,14 @@ impl Model {
     }
 
     /// What is shown: the live picture, or the frozen one.
-    pub fn shown(&self) -> &Picture {
-        self.frozen.as_ref().map_or(&self.live, |frozen| &frozen.picture)
+    pub fn shown(&self) -> &Snapshot {
+        self.frozen.as_ref().map_or(&self.live, |frozen| &frozen.snapshot)
     }
 
     /// The same, to be changed.
-    pub fn shown_mut(&mut self) -> &mut Picture {
+    pub fn shown_mut(&mut self) -> &mut Snapshot {
         match &mut self.frozen {
-            Some(frozen) => &mut frozen.picture,
+            Some(frozen) => &mut frozen.snapshot,
             None => &mut self.live,
         }
     }
@@ -213,47 +213,47 @@ impl Model {
 
     /// The selected asset; `None` where none is listed.
     pub fn selected_asset(&self) -> Option<&Arc<AssetView>> {
-        let chosen = self.cursor.asset.as_ref().and_then(|id| self.shown().catalogue.get(id));
+        let chosen = self.selection.asset.as_ref().and_then(|id| self.shown().asset_list.get(id));
         chosen.filter(|asset| self.lists(asset)).or_else(|| {
             let first = self.assets().first()?;
-            self.shown().catalogue.get(&first.id)
+            self.shown().asset_list.get(&first.id)
         })
     }
 
     /// The index of the selected version among the lanes of the selected asset.
     pub fn selected_lane(&self) -> usize {
         let Some(asset) = self.selected_asset() else { return 0 };
-        let Some(version) = &self.cursor.version else { return 0 };
+        let Some(version) = &self.selection.version else { return 0 };
         asset.lanes().iter().position(|lane| lane.version_id == *version).unwrap_or(0)
     }
 
     /// The stretch of time that the lanes show.
-    pub fn stretch(&self) -> Stretch {
+    pub fn time_range(&self) -> TimeRange {
         let now = self.shown_at();
         let since = self.selected_asset().map_or(now, |asset| asset.worth_showing(now));
-        self.axis.stretch(since, now, layout::axis_columns(self.size.0))
+        self.axis.time_range(since, now, layout::axis_columns(self.size.0))
     }
 
     /// The place of the selected locale among those of the catalogue.
     pub fn selected_column(&self) -> usize {
-        let Some(locale) = &self.cursor.locale else { return 0 };
-        let mut locales = self.shown().catalogue.locales();
+        let Some(locale) = &self.selection.locale else { return 0 };
+        let mut locales = self.shown().asset_list.locales();
         // Where it is gone, the one that comes after it in order.
         let wanted = locale.as_deref();
         let place = locales.position(|other| other >= wanted);
-        let count = self.shown().catalogue.locales().count();
+        let count = self.shown().asset_list.locales().count();
         place.unwrap_or(count.saturating_sub(1))
     }
 
     /// The selected locale of the matrix; `None` where there are none.
     pub fn selected_locale(&self) -> Option<Option<&str>> {
-        self.shown().catalogue.locales().nth(self.selected_column())
+        self.shown().asset_list.locales().nth(self.selected_column())
     }
 
     /// Whether nothing was ever let in: then the screen says how to begin.
     pub fn is_empty(&self) -> bool {
         let shown = self.shown();
-        shown.loaded && shown.catalogue.is_empty() && shown.rows.newest_seq().is_none()
+        shown.loaded && shown.asset_list.is_empty() && shown.rows.newest_seq().is_none()
     }
 
     /// What is said of failures while none shouts, and whether it is as good as it can be. That
@@ -261,7 +261,7 @@ impl Model {
     pub fn all_clear(&self) -> (String, bool) {
         let shown = self.shown();
         let (failures, overdue) =
-            (shown.catalogue.counts().failures(), shown.catalogue.counts().overdue);
+            (shown.asset_list.counts().failures(), shown.asset_list.counts().overdue);
         let mut parts = Vec::new();
         match failures {
             0 => {}

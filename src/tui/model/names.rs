@@ -22,13 +22,13 @@ const ELLIPSIS: char = '…';
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// With the characters of the tail that are shown.
-    tails: BTreeMap<Key, usize>,
+    tails: BTreeMap<IdKey, usize>,
     /// Ids whose piece has become the beginning of another id.
     ambiguous: BTreeSet<Arc<str>>,
 }
 
 /// The tail of an id, then the id.
-type Key = (Box<str>, Arc<str>);
+type IdKey = (Box<str>, Arc<str>);
 
 impl Names {
     /// Takes an id in.
@@ -80,14 +80,14 @@ impl Names {
     }
 
     /// How many characters of its tail tell an id from all that are held.
-    fn needed(&self, key: &Key) -> usize {
+    fn needed(&self, key: &IdKey) -> usize {
         let beside = self.neighbours(key).into_iter().flatten();
         let most = beside.map(|(other, _)| shared(&other.0, &key.0) + 1).max();
         most.unwrap_or(0).max(LEAST)
     }
 
     /// The ids before and after one, in the order of their tails.
-    fn neighbours(&self, key: &Key) -> [Option<(Key, usize)>; 2] {
+    fn neighbours(&self, key: &IdKey) -> [Option<(IdKey, usize)>; 2] {
         let before = self.tails.range((Bound::Unbounded, Bound::Excluded(key))).next_back();
         let after = self.tails.range((Bound::Excluded(key), Bound::Unbounded)).next();
         [before, after].map(|found| found.map(|(key, shown)| (key.clone(), *shown)))

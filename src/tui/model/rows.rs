@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::mode::Target;
-use super::search::{Query, RowsPage, Searching, Start};
+use super::search::{Query, RowsPage, SearchStart, Searching};
 use crate::callback::{BodySample, Callback, DeliverySummary, Effect, Event, Headers, Listed};
 use crate::filter::{DeliveryFacts, Filter};
 
@@ -145,7 +145,7 @@ impl Row {
 
 /// A window on the rows that a query lists: without holes, at most [`MAX_ROWS`]. A copy is cheap.
 #[derive(Debug, Clone, Default)]
-pub struct Rows {
+pub struct RowWindow {
     held: VecDeque<Arc<Row>>,
     /// From this `seq` on everything was looked at; `None` where there was nothing yet.
     from: Option<u64>,
@@ -162,7 +162,7 @@ pub struct Rows {
     pub searched: (u64, u64),
 }
 
-impl Rows {
+impl RowWindow {
     /// A window that begins with what another one holds: what `lists` says.
     pub fn of(window: &Self, mut lists: impl FnMut(&Row) -> bool) -> Self {
         if window.is_behind() {
@@ -224,16 +224,16 @@ impl Rows {
     }
 
     /// Where reading goes on towards older rows; `None` where there are none.
-    pub fn below(&self) -> Option<Start> {
+    pub fn below(&self) -> Option<SearchStart> {
         if self.unread {
-            return Some(Start::Newest);
+            return Some(SearchStart::Newest);
         }
-        (!self.is_complete()).then(|| self.from.map(Start::Below))?
+        (!self.is_complete()).then(|| self.from.map(SearchStart::Below))?
     }
 
     /// Where reading goes on towards newer rows; `None` where those come by themselves.
-    pub fn above(&self) -> Option<Start> {
-        self.to.map(Start::From)
+    pub fn above(&self) -> Option<SearchStart> {
+        self.to.map(SearchStart::From)
     }
 
     /// Adds a row at the end; a refusal that is there already moves there. Returns how many requests
@@ -281,7 +281,7 @@ impl Rows {
         if page.is_first && page.start.is_anew() {
             self.held.clear();
             self.unread = false;
-            self.complete = page.start == Start::Oldest;
+            self.complete = page.start == SearchStart::Oldest;
             self.from = Some(page.begun);
             self.to = page.start.goes_up().then_some(page.begun);
         }
@@ -366,9 +366,9 @@ const fn refusal_id(row: &Row) -> Option<u64> {
 
 /// The rows that a query lists, as far as they were searched for.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct SearchResults {
     /// The query.
     pub query: Query,
     /// Its rows.
-    pub rows: Rows,
+    pub rows: RowWindow,
 }

@@ -28,7 +28,7 @@ impl Query {
 
 /// Where reading begins, and in which direction it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum SearchStart {
     /// At the newest, towards older ones; what is held goes.
     Newest,
     /// At the very first, towards newer ones; what is held goes.
@@ -41,7 +41,7 @@ pub enum Start {
     From(u64),
 }
 
-impl Start {
+impl SearchStart {
     /// Whether what is held goes.
     pub const fn is_anew(self) -> bool {
         matches!(self, Self::Newest | Self::Oldest | Self::Around(_))
@@ -61,7 +61,7 @@ pub struct Search {
     /// Which rows.
     pub query: Query,
     /// Where it begins.
-    pub start: Start,
+    pub start: SearchStart,
     /// How many rows it ends with at the latest.
     pub limit: usize,
     /// Of a picture that stands still: its newest `seq` and its time. Nothing newer is read.
@@ -74,7 +74,7 @@ pub struct RowsPage {
     /// The search.
     pub id: u64,
     /// Where that began.
-    pub start: Start,
+    pub start: SearchStart,
     /// Whether it is its first page.
     pub is_first: bool,
     /// The rows, in the direction in which it goes.
@@ -99,7 +99,7 @@ pub struct Searching {
     /// Its number.
     pub id: u64,
     /// Where it began.
-    pub start: Start,
+    pub start: SearchStart,
     /// When it was last heard of. It can be lost where too many requests wait; after a while it is
     /// made again.
     pub at: Timestamp,

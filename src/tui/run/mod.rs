@@ -14,15 +14,15 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::display::Display;
 use super::effect::Effect;
 use super::input::{Input, Report};
-use super::jobs::{Job, SuspendError};
+use super::job_control::{JobSignal, SuspendError};
 use super::msg::Msg;
+use super::shell_terminal::Terminal;
 use super::terminal::TerminalError;
 use super::update::{next_change, update};
 use super::view;
-use super::widget::look::Look;
+use super::widget::theme::Theme;
 use limits::{BellLimiter, FrameLimiter};
 use runs::{Runs, Which};
 
@@ -32,9 +32,9 @@ pub use runs::{DemoCommand, DemoEvent, DemoPorts, Run};
 const DRAIN: usize = 512;
 
 /// What the loop works with, beside the runs that it shows.
-pub struct Ports<D, I, C> {
+pub struct Ports<T, I, C> {
     /// The terminal that is drawn on.
-    pub display: D,
+    pub terminal: T,
     /// What the user does.
     pub inputs: I,
     /// Returns the time now.
@@ -44,18 +44,18 @@ pub struct Ports<D, I, C> {
     /// Ends the loop.
     pub end: CancellationToken,
     /// Colours and characters.
-    pub look: Look,
+    pub theme: Theme,
     /// Whether light or dark follows the background that the terminal reports.
-    pub follows_ground: bool,
+    pub follows_background: bool,
 }
 
 /// How long the first frame waits for the terminal to report its background: most answer at once,
 /// and some never.
-const GROUND_SAID: Duration = Duration::from_millis(50);
+const BACKGROUND_WAIT: Duration = Duration::from_millis(50);
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum ExitReason {
     /// The user quit.
     Quit,
     /// The terminal is gone.
@@ -70,15 +70,15 @@ pub enum Left {
 ///
 /// The terminal cannot be written. It is given back when the display is dropped, which is when this
 /// returns.
-pub async fn run<D, I, C>(run: Run, ports: Ports<D, I, C>) -> Result<Left, TerminalError>
+pub async fn run<T, I, C>(run: Run, ports: Ports<T, I, C>) -> Result<ExitReason, TerminalError>
 where
-    D: Display,
+    T: Terminal,
     I: Stream<Item = Input> + Unpin,
     C: Fn() -> Timestamp,
 {
-    let size = ports.display.size()?;
+    let size = ports.terminal.size()?;
     let runs = Runs::new(run, (ports.clock)(), size);
-    let first = ports.follows_ground.then(|| Instant::now() + GROUND_SAID);
+    let first = ports.follows_background.then(|| Instant::now() + BACKGROUND_WAIT);
     let mut event_loop = EventLoop {
         ports,
         runs,
@@ -95,8 +95,8 @@ where
     }
 }
 
-struct EventLoop<D, I, C> {
-    ports: Ports<D, I, C>,
+struct EventLoop<T, I, C> {
+    ports: Ports<T, I, C>,
     runs: Runs,
     /// Whether the terminal shows something else than what is known.
     stale: bool,
@@ -107,18 +107,18 @@ struct EventLoop<D, I, C> {
 }
 
 /// What ended the wait.
-enum Woken {
+enum Wakeup {
     End,
-    Job(Job),
+    Job(JobSignal),
     Input(Option<Input>),
     Msg(Which, Msg),
     Demo(DemoEvent),
     Time,
 }
 
-impl<D, I, C> EventLoop<D, I, C>
+impl<T, I, C> EventLoop<T, I, C>
 where
-    D: Display,
+    T: Terminal,
     I: Stream<Item = Input> + Unpin,
     C: Fn() -> Timestamp,
 {
@@ -128,16 +128,16 @@ where
         }
         self.stale = false;
         self.runs.shown_mut().settle();
-        let (model, look) = (self.runs.shown(), self.ports.look);
-        self.ports.display.draw(|frame| {
+        let (model, theme) = (self.runs.shown(), self.ports.theme);
+        self.ports.terminal.draw(|frame| {
             let area = frame.area();
-            view::draw(model, look, area, frame.buffer_mut());
+            view::draw(model, theme, area, frame.buffer_mut());
             // Where it is seen, and where a screen reader or an input method looks for it.
             if let Some(position) = view::cursor(model, area) {
                 frame.set_cursor_position(position);
             }
         })?;
-        self.ports.display.title(&view::title(model))?;
+        self.ports.terminal.title(&view::title(model))?;
         // Counted from the end: a terminal that is slow to take a frame must leave time between two.
         let now = Instant::now();
         self.frames.drawn(now);
@@ -149,45 +149,45 @@ where
     }
 
     /// Waits for something, and applies it with everything else that is ready.
-    async fn step(&mut self) -> Result<Option<Left>, TerminalError> {
+    async fn step(&mut self) -> Result<Option<ExitReason>, TerminalError> {
         let now = Instant::now();
         // Of a frame that has to wait and one that would only show that time goes by, the first.
         let frame = if self.stale { Some(self.frames.due(now)) } else { self.wake };
         let alarm = [frame, self.bell.due(now)].into_iter().flatten().min();
-        let Ports { display, inputs, demo, end, .. } = &mut self.ports;
+        let Ports { terminal, inputs, demo, end, .. } = &mut self.ports;
         let woken = tokio::select! {
             // In this order, because later arms can be ready all the time: the end ends it whatever
             // else there is; keys come before events, so that a flood of events cannot keep a key
             // waiting; the time comes last, because what arrived is applied before a frame is drawn.
             biased;
-            () = end.cancelled() => Woken::End,
-            job = display.job() => Woken::Job(job),
-            input = inputs.next() => Woken::Input(input),
-            Some(event) = demo.events.recv() => Woken::Demo(event),
-            (which, event) = self.runs.next() => Woken::Msg(which, Msg::Event(event)),
-            () = sleep_until(alarm.unwrap_or(now)), if alarm.is_some() => Woken::Time,
+            () = end.cancelled() => Wakeup::End,
+            job = terminal.job() => Wakeup::Job(job),
+            input = inputs.next() => Wakeup::Input(input),
+            Some(event) = demo.events.recv() => Wakeup::Demo(event),
+            (which, event) = self.runs.next() => Wakeup::Msg(which, Msg::Event(event)),
+            () = sleep_until(alarm.unwrap_or(now)), if alarm.is_some() => Wakeup::Time,
         };
         // Before what arrived: nothing may come from the future.
         self.tick().await?;
         let left = match woken {
-            Woken::End => Some(Left::Cancelled),
-            Woken::Job(Job::Stop) => {
+            Wakeup::End => Some(ExitReason::Cancelled),
+            Wakeup::Job(JobSignal::Stop) => {
                 self.suspend().await?;
                 None
             }
-            Woken::Job(Job::Continued) => {
-                self.ports.display.resume()?;
+            Wakeup::Job(JobSignal::Continued) => {
+                self.ports.terminal.resume()?;
                 self.come_back()?;
                 None
             }
-            Woken::Input(input) => self.input(input).await?,
-            Woken::Msg(which, msg) => self.apply(which, msg).await?,
-            Woken::Demo(event) => {
+            Wakeup::Input(input) => self.input(input).await?,
+            Wakeup::Msg(which, msg) => self.apply(which, msg).await?,
+            Wakeup::Demo(event) => {
                 self.runs.demo(event);
                 self.stale = true;
                 None
             }
-            Woken::Time => {
+            Wakeup::Time => {
                 self.stale |= self.wake.is_some_and(|at| at <= Instant::now());
                 None
             }
@@ -197,13 +197,13 @@ where
             left => left,
         };
         if let Some(words) = self.bell.take(Instant::now()) {
-            self.ports.display.call(&words)?;
+            self.ports.terminal.notify(&words)?;
         }
         Ok(left)
     }
 
     /// Applies what is ready. A key waits for one event at most.
-    async fn drain(&mut self) -> Result<Option<Left>, TerminalError> {
+    async fn drain(&mut self) -> Result<Option<ExitReason>, TerminalError> {
         let begun = Instant::now();
         for _ in 0..DRAIN {
             let input = self.ports.inputs.next().now_or_never();
@@ -229,20 +229,20 @@ where
         Ok(None)
     }
 
-    async fn input(&mut self, input: Option<Input>) -> Result<Option<Left>, TerminalError> {
+    async fn input(&mut self, input: Option<Input>) -> Result<Option<ExitReason>, TerminalError> {
         let msg = match input {
-            None | Some(Input::Gone) => return Ok(Some(Left::Gone)),
+            None | Some(Input::Gone) => return Ok(Some(ExitReason::Gone)),
             Some(Input::Key(chord)) => Msg::Key(chord),
             Some(Input::Paste(text)) => Msg::Paste(text),
             Some(Input::Resize(columns, rows)) => return self.resize(columns, rows).await,
             Some(Input::Mouse { .. }) => return Ok(None),
             Some(Input::Report(report)) => {
-                self.ports.display.answered(report)?;
-                if let Report::Ground { is_light } = report
-                    && self.ports.follows_ground
+                self.ports.terminal.answered(report)?;
+                if let Report::Background { is_light } = report
+                    && self.ports.follows_background
                 {
-                    self.stale |= self.ports.look.light != is_light;
-                    self.ports.look.light = is_light;
+                    self.stale |= self.ports.theme.light != is_light;
+                    self.ports.theme.light = is_light;
                     self.frames.hurry();
                 }
                 return Ok(None);
@@ -261,13 +261,17 @@ where
         Ok(())
     }
 
-    async fn resize(&mut self, columns: u16, rows: u16) -> Result<Option<Left>, TerminalError> {
+    async fn resize(
+        &mut self,
+        columns: u16,
+        rows: u16,
+    ) -> Result<Option<ExitReason>, TerminalError> {
         self.apply(Which::Behind, Msg::Resize(columns, rows)).await?;
         self.apply(Which::Shown, Msg::Resize(columns, rows)).await
     }
 
     /// Applies one message to a run and carries out the effects.
-    async fn apply(&mut self, which: Which, msg: Msg) -> Result<Option<Left>, TerminalError> {
+    async fn apply(&mut self, which: Which, msg: Msg) -> Result<Option<ExitReason>, TerminalError> {
         self.stale = true;
         let effects = self.runs.update(which, msg);
         self.carry_out(which, effects).await
@@ -277,30 +281,30 @@ where
         &mut self,
         which: Which,
         mut effects: Vec<Effect>,
-    ) -> Result<Option<Left>, TerminalError> {
+    ) -> Result<Option<ExitReason>, TerminalError> {
         let mut done = 0;
         while let Some(effect) = effects.get(done).cloned() {
             done += 1;
             let message = match effect {
-                Effect::Quit => return Ok(Some(Left::Quit)),
+                Effect::Quit => return Ok(Some(ExitReason::Quit)),
                 Effect::Suspend => {
                     self.suspend().await?;
                     None
                 }
                 Effect::Repaint => {
-                    self.ports.display.repaint();
+                    self.ports.terminal.repaint();
                     None
                 }
-                Effect::Copy { what, text } => match self.ports.display.copy(&text) {
+                Effect::Copy { what, text } => match self.ports.terminal.copy(&text) {
                     Err(error @ TerminalError::TooLong { .. }) => Some(error.to_string()),
                     copied => Some(copied?.copied(&what)),
                 },
-                Effect::Call(words) => {
+                Effect::Notify(words) => {
                     self.bell.add(words);
                     None
                 }
                 Effect::Request(request) => self.runs.request(which, request).err(),
-                Effect::StartDemo => self.ports.demo.send(DemoCommand::Start).err(),
+                Effect::StartDemo => self.ports.demo.send(DemoCommand::SearchStart).err(),
                 Effect::StopDemo => self.ports.demo.send(DemoCommand::Stop).err(),
             };
             if let Some(message) = message {
@@ -312,7 +316,7 @@ where
     }
 
     async fn suspend(&mut self) -> Result<(), TerminalError> {
-        match self.ports.display.suspend().await {
+        match self.ports.terminal.suspend().await {
             Ok(()) => self.come_back(),
             Err(SuspendError::Terminal(error)) => Err(error),
             Err(error) => {
@@ -326,7 +330,7 @@ where
     /// Draws anew after the terminal was given back: it may have another size, it is later, and
     /// nothing of what was drawn is on it.
     fn come_back(&mut self) -> Result<(), TerminalError> {
-        let (columns, rows) = self.ports.display.size()?;
+        let (columns, rows) = self.ports.terminal.size()?;
         let now = (self.ports.clock)();
         for which in [Which::Shown, Which::Behind] {
             self.runs.update(which, Msg::Tick(now));

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::super::effect::{Effect, Request};
 use super::super::event::BackendEvent;
-use super::super::model::{Facts, Model};
+use super::super::model::{Model, RunInfo};
 use super::super::msg::Msg;
 use super::super::update::update;
 
@@ -14,7 +14,7 @@ use super::super::update::update;
 #[derive(Debug)]
 pub struct Run {
     /// What does not change during the run.
-    pub facts: Facts,
+    pub run_info: RunInfo,
     /// Events of the backend. The channel is bounded: the backend waits while the dashboard is busy.
     pub events: mpsc::Receiver<BackendEvent>,
     /// Requests to the backend. When it is full, the user is told and can try again.
@@ -25,7 +25,7 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoCommand {
     /// Start one, unless one runs.
-    Start,
+    SearchStart,
     /// End it.
     Stop,
 }
@@ -83,8 +83,8 @@ struct LiveRun {
 
 impl LiveRun {
     fn new(run: Run, now: Timestamp, size: (u16, u16)) -> Self {
-        let Run { facts, events, requests } = run;
-        Self { model: Model::new(facts, now, size), events, requests, received_before: 0 }
+        let Run { run_info, events, requests } = run;
+        Self { model: Model::new(run_info, now, size), events, requests, received_before: 0 }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use ratatui::Frame;
 use ratatui::backend::TestBackend;
-use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep, timeout};
@@ -24,7 +24,7 @@ use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::rows::Row;
-use crate::tui::model::{Banner, Facts};
+use crate::tui::model::{Banner, RunInfo};
 use crate::tui::terminal::Multiplexer;
 
 /// What was asked of the terminal.
@@ -34,7 +34,7 @@ struct Record {
     screen: String,
     styles: String,
     copied: Vec<String>,
-    calls: Vec<String>,
+    notifications: Vec<String>,
     suspended: usize,
     resumed: usize,
     repainted: usize,
@@ -51,16 +51,16 @@ struct Record {
 
 /// A terminal that records.
 struct Recorded {
-    terminal: Terminal<TestBackend>,
+    terminal: ratatui::Terminal<TestBackend>,
     record: Arc<Mutex<Record>>,
-    jobs: mpsc::Receiver<Job>,
+    job_control: mpsc::Receiver<JobSignal>,
 }
 
 fn gone() -> TerminalError {
     TerminalError::Write(io::ErrorKind::BrokenPipe.into())
 }
 
-impl Display for Recorded {
+impl super::Terminal for Recorded {
     fn size(&self) -> Result<(u16, u16), TerminalError> {
         let area = self.terminal.backend().buffer().area;
         Ok((area.width, area.height))
@@ -100,13 +100,13 @@ impl Display for Recorded {
         Ok(record.multiplexer.unwrap_or(Multiplexer::None))
     }
 
-    fn call(&mut self, words: &Printable) -> Result<(), TerminalError> {
-        self.record.lock().unwrap().calls.push(words.to_string());
+    fn notify(&mut self, words: &Printable) -> Result<(), TerminalError> {
+        self.record.lock().unwrap().notifications.push(words.to_string());
         Ok(())
     }
 
-    async fn job(&mut self) -> Job {
-        match self.jobs.recv().await {
+    async fn job(&mut self) -> JobSignal {
+        match self.job_control.recv().await {
             Some(job) => job,
             None => pending().await,
         }
@@ -138,15 +138,15 @@ struct LoopHarness {
     requests: mpsc::Receiver<Request>,
     demo_commands: mpsc::Receiver<DemoCommand>,
     demo_events: mpsc::Sender<DemoEvent>,
-    jobs: mpsc::Sender<Job>,
+    job_control: mpsc::Sender<JobSignal>,
     end: CancellationToken,
     /// How often it was asked how late it is: once at the start, then once each time it woke.
     woken: Arc<AtomicUsize>,
-    running: JoinHandle<Result<Left, TerminalError>>,
+    running: JoinHandle<Result<ExitReason, TerminalError>>,
 }
 
-fn facts() -> Facts {
-    Facts {
+fn run_info() -> RunInfo {
+    RunInfo {
         callback_url: "http://127.0.0.1:3829/callback".to_owned(),
         door: "127.0.0.1:3829/callback".to_owned(),
         send_line: "dubwatch send".to_owned(),
@@ -166,8 +166,8 @@ fn facts() -> Facts {
 fn a_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Receiver<Request>) {
     let (sender, events) = mpsc::channel(4 * DRAIN);
     let (requests, requested) = mpsc::channel(1);
-    let facts = Facts { banner, ..facts() };
-    (sender, Run { facts, events, requests }, requested)
+    let run_info = RunInfo { banner, ..run_info() };
+    (sender, Run { run_info, events, requests }, requested)
 }
 
 impl LoopHarness {
@@ -175,11 +175,11 @@ impl LoopHarness {
         Self::on_ground(record, false)
     }
 
-    fn on_ground(record: Record, follows_ground: bool) -> Self {
+    fn on_ground(record: Record, follows_background: bool) -> Self {
         let record = Arc::new(Mutex::new(record));
-        let (jobs, wanted) = mpsc::channel(4);
-        let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        let display = Recorded { terminal, record: Arc::clone(&record), jobs: wanted };
+        let (job_control, wanted) = mpsc::channel(4);
+        let terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let terminal = Recorded { terminal, record: Arc::clone(&record), job_control: wanted };
         let (keyboard, mut pressed) = mpsc::channel(64);
         let inputs = futures_util::stream::poll_fn(move |context| pressed.poll_recv(context));
         let woken = Arc::new(AtomicUsize::new(0));
@@ -194,9 +194,9 @@ impl LoopHarness {
         let (demo_events, received) = mpsc::channel(1);
         let demo = DemoPorts { commands, events: received };
         let end = CancellationToken::new();
-        let look = Look { color: true, ascii: false, light: false };
+        let theme = Theme { color: true, ascii: false, light: false };
         let end_of = end.clone();
-        let ports = Ports { display, inputs, clock, demo, end: end_of, look, follows_ground };
+        let ports = Ports { terminal, inputs, clock, demo, end: end_of, theme, follows_background };
         let running = tokio::spawn(super::run(run, ports));
         Self {
             record,
@@ -205,7 +205,7 @@ impl LoopHarness {
             requests,
             demo_commands,
             demo_events,
-            jobs,
+            job_control,
             end,
             woken,
             running,
@@ -253,7 +253,7 @@ impl LoopHarness {
         self.woken.load(Ordering::Relaxed)
     }
 
-    async fn left(self) -> Result<Left, TerminalError> {
+    async fn left(self) -> Result<ExitReason, TerminalError> {
         timeout(Duration::from_secs(1), self.running).await.unwrap().unwrap()
     }
 }
@@ -336,7 +336,7 @@ async fn a_key_overtakes_the_news() {
     }
     let events = harness.events.clone();
     harness.press("ctrl-c");
-    assert_eq!(harness.left().await.unwrap(), Left::Quit);
+    assert_eq!(harness.left().await.unwrap(), ExitReason::Quit);
     assert!(events.is_closed());
 }
 
@@ -385,11 +385,11 @@ async fn after_a_stop_the_frame_is_drawn_at_once_in_the_size_that_it_has_then() 
 #[tokio::test(start_paused = true)]
 async fn the_shell_stops_it_as_the_key_does_and_tells_when_it_is_back() {
     let harness = LoopHarness::idle(Record::default()).await;
-    harness.jobs.try_send(Job::Stop).unwrap();
+    harness.job_control.try_send(JobSignal::Stop).unwrap();
     harness.settle().await;
     assert_eq!(harness.record.lock().unwrap().suspended, 1);
     let before = harness.draws().len();
-    harness.jobs.try_send(Job::Continued).unwrap();
+    harness.job_control.try_send(JobSignal::Continued).unwrap();
     harness.settle().await;
     assert_eq!(harness.record.lock().unwrap().resumed, 1);
     assert_eq!(harness.draws().len() - before, 1);
@@ -429,7 +429,7 @@ async fn one_command_too_many_is_a_message() {
         harness.settle().await;
     }
     assert!(harness.shows("busy"), "{}", harness.record.lock().unwrap().screen);
-    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::SearchStart));
     assert!(harness.demo_commands.try_recv().is_err());
 }
 
@@ -453,7 +453,7 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     harness.press("d");
     harness.settle().await;
-    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::SearchStart));
     let (demo, run, _requests) = a_run(Some(Banner::Demo));
     harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
     demo.try_send(BackendEvent::Loaded).unwrap();
@@ -471,7 +471,7 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
     harness.send(BackendEvent::News(deliveries(2)));
     shows(&harness, "3 real requests came meanwhile: esc shows them").await;
     sleep(Duration::from_secs(4 * 3600)).await;
-    assert_eq!(harness.record.lock().unwrap().calls, ["ast_a: overdue"]);
+    assert_eq!(harness.record.lock().unwrap().notifications, ["ast_a: overdue"]);
 
     harness.press("esc");
     harness.settle().await;
@@ -509,11 +509,11 @@ async fn a_terminal_that_takes_nothing_ends_it() {
 async fn a_terminal_that_is_gone_ends_it() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.keyboard.try_send(Input::Gone).unwrap();
-    assert_eq!(harness.left().await.unwrap(), Left::Gone);
+    assert_eq!(harness.left().await.unwrap(), ExitReason::Gone);
     let LoopHarness { keyboard, running, .. } = LoopHarness::idle(Record::default()).await;
     drop(keyboard);
     let left = timeout(Duration::from_secs(1), running).await.unwrap().unwrap();
-    assert_eq!(left.unwrap(), Left::Gone);
+    assert_eq!(left.unwrap(), ExitReason::Gone);
 }
 
 #[tokio::test(start_paused = true)]
@@ -522,25 +522,25 @@ async fn it_ends_when_it_is_told_whatever_comes() {
     harness.press("?");
     harness.send(message("news"));
     harness.end.cancel();
-    assert_eq!(harness.left().await.unwrap(), Left::Cancelled);
+    assert_eq!(harness.left().await.unwrap(), ExitReason::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_keep_their_distance_and_say_how_many_they_are() {
-    let mut calls = BellLimiter::default();
+    let mut bell = BellLimiter::default();
     let now = Instant::now();
-    let taken = |calls: &mut BellLimiter, at| calls.take(at).map(|words| words.to_string());
-    assert_eq!((taken(&mut calls, now), calls.due(now)), (None, None));
-    calls.add(Printable::new("a failed"));
-    assert_eq!(taken(&mut calls, now).as_deref(), Some("a failed"), "the first waits for nothing");
+    let taken = |bell: &mut BellLimiter, at| bell.take(at).map(|words| words.to_string());
+    assert_eq!((taken(&mut bell, now), bell.due(now)), (None, None));
+    bell.add(Printable::new("a failed"));
+    assert_eq!(taken(&mut bell, now).as_deref(), Some("a failed"), "the first waits for nothing");
     for name in ["b failed", "c failed", "d failed"] {
-        calls.add(Printable::new(name));
+        bell.add(Printable::new(name));
     }
-    assert_eq!(calls.due(now), Some(now + CALL));
-    assert_eq!(taken(&mut calls, now + CALL / 2), None);
-    let later = taken(&mut calls, now + CALL);
+    assert_eq!(bell.due(now), Some(now + CALL));
+    assert_eq!(taken(&mut bell, now + CALL / 2), None);
+    let later = taken(&mut bell, now + CALL);
     assert_eq!(later.as_deref(), Some("b failed, and 2 more"));
-    assert_eq!(calls.due(now), None);
+    assert_eq!(bell.due(now), None);
 }
 
 /// So many deliveries of one version that generates, and what they made of its asset.
@@ -578,8 +578,8 @@ fn deliveries(count: u64) -> News {
     News { rows, assets, head: count, held: count, old: false }
 }
 
-fn ground(is_light: bool) -> Input {
-    Input::Report(Report::Ground { is_light })
+fn background(is_light: bool) -> Input {
+    Input::Report(Report::Background { is_light })
 }
 
 #[tokio::test(start_paused = true)]
@@ -587,7 +587,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
     let harness = LoopHarness::on_ground(Record::default(), true);
     harness.settle().await;
     assert_eq!(harness.draws().len(), 0);
-    harness.keyboard.try_send(ground(true)).unwrap();
+    harness.keyboard.try_send(background(true)).unwrap();
     harness.settle().await;
     assert_eq!(harness.draws().len(), 1, "at once");
     let light = harness.record.lock().unwrap().styles.clone();
@@ -595,12 +595,12 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
     // One that does not answer holds nothing up, and one that answers late is heard.
     let harness = LoopHarness::on_ground(Record::default(), true);
     harness.settle().await;
-    advance(GROUND_SAID).await;
+    advance(BACKGROUND_WAIT).await;
     harness.settle().await;
     assert_eq!(harness.draws().len(), 1);
     assert_ne!(harness.record.lock().unwrap().styles, light);
     for _ in 0..2 {
-        harness.keyboard.try_send(ground(true)).unwrap();
+        harness.keyboard.try_send(background(true)).unwrap();
         harness.settle().await;
         advance(FRAME).await;
         harness.settle().await;
@@ -613,7 +613,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
 async fn who_chose_a_theme_keeps_it() {
     let harness = LoopHarness::idle(Record::default()).await;
     let before = harness.draws().len();
-    harness.keyboard.try_send(ground(true)).unwrap();
+    harness.keyboard.try_send(background(true)).unwrap();
     harness.settle().await;
     advance(FRAME).await;
     harness.settle().await;

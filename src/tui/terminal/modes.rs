@@ -34,7 +34,7 @@ const GROUND_REPORTS_OFF: &str = "\u{1b}[?2031l";
 
 /// What is on besides what always is.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct More {
+pub(super) struct ExtraModes {
     /// Physical keys are told.
     pub(super) physical_keys: bool,
     /// Changes of the ground are reported.
@@ -54,7 +54,7 @@ pub(super) fn switch_on(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// The reverse, and more than that: what somebody may have left on is switched off as well.
-pub(super) fn switch_off(out: &mut impl Write, more: More) -> io::Result<()> {
+pub(super) fn switch_off(out: &mut impl Write, more: ExtraModes) -> io::Result<()> {
     queue!(out, EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
     // Before the alternate screen is left: each screen has a keyboard of its own.
     if more.physical_keys {

@@ -9,8 +9,8 @@ use super::super::effect::{Effect, Request};
 use super::super::keymap::Action;
 use super::super::model::detail::Detail;
 use super::super::model::mode::{Mode, Screen, Target};
-use super::super::model::{Model, Wanted};
-use super::{enter, say};
+use super::super::model::{CopyKind, Model};
+use super::{enter, show_message};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::text::{ClipText, Printable, shell_word};
 
@@ -32,20 +32,20 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CopyVersion => ("the version's id", version_id(model)),
         Action::CopyGetVersion => match version_id(model).map(|id| get_version(&id)) {
             Some(Err(why)) => {
-                say(model, why);
+                show_message(model, why);
                 return Vec::new();
             }
             line => ("the command that gets the version", line.and_then(Result::ok)),
         },
-        Action::CopyUrl => ("the callback URL", filled(&model.facts.callback_url)),
-        Action::CopySend => ("the command", filled(&model.facts.send_line)),
-        Action::CopyBody => return copy_of_delivery(model, Wanted::Body),
-        Action::CopyBase64 => return copy_of_delivery(model, Wanted::Base64),
-        Action::CopyCurl => return copy_of_delivery(model, Wanted::Curl),
+        Action::CopyUrl => ("the callback URL", filled(&model.run_info.callback_url)),
+        Action::CopySend => ("the command", filled(&model.run_info.send_line)),
+        Action::CopyBody => return copy_of_delivery(model, CopyKind::Body),
+        Action::CopyBase64 => return copy_of_delivery(model, CopyKind::Base64),
+        Action::CopyCurl => return copy_of_delivery(model, CopyKind::Curl),
         _ => return Vec::new(),
     };
     let Some(text) = text else {
-        say(model, format!("{what}: there is none here"));
+        show_message(model, format!("{what}: there is none here"));
         return Vec::new();
     };
     // Ids come from outside, and what is pasted into a shell is obeyed.
@@ -54,13 +54,16 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
             vec![Effect::Copy { what: what.to_owned(), text }]
         }
         _ => {
-            say(model, format!("{what} has characters in it that do not show: see the body"));
+            show_message(
+                model,
+                format!("{what} has characters in it that do not show: see the body"),
+            );
             Vec::new()
         }
     }
 }
 
-fn copy_of_delivery(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
+fn copy_of_delivery(model: &mut Model, wanted: CopyKind) -> Vec<Effect> {
     if let Mode::Detail(open) = &model.mode
         && let Some(detail) = open.detail.clone()
     {
@@ -71,7 +74,7 @@ fn copy_of_delivery(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
         _ => enter::selected_target(model),
     };
     let Some(target) = target else {
-        say(model, "no delivery is selected");
+        show_message(model, "no delivery is selected");
         return Vec::new();
     };
     model.wanted = Some((target, wanted));
@@ -89,29 +92,32 @@ pub(super) fn arrived(model: &mut Model, target: Target, detail: Option<&Detail>
     }
 }
 
-fn copied(model: &mut Model, wanted: Wanted, detail: &Detail) -> Vec<Effect> {
+fn copied(model: &mut Model, wanted: CopyKind, detail: &Detail) -> Vec<Effect> {
     if detail.truncated {
-        say(model, "its body was cut when it was refused: a copy would not be what was sent");
+        show_message(
+            model,
+            "its body was cut when it was refused: a copy would not be what was sent",
+        );
         return Vec::new();
     }
-    if wanted == Wanted::Curl && model.facts.callback_url.is_empty() {
-        say(model, "nothing listens here that it could be posted to");
+    if wanted == CopyKind::Curl && model.run_info.callback_url.is_empty() {
+        show_message(model, "nothing listens here that it could be posted to");
         return Vec::new();
     }
     let (what, text) = match wanted {
-        Wanted::Body => ("the body", body(&detail.body)),
-        Wanted::Base64 => {
+        CopyKind::Body => ("the body", body(&detail.body)),
+        CopyKind::Base64 => {
             let text = ClipText::line(&STANDARD.encode(&detail.body));
             ("the body in base64", text.map_err(|control| control.to_string()))
         }
-        Wanted::Curl => {
-            ("the command", curl(&detail.headers, &detail.body, &model.facts.callback_url))
+        CopyKind::Curl => {
+            ("the command", curl(&detail.headers, &detail.body, &model.run_info.callback_url))
         }
     };
     match text {
         Ok(text) => vec![Effect::Copy { what: what.to_owned(), text }],
         Err(why) => {
-            say(model, why);
+            show_message(model, why);
             Vec::new()
         }
     }

@@ -7,17 +7,17 @@ use super::super::keymap::Action;
 use super::super::model::Model;
 use super::super::model::mode::{DetailMode, Mode, Pane, Screen, Tab, Target};
 use super::super::model::rows::Row;
-use super::{say, show};
+use super::{go_to, show_message};
 use crate::callback::RefusalKind;
 use crate::timeline::VersionRow;
 
 /// Opens what is selected.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    model.cursor.chosen = true;
+    model.selection.chosen = true;
     match (model.screen, model.pane) {
         (Screen::Deliveries, _) | (Screen::Timeline, Pane::Deliveries) => {
             let Some(target) = selected_target(model) else {
-                say(model, "there is no delivery to open");
+                show_message(model, "there is no delivery to open");
                 return Vec::new();
             };
             open_target(model, target, Tab::Payload)
@@ -49,8 +49,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
                 locale.as_ref().is_some_and(|locale| row.version.locale() == locale.as_deref())
             };
             let version = lanes.iter().find(here).map(|row| row.version_id.clone());
-            model.cursor.version = version;
-            show(model, Screen::Timeline);
+            model.selection.version = version;
+            go_to(model, Screen::Timeline);
             model.pane = Pane::Lanes;
             Vec::new()
         }
@@ -92,7 +92,7 @@ fn open_target(model: &mut Model, target: Target, tab: Tab) -> Vec<Effect> {
 /// Why a refusal was refused; `None` of a delivery.
 fn reason(model: &Model, target: Target) -> Option<RefusalKind> {
     let shown = model.shown();
-    let found = shown.found.iter().flat_map(|found| found.rows.iter());
+    let found = shown.results.iter().flat_map(|found| found.rows.iter());
     let mut rows = shown.rows.iter().rev().chain(&shown.of_asset.rows).chain(found);
     match &**rows.find(|row| row.target() == target)? {
         Row::Refusal { listed, .. } => Some(listed.refusal.kind),
@@ -154,9 +154,9 @@ fn neighbour(model: &mut Model, target: Target, by: isize) -> Option<Target> {
     let at = (0..count).rev().find(|at| row(*at).is_some_and(|row| row.target() == target))?;
     let next = row(at.checked_add_signed(by)?)?.target();
     if everywhere {
-        model.cursor.row = Some(next);
+        model.selection.row = Some(next);
     } else {
-        model.cursor.asset_row = Some(next);
+        model.selection.asset_row = Some(next);
     }
     Some(next)
 }

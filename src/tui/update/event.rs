@@ -8,10 +8,10 @@ use super::super::effect::{Effect, Request};
 use super::super::event::{BackendEvent, News};
 use super::super::model::Model;
 use super::super::model::asset::{AlertKind, AssetView, Group};
-use super::super::model::catalogue::Aged;
+use super::super::model::asset_list::Aged;
 use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
-use super::{copy, follow_selection, say, search};
+use super::{copy, follow_selection, search, show_message};
 use crate::callback::State;
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
@@ -23,8 +23,8 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
         BackendEvent::Assets(assets) => {
             for asset in assets {
                 // News may have been faster than the page that they are on.
-                if model.live.catalogue.get(asset.id()).is_none() {
-                    model.live.catalogue.put(asset);
+                if model.live.asset_list.get(asset.id()).is_none() {
+                    model.live.asset_list.put(asset);
                 }
             }
             changed(model)
@@ -32,7 +32,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
         BackendEvent::Loaded => {
             model.live.loaded = true;
             // Each page gave its ids their pieces before the next one was known.
-            model.live.catalogue.renew_pieces();
+            model.live.asset_list.renew_pieces();
             model.live.learn_usual();
             changed(model)
         }
@@ -42,12 +42,12 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             changed(model)
         }
         BackendEvent::Gone(asset_id) => {
-            model.live.catalogue.remove(&asset_id);
+            model.live.asset_list.remove(&asset_id);
             changed(model)
         }
         BackendEvent::Unanswered(request, why) => {
             give_up(model, &request);
-            say(model, why);
+            show_message(model, why);
             Vec::new()
         }
         BackendEvent::OfAsset(asset_id, rows) => {
@@ -58,17 +58,17 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             // A name or a mark is the user's own doing: it shows at once, also on a picture that
             // stands still.
             if let Some(frozen) = &mut model.frozen
-                && let Some(then) = frozen.picture.catalogue.get(asset.id())
+                && let Some(then) = frozen.snapshot.asset_list.get(asset.id())
             {
                 let then = AssetView::new(then.row.clone(), asset.notes.clone());
-                frozen.picture.catalogue.put(then);
+                frozen.snapshot.asset_list.put(then);
             }
             let name = |asset: &AssetView| asset.notes.name.clone();
-            let before = model.live.catalogue.get(asset.id()).and_then(|asset| name(asset));
+            let before = model.live.asset_list.get(asset.id()).and_then(|asset| name(asset));
             if before != name(&asset) {
                 search::renamed(model);
             }
-            model.live.catalogue.put(*asset);
+            model.live.asset_list.put(*asset);
             changed(model)
         }
         BackendEvent::Detail(target, detail) => {
@@ -81,7 +81,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
                     open.laid_out = None;
                 } else {
                     model.mode = Mode::Normal;
-                    say(model, "it is no longer in the journal");
+                    show_message(model, "it is no longer in the journal");
                 }
             }
             effects
@@ -124,10 +124,10 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
 fn apply_link(model: &mut Model, link: Link) {
     // By the relay is how the sender reaches us: that is what is shown and copied.
     if let Some(url) = &link.callback_url {
-        model.facts.callback_url.clone_from(url);
-        if !model.facts.send_by_relay.is_empty() {
-            model.facts.send_line =
-                format!("{} --to {}", model.facts.send_by_relay, shell_word(url));
+        model.run_info.callback_url.clone_from(url);
+        if !model.run_info.send_by_relay.is_empty() {
+            model.run_info.send_line =
+                format!("{} --to {}", model.run_info.send_by_relay, shell_word(url));
         }
     }
     model.live.link = Some(link);
@@ -137,15 +137,15 @@ fn apply_link(model: &mut Model, link: Link) {
 fn apply_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
     let of_this = |asset: &Option<Arc<str>>| asset.as_deref() == Some(asset_id);
     if let Some(frozen) = &mut model.frozen
-        && of_this(&frozen.picture.of_asset.asset)
+        && of_this(&frozen.snapshot.of_asset.asset)
     {
-        let (at, head) = (frozen.at, frozen.picture.head);
+        let (at, head) = (frozen.at, frozen.snapshot.head);
         let was_there = |row: &&Row| match row.target() {
             Target::Delivery(seq) => seq <= head,
             Target::Refusal(_) => row.at() <= at,
         };
         let then = rows.iter().filter(was_there).cloned().collect();
-        frozen.picture.of_asset.complete(then);
+        frozen.snapshot.of_asset.complete(then);
     }
     if of_this(&model.live.of_asset.asset) {
         model.live.of_asset.complete(rows);
@@ -170,7 +170,7 @@ fn give_up(model: &mut Model, request: &Request) {
 fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
     let (mut came, mut listed) = (0, 0);
-    let stay = model.cursor.row.is_some();
+    let stay = model.selection.row.is_some();
     model.live.claim_failures(news.rows.iter().filter_map(claim_of_failure));
     for row in news.rows {
         let row = Arc::new(row);
@@ -193,17 +193,17 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
             frozen.waiting += came;
         }
         if stay {
-            model.cursor.since += listed;
+            model.selection.since += listed;
         }
         model.live.came += came;
     }
     let mut learn = false;
     for asset in news.assets {
-        let before = model.live.catalogue.get(asset.id()).cloned();
+        let before = model.live.asset_list.get(asset.id()).cloned();
         let id = asset.id().to_owned();
         // Before it is compared: only the catalogue knows what is overdue.
-        model.live.catalogue.put(asset);
-        let Some(after) = model.live.catalogue.get(&id).cloned() else { continue };
+        model.live.asset_list.put(asset);
+        let Some(after) = model.live.asset_list.get(&id).cloned() else { continue };
         if !news.old {
             learn |= before.as_ref().is_none_or(|before| before.finished() != after.finished());
             effects.extend(changed_to(model, before.as_deref(), &after));
@@ -243,27 +243,27 @@ pub(super) fn apply_aged(model: &mut Model, aged: &[Aged]) -> Vec<Effect> {
 /// called out.
 fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) -> Option<Effect> {
     let news = whats_new(model, before, after);
-    let untouched = !model.cursor.chosen && model.mode == Mode::Normal && model.frozen.is_none();
-    if matches!(news, Some(New::Alert(_))) && untouched {
-        model.cursor.asset = Some(after.id().into());
-        model.cursor.version = None;
+    let untouched = !model.selection.chosen && model.mode == Mode::Normal && model.frozen.is_none();
+    if matches!(news, Some(AssetNews::Alert(_))) && untouched {
+        model.selection.asset = Some(after.id().into());
+        model.selection.version = None;
     }
-    if !model.facts.bell {
+    if !model.run_info.bell {
         return None;
     }
     let label = after.notes.name.as_deref().unwrap_or_else(|| after.id());
     let words = match news? {
-        New::Alert(AlertKind::Failed) => "failed".to_owned(),
-        New::Alert(AlertKind::Overdue) => "overdue".to_owned(),
-        New::Ready(1) => "ready for QC".to_owned(),
-        New::Ready(count) => format!("{count} versions ready for QC"),
-        New::Done => "all seen versions done".to_owned(),
+        AssetNews::Alert(AlertKind::Failed) => "failed".to_owned(),
+        AssetNews::Alert(AlertKind::Overdue) => "overdue".to_owned(),
+        AssetNews::Ready(1) => "ready for QC".to_owned(),
+        AssetNews::Ready(count) => format!("{count} versions ready for QC"),
+        AssetNews::Done => "all seen versions done".to_owned(),
     };
-    Some(Effect::Call(Printable::new(&format!("{label}: {words}"))))
+    Some(Effect::Notify(Printable::new(&format!("{label}: {words}"))))
 }
 
 /// What of an asset is to be called out.
-enum New {
+enum AssetNews {
     /// Something failed, or is overdue.
     Alert(AlertKind),
     /// So many versions became ready and wait for a person.
@@ -274,13 +274,13 @@ enum New {
 
 /// The most urgent of what is new about an asset and came since the start: what was so before a
 /// restart is no news.
-fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<New> {
-    let started = model.facts.started;
+fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<AssetNews> {
+    let started = model.run_info.started;
     let is_news = |kind: AlertKind, began: Timestamp| match kind {
         AlertKind::Failed => began >= started,
         // Not when it began, but when it was too long.
         AlertKind::Overdue => {
-            began.checked_add(model.facts.overdue).is_ok_and(|since| since >= started)
+            began.checked_add(model.run_info.overdue).is_ok_and(|since| since >= started)
         }
     };
     let known = |kind, version: Option<&str>, at| {
@@ -296,7 +296,7 @@ fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Op
         !alert.acknowledged && is_news(alert.kind, alert.at) && !known(alert.kind, id, alert.at)
     });
     if let Some(alert) = alert {
-        return Some(New::Alert(alert.kind));
+        return Some(AssetNews::Alert(alert.kind));
     }
     let is_ready = |row: &VersionRow| row.version.state() == State::Ready;
     let was_ready = |row: &VersionRow| {
@@ -316,9 +316,9 @@ fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Op
     match ready.count() {
         0 => {
             let done = |asset: &AssetView| asset.group() == Group::Done;
-            (done(after) && before.is_some_and(|before| !done(before))).then_some(New::Done)
+            (done(after) && before.is_some_and(|before| !done(before))).then_some(AssetNews::Done)
         }
-        count => Some(New::Ready(count)),
+        count => Some(AssetNews::Ready(count)),
     }
 }
 
@@ -327,7 +327,7 @@ fn changed(model: &mut Model) -> Vec<Effect> {
     model.listing.stale = true;
     // A frame may be far away; the selection has to hold for the next key all the same. While
     // nothing narrows the list that costs nothing.
-    if model.is_narrowed() && model.cursor.asset.is_some() {
+    if model.is_narrowed() && model.selection.asset.is_some() {
         return Vec::new();
     }
     follow_selection(model)

@@ -5,18 +5,18 @@ use super::super::help::Help;
 use super::super::input::{Chord, Key};
 use super::super::keymap::{self, Action, KEYMAP};
 use super::super::model::mode::{Mode, Pane, Screen};
-use super::super::model::picture::{AssetRows, Frozen};
-use super::super::model::rows::Rows;
-use super::super::model::search::{PAGE, Start};
+use super::super::model::rows::RowWindow;
+use super::super::model::search::{PAGE, SearchStart};
+use super::super::model::snapshot::{AssetRows, FrozenSnapshot};
 use super::super::model::{Banner, Model};
 use super::moves::{self, By};
-use super::{copy, enter, follow_selection, line, say, search, show};
+use super::{copy, enter, follow_selection, go_to, line, search, show_message};
 
 /// Takes a key in.
 pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
     // Selections are by place in what is listed, which has to be what is known.
     model.settle();
-    model.word = None;
+    model.status_message = None;
     let Some(action) = keymap::action(model, &chord) else {
         return unbound(model, chord);
     };
@@ -72,7 +72,7 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     if !is_typing && chord.is_of_another_script() && !model.layout_told {
         model.layout_told = true;
-        say(
+        show_message(
             model,
             format!("keys are Latin letters, and {chord} is none: switch the keyboard's layout"),
         );
@@ -82,7 +82,7 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
     match action {
-        Action::Show(screen) => show(model, screen),
+        Action::Show(screen) => go_to(model, screen),
         Action::NextPane => model.pane = model.pane.next(),
         Action::PreviousPane => model.pane = model.pane.previous(),
         Action::Up => return go(model, By::Steps(-1)),
@@ -91,12 +91,12 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::PageDown => return go(model, By::Pages(1)),
         Action::First => return go(model, By::First),
         Action::Last => return go(model, By::Last),
-        Action::Left | Action::Right => {
-            let by = if action == Action::Left { -1 } else { 1 };
+        Action::ExitReason | Action::Right => {
+            let by = if action == Action::ExitReason { -1 } else { 1 };
             if model.screen == Screen::Matrix {
                 moves::locales(model, by);
             } else {
-                let (now, shown) = (model.shown_at(), model.stretch());
+                let (now, shown) = (model.shown_at(), model.time_range());
                 model.axis.pan(by as i64, now, &shown);
             }
         }
@@ -105,7 +105,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
             let by = if action == Action::NextFailure { 1 } else { -1 };
             if !moves::to_failure(model, by) {
                 let words = no_failure(model);
-                say(model, words);
+                show_message(model, words);
             }
         }
         Action::FailuresOnly => {
@@ -116,25 +116,25 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
             } else {
                 "everything"
             };
-            say(model, word);
+            show_message(model, word);
         }
         Action::Filter => line::begin_filter(model),
         Action::Name | Action::Acknowledge if is_read_only(model) => {
             let why = read_only(model);
-            say(model, why);
+            show_message(model, why);
         }
         Action::Name => line::begin_name(model),
         Action::Acknowledge => return acknowledge(model),
         Action::Freeze => freeze(model),
         Action::Copy => return copy::begin(model),
         Action::ZoomIn | Action::ZoomOut => {
-            let shown = model.stretch();
+            let shown = model.time_range();
             model.axis.zoom(if action == Action::ZoomIn { 1 } else { -1 }, &shown);
         }
         Action::Fit => model.axis.fit(),
         Action::Help => return open_help(model),
         Action::Demo => {
-            say(model, "the demo begins");
+            show_message(model, "the demo begins");
             return vec![Effect::StartDemo];
         }
         Action::Back => return back(model, chord),
@@ -145,14 +145,14 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
 
 /// Why a read-only dashboard keeps no names and marks.
 fn read_only(model: &Model) -> &'static str {
-    match model.facts.banner {
+    match model.run_info.banner {
         Some(Banner::Unwritable) => "the journal cannot be written here: no names and marks",
         _ => "another dubwatch writes this journal: names and marks are given there",
     }
 }
 
 fn is_read_only(model: &Model) -> bool {
-    matches!(model.facts.banner, Some(Banner::ReadOnly | Banner::Unwritable))
+    matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable))
 }
 
 /// Moves, and asks for rows that are not held where the end of those that are comes near.
@@ -164,8 +164,8 @@ fn go(model: &mut Model, by: By) -> Vec<Effect> {
     let Some(rows) = model.listed_rows() else { return Vec::new() };
     // The very first row, and the newest, are somewhere else than what is held.
     let elsewhere = match by {
-        By::First if !rows.is_complete() => Some(Start::Oldest),
-        By::Last if rows.is_behind() => Some(Start::Newest),
+        By::First if !rows.is_complete() => Some(SearchStart::Oldest),
+        By::Last if rows.is_behind() => Some(SearchStart::Newest),
         _ => None,
     };
     moves::go(model, by);
@@ -197,19 +197,19 @@ fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
     } else if model.screen == Screen::Timeline && model.pane != Pane::Assets {
         model.pane = Pane::Assets;
     } else if model.screen != Screen::Timeline {
-        show(model, Screen::Timeline);
+        go_to(model, Screen::Timeline);
     } else if model.behind.is_some() {
         return vec![Effect::StopDemo];
     } else if !model.axis.is_following() {
         model.axis.fit();
-    } else if is_q && model.facts.confirm_quit {
+    } else if is_q && model.run_info.confirm_quit {
         model.mode = Mode::Quit;
     } else if is_q {
         return vec![Effect::Quit];
     } else {
         let key =
             KEYMAP.iter().find(|row| row.action == Action::Quit).map_or("", |row| row.keys[0]);
-        say(model, format!("q or {key} ends dubwatch"));
+        show_message(model, format!("q or {key} ends dubwatch"));
     }
     Vec::new()
 }
@@ -218,9 +218,9 @@ fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
 fn freeze(model: &mut Model) {
     model.frozen = match model.frozen.take() {
         Some(_) => None,
-        None => Some(Frozen { picture: model.live.clone(), at: model.now, waiting: 0 }),
+        None => Some(FrozenSnapshot { snapshot: model.live.clone(), at: model.now, waiting: 0 }),
     };
-    if model.frozen.is_none() && model.live.of_asset.asset != model.cursor.asset {
+    if model.frozen.is_none() && model.live.of_asset.asset != model.selection.asset {
         // What the user looked at while it stood still is not what the live picture has.
         model.live.of_asset = AssetRows::default();
     }
@@ -232,7 +232,7 @@ fn no_failure(model: &Model) -> String {
     if model.screen == Screen::Deliveries && model.is_narrowed() {
         return "no failure and no refusal is listed; esc shows all".to_owned();
     }
-    if model.screen == Screen::Deliveries && !model.listed_rows().is_some_and(Rows::is_whole) {
+    if model.screen == Screen::Deliveries && !model.listed_rows().is_some_and(RowWindow::is_whole) {
         return "no failure among the rows that are read; ! searches all of them".to_owned();
     }
     model.all_clear().0
@@ -244,11 +244,11 @@ const NO_ALERT: &str = "what is selected has not failed and is not overdue";
 /// lane, cell or delivery; in the asset list, all of the asset's.
 fn acknowledge(model: &mut Model) -> Vec<Effect> {
     let Some((asset_id, versions)) = subject(model) else {
-        say(model, NO_ALERT);
+        show_message(model, NO_ALERT);
         return Vec::new();
     };
-    let Some(asset) = model.shown().catalogue.get(&asset_id).cloned() else {
-        say(model, "its asset is not among those that are shown");
+    let Some(asset) = model.shown().asset_list.get(&asset_id).cloned() else {
+        show_message(model, "its asset is not among those that are shown");
         return Vec::new();
     };
     let meant = |version: Option<&str>| match &versions {
@@ -260,7 +260,7 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
         .filter(|alert| meant(alert.version.map(|row| row.version_id.as_str())))
         .collect();
     if alerts.is_empty() {
-        say(model, NO_ALERT);
+        show_message(model, NO_ALERT);
         return Vec::new();
     }
     let take_back = alerts.iter().all(|alert| alert.acknowledged);
@@ -270,7 +270,7 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
         (false, 1) => "marked as seen: it stays listed and stops shouting".to_owned(),
         (false, count) => format!("{count} marked as seen: they stay listed and stop shouting"),
     };
-    say(model, word);
+    show_message(model, word);
     marked
         .iter()
         .map(|alert| {
@@ -311,7 +311,7 @@ fn subject(model: &Model) -> Option<(String, Option<Vec<Option<String>>>)> {
             }
             let callback = row.callback();
             let is_overdue = || {
-                let asset = model.shown().catalogue.get(callback.asset_id.as_deref()?)?;
+                let asset = model.shown().asset_list.get(callback.asset_id.as_deref()?)?;
                 let mut rows = asset.row.versions.iter();
                 let version =
                     rows.find(|row| Some(&row.version_id) == callback.version_id.as_ref())?;

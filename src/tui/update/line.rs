@@ -5,13 +5,13 @@ use super::super::input::Chord;
 use super::super::keymap::Action;
 use super::super::model::Model;
 use super::super::model::mode::{Line, Mode, Screen};
-use super::{enter, say};
+use super::{enter, show_message};
 use crate::filter::Filter;
 
 /// Begins to type a filter.
 pub(super) fn begin_filter(model: &mut Model) {
     let before = model.filtering.text.clone();
-    let asset = model.cursor.asset.clone();
+    let asset = model.selection.asset.clone();
     model.mode = Mode::Filter { line: Line::filter(&before), before, asset };
 }
 
@@ -24,8 +24,8 @@ pub(super) fn begin_name(model: &mut Model) {
         Screen::Health => None,
         _ => model.selected_asset().map(|asset| asset.id().to_owned()),
     };
-    let Some(asset) = id.and_then(|id| model.shown().catalogue.get(&id).cloned()) else {
-        say(model, "no asset is selected");
+    let Some(asset) = id.and_then(|id| model.shown().asset_list.get(&id).cloned()) else {
+        show_message(model, "no asset is selected");
         return;
     };
     let line = Line::name(asset.notes.name.as_deref().unwrap_or_default());
@@ -122,7 +122,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
 fn abandon(model: &mut Model) -> Vec<Effect> {
     if let Mode::Filter { before, asset, .. } = std::mem::replace(&mut model.mode, Mode::Normal) {
         set_filter(model, &before);
-        model.cursor.asset = asset;
+        model.selection.asset = asset;
     }
     Vec::new()
 }

@@ -18,8 +18,8 @@ use super::msg::Msg;
 
 pub use next_change::next_change;
 
-/// How long a word about what was done stands.
-const WORD_STANDS: SignedDuration = SignedDuration::from_secs(4);
+/// How long a status message is shown.
+const STATUS_MESSAGE_LASTS: SignedDuration = SignedDuration::from_secs(4);
 /// How long places in the asset list stand still after a key.
 const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
 
@@ -39,7 +39,7 @@ fn apply(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Tick(now) => return tick(model, now),
         Msg::Event(event) => return event::apply(model, event),
         Msg::Behind(requests) => model.behind = Some(requests),
-        Msg::Message(message) => say(model, message),
+        Msg::Message(message) => show_message(model, message),
     }
     Vec::new()
 }
@@ -55,27 +55,27 @@ fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     model.now = now;
     // Also when the clock was set back: nothing stands for longer than it was meant to.
     let is_over = |until: Timestamp| until <= now || until.duration_since(now) > HELD_FOR;
-    if model.word.as_ref().is_some_and(|(_, until)| is_over(*until)) {
-        model.word = None;
+    if model.status_message.as_ref().is_some_and(|(_, until)| is_over(*until)) {
+        model.status_message = None;
     }
     if model.hold_until.is_some_and(is_over) {
         model.hold_until = None;
-        model.live.catalogue.hold(false);
+        model.live.asset_list.hold(false);
         model.listing.stale = true;
     }
-    let aged = model.live.catalogue.age(now);
+    let aged = model.live.asset_list.age(now);
     event::apply_aged(model, &aged)
 }
 
-/// Puts a word about what was done on the screen.
-fn say(model: &mut Model, word: impl Into<String>) {
-    let until = model.now.checked_add(WORD_STANDS).unwrap_or(model.now);
-    model.word = Some((word.into(), until));
+/// Shows a status message for four seconds.
+fn show_message(model: &mut Model, message: impl Into<String>) {
+    let until = model.now.checked_add(STATUS_MESSAGE_LASTS).unwrap_or(model.now);
+    model.status_message = Some((message.into(), until));
 }
 
 /// Has the asset list stand still for a while, because the user moves in it.
 fn hold(model: &mut Model) {
-    model.live.catalogue.hold(true);
+    model.live.asset_list.hold(true);
     model.hold_until = model.now.checked_add(HELD_FOR).ok();
 }
 
@@ -83,23 +83,23 @@ fn hold(model: &mut Model) {
 fn follow_selection(model: &mut Model) -> Vec<Effect> {
     model.settle();
     let Some(asset) = model.selected_asset().cloned() else { return Vec::new() };
-    let id = match &model.cursor.asset {
+    let id = match &model.selection.asset {
         Some(id) if **id == *asset.id() => std::sync::Arc::clone(id),
         _ => {
-            model.cursor.version = None;
+            model.selection.version = None;
             std::sync::Arc::from(asset.id())
         }
     };
     // The selection sticks: what becomes active elsewhere does not change what is looked at.
-    model.cursor.asset = Some(std::sync::Arc::clone(&id));
+    model.selection.asset = Some(std::sync::Arc::clone(&id));
     if model.shown().of_asset.asset.as_ref() == Some(&id) {
         return Vec::new();
     }
-    model.cursor.asset_row = None;
-    let live = super::model::picture::AssetRows::begin(&id, &model.live.rows);
+    model.selection.asset_row = None;
+    let live = super::model::snapshot::AssetRows::begin(&id, &model.live.rows);
     if let Some(frozen) = &mut model.frozen {
-        frozen.picture.of_asset =
-            super::model::picture::AssetRows::begin(&id, &frozen.picture.rows);
+        frozen.snapshot.of_asset =
+            super::model::snapshot::AssetRows::begin(&id, &frozen.snapshot.rows);
     }
     model.live.of_asset = live;
     model.listing.stale = true;
@@ -107,9 +107,9 @@ fn follow_selection(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Goes to a screen.
-fn show(model: &mut Model, screen: Screen) {
+fn go_to(model: &mut Model, screen: Screen) {
     // All of the screen changes, so nothing that is looked at does.
-    model.live.catalogue.renew_pieces();
+    model.live.asset_list.renew_pieces();
     model.screen = screen;
     if screen != Screen::Timeline {
         model.pane = Pane::Assets;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::model::Model;
 use super::super::model::mode::{Pane, Screen, Target};
-use super::super::model::rows::{Row, Rows};
+use super::super::model::rows::{Row, RowWindow};
 use super::hold;
 
 /// How far a move goes.
@@ -31,7 +31,7 @@ impl By {
 
 /// Moves whatever has the keys.
 pub(super) fn go(model: &mut Model, by: By) {
-    model.cursor.chosen = true;
+    model.selection.chosen = true;
     match (model.screen, model.pane) {
         (Screen::Timeline, Pane::Assets) | (Screen::Matrix, _) => assets(model, by),
         (Screen::Timeline, Pane::Lanes) => lanes(model, by),
@@ -49,9 +49,9 @@ fn assets(model: &mut Model, by: By) {
     hold(model);
     let to = by.from(model.selected_place(), model.assets().len(), page(model));
     let id = model.assets().get(to).map(|place| Arc::clone(&place.id));
-    if id != model.cursor.asset {
-        model.cursor.asset = id;
-        model.cursor.version = None;
+    if id != model.selection.asset {
+        model.selection.asset = id;
+        model.selection.version = None;
     }
 }
 
@@ -59,26 +59,26 @@ fn lanes(model: &mut Model, by: By) {
     let Some(asset) = model.selected_asset() else { return };
     let lanes = asset.lanes();
     let to = by.from(model.selected_lane(), lanes.len(), page(model));
-    model.cursor.version = lanes.get(to).map(|lane| lane.version_id.clone());
+    model.selection.version = lanes.get(to).map(|lane| lane.version_id.clone());
 }
 
 fn asset_rows(model: &mut Model, by: By) {
     let count = model.asset_row_count();
     let Some(at) = model.selected_asset_row() else { return };
     let to = by.from(at, count, page(model) / 3);
-    model.cursor.asset_row = target(by, at, to, model.asset_row(to));
+    model.selection.asset_row = target(by, at, to, model.asset_row(to));
 }
 
 fn rows(model: &mut Model, by: By) {
     let count = model.row_count();
     let Some(at) = model.selected_row() else { return };
     let to = by.from(at, count, page(model));
-    let is_behind = model.listed_rows().is_some_and(Rows::is_behind);
+    let is_behind = model.listed_rows().is_some_and(RowWindow::is_behind);
     // Behind the last row that is held there are others: moving on does not pass them over.
     let by = if is_behind && by != By::Last { By::Steps(0) } else { by };
-    model.cursor.row = target(by, at, to, model.row(to));
-    if model.cursor.row.is_none() {
-        model.cursor.since = 0;
+    model.selection.row = target(by, at, to, model.row(to));
+    if model.selection.row.is_none() {
+        model.selection.since = 0;
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
         return to_failing_row(model, by);
     }
     let mut failures: Vec<(Arc<str>, Option<String>, bool)> = Vec::new();
-    for alert in model.shown().catalogue.alerts() {
+    for alert in model.shown().asset_list.alerts() {
         let id = Arc::from(alert.asset.id());
         let version = alert.version.map(|version| version.version_id.clone());
         failures.push((id, version, alert.acknowledged));
@@ -110,7 +110,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
         return false;
     }
     let here = failures.iter().position(|(id, version, _)| {
-        model.cursor.asset.as_ref() == Some(id) && *version == model.cursor.version
+        model.selection.asset.as_ref() == Some(id) && *version == model.selection.version
     });
     let count = failures.len().cast_signed();
     let to = if let Some(at) = here {
@@ -119,7 +119,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
         // From where the user is: the first failure from there on, or the last before.
         let selected = model.selected_place();
         let place = |id: &Arc<str>| {
-            let shown = &model.shown().catalogue;
+            let shown = &model.shown().asset_list;
             shown.get(id).and_then(|asset| shown.place_of(asset)).unwrap_or(usize::MAX)
         };
         let from = failures.iter().position(|(id, ..)| place(id) >= selected);
@@ -128,17 +128,17 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
     };
     let (id, version, _) = failures.swap_remove(to.cast_unsigned());
     hold(model);
-    model.cursor.chosen = true;
-    model.cursor.asset = Some(id);
+    model.selection.chosen = true;
+    model.selection.asset = Some(id);
     if version.is_some() {
         model.pane = Pane::Lanes;
     }
-    model.cursor.version = version;
+    model.selection.version = version;
     if model.screen != Screen::Matrix {
         model.screen = Screen::Timeline;
     }
     // What a filter hides cannot be shown: the failure counts more.
-    if model.selected_asset().map(|asset| asset.id()) != model.cursor.asset.as_deref() {
+    if model.selected_asset().map(|asset| asset.id()) != model.selection.asset.as_deref() {
         super::line::set_filter(model, "");
     }
     true
@@ -156,17 +156,17 @@ fn to_failing_row(model: &mut Model, by: isize) -> bool {
     let Some(target) = found.and_then(|place| model.row(place)).map(|row| row.target()) else {
         return false;
     };
-    model.cursor.row = Some(target);
+    model.selection.row = Some(target);
     true
 }
 
 /// Moves to another column of the matrix.
 pub(super) fn locales(model: &mut Model, by: isize) {
     let to = model.selected_column().saturating_add_signed(by);
-    let mut locales = model.shown().catalogue.locales().map(|locale| locale.map(str::to_owned));
+    let mut locales = model.shown().asset_list.locales().map(|locale| locale.map(str::to_owned));
     let locale = locales.nth(to);
     drop(locales);
     if locale.is_some() {
-        model.cursor.locale = locale;
+        model.selection.locale = locale;
     }
 }

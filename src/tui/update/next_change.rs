@@ -14,10 +14,10 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Returns the next moment at which something on the screen ages; `None` while nothing does.
 /// `behind` is the model of the run behind a demo, which is not shown.
 pub fn next_change(model: &Model, behind: Option<&Model>) -> Option<Timestamp> {
-    let word = model.word.as_ref().map(|(_, until)| *until);
+    let word = model.status_message.as_ref().map(|(_, until)| *until);
     // Also of what a demo or a frozen picture hides: the user is notified of it.
     let [shown, hidden] = [Some(model), behind]
-        .map(|model| model.and_then(|model| model.live.catalogue.next_overdue()));
+        .map(|model| model.and_then(|model| model.live.asset_list.next_overdue()));
     let soonest = [word, model.hold_until, shown, hidden, ages(model)].into_iter().flatten().min();
     // Never now or earlier: a clock that was set back must not make the loop spin.
     soonest.map(|at| at.max(after(model.now, SignedDuration::from_millis(50))))
@@ -55,7 +55,7 @@ fn timeline(model: &Model) -> Option<Timestamp> {
     let at = model.selected_place().saturating_sub(seen);
     let listed = model.assets().iter().skip(at).take(2 * seen);
     let ages = listed
-        .filter_map(|place| model.shown().catalogue.get(&place.id))
+        .filter_map(|place| model.shown().asset_list.get(&place.id))
         .map(|asset| next_age(asset.last_at(), now));
     let lanes = asset.row.versions.iter().map(|row| next_age(row.version.since(), now));
     ages.chain(lanes).chain(next_column(model)).min()
@@ -63,9 +63,9 @@ fn timeline(model: &Model) -> Option<Timestamp> {
 
 /// When now comes to the next column of the axis, where it is on the axis.
 fn next_column(model: &Model) -> Option<Timestamp> {
-    let stretch = model.stretch();
-    let column = u16::try_from(stretch.column(model.now)).ok()?;
-    (column < stretch.columns()).then(|| stretch.time_of(column + 1))
+    let time_range = model.time_range();
+    let column = u16::try_from(time_range.column(model.now)).ok()?;
+    (column < time_range.columns()).then(|| time_range.time_of(column + 1))
 }
 
 /// When an age that is shown in minutes, or in hours from an hour on, shows another number.

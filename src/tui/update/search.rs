@@ -7,8 +7,8 @@ use super::super::effect::{Effect, Request};
 use super::super::model::Model;
 use super::super::model::listing::name_of;
 use super::super::model::mode::{Screen, Target};
-use super::super::model::rows::{Found, MAX_ROWS, Row, Rows};
-use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, Searching, Start};
+use super::super::model::rows::{MAX_ROWS, Row, RowWindow, SearchResults};
+use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, SearchStart, Searching};
 
 /// After how long a search that was not heard of counts as lost.
 const LOST: SignedDuration = SignedDuration::from_secs(3);
@@ -16,16 +16,16 @@ const LOST: SignedDuration = SignedDuration::from_secs(3);
 /// Begins the search that the filter needs, where there is none, and ends one that nobody needs.
 pub(super) fn seek(model: &mut Model) -> Option<Effect> {
     if !model.is_narrowed() {
-        let live = model.live.found.take();
-        let frozen = model.frozen.as_mut().and_then(|frozen| frozen.picture.found.take());
+        let live = model.live.results.take();
+        let frozen = model.frozen.as_mut().and_then(|frozen| frozen.snapshot.results.take());
         let was_narrowed = live.is_some() || frozen.is_some();
         let is_under_way =
             [live, frozen].iter().flatten().any(|found| found.rows.searching.is_some());
         // What was found far back is now to be seen among its neighbours.
-        if let Some(Target::Delivery(seq)) = model.cursor.row.filter(|_| was_narrowed)
+        if let Some(Target::Delivery(seq)) = model.selection.row.filter(|_| was_narrowed)
             && !model.shown().rows.covers(seq)
         {
-            return ask(model, Start::Around(seq), PAGE);
+            return ask(model, SearchStart::Around(seq), PAGE);
         }
         return is_under_way.then_some(Effect::Request(Request::EndSearch));
     }
@@ -34,11 +34,11 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
         return None;
     }
     let query = model.query();
-    if model.shown().found.as_ref().is_none_or(|found| found.query != query) {
+    if model.shown().results.as_ref().is_none_or(|found| found.query != query) {
         return begin(model, query);
     }
     // What was lost is made up for; a window that is full is read on from where the user scrolls.
-    let rows = &model.shown().found.as_ref()?.rows;
+    let rows = &model.shown().results.as_ref()?.rows;
     if rows.is_behind() || rows.len() >= MAX_ROWS {
         return None;
     }
@@ -49,10 +49,10 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
 /// Begins with what the window on all rows holds: that is there at once.
 fn begin(model: &mut Model, query: Query) -> Option<Effect> {
     let shown = model.shown();
-    let rows = Rows::of(&shown.rows, |row| query.lists(row, name_of(shown, row)));
+    let rows = RowWindow::of(&shown.rows, |row| query.lists(row, name_of(shown, row)));
     let start = rows.below();
-    let was_searching = shown.found.as_ref().is_some_and(|found| found.rows.searching.is_some());
-    model.shown_mut().found = Some(Found { query, rows });
+    let was_searching = shown.results.as_ref().is_some_and(|found| found.rows.searching.is_some());
+    model.shown_mut().results = Some(SearchResults { query, rows });
     match start {
         Some(start) => ask(model, start, FIRST),
         None => was_searching.then_some(Effect::Request(Request::EndSearch)),
@@ -61,7 +61,7 @@ fn begin(model: &mut Model, query: Query) -> Option<Effect> {
 
 /// Asks for more of the listed rows, unless that was done and is not lost. A search that begins anew
 /// takes the place of another one.
-pub(super) fn ask(model: &mut Model, start: Start, limit: usize) -> Option<Effect> {
+pub(super) fn ask(model: &mut Model, start: SearchStart, limit: usize) -> Option<Effect> {
     let now = model.now;
     let is_waited_for = |searching: &Searching| {
         let elapsed = now.duration_since(searching.at);
@@ -76,10 +76,10 @@ pub(super) fn ask(model: &mut Model, start: Start, limit: usize) -> Option<Effec
     let limit = if start.is_anew() { limit } else { limit.saturating_sub(rows.len()).max(PAGE) };
     let id = model.searches + 1;
     model.searches = id;
-    let selects_first = start == Start::Oldest;
+    let selects_first = start == SearchStart::Oldest;
     let searching = Searching { id, start, at: now, selects_first };
     model.listed_rows_mut()?.searching = Some(searching);
-    let until = model.frozen.as_ref().map(|frozen| (frozen.picture.head, frozen.at));
+    let until = model.frozen.as_ref().map(|frozen| (frozen.snapshot.head, frozen.at));
     let search = Search { id, query: model.query(), start, limit, until };
     Some(Effect::Request(Request::Rows(Box::new(search))))
 }
@@ -87,12 +87,12 @@ pub(super) fn ask(model: &mut Model, start: Start, limit: usize) -> Option<Effec
 /// Takes a page in, wherever it was asked for.
 pub(super) fn take(model: &mut Model, page: &RowsPage) {
     let mut first = None;
-    let (now, stay) = (model.now, model.cursor.row.is_some());
+    let (now, stay) = (model.now, model.selection.row.is_some());
     let pictures = std::iter::once(&mut model.live)
-        .chain(model.frozen.as_mut().map(|frozen| &mut frozen.picture));
-    for picture in pictures {
-        let found = picture.found.as_mut().map(|found| &mut found.rows);
-        for rows in std::iter::once(&mut picture.rows).chain(found) {
+        .chain(model.frozen.as_mut().map(|frozen| &mut frozen.snapshot));
+    for snapshot in pictures {
+        let found = snapshot.results.as_mut().map(|found| &mut found.rows);
+        for rows in std::iter::once(&mut snapshot.rows).chain(found) {
             let Some(searching) = rows.searching.as_mut().filter(|asked| asked.id == page.id)
             else {
                 continue;
@@ -109,17 +109,17 @@ pub(super) fn take(model: &mut Model, page: &RowsPage) {
         }
     }
     if first.is_some() {
-        model.cursor.row = first;
+        model.selection.row = first;
     }
 }
 
 /// A search came to nothing.
 pub(super) fn give_up(model: &mut Model, search: &Search) {
     let pictures = std::iter::once(&mut model.live)
-        .chain(model.frozen.as_mut().map(|frozen| &mut frozen.picture));
-    for picture in pictures {
-        let found = picture.found.as_mut().map(|found| &mut found.rows);
-        for rows in std::iter::once(&mut picture.rows).chain(found) {
+        .chain(model.frozen.as_mut().map(|frozen| &mut frozen.snapshot));
+    for snapshot in pictures {
+        let found = snapshot.results.as_mut().map(|found| &mut found.rows);
+        for rows in std::iter::once(&mut snapshot.rows).chain(found) {
             rows.searching = rows.searching.take().filter(|searching| searching.id != search.id);
         }
     }
@@ -128,7 +128,7 @@ pub(super) fn give_up(model: &mut Model, search: &Search) {
 /// Whether a row that came is among those that were searched for, and then adds it to them.
 pub(super) fn add(model: &mut Model, row: &std::sync::Arc<Row>, stay: bool) -> bool {
     let name = name_of(&model.live, row).map(str::to_owned);
-    let Some(found) = &mut model.live.found else { return false };
+    let Some(found) = &mut model.live.results else { return false };
     if !found.query.lists(row, name.as_deref()) {
         return false;
     }
@@ -143,21 +143,21 @@ pub(super) fn narrow(model: &mut Model) {
         return;
     }
     let query = model.query();
-    let mut found = model.live.found.take();
+    let mut found = model.live.results.take();
     if let Some(found) = &mut found {
         let live = &model.live;
         found.rows.retain(|row| query.lists(row, name_of(live, row)));
         found.query = query;
     }
-    model.live.found = found;
+    model.live.results = found;
 }
 
 /// An asset has another name now: what looks for names has to be searched anew.
 pub(super) fn renamed(model: &mut Model) {
     if model.filtering.filter.looks_at_names() {
-        model.live.found = None;
+        model.live.results = None;
         if let Some(frozen) = &mut model.frozen {
-            frozen.picture.found = None;
+            frozen.snapshot.results = None;
         }
     }
 }

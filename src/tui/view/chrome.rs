@@ -14,8 +14,8 @@ use super::super::model::mode::{Line, Mode, Screen};
 use super::super::model::{Banner, Model};
 use super::super::widget::ago;
 use super::super::widget::glyph;
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::row::number;
 use super::{deliveries, dubs, link};
 use crate::text::Printable;
@@ -24,22 +24,22 @@ use crate::text::Printable;
 const LEAST_SOURCE: usize = 14;
 
 /// Draws header, banners, alert bar and footer; returns what is left between them.
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) -> Rect {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
     let mut top = 0;
-    header(model, look, &mut Pen::new(buffer, area, top));
+    header(model, theme, &mut Pen::new(buffer, area, top));
     top += 1;
     for (role, words) in banners(model) {
-        let mut pen = Pen::new(buffer, area, top).on(look.of(role));
-        pen.skip(1).text(&words, look.of(role)).finish();
+        let mut pen = Pen::new(buffer, area, top).on(theme.of(role));
+        pen.skip(1).text(&words, theme.of(role)).finish();
         top += 1;
     }
-    alert(model, look, &mut Pen::new(buffer, area, top));
+    alert(model, theme, &mut Pen::new(buffer, area, top));
     top += 1;
     let mut bottom = area.height - 1;
-    footer(model, look, &mut Pen::new(buffer, area, bottom));
+    footer(model, theme, &mut Pen::new(buffer, area, bottom));
     if model.has_line() {
         bottom -= 1;
-        line(model, look, &mut Pen::new(buffer, area, bottom));
+        line(model, theme, &mut Pen::new(buffer, area, bottom));
     }
     Rect { y: area.y + top, height: bottom.saturating_sub(top), ..area }
 }
@@ -71,7 +71,7 @@ const FILTER_PROMPT: &str = " / ";
 /// The title of the terminal's window: dubs done of those seen, failures and overdue ones that
 /// stand, and how many wait for the user.
 pub fn title(model: &Model) -> Printable {
-    let counts = model.live.catalogue.counts();
+    let counts = model.live.asset_list.counts();
     let mut title = format!("dubwatch {}/{} {}", counts.done, counts.all, glyph::DONE);
     let parts = [
         (counts.failures(), glyph::FAILED.to_string()),
@@ -84,24 +84,26 @@ pub fn title(model: &Model) -> Printable {
     Printable::new(&title)
 }
 
-fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
+fn header(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let width = pen.left();
-    let (plain, dim) = (look.of(Role::Plain), look.of(Role::Dim));
+    let (plain, dim) = (theme.of(Role::Plain), theme.of(Role::Dim));
     if width >= NARROW {
-        pen.text("dubwatch", look.of(Role::Strong)).skip(2);
+        pen.text("dubwatch", theme.of(Role::Strong)).skip(2);
     }
     for (place, screen) in Screen::ALL.into_iter().enumerate() {
         let number = place + 1;
         if screen == model.screen {
-            pen.text(&format!(" {number} {} ", screen.name()), look.of(Role::Tab));
+            pen.text(&format!(" {number} {} ", screen.name()), theme.of(Role::Tab));
         } else if width >= NARROW {
-            pen.text(&format!(" {number} "), look.of(Role::Key)).text(screen.name(), plain).skip(1);
+            pen.text(&format!(" {number} "), theme.of(Role::Key))
+                .text(screen.name(), plain)
+                .skip(1);
         } else {
-            pen.text(&format!(" {number} "), look.of(Role::Key));
+            pen.text(&format!(" {number} "), theme.of(Role::Key));
         }
     }
     let shown = model.shown();
-    let counts = shown.catalogue.counts();
+    let counts = shown.asset_list.counts();
     let minutes = shown.chart.minutes(model.shown_at());
     // The running minute has only begun: what is told is the more lively of the last two.
     let [.., before, now] = minutes;
@@ -113,7 +115,7 @@ fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
     // The source gets what is left, where that says something.
     let least = match &shown.link {
         Some(_) => link::LEAST + 4,
-        None if model.facts.door.is_empty() => 0,
+        None if model.run_info.door.is_empty() => 0,
         None => LEAST_SOURCE + 4,
     };
     // A link has to be seen, and whether the journal takes anything; an address can be looked up.
@@ -145,16 +147,16 @@ fn header(model: &Model, look: Look, pen: &mut Pen<'_>) {
         wide += words.width() + 4;
         let said = if role == Role::Failed { role } else { Role::Plain };
         parts.splice(0..0, [(mark.to_string(), role), (format!(" {words}  "), said)]);
-    } else if left >= LEAST_SOURCE && shown.link.is_none() && !model.facts.door.is_empty() {
+    } else if left >= LEAST_SOURCE && shown.link.is_none() && !model.run_info.door.is_empty() {
         let role = if model.store_trouble().is_some() { Role::Failed } else { Role::Done };
-        let source = Printable::new_or_blank(&model.facts.door).cut(left);
+        let source = Printable::new_or_blank(&model.run_info.door).cut(left);
         wide += source.width() + 4;
         parts
             .splice(0..0, [(glyph::OPEN.to_string(), role), (format!(" {source}  "), Role::Plain)]);
     }
     pen.to_right(u16::try_from(wide).unwrap_or(u16::MAX));
     for (text, role) in parts {
-        let style = if role == Role::Dim { dim } else { look.of(role) };
+        let style = if role == Role::Dim { dim } else { theme.of(role) };
         pen.text(&text, style);
     }
 }
@@ -168,7 +170,7 @@ fn chart(minutes: &[u32]) -> String {
 /// What has to be known before anything below it is believed.
 fn banners(model: &Model) -> Vec<(Role, String)> {
     let mut banners = Vec::new();
-    match model.facts.banner {
+    match model.run_info.banner {
         Some(Banner::Demo) => banners.push((Role::Banner, demo_banner(model))),
         Some(Banner::Unchecked) => banners.push((
             Role::Shout,
@@ -184,13 +186,13 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
         )),
         Some(Banner::ReadOnly) => banners.push((
             Role::Banner,
-            format!("READ ONLY  another dubwatch writes {}", model.facts.journal),
+            format!("READ ONLY  another dubwatch writes {}", model.run_info.journal),
         )),
         Some(Banner::Unwritable) => banners.push((
             Role::Shout,
             format!(
                 "NOTHING IS RECEIVED  {} cannot be written here  {}  --db names another journal",
-                model.facts.journal,
+                model.run_info.journal,
                 glyph::DOT
             ),
         )),
@@ -221,13 +223,13 @@ fn demo_banner(model: &Model) -> String {
 }
 
 /// Failures and overdue versions that nobody has seen; without any, how the catalogue stands.
-fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let counts = model.shown().catalogue.counts();
+fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
+    let counts = model.shown().asset_list.counts();
     if counts.unseen() == 0 {
-        return calm(model, look, pen);
+        return calm(model, theme, pen);
     }
-    let shouting = model.shown().catalogue.alerts().filter(|alert| !alert.acknowledged);
-    let style = look.of(Role::Shout);
+    let shouting = model.shown().asset_list.alerts().filter(|alert| !alert.acknowledged);
+    let style = theme.of(Role::Shout);
     let width = pen.left();
     let keys = if width >= NARROW { "  n next   x seen " } else { "" };
     let room = width.saturating_sub(keys.len().try_into().unwrap_or(0));
@@ -271,8 +273,8 @@ fn alert(model: &Model, look: Look, pen: &mut Pen<'_>) {
 
 /// An alert in a few words: what it is about, what is wrong, since when.
 fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
-    let clock = |at| ago::moment(at, model.shown_at(), &model.facts.zone);
-    let label = model.shown().catalogue.label(alert.asset);
+    let clock = |at| ago::moment(at, model.shown_at(), &model.run_info.zone);
+    let label = model.shown().asset_list.label(alert.asset);
     let label = Printable::new(&label);
     let Some(row) = alert.version else {
         let unchecked = unchecked_word(model, alert.asset.row.asset.provenance().is_unchecked());
@@ -287,7 +289,7 @@ fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
         }
         AlertKind::Overdue => {
             // A moment and no age: what stands in the bar on every screen must not make it wake.
-            let since = alert.at.checked_add(model.facts.overdue).unwrap_or(alert.at);
+            let since = alert.at.checked_add(model.run_info.overdue).unwrap_or(alert.at);
             format!("{label}  {locale}  overdue since {}", clock(since))
         }
     }
@@ -295,7 +297,7 @@ fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
 
 /// The word behind a failure that is unchecked, but under the banner that says it of all that comes.
 fn unchecked_word(model: &Model, is_unchecked: bool) -> &'static str {
-    let says = is_unchecked && model.facts.banner != Some(Banner::Unchecked);
+    let says = is_unchecked && model.run_info.banner != Some(Banner::Unchecked);
     if says { ", unchecked" } else { "" }
 }
 
@@ -307,22 +309,22 @@ pub(super) const fn failed_word(state: crate::callback::State) -> &'static str {
     }
 }
 
-fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
+fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let shown = model.shown();
-    let [failed, for_you, running, done] = group_sizes(shown.catalogue.order());
-    let dim = look.of(Role::Dim);
+    let [failed, for_you, running, done] = group_sizes(shown.asset_list.order());
+    let dim = theme.of(Role::Dim);
     pen.skip(1);
     let refused = shown.counts.refusals();
     let (words, is_clear) = model.all_clear();
     if failed + for_you + running + done > 0 {
         let role = if is_clear {
             Role::Done
-        } else if shown.catalogue.counts().failures() > 0 {
+        } else if shown.asset_list.counts().failures() > 0 {
             Role::Failed
         } else {
             Role::Doubt
         };
-        pen.text(&words, look.of(role));
+        pen.text(&words, theme.of(role));
         let groups = [(for_you, "for you"), (running, "running"), (done, "done")];
         let groups = groups.iter().filter(|(count, _)| *count > 0);
         for (count, word) in groups {
@@ -331,7 +333,7 @@ fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
     } else if shown.loaded {
         pen.text("nothing was received yet", dim);
         if !is_clear {
-            pen.text(&format!("  {}  {words}", glyph::DOT), look.of(Role::Doubt));
+            pen.text(&format!("  {}  {words}", glyph::DOT), theme.of(Role::Doubt));
         }
     } else {
         pen.text("reading the journal", dim);
@@ -341,42 +343,42 @@ fn calm(model: &Model, look: Look, pen: &mut Pen<'_>) {
         pen.text(&format!("  {}  ", glyph::DOT), dim);
         pen.text(
             &format!("{} {requests} refused, 3 says why", number(refused)),
-            look.of(Role::Doubt),
+            theme.of(Role::Doubt),
         );
     }
 }
 
-fn line(model: &Model, look: Look, pen: &mut Pen<'_>) {
+fn line(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     if let Some((prompt, line)) = typing(model) {
-        pen.text(prompt, look.of(Role::Key));
+        pen.text(prompt, theme.of(Role::Key));
         let complaint = complaint(model, line);
-        typed(line, typing_room(pen.left(), &complaint), look, pen);
-        pen.skip(2).text(complaint.as_str(), look.of(Role::Failed));
+        typed(line, typing_room(pen.left(), &complaint), theme, pen);
+        pen.skip(2).text(complaint.as_str(), theme.of(Role::Failed));
         if matches!(model.mode, Mode::Filter { .. }) && complaint.width() == 0 {
             let counts = counts(model);
-            pen.skip(1).text(&counts, look.of(Role::Dim));
+            pen.skip(1).text(&counts, theme.of(Role::Dim));
         }
         return;
     }
     if model.failures_only {
-        pen.text(" failed or overdue only ", look.of(Role::Failed));
+        pen.text(" failed or overdue only ", theme.of(Role::Failed));
     }
     let mut counts = counts(model);
     if model.mode == Mode::Normal {
         counts.push_str("   esc shows all");
     }
     if !model.filtering.text.is_empty() {
-        pen.text(FILTER_PROMPT, look.of(Role::Key));
+        pen.text(FILTER_PROMPT, theme.of(Role::Key));
         let behind = u16::try_from(counts.chars().count() + 3).unwrap_or(u16::MAX);
         let room = pen.left().saturating_sub(behind).max(pen.left() / 3);
-        pen.within(room, &model.filtering.text, look.of(Role::Plain));
+        pen.within(room, &model.filtering.text, theme.of(Role::Plain));
     }
-    pen.skip(3).text(&counts, look.of(Role::Dim));
+    pen.skip(3).text(&counts, theme.of(Role::Dim));
 }
 
 /// How much the filter leaves.
 fn counts(model: &Model) -> String {
-    let (listed, all) = (model.assets().len(), model.shown().catalogue.len());
+    let (listed, all) = (model.assets().len(), model.shown().asset_list.len());
     let mut counts = format!("{listed} of {all} assets");
     if let Some(rows) = model.listed_rows() {
         let total = number(deliveries::total(model));
@@ -408,8 +410,8 @@ fn typing_room(columns: u16, complaint: &Printable) -> u16 {
 }
 
 /// A line that is being typed. The terminal's own cursor stands in it, see [`cursor`].
-fn typed(line: &Line, columns: u16, look: Look, pen: &mut Pen<'_>) {
-    let style = look.of(Role::Line);
+fn typed(line: &Line, columns: u16, theme: Theme, pen: &mut Pen<'_>) {
+    let style = theme.of(Role::Line);
     let end = pen.x().saturating_add(columns);
     let (before, after) = around_cursor(line, columns);
     pen.printable(columns, &before, style);
@@ -430,22 +432,22 @@ fn around_cursor(line: &Line, columns: u16) -> (Printable, &str) {
     (Printable::new_or_blank(before).tail(columns.saturating_sub(behind)), after)
 }
 
-fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
-    let dim = look.of(Role::Dim);
+fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
     let right = scale(model);
     let end = pen.x() + pen.left() - u16::try_from(right.len()).unwrap_or(0).min(pen.left());
     pen.skip(1);
     if let Some(frozen) = &model.frozen {
         // In the place of the keys, and not in a row of its own: nothing else may move.
-        let at = ago::second(frozen.at, &model.facts.zone);
+        let at = ago::second(frozen.at, &model.run_info.zone);
         let waiting = match frozen.waiting {
             0 => "receiving goes on".to_owned(),
             waiting => format!("{waiting} came since"),
         };
         let words = format!(" FROZEN {at} {} space goes on {} {waiting} ", glyph::DOT, glyph::DOT);
-        pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Tab)).skip(1);
+        pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Tab)).skip(1);
         // A failure cannot be missed, not even so.
-        let (live, then) = (model.live.catalogue.counts(), frozen.picture.catalogue.counts());
+        let (live, then) = (model.live.asset_list.counts(), frozen.snapshot.asset_list.counts());
         for (glyph, live, then, word) in [
             (glyph::FAILED, live.unseen_failures, then.unseen_failures, "FAILED"),
             (glyph::OVERDUE, live.unseen_overdue, then.unseen_overdue, "OVERDUE"),
@@ -453,7 +455,7 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
             let anew = live.saturating_sub(then);
             if anew > 0 {
                 let words = format!(" {glyph} {anew} {word} since ");
-                pen.within(end.saturating_sub(pen.x()), &words, look.of(Role::Shout)).skip(1);
+                pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Shout)).skip(1);
             }
         }
     }
@@ -465,23 +467,23 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
         } else {
             (" End dubwatch? ", " q ends it, else stay")
         };
-        pen.text(asked, look.of(Role::Shout)).text(keys, look.of(Role::Strong));
-    } else if let Some((word, _)) = &model.word {
-        pen.text(word, look.of(Role::Strong)).skip(1);
+        pen.text(asked, theme.of(Role::Shout)).text(keys, theme.of(Role::Strong));
+    } else if let Some((word, _)) = &model.status_message {
+        pen.text(word, theme.of(Role::Strong)).skip(1);
     } else {
         // The list of keys leads to all others, so it has its place before any of them.
         let all: Vec<&Binding> = keymap::footer(model).collect();
         let help = all.iter().find(|binding| binding.action == Action::Help).copied();
-        let reserved = help.map_or(0, |help| width_of(help, look));
+        let reserved = help.map_or(0, |help| width_of(help, theme));
         let others = all.iter().filter(|binding| binding.action != Action::Help);
         for binding in others {
-            if usize::from(end.saturating_sub(pen.x())) < width_of(binding, look) + reserved {
+            if usize::from(end.saturating_sub(pen.x())) < width_of(binding, theme) + reserved {
                 break;
             }
-            entry(binding, look, pen);
+            entry(binding, theme, pen);
         }
         if let Some(help) = help {
-            entry(help, look, pen);
+            entry(help, theme, pen);
         }
     }
     if pen.x() <= end {
@@ -490,19 +492,19 @@ fn footer(model: &Model, look: Look, pen: &mut Pen<'_>) {
 }
 
 /// A key and its word.
-fn entry(binding: &Binding, look: Look, pen: &mut Pen<'_>) {
-    pen.text(shown_key(binding, look), look.of(Role::Key));
-    pen.text(&format!(" {}  ", binding.footer), look.of(Role::Dim));
+fn entry(binding: &Binding, theme: Theme, pen: &mut Pen<'_>) {
+    pen.text(shown_key(binding, theme), theme.of(Role::Key));
+    pen.text(&format!(" {}  ", binding.footer), theme.of(Role::Dim));
 }
 
 /// Columns that they take.
-fn width_of(binding: &Binding, look: Look) -> usize {
-    Printable::new_or_blank(shown_key(binding, look)).width() + binding.footer.len() + 3
+fn width_of(binding: &Binding, theme: Theme) -> usize {
+    Printable::new_or_blank(shown_key(binding, theme)).width() + binding.footer.len() + 3
 }
 
 /// A key as the footer shows it; in words where there is ASCII alone.
-fn shown_key(binding: &Binding, look: Look) -> &'static str {
-    match (binding.keys[0], look.ascii) {
+fn shown_key(binding: &Binding, theme: Theme) -> &'static str {
+    match (binding.keys[0], theme.ascii) {
         ("enter", false) => "⏎",
         ("up", false) => "↑↓",
         ("up", true) => "up/down",
@@ -516,7 +518,7 @@ fn scale(model: &Model) -> String {
         return String::new();
     }
     let axis: &Axis = &model.axis;
-    let step = ago::said(jiff::SignedDuration::from_secs(model.stretch().step()));
+    let step = ago::said(jiff::SignedDuration::from_secs(model.time_range().step()));
     let follows = if axis.is_following() { "following now" } else { "0 follows now" };
     if model.size.0 >= WIDE {
         format!("{follows}, {step} a column, +/- zoom ")

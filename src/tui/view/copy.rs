@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{Action, Binding, Context, KEYMAP};
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
 use super::super::widget::rule;
+use super::super::widget::theme::{Role, Theme};
 
-pub(super) fn draw(look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
     let choices: Vec<&Binding> = KEYMAP
         .iter()
         .filter(|row| row.context == Context::Copy && row.action != Action::Back)
@@ -25,10 +25,10 @@ pub(super) fn draw(look: Look, area: Rect, buffer: &mut Buffer) {
             }
         }
     }
-    rule::draw(&mut Pen::new(buffer, menu, 0), look, "Copy", &[("esc leaves it", Role::Dim)]);
+    rule::draw(&mut Pen::new(buffer, menu, 0), theme, "Copy", &[("esc leaves it", Role::Dim)]);
     for (line, choice) in (1..).zip(choices) {
         let mut pen = Pen::new(buffer, menu, line);
         let key = choice.keys.first().copied().unwrap_or_default();
-        pen.skip(3).field(4, key, look.of(Role::Key)).text(choice.help, look.of(Role::Plain));
+        pen.skip(3).field(4, key, theme.of(Role::Key)).text(choice.help, theme.of(Role::Plain));
     }
 }

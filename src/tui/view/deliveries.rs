@@ -6,47 +6,47 @@ use ratatui::layout::Rect;
 
 use super::super::model::Model;
 use super::super::model::rows::Row;
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::super::widget::window::window;
 use super::super::widget::{glyph, rule};
 use super::NOT_UNDERSTOOD;
-use super::row::{self, Columns, number};
+use super::row::{self, RowColumns, number};
 use crate::callback::Verdict;
 
 /// From this height on the columns have heads and the selected row has a rule above its sentence.
 const ROOMY: u16 = 14;
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
-    title(model, look, &mut Pen::new(buffer, area, 0));
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    title(model, theme, &mut Pen::new(buffer, area, 0));
     let Some(selected) = model.selected_row() else {
-        return nothing(model, look, area, buffer);
+        return nothing(model, theme, area, buffer);
     };
     let roomy = area.height >= ROOMY;
     let (above, below) = if roomy { (2, 3) } else { (1, 1) };
     let height = area.height.saturating_sub(above + below);
     let seen = window(selected, model.row_count(), height.into());
     let oldest = model.row(seen.start).map(|row| &**row);
-    let columns = Columns::new(model, true, area.width, oldest);
+    let columns = RowColumns::new(model, true, area.width, oldest);
     if roomy {
-        columns.heads(look, &mut Pen::new(buffer, area, 1));
+        columns.heads(theme, &mut Pen::new(buffer, area, 1));
     }
     for (line, place) in (above..).zip(seen) {
         let Some(row) = model.row(place) else { break };
         let on = place == selected;
-        let under = look.of(if on { Role::Strong } else { Role::Plain });
+        let under = theme.of(if on { Role::Strong } else { Role::Plain });
         let mut pen = Pen::new(buffer, area, line).on(under);
-        row::draw(model, row, look, columns, on, &mut pen);
+        row::draw(model, row, theme, columns, on, &mut pen);
     }
     if let Some(row) = model.row(selected) {
         if roomy {
             let line = area.height - below;
             let mut pen = Pen::new(buffer, area, line);
-            pen.glyphs(glyph::THIN, area.width, look.of(Role::Dim));
-            about(model, row, look, &mut Pen::new(buffer, area, line + 2));
+            pen.glyphs(glyph::THIN, area.width, theme.of(Role::Dim));
+            about(model, row, theme, &mut Pen::new(buffer, area, line + 2));
         }
         let line = area.height.saturating_sub(if roomy { 2 } else { 1 });
-        said(row, look, &mut Pen::new(buffer, area, line));
+        said(row, theme, &mut Pen::new(buffer, area, line));
     }
 }
 
@@ -90,11 +90,11 @@ fn progress(model: &Model) -> String {
 }
 
 /// How many there are, what narrows them, and whether the newest is followed.
-fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
+fn title(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let count = count(model);
     let failures = if model.failures_only { "failures and refusals only" } else { "" };
-    let since = model.cursor.since;
-    let (state, role) = match (model.cursor.row, &model.frozen) {
+    let since = model.selection.since;
+    let (state, role) = match (model.selection.row, &model.frozen) {
         (_, Some(frozen)) if frozen.waiting > 0 => {
             (format!("frozen, {} wait", number(frozen.waiting)), Role::Strong)
         }
@@ -108,22 +108,22 @@ fn title(model: &Model, look: Look, pen: &mut Pen<'_>) {
     let progress = progress(model);
     rule::draw(
         pen,
-        look,
+        theme,
         "Deliveries",
         &[(&count, Role::Plain), (&state, role), (failures, Role::Failed), (&progress, Role::Dim)],
     );
 }
 
 /// What the selected row does not have the room to say.
-fn said(row: &Row, look: Look, pen: &mut Pen<'_>) {
+fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let (sign, word, role) = row::verdict(row);
-    pen.skip(1).glyph(sign, look.of(role)).skip(1);
+    pen.skip(1).glyph(sign, theme.of(role)).skip(1);
     match row {
         Row::Refusal { listed, .. } => {
             let refusal = &listed.refusal;
-            pen.text(&format!("{word}, answered {}", refusal.status), look.of(role));
+            pen.text(&format!("{word}, answered {}", refusal.status), theme.of(role));
             if let Some(count) = row::count(row) {
-                pen.skip(1).text(&count, look.of(Role::Strong));
+                pen.skip(1).text(&count, theme.of(Role::Strong));
             }
         }
         Row::Delivery(delivery) => {
@@ -133,22 +133,22 @@ fn said(row: &Row, look: Look, pen: &mut Pen<'_>) {
                 }
                 _ => word.to_owned(),
             };
-            pen.text(&text, look.of(role)).text(", ", look.of(Role::Dim));
+            pen.text(&text, theme.of(role)).text(", ", theme.of(Role::Dim));
             let (word, role) = row::effect_word(delivery);
-            pen.text(word, look.of(if role == Role::Dim { Role::Plain } else { role }));
+            pen.text(word, theme.of(if role == Role::Dim { Role::Plain } else { role }));
             if delivery.outcome.uncertain.is_some() {
-                pen.skip(1).glyph(glyph::DOUBT, look.of(Role::Doubt));
+                pen.skip(1).glyph(glyph::DOUBT, theme.of(Role::Doubt));
             }
         }
     }
     if let Some((text, _)) = row::note(row) {
-        pen.text(": ", look.of(Role::Dim)).text(&text, look.of(Role::Plain));
+        pen.text(": ", theme.of(Role::Dim)).text(&text, theme.of(Role::Plain));
     }
 }
 
 /// Which one it is: its place, the ids in full, where it came from.
-fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
-    let dim = look.of(Role::Dim);
+fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
     let callback = row.callback();
     let peer = match row {
         Row::Delivery(delivery) => {
@@ -161,7 +161,7 @@ fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
             &refusal.peer
         }
     };
-    let name = callback.asset_id.as_deref().and_then(|id| model.shown().catalogue.get(id));
+    let name = callback.asset_id.as_deref().and_then(|id| model.shown().asset_list.get(id));
     let name = name.and_then(|asset| asset.notes.name.as_deref());
     let ids = [name, callback.asset_id.as_deref(), callback.version_id.as_deref()];
     for text in ids.into_iter().flatten() {
@@ -176,7 +176,7 @@ fn about(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
 }
 
 /// Why nothing is listed, and how something is again.
-fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let total = total(model);
     let (what, how) = if !model.shown().loaded {
         ("reading the journal …".to_owned(), "")
@@ -201,6 +201,6 @@ fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let middle = area.height / 3;
     for (line, text, role) in [(middle, what.as_str(), Role::Plain), (middle + 1, how, Role::Dim)] {
         let line = line.max(1) + u16::from(middle == 0 && role == Role::Dim);
-        Pen::new(buffer, area, line).skip(2).text(text, look.of(role));
+        Pen::new(buffer, area, line).skip(2).text(text, theme.of(role));
     }
 }

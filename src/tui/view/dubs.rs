@@ -2,12 +2,12 @@
 
 use super::super::model::counts::DubCounts;
 use super::super::widget::glyph;
-use super::super::widget::look::Role;
+use super::super::widget::theme::Role;
 use super::row::number;
 use crate::text::Printable;
 
 /// Text in pieces, each with its role.
-pub(super) type Pieces = Vec<(String, Role)>;
+pub(super) type StyledPieces = Vec<(String, Role)>;
 
 /// Columns that pieces take.
 pub(super) fn width(pieces: &[(String, Role)]) -> usize {
@@ -17,8 +17,8 @@ pub(super) fn width(pieces: &[(String, Role)]) -> usize {
 /// In words: `418 of 465 done · 12 generating · 16 for you (▲ 2 overdue) · 19 failed`. What there is
 /// none of is left out; nothing where there are no dubs. `briefly`, an overdue dub is a glyph, and
 /// assets that failed as a whole are among what failed, as in the red bar.
-pub(super) fn words(counts: &DubCounts, briefly: bool) -> Pieces {
-    let mut parts: Vec<Pieces> = Vec::new();
+pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
+    let mut parts: Vec<StyledPieces> = Vec::new();
     let one = |text: String, role| vec![(text, role)];
     let count = |count: usize| number(count as u64);
     if counts.all > 0 {
@@ -51,7 +51,7 @@ pub(super) fn words(counts: &DubCounts, briefly: bool) -> Pieces {
 
 /// By glyphs, in at most `room` columns: `✓ 418/465 ◐ 12 ○ 14 ▲ 2 ✗ 19`. Where there is no room for
 /// all of them, what is most urgent stays.
-pub(super) fn glyphs(counts: &DubCounts, room: usize) -> Pieces {
+pub(super) fn glyphs(counts: &DubCounts, room: usize) -> StyledPieces {
     let done = format!("{} {}/{}", glyph::DONE, counts.done, counts.all);
     // In the order in which they are drawn, each with how urgent it is.
     let parts = [
@@ -69,7 +69,7 @@ pub(super) fn glyphs(counts: &DubCounts, room: usize) -> Pieces {
         let Some(least) = (0..parts.len()).max_by_key(|at| parts[*at].0) else { break };
         parts.remove(least);
     }
-    let mut pieces = Pieces::new();
+    let mut pieces = StyledPieces::new();
     for (.., text, role) in parts {
         if !pieces.is_empty() {
             pieces.push((" ".to_owned(), Role::Dim));

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::model::{Banner, Model};
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::link;
 use crate::text::Printable;
 
 /// What a line of the screen is.
-enum Part {
+enum EmptyScreenLine {
     Title(String),
     Text(String),
     Alarm(String),
@@ -20,7 +20,7 @@ enum Part {
     Gap,
 }
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let parts = parts(model);
     let left = if area.width >= 100 { 8 } else { 2 };
     let room = area.width.saturating_sub(2 * left).max(1);
@@ -30,28 +30,28 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let mut row = area.height.saturating_sub(u16::try_from(height).unwrap_or(u16::MAX)) / 3;
     for part in parts {
         match part {
-            Part::Title(text) => {
-                Pen::new(buffer, column, row).text(&text, look.of(Role::Strong));
+            EmptyScreenLine::Title(text) => {
+                Pen::new(buffer, column, row).text(&text, theme.of(Role::Strong));
             }
-            Part::Text(text) => {
-                Pen::new(buffer, column, row).text(&text, look.of(Role::Dim));
+            EmptyScreenLine::Text(text) => {
+                Pen::new(buffer, column, row).text(&text, theme.of(Role::Dim));
             }
-            Part::Paste(text) => {
+            EmptyScreenLine::Paste(text) => {
                 let lines = pasted(&text, usize::from(room));
                 let last = lines.len() - 1;
                 for (number, line) in lines.iter().enumerate() {
-                    Pen::new(buffer, column, row).text(line, look.of(Role::Key));
+                    Pen::new(buffer, column, row).text(line, theme.of(Role::Key));
                     row += u16::from(number < last);
                 }
             }
-            Part::Alarm(text) => {
-                Pen::new(buffer, column, row).text(&text, look.of(Role::Failed));
+            EmptyScreenLine::Alarm(text) => {
+                Pen::new(buffer, column, row).text(&text, theme.of(Role::Failed));
             }
-            Part::Key(key, what) => {
+            EmptyScreenLine::Key(key, what) => {
                 let mut pen = Pen::new(buffer, column, row);
-                pen.field(7, key, look.of(Role::Key)).text(what, look.of(Role::Plain));
+                pen.field(7, key, theme.of(Role::Key)).text(what, theme.of(Role::Plain));
             }
-            Part::Gap => {}
+            EmptyScreenLine::Gap => {}
         }
         row += 1;
     }
@@ -105,77 +105,89 @@ fn words(text: &str) -> Vec<&str> {
     .collect()
 }
 
-fn parts(model: &Model) -> Vec<Part> {
-    let facts = &model.facts;
+fn parts(model: &Model) -> Vec<EmptyScreenLine> {
+    let run_info = &model.run_info;
     let low = model.size.1 < 20;
-    let gap = || if low { None } else { Some(Part::Gap) };
+    let gap = || if low { None } else { Some(EmptyScreenLine::Gap) };
     let mut parts = Vec::new();
-    match facts.banner {
+    match run_info.banner {
         Some(Banner::Demo) => {
-            parts.push(Part::Title("The curtain rises".to_owned()));
+            parts.push(EmptyScreenLine::Title("The curtain rises".to_owned()));
             return parts;
         }
         Some(Banner::ReadOnly) => {
-            parts.push(Part::Title("The journal is empty".to_owned()));
-            parts.push(Part::Text("What the other dubwatch receives will show here.".to_owned()));
+            parts.push(EmptyScreenLine::Title("The journal is empty".to_owned()));
+            parts.push(EmptyScreenLine::Text(
+                "What the other dubwatch receives will show here.".to_owned(),
+            ));
             return parts;
         }
         Some(Banner::Unwritable) => {
-            parts.push(Part::Title("The journal is empty".to_owned()));
-            parts.push(Part::Text("It cannot be written here: nothing is received.".to_owned()));
+            parts.push(EmptyScreenLine::Title("The journal is empty".to_owned()));
+            parts.push(EmptyScreenLine::Text(
+                "It cannot be written here: nothing is received.".to_owned(),
+            ));
             return parts;
         }
         Some(Banner::Unchecked) | None => {}
     }
-    parts.push(Part::Title("Waiting for the first callback".to_owned()));
+    parts.push(EmptyScreenLine::Title("Waiting for the first callback".to_owned()));
     match model.shown().rows.len() {
         0 => {}
-        1 => parts.push(Part::Alarm("A request was refused: 3 says why".to_owned())),
-        more => parts.push(Part::Alarm(format!("{more} requests were refused: 3 says why"))),
+        1 => parts.push(EmptyScreenLine::Alarm("A request was refused: 3 says why".to_owned())),
+        more => {
+            parts.push(EmptyScreenLine::Alarm(format!("{more} requests were refused: 3 says why")))
+        }
     }
     parts.extend(gap());
-    if facts.callback_url.is_empty() {
-        parts.push(Part::Text(
+    if run_info.callback_url.is_empty() {
+        parts.push(EmptyScreenLine::Text(
             "The URL for the dubbing service is the relay's, which has not said it yet:".to_owned(),
         ));
         if let Some(link) = &model.shown().link {
-            parts.push(Part::Text(link::full(link, model.now).1));
+            parts.push(EmptyScreenLine::Text(link::full(link, model.now).1));
         }
     } else {
-        parts.push(Part::Text(
+        parts.push(EmptyScreenLine::Text(
             "Give this URL to the dubbing service as the asset's callback_url:".to_owned(),
         ));
-        parts.push(Part::Paste(facts.callback_url.clone()));
+        parts.push(EmptyScreenLine::Paste(run_info.callback_url.clone()));
     }
     // A relay's operator knows where it is reached.
     if model.shown().link.is_none()
-        && let Some(hint) = reach(&facts.callback_url, &facts.door)
+        && let Some(hint) = reach(&run_info.callback_url, &run_info.door)
     {
-        parts.push(Part::Text(hint.to_owned()));
+        parts.push(EmptyScreenLine::Text(hint.to_owned()));
     }
     parts.extend(gap());
-    if facts.send_line.is_empty() {
-        parts.push(Part::Text(
+    if run_info.send_line.is_empty() {
+        parts.push(EmptyScreenLine::Text(
             "A test callback needs a key that is trusted: dubwatch keygen, then --public-key"
                 .to_owned(),
         ));
     } else {
-        parts.push(Part::Text("Or post a signed test callback from another terminal:".to_owned()));
-        parts.push(Part::Paste(facts.send_line.clone()));
+        parts.push(EmptyScreenLine::Text(
+            "Or post a signed test callback from another terminal:".to_owned(),
+        ));
+        parts.push(EmptyScreenLine::Paste(run_info.send_line.clone()));
     }
     parts.extend(gap());
-    parts.push(Part::Key("y u", "copy the URL"));
-    if !facts.send_line.is_empty() {
-        parts.push(Part::Key("y s", "copy the command"));
+    parts.push(EmptyScreenLine::Key("y u", "copy the URL"));
+    if !run_info.send_line.is_empty() {
+        parts.push(EmptyScreenLine::Key("y s", "copy the command"));
     }
-    parts.push(Part::Key("d", "watch a demo: a made-up catalogue being dubbed, nothing is kept"));
-    parts.push(Part::Key("?", "all keys"));
+    parts.push(EmptyScreenLine::Key(
+        "d",
+        "watch a demo: a made-up catalogue being dubbed, nothing is kept",
+    ));
+    parts.push(EmptyScreenLine::Key("?", "all keys"));
     parts.extend(gap());
-    let keys: Vec<String> = facts.keys.iter().map(|key| Printable::new(key).to_string()).collect();
-    parts.push(Part::Text(format!(
+    let keys: Vec<String> =
+        run_info.keys.iter().map(|key| Printable::new(key).to_string()).collect();
+    parts.push(EmptyScreenLine::Text(format!(
         "Trusted keys: {}. Journal: {}",
         keys.join(", "),
-        facts.journal
+        run_info.journal
     )));
     parts
 }

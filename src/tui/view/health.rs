@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::model::Model;
-use super::super::model::picture::CHART_MINUTES;
-use super::super::widget::look::{Look, Role};
+use super::super::model::snapshot::CHART_MINUTES;
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::super::widget::{ago, glyph, rule};
 use super::link;
 use super::row::number;
@@ -21,7 +21,7 @@ const TWO: u16 = 100;
 const LEAD: u16 = 14;
 
 /// A line: what it is about, and pieces of text with their roles.
-struct Line {
+struct HealthLine {
     lead: &'static str,
     pieces: Vec<(String, Role)>,
     /// Whether one that is too long goes on below, instead of being cut.
@@ -29,12 +29,12 @@ struct Line {
 }
 
 /// A title with its lines.
-struct Part {
+struct HealthSection {
     title: &'static str,
-    lines: Vec<Line>,
+    lines: Vec<HealthLine>,
 }
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let two = area.width >= TWO;
     let brief = area.height < if two { 20 } else { 32 };
     let mut parts = vec![doors(model), journal(model), rates(model), answers(model, brief)];
@@ -56,32 +56,32 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         let beside = two && place + 1 == parts.len();
         let column = if beside { right } else { left };
         let begin = if beside { 0 } else { row };
-        let end = draw_part(part, look, column, begin, buffer);
+        let end = draw_part(part, theme, column, begin, buffer);
         below = below.max(end);
         row = if beside { row } else { end };
     }
-    warnings(model, look, area, below, buffer);
+    warnings(model, theme, area, below, buffer);
 }
 
 /// Draws a part from a row on; returns the row after it and a gap.
-fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer) -> u16 {
-    rule::draw(&mut Pen::new(buffer, area, row), look, part.title, &[]);
+fn draw_part(part: &HealthSection, theme: Theme, area: Rect, row: u16, buffer: &mut Buffer) -> u16 {
+    rule::draw(&mut Pen::new(buffer, area, row), theme, part.title, &[]);
     let mut row = row + 1;
     let room = usize::from(area.width.saturating_sub(1 + LEAD)).max(1);
     for line in &part.lines {
         let mut pen = Pen::new(buffer, area, row);
-        pen.skip(1).field(LEAD, line.lead, look.of(Role::Dim));
+        pen.skip(1).field(LEAD, line.lead, theme.of(Role::Dim));
         match &line.pieces[..] {
             [(text, role)] if line.goes_on && area.height >= 12 => {
                 for words in Printable::new(text).lines(room) {
                     let mut pen = Pen::new(buffer, area, row);
-                    pen.skip(1 + LEAD).text(words.as_str(), look.of(*role));
+                    pen.skip(1 + LEAD).text(words.as_str(), theme.of(*role));
                     row += 1;
                 }
             }
             pieces => {
                 for (text, role) in pieces {
-                    pen.text(text, look.of(*role));
+                    pen.text(text, theme.of(*role));
                 }
                 row += 1;
             }
@@ -90,24 +90,24 @@ fn draw_part(part: &Part, look: Look, area: Rect, row: u16, buffer: &mut Buffer)
     row + u16::from(area.height >= 24)
 }
 
-fn line(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
+fn line(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
     pieces(lead, vec![(text.into(), role)])
 }
 
-const fn pieces(lead: &'static str, pieces: Vec<(String, Role)>) -> Line {
-    Line { lead, pieces, goes_on: false }
+const fn pieces(lead: &'static str, pieces: Vec<(String, Role)>) -> HealthLine {
+    HealthLine { lead, pieces, goes_on: false }
 }
 
 /// The same, but what is too long goes on below.
-fn long(lead: &'static str, text: impl Into<String>, role: Role) -> Line {
-    Line { goes_on: true, ..line(lead, text, role) }
+fn long(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
+    HealthLine { goes_on: true, ..line(lead, text, role) }
 }
 
-fn doors(model: &Model) -> Part {
-    let facts = &model.facts;
+fn doors(model: &Model) -> HealthSection {
+    let run_info = &model.run_info;
     let mut lines = Vec::new();
     let link = model.shown().link.as_ref();
-    if facts.door.is_empty() {
+    if run_info.door.is_empty() {
         let (words, role) = match link {
             Some(_) => ("nowhere: the relay is the only door", Role::Plain),
             None => ("nowhere: nothing is received here", Role::Doubt),
@@ -115,7 +115,7 @@ fn doors(model: &Model) -> Part {
         lines.push(line("listening", words, role));
     } else {
         let door =
-            vec![(format!("{} ", glyph::OPEN), Role::Done), (facts.door.clone(), Role::Plain)];
+            vec![(format!("{} ", glyph::OPEN), Role::Done), (run_info.door.clone(), Role::Plain)];
         lines.push(pieces("listening", door));
     }
     if let Some(link) = link {
@@ -124,7 +124,7 @@ fn doors(model: &Model) -> Part {
         if let Some((at, why)) = &link.last_error
             && matches!(link.state, LinkState::Up { .. } | LinkState::Dialling { .. })
         {
-            let when = ago::moment(*at, model.now, &facts.zone);
+            let when = ago::moment(*at, model.now, &run_info.zone);
             lines.push(long("last error", format!("{when}  {why}"), Role::Dim));
         }
         let gaps = &model.shown().gaps;
@@ -136,12 +136,12 @@ fn doors(model: &Model) -> Part {
             lines.push(line("lost there", words, Role::Doubt));
         }
     }
-    if !facts.callback_url.is_empty() {
-        lines.push(long("callback URL", facts.callback_url.clone(), Role::Plain));
+    if !run_info.callback_url.is_empty() {
+        lines.push(long("callback URL", run_info.callback_url.clone(), Role::Plain));
     }
-    let keys = if facts.keys.is_empty() { "none".to_owned() } else { facts.keys.join(", ") };
+    let keys = if run_info.keys.is_empty() { "none".to_owned() } else { run_info.keys.join(", ") };
     lines.push(line("keys trusted", keys, Role::Plain));
-    match facts.banner {
+    match run_info.banner {
         Some(Banner::Unchecked) => lines.push(line(
             "signatures",
             "not checked (--signature off): anybody can put anything in",
@@ -167,16 +167,16 @@ fn doors(model: &Model) -> Part {
         )),
         None => {}
     }
-    let since = ago::moment(facts.started, model.shown_at(), &facts.zone);
-    let running = ago::said(model.shown_at().duration_since(facts.started));
+    let since = ago::moment(run_info.started, model.shown_at(), &run_info.zone);
+    let running = ago::said(model.shown_at().duration_since(run_info.started));
     lines.push(line("running", format!("since {since}, for {running}"), Role::Plain));
-    Part { title: "Door", lines }
+    HealthSection { title: "Door", lines }
 }
 
-fn journal(model: &Model) -> Part {
+fn journal(model: &Model) -> HealthSection {
     let shown = model.shown();
-    let mut lines = vec![line("file", model.facts.journal.clone(), Role::Plain)];
-    let (text, role) = match (&shown.store, model.facts.banner) {
+    let mut lines = vec![line("file", model.run_info.journal.clone(), Role::Plain)];
+    let (text, role) = match (&shown.store, model.run_info.banner) {
         (Store::Failing { why }, _) => {
             (format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED), Role::Failed)
         }
@@ -192,13 +192,13 @@ fn journal(model: &Model) -> Part {
         (Store::Writing, _) => (format!("{} writing", glyph::DONE), Role::Done),
     };
     lines.push(line("state", text, role));
-    let assets = shown.catalogue.len() as u64;
+    let assets = shown.asset_list.len() as u64;
     let text = format!("{} deliveries, {} assets shown", number(shown.held), number(assets));
     lines.push(line("holds", text, Role::Plain));
-    Part { title: "Journal", lines }
+    HealthSection { title: "Journal", lines }
 }
 
-fn rates(model: &Model) -> Part {
+fn rates(model: &Model) -> HealthSection {
     let minutes = model.shown().chart.minutes(model.shown_at());
     let most = minutes.iter().copied().max().unwrap_or(0);
     let bars: String = minutes.iter().map(|count| bar(*count, most)).collect();
@@ -218,7 +218,7 @@ fn rates(model: &Model) -> Part {
             Role::Dim,
         ),
     ];
-    Part { title: "Rate", lines }
+    HealthSection { title: "Rate", lines }
 }
 
 /// A column of the chart: nothing is a line, and the least of something more than that.
@@ -233,13 +233,13 @@ fn bar(count: u32, most: u32) -> char {
 }
 
 /// `brief`: only what happened.
-fn answers(model: &Model, brief: bool) -> Part {
+fn answers(model: &Model, brief: bool) -> HealthSection {
     // Zeros would say that nothing came to the one that receives.
-    if matches!(model.facts.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
-        let receives = model.facts.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
+    if matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
+        let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
         let words =
             if receives { "counted by the dubwatch that receives" } else { "nothing is received" };
-        return Part { title: "Answers", lines: vec![line("answers", words, Role::Dim)] };
+        return HealthSection { title: "Answers", lines: vec![line("answers", words, Role::Dim)] };
     }
     let counts = &model.shown().counts;
     let mut lines = Vec::new();
@@ -253,7 +253,7 @@ fn answers(model: &Model, brief: bool) -> Part {
         lines.push(pieces(lead, counted));
     };
     count("accepted", counts.valid, "200, signed by a trusted key", Role::Done);
-    if counts.unchecked > 0 || model.facts.banner == Some(Banner::Unchecked) {
+    if counts.unchecked > 0 || model.run_info.banner == Some(Banner::Unchecked) {
         count("", counts.unchecked, "200, not checked", Role::Doubt);
     }
     let mut lead = "refused";
@@ -280,21 +280,21 @@ fn answers(model: &Model, brief: bool) -> Part {
         Some(_) => "Decided since the start; a relay has answered 200 before",
         None => "Answered since the start",
     };
-    Part { title, lines }
+    HealthSection { title, lines }
 }
 
 /// Warnings, newest first, as far as there is room.
-fn warnings(model: &Model, look: Look, area: Rect, row: u16, buffer: &mut Buffer) {
+fn warnings(model: &Model, theme: Theme, area: Rect, row: u16, buffer: &mut Buffer) {
     let warnings = &model.shown().warnings;
     let count = if warnings.is_empty() { String::new() } else { warnings.len().to_string() };
     let words = [(&*count, Role::Doubt)];
-    rule::draw(&mut Pen::new(buffer, area, row), look, "Warnings", &words);
+    rule::draw(&mut Pen::new(buffer, area, row), theme, "Warnings", &words);
     let mut row = row + 1;
     if warnings.is_empty() {
-        Pen::new(buffer, area, row).skip(1).text("none", look.of(Role::Dim));
+        Pen::new(buffer, area, row).skip(1).text("none", theme.of(Role::Dim));
     }
     for (at, message) in warnings.iter().rev() {
-        let when = ago::moment(*at, model.shown_at(), &model.facts.zone);
+        let when = ago::moment(*at, model.shown_at(), &model.run_info.zone);
         let room = area.width.saturating_sub(LEAD + 1);
         let pieces = Printable::new(message).pieces(room.max(8).into());
         for (place, piece) in pieces.iter().enumerate() {
@@ -303,8 +303,8 @@ fn warnings(model: &Model, look: Look, area: Rect, row: u16, buffer: &mut Buffer
             }
             let mut pen = Pen::new(buffer, area, row);
             let lead = if place == 0 { when.as_str() } else { "" };
-            pen.skip(1).field(LEAD, lead, look.of(Role::Dim));
-            pen.printable(pen.left(), piece, look.of(Role::Plain));
+            pen.skip(1).field(LEAD, lead, theme.of(Role::Dim));
+            pen.printable(pen.left(), piece, theme.of(Role::Plain));
             row += 1;
         }
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::widget::look::Role;
+use super::super::widget::theme::Role;
 use super::super::widget::{ago, glyph};
 use super::row::number;
 use crate::text::Printable;

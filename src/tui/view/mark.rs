@@ -3,7 +3,7 @@
 use crate::timeline::Version;
 use crate::tui::model::{Banner, Model};
 use crate::tui::widget::glyph;
-use crate::tui::widget::look::Role;
+use crate::tui::widget::theme::Role;
 
 /// The mark of a version's state. A guess goes first: where everything is unchecked, the banner says
 /// so already.
@@ -17,5 +17,5 @@ pub(super) fn of(model: &Model, version: &Version) -> Option<(char, Role)> {
 /// The role of the mark and the word of an unchecked state: conspicuous among verified ones, dim under
 /// the banner that says it of all that comes.
 pub(super) fn unchecked(model: &Model) -> Role {
-    if model.facts.banner == Some(Banner::Unchecked) { Role::Dim } else { Role::Doubt }
+    if model.run_info.banner == Some(Banner::Unchecked) { Role::Dim } else { Role::Doubt }
 }

@@ -6,8 +6,8 @@ use ratatui::style::Modifier;
 
 use super::super::model::Model;
 use super::super::model::asset::{AssetView, Group};
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
@@ -22,7 +22,7 @@ const NAME: (usize, usize) = (3, 10);
 const NO_LOCALE: &str = "none";
 
 /// What is seen of the locales.
-struct Across<'a> {
+struct MatrixColumns<'a> {
     /// Columns of the asset's name, with what stands around it.
     label: u16,
     /// Columns of a cell.
@@ -37,9 +37,9 @@ struct Across<'a> {
     selected: usize,
 }
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
-    let across = Across::new(model, area.width);
-    title(model, &across, look, &mut Pen::new(buffer, area, 0));
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let across = MatrixColumns::new(model, area.width);
+    title(model, &across, theme, &mut Pen::new(buffer, area, 0));
     if model.assets().is_empty() {
         let (text, how) = if !model.shown().loaded {
             ("reading the journal …", "")
@@ -48,28 +48,28 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         } else {
             ("Nothing fits.", "esc lists all assets again")
         };
-        Pen::new(buffer, area, 2).skip(2).text(text, look.of(Role::Plain));
-        Pen::new(buffer, area, 3).skip(2).text(how, look.of(Role::Dim));
+        Pen::new(buffer, area, 2).skip(2).text(text, theme.of(Role::Plain));
+        Pen::new(buffer, area, 3).skip(2).text(how, theme.of(Role::Dim));
         return;
     }
-    heads(&across, look, &mut Pen::new(buffer, area, 1));
+    heads(&across, theme, &mut Pen::new(buffer, area, 1));
     let below: u16 = if area.height >= 14 { 3 } else { 1 };
     let height = area.height.saturating_sub(2 + below);
-    let lines = Lines::new(model.group_sizes());
+    let lines = MatrixLines::new(model.group_sizes());
     let selected = model.selected_place();
     let seen = window(lines.of(selected), lines.count(), height.into());
     let mut unchecked = false;
     for (row, line) in (2..).zip(seen) {
         let mut pen = Pen::new(buffer, area, row);
         match lines.at(line) {
-            Line::Gap => {}
-            Line::Title(group, size) => {
-                timeline::title(model, group, size, look, &mut pen);
+            MatrixLine::Gap => {}
+            MatrixLine::Title(group, size) => {
+                timeline::title(model, group, size, theme, &mut pen);
             }
-            Line::Asset(place) => {
+            MatrixLine::Asset(place) => {
                 let asset = model.assets().get(place);
-                if let Some(asset) = asset.and_then(|at| model.shown().catalogue.get(&at.id)) {
-                    asset_row(model, asset, &across, look, place == selected, &mut pen);
+                if let Some(asset) = asset.and_then(|at| model.shown().asset_list.get(&at.id)) {
+                    asset_row(model, asset, &across, theme, place == selected, &mut pen);
                     let mut versions = asset.row.versions.iter();
                     unchecked |= versions.any(|row| row.version.provenance().is_unchecked());
                 }
@@ -79,18 +79,18 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let bottom = area.height.saturating_sub(below);
     if below > 1 {
         let mut pen = Pen::new(buffer, area, bottom);
-        pen.glyphs(glyph::THIN, area.width, look.of(Role::Dim));
+        pen.glyphs(glyph::THIN, area.width, theme.of(Role::Dim));
         legend(
             unchecked.then(|| mark::unchecked(model)),
-            look,
+            theme,
             &mut Pen::new(buffer, area, bottom + 2),
         );
     }
     let line = bottom + u16::from(below > 1);
-    said(model, &across, look, &mut Pen::new(buffer, area, line));
+    said(model, &across, theme, &mut Pen::new(buffer, area, line));
 }
 
-impl<'a> Across<'a> {
+impl<'a> MatrixColumns<'a> {
     fn new(model: &'a Model, width: u16) -> Self {
         let label = match width {
             0..60 => 16,
@@ -98,7 +98,7 @@ impl<'a> Across<'a> {
             100..160 => 36,
             160.. => 42,
         };
-        let all = || model.shown().catalogue.locales();
+        let all = || model.shown().asset_list.locales();
         let count = all().count();
         let selected = model.selected_column();
         // The last two columns are left to the sign that there are more.
@@ -121,18 +121,18 @@ impl<'a> Across<'a> {
 }
 
 /// The lines of the list: a title above each group, and a gap before it.
-struct Lines {
+struct MatrixLines {
     /// Of each group that has any: its size and the line of its title.
     groups: Vec<(Group, usize, usize)>,
 }
 
-enum Line {
+enum MatrixLine {
     Gap,
     Title(Group, usize),
     Asset(usize),
 }
 
-impl Lines {
+impl MatrixLines {
     fn new(sizes: [usize; Group::ALL.len()]) -> Self {
         let mut groups: Vec<(Group, usize, usize)> = Vec::new();
         for (group, size) in Group::ALL.into_iter().zip(sizes).filter(|(_, size)| *size > 0) {
@@ -159,24 +159,24 @@ impl Lines {
     }
 
     /// What stands in a line.
-    fn at(&self, wanted: usize) -> Line {
+    fn at(&self, wanted: usize) -> MatrixLine {
         let mut before = 0;
         for (group, size, line) in &self.groups {
             match wanted.checked_sub(*line) {
-                None => return Line::Gap,
-                Some(0) => return Line::Title(*group, *size),
-                Some(at) if at <= *size => return Line::Asset(before + at - 1),
+                None => return MatrixLine::Gap,
+                Some(0) => return MatrixLine::Title(*group, *size),
+                Some(at) if at <= *size => return MatrixLine::Asset(before + at - 1),
                 Some(_) => before += size,
             }
         }
-        Line::Gap
+        MatrixLine::Gap
     }
 }
 
-fn title(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
+fn title(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     let assets = model.assets().len() as u64;
     let listed = if model.is_narrowed() {
-        format!("{} of {}", number(assets), number(model.shown().catalogue.len() as u64))
+        format!("{} of {}", number(assets), number(model.shown().asset_list.len() as u64))
     } else {
         number(assets)
     };
@@ -189,26 +189,26 @@ fn title(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
     };
     let failures = if model.failures_only { "failed or overdue only" } else { "" };
     let words = [(&*assets, Role::Plain), (&*locales, Role::Plain), (failures, Role::Failed)];
-    rule::draw(pen, look, "Matrix", &words);
+    rule::draw(pen, theme, "Matrix", &words);
 }
 
 /// The names of the locales.
-fn heads(across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
+fn heads(across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(across.label - 1);
     // More to the left, more to the right.
-    pen.glyph(if across.first > 0 { '←' } else { ' ' }, look.of(Role::Strong));
+    pen.glyph(if across.first > 0 { '←' } else { ' ' }, theme.of(Role::Strong));
     let begin = pen.x();
     for (at, locale) in across.locales.iter().enumerate() {
         let style = if at == across.selected {
-            look.of(Role::Strong).add_modifier(Modifier::UNDERLINED)
+            theme.of(Role::Strong).add_modifier(Modifier::UNDERLINED)
         } else {
-            look.of(Role::Dim)
+            theme.of(Role::Dim)
         };
         pen.within(across.cell - 2, locale.unwrap_or(NO_LOCALE), style);
         pen.to(begin + across.cell * (u16::try_from(at).unwrap_or(0) + 1));
     }
     if across.first + across.locales.len() < across.count {
-        pen.to_right(1).glyph('→', look.of(Role::Strong));
+        pen.to_right(1).glyph('→', theme.of(Role::Strong));
     }
 }
 
@@ -216,8 +216,8 @@ fn heads(across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
 fn asset_row(
     model: &Model,
     asset: &AssetView,
-    across: &Across<'_>,
-    look: Look,
+    across: &MatrixColumns<'_>,
+    theme: Theme,
     selected: bool,
     pen: &mut Pen<'_>,
 ) {
@@ -229,21 +229,21 @@ fn asset_row(
         _ => Role::Plain,
     };
     let (sign, role) = timeline::sign(asset);
-    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
-    pen.glyph(sign, look.of(role)).skip(1);
+    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, theme.of(Role::Strong));
+    pen.glyph(sign, theme.of(role)).skip(1);
     // Mark and glyph take three columns, the count and what parts it from its neighbours eight.
-    pen.field(across.label - 11, &model.shown().catalogue.label(asset), look.of(name)).skip(1);
+    pen.field(across.label - 11, &model.shown().asset_list.label(asset), theme.of(name)).skip(1);
     let seen = asset.row.versions.len();
     if seen == 0 {
         if let Some(failure) = &asset.row.asset.failure {
-            let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
-            pen.text(&format!("asset failed {at}"), look.of(Role::Failed));
-            failed_unchecked(model, asset, look, pen);
+            let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
+            pen.text(&format!("asset failed {at}"), theme.of(Role::Failed));
+            failed_unchecked(model, asset, theme, pen);
         }
         return;
     }
     let done = format!("{}/{seen}", asset.count(State::Generated));
-    pen.field_right(5, &done, look.of(Role::Dim)).skip(2);
+    pen.field_right(5, &done, theme.of(Role::Dim)).skip(2);
 
     let begin = pen.x();
     let width = across.cell;
@@ -255,10 +255,10 @@ fn asset_row(
                 let (glyph, role) = state_sign(asset, version);
                 let count = if count > 1 { count.min(99).to_string() } else { String::new() };
                 let mark = mark::of(model, version).map_or(String::new(), |(mark, _)| mark.into());
-                (format!("{glyph}{count}{mark}"), look.of(role))
+                (format!("{glyph}{count}{mark}"), theme.of(role))
             }
             // Without it the eye loses its row.
-            None => (glyph::DOT.to_string(), look.of(Role::Dim)),
+            None => (glyph::DOT.to_string(), theme.of(Role::Dim)),
         };
         if on {
             pen.text(&format!(" {text:<2}"), style.add_modifier(Modifier::REVERSED));
@@ -270,7 +270,10 @@ fn asset_row(
 }
 
 /// For each locale that is seen, the version that most needs somebody, and how many there are.
-fn cells<'a>(asset: &'a AssetView, across: &Across<'_>) -> Vec<Option<(&'a Version, usize)>> {
+fn cells<'a>(
+    asset: &'a AssetView,
+    across: &MatrixColumns<'_>,
+) -> Vec<Option<(&'a Version, usize)>> {
     let mut cells: Vec<Option<(&Version, usize)>> = vec![None; across.locales.len()];
     for row in &asset.row.versions {
         let version = &row.version;
@@ -289,12 +292,12 @@ fn cells<'a>(asset: &'a AssetView, across: &Across<'_>) -> Vec<Option<(&'a Versi
 }
 
 /// The selected cell in words.
-fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
-    let dim = look.of(Role::Dim);
+fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
     let Some(asset) = model.selected_asset() else { return };
     let locale = across.locales.get(across.selected).copied().flatten();
-    pen.skip(1).text(&model.shown().catalogue.label(asset), look.of(Role::Strong));
-    pen.skip(2).text(locale.unwrap_or("no locale"), look.of(Role::Strong)).skip(2);
+    pen.skip(1).text(&model.shown().asset_list.label(asset), theme.of(Role::Strong));
+    pen.skip(2).text(locale.unwrap_or("no locale"), theme.of(Role::Strong)).skip(2);
     let mut here: Vec<&VersionRow> =
         asset.row.versions.iter().filter(|row| row.version.locale() == locale).collect();
     here.sort_by_key(|row| (asset.urgency(&row.version), &row.version_id));
@@ -309,13 +312,13 @@ fn said(model: &Model, across: &Across<'_>, look: Look, pen: &mut Pen<'_>) {
             pen.text(&format!("{} more", here.len() - place), dim);
             break;
         }
-        version(model, asset, row, look, pen);
+        version(model, asset, row, theme, pen);
     }
     if let Some(failure) = &asset.row.asset.failure {
-        let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
-        pen.skip(2).glyph(glyph::FAILED, look.of(Role::Failed));
-        pen.text(&format!(" asset failed {at}"), look.of(Role::Failed));
-        failed_unchecked(model, asset, look, pen);
+        let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
+        pen.skip(2).glyph(glyph::FAILED, theme.of(Role::Failed));
+        pen.text(&format!(" asset failed {at}"), theme.of(Role::Failed));
+        failed_unchecked(model, asset, theme, pen);
     }
     if pen.left() > 18 {
         pen.to_right(16).text("enter shows it", dim);
@@ -336,10 +339,10 @@ fn state_sign(asset: &AssetView, version: &Version) -> (char, Role) {
     (glyph::of(version.state()), role)
 }
 
-fn version(model: &Model, asset: &AssetView, row: &VersionRow, look: Look, pen: &mut Pen<'_>) {
+fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen: &mut Pen<'_>) {
     let (version, now) = (&row.version, model.shown_at());
     let (sign, role) = state_sign(asset, version);
-    let style = look.of(role);
+    let style = theme.of(role);
     let word = match version.state() {
         State::Ready => "ready",
         State::Failed => "FAILED",
@@ -352,30 +355,30 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, look: Look, pen: 
     let since = if version.state() == State::Generating {
         format!("for {}", ago::said(now.duration_since(version.since())))
     } else {
-        format!("since {}", ago::moment(version.since(), now, &model.facts.zone))
+        format!("since {}", ago::moment(version.since(), now, &model.run_info.zone))
     };
-    pen.text(&since, look.of(Role::Plain));
+    pen.text(&since, theme.of(Role::Plain));
     if version.cycle() > 1 {
-        pen.text(&format!(", cycle {}", version.cycle()), look.of(Role::Dim));
+        pen.text(&format!(", cycle {}", version.cycle()), theme.of(Role::Dim));
     }
     if version.uncertain().is_some() {
-        pen.skip(1).glyph(glyph::DOUBT, look.of(Role::Doubt));
+        pen.skip(1).glyph(glyph::DOUBT, theme.of(Role::Doubt));
     }
     if version.provenance().is_unchecked() {
         let text = format!(" {} {}", glyph::UNCHECKED, Verdict::Unchecked.name());
-        pen.text(&text, look.of(mark::unchecked(model)));
+        pen.text(&text, theme.of(mark::unchecked(model)));
     }
 }
 
 /// The word behind the failure of an asset, where that is unchecked.
-fn failed_unchecked(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
+fn failed_unchecked(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     if asset.row.asset.provenance().is_unchecked() {
-        pen.skip(1).text(Verdict::Unchecked.name(), look.of(mark::unchecked(model)));
+        pen.skip(1).text(Verdict::Unchecked.name(), theme.of(mark::unchecked(model)));
     }
 }
 
 /// What the glyphs stand for; `unchecked` is the role of that mark where there is one to be seen.
-fn legend(unchecked: Option<Role>, look: Look, pen: &mut Pen<'_>) {
+fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(1);
     for (sign, role, word) in [
         (glyph::FAILED, Role::Failed, "failed"),
@@ -384,20 +387,20 @@ fn legend(unchecked: Option<Role>, look: Look, pen: &mut Pen<'_>) {
         (glyph::GENERATING, Role::Generating, "generating"),
         (glyph::DONE, Role::Done, "done"),
     ] {
-        pen.glyph(sign, look.of(role)).skip(1);
-        pen.text(word, look.of(Role::Dim)).skip(2);
+        pen.glyph(sign, theme.of(role)).skip(1);
+        pen.text(word, theme.of(Role::Dim)).skip(2);
     }
-    pen.glyph(glyph::DOUBT, look.of(Role::Doubt)).text(" a guess", look.of(Role::Dim));
+    pen.glyph(glyph::DOUBT, theme.of(Role::Doubt)).text(" a guess", theme.of(Role::Dim));
     if let Some(role) = unchecked {
-        pen.skip(2).glyph(glyph::UNCHECKED, look.of(role)).text(" unchecked", look.of(Role::Dim));
+        pen.skip(2).glyph(glyph::UNCHECKED, theme.of(role)).text(" unchecked", theme.of(Role::Dim));
     }
     let several = "  2 so many in one locale";
     let brief = "  2 so many";
     let dot = "  · not seen".chars().count();
     if usize::from(pen.left()) >= several.len() + dot {
-        pen.text(several, look.of(Role::Dim)).skip(2);
-        pen.glyph(glyph::DOT, look.of(Role::Dim)).text(" not seen", look.of(Role::Dim));
+        pen.text(several, theme.of(Role::Dim)).skip(2);
+        pen.glyph(glyph::DOT, theme.of(Role::Dim)).text(" not seen", theme.of(Role::Dim));
     } else if unchecked.is_none() || usize::from(pen.left()) >= brief.len() {
-        pen.text(brief, look.of(Role::Dim));
+        pen.text(brief, theme.of(Role::Dim));
     }
 }

@@ -23,7 +23,7 @@ use super::model::Model;
 use super::model::layout::SMALLEST;
 use super::model::mode::{Mode, Screen};
 use super::widget::glyph;
-use super::widget::look::Look;
+use super::widget::theme::Theme;
 
 pub use chrome::title;
 
@@ -32,14 +32,14 @@ const NOT_UNDERSTOOD: (&str, &str) =
     ("The filter is not understood", "what is wrong stands below; esc leaves it as it was");
 
 /// Draws a frame over all of `area`. [`Model::settle`] has to come before.
-pub fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        too_small::draw(model, look, area, buffer);
+        too_small::draw(model, theme, area, buffer);
     } else {
-        let body = chrome::draw(model, look, area, buffer);
-        body_of(model, look, body, buffer, &model.mode);
+        let body = chrome::draw(model, theme, area, buffer);
+        body_of(model, theme, body, buffer, &model.mode);
     }
-    if look.ascii {
+    if theme.ascii {
         glyph::to_ascii(buffer);
     }
 }
@@ -51,25 +51,25 @@ pub fn cursor(model: &Model, area: Rect) -> Option<Position> {
 }
 
 /// What stands between header and footer.
-fn body_of(model: &Model, look: Look, area: Rect, buffer: &mut Buffer, mode: &Mode) {
+fn body_of(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer, mode: &Mode) {
     match mode {
-        Mode::Help { scroll, .. } => help::draw(look, *scroll, area, buffer),
-        Mode::Detail(open) => detail::draw(model, open, look, area, buffer),
+        Mode::Help { scroll, .. } => help::draw(theme, *scroll, area, buffer),
+        Mode::Detail(open) => detail::draw(model, open, theme, area, buffer),
         Mode::Copy(under) => {
-            body_of(model, look, area, buffer, under);
-            copy::draw(look, area, buffer);
+            body_of(model, theme, area, buffer, under);
+            copy::draw(theme, area, buffer);
         }
         Mode::Normal | Mode::Quit | Mode::Filter { .. } | Mode::Name { .. } => match model.screen {
-            Screen::Health => health::draw(model, look, area, buffer),
+            Screen::Health => health::draw(model, theme, area, buffer),
             Screen::Timeline | Screen::Matrix if model.is_empty() => {
-                empty::draw(model, look, area, buffer);
+                empty::draw(model, theme, area, buffer);
             }
             Screen::Deliveries if model.is_empty() && model.shown().rows.is_empty() => {
-                empty::draw(model, look, area, buffer);
+                empty::draw(model, theme, area, buffer);
             }
-            Screen::Timeline => timeline::draw(model, look, area, buffer),
-            Screen::Matrix => matrix::draw(model, look, area, buffer),
-            Screen::Deliveries => deliveries::draw(model, look, area, buffer),
+            Screen::Timeline => timeline::draw(model, theme, area, buffer),
+            Screen::Matrix => matrix::draw(model, theme, area, buffer),
+            Screen::Deliveries => deliveries::draw(model, theme, area, buffer),
         },
     }
 }
@@ -80,13 +80,13 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::super::model::mode::Line;
-    use super::super::model::picture::Frozen;
-    use super::super::model::{Banner, Facts};
+    use super::super::model::snapshot::FrozenSnapshot;
+    use super::super::model::{Banner, RunInfo};
     use super::*;
     use crate::vitals::Store;
 
     fn model(banner: Option<Banner>) -> Model {
-        let facts = Facts {
+        let run_info = RunInfo {
             callback_url: String::new(),
             door: String::new(),
             send_line: String::new(),
@@ -100,7 +100,7 @@ mod tests {
             started: Timestamp::UNIX_EPOCH,
             zone: TimeZone::UTC,
         };
-        Model::new(facts, Timestamp::UNIX_EPOCH, (80, 24))
+        Model::new(run_info, Timestamp::UNIX_EPOCH, (80, 24))
     }
 
     /// What a page is depends on how many rows the chrome leaves.
@@ -118,12 +118,12 @@ mod tests {
                     Mode::Filter { line: Line::filter(""), before: String::new(), asset: None };
             }
             if is(4) {
-                let picture = model.live.clone();
-                model.frozen = Some(Frozen { picture, at: model.now, waiting: 0 });
+                let snapshot = model.live.clone();
+                model.frozen = Some(FrozenSnapshot { snapshot, at: model.now, waiting: 0 });
             }
             let area = Rect::new(0, 0, 80, 24);
-            let look = Look { color: true, ascii: false, light: false };
-            let body = chrome::draw(&model, look, area, &mut Buffer::empty(area));
+            let theme = Theme { color: true, ascii: false, light: false };
+            let body = chrome::draw(&model, theme, area, &mut Buffer::empty(area));
             assert_eq!(body.height, model.body_rows(), "{state:05b}");
         }
     }

@@ -6,8 +6,8 @@ use ratatui::style::Style;
 
 use super::super::model::rows::Row;
 use super::super::model::{Model, names};
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::super::widget::{ago, glyph};
 use crate::callback::{DeliverySummary, Effect, Event, RefusalKind, State, Verdict};
 
@@ -22,7 +22,7 @@ const VERSIONS: u16 = 158;
 
 /// How wide each column of a list of rows is; 0 where it is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Columns {
+pub(super) struct RowColumns {
     time: u16,
     /// Whether times have to name their day.
     dated: bool,
@@ -35,13 +35,14 @@ pub(super) struct Columns {
     effect: u16,
 }
 
-impl Columns {
+impl RowColumns {
     /// The columns of a list that is `width` columns wide, the mark of the selected row included.
     /// `everywhere`: the rows are of several assets, so each names its own. `oldest` is the first
     /// row that is seen; it decides whether times need a date.
     pub(super) fn new(model: &Model, everywhere: bool, width: u16, oldest: Option<&Row>) -> Self {
         let dated = oldest.is_some_and(|row| {
-            let day = |at: jiff::Timestamp| at.to_zoned_datetime(model.facts.zone.clone()).date();
+            let day =
+                |at: jiff::Timestamp| at.to_zoned_datetime(model.run_info.zone.clone()).date();
             day(row.at()) != day(model.shown_at())
         });
         if width < COMPACT {
@@ -76,8 +77,8 @@ impl Columns {
     }
 
     /// Writes what each column holds, without a mark.
-    pub(super) fn heads(&self, look: Look, pen: &mut Pen<'_>) {
-        let dim = look.of(Role::Dim);
+    pub(super) fn heads(&self, theme: Theme, pen: &mut Pen<'_>) {
+        let dim = theme.of(Role::Dim);
         pen.skip(1).field(self.time, "received", dim).skip(self.gap());
         for (width, word) in [
             (self.verdict, "signature"),
@@ -105,15 +106,15 @@ impl Columns {
 pub(super) fn draw(
     model: &Model,
     row: &Row,
-    look: Look,
-    columns: Columns,
+    theme: Theme,
+    columns: RowColumns,
     selected: bool,
     pen: &mut Pen<'_>,
 ) {
     // Dim on bold is neither, so a selected row has nothing dim.
-    let quiet = look.of(if selected { Role::Plain } else { Role::Dim });
-    let of = |role| if role == Role::Dim { quiet } else { look.of(role) };
-    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, look.of(Role::Strong));
+    let quiet = theme.of(if selected { Role::Plain } else { Role::Dim });
+    let of = |role| if role == Role::Dim { quiet } else { theme.of(role) };
+    pen.glyph(if selected { glyph::SELECTED } else { ' ' }, theme.of(Role::Strong));
     pen.field(columns.time, &time(model, row, columns), quiet).skip(columns.gap());
 
     let (sign, word, role) = verdict(row);
@@ -129,11 +130,11 @@ pub(super) fn draw(
     pen.field(columns.event, event, of(role)).skip(1);
 
     let callback = row.callback();
-    let catalogue = &model.shown().catalogue;
+    let asset_list = &model.shown().asset_list;
     if columns.asset > 0 {
         let id = callback.asset_id.as_deref();
         let label = id.map_or(Cow::Borrowed("–"), |id| {
-            catalogue.get(id).map_or_else(|| catalogue.piece(id), |asset| catalogue.label(asset))
+            asset_list.get(id).map_or_else(|| asset_list.piece(id), |asset| asset_list.label(asset))
         });
         // What a refusal claims to be about is nobody's word.
         let style = if row.is_refusal() { quiet } else { Style::new() };
@@ -157,15 +158,15 @@ pub(super) fn draw(
     {
         pen.skip(1);
         if let Some(count) = count(row) {
-            pen.text(&count, look.of(Role::Strong)).skip(1);
+            pen.text(&count, theme.of(Role::Strong)).skip(1);
         }
         pen.text(&text, of(role));
     }
     pen.finish();
 }
 
-fn time(model: &Model, row: &Row, columns: Columns) -> String {
-    let zone = &model.facts.zone;
+fn time(model: &Model, row: &Row, columns: RowColumns) -> String {
+    let zone = &model.run_info.zone;
     if !columns.dated {
         return if columns.time < 8 {
             ago::minute(row.at(), zone)

@@ -7,13 +7,13 @@ use super::super::model::Model;
 use super::super::model::layout::SMALLEST;
 use super::super::model::mode::Mode;
 use super::super::widget::glyph;
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (columns, rows) = SMALLEST;
     let (width, height) = (area.width, area.height);
-    let counts = model.shown().catalogue.counts();
+    let counts = model.shown().asset_list.counts();
     let failed = match (counts.failures(), counts.overdue) {
         (0, 0) => None,
         (0, overdue) => Some(format!("{} {overdue} overdue", glyph::OVERDUE)),
@@ -39,6 +39,6 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     for (row, (text, role)) in (top..).zip(lines.into_iter().skip(skipped)) {
         let wide = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
         let mut pen = Pen::new(buffer, area, row);
-        pen.skip(width.saturating_sub(wide) / 2).text(text, look.of(role));
+        pen.skip(width.saturating_sub(wide) / 2).text(text, theme.of(role));
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod ago;
 pub mod glyph;
-pub mod look;
 pub mod pen;
 pub mod rule;
+pub mod theme;
 pub mod window;

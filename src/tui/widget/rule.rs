@@ -1,20 +1,20 @@
 //! A thin line with a title in it: what parts the screen in place of boxes.
 
 use super::glyph;
-use super::look::{Look, Role};
 use super::pen::Pen;
+use super::theme::{Role, Theme};
 
 /// Writes `─ Title ─ words ─ words ───` to the end of the row: the title strong, words as their
 /// roles say; empty words are left out. What does not fit is cut, the last words first.
-pub fn draw(pen: &mut Pen<'_>, look: Look, title: &str, words: &[(&str, Role)]) {
-    let dim = look.of(Role::Dim);
-    pen.glyph(glyph::THIN, dim).skip(1).text(title, look.of(Role::Title));
+pub fn draw(pen: &mut Pen<'_>, theme: Theme, title: &str, words: &[(&str, Role)]) {
+    let dim = theme.of(Role::Dim);
+    pen.glyph(glyph::THIN, dim).skip(1).text(title, theme.of(Role::Title));
     for (word, role) in words.iter().filter(|(word, _)| !word.is_empty()) {
         // A word of which nothing would be left but its beginning says nothing.
         if pen.left() < 8 {
             break;
         }
-        pen.skip(1).glyph(glyph::THIN, dim).skip(1).text(word, look.of(*role));
+        pen.skip(1).glyph(glyph::THIN, dim).skip(1).text(word, theme.of(*role));
     }
     if pen.left() > 1 {
         pen.skip(1);
@@ -33,9 +33,9 @@ mod tests {
     fn drawn(columns: u16) -> String {
         let area = Rect::new(0, 0, columns, 1);
         let mut buffer = Buffer::empty(area);
-        let look = Look { color: true, ascii: false, light: false };
+        let theme = Theme { color: true, ascii: false, light: false };
         let words = [("", Role::Dim), ("following", Role::Dim)];
-        draw(&mut Pen::new(&mut buffer, area, 0), look, "Deliveries", &words);
+        draw(&mut Pen::new(&mut buffer, area, 0), theme, "Deliveries", &words);
         buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect()
     }
 

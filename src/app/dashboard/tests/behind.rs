@@ -39,7 +39,7 @@ async fn a_row_that_was_committed_and_not_told_comes_as_news_alone() {
         // News waits for a moment now, and questions do not.
         append(&scene.journal, &scene.key, "a", 2 * round + 1).await;
         scene.ask(Request::OfAsset("a".to_owned())).await;
-        scene.search(1, "", Start::Newest, 500).await;
+        scene.search(1, "", SearchStart::Newest, 500).await;
         let (mut answers, mut newer) = (0, None);
         while answers < 2 || newer.is_none() {
             match scene.next().await {

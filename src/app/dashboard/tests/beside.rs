@@ -22,12 +22,12 @@ async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
     for _ in 0..3 {
         // The second is of no effect: one runs.
         for _ in 0..2 {
-            commands.send(DemoCommand::Start).await.unwrap();
+            commands.send(DemoCommand::SearchStart).await.unwrap();
         }
         let DemoEvent::Started(mut run) = next(&mut events).await else { panic!("no start") };
-        assert_eq!(run.facts.banner, Some(Banner::Demo));
-        assert!(!run.facts.bell, "what is made up calls no user");
-        assert!(run.facts.door.starts_with("127.0.0.1:"), "{}", run.facts.door);
+        assert_eq!(run.run_info.banner, Some(Banner::Demo));
+        assert!(!run.run_info.bell, "what is made up calls no user");
+        assert!(run.run_info.door.starts_with("127.0.0.1:"), "{}", run.run_info.door);
         let first = tokio::time::timeout(LIMIT, run.events.recv()).await.unwrap();
         assert!(matches!(first, Some(BackendEvent::Assets(_))), "{first:?}");
         commands.send(DemoCommand::Stop).await.unwrap();

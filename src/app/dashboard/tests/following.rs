@@ -103,7 +103,7 @@ async fn what_cannot_be_read_is_said_and_the_request_given_back() {
     scene.start().await;
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute("UPDATE delivery SET effect = 'nonsense'", []).unwrap();
-    let search = super::search(1, "", Start::Newest, 500);
+    let search = super::search(1, "", SearchStart::Newest, 500);
     for request in [
         Request::Detail(Target::Delivery(1)),
         Request::Rows(Box::new(search)),

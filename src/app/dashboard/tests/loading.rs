@@ -41,7 +41,7 @@ async fn older_rows_come_once_each_down_to_the_first() {
         Target::Delivery(seq) => Some(seq),
         Target::Refusal(_) => None,
     });
-    rows.extend(scene.found(1, "", Start::Below(oldest.unwrap()), 5_000).await);
+    rows.extend(scene.found(1, "", SearchStart::Below(oldest.unwrap()), 5_000).await);
     let found = targets(&rows);
     assert_eq!(found.len(), 1_200 + 12);
     assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len());

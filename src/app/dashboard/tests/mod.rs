@@ -29,7 +29,7 @@ use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::mode::Target;
 use crate::tui::model::rows::Row;
-use crate::tui::model::search::{Query, Search, Start};
+use crate::tui::model::search::{Query, Search, SearchStart};
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -124,12 +124,12 @@ impl Scene {
         self.backend.requests.send(request).await.unwrap();
     }
 
-    async fn search(&self, id: u64, filter: &str, start: Start, limit: usize) {
+    async fn search(&self, id: u64, filter: &str, start: SearchStart, limit: usize) {
         self.ask(Request::Rows(Box::new(search(id, filter, start, limit)))).await;
     }
 
     /// The rows of a whole search, in its direction; nothing else may be told meanwhile.
-    async fn found(&mut self, id: u64, filter: &str, start: Start, limit: usize) -> Vec<Row> {
+    async fn found(&mut self, id: u64, filter: &str, start: SearchStart, limit: usize) -> Vec<Row> {
         self.search(id, filter, start, limit).await;
         let mut rows = Vec::new();
         loop {
@@ -143,7 +143,7 @@ impl Scene {
     }
 }
 
-fn search(id: u64, filter: &str, start: Start, limit: usize) -> Search {
+fn search(id: u64, filter: &str, start: SearchStart, limit: usize) -> Search {
     let filter = crate::filter::Filter::parse(filter, Timestamp::now()).unwrap();
     Search { id, query: Query { filter, failures_only: false }, start, limit, until: None }
 }

@@ -24,7 +24,7 @@ async fn a_filter_finds_what_it_says_in_the_whole_journal_and_in_both_directions
     let mut scene = Scene::open(journal, key, 64);
     scene.start().await;
     let all: Vec<Row> = {
-        let mut rows = scene.found(1, "", Start::Newest, 5_000).await;
+        let mut rows = scene.found(1, "", SearchStart::Newest, 5_000).await;
         rows.reverse();
         rows
     };
@@ -46,10 +46,10 @@ async fn a_filter_finds_what_it_says_in_the_whole_journal_and_in_both_directions
         let filter = Filter::parse(text, Timestamp::now()).unwrap();
         let wanted: Vec<Target> =
             all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
-        let mut down = targets(&scene.found(id, text, Start::Newest, 5_000).await);
+        let mut down = targets(&scene.found(id, text, SearchStart::Newest, 5_000).await);
         down.reverse();
         assert_eq!(down, wanted, "{text}");
-        let up = targets(&scene.found(id + 1, text, Start::Oldest, 5_000).await);
+        let up = targets(&scene.found(id + 1, text, SearchStart::Oldest, 5_000).await);
         assert_eq!(up, wanted, "{text}");
     }
 }
@@ -59,8 +59,8 @@ async fn pages_join_without_a_hole() {
     let (journal, key) = filled().await;
     let mut scene = Scene::open(journal, key, 64);
     scene.start().await;
-    let all = targets(&scene.found(1, "", Start::Newest, 5_000).await);
-    for (start, towards) in [(Start::Newest, "older"), (Start::Oldest, "newer")] {
+    let all = targets(&scene.found(1, "", SearchStart::Newest, 5_000).await);
+    for (start, towards) in [(SearchStart::Newest, "older"), (SearchStart::Oldest, "newer")] {
         let (mut found, mut start) = (Vec::new(), start);
         for id in 10.. {
             scene.search(id, "", start, 70).await;
@@ -76,7 +76,11 @@ async fn pages_join_without_a_hole() {
             if is_end {
                 break;
             }
-            start = if towards == "older" { Start::Below(reached) } else { Start::From(reached) };
+            start = if towards == "older" {
+                SearchStart::Below(reached)
+            } else {
+                SearchStart::From(reached)
+            };
         }
         if towards == "newer" {
             found.reverse();
@@ -91,7 +95,7 @@ async fn a_delivery_is_found_among_its_neighbours() {
     let mut scene = Scene::open(journal, key, 64);
     scene.start().await;
     for (id, seq, first) in [(1, 600, 350), (2, 3, 1), (3, 1_200, 950)] {
-        let rows = scene.found(id, "", Start::Around(seq), 500).await;
+        let rows = scene.found(id, "", SearchStart::Around(seq), 500).await;
         let seqs: Vec<u64> = rows
             .iter()
             .filter_map(|row| match row.target() {
@@ -111,7 +115,7 @@ async fn progress_is_told_and_the_end_comes_last() {
     flood(&journal, "version_ready", "hay", 1, 10_000).await;
     let mut scene = Scene::open(journal, key, 64);
     scene.start().await;
-    scene.search(1, "asset:needle", Start::Newest, 5_000).await;
+    scene.search(1, "asset:needle", SearchStart::Newest, 5_000).await;
     let first = page(&mut scene).await;
     assert!(first.is_first && first.goes_on && first.rows.is_empty(), "{first:?}");
     assert!(first.searched > 0 && first.searched < first.total, "{first:?}");
@@ -133,11 +137,11 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
     // Room for one message: what is told has to be taken, one after another.
     let mut scene = Scene::open(journal, key, 1);
     scene.start().await;
-    scene.search(1, "nothing-has-this", Start::Newest, 5_000).await;
+    scene.search(1, "nothing-has-this", SearchStart::Newest, 5_000).await;
     assert_eq!(page(&mut scene).await.id, 1);
     append(&scene.journal, &scene.key, "new", 100).await;
     scene.ask(Request::Detail(Target::Delivery(1))).await;
-    scene.search(2, "asset:hay", Start::Newest, 10).await;
+    scene.search(2, "asset:hay", SearchStart::Newest, 10).await;
     let (mut is_opened, mut came, mut found) = (false, false, Vec::new());
     while !is_opened || !came || found.is_empty() {
         match scene.next().await {
@@ -145,13 +149,15 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
             BackendEvent::News(news) => came |= news.head == 40_001,
             BackendEvent::Rows(page) if page.id == 2 => found = page.rows,
             // What was on its way.
-            BackendEvent::Rows(page) => assert!(page.goes_on && found.is_empty(), "{page:?}"),
+            BackendEvent::Rows(page) => {
+                assert!(page.goes_on && found.is_empty(), "{page:?}")
+            }
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(found.len(), 10);
     // Ended without another one: nothing more is told of it.
-    scene.search(3, "nothing-has-this", Start::Newest, 5_000).await;
+    scene.search(3, "nothing-has-this", SearchStart::Newest, 5_000).await;
     scene.ask(Request::EndSearch).await;
     scene.ask(Request::Detail(Target::Delivery(2))).await;
     while !matches!(scene.next().await, BackendEvent::Detail(Target::Delivery(2), _)) {}
@@ -171,10 +177,10 @@ async fn names_count_like_ids_and_a_picture_that_stands_still_has_an_end() {
     journal.name("a7".to_owned(), Some("Trailer".to_owned())).unwrap().receipt().await.unwrap();
     let mut scene = Scene::open(journal, key, 64);
     scene.start().await;
-    let found = scene.found(1, "trailer", Start::Newest, 5_000).await;
+    let found = scene.found(1, "trailer", SearchStart::Newest, 5_000).await;
     assert_eq!(found.iter().filter(|row| !row.is_refusal()).count(), 3);
     let until = Some((500, at(499)));
-    for (id, start) in [(2, Start::Newest), (3, Start::Oldest)] {
+    for (id, start) in [(2, SearchStart::Newest), (3, SearchStart::Oldest)] {
         let search = Search { until, ..search(id, "", start, 5_000) };
         scene.ask(Request::Rows(Box::new(search))).await;
         let mut rows = Vec::new();
@@ -207,7 +213,7 @@ fn searching_and_matching_agree() {
     });
     let mut scene = runtime.block_on(async { Scene::open(journal, key, 64) });
     runtime.block_on(scene.start());
-    let mut all = runtime.block_on(scene.found(1, "", Start::Newest, 5_000));
+    let mut all = runtime.block_on(scene.found(1, "", SearchStart::Newest, 5_000));
     all.reverse();
     let (scene, id) = (RefCell::new(scene), Cell::new(1));
     let term = "(!)?(valid|unchecked|failed|ready|applied|repeat|none|uncertain|unreadable|refused|\
@@ -220,12 +226,12 @@ fn searching_and_matching_agree() {
             let filter = Filter::parse(&text, Timestamp::now()).unwrap();
             let wanted: Vec<Target> =
                 all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
-            for start in [Start::Newest, Start::Oldest] {
+            for start in [SearchStart::Newest, SearchStart::Oldest] {
                 id.set(id.get() + 1);
                 let mut scene = scene.borrow_mut();
                 let rows = runtime.block_on(scene.found(id.get(), &text, start, 5_000));
                 let mut found = targets(&rows);
-                if start == Start::Newest {
+                if start == SearchStart::Newest {
                     found.reverse();
                 }
                 proptest::prop_assert_eq!(&found, &wanted, "{} {:?}", text, start);

@@ -14,7 +14,7 @@ fn read(reads: &[&[u8]]) -> Vec<Input> {
     if parser.patience().is_some() {
         parser.give_up(&mut inputs);
     }
-    assert!(matches!(parser.state, State::Ground | State::Paste(_)));
+    assert!(matches!(parser.state, ParserState::Background | ParserState::Paste(_)));
     inputs
 }
 
@@ -141,7 +141,7 @@ fn an_answer_that_does_not_end_holds_nothing_up() {
     let mut parser = Parser::default();
     let mut inputs = Vec::new();
     parser.feed(endless.as_bytes(), &mut inputs);
-    let State::Answer { text, .. } = &parser.state else { panic!("{parser:?}") };
+    let ParserState::Answer { text, .. } = &parser.state else { panic!("{parser:?}") };
     assert!(text.len() <= LONGEST_ANSWER);
     assert_eq!(parser.patience(), Some(ANSWER));
     parser.give_up(&mut inputs);
@@ -171,8 +171,10 @@ fn an_answer_that_does_not_end_holds_nothing_up() {
 #[case("\u{1b}]11;?\u{7}", None)]
 #[case("\u{1b}]10;rgb:ffff/ffff/ffff\u{7}", None)]
 fn the_ground_is_told(#[case] bytes: &str, #[case] is_light: Option<bool>) {
-    let expected: Vec<Input> =
-        is_light.map(|is_light| Input::Report(Report::Ground { is_light })).into_iter().collect();
+    let expected: Vec<Input> = is_light
+        .map(|is_light| Input::Report(Report::Background { is_light }))
+        .into_iter()
+        .collect();
     assert_eq!(read(&[bytes.as_bytes()]), expected);
 }
 

@@ -1,8 +1,8 @@
 //! JSON in light colours, a line at a time. Judges nothing: what is no JSON is drawn all the same.
 
 use crate::tui::model::detail::DetailLine;
-use crate::tui::widget::look::{Look, Role};
 use crate::tui::widget::pen::Pen;
+use crate::tui::widget::theme::{Role, Theme};
 
 /// How many lines back it is looked for where a line begins that is cut in pieces. A string that is
 /// longer than that is taken for a string.
@@ -10,21 +10,21 @@ const FARTHEST: usize = 200;
 
 /// Whether a string is open where a line begins: long ones are cut into several lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Inside {
+pub(super) struct StringState {
     string: bool,
     escaped: bool,
 }
 
 /// What is open where the line at `first` begins. A line of almost `columns` columns goes on in the
 /// next one.
-pub(super) fn inside_at(lines: &[DetailLine], first: usize, columns: usize) -> Inside {
+pub(super) fn inside_at(lines: &[DetailLine], first: usize, columns: usize) -> StringState {
     let goes_on = |line: &DetailLine| line.text.width() + 2 >= columns;
     let far = first.saturating_sub(FARTHEST);
     let begun = (far..=first).rev().find(|at| {
         at.checked_sub(1).and_then(|before| lines.get(before)).is_none_or(|line| !goes_on(line))
     });
-    let Some(begun) = begun else { return Inside { string: true, escaped: false } };
-    let mut inside = Inside::default();
+    let Some(begun) = begun else { return StringState { string: true, escaped: false } };
+    let mut inside = StringState::default();
     for line in lines.get(begun..first).unwrap_or_default() {
         for character in line.text.as_str().chars() {
             inside.read(character);
@@ -33,7 +33,7 @@ pub(super) fn inside_at(lines: &[DetailLine], first: usize, columns: usize) -> I
     inside
 }
 
-impl Inside {
+impl StringState {
     fn read(&mut self, character: char) {
         if self.string {
             self.string = self.escaped || character != '"';
@@ -45,7 +45,7 @@ impl Inside {
 }
 
 /// Draws a line, and leaves in `inside` what is open at its end.
-pub(super) fn draw(line: &DetailLine, inside: &mut Inside, look: Look, pen: &mut Pen<'_>) {
+pub(super) fn draw(line: &DetailLine, inside: &mut StringState, theme: Theme, pen: &mut Pen<'_>) {
     let mut rest = line.text.as_str();
     while !rest.is_empty() {
         let (piece, role) = if inside.string || rest.starts_with('"') {
@@ -56,13 +56,13 @@ pub(super) fn draw(line: &DetailLine, inside: &mut Inside, look: Look, pen: &mut
             (rest.find('"').unwrap_or(rest.len()), Role::Plain)
         };
         let (piece, after) = rest.split_at(piece.max(1));
-        pen.text(piece, look.of(role));
+        pen.text(piece, theme.of(role));
         rest = after;
     }
 }
 
 /// Where the string that begins or goes on here ends, past its quote.
-fn end_of_string(text: &str, inside: &mut Inside) -> usize {
+fn end_of_string(text: &str, inside: &mut StringState) -> usize {
     for (at, character) in text.char_indices() {
         inside.read(character);
         if !inside.string {
@@ -90,13 +90,13 @@ mod tests {
     }
 
     /// A letter for the role of each column: k key, s string, a dot for the rest.
-    fn roles(line: &DetailLine, inside: &mut Inside) -> String {
-        let look = Look { color: true, ascii: false, light: false };
+    fn roles(line: &DetailLine, inside: &mut StringState) -> String {
+        let theme = Theme { color: true, ascii: false, light: false };
         let area = Rect::new(0, 0, 40, 1);
         let mut buffer = Buffer::empty(area);
-        draw(line, inside, look, &mut Pen::new(&mut buffer, area, 0));
+        draw(line, inside, theme, &mut Pen::new(&mut buffer, area, 0));
         let letter = |cell: &ratatui::buffer::Cell| {
-            let is = |role| look.of(role).fg == Some(cell.fg);
+            let is = |role| theme.of(role).fg == Some(cell.fg);
             match () {
                 () if is(Role::Key) => 'k',
                 () if is(Role::Done) => 's',
@@ -108,29 +108,29 @@ mod tests {
 
     #[test]
     fn keys_and_values_are_told_apart() {
-        let mut inside = Inside::default();
+        let mut inside = StringState::default();
         assert_eq!(roles(&line(r#"  "a\"b": "c","#), &mut inside), "..kkkkkk..sss");
         assert_eq!(roles(&line(r#"  "e": -1.5e3,"#), &mut inside), "..kkk");
         assert_eq!(roles(&line(r#"  "é": null"#), &mut inside), "..kkk");
         assert_eq!(roles(&line("  {},"), &mut inside), "");
-        assert_eq!(inside, Inside::default());
+        assert_eq!(inside, StringState::default());
     }
 
     #[test]
     fn a_string_that_was_cut_goes_on() {
         let lines = [line(r#""a": "bcd\"#), line(r#""ef","#), line("12")];
         let inside = inside_at(&lines, 1, 10);
-        assert_eq!(inside, Inside { string: true, escaped: true });
+        assert_eq!(inside, StringState { string: true, escaped: true });
         assert_eq!(roles(&lines[1], &mut inside.clone()), "ssss");
-        assert_eq!(inside_at(&lines, 2, 10), Inside::default());
-        assert_eq!(inside_at(&[], 0, 10), Inside::default());
+        assert_eq!(inside_at(&lines, 2, 10), StringState::default());
+        assert_eq!(inside_at(&[], 0, 10), StringState::default());
     }
 
     #[test]
     fn any_text_at_all_comes_to_an_end() {
         for text in ["", "\"", "\\", "é—", "}{:,", "\"\\", "-", "a\"b"] {
-            let _ = roles(&line(text), &mut Inside::default());
-            let _ = roles(&line(text), &mut Inside { string: true, escaped: true });
+            let _ = roles(&line(text), &mut StringState::default());
+            let _ = roles(&line(text), &mut StringState { string: true, escaped: true });
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::tui::model::detail::{Detail, DetailLine, LineKind};
 use crate::tui::model::layout::detail_head;
 use crate::tui::model::mode::{DetailMode, Screen, Tab};
 use crate::tui::model::rows::Row;
-use crate::tui::widget::look::{Look, Role};
 use crate::tui::widget::pen::Pen;
+use crate::tui::widget::theme::{Role, Theme};
 use crate::tui::widget::{ago, glyph, rule};
 
 /// Columns of a step's name, with the blank after it: what the model leaves for it.
@@ -25,28 +25,34 @@ const STEP: u16 = 17;
 /// Of so many headers the longest name is looked for.
 const NAMES: usize = 200;
 
-pub(super) fn draw(model: &Model, open: &DetailMode, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(
+    model: &Model,
+    open: &DetailMode,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let head = detail_head(model.size.1).min(area.height);
     if let Some(row) = row_of(model, open) {
         if head > 2 {
-            title(model, open, row, look, &mut Pen::new(buffer, area, 0));
-            what(model, row, look, &mut Pen::new(buffer, area, 1));
-            verdict(row, look, &mut Pen::new(buffer, area, 2));
-            effect(model, row, look, &mut Pen::new(buffer, area, 3));
+            title(model, open, row, theme, &mut Pen::new(buffer, area, 0));
+            what(model, row, theme, &mut Pen::new(buffer, area, 1));
+            verdict(row, theme, &mut Pen::new(buffer, area, 2));
+            effect(model, row, theme, &mut Pen::new(buffer, area, 3));
         } else {
             let mut pen = Pen::new(buffer, area, 0);
             let (sign, word, role) = row::verdict(row);
-            pen.skip(1).glyph(sign, look.of(role)).skip(1).text(word, look.of(role));
-            what(model, row, look, &mut pen);
+            pen.skip(1).glyph(sign, theme.of(role)).skip(1).text(word, theme.of(role));
+            what(model, row, theme, &mut pen);
         }
     }
     let height = usize::from(area.height.saturating_sub(head));
     let count = open.lines.len();
     let first = open.scroll.min(count.saturating_sub(height));
     let seen = first..count.min(first + height);
-    tabs(open, &seen, look, &mut Pen::new(buffer, area, head.saturating_sub(1)));
+    tabs(open, &seen, theme, &mut Pen::new(buffer, area, head.saturating_sub(1)));
     let Some(detail) = &open.detail else {
-        Pen::new(buffer, area, head).skip(2).text("reading …", look.of(Role::Dim));
+        Pen::new(buffer, area, head).skip(2).text("reading …", theme.of(Role::Dim));
         return;
     };
     // The columns for which the model has made the lines.
@@ -59,22 +65,22 @@ pub(super) fn draw(model: &Model, open: &DetailMode, look: Look, area: Rect, buf
         let mut pen = Pen::new(buffer, area, line);
         pen.skip(2);
         match (open.tab, of_part.kind) {
-            (_, LineKind::Remark) => text(of_part, look.of(Role::Doubt), &mut pen),
+            (_, LineKind::Remark) => text(of_part, theme.of(Role::Doubt), &mut pen),
             (Tab::Payload, _) if !open.other_form => {
-                json::draw(of_part, &mut inside, look, &mut pen);
+                json::draw(of_part, &mut inside, theme, &mut pen);
             }
-            (Tab::Headers, _) if place == 0 => text(of_part, look.of(Role::Strong), &mut pen),
+            (Tab::Headers, _) if place == 0 => text(of_part, theme.of(Role::Strong), &mut pen),
             (Tab::Headers, _) => {
                 let value = pen.x() + names + 2;
-                pen.printable(names, &of_part.lead, look.of(Role::Key)).to(value);
-                text(of_part, look.of(Role::Plain), &mut pen);
+                pen.printable(names, &of_part.lead, theme.of(Role::Key)).to(value);
+                text(of_part, theme.of(Role::Plain), &mut pen);
             }
-            (Tab::Signature, _) => step(detail, of_part, look, &mut pen),
+            (Tab::Signature, _) => step(detail, of_part, theme, &mut pen),
             _ => {
                 if of_part.lead.width() > 0 {
-                    pen.printable(pen.left(), &of_part.lead, look.of(Role::Dim)).skip(2);
+                    pen.printable(pen.left(), &of_part.lead, theme.of(Role::Dim)).skip(2);
                 }
-                text(of_part, look.of(Role::Plain), &mut pen);
+                text(of_part, theme.of(Role::Plain), &mut pen);
             }
         }
     }
@@ -97,8 +103,8 @@ fn row_of<'a>(model: &'a Model, open: &'a DetailMode) -> Option<&'a Row> {
 }
 
 /// Which one, and when it came from where.
-fn title(model: &Model, open: &DetailMode, row: &Row, look: Look, pen: &mut Pen<'_>) {
-    let zone = &model.facts.zone;
+fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+    let zone = &model.run_info.zone;
     let at = row.at();
     let day = ago::moment(at, model.now, zone);
     let date = day.split_once(' ').map_or(String::new(), |(date, _)| format!("{date} "));
@@ -125,7 +131,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, look: Look, pen: &mut Pen<
     }
     rule::draw(
         pen,
-        look,
+        theme,
         &title,
         &[(&came, Role::Plain), (&written, Role::Plain), (&from, Role::Plain)],
     );
@@ -142,22 +148,22 @@ fn later(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// What it tells of what.
-fn what(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
-    let dim = look.of(Role::Dim);
+fn what(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
     let callback = row.callback();
     let (event, role) = row::event(row);
     pen.skip(1);
     if row.is_refusal() && callback.event.is_some() {
         pen.text("claims ", dim);
     }
-    pen.text(&event, look.of(if role == Role::Dim { Role::Plain } else { role }));
+    pen.text(&event, theme.of(if role == Role::Dim { Role::Plain } else { role }));
     if let Some(locale) = &callback.version_locale {
-        pen.skip(2).text(locale, look.of(Role::Strong));
+        pen.skip(2).text(locale, theme.of(Role::Strong));
     }
     let asset = callback.asset_id.as_deref();
-    let known = asset.and_then(|id| model.shown().catalogue.get(id));
+    let known = asset.and_then(|id| model.shown().asset_list.get(id));
     if let Some(name) = known.and_then(|asset| asset.notes.name.as_deref()) {
-        pen.text("  ", dim).text(name, look.of(Role::Strong));
+        pen.text("  ", dim).text(name, theme.of(Role::Strong));
     }
     for id in [asset, callback.version_id.as_deref()].into_iter().flatten() {
         pen.text("  ", dim).text(id, dim);
@@ -165,9 +171,9 @@ fn what(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
 }
 
 /// What the check found when it came, and what was answered.
-fn verdict(row: &Row, look: Look, pen: &mut Pen<'_>) {
+fn verdict(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let (sign, word, role) = row::verdict(row);
-    pen.skip(1).glyph(sign, look.of(role)).skip(1);
+    pen.skip(1).glyph(sign, theme.of(role)).skip(1);
     match row {
         Row::Delivery(delivery) => {
             let text = match &delivery.verdict {
@@ -177,28 +183,28 @@ fn verdict(row: &Row, look: Look, pen: &mut Pen<'_>) {
                 Verdict::Unchecked => format!("{word}: --signature off let it in"),
                 verdict => format!("{word} {}", verdict.why().unwrap_or_default()),
             };
-            pen.text(&text, look.of(role));
+            pen.text(&text, theme.of(role));
         }
         Row::Refusal { listed, .. } => {
             let refusal = &listed.refusal;
-            pen.text(word, look.of(role));
-            pen.text(&format!(", answered {}: ", refusal.status), look.of(Role::Failed));
-            pen.text(&refusal.why, look.of(Role::Plain));
+            pen.text(word, theme.of(role));
+            pen.text(&format!(", answered {}: ", refusal.status), theme.of(Role::Failed));
+            pen.text(&refusal.why, theme.of(Role::Plain));
         }
     }
 }
 
 /// What it did to the timeline.
-fn effect(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
+fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(3);
     match row {
         Row::Refusal { listed, .. } => {
             let count = listed.refusal.count;
             if count > 1 {
-                pen.text(&format!("×{}", number(count)), look.of(Role::Strong));
-                pen.text(", newest first. ", look.of(Role::Dim));
+                pen.text(&format!("×{}", number(count)), theme.of(Role::Strong));
+                pen.text(", newest first. ", theme.of(Role::Dim));
             }
-            pen.text("It changed no timeline: its body is not trusted.", look.of(Role::Dim));
+            pen.text("It changed no timeline: its body is not trusted.", theme.of(Role::Dim));
         }
         Row::Delivery(delivery) => {
             let (mut text, role) = did(delivery);
@@ -208,16 +214,16 @@ fn effect(model: &Model, row: &Row, look: Look, pen: &mut Pen<'_>) {
                 text = row::effect_word(delivery).0;
             }
             if let Some(hindsight) = hindsight(model, delivery) {
-                pen.text(&hindsight, look.of(Role::Strong));
+                pen.text(&hindsight, theme.of(Role::Strong));
             } else {
-                pen.text(text, look.of(role));
+                pen.text(text, theme.of(role));
             }
             if let Some(why) = &delivery.callback.unreadable {
-                pen.text(": ", look.of(Role::Dim)).text(why, look.of(Role::Plain));
+                pen.text(": ", theme.of(Role::Dim)).text(why, theme.of(Role::Plain));
             }
             if let Some(doubt) = doubt {
-                pen.skip(2).glyph(glyph::DOUBT, look.of(Role::Doubt)).skip(1);
-                pen.text(doubt, look.of(Role::Doubt));
+                pen.skip(2).glyph(glyph::DOUBT, theme.of(Role::Doubt)).skip(1);
+                pen.text(doubt, theme.of(Role::Doubt));
             }
         }
     }
@@ -228,7 +234,7 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
     let callback = &delivery.callback;
     let at = delivery.received_at;
     let known = || {
-        let asset = model.shown().catalogue.get(callback.asset_id.as_deref()?)?;
+        let asset = model.shown().asset_list.get(callback.asset_id.as_deref()?)?;
         let id = callback.version_id.as_deref()?;
         asset.row.versions.iter().find(|row| row.version_id == id).map(|row| &row.version)
     };
@@ -238,7 +244,7 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
         };
         let from = known().and_then(|version| version.hindsight(outcome, at)).map_or_else(
             || "its time".to_owned(),
-            |from| ago::moment(from, model.shown_at(), &model.facts.zone),
+            |from| ago::moment(from, model.shown_at(), &model.run_info.zone),
         );
         return Some(format!(
             "new cycle: the repeat of version_generating began it; lane redrawn from {from}"
@@ -267,14 +273,14 @@ const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
 }
 
 /// The parts, the other form of the open one, and which lines are seen.
-fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, look: Look, pen: &mut Pen<'_>) {
-    let dim = look.of(Role::Dim);
+fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
     pen.glyph(glyph::THIN, dim);
     // Where names do not fit, their beginnings do.
     let short = pen.left() < 46;
     for tab in Tab::ALL {
         let name = if short && tab != open.tab { &tab.name()[..3] } else { tab.name() };
-        let style = look.of(if tab == open.tab { Role::Tab } else { Role::Plain });
+        let style = theme.of(if tab == open.tab { Role::Tab } else { Role::Plain });
         pen.text(&format!(" {name} "), style);
     }
     let other = match (open.tab, open.other_form) {
@@ -285,7 +291,7 @@ fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, look: Look, pen: &mut 
         _ => "",
     };
     if !other.is_empty() && pen.left() > 14 {
-        pen.glyph(glyph::THIN, dim).skip(1).text("v", look.of(Role::Key));
+        pen.glyph(glyph::THIN, dim).skip(1).text("v", theme.of(Role::Key));
         pen.text(&format!(": {other} "), dim);
     }
     let count = open.lines.len();
@@ -303,7 +309,7 @@ fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, look: Look, pen: &mut 
 }
 
 /// A step of the check, ticked or crossed; or what the check says in the end.
-fn step(detail: &Detail, line: &DetailLine, look: Look, pen: &mut Pen<'_>) {
+fn step(detail: &Detail, line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
     let valid = detail.verdict.is_valid();
     let (sign, role) = match line.kind {
         LineKind::Plain => {
@@ -312,7 +318,7 @@ fn step(detail: &Detail, line: &DetailLine, look: Look, pen: &mut Pen<'_>) {
                 Verdict::Unchecked => Role::Doubt,
                 _ => Role::Failed,
             };
-            return text(line, look.of(role), pen);
+            return text(line, theme.of(role), pen);
         }
         LineKind::Passed => (glyph::DONE, Role::Done),
         // Of a valid one, a key that did not make it is not what anybody has to look at.
@@ -321,10 +327,10 @@ fn step(detail: &Detail, line: &DetailLine, look: Look, pen: &mut Pen<'_>) {
         LineKind::Skipped | LineKind::Remark => (glyph::DOT, Role::Dim),
     };
     let first = line.lead.width() > 0;
-    pen.glyph(if first { sign } else { ' ' }, look.of(role)).skip(1);
+    pen.glyph(if first { sign } else { ' ' }, theme.of(role)).skip(1);
     let end = pen.x() + STEP;
     let name = if role == Role::Dim { Role::Dim } else { Role::Strong };
-    pen.printable(STEP - 1, &line.lead, look.of(name)).to(end);
+    pen.printable(STEP - 1, &line.lead, theme.of(name)).to(end);
     let role = if role == Role::Done { Role::Plain } else { role };
-    text(line, look.of(role), pen);
+    text(line, theme.of(role), pen);
 }

@@ -8,8 +8,8 @@ use super::super::super::model::asset::{AssetView, Group};
 use super::super::super::model::mode::Pane;
 use super::super::super::widget::ago;
 use super::super::super::widget::glyph;
-use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use super::super::super::widget::theme::{Role, Theme};
 use super::super::super::widget::window::window;
 use super::super::row::number;
 use crate::callback::State;
@@ -19,13 +19,13 @@ const BAR: u16 = 6;
 
 /// A line of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry {
+enum AssetLine {
     Title(Group),
     Asset(usize),
     Gap,
 }
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let sizes = model.group_sizes();
     let count = lines(&sizes);
     let selected = line_of(&sizes, model.selected_place());
@@ -38,26 +38,26 @@ pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         let below = count - seen.end;
         let above = seen.start;
         if below > 0 && line + 1 == seen.end {
-            pen.skip(3).text(&format!("{} {} more", glyph::MORE, below + 1), look.of(Role::Dim));
+            pen.skip(3).text(&format!("{} {} more", glyph::MORE, below + 1), theme.of(Role::Dim));
             continue;
         }
         if above > 0 && line == seen.start {
-            pen.skip(3).text(&format!("{} {} above", glyph::MORE, above + 1), look.of(Role::Dim));
+            pen.skip(3).text(&format!("{} {} above", glyph::MORE, above + 1), theme.of(Role::Dim));
             continue;
         }
         match entry(&sizes, line) {
-            Entry::Title(group) => {
-                title(model, group, sizes[group as usize], look, &mut pen);
+            AssetLine::Title(group) => {
+                title(model, group, sizes[group as usize], theme, &mut pen);
             }
-            Entry::Asset(place) => {
+            AssetLine::Asset(place) => {
                 let asset = model.assets().get(place);
-                if let Some(asset) = asset.and_then(|place| model.shown().catalogue.get(&place.id))
+                if let Some(asset) = asset.and_then(|place| model.shown().asset_list.get(&place.id))
                 {
                     let is_selected = line == selected;
-                    draw_asset(model, asset, is_selected, look, &mut pen);
+                    draw_asset(model, asset, is_selected, theme, &mut pen);
                 }
             }
-            Entry::Gap => {}
+            AssetLine::Gap => {}
         }
     }
 }
@@ -83,26 +83,26 @@ fn line_of(sizes: &[usize], place: usize) -> usize {
 }
 
 /// What stands on a line.
-fn entry(sizes: &[usize], line: usize) -> Entry {
+fn entry(sizes: &[usize], line: usize) -> AssetLine {
     let mut from = 0;
     let mut begin = 0;
     for (group, size) in Group::ALL.into_iter().zip(sizes).filter(|(_, size)| **size > 0) {
         if line == from {
-            return Entry::Title(group);
+            return AssetLine::Title(group);
         }
         if line <= from + size {
-            return Entry::Asset(begin + line - from - 1);
+            return AssetLine::Asset(begin + line - from - 1);
         }
         if line == from + size + 1 {
-            return Entry::Gap;
+            return AssetLine::Gap;
         }
         from += size + 2;
         begin += size;
     }
-    Entry::Gap
+    AssetLine::Gap
 }
 
-fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen: &mut Pen<'_>) {
+fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pen: &mut Pen<'_>) {
     let width = pen.left();
     let group = asset.group();
     let shouts = asset.shouts();
@@ -112,28 +112,28 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, look: Look, pen:
         Group::ForYou | Group::Running => Role::Plain,
         Group::Done => Role::Dim,
     };
-    let style = look.of(role);
+    let style = theme.of(role);
     let has_keys = model.pane == Pane::Assets;
-    let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
+    let marker = theme.of(if has_keys { Role::Key } else { Role::Dim });
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, marker);
     let (icon, role) = sign(asset);
-    pen.glyph(icon, if shouts { style } else { look.of(role) }).glyph(' ', style);
+    pen.glyph(icon, if shouts { style } else { theme.of(role) }).glyph(' ', style);
     let has_bar = width >= 30;
     let after = if has_bar { BAR + 1 } else { 0 } + 6 + 4;
-    let label = model.shown().catalogue.label(asset);
+    let label = model.shown().asset_list.label(asset);
     let strong =
-        if selected && role != Role::Shout { look.of(Role::Strong).patch(style) } else { style };
+        if selected && role != Role::Shout { theme.of(Role::Strong).patch(style) } else { style };
     pen.field_in(width.saturating_sub(3 + after + 1), &label, strong).glyph(' ', style);
     if has_bar {
-        bar(asset, look, pen);
-        pen.glyph(' ', look.of(Role::Plain));
+        bar(asset, theme, pen);
+        pen.glyph(' ', theme.of(Role::Plain));
     }
-    let plain = look.of(if group == Group::Done { Role::Dim } else { Role::Plain });
+    let plain = theme.of(if group == Group::Done { Role::Dim } else { Role::Plain });
     let done = asset.count(State::Generated);
     let all = asset.row.versions.len();
     let count = if all == 0 { String::new() } else { format!("{done}/{all}") };
     pen.field_right(5, &count, plain);
-    pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), look.of(Role::Dim));
+    pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), theme.of(Role::Dim));
 }
 
 /// The words above a group, how many assets it has, and how many of them are overdue.
@@ -141,16 +141,16 @@ pub(in super::super) fn title(
     model: &Model,
     group: Group,
     size: usize,
-    look: Look,
+    theme: Theme,
     pen: &mut Pen<'_>,
 ) {
     let role = if group == Group::Failed { Role::Failed } else { Role::Title };
-    pen.skip(1).text(group.title(), look.of(role));
-    pen.skip(1).text(&number(size as u64), look.of(Role::Dim));
+    pen.skip(1).text(group.title(), theme.of(role));
+    pen.skip(1).text(&number(size as u64), theme.of(Role::Dim));
     let overdue = if group == Group::ForYou { model.overdue_listed() } else { 0 };
     if overdue > 0 {
         let words = format!("{} {} overdue", glyph::OVERDUE, number(overdue as u64));
-        pen.skip(2).text(&words, look.of(Role::Failed));
+        pen.skip(2).text(&words, theme.of(Role::Failed));
     }
 }
 
@@ -167,12 +167,12 @@ pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
 
 /// A cell for each version, or for each part of them where there are more than cells: what is done,
 /// what generates, what waits, what is overdue, what failed.
-fn bar(asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
+fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let all = asset.row.versions.len();
     let end = pen.x() + BAR;
     let failed = asset.count(State::Failed) + asset.count(State::GenerateFailed);
     if all == 0 {
-        pen.field(BAR, "asset", look.of(Role::Failed));
+        pen.field(BAR, "asset", theme.of(Role::Failed));
         return;
     }
     let cells = all.min(usize::from(BAR));
@@ -195,7 +195,7 @@ fn bar(asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
         *largest += rest;
     }
     for ((_, glyph, role), size) in parts.into_iter().zip(sizes) {
-        pen.glyphs(glyph, u16::try_from(size).unwrap_or(0), look.of(role));
+        pen.glyphs(glyph, u16::try_from(size).unwrap_or(0), theme.of(role));
     }
     pen.to(end);
 }
@@ -210,14 +210,14 @@ mod tests {
             let count = lines(&sizes);
             let assets: Vec<usize> = (0..count)
                 .filter_map(|line| match entry(&sizes, line) {
-                    Entry::Asset(place) => Some(place),
+                    AssetLine::Asset(place) => Some(place),
                     _ => None,
                 })
                 .collect();
             let all: usize = sizes.iter().sum();
             assert_eq!(assets, (0..all).collect::<Vec<_>>(), "{sizes:?}");
             for place in 0..all {
-                assert_eq!(entry(&sizes, line_of(&sizes, place)), Entry::Asset(place));
+                assert_eq!(entry(&sizes, line_of(&sizes, place)), AssetLine::Asset(place));
             }
         }
     }

@@ -6,11 +6,11 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::super::super::model::axis::Stretch;
+use super::super::super::model::axis::TimeRange;
 use super::super::super::widget::ago;
 use super::super::super::widget::glyph;
-use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use super::super::super::widget::theme::{Role, Theme};
 use crate::callback::Gap;
 
 /// Seconds between two marks, from near to far.
@@ -22,19 +22,19 @@ const INTERVALS: [i64; 18] = [
 const APART: i64 = 12;
 
 /// The moments of the marks, with their columns.
-pub(super) fn marks(stretch: &Stretch, zone: &TimeZone) -> Vec<(u16, Timestamp)> {
-    let wanted = stretch.step() * APART;
+pub(super) fn marks(time_range: &TimeRange, zone: &TimeZone) -> Vec<(u16, Timestamp)> {
+    let wanted = time_range.step() * APART;
     let interval = INTERVALS.into_iter().find(|interval| *interval >= wanted);
     let interval = interval.unwrap_or(INTERVALS[INTERVALS.len() - 1]);
     // Round in the zone that they are shown in.
-    let offset = i64::from(zone.to_offset(stretch.start()).seconds());
-    let start = stretch.start().as_second();
+    let offset = i64::from(zone.to_offset(time_range.start()).seconds());
+    let start = time_range.start().as_second();
     let first = (start + offset).div_euclid(interval) * interval - offset;
     let mut marks = Vec::new();
     for number in 0.. {
         let Ok(at) = Timestamp::from_second(first + number * interval) else { break };
-        match stretch.column(at) {
-            column if column >= i64::from(stretch.columns()) => break,
+        match time_range.column(at) {
+            column if column >= i64::from(time_range.columns()) => break,
             column if column < 0 => {}
             column => marks.push((u16::try_from(column).unwrap_or(u16::MAX), at)),
         }
@@ -44,18 +44,18 @@ pub(super) fn marks(stretch: &Stretch, zone: &TimeZone) -> Vec<(u16, Timestamp)>
 
 /// Writes the axis. `pen` stands at its first column.
 pub(super) fn draw(
-    stretch: &Stretch,
+    time_range: &TimeRange,
     marks: &[(u16, Timestamp)],
     now: Timestamp,
     zone: &TimeZone,
-    look: Look,
+    theme: Theme,
     pen: &mut Pen<'_>,
 ) {
-    let dim = look.of(Role::Dim);
+    let dim = theme.of(Role::Dim);
     let begin = pen.x();
-    let end = begin + stretch.columns();
-    let now_column = stretch.column(now);
-    let now_at = u16::try_from(now_column).ok().filter(|column| *column < stretch.columns());
+    let end = begin + time_range.columns();
+    let now_column = time_range.column(now);
+    let now_at = u16::try_from(now_column).ok().filter(|column| *column < time_range.columns());
     // The word stands before the mark, where there is room for it.
     let now_from = now_at.map(|column| column.saturating_sub(4));
     let fine = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) < MINUTE);
@@ -82,34 +82,34 @@ pub(super) fn draw(
     labels(pen, before);
     if let (Some(column), Some(from)) = (now_at, now_from) {
         if column >= 4 {
-            pen.to(begin + from).text(" now", look.of(Role::Strong));
+            pen.to(begin + from).text(" now", theme.of(Role::Strong));
         }
-        pen.to(begin + column).glyph(glyph::NOW, look.of(Role::Strong));
+        pen.to(begin + column).glyph(glyph::NOW, theme.of(Role::Strong));
     }
     labels(pen, after);
 }
 
 /// Marks what a relay lost, at its time. `pen` stands at the first column.
 pub(super) fn gaps<'a>(
-    stretch: &Stretch,
+    time_range: &TimeRange,
     now: Timestamp,
     gaps: impl IntoIterator<Item = &'a Gap>,
-    look: Look,
+    theme: Theme,
     pen: &mut Pen<'_>,
 ) {
     let begin = pen.x();
     let mut columns: BTreeMap<u16, u64> = BTreeMap::new();
     for gap in gaps {
-        if let Ok(column) = u16::try_from(stretch.column(gap.at))
-            && column < stretch.columns()
+        if let Ok(column) = u16::try_from(time_range.column(gap.at))
+            && column < time_range.columns()
         {
             let lost = columns.entry(column).or_default();
             *lost = lost.saturating_add(gap.count);
         }
     }
-    let next: Vec<u16> = columns.keys().copied().skip(1).chain([stretch.columns()]).collect();
-    let style = look.of(Role::Doubt);
-    let now_at = u16::try_from(stretch.column(now)).ok();
+    let next: Vec<u16> = columns.keys().copied().skip(1).chain([time_range.columns()]).collect();
+    let style = theme.of(Role::Doubt);
+    let now_at = u16::try_from(time_range.column(now)).ok();
     let now_from = now_at.and_then(|at| at.checked_sub(4));
     let mut taken = 0;
     for ((column, lost), next) in columns.into_iter().zip(next) {

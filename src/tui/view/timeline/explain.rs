@@ -7,29 +7,35 @@ use ratatui::layout::Rect;
 use super::super::super::model::Model;
 use super::super::super::model::asset::{AssetView, usual_generation};
 use super::super::super::widget::ago;
-use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use super::super::super::widget::theme::{Role, Theme};
 use crate::callback::State;
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
 
-pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(
+    model: &Model,
+    asset: &AssetView,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let lanes = asset.lanes();
     let Some(row) = lanes.get(model.selected_lane()) else { return };
     let id = Printable::new(&row.version_id);
     let room = usize::from(area.width).saturating_sub(2);
     let head = id.cut(room / 3);
     let mut pen = Pen::new(buffer, area, 0);
-    pen.skip(1).printable(area.width, &head, look.of(Role::Strong)).skip(2);
+    pen.skip(1).printable(area.width, &head, theme.of(Role::Strong)).skip(2);
     let text = Printable::new(&sentence(model, asset, row));
     let first = room.saturating_sub(head.width() + 2).max(8);
     let pieces = fold(&text, first, room);
     if let Some(piece) = pieces.first() {
-        pen.text(piece, look.of(Role::Plain));
+        pen.text(piece, theme.of(Role::Plain));
     }
     for (number, piece) in pieces.iter().skip(1).enumerate() {
         let row = u16::try_from(number + 1).unwrap_or(u16::MAX);
-        Pen::new(buffer, area, row).skip(1).text(piece, look.of(Role::Plain));
+        Pen::new(buffer, area, row).skip(1).text(piece, theme.of(Role::Plain));
     }
 }
 
@@ -60,7 +66,7 @@ fn fold(text: &Printable, first: usize, rest: usize) -> Vec<String> {
 fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     let version = &row.version;
     let now = model.shown_at();
-    let clock = |at| ago::moment(at, now, &model.facts.zone);
+    let clock = |at| ago::moment(at, now, &model.run_info.zone);
     let since = clock(version.since());
     let usual = usual(model, asset);
     let usually = usual.map(|usual| format!("usually {}", ago::said(usual)));
@@ -72,7 +78,7 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
             let so_far = ago::said(now.duration_since(version.since()));
             let usually = usually.map_or(String::new(), |usually| format!(" ({usually})"));
             if asset.is_overdue(version) {
-                let limit = ago::said(model.facts.overdue);
+                let limit = ago::said(model.run_info.overdue);
                 format!("overdue: generating for {so_far}{usually}, longer than {limit}")
             } else {
                 format!("generating for {so_far}{usually}")
@@ -130,7 +136,7 @@ pub(super) fn usual(model: &Model, asset: &AssetView) -> Option<SignedDuration> 
 /// The asset's own failure, as a sentence.
 pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> {
     let failure = asset.row.asset.failure.as_ref()?;
-    let at = ago::moment(failure.at, model.shown_at(), &model.facts.zone);
+    let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
     let unchecked = if asset.row.asset.provenance().is_unchecked() { ", unchecked" } else { "" };
     Some(match failure.events_since {
         0 => format!("ASSET FAILED {at}{unchecked}"),

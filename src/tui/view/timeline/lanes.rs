@@ -9,14 +9,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::super::model::asset::AssetView;
-use super::super::super::model::axis::Stretch;
-use super::super::super::model::layout::Columns;
+use super::super::super::model::axis::TimeRange;
+use super::super::super::model::layout::TimelineColumns;
 use super::super::super::model::mode::Pane;
 use super::super::super::model::{Model, names};
 use super::super::super::widget::ago;
 use super::super::super::widget::glyph;
-use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use super::super::super::widget::theme::{Role, Theme};
 use super::super::super::widget::window::window;
 use super::super::mark;
 use super::{axis, explain};
@@ -24,48 +24,48 @@ use crate::callback::{State, Verdict};
 use crate::timeline::VersionRow;
 
 /// How many rows the lanes of an asset want, the axis included.
-pub(super) struct Wanted {
+pub(super) struct RowsNeeded {
     /// With a row between two lanes.
     pub(super) airy: u16,
     /// Without.
     pub(super) dense: u16,
 }
 
-pub(super) fn wanted(asset: &AssetView) -> Wanted {
+pub(super) fn wanted(asset: &AssetView) -> RowsNeeded {
     let lanes = u16::try_from(asset.row.versions.len()).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);
     let head = 1 + u16::from(asset.row.asset.failure.is_some());
-    Wanted { airy: head + (2 * lanes).max(1), dense: head + lanes }
+    RowsNeeded { airy: head + (2 * lanes).max(1), dense: head + lanes }
 }
 
 /// Draws axis and lanes; returns how many rows they took.
 pub(super) fn draw(
     model: &Model,
     asset: &AssetView,
-    look: Look,
+    theme: Theme,
     area: Rect,
-    widths: Columns,
+    widths: TimelineColumns,
     airy: bool,
     buffer: &mut Buffer,
 ) -> u16 {
     let now = model.shown_at();
-    let zone = &model.facts.zone;
-    let stretch = model.stretch();
+    let zone = &model.run_info.zone;
+    let time_range = model.time_range();
     let mut row = 0;
     if let Some(words) = explain::asset_failure(model, asset) {
         let failure = asset.alerts().find(|alert| alert.version.is_none());
         let seen = failure.is_some_and(|alert| alert.acknowledged);
-        let style = look.of(if seen { Role::Failed } else { Role::Shout });
+        let style = theme.of(if seen { Role::Failed } else { Role::Shout });
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).glyph(glyph::FAILED, style).text(&format!(" {words} "), style);
         row += 1;
     }
-    let marks = axis::marks(&stretch, zone);
+    let marks = axis::marks(&time_range, zone);
     let mut pen = Pen::new(buffer, area, row);
     pen.skip(widths.words + 1);
-    axis::draw(&stretch, &marks, now, zone, look, &mut pen);
+    axis::draw(&time_range, &marks, now, zone, theme, &mut pen);
     let mut pen = Pen::new(buffer, area, row);
     pen.skip(widths.words + 1);
-    axis::gaps(&stretch, now, &model.shown().gaps, look, &mut pen);
+    axis::gaps(&time_range, now, &model.shown().gaps, theme, &mut pen);
     row += 1;
 
     let lanes = asset.lanes();
@@ -77,15 +77,15 @@ pub(super) fn draw(
     for place in seen {
         let Some(version) = lanes.get(place) else { break };
         let mut pen = Pen::new(buffer, area, row);
-        let lane = Lane { model, asset, version, look, is_selected: place == selected };
+        let lane = Lane { model, asset, version, theme, is_selected: place == selected };
         lane.words(widths.words, &mut pen);
         pen.skip(1);
         let begin = pen.x();
         for (column, _) in &marks {
             let mut tick = Pen::new(buffer, area, row);
-            tick.to(begin + column).glyph(glyph::TICK, look.of(Role::Dim));
+            tick.to(begin + column).glyph(glyph::TICK, theme.of(Role::Dim));
         }
-        lane.bar(&stretch, usual, Rect { x: begin, width: widths.axis, ..area }, row, buffer);
+        lane.bar(&time_range, usual, Rect { x: begin, width: widths.axis, ..area }, row, buffer);
         let mut pen = Pen::new(buffer, area, row);
         pen.to(begin + widths.axis + 1);
         lane.note(usual, widths.notes, &mut pen);
@@ -98,26 +98,26 @@ struct Lane<'a> {
     model: &'a Model,
     asset: &'a AssetView,
     version: &'a VersionRow,
-    look: Look,
+    theme: Theme,
     is_selected: bool,
 }
 
 impl Lane<'_> {
     /// Glyph, mark, locale, state and age.
     fn words(&self, width: u16, pen: &mut Pen<'_>) {
-        let (look, version) = (self.look, &self.version.version);
+        let (theme, version) = (self.theme, &self.version.version);
         let state = version.state();
         let now = self.model.shown_at();
         let begin = pen.x();
         let has_keys = self.model.pane == Pane::Lanes;
-        let marker = look.of(if has_keys { Role::Key } else { Role::Dim });
+        let marker = theme.of(if has_keys { Role::Key } else { Role::Dim });
         pen.glyph(if self.is_selected { glyph::SELECTED } else { ' ' }, marker);
         let shouts = self.shouts();
         let is_overdue = self.is_overdue();
         let style = match (shouts, is_overdue) {
-            (true, _) => look.of(Role::Shout),
-            (false, true) => look.of(Role::Failed),
-            (false, false) => look.state(state),
+            (true, _) => theme.of(Role::Shout),
+            (false, true) => theme.of(Role::Failed),
+            (false, false) => theme.state(state),
         };
         // What is selected, glyph, mark and two blanks take five columns: these have to leave them.
         let wide = width >= 28;
@@ -125,15 +125,15 @@ impl Lane<'_> {
         let piece = names::cut(&self.version.version_id);
         let locale = version.locale().unwrap_or(&piece);
         let strong =
-            if self.is_selected && !shouts { style.patch(look.of(Role::Strong)) } else { style };
+            if self.is_selected && !shouts { style.patch(theme.of(Role::Strong)) } else { style };
         let plain = match (shouts, state) {
             (true, _) | (_, State::Failed | State::GenerateFailed) => style,
-            (_, State::Generated) => look.of(Role::Dim),
-            _ if self.is_selected => look.of(Role::Strong),
-            _ => look.of(Role::Plain),
+            (_, State::Generated) => theme.of(Role::Dim),
+            _ if self.is_selected => theme.of(Role::Strong),
+            _ => theme.of(Role::Plain),
         };
         let (mark, role) = mark::of(self.model, version).unwrap_or((' ', Role::Doubt));
-        let marked = if shouts { style } else { look.of(role) };
+        let marked = if shouts { style } else { theme.of(role) };
         let sign = if is_overdue { glyph::OVERDUE } else { glyph::of(state) };
         pen.glyph(sign, strong).glyph(mark, marked);
         pen.field_in(locale_wide, locale, plain).glyph(' ', style);
@@ -149,7 +149,7 @@ impl Lane<'_> {
         pen.glyph(' ', style);
         let age = match state {
             State::Generating => ago::running(now.duration_since(version.since())),
-            State::Generated => ago::today(version.since(), now, &self.model.facts.zone),
+            State::Generated => ago::today(version.since(), now, &self.model.run_info.zone),
             _ => ago::ago(version.since(), now),
         };
         pen.field_in(age_wide, &age, plain);
@@ -167,16 +167,16 @@ impl Lane<'_> {
     /// The history, on the axis.
     fn bar(
         &self,
-        stretch: &Stretch,
+        time_range: &TimeRange,
         usual: Option<jiff::SignedDuration>,
         area: Rect,
         row: u16,
         buffer: &mut Buffer,
     ) {
-        let look = self.look;
+        let theme = self.theme;
         let now = self.model.shown_at();
         let mut put = |from: i64, to: i64, glyph: char, style: Style| {
-            let last = i64::from(stretch.columns());
+            let last = i64::from(time_range.columns());
             let (from, to) = (from.clamp(0, last), to.clamp(0, last));
             let (Ok(from), Ok(to)) = (u16::try_from(from), u16::try_from(to)) else { return };
             if from < to {
@@ -184,23 +184,23 @@ impl Lane<'_> {
                 pen.to(area.x + from).glyphs(glyph, to - from, style);
             }
         };
-        let now_column = stretch.column(now);
+        let now_column = time_range.column(now);
         let mut cycle = 1;
         for span in self.version.version.spans() {
-            let from = stretch.column(span.from);
+            let from = time_range.column(span.from);
             // The state that it is in reaches to now and has now's own column.
-            let to = span.to.map_or(now_column + 1, |to| stretch.column(to)).max(from + 1);
-            let style = look.state(span.state);
+            let to = span.to.map_or(now_column + 1, |to| time_range.column(to)).max(from + 1);
+            let style = theme.state(span.state);
             match span.state {
                 State::Ready => put(from, to, glyph::THIN, style),
                 State::Generating => {
                     put(from, to, glyph::THICK, style);
                     // What is too long of it.
-                    let limit = span.from.checked_add(self.model.facts.overdue).ok();
+                    let limit = span.from.checked_add(self.model.run_info.overdue).ok();
                     if let Some(limit) = limit.filter(|_| span.to.is_none() && self.is_overdue()) {
-                        let from = stretch.column(limit).max(from);
-                        put(from, to, glyph::THICK, look.of(Role::Failed));
-                        put(from, from + 1, glyph::OVERDUE, look.of(Role::Failed));
+                        let from = time_range.column(limit).max(from);
+                        put(from, to, glyph::THICK, theme.of(Role::Failed));
+                        put(from, from + 1, glyph::OVERDUE, theme.of(Role::Failed));
                     }
                 }
                 State::Generated => put(from, from + 1, glyph::DONE, style),
@@ -210,14 +210,14 @@ impl Lane<'_> {
                 }
             }
             if span.cycle > cycle && !matches!(span.state, State::Failed | State::GenerateFailed) {
-                put(from, from + 1, glyph::CYCLE, look.of(Role::Strong));
+                put(from, from + 1, glyph::CYCLE, theme.of(Role::Strong));
             }
             cycle = span.cycle;
         }
         if let Some(end) = self.expected(usual)
             && end > now
         {
-            put(now_column + 1, stretch.column(end) + 1, glyph::GHOST, look.of(Role::Dim));
+            put(now_column + 1, time_range.column(end) + 1, glyph::GHOST, theme.of(Role::Dim));
         }
     }
 
@@ -232,7 +232,7 @@ impl Lane<'_> {
 
     /// What failed, what is expected, what it waits for; where there is room, that it is unchecked.
     fn note(&self, usual: Option<jiff::SignedDuration>, width: u16, pen: &mut Pen<'_>) {
-        let look = self.look;
+        let theme = self.theme;
         let version = &self.version.version;
         let now = self.model.shown_at();
         let (role, words) = match version.state() {
@@ -250,7 +250,7 @@ impl Lane<'_> {
                     (Role::Ready, format!("slow ~{}", ago::said(usual)))
                 }
                 (Some(end), _) => {
-                    (Role::Dim, format!("~{}", ago::minute(end, &self.model.facts.zone)))
+                    (Role::Dim, format!("~{}", ago::minute(end, &self.model.run_info.zone)))
                 }
                 _ => (Role::Dim, String::new()),
             },
@@ -260,13 +260,13 @@ impl Lane<'_> {
             },
         };
         let end = pen.x() + width;
-        pen.within(width.saturating_sub(1), &words, look.of(role));
+        pen.within(width.saturating_sub(1), &words, theme.of(role));
         if version.provenance().is_unchecked() {
             let word = Verdict::Unchecked.name();
             let parted = if words.is_empty() { "" } else { " " };
             if parted.len() + word.len() <= usize::from(end.saturating_sub(pen.x())) {
-                pen.text(parted, look.of(Role::Plain))
-                    .text(word, look.of(mark::unchecked(self.model)));
+                pen.text(parted, theme.of(Role::Plain))
+                    .text(word, theme.of(mark::unchecked(self.model)));
             }
         }
     }

@@ -11,11 +11,11 @@ use ratatui::layout::Rect;
 
 use super::super::model::Model;
 use super::super::model::asset::AssetView;
-use super::super::model::layout::{Columns, columns};
+use super::super::model::layout::{TimelineColumns, columns};
 use super::super::model::mode::Pane;
 use super::super::widget::glyph;
-use super::super::widget::look::{Look, Role};
 use super::super::widget::pen::Pen;
+use super::super::widget::theme::{Role, Theme};
 use super::NOT_UNDERSTOOD;
 use crate::text::Printable;
 
@@ -24,48 +24,48 @@ pub(super) use assets::{sign, title};
 /// Rows that the deliveries get at least, their title included.
 const LEAST_ROWS: u16 = 5;
 
-pub(super) fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widths = columns(area.width);
     if widths.assets == 0 {
-        return one_pane(model, look, area, widths, buffer);
+        return one_pane(model, theme, area, widths, buffer);
     }
     let list = Rect { width: widths.assets, ..area };
-    assets::draw(model, look, list, buffer);
+    assets::draw(model, theme, list, buffer);
     let wall = Rect { x: area.x + widths.assets, width: 1, ..area };
     for row in 0..wall.height {
-        Pen::new(buffer, wall, row).glyph(glyph::WALL, look.of(Role::Dim));
+        Pen::new(buffer, wall, row).glyph(glyph::WALL, theme.of(Role::Dim));
     }
     let right =
         Rect { x: area.x + widths.assets + 1, width: area.width - widths.assets - 1, ..area };
     match model.selected_asset() {
-        Some(asset) => of_asset(model, asset, look, right, widths, buffer),
-        None => nothing(model, look, right, buffer),
+        Some(asset) => of_asset(model, asset, theme, right, widths, buffer),
+        None => nothing(model, theme, right, buffer),
     }
 }
 
 /// A narrow screen: the pane that has the keys, and where `tab` leads.
-fn one_pane(model: &Model, look: Look, area: Rect, widths: Columns, buffer: &mut Buffer) {
+fn one_pane(model: &Model, theme: Theme, area: Rect, widths: TimelineColumns, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area, 0);
     for (pane, word) in
         [(Pane::Assets, "assets"), (Pane::Lanes, "lanes"), (Pane::Deliveries, "deliveries")]
     {
         let role = if pane == model.pane { Role::Strong } else { Role::Dim };
-        pen.skip(1).text(word, look.of(role));
+        pen.skip(1).text(word, theme.of(role));
     }
-    pen.text("  tab", look.of(Role::Key));
+    pen.text("  tab", theme.of(Role::Key));
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     match (model.pane, model.selected_asset()) {
-        (Pane::Assets, _) => assets::draw(model, look, below, buffer),
-        (_, None) => nothing(model, look, below, buffer),
+        (Pane::Assets, _) => assets::draw(model, theme, below, buffer),
+        (_, None) => nothing(model, theme, below, buffer),
         (Pane::Lanes, Some(asset)) => {
-            head(model, asset, look, &mut Pen::new(buffer, below, 0));
+            head(model, asset, theme, &mut Pen::new(buffer, below, 0));
             let lanes = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
-            let mut used = lanes::draw(model, asset, look, lanes, widths, false, buffer);
+            let mut used = lanes::draw(model, asset, theme, lanes, widths, false, buffer);
             used = used.min(lanes.height);
             let rest = Rect { y: lanes.y + used, height: lanes.height - used, ..lanes };
-            explain::draw(model, asset, look, rest, buffer);
+            explain::draw(model, asset, theme, rest, buffer);
         }
-        (Pane::Deliveries, Some(asset)) => rows::draw(model, asset, look, below, buffer),
+        (Pane::Deliveries, Some(asset)) => rows::draw(model, asset, theme, below, buffer),
     }
 }
 
@@ -73,12 +73,12 @@ fn one_pane(model: &Model, look: Look, area: Rect, widths: Columns, buffer: &mut
 fn of_asset(
     model: &Model,
     asset: &AssetView,
-    look: Look,
+    theme: Theme,
     area: Rect,
-    widths: Columns,
+    widths: TimelineColumns,
     buffer: &mut Buffer,
 ) {
-    head(model, asset, look, &mut Pen::new(buffer, area, 0));
+    head(model, asset, theme, &mut Pen::new(buffer, area, 0));
     let wanted = lanes::wanted(asset);
     // Head, the line that explains and one above it; then lanes and deliveries share the rest.
     let room = area.height.saturating_sub(1 + 2 + LEAST_ROWS);
@@ -89,36 +89,36 @@ fn of_asset(
         height: height.min(area.height.saturating_sub(y)),
         ..area
     };
-    lanes::draw(model, asset, look, below(1, height), widths, airy, buffer);
-    explain::draw(model, asset, look, below(height + 1, 2), buffer);
-    rows::draw(model, asset, look, below(height + 3, area.height), buffer);
+    lanes::draw(model, asset, theme, below(1, height), widths, airy, buffer);
+    explain::draw(model, asset, theme, below(height + 1, 2), buffer);
+    rows::draw(model, asset, theme, below(height + 3, area.height), buffer);
 }
 
 /// The name of the asset and how far its versions are.
-fn head(model: &Model, asset: &AssetView, look: Look, pen: &mut Pen<'_>) {
-    let label = Printable::new(&model.shown().catalogue.label(asset));
+fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
+    let label = Printable::new(&model.shown().asset_list.label(asset));
     let parts = explain::tally(asset);
     let tally: usize = parts.iter().map(|(_, text)| text.len() + 3).sum();
     let width = usize::from(pen.left());
     let room = width.saturating_sub(tally + 2).max(width / 3);
-    pen.skip(1).printable(u16::try_from(room).unwrap_or(u16::MAX), &label, look.of(Role::Strong));
+    pen.skip(1).printable(u16::try_from(room).unwrap_or(u16::MAX), &label, theme.of(Role::Strong));
     if asset.notes.name.is_some() {
         let id = Printable::new(asset.id());
         if label.width() + id.width() + 6 <= room {
-            pen.skip(2).printable(u16::MAX, &id, look.of(Role::Dim));
+            pen.skip(2).printable(u16::MAX, &id, theme.of(Role::Dim));
         }
     }
     pen.skip(2).to_right(u16::try_from(tally).unwrap_or(u16::MAX));
     for (place, (role, text)) in parts.iter().enumerate() {
         if place > 0 {
-            pen.text(&format!(" {} ", glyph::DOT), look.of(Role::Dim));
+            pen.text(&format!(" {} ", glyph::DOT), theme.of(Role::Dim));
         }
-        pen.text(text, look.of(*role));
+        pen.text(text, theme.of(*role));
     }
 }
 
 /// Nothing is listed.
-fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
+fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (title, words) = if !model.shown().loaded {
         ("Reading the journal", "")
     } else if !model.is_understood() {
@@ -128,8 +128,8 @@ fn nothing(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     } else {
         ("No asset yet", "deliveries came, but none that the timeline can read: 3 shows them")
     };
-    Pen::new(buffer, area, 1).skip(2).text(title, look.of(Role::Strong));
-    Pen::new(buffer, area, 2).skip(2).text(words, look.of(Role::Dim));
+    Pen::new(buffer, area, 1).skip(2).text(title, theme.of(Role::Strong));
+    Pen::new(buffer, area, 2).skip(2).text(words, theme.of(Role::Dim));
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp};
 
-    use super::super::super::model::Facts;
+    use super::super::super::model::RunInfo;
     use super::super::super::model::layout::SMALLEST;
     use super::super::super::model::mode::Pane;
     use super::*;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn model(size: (u16, u16), age: i64) -> Model {
-        let facts = Facts {
+        let run_info = RunInfo {
             callback_url: String::new(),
             door: String::new(),
             send_line: String::new(),
@@ -181,9 +181,9 @@ mod tests {
             started: at(-age),
             zone: TimeZone::UTC,
         };
-        let mut model = Model::new(facts, at(0), size);
+        let mut model = Model::new(run_info, at(0), size);
         model.live.loaded = true;
-        model.live.catalogue.put(asset(age));
+        model.live.asset_list.put(asset(age));
         model.pane = Pane::Lanes;
         model.settle();
         model
@@ -200,24 +200,24 @@ mod tests {
     /// bars are below it, and the bar of what runs ends below the mark of now.
     #[test]
     fn labels_grid_lines_and_bars_share_their_columns() {
-        let look = Look { color: true, ascii: false, light: false };
+        let theme = Theme { color: true, ascii: false, light: false };
         let mut labels = 0;
         for width in SMALLEST.0..=240 {
             for age in [5, 50, 700, 5_000, 90_000, 3_000_000] {
                 let model = model((width, 40), age);
                 let area = Rect::new(0, 0, width, 40);
                 let mut buffer = Buffer::empty(area);
-                draw(&model, look, area, &mut buffer);
+                draw(&model, theme, area, &mut buffer);
                 let widths = columns(width);
                 let wall = u16::from(widths.assets > 0);
                 let begin = widths.assets + wall + widths.words + 1;
                 // Below the head, and on a narrow screen below the names of the panes.
                 let axis_row = if widths.assets > 0 { 1 } else { 2 };
                 let case = format!("{width} columns, {age} s");
-                let stretch = model.stretch();
-                let marks = axis::marks(&stretch, &model.facts.zone);
+                let time_range = model.time_range();
+                let marks = axis::marks(&time_range, &model.run_info.zone);
                 let grid: Vec<u16> = marks.iter().map(|(column, _)| begin + column).collect();
-                let now = begin + u16::try_from(stretch.column(model.now)).unwrap();
+                let now = begin + u16::try_from(time_range.column(model.now)).unwrap();
 
                 let ticks = columns_of(&buffer, axis_row, begin, glyph::TICK);
                 labels += ticks.len();

@@ -6,23 +6,29 @@ use ratatui::layout::Rect;
 use super::super::super::model::Model;
 use super::super::super::model::asset::AssetView;
 use super::super::super::model::mode::Pane;
-use super::super::super::model::picture::MAX_ASSET_ROWS;
+use super::super::super::model::snapshot::MAX_ASSET_ROWS;
 use super::super::super::widget::glyph;
-use super::super::super::widget::look::{Look, Role};
 use super::super::super::widget::pen::Pen;
+use super::super::super::widget::theme::{Role, Theme};
 use super::super::super::widget::window::window;
 use super::super::row;
 
-pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buffer: &mut Buffer) {
-    let dim = look.of(Role::Dim);
+pub(super) fn draw(
+    model: &Model,
+    asset: &AssetView,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let dim = theme.of(Role::Dim);
     let has_keys = model.pane == Pane::Deliveries;
-    let label = model.shown().catalogue.label(asset);
+    let label = model.shown().asset_list.label(asset);
     let mut pen = Pen::new(buffer, area, 0);
     pen.glyph(glyph::THIN, dim).skip(1);
-    pen.text("Deliveries of ", look.of(if has_keys { Role::Strong } else { Role::Dim }));
-    pen.within(area.width / 2, &label, look.of(if has_keys { Role::Strong } else { Role::Plain }));
+    pen.text("Deliveries of ", theme.of(if has_keys { Role::Strong } else { Role::Dim }));
+    pen.within(area.width / 2, &label, theme.of(if has_keys { Role::Strong } else { Role::Plain }));
     pen.skip(1).glyph(glyph::THIN, dim).skip(1);
-    let following = model.cursor.asset_row.is_none();
+    let following = model.selection.asset_row.is_none();
     pen.text(if following { "following" } else { "end follows" }, dim).skip(1);
     pen.glyphs(glyph::THIN, area.width, dim);
 
@@ -41,12 +47,12 @@ pub(super) fn draw(model: &Model, asset: &AssetView, look: Look, area: Rect, buf
     };
     let seen = window(selected, model.asset_row_count(), usize::from(list.height));
     let oldest = model.asset_row(seen.start).map(|row| &**row);
-    let columns = row::Columns::new(model, false, list.width, oldest);
+    let columns = row::RowColumns::new(model, false, list.width, oldest);
     for (line, place) in (0..).zip(seen) {
         let Some(delivery) = model.asset_row(place) else { break };
         let is_selected = has_keys && place == selected;
-        let under = look.of(if is_selected { Role::Strong } else { Role::Plain });
+        let under = theme.of(if is_selected { Role::Strong } else { Role::Plain });
         let mut pen = Pen::new(buffer, list, line).on(under);
-        row::draw(model, delivery, look, columns, is_selected, &mut pen);
+        row::draw(model, delivery, theme, columns, is_selected, &mut pen);
     }
 }

@@ -6,12 +6,12 @@ use std::future::Future;
 use ratatui::Frame;
 
 use super::input::Report;
-use super::jobs::{Job, Jobs, SuspendError};
-use super::terminal::{Multiplexer, Screen, TerminalError};
+use super::job_control::{JobControl, JobSignal, SuspendError};
+use super::terminal::{Multiplexer, TerminalError, TerminalScreen};
 use crate::text::{ClipText, Printable};
 
 /// What the loop asks of a terminal.
-pub trait Display {
+pub trait Terminal {
     /// Columns and rows.
     fn size(&self) -> Result<(u16, u16), TerminalError>;
 
@@ -31,10 +31,10 @@ pub trait Display {
     fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError>;
 
     /// Calls the user, who may be looking elsewhere.
-    fn call(&mut self, words: &Printable) -> Result<(), TerminalError>;
+    fn notify(&mut self, words: &Printable) -> Result<(), TerminalError>;
 
     /// Waits until the shell wants something. Nothing is lost when it is dropped before.
-    fn job(&mut self) -> impl Future<Output = Job>;
+    fn job(&mut self) -> impl Future<Output = JobSignal>;
 
     /// Gives the terminal back, stops, and comes back when the shell says so; the next frame is
     /// drawn whole then.
@@ -47,19 +47,19 @@ pub trait Display {
 
 /// The terminal of standard input and output, as a job of its shell.
 #[derive(Debug)]
-pub struct Console {
-    screen: Screen,
-    jobs: Jobs,
+pub struct ShellTerminal {
+    screen: TerminalScreen,
+    job_control: JobControl,
 }
 
-impl Console {
+impl ShellTerminal {
     /// The terminal that was taken over, and the signals of its shell.
-    pub const fn new(screen: Screen, jobs: Jobs) -> Self {
-        Self { screen, jobs }
+    pub const fn new(screen: TerminalScreen, job_control: JobControl) -> Self {
+        Self { screen, job_control }
     }
 }
 
-impl Display for Console {
+impl Terminal for ShellTerminal {
     fn size(&self) -> Result<(u16, u16), TerminalError> {
         self.screen.size().map(|size| (size.width, size.height))
     }
@@ -84,17 +84,17 @@ impl Display for Console {
         self.screen.copy(text)
     }
 
-    fn call(&mut self, words: &Printable) -> Result<(), TerminalError> {
+    fn notify(&mut self, words: &Printable) -> Result<(), TerminalError> {
         self.screen.bell()?;
         self.screen.notify(words)
     }
 
-    async fn job(&mut self) -> Job {
-        self.jobs.next().await
+    async fn job(&mut self) -> JobSignal {
+        self.job_control.next().await
     }
 
     async fn suspend(&mut self) -> Result<(), SuspendError> {
-        self.jobs.suspend(&mut self.screen).await
+        self.job_control.suspend(&mut self.screen).await
     }
 
     fn resume(&mut self) -> Result<(), TerminalError> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::asset::usual_generation;
-use super::catalogue::Catalogue;
+use super::asset_list::AssetList;
 use super::mode::Target;
-use super::rows::{Found, Row, Rows};
+use super::rows::{Row, RowWindow, SearchResults};
 use crate::callback::Gap;
 use crate::vitals::{Counts, Link, Store};
 
@@ -27,14 +27,14 @@ const USUAL_OF: usize = 300;
 
 /// What the dashboard was told so far. A copy is cheap, so freezing the screen is one.
 #[derive(Debug, Clone, Default)]
-pub struct Picture {
+pub struct Snapshot {
     /// The assets.
-    pub catalogue: Catalogue,
+    pub asset_list: AssetList,
     /// The deliveries and refusals.
-    pub rows: Rows,
+    pub rows: RowWindow,
     /// What a filter leaves of them, searched for in the journal; `None` where nothing narrows the
     /// list, or it was not looked at since.
-    pub found: Option<Found>,
+    pub results: Option<SearchResults>,
     /// Deliveries of the selected asset.
     pub of_asset: AssetRows,
     /// What became of the requests since the start.
@@ -69,9 +69,9 @@ pub struct Picture {
 
 /// A picture that stands still while the world goes on.
 #[derive(Debug, Clone)]
-pub struct Frozen {
+pub struct FrozenSnapshot {
     /// What is shown.
-    pub picture: Picture,
+    pub snapshot: Snapshot,
     /// When it was frozen.
     pub at: Timestamp,
     /// Deliveries and refusals that came since.
@@ -89,7 +89,7 @@ pub struct AssetRows {
 
 impl AssetRows {
     /// Begins with what the window holds of an asset, until the journal has told more.
-    pub fn begin(asset: &Arc<str>, window: &Rows) -> Self {
+    pub fn begin(asset: &Arc<str>, window: &RowWindow) -> Self {
         let mut rows: VecDeque<Arc<Row>> = window
             .iter()
             .rev()
@@ -169,11 +169,11 @@ fn minute(at: Timestamp) -> i64 {
     at.as_second().div_euclid(60)
 }
 
-impl Picture {
+impl Snapshot {
     /// Looks again how long generating usually takes.
     pub fn learn_usual(&mut self) {
         let versions = self
-            .catalogue
+            .asset_list
             .iter()
             .filter(|(_, asset)| asset.finished() > 0)
             .take(USUAL_OF)

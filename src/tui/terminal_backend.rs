@@ -24,21 +24,21 @@ use super::shown_rows::{ShownRows, is_doubtful};
 const BUFFER: usize = 64 * 1024;
 
 /// Tells how large the terminal is.
-pub(super) type Measure = Box<dyn Fn() -> io::Result<Size> + Send>;
+pub(super) type TerminalSize = Box<dyn Fn() -> io::Result<Size> + Send>;
 
 /// Draws to `W`; what is drawn between the beginning and the end of a frame is a synchronized
 /// update.
-pub struct Backend<W: Write> {
-    inner: CrosstermBackend<BufWriter<Gate<W>>>,
-    measure: Measure,
-    frame: Frame,
-    cursor: Cursor,
+pub struct TerminalBackend<W: Write> {
+    inner: CrosstermBackend<BufWriter<OutputGate<W>>>,
+    measure: TerminalSize,
+    frame: FrameState,
+    cursor: CursorState,
     shown: ShownRows,
 }
 
 /// How far a frame has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frame {
+enum FrameState {
     /// None is being drawn.
     Outside,
     /// One is being drawn and has changed nothing yet.
@@ -49,34 +49,34 @@ enum Frame {
 
 /// What is known of the terminal's cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cursor {
+enum CursorState {
     Hidden,
     /// Shown, after cells were drawn wherever they ended.
     Adrift,
     At(Position),
 }
 
-impl<W: Write> Backend<W> {
+impl<W: Write> TerminalBackend<W> {
     /// Draws to `writer` for as long as `open` says so.
-    pub(super) fn new(writer: W, open: Arc<AtomicBool>, measure: Measure) -> Self {
-        let writer = BufWriter::with_capacity(BUFFER, Gate { writer, open });
+    pub(super) fn new(writer: W, open: Arc<AtomicBool>, measure: TerminalSize) -> Self {
+        let writer = BufWriter::with_capacity(BUFFER, OutputGate { writer, open });
         Self {
             inner: CrosstermBackend::new(writer),
             measure,
-            frame: Frame::Outside,
-            cursor: Cursor::Hidden,
+            frame: FrameState::Outside,
+            cursor: CursorState::Hidden,
             shown: ShownRows::default(),
         }
     }
 
     /// Starts a frame: what is drawn until its end shows at once.
     pub(super) fn begin_frame(&mut self) {
-        self.frame = Frame::Unchanged;
+        self.frame = FrameState::Unchanged;
     }
 
     /// Ends a frame and sends it; sends nothing where nothing changed.
     pub(super) fn end_frame(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.frame, Frame::Outside) == Frame::Begun {
+        if std::mem::replace(&mut self.frame, FrameState::Outside) == FrameState::Begun {
             queue!(self.inner, EndSynchronizedUpdate)?;
         }
         self.send()
@@ -89,12 +89,12 @@ impl<W: Write> Backend<W> {
 
     /// The terminal was entered anew, with its cursor hidden.
     pub(super) fn forget_cursor(&mut self) {
-        self.cursor = Cursor::Hidden;
+        self.cursor = CursorState::Hidden;
     }
 
     fn change(&mut self) -> io::Result<()> {
-        if self.frame == Frame::Unchanged {
-            self.frame = Frame::Begun;
+        if self.frame == FrameState::Unchanged {
+            self.frame = FrameState::Begun;
             queue!(self.inner, BeginSynchronizedUpdate)?;
         }
         Ok(())
@@ -103,7 +103,7 @@ impl<W: Write> Backend<W> {
     /// Draws cells from left to right. Behind a grapheme whose width the terminal may see otherwise
     /// the column is named, wherever the terminal believes that its cursor is.
     fn draw_cells<'a>(
-        inner: &mut CrosstermBackend<BufWriter<Gate<W>>>,
+        inner: &mut CrosstermBackend<BufWriter<OutputGate<W>>>,
         cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
     ) -> io::Result<()> {
         let mut cells = cells.peekable();
@@ -121,7 +121,7 @@ impl<W: Write> Backend<W> {
     }
 }
 
-impl<W: Write> Write for Backend<W> {
+impl<W: Write> Write for TerminalBackend<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write(bytes)
     }
@@ -131,7 +131,7 @@ impl<W: Write> Write for Backend<W> {
     }
 }
 
-impl<W: Write> ratatui::backend::Backend for Backend<W> {
+impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
@@ -144,8 +144,8 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
             return Ok(());
         }
         self.change()?;
-        if self.cursor != Cursor::Hidden {
-            self.cursor = Cursor::Adrift;
+        if self.cursor != CursorState::Hidden {
+            self.cursor = CursorState::Adrift;
         }
         // Rows that are drawn by what changed go together.
         let mut plain = 0..0;
@@ -166,20 +166,20 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
-        if self.cursor == Cursor::Hidden {
+        if self.cursor == CursorState::Hidden {
             return Ok(());
         }
         self.change()?;
-        self.cursor = Cursor::Hidden;
+        self.cursor = CursorState::Hidden;
         queue!(self.inner, Hide)
     }
 
     fn show_cursor(&mut self) -> io::Result<()> {
-        if self.cursor != Cursor::Hidden {
+        if self.cursor != CursorState::Hidden {
             return Ok(());
         }
         self.change()?;
-        self.cursor = Cursor::Adrift;
+        self.cursor = CursorState::Adrift;
         queue!(self.inner, Show)
     }
 
@@ -191,12 +191,12 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
         let position = position.into();
-        if self.cursor == Cursor::At(position) {
+        if self.cursor == CursorState::At(position) {
             return Ok(());
         }
         self.change()?;
-        if self.cursor != Cursor::Hidden {
-            self.cursor = Cursor::At(position);
+        if self.cursor != CursorState::Hidden {
+            self.cursor = CursorState::At(position);
         }
         queue!(self.inner, MoveTo(position.x, position.y))
     }
@@ -233,21 +233,21 @@ impl<W: Write> ratatui::backend::Backend for Backend<W> {
     }
 }
 
-impl<W: Write> fmt::Debug for Backend<W> {
+impl<W: Write> fmt::Debug for TerminalBackend<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backend").field("frame", &self.frame).finish_non_exhaustive()
+        f.debug_struct("TerminalBackend").field("frame", &self.frame).finish_non_exhaustive()
     }
 }
 
 /// Swallows what comes after the terminal was given back: the panic hook does that from any thread,
 /// and the rest of a frame must not land in the shell. It stands behind the buffer, which would
 /// otherwise empty itself when dropped.
-pub(super) struct Gate<W> {
+pub(super) struct OutputGate<W> {
     writer: W,
     open: Arc<AtomicBool>,
 }
 
-impl<W: Write> Write for Gate<W> {
+impl<W: Write> Write for OutputGate<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.open.load(Ordering::Acquire) { self.writer.write(bytes) } else { Ok(bytes.len()) }
     }

@@ -39,7 +39,7 @@ pub enum Role {
 
 /// How roles are drawn: the user's own 16 colours on the user's own background, or no colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct Theme {
     /// Whether there are colours.
     pub color: bool,
     /// Whether only ASCII can be shown.
@@ -48,7 +48,7 @@ pub struct Look {
     pub light: bool,
 }
 
-impl Look {
+impl Theme {
     /// The style of a role.
     pub fn of(self, role: Role) -> Style {
         let style = Style::new();
@@ -68,14 +68,14 @@ impl Look {
                 Role::Line => style.add_modifier(Modifier::UNDERLINED),
             };
         }
-        let flag = |ground| {
+        let flag = |background| {
             let style = style.add_modifier(Modifier::BOLD);
             if self.light {
                 // Palettes for a light ground have a white that is none.
-                style.fg(ground).add_modifier(Modifier::REVERSED)
+                style.fg(background).add_modifier(Modifier::REVERSED)
             } else {
                 // What nobody may miss has both its colours set: red alone is dark on a dark ground.
-                style.fg(Color::White).bg(ground)
+                style.fg(Color::White).bg(background)
             }
         };
         // Yellow, cyan and green vanish on a light ground. What is done asks nothing of anybody, so
@@ -224,16 +224,16 @@ mod tests {
 
     #[test]
     fn every_text_is_read_on_a_white_ground() {
-        let look = Look { color: true, ascii: false, light: true };
+        let theme = Theme { color: true, ascii: false, light: true };
         for role in ROLES {
-            let style = look.of(role);
+            let style = theme.of(role);
             let text = style.fg.and_then(number);
-            let ground = style.bg.and_then(number);
+            let background = style.bg.and_then(number);
             for (name, palette) in PALETTES {
-                let ground = ground.map_or(0xff_ffff, |number| palette[number]);
+                let background = background.map_or(0xff_ffff, |number| palette[number]);
                 // Without a colour it is the terminal's own, which the user reads all day.
                 let Some(text) = text else { continue };
-                let contrast = contrast(palette[text], ground);
+                let contrast = contrast(palette[text], background);
                 assert!(contrast >= 4.5, "{role:?} in {name}: {contrast:.2}");
             }
         }

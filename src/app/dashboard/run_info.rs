@@ -10,17 +10,17 @@ use super::super::receiver::Receiver;
 use super::super::welcome::{callback_url, send_command, send_line};
 use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::signature::TrustedKeys;
-use crate::tui::model::{Banner, Facts};
+use crate::tui::model::{Banner, RunInfo};
 
 /// Those of what this process receives; with a banner of its own, or that of its settings.
 pub(in super::super) fn of_receiver(
     config: &Config,
     receiver: &Receiver,
     banner: Option<Banner>,
-) -> Facts {
-    let (bound, keys) = (receiver.bound.as_slice(), &receiver.opened.keys);
+) -> RunInfo {
+    let (bound, keys) = (receiver.bound.as_slice(), &receiver.prepared.keys);
     let unchecked = (config.signature == SignaturePolicy::Off).then_some(Banner::Unchecked);
-    Facts {
+    RunInfo {
         // Where callbacks come by a relay, that is what the sender is to call.
         callback_url: match (&config.relay, bound.first()) {
             (None, Some(first)) => {
@@ -40,7 +40,7 @@ pub(in super::super) fn of_receiver(
         },
         confirm_quit: config.confirm_quit && banner != Some(Banner::Demo),
         banner: banner.or(unchecked),
-        ..of_journal(config, receiver.opened.journal.path(), keys)
+        ..of_journal(config, receiver.prepared.journal.path(), keys)
     }
 }
 
@@ -61,12 +61,12 @@ fn door(bound: &[SocketAddr], path: &str) -> String {
 }
 
 /// Those of a journal that another process writes.
-pub(in super::super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> Facts {
-    Facts { banner: Some(banner), ..of_journal(config, &config.db, keys) }
+pub(in super::super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> RunInfo {
+    RunInfo { banner: Some(banner), ..of_journal(config, &config.db, keys) }
 }
 
-fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> Facts {
-    Facts {
+fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> RunInfo {
+    RunInfo {
         callback_url: String::new(),
         door: String::new(),
         send_line: String::new(),

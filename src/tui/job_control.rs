@@ -9,18 +9,18 @@ use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::timeout;
 
-use super::terminal::{Screen, TerminalError};
+use super::terminal::{TerminalError, TerminalScreen};
 
 /// How long the end of a stop may take to be noticed. It only passes where stopping had no effect.
 const PROMPT: Duration = Duration::from_secs(1);
 
 /// What the shell, or whoever sends signals, wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Job {
-    /// Stop, as for ^Z: [`Jobs::suspend`] is to be called.
+pub enum JobSignal {
+    /// Stop, as for ^Z: [`JobControl::suspend`] is to be called.
     Stop,
     /// We were stopped in a way that cannot be caught, and are back: the terminal is to be taken
-    /// over again with [`Screen::resume`]. The system sends SIGCONT also when the terminal is gone;
+    /// over again with [`TerminalScreen::resume`]. The system sends SIGCONT also when the terminal is gone;
     /// then that fails.
     Continued,
 }
@@ -40,14 +40,14 @@ pub enum SuspendError {
 }
 
 /// Listens for SIGTSTP and SIGCONT from its making on. From then on SIGTSTP stops the process only
-/// by way of [`Jobs::suspend`].
+/// by way of [`JobControl::suspend`].
 #[derive(Debug)]
-pub struct Jobs {
+pub struct JobControl {
     stop: unix::Signal,
     cont: unix::Signal,
 }
 
-impl Jobs {
+impl JobControl {
     /// Starts to listen; needs a running tokio runtime.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
@@ -57,12 +57,12 @@ impl Jobs {
     }
 
     /// Waits for the next one. Nothing is lost when it is dropped before.
-    pub async fn next(&mut self) -> Job {
+    pub async fn next(&mut self) -> JobSignal {
         tokio::select! {
             // A stop that is asked for takes the terminal over anew when it is through.
             biased;
-            _ = self.stop.recv() => Job::Stop,
-            _ = self.cont.recv() => Job::Continued,
+            _ = self.stop.recv() => JobSignal::Stop,
+            _ = self.cont.recv() => JobSignal::Continued,
         }
     }
 
@@ -70,7 +70,10 @@ impl Jobs {
     /// to be drawn whole.
     ///
     /// Everything else in the process stops meanwhile, doors included.
-    pub async fn suspend<W: Write>(&mut self, screen: &mut Screen<W>) -> Result<(), SuspendError> {
+    pub async fn suspend<W: Write>(
+        &mut self,
+        screen: &mut TerminalScreen<W>,
+    ) -> Result<(), SuspendError> {
         // A session leader's own group is nobody's job: `xterm -e dubwatch`, `ssh -t`, a container.
         // The system ignores ^Z there too.
         if getsid(None).is_ok_and(|session| session == getpgrp()) {

@@ -23,10 +23,10 @@ const SORTED_ANEW: usize = 64;
 
 /// Every asset that was active within the horizon. A copy is cheap: assets are shared.
 #[derive(Debug, Clone)]
-pub struct Catalogue {
+pub struct AssetList {
     assets: HashMap<Arc<str>, Arc<AssetView>>,
     /// By group, the latest active first. Sorted but for what moved while `held`.
-    order: Vec<Place>,
+    order: Vec<ListedAsset>,
     /// Whether places stand still, because the user is moving among them.
     held: bool,
     /// Whether something moved while they were.
@@ -47,7 +47,7 @@ pub struct Catalogue {
     ageing: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
-impl Default for Catalogue {
+impl Default for AssetList {
     /// A catalogue in which nothing is ever overdue.
     fn default() -> Self {
         Self::new(SignedDuration::MAX, Timestamp::MIN)
@@ -65,7 +65,7 @@ pub struct Aged {
 
 /// Where an asset stands in the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ListedAsset {
     /// Its group when it was put there.
     pub group: Group,
     /// Whether nothing is overdue among what is for you: what is comes first.
@@ -75,7 +75,7 @@ pub struct Place {
     pub id: Arc<str>,
 }
 
-impl Place {
+impl ListedAsset {
     fn of(id: &Arc<str>, asset: &AssetView) -> Self {
         let (group, latest) = (asset.group(), std::cmp::Reverse(asset.last_at()));
         let is_calm = group != Group::ForYou || !asset.has_overdue();
@@ -93,7 +93,7 @@ impl Place {
     }
 }
 
-impl Catalogue {
+impl AssetList {
     /// An empty catalogue. A version that generates for longer than `limit` is overdue.
     pub fn new(limit: SignedDuration, now: Timestamp) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Catalogue {
             Some((id, _)) => Arc::clone(id),
             None => asset.id().into(),
         };
-        let place = Place::of(&id, &asset);
+        let place = ListedAsset::of(&id, &asset);
         let asset = Arc::new(asset);
         let before = self.assets.insert(Arc::clone(&id), Arc::clone(&asset));
         self.recount(&id, before.as_deref(), Some(&asset));
@@ -126,7 +126,7 @@ impl Catalogue {
             if self.held {
                 self.stale = true;
             } else {
-                self.take_out(&Place::of(&id, &before));
+                self.take_out(&ListedAsset::of(&id, &before));
                 self.put_in(place);
             }
         } else {
@@ -144,7 +144,7 @@ impl Catalogue {
         let Some((id, asset)) = self.assets.remove_entry(id) else { return };
         self.recount(&id, Some(&asset), None);
         self.names.remove(&id);
-        self.take_out(&Place::of(&id, &asset));
+        self.take_out(&ListedAsset::of(&id, &asset));
     }
 
     /// When the next version becomes overdue; `None` where none generates that is not overdue yet.
@@ -185,8 +185,8 @@ impl Catalogue {
             self.assets.insert(Arc::clone(id), Arc::clone(&after));
             self.recount(id, Some(&before), Some(&after));
             if moves_one_by_one {
-                self.take_out(&Place::of(id, &before));
-                self.put_in(Place::of(id, &after));
+                self.take_out(&ListedAsset::of(id, &before));
+                self.put_in(ListedAsset::of(id, &after));
             }
             aged.push(Aged { before, after });
         }
@@ -212,7 +212,7 @@ impl Catalogue {
     /// Puts everything in order where something is not.
     fn sort_anew(&mut self) {
         if std::mem::take(&mut self.stale) {
-            self.order = self.assets.iter().map(|(id, asset)| Place::of(id, asset)).collect();
+            self.order = self.assets.iter().map(|(id, asset)| ListedAsset::of(id, asset)).collect();
             self.order.sort_unstable();
         }
     }
@@ -233,7 +233,7 @@ impl Catalogue {
     }
 
     /// The places in the order of the list.
-    pub fn order(&self) -> &[Place] {
+    pub fn order(&self) -> &[ListedAsset] {
         &self.order
     }
 
@@ -251,7 +251,7 @@ impl Catalogue {
     pub fn place_of(&self, asset: &AssetView) -> Option<usize> {
         let (id, _) = self.assets.get_key_value(asset.id())?;
         // While places stand still, an asset may not be where it would be put.
-        match self.order.binary_search(&Place::of(id, asset)) {
+        match self.order.binary_search(&ListedAsset::of(id, asset)) {
             Ok(at) => Some(at),
             Err(_) => self.order.iter().position(|place| place.id == *id),
         }
@@ -335,7 +335,7 @@ impl Catalogue {
         }
     }
 
-    fn take_out(&mut self, place: &Place) {
+    fn take_out(&mut self, place: &ListedAsset) {
         if let Ok(at) = self.order.binary_search(place) {
             self.order.remove(at);
         } else if let Some(at) = self.order.iter().position(|other| other.id == place.id) {
@@ -343,7 +343,7 @@ impl Catalogue {
         }
     }
 
-    fn put_in(&mut self, place: Place) {
+    fn put_in(&mut self, place: ListedAsset) {
         let at = self.order.binary_search(&place).unwrap_or_else(|at| at);
         self.order.insert(at, place);
     }
@@ -390,30 +390,30 @@ mod tests {
         AssetView::new(row, Notes::default())
     }
 
-    fn ids(catalogue: &Catalogue) -> Vec<&str> {
-        catalogue.iter().map(|(_, asset)| asset.id()).collect()
+    fn ids(asset_list: &AssetList) -> Vec<&str> {
+        asset_list.iter().map(|(_, asset)| asset.id()).collect()
     }
 
     #[test]
     fn assets_are_ordered_by_what_has_to_be_done_and_by_activity() {
-        let mut catalogue = Catalogue::default();
-        catalogue.put(asset("done", 9, &[State::Generated]));
-        catalogue.put(asset("waits", 1, &[State::Ready, State::Generating]));
-        catalogue.put(asset("new", 5, &[State::Generating, State::Generated]));
-        catalogue.put(asset("old", 3, &[State::Generating]));
-        catalogue.put(asset("broken", 2, &[State::GenerateFailed, State::Failed, State::Ready]));
-        assert_eq!(ids(&catalogue), ["broken", "waits", "new", "old", "done"]);
-        let groups: Vec<Group> = catalogue.iter().map(|(group, _)| group).collect();
+        let mut asset_list = AssetList::default();
+        asset_list.put(asset("done", 9, &[State::Generated]));
+        asset_list.put(asset("waits", 1, &[State::Ready, State::Generating]));
+        asset_list.put(asset("new", 5, &[State::Generating, State::Generated]));
+        asset_list.put(asset("old", 3, &[State::Generating]));
+        asset_list.put(asset("broken", 2, &[State::GenerateFailed, State::Failed, State::Ready]));
+        assert_eq!(ids(&asset_list), ["broken", "waits", "new", "old", "done"]);
+        let groups: Vec<Group> = asset_list.iter().map(|(group, _)| group).collect();
         assert_eq!(
             groups,
             [Group::Failed, Group::ForYou, Group::Running, Group::Running, Group::Done]
         );
-        for (place, (_, asset)) in catalogue.iter().enumerate() {
-            assert_eq!(catalogue.place_of(asset), Some(place));
+        for (place, (_, asset)) in asset_list.iter().enumerate() {
+            assert_eq!(asset_list.place_of(asset), Some(place));
         }
-        catalogue.put(asset("old", 20, &[State::Generating]));
-        assert_eq!(ids(&catalogue), ["broken", "waits", "old", "new", "done"]);
-        let counts = *catalogue.counts();
+        asset_list.put(asset("old", 20, &[State::Generating]));
+        assert_eq!(ids(&asset_list), ["broken", "waits", "old", "new", "done"]);
+        let counts = *asset_list.counts();
         assert_eq!((counts.all, counts.done, counts.generating), (9, 2, 3));
         assert_eq!((counts.for_you(), counts.failures(), counts.unseen()), (2, 2, 2));
     }
@@ -422,43 +422,43 @@ mod tests {
 
     #[test]
     fn a_version_becomes_overdue_as_time_goes_by() {
-        let mut catalogue = Catalogue::new(LIMIT, at(10));
-        catalogue.put(asset("late", 0, &[State::Generating, State::Generated]));
-        catalogue.put(asset("later", 5, &[State::Generating]));
-        catalogue.put(asset("waits", 9, &[State::Ready]));
-        assert_eq!(ids(&catalogue), ["waits", "later", "late"]);
-        assert!(catalogue.age(at(100)).is_empty(), "longer than the limit, not as long as it");
-        let next = catalogue.next_overdue().unwrap();
+        let mut asset_list = AssetList::new(LIMIT, at(10));
+        asset_list.put(asset("late", 0, &[State::Generating, State::Generated]));
+        asset_list.put(asset("later", 5, &[State::Generating]));
+        asset_list.put(asset("waits", 9, &[State::Ready]));
+        assert_eq!(ids(&asset_list), ["waits", "later", "late"]);
+        assert!(asset_list.age(at(100)).is_empty(), "longer than the limit, not as long as it");
+        let next = asset_list.next_overdue().unwrap();
         assert!(next > at(100) && next < at(101), "{next}");
 
-        let aged = catalogue.age(next);
+        let aged = asset_list.age(next);
         assert_eq!(aged.len(), 1);
         assert!(!aged[0].before.has_overdue() && aged[0].after.has_overdue());
-        assert_eq!(ids(&catalogue), ["late", "waits", "later"], "what is overdue comes first");
-        let counts = *catalogue.counts();
+        assert_eq!(ids(&asset_list), ["late", "waits", "later"], "what is overdue comes first");
+        let counts = *asset_list.counts();
         assert_eq!((counts.generating, counts.overdue, counts.for_you()), (1, 1, 2));
         assert_eq!((counts.unseen_overdue, counts.unseen_failures), (1, 0));
-        let alerts: Vec<_> = catalogue.alerts().map(|alert| (alert.kind, alert.at)).collect();
+        let alerts: Vec<_> = asset_list.alerts().map(|alert| (alert.kind, alert.at)).collect();
         assert_eq!(alerts, [(AlertKind::Overdue, at(0))]);
 
-        assert_eq!(catalogue.age(at(1000)).len(), 1);
-        assert_eq!(catalogue.next_overdue(), None, "nothing ages any more");
+        assert_eq!(asset_list.age(at(1000)).len(), 1);
+        assert_eq!(asset_list.next_overdue(), None, "nothing ages any more");
         // What came of it: it is not overdue any more, and what is put in late is at once.
-        catalogue.put(asset("late", 1000, &[State::Generated, State::Generated]));
-        catalogue.put(asset("lost", 1, &[State::Generating]));
-        assert_eq!(ids(&catalogue), ["later", "lost", "waits", "late"]);
-        assert_eq!(catalogue.counts().overdue, 2);
-        assert!(catalogue.age(at(1001)).is_empty(), "nobody is told anew");
+        asset_list.put(asset("late", 1000, &[State::Generated, State::Generated]));
+        asset_list.put(asset("lost", 1, &[State::Generating]));
+        assert_eq!(ids(&asset_list), ["later", "lost", "waits", "late"]);
+        assert_eq!(asset_list.counts().overdue, 2);
+        assert!(asset_list.age(at(1001)).is_empty(), "nobody is told anew");
     }
 
     #[test]
     fn a_clock_that_is_set_back_takes_overdue_back() {
-        let mut catalogue = Catalogue::new(LIMIT, at(0));
-        catalogue.put(asset("late", 0, &[State::Generating]));
-        assert_eq!(catalogue.age(at(500)).len(), 1);
-        assert!(catalogue.age(at(50)).is_empty());
-        assert_eq!(catalogue.counts().overdue, 0);
-        assert_eq!(catalogue.age(at(101)).len(), 1);
+        let mut asset_list = AssetList::new(LIMIT, at(0));
+        asset_list.put(asset("late", 0, &[State::Generating]));
+        assert_eq!(asset_list.age(at(500)).len(), 1);
+        assert!(asset_list.age(at(50)).is_empty());
+        assert_eq!(asset_list.counts().overdue, 0);
+        assert_eq!(asset_list.age(at(101)).len(), 1);
     }
 
     /// However much ages at once, and whatever is counted a change at a time: it comes to what
@@ -466,64 +466,64 @@ mod tests {
     #[test]
     fn many_age_at_once_also_while_places_stand_still() {
         for (many, held) in [(10, false), (10, true), (500, false), (500, true)] {
-            let mut catalogue = Catalogue::new(LIMIT, at(0));
+            let mut asset_list = AssetList::new(LIMIT, at(0));
             for number in 0..many {
                 let states = [State::Generating, State::ALL[number % State::ALL.len()]];
-                catalogue.put(asset(&format!("asset-{number:04}"), 0, &states));
+                asset_list.put(asset(&format!("asset-{number:04}"), 0, &states));
             }
-            let before: Vec<String> = ids(&catalogue).iter().map(|id| (*id).to_owned()).collect();
-            catalogue.hold(held);
-            assert_eq!(catalogue.age(at(101)).len(), many);
-            assert_eq!(ids(&catalogue) == before, held, "places stand still while held");
-            let alerts = catalogue.alerts().count();
-            assert_eq!(alerts, catalogue.counts().overdue + catalogue.counts().failures());
-            catalogue.hold(false);
-            let mut sorted = catalogue.order().to_vec();
+            let before: Vec<String> = ids(&asset_list).iter().map(|id| (*id).to_owned()).collect();
+            asset_list.hold(held);
+            assert_eq!(asset_list.age(at(101)).len(), many);
+            assert_eq!(ids(&asset_list) == before, held, "places stand still while held");
+            let alerts = asset_list.alerts().count();
+            assert_eq!(alerts, asset_list.counts().overdue + asset_list.counts().failures());
+            asset_list.hold(false);
+            let mut sorted = asset_list.order().to_vec();
             sorted.sort_unstable();
-            assert_eq!(catalogue.order(), sorted);
+            assert_eq!(asset_list.order(), sorted);
             let mut whole = DubCounts::default();
-            for (_, asset) in catalogue.iter() {
+            for (_, asset) in asset_list.iter() {
                 whole.add(&DubCounts::of(asset));
             }
-            assert_eq!(*catalogue.counts(), whole);
+            assert_eq!(*asset_list.counts(), whole);
             for number in 0..many {
-                catalogue.remove(&format!("asset-{number:04}"));
+                asset_list.remove(&format!("asset-{number:04}"));
             }
-            assert_eq!(*catalogue.counts(), DubCounts::default());
-            assert!(catalogue.next_overdue().is_none() && catalogue.is_empty());
+            assert_eq!(*asset_list.counts(), DubCounts::default());
+            assert!(asset_list.next_overdue().is_none() && asset_list.is_empty());
         }
     }
 
     #[test]
     fn while_held_nothing_moves_and_nothing_is_lost() {
-        let mut catalogue = Catalogue::default();
-        catalogue.put(asset("a", 1, &[State::Ready]));
-        catalogue.put(asset("b", 2, &[State::Ready]));
-        catalogue.hold(true);
-        catalogue.put(asset("a", 9, &[State::Failed]));
-        catalogue.put(asset("c", 8, &[State::Ready]));
-        assert_eq!(ids(&catalogue), ["c", "b", "a"], "what is new is put where it belongs");
-        assert_eq!(catalogue.place_of(catalogue.get("a").unwrap()), Some(2));
-        assert_eq!(catalogue.alerts().count(), 1);
-        catalogue.hold(false);
-        assert_eq!(ids(&catalogue), ["a", "c", "b"]);
+        let mut asset_list = AssetList::default();
+        asset_list.put(asset("a", 1, &[State::Ready]));
+        asset_list.put(asset("b", 2, &[State::Ready]));
+        asset_list.hold(true);
+        asset_list.put(asset("a", 9, &[State::Failed]));
+        asset_list.put(asset("c", 8, &[State::Ready]));
+        assert_eq!(ids(&asset_list), ["c", "b", "a"], "what is new is put where it belongs");
+        assert_eq!(asset_list.place_of(asset_list.get("a").unwrap()), Some(2));
+        assert_eq!(asset_list.alerts().count(), 1);
+        asset_list.hold(false);
+        assert_eq!(ids(&asset_list), ["a", "c", "b"]);
     }
 
     #[test]
     fn marks_and_changes_are_counted() {
-        let mut catalogue = Catalogue::default();
+        let mut asset_list = AssetList::default();
         let mut broken = asset("a", 1, &[State::Failed, State::Ready]);
-        catalogue.put(broken.clone());
+        asset_list.put(broken.clone());
         broken.notes.acknowledged.insert(Some("v0".to_owned()), at(1));
-        catalogue.put(broken);
-        assert_eq!((catalogue.counts().failed, catalogue.counts().unseen()), (1, 0));
-        let locales = |catalogue: &Catalogue| -> Vec<Option<String>> {
-            catalogue.locales().map(|locale| locale.map(str::to_owned)).collect()
+        asset_list.put(broken);
+        assert_eq!((asset_list.counts().failed, asset_list.counts().unseen()), (1, 0));
+        let locales = |asset_list: &AssetList| -> Vec<Option<String>> {
+            asset_list.locales().map(|locale| locale.map(str::to_owned)).collect()
         };
-        assert_eq!(locales(&catalogue), [Some("es-ES".to_owned()), Some("fr-FR".to_owned())]);
-        catalogue.put(asset("a", 3, &[State::Ready]));
-        assert_eq!(*catalogue.counts(), DubCounts { all: 1, ready: 1, ..DubCounts::default() });
-        assert_eq!(locales(&catalogue), [Some("es-ES".to_owned())]);
+        assert_eq!(locales(&asset_list), [Some("es-ES".to_owned()), Some("fr-FR".to_owned())]);
+        asset_list.put(asset("a", 3, &[State::Ready]));
+        assert_eq!(*asset_list.counts(), DubCounts { all: 1, ready: 1, ..DubCounts::default() });
+        assert_eq!(locales(&asset_list), [Some("es-ES".to_owned())]);
     }
 
     /// A version at the end of these steps, each a state and when it came.
@@ -543,23 +543,23 @@ mod tests {
 
     #[test]
     fn the_mark_of_an_overdue_version_hides_no_later_failure() {
-        let mut catalogue = Catalogue::new(LIMIT, at(200));
+        let mut asset_list = AssetList::new(LIMIT, at(200));
         let mark = |mut asset: AssetView, second| {
             asset.notes.acknowledged.insert(Some("v0".to_owned()), at(second));
             asset
         };
         let overdue = || version(&[(State::Generating, 0)]);
-        catalogue.put(overdue());
-        assert_eq!(catalogue.counts().unseen_overdue, 1);
-        catalogue.put(mark(overdue(), 0));
-        assert_eq!((catalogue.counts().overdue, catalogue.counts().unseen()), (1, 0));
+        asset_list.put(overdue());
+        assert_eq!(asset_list.counts().unseen_overdue, 1);
+        asset_list.put(mark(overdue(), 0));
+        assert_eq!((asset_list.counts().overdue, asset_list.counts().unseen()), (1, 0));
         // Also one whose time of arrival lies before, by a relay's clock.
         for second in [300, 1, -60] {
             let failed = || version(&[(State::Generating, 0), (State::GenerateFailed, second)]);
-            catalogue.put(mark(failed(), 0));
-            assert_eq!(catalogue.counts().unseen_failures, 1, "{second}");
-            catalogue.put(mark(failed(), second));
-            assert_eq!(catalogue.counts().unseen_failures, 0, "{second}");
+            asset_list.put(mark(failed(), 0));
+            assert_eq!(asset_list.counts().unseen_failures, 1, "{second}");
+            asset_list.put(mark(failed(), second));
+            assert_eq!(asset_list.counts().unseen_failures, 0, "{second}");
         }
         // Nor does the mark of a failure hide that its next run is overdue.
         let again = version(&[
@@ -567,8 +567,8 @@ mod tests {
             (State::GenerateFailed, -4000),
             (State::Generating, 0),
         ]);
-        catalogue.put(mark(again, -4000));
-        assert_eq!(catalogue.counts().unseen_overdue, 1);
+        asset_list.put(mark(again, -4000));
+        assert_eq!(asset_list.counts().unseen_overdue, 1);
     }
 
     /// Senders choose how long ids are and how many versions an asset has.
@@ -587,26 +587,26 @@ mod tests {
         for (many, make) in
             [(14_000, &with_long_ids as &dyn Fn(i64) -> AssetView), (1_300, &with_many_versions)]
         {
-            let mut catalogue = Catalogue::default();
+            let mut asset_list = AssetList::default();
             for number in 0..many {
-                catalogue.put(make(number));
+                asset_list.put(make(number));
             }
-            assert!(catalogue.weight <= MAX_WEIGHT, "{}", catalogue.weight);
-            let whole: usize = catalogue.iter().map(|(_, asset)| asset.weight()).sum();
-            assert_eq!(catalogue.weight, whole);
-            let held = catalogue.len();
+            assert!(asset_list.weight <= MAX_WEIGHT, "{}", asset_list.weight);
+            let whole: usize = asset_list.iter().map(|(_, asset)| asset.weight()).sum();
+            assert_eq!(asset_list.weight, whole);
+            let held = asset_list.len();
             assert!(held < usize::try_from(many).unwrap() && held > 300, "{held}");
-            assert!(catalogue.get(make(many - 1).id()).is_some(), "the newest stays");
-            assert!(catalogue.get(make(0).id()).is_none(), "the longest quiet goes");
+            assert!(asset_list.get(make(many - 1).id()).is_some(), "the newest stays");
+            assert!(asset_list.get(make(0).id()).is_none(), "the longest quiet goes");
             // What grows counts as well, not only what is new.
             let grown = asset(make(many - 1).id(), many, &[State::Generated; 10_000]);
-            catalogue.put(grown);
-            assert!(catalogue.weight <= MAX_WEIGHT && catalogue.len() < held);
-            let ids: Vec<String> = ids(&catalogue).iter().map(|id| (*id).to_owned()).collect();
+            asset_list.put(grown);
+            assert!(asset_list.weight <= MAX_WEIGHT && asset_list.len() < held);
+            let ids: Vec<String> = ids(&asset_list).iter().map(|id| (*id).to_owned()).collect();
             for id in ids {
-                catalogue.remove(&id);
+                asset_list.remove(&id);
             }
-            assert_eq!(catalogue.weight, 0);
+            assert_eq!(asset_list.weight, 0);
         }
     }
 
@@ -624,14 +624,14 @@ mod tests {
 
     #[test]
     fn the_longest_quiet_go_when_there_are_too_many() {
-        let mut catalogue = Catalogue::default();
+        let mut asset_list = AssetList::default();
         for number in 0..=MAX_ASSETS {
             let second = i64::try_from(number).unwrap();
-            catalogue.put(asset(&format!("ast_{number:08}"), second, &[State::Generated]));
+            asset_list.put(asset(&format!("ast_{number:08}"), second, &[State::Generated]));
         }
-        assert_eq!(catalogue.len(), MAX_ASSETS);
-        assert_eq!(catalogue.order().len(), MAX_ASSETS);
-        assert!(catalogue.get("ast_00000000").is_none());
-        assert!(catalogue.get("ast_00000001").is_some());
+        assert_eq!(asset_list.len(), MAX_ASSETS);
+        assert_eq!(asset_list.order().len(), MAX_ASSETS);
+        assert!(asset_list.get("ast_00000000").is_none());
+        assert!(asset_list.get("ast_00000001").is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::tui::model::catalogue::MAX_ASSETS;
+use crate::tui::model::asset_list::MAX_ASSETS;
 
 /// Bytes of all ids. Senders choose them; those of 40 bytes never come to it.
 const MAX_BYTES: usize = 4 << 20;
@@ -12,12 +12,12 @@ const MAX_BYTES: usize = 4 << 20;
 /// The ids of assets, with when each was last active. Where there are too many, or they are too long,
 /// the longer quiet half is forgotten, as the dashboard lets go of it.
 #[derive(Debug, Default)]
-pub(super) struct ToldAssets {
+pub(super) struct SentAssets {
     last_at: HashMap<Box<str>, Timestamp>,
     bytes: usize,
 }
 
-impl ToldAssets {
+impl SentAssets {
     pub(super) fn insert(&mut self, id: &str, last_at: Timestamp) {
         if self.last_at.insert(id.into(), last_at).is_none() {
             self.bytes += id.len();
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn neither_many_ids_nor_long_ones_take_more_than_their_share() {
         for length in [1, 40, 500] {
-            let mut told = ToldAssets::default();
+            let mut told = SentAssets::default();
             for number in 0..3 * MAX_ASSETS {
                 told.insert(&format!("{number:0>length$}"), at(number));
                 assert!(told.bytes <= MAX_BYTES && told.last_at.len() <= 2 * MAX_ASSETS);
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn assets_of_one_moment_are_bounded_too() {
-        let mut told = ToldAssets::default();
+        let mut told = SentAssets::default();
         for number in 0..3 * MAX_ASSETS {
             told.insert(&format!("{number:0>400}"), at(1));
         }

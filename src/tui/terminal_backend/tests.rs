@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use ratatui::layout::{Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::tui::terminal::{Multiplexer, Screen};
+use crate::tui::terminal::{Multiplexer, TerminalScreen};
 use crate::tui::widget::pen::Pen;
 
 const COLUMNS: u16 = 24;
@@ -40,7 +40,7 @@ const PANES: [Pane; 3] = [(0, 9), (9, 7), (16, 8)];
 /// A terminal and the screen that is drawn on it.
 struct Drawn {
     terminal: Line,
-    screen: Screen<Line>,
+    screen: TerminalScreen<Line>,
 }
 
 impl Drawn {
@@ -48,7 +48,7 @@ impl Drawn {
         // It cannot be kept from wrapping lines, so it has columns to spare.
         let terminal = Line(Arc::new(Mutex::new(vt100::Parser::new(ROWS, 3 * COLUMNS, 0))));
         let size = || Size { width: COLUMNS, height: ROWS };
-        let screen = Screen::over(terminal.clone(), size, Multiplexer::None).unwrap();
+        let screen = TerminalScreen::over(terminal.clone(), size, Multiplexer::None).unwrap();
         Self { terminal, screen }
     }
 
