@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::uri::Authority;
+use percent_encoding::percent_decode_str;
 
 use super::{Scheme, Target};
 use crate::text::Printable;
@@ -268,7 +269,7 @@ impl Proxy {
         };
         let login = login.map(|login| {
             let (user, password) = login.split_once(':').unwrap_or((login, ""));
-            (unescaped(user), unescaped(password))
+            (percent_decode_str(user).collect(), percent_decode_str(password).collect())
         });
         if host.is_empty() || port == 0 {
             return Err(Unusable::NoUrl);
@@ -366,24 +367,6 @@ fn schemes(offer: &str) -> Vec<String> {
     });
     let first = parts.filter_map(|part| part.split_whitespace().next());
     first.filter(|word| !word.contains('=')).map(str::to_owned).collect()
-}
-
-/// Resolves the percent signs of a login (RFC 3986, section 2.1).
-fn unescaped(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let pair = bytes.get(at + 1..at + 3).and_then(|pair| hex::decode(pair).ok());
-        if let (b'%', Some(pair)) = (byte, pair) {
-            out.extend(pair);
-            at += 3;
-        } else {
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    out
 }
 
 #[cfg(test)]

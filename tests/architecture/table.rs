@@ -149,10 +149,10 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &["files", "text"],
         crates: &[
             "base64",
-            "hex",
             "http",
             "hyper_util",
             "jiff",
+            "percent_encoding",
             "rustls_native_certs",
             "thiserror",
             "tokio",
