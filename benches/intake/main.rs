@@ -1,4 +1,4 @@
-//! What durable intake costs beside a listener that verifies and keeps nothing, under the same load
+//! What durable intake costs beside the same program with its journal in memory, under the same load
 //! in the same run; and one callback beside one check and one sync of the same disk.
 //!
 //! `cargo bench --bench intake`, with `-- --rounds N --seconds N --connections N` for a shorter or a
@@ -29,9 +29,8 @@ use dubwatch::callback::Encoding;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
 
 use load::{Answers, Enough};
-use server::Server;
+use server::{PUBLIC_KEY, Server};
 
-const KEEP_NOTHING: &str = "--keep-nothing";
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// Different callbacks that are signed beforehand.
 const CALLBACKS: usize = 21_600;
@@ -42,9 +41,6 @@ const SYNCS: usize = 300;
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let after = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
-    if let Some(key) = after(KEEP_NOTHING) {
-        return server::keep_nothing(Path::new(key));
-    }
     // `cargo bench` passes this; `cargo test --benches` does not, and is no place to measure.
     if !args.iter().any(|arg| arg == "--bench") {
         return Ok(());
@@ -66,11 +62,12 @@ fn main() -> Result<()> {
 }
 
 /// Both servers and what is sent to them.
-struct Bench {
+struct Bench<'a> {
     length: Duration,
     pinned: bool,
+    program: &'a Path,
+    place: &'a Path,
     durable: Server,
-    nothing: Server,
     requests: Rc<Vec<Vec<u8>>>,
     next: load::Next,
     key: PrivateKey,
@@ -86,49 +83,29 @@ struct Sample {
     cpu: Option<f64>,
 }
 
-/// All rounds at one number of connections: durable, keeps nothing.
+/// All rounds at one number of connections: durable, in memory.
 struct Row {
     connections: usize,
     pairs: Vec<(Sample, Sample)>,
 }
 
-impl Bench {
-    fn new(program: &Path, place: &Path, length: Duration) -> Result<Self> {
+impl<'a> Bench<'a> {
+    fn new(program: &'a Path, place: &'a Path, length: Duration) -> Result<Self> {
         let key = include_str!("../../tests/fixtures/vendor/test_key.pem");
         let key = PrivateKey::from_pem("bench", key)?;
-        let public = place.join("public.pem");
-        std::fs::write(&public, key.public_pem())?;
-        let public = public.to_str().context("the path is not UTF-8")?;
+        std::fs::write(place.join(PUBLIC_KEY), key.public_pem())?;
         let journal = place.join("journal.db");
         let journal = journal.to_str().context("the path is not UTF-8")?;
-
         let pinned = server::can_pin();
         let core = pinned.then_some("0");
-        let durable = Server::start(
-            program,
-            &[
-                "--listen",
-                "127.0.0.1:0",
-                "--db",
-                journal,
-                "--public-key",
-                public,
-                "--no-dev-key",
-                "--output",
-                "quiet",
-            ],
-            place,
-            core,
-        )?;
-        let this = std::env::current_exe()?;
-        let nothing = Server::start(&this, &[KEEP_NOTHING, public], place, core)?;
+        let durable = Server::start(program, &["--db", journal], place, core)?;
         if pinned {
             server::pin_this_process("1");
         }
         let requests = Rc::new(load::requests(&key, 0..CALLBACKS)?);
         let next = Rc::new(Cell::new(0));
         let scratch = place.join("scratch");
-        Ok(Self { length, pinned, durable, nothing, requests, next, key, scratch })
+        Ok(Self { length, pinned, program, place, durable, requests, next, key, scratch })
     }
 
     fn run(&self, rounds: u32, connections: &[usize], out: &mut impl Write) -> Result<()> {
@@ -150,15 +127,18 @@ impl Bench {
             connections.iter().map(|&connections| Row { connections, pairs: Vec::new() }).collect();
         let mut floor = Vec::new();
         for round in 0..rounds {
+            // A new one each round: what a journal in memory can hold is bounded.
+            let core = self.pinned.then_some("0");
+            let memory = Server::start(self.program, &["--ephemeral"], self.place, core)?;
             for Row { connections, pairs } in &mut rows {
                 let connections = *connections;
                 // Each is first as often as the other.
                 pairs.push(if round % 2 == 0 {
                     let durable = self.sample(&self.durable, connections)?;
-                    (durable, self.sample(&self.nothing, connections)?)
+                    (durable, self.sample(&memory, connections)?)
                 } else {
-                    let nothing = self.sample(&self.nothing, connections)?;
-                    (self.sample(&self.durable, connections)?, nothing)
+                    let memory = self.sample(&memory, connections)?;
+                    (self.sample(&self.durable, connections)?, memory)
                 });
             }
             floor.push((self.check()?, self.sync()?));
@@ -166,17 +146,17 @@ impl Bench {
         table(out, &rows)?;
 
         let Some(row) = rows.iter().find(|row| row.connections == 1) else { return Ok(()) };
-        let nothing = median(row.pairs.iter().map(|(_, nothing)| nothing.p50));
+        let memory = median(row.pairs.iter().map(|(_, memory)| memory.p50));
         let posted = median(row.pairs.iter().map(|(durable, _)| durable.p50));
         let check = median(floor.iter().map(|(check, _)| *check));
         let sync = median(floor.iter().map(|(_, sync)| *sync));
         writeln!(
             out,
             "\none idle connection, p50: POST to 200 {posted:.0} µs = {:.2} x (check {check:.0} µs + fsync {sync:.0} µs)\n\
-             {:>50} = {:.2} x (keeps nothing {nothing:.0} µs + fsync {sync:.0} µs)",
+             {:>50} = {:.2} x (in memory {memory:.0} µs + fsync {sync:.0} µs)",
             posted / (check + sync),
             "",
-            posted / (nothing + sync),
+            posted / (memory + sync),
         )?;
         Ok(())
     }
@@ -244,15 +224,15 @@ fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
             )
         };
         row(out, "durable", &|pair| &pair.0)?;
-        row(out, "keeps nothing", &|pair| &pair.1)?;
+        row(out, "in memory", &|pair| &pair.1)?;
         writeln!(
             out,
             "{connections:>11}  {:<13} {:>8.2} {:>9.2} {:>9.2} {:>15.2}",
             "ratio",
-            all(&|(durable, nothing)| durable.rate / nothing.rate),
-            all(&|(durable, nothing)| durable.p50 / nothing.p50),
-            all(&|(durable, nothing)| durable.p99 / nothing.p99),
-            all(&|(durable, nothing)| cpu(durable) / cpu(nothing)),
+            all(&|(durable, memory)| durable.rate / memory.rate),
+            all(&|(durable, memory)| durable.p50 / memory.p50),
+            all(&|(durable, memory)| durable.p99 / memory.p99),
+            all(&|(durable, memory)| cpu(durable) / cpu(memory)),
         )?;
     }
     Ok(())

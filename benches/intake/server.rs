@@ -1,22 +1,15 @@
 //! The servers under load, each a process of its own; sends nothing to them.
 
-use std::io::{self, BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use dubwatch::callback::{Accepted, Listed};
-use dubwatch::intake::{Intake, Keep, Policy};
-use dubwatch::journal::{PendingCommit, WriteError};
-use dubwatch::listener::{self, Listener};
-use dubwatch::serve::{self, serve};
-use dubwatch::signature::{PublicKey, TrustedKeys};
-use tokio_util::sync::CancellationToken;
 
+/// The file of the key that signs the callbacks, in the directory of a run.
+pub(crate) const PUBLIC_KEY: &str = "public.pem";
 /// What is in front of the address in the line that a server announces itself with.
 const READY: &str = "Listening on http://";
 /// `USER_HZ`: the unit of `/proc/PID/stat`, the same on every architecture of Linux we run on.
@@ -29,11 +22,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that announces itself on standard error, on `core` where that can be had.
+    /// Starts the program on the journal that `args` name, in the directory of a run; pinned to
+    /// `core`, if there is one.
     pub(crate) fn start(
         program: &Path,
         args: &[&str],
-        home: &Path,
+        place: &Path,
         core: Option<&str>,
     ) -> Result<Self> {
         let mut command = match core {
@@ -45,9 +39,11 @@ impl Server {
             None => Command::new(program),
         };
         let mut child = command
+            .args(["--listen", "127.0.0.1:0", "--no-dev-key", "--output", "quiet", "--public-key"])
+            .arg(place.join(PUBLIC_KEY))
             .args(args)
             .env_clear()
-            .env("HOME", home)
+            .env("HOME", place)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -102,46 +98,4 @@ pub(crate) fn can_pin() -> bool {
 pub(crate) fn pin_this_process(core: &str) {
     let pid = std::process::id().to_string();
     let _ = Command::new("taskset").args(["-c", "-p", core, &pid]).stdout(Stdio::null()).status();
-}
-
-/// Answers as a journal would, at once, and keeps nothing.
-#[derive(Default)]
-struct Nothing(AtomicU64);
-
-impl Keep for Nothing {
-    fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
-        let (reply, pending) = PendingCommit::channel();
-        let _ = reply.send(Ok(self.0.fetch_add(1, Relaxed) + 1));
-        Ok(pending)
-    }
-
-    fn list(&self, _: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
-        Err(WriteError::Closed)
-    }
-
-    fn is_writing(&self) -> bool {
-        true
-    }
-}
-
-/// The same listener on the same runtime as the program's, without a journal. Serves until killed.
-pub(crate) fn keep_nothing(key: &Path) -> Result<()> {
-    serve::raise_open_files();
-    let keys = TrustedKeys::new(PublicKey::vendor()).and(PublicKey::from_file(key)?);
-    let intake = Intake::new(keys, Policy::Required, Arc::new(Nothing::default()), 1)?;
-    let settings = listener::Settings {
-        path: "/callback".to_owned(),
-        max_body: 1 << 20,
-        body_timeout: Duration::from_secs(15),
-    };
-    let router = Listener::new(settings, Arc::new(intake)).router();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        writeln!(io::stderr(), "{READY}{}/callback", socket.local_addr()?)?;
-        // As in the program: not in the task that `block_on` runs.
-        let limits = serve::Limits::default();
-        tokio::spawn(serve(socket, router, limits, CancellationToken::new(), |_| {})).await?;
-        Ok(())
-    })
 }

@@ -16,7 +16,7 @@ use dubwatch::signature::{PrivateKey, fingerprint};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::load::{self, Enough};
-use crate::server::Server;
+use crate::server::{PUBLIC_KEY, Server};
 
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 /// Starts, of which the middle one counts.
@@ -32,7 +32,7 @@ pub(crate) fn run(out: &mut impl Write, up_to: usize) -> Result<()> {
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let key = include_str!("../../tests/fixtures/vendor/test_key.pem");
     let key = PrivateKey::from_pem("bench", key)?;
-    std::fs::write(place.path().join("public.pem"), key.public_pem())?;
+    std::fs::write(place.path().join(PUBLIC_KEY), key.public_pem())?;
     writeln!(
         out,
         "{:>10} {:>9} {:>9} {:>10} {:>10} {:>12} {:>10} {:>10}",
@@ -116,24 +116,10 @@ fn row(
     size: usize,
     fresh: usize,
 ) -> Result<()> {
-    let (journal, public) = (place.join("journal.db"), place.join("public.pem"));
+    let journal = place.join("journal.db");
     let journal_text = journal.to_str().context("the path is not UTF-8")?;
-    let public = public.to_str().context("the path is not UTF-8")?;
     let program = Path::new(env!("CARGO_BIN_EXE_dubwatch"));
-    let start = || {
-        let args = [
-            "--listen",
-            "127.0.0.1:0",
-            "--db",
-            journal_text,
-            "--public-key",
-            public,
-            "--no-dev-key",
-            "--output",
-            "quiet",
-        ];
-        Server::start(program, &args, place, None)
-    };
+    let start = || Server::start(program, &["--db", journal_text], place, None);
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         let begun = Instant::now();
