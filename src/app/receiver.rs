@@ -63,9 +63,8 @@ impl PreparedReceiver {
             SignaturePolicy::Off => Policy::Off,
         };
         let first_refusal = journal.next_refusal_id()?;
-        let intake =
-            Intake::new(Arc::clone(&keys), policy, Arc::clone(&journal) as _, first_refusal)
-                .context("cannot start the refusals thread")?;
+        let intake = Intake::new(Arc::clone(&keys), policy, Arc::clone(&journal), first_refusal)
+            .context("cannot start the refusals thread")?;
         let cautions = config.cautions.iter().cloned().chain(caution).collect();
         Ok(Self { journal, intake: Arc::new(intake), keys, cautions })
     }

@@ -107,7 +107,7 @@ mod tests {
     async fn counts_change_at_once_and_then_not_too_often_and_to_the_last() {
         let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
         let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
-        let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal) as _, 1).unwrap();
+        let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
         let intake = Arc::new(intake);
         let (mut status, worker) = of_receiver(&journal, Arc::clone(&intake), None);
         sleep(Duration::from_secs(60)).await;

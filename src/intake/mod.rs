@@ -12,15 +12,15 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::callback::{
-    Accepted, BodySample, Callback, Gap, Listed, MessagePosition, Received, Refusal, RefusalKind,
+    Accepted, BodySample, Callback, Gap, MessagePosition, Received, Refusal, RefusalKind,
     SIGNATURE_HEADER, Source, Verdict,
 };
-use crate::journal::{Health, Journal, PendingCommit, RelayPlace, RelayReceipt};
+use crate::journal::{Journal, JournalError, PendingCommit, RelayPlace, RelayReceipt, Relayed};
 use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
 use crate::vitals::Counts;
 
 // Used by the sources.
-pub use crate::journal::{Relayed, WriteError};
+pub use crate::journal::WriteError;
 
 use counters::Counters;
 use refusal_log::{RefusalLog, Report};
@@ -40,78 +40,6 @@ pub enum Policy {
     Off,
 }
 
-/// Where deliveries and refusals are kept. The journal is one; tests and benchmarks have others.
-pub trait Keep: Send + Sync + 'static {
-    /// Queues a delivery; its receipt is its `seq`, once it is on disk.
-    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError>;
-
-    /// Queues new and changed entries of the log of refusals.
-    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError>;
-
-    /// Whether what is to be kept can be written now, as far as is known.
-    fn is_writing(&self) -> bool;
-
-    /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
-    fn subscribed(
-        &self,
-        _relay: Arc<str>,
-        _after: u64,
-        _anew: Option<u64>,
-    ) -> Result<PendingCommit<u64>, WriteError> {
-        Err(WriteError::Closed)
-    }
-
-    /// Queues a message of a relay; see [`Journal::take_over`].
-    fn take_over(
-        &self,
-        _: MessagePosition,
-        _: Relayed,
-    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
-        Err(WriteError::Closed)
-    }
-
-    /// Where a subscription to a relay is. Blocks.
-    fn relay_place(&self, _relay: &str) -> Result<Option<RelayPlace>, String> {
-        Ok(None)
-    }
-}
-
-impl Keep for Journal {
-    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
-        self.append(accepted)
-    }
-
-    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
-        self.list_refusals(refusals)
-    }
-
-    fn is_writing(&self) -> bool {
-        *self.health().borrow() == Health::Writing && !self.is_behind()
-    }
-
-    fn subscribed(
-        &self,
-        relay: Arc<str>,
-        after: u64,
-        anew: Option<u64>,
-    ) -> Result<PendingCommit<u64>, WriteError> {
-        Self::subscribed(self, relay, after, anew)
-    }
-
-    fn take_over(
-        &self,
-        position: MessagePosition,
-        what: Relayed,
-    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
-        Self::take_over(self, position, what)
-    }
-
-    fn relay_place(&self, relay: &str) -> Result<Option<RelayPlace>, String> {
-        let reader = self.reader().map_err(|error| error.to_string())?;
-        reader.relay_place(relay).map_err(|error| error.to_string())
-    }
-}
-
 /// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -127,7 +55,7 @@ pub enum Decision {
 pub struct Intake {
     keys: Arc<TrustedKeys>,
     policy: Policy,
-    keep: Arc<dyn Keep>,
+    journal: Arc<Journal>,
     refusals: Arc<RefusalLog>,
     counters: Arc<Counters>,
     outage: Outage,
@@ -196,26 +124,26 @@ struct Outage {
 }
 
 impl Intake {
-    /// Creates an intake that trusts `keys` and writes to `keep`; entries of the log of refusals are
+    /// Creates an intake that trusts `keys` and writes to `journal`; entries of the log of refusals are
     /// numbered from `first_refusal_id`.
     pub fn new(
         keys: impl Into<Arc<TrustedKeys>>,
         policy: Policy,
-        keep: Arc<dyn Keep>,
+        journal: Arc<Journal>,
         first_refusal_id: u64,
     ) -> std::io::Result<Self> {
         let keys = keys.into();
         let counters = Arc::new(Counters::default());
         let refusals = RefusalLog::start(
             Arc::clone(&keys),
-            Arc::clone(&keep),
+            Arc::clone(&journal),
             Arc::clone(&counters),
             first_refusal_id,
         )?;
         Ok(Self {
             keys,
             policy,
-            keep,
+            journal,
             refusals: Arc::new(refusals),
             counters,
             outage: Outage::default(),
@@ -235,7 +163,7 @@ impl Intake {
             }
         };
         let valid = accepted.verdict.is_valid();
-        let pending = match self.keep.keep(accepted) {
+        let pending = match self.journal.append(accepted) {
             Ok(pending) => pending,
             Err(unwritten) => return self.unavailable(unwritten),
         };
@@ -272,7 +200,7 @@ impl Intake {
             }
             VerifiedKind::Gap(gap) => (Relayed::Gap(gap), None),
             VerifiedKind::Refused(report) => {
-                let pending = self.keep.take_over(position, Relayed::Refused)?;
+                let pending = self.journal.take_over(position, Relayed::Refused)?;
                 let refusals = Arc::clone(&self.refusals);
                 return Ok(PendingWrite(PendingKind::Refused(tokio::spawn(async move {
                     let RelayReceipt { upto, new } = pending.receipt().await?;
@@ -283,7 +211,7 @@ impl Intake {
                 }))));
             }
         };
-        let pending = self.keep.take_over(position, what)?;
+        let pending = self.journal.take_over(position, what)?;
         Ok(PendingWrite(PendingKind::Kept { pending, valid, counters: Arc::clone(&self.counters) }))
     }
 
@@ -294,7 +222,7 @@ impl Intake {
         after: u64,
         anew: Option<u64>,
     ) -> Result<u64, WriteError> {
-        let pending = self.keep.subscribed(relay, after, anew)?;
+        let pending = self.journal.subscribed(relay, after, anew)?;
         tokio::time::timeout(WRITE_TIMEOUT, pending.receipt())
             .await
             .unwrap_or(Err(WriteError::Late))
@@ -302,9 +230,11 @@ impl Intake {
 
     /// Where a subscription to a relay is, on disk. The error is a sentence.
     pub async fn relay_place(&self, relay: Arc<str>) -> Result<Option<RelayPlace>, String> {
-        let keep = Arc::clone(&self.keep);
-        let read = tokio::task::spawn_blocking(move || keep.relay_place(&relay));
-        read.await.unwrap_or_else(|error| Err(error.to_string()))
+        let journal = Arc::clone(&self.journal);
+        let read = tokio::task::spawn_blocking(move || journal.reader()?.relay_place(&relay));
+        read.await
+            .map_err(|error| error.to_string())?
+            .map_err(|error: JournalError| error.to_string())
     }
 
     /// Records that deliveries cannot be kept at the moment; [`Intake::outage`] reports it.
@@ -356,7 +286,7 @@ impl Intake {
 
     /// Returns whether deliveries can be kept now, as far as is known.
     pub fn is_open(&self) -> bool {
-        self.keep.is_writing()
+        self.journal.is_writing()
     }
 
     /// Returns the counts of requests by their outcome.

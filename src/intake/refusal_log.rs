@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Keep;
 use super::coalesce::Coalesced;
 use super::counters::Counters;
 use super::token_bucket::TokenBucket;
 use crate::callback::{Refusal, RefusalKind, SIGNATURE_HEADER};
-use crate::journal::PendingCommit;
+use crate::journal::{Journal, PendingCommit};
 use crate::signature::{TrustedKeys, explain, explain_misplaced, may_be_misplaced, suspect};
 
 /// Maximum number of queued reports. Further ones are counted as unlisted and dropped.
@@ -53,7 +52,7 @@ pub(super) struct RefusalLog {
 impl RefusalLog {
     pub(super) fn start(
         keys: Arc<TrustedKeys>,
-        keep: Arc<dyn Keep>,
+        journal: Arc<Journal>,
         counters: Arc<Counters>,
         first_id: u64,
     ) -> std::io::Result<Self> {
@@ -61,7 +60,7 @@ impl RefusalLog {
         let now = Instant::now();
         let worker = RefusalWorker {
             keys,
-            keep,
+            journal,
             inbox,
             waiting: VecDeque::new(),
             analyses: TokenBucket::new(ANALYSES.0, ANALYSES.1, now),
@@ -108,7 +107,7 @@ impl Drop for RefusalLog {
 /// The worker thread: analyzes, coalesces and writes reports.
 struct RefusalWorker {
     keys: Arc<TrustedKeys>,
-    keep: Arc<dyn Keep>,
+    journal: Arc<Journal>,
     inbox: Receiver<Report>,
     /// Reports with bodies that are worth an analysis.
     waiting: VecDeque<Report>,
@@ -217,7 +216,8 @@ impl RefusalWorker {
         if changed.is_empty() {
             return true;
         }
-        let written = self.keep.list(changed.clone()).and_then(PendingCommit::blocking_receipt);
+        let written =
+            self.journal.list_refusals(changed.clone()).and_then(PendingCommit::blocking_receipt);
         if written.is_err() {
             self.coalesced.give_back(changed);
             self.unwritten_since = Some(Instant::now());
@@ -237,39 +237,16 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::callback::{Accepted, BodySample, Headers, Listed};
-    use crate::journal::WriteError;
+    use crate::callback::{BodySample, Headers};
+    use crate::journal::Location;
     use crate::signature::PrivateKey;
-
-    /// Keeps what was listed last under each id.
-    #[derive(Default)]
-    struct Log(Mutex<std::collections::HashMap<u64, Refusal>>);
-
-    impl Keep for Log {
-        fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
-            Err(WriteError::Closed)
-        }
-
-        fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
-            let (sender, pending) = PendingCommit::channel();
-            let mut log = self.0.lock().unwrap();
-            log.extend(refusals.into_iter().map(|listed| (listed.id, listed.refusal)));
-            let _ = sender.send(Ok(0));
-            Ok(pending)
-        }
-
-        fn is_writing(&self) -> bool {
-            true
-        }
-    }
 
     #[test]
     fn a_flood_is_counted_whole_and_nothing_is_said_that_nobody_looked_for() {
         let signer = PrivateKey::generate().unwrap();
         let keys = Arc::new(TrustedKeys::new(signer.public("sender")));
-        let log = Arc::new(Log::default());
-        let keep: Arc<dyn Keep> = Arc::clone(&log) as _;
-        let refusals = RefusalLog::start(keys, keep, Arc::default(), 1).unwrap();
+        let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
+        let refusals = RefusalLog::start(keys, Arc::clone(&journal), Arc::default(), 1).unwrap();
         let signed = b"{}".to_vec();
         let signature = signer.sign(&signed, crate::callback::Encoding::Der).unwrap();
         let headers = Headers::from_raw([(SIGNATURE_HEADER, hex::encode(signature).as_bytes())]);
@@ -291,14 +268,15 @@ mod tests {
             refusals.list(Report { refusal, body: Some(body.clone()) });
         }
         refusals.close();
-        let log = log.0.lock().unwrap();
-        assert_eq!(log.values().map(|refusal| refusal.count).sum::<u64>(), flood);
-        for refusal in log.values() {
+        let (listed, _) = journal.reader().unwrap().refusals_after(0, 1000).unwrap();
+        let listed: Vec<_> = listed.into_iter().map(|listed| listed.refusal).collect();
+        assert_eq!(listed.iter().map(|refusal| refusal.count).sum::<u64>(), flood);
+        for refusal in &listed {
             let looked_at = refusal.why.starts_with("body changed on its way");
             assert!(looked_at || refusal.why.ends_with(TOO_MANY), "{}", refusal.why);
         }
         let looked_at: u64 =
-            log.values().filter(|r| !r.why.ends_with(TOO_MANY)).map(|r| r.count).sum();
+            listed.iter().filter(|r| !r.why.ends_with(TOO_MANY)).map(|r| r.count).sum();
         assert!(looked_at >= ANALYSES.0.into(), "{looked_at}");
     }
 }

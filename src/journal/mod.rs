@@ -212,9 +212,10 @@ impl Journal {
         self.writer.health()
     }
 
-    /// Whether the transaction that runs takes longer than anybody waits for it.
-    pub fn is_behind(&self) -> bool {
-        self.writer.is_behind()
+    /// Returns whether deliveries can be written now, as far as is known: the last transaction was
+    /// committed, and the current one does not take longer than anything waits for it.
+    pub fn is_writing(&self) -> bool {
+        *self.writer.health().borrow() == Health::Writing && !self.writer.is_behind()
     }
 
     /// Where it is, as shown to people.

@@ -135,8 +135,8 @@ pub enum Health {
 pub struct PendingCommit<R>(oneshot::Receiver<Result<R, WriteError>>);
 
 impl<R> PendingCommit<R> {
-    /// Creates a pending commit and the sender of its result, for fakes of a writer.
-    pub fn channel() -> (oneshot::Sender<Result<R, WriteError>>, Self) {
+    /// Creates a pending commit and the sender of its result.
+    fn channel() -> (oneshot::Sender<Result<R, WriteError>>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(receiver))
     }

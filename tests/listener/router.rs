@@ -1,5 +1,5 @@
-//! Every answer of the HTTP door, without a socket: the router over an intake over a stand-in for
-//! the journal. What needs a connection is in `serve.rs`.
+//! Every answer of the HTTP door, without a socket: the router over an intake over a journal. What
+//! needs a connection is in `serve.rs`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use dubwatch::callback::{Encoding, RefusalKind, Source, Verdict};
 use dubwatch::intake::{Intake, Policy};
-use dubwatch::journal::WriteError;
+use dubwatch::journal::{Limits, WriteError};
 use dubwatch::listener::{Listener, Settings};
 use dubwatch::serve::Peer;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
@@ -25,7 +25,7 @@ use rstest::rstest;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
-use crate::test_store::{Conduct, TestStore};
+use crate::test_store::TestStore;
 
 const BODY: &[u8] =
     br#"{"event":"version_ready","asset_id":"ast","version_id":"ver","version_locale":"es-ES"}"#;
@@ -35,7 +35,7 @@ const MAX_BODY: usize = 1 << 20;
 struct House {
     router: Router,
     intake: Arc<Intake>,
-    store: Arc<TestStore>,
+    store: TestStore,
     key: PrivateKey,
 }
 
@@ -58,15 +58,20 @@ impl Answer {
 }
 
 impl House {
-    fn new(conduct: Conduct) -> Self {
-        Self::with(conduct, Policy::Required, MAX_BODY)
+    fn new() -> Self {
+        Self::with(TestStore::in_memory(), Policy::Required, MAX_BODY)
     }
 
-    fn with(conduct: Conduct, policy: Policy, max_body: usize) -> Self {
+    /// One whose journal can be held up and broken.
+    fn on_disk(limits: Limits) -> Self {
+        Self::with(TestStore::on_disk(limits), Policy::Required, MAX_BODY)
+    }
+
+    fn with(store: TestStore, policy: Policy, max_body: usize) -> Self {
         let key = PrivateKey::generate().unwrap();
-        let store = Arc::new(TestStore::new(conduct));
         let trusted = TrustedKeys::new(key.public("test"));
-        let intake = Arc::new(Intake::new(trusted, policy, Arc::clone(&store) as _, 1).unwrap());
+        let journal = Arc::clone(&store.journal);
+        let intake = Arc::new(Intake::new(trusted, policy, journal, 1).unwrap());
         let settings = Settings {
             path: "/callback".to_owned(),
             max_body,
@@ -158,12 +163,12 @@ impl http_body::Body for Untouchable {
 
 #[tokio::test]
 async fn a_valid_callback_is_kept_as_received_and_answered_200() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     *request.uri_mut() = "/callback/?a=1&b".parse().unwrap();
     request.headers_mut().insert("authorization", "Bearer s3cret".parse().unwrap());
     request.headers_mut().insert("content-type", "text/plain".parse().unwrap());
-    let before = jiff::Timestamp::now();
+    let before = jiff::Timestamp::now().as_microsecond();
     let answer = house.answer(request).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, "kept\n"));
 
@@ -174,7 +179,7 @@ async fn a_valid_callback_is_kept_as_received_and_answered_200() {
     assert_eq!(received.path, "/callback/?a=1&b");
     assert_eq!((received.method.as_str(), received.peer.as_str()), ("POST", "192.0.2.7:4711"));
     assert_eq!(received.source, Source::Direct);
-    assert!(received.received_at >= before);
+    assert!(received.received_at.as_microsecond() >= before);
     let names: Vec<_> = received.headers.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["x-signature", "authorization", "content-type"]);
     assert!(received.headers.all("authorization").all(|value| !value.contains("s3cret")));
@@ -192,7 +197,7 @@ async fn a_valid_callback_is_kept_as_received_and_answered_200() {
 #[case::empty_id(br#"{"event":"asset_failed","asset_id":""}"#)]
 #[tokio::test]
 async fn an_authentic_delivery_that_cannot_be_read_is_kept(#[case] body: &'static [u8]) {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     assert_eq!(house.answer(house.signed(body)).await.status, StatusCode::OK);
     let kept = house.store.kept();
     assert_eq!(kept[0].request.body, body);
@@ -201,7 +206,7 @@ async fn an_authentic_delivery_that_cannot_be_read_is_kept(#[case] body: &'stati
 
 #[tokio::test]
 async fn depth_hurts_nobody() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let body: &'static [u8] = "[".repeat(10_000).leak().as_bytes();
     assert_eq!(house.answer(house.signed(body)).await.status, StatusCode::OK);
     assert!(house.store.kept()[0].callback.unreadable.is_some());
@@ -209,7 +214,7 @@ async fn depth_hurts_nobody() {
 
 #[tokio::test]
 async fn without_the_check_everything_is_let_in_unchecked() {
-    let house = House::with(Conduct::Keep, Policy::Off, MAX_BODY);
+    let house = House::with(TestStore::in_memory(), Policy::Off, MAX_BODY);
     let request = Request::post("/callback").body(Body::from(BODY)).unwrap();
     assert_eq!(house.answer(request).await.status, StatusCode::OK);
     assert_eq!(house.store.kept()[0].verdict, Verdict::Unchecked);
@@ -235,7 +240,7 @@ async fn whatever_is_wrong_with_a_signature_is_answered_401_alike(
     #[case] kind: RefusalKind,
     #[case] why: &str,
 ) {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     spoil(kind, &mut request);
     let answer = house.answer(request).await;
@@ -255,7 +260,7 @@ async fn whatever_is_wrong_with_a_signature_is_answered_401_alike(
 
 #[tokio::test]
 async fn two_signature_headers_are_one_too_many() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     let twin = request.headers()["x-signature"].clone();
     request.headers_mut().append("x-signature", twin);
@@ -272,7 +277,7 @@ async fn two_signature_headers_are_one_too_many() {
 #[case("POST", "/healthz", "POST /healthz: the path is /callback")]
 #[tokio::test]
 async fn another_path_is_answered_404(#[case] method: &str, #[case] path: &str, #[case] why: &str) {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     *request.uri_mut() = path.parse().unwrap();
     *request.method_mut() = method.parse().unwrap();
@@ -289,7 +294,7 @@ async fn another_path_is_answered_404(#[case] method: &str, #[case] path: &str, 
 async fn another_method_is_answered_405_with_allow(
     #[values("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW")] method: &str,
 ) {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     *request.method_mut() = method.parse().unwrap();
     let answer = house.answer(request).await;
@@ -302,7 +307,7 @@ async fn another_method_is_answered_405_with_allow(
 
 #[tokio::test(start_paused = true)]
 async fn a_body_later_than_15_s_is_answered_408_however_it_trickles() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let (sender, body) = Pieces::channel();
     let trickle = tokio::spawn(async move {
         let mut pace = tokio::time::interval(Duration::from_secs(1));
@@ -330,7 +335,7 @@ async fn a_body_later_than_15_s_is_answered_408_however_it_trickles() {
 
 #[tokio::test]
 async fn a_body_announced_too_large_is_answered_413_unread() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let mut request = house.signed(BODY);
     request.headers_mut().insert("content-length", "1048577".parse().unwrap());
     *request.body_mut() = Body::new(Untouchable);
@@ -348,7 +353,7 @@ async fn a_body_announced_too_large_is_answered_413_unread() {
 #[case::one_over(MAX_BODY + 1, StatusCode::PAYLOAD_TOO_LARGE)]
 #[tokio::test]
 async fn a_chunked_body_is_read_up_to_the_limit(#[case] size: usize, #[case] status: StatusCode) {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let (sender, body) = Pieces::channel();
     for chunk in vec![b'x'; size].chunks(100_000) {
         sender.try_send(Ok(Bytes::copy_from_slice(chunk))).unwrap();
@@ -364,7 +369,7 @@ async fn a_chunked_body_is_read_up_to_the_limit(#[case] size: usize, #[case] sta
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_answered_400() {
-    let house = House::new(Conduct::Keep);
+    let house = House::new();
     let (sender, body) = Pieces::channel();
     sender.try_send(Ok(Bytes::from_static(b"{\"ev"))).unwrap();
     sender.try_send(Err(std::io::Error::other("reset\u{1b}[2J"))).unwrap();
@@ -388,12 +393,28 @@ fn assert_unavailable(answer: &Answer) {
 #[rstest]
 #[tokio::test]
 async fn what_cannot_be_kept_is_answered_503_with_retry_after(
-    #[values(WriteError::Full, WriteError::Late, WriteError::Failed("disk".into()), WriteError::Closed)]
+    #[values(WriteError::Full, WriteError::Late, WriteError::Failed("no such table".into()), WriteError::Closed)]
     why: WriteError,
-    #[values(Conduct::Decline, Conduct::Fail)] when: fn(WriteError) -> Conduct,
 ) {
-    let house = House::new(when(why));
+    let house = House::on_disk(match why {
+        WriteError::Full => Limits { bytes: 1, ..Limits::default() },
+        WriteError::Late => Limits { patience: Duration::ZERO, ..Limits::default() },
+        WriteError::Failed(_) | WriteError::Closed => Limits::default(),
+    });
+    let mut _lock = None;
+    match why {
+        WriteError::Full => {
+            // An entry that waits takes all the room.
+            _lock = Some(house.store.hold_up());
+            house.store.journal.name("ast".to_owned(), None).unwrap();
+        }
+        WriteError::Late => {}
+        WriteError::Failed(_) => house.store.break_down(),
+        WriteError::Closed => house.store.close(),
+    }
     assert_unavailable(&house.answer(house.signed(BODY)).await);
+    let outage = house.intake.outage().await.to_string();
+    assert!(outage.contains(&why.to_string()), "{outage}");
     house.intake.close();
     assert!(house.store.listed().is_empty(), "a 503 is no refusal");
     assert_eq!(house.intake.counts(), Counts { unavailable: 1, ..Counts::default() });
@@ -401,24 +422,30 @@ async fn what_cannot_be_kept_is_answered_503_with_retry_after(
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_never_answers_is_waited_for_5_s() {
-    let house = House::new(Conduct::Hold);
+    let house = House::on_disk(Limits::default());
+    let lock = house.store.hold_up();
     let begun = tokio::time::Instant::now();
     assert_unavailable(&house.answer(house.signed(BODY)).await);
     let took = begun.elapsed();
     assert!((5.0..5.1).contains(&took.as_secs_f64()), "{took:?}");
+    drop(lock);
+    house.store.close();
     assert_eq!(house.store.kept().len(), 1, "it may be on disk all the same");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_200_goes_out_before_the_receipt() {
-    let house = House::new(Conduct::Hold);
+    let house = House::on_disk(Limits::default());
+    let lock = house.store.hold_up();
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
-    assert_eq!(house.store.kept().len(), 1, "the first poll hands it over");
     tokio::time::advance(Duration::from_millis(4900)).await;
     assert!(poll_once(&mut call).is_pending());
     assert_eq!(house.intake.counts().valid, 0);
-    house.store.give_receipts();
+    assert!(house.store.kept().is_empty(), "it is not on disk yet");
+    drop(lock);
+    house.store.close();
+    assert_eq!(house.store.kept().len(), 1);
     let Poll::Ready(answer) = poll_once(&mut call) else { panic!("the receipt is there") };
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(house.intake.counts().valid, 1);
@@ -426,21 +453,24 @@ async fn no_200_goes_out_before_the_receipt() {
 
 #[tokio::test]
 async fn a_sender_that_hangs_up_cancels_nothing() {
-    let house = House::new(Conduct::Hold);
+    let house = House::on_disk(Limits::default());
+    let lock = house.store.hold_up();
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
     drop(call);
-    assert_eq!(house.store.kept()[0].request.body, BODY);
-    house.store.give_receipts();
+    drop(lock);
+    house.store.close();
+    assert_eq!(house.store.kept()[0].request.body, BODY, "the first poll hands it over");
 }
 
 #[tokio::test]
 async fn healthz_says_whether_the_journal_can_be_written() {
-    let house = House::new(Conduct::Keep);
+    let house = House::on_disk(Limits::default());
     let ask = || Request::get("/healthz").body(Body::empty()).unwrap();
     let answer = house.answer(ask()).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, "ok\n"));
     house.store.break_down();
+    assert_unavailable(&house.answer(house.signed(BODY)).await);
     assert_unavailable(&house.answer(ask()).await);
 }
 
@@ -449,7 +479,7 @@ const SHARED: usize = 64 << 20;
 
 #[tokio::test]
 async fn long_bodies_share_a_budget_and_usual_ones_need_none() {
-    let house = House::with(Conduct::Keep, Policy::Required, SHARED);
+    let house = House::with(TestStore::in_memory(), Policy::Required, SHARED);
     let stream = |size: usize| {
         let (sender, body) = Pieces::channel();
         sender.try_send(Ok(vec![b'x'; size].into())).unwrap();
@@ -494,7 +524,7 @@ proptest! {
         body in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
         let Ok(uri) = path.parse::<http::Uri>() else { return Ok(()) };
-        let house = House::new(Conduct::Keep);
+        let house = House::new();
         let mut request = Request::builder().method(method.as_str()).uri(uri).header(name, value);
         if let Some(signature) = signature {
             request = request.header("x-signature", signature);

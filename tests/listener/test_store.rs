@@ -1,100 +1,77 @@
-//! A stand-in for the journal that does what a test tells it to and remembers what it was given.
+//! A journal of a test, which can be held up and broken, and what it holds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use dubwatch::callback::{Accepted, Listed};
-use dubwatch::intake::Keep;
-use dubwatch::journal::{PendingCommit, WriteError};
-use tokio::sync::oneshot;
+use dubwatch::callback::{Delivery, Listed};
+use dubwatch::journal::{Journal, Limits, Location, Reader};
+use rusqlite::Connection;
+use tempfile::TempDir;
 
-/// What becomes of deliveries.
-#[derive(Debug)]
-pub(crate) enum Conduct {
-    /// Kept at once.
-    Keep,
-    /// Not even queued.
-    Decline(WriteError),
-    /// Queued, then not written.
-    Fail(WriteError),
-    /// Queued until [`TestStore::give_receipts`].
-    Hold,
+/// An open journal.
+pub(crate) struct TestStore {
+    pub(crate) journal: Arc<Journal>,
+    /// Where its file is; `None` in memory.
+    dir: Option<TempDir>,
 }
 
-type Receipt = oneshot::Sender<Result<u64, WriteError>>;
-
-/// Keeps in memory.
-pub(crate) struct TestStore {
-    conduct: Conduct,
-    kept: Mutex<Vec<Accepted>>,
-    held: Mutex<Vec<Receipt>>,
-    listed: Mutex<Vec<Listed>>,
-    broken: AtomicBool,
+/// Holds up the writer of a journal while it exists: for five seconds, after which SQLite gives up.
+pub(crate) struct WriteLock {
+    _connection: Connection,
 }
 
 impl TestStore {
-    pub(crate) fn new(conduct: Conduct) -> Self {
-        Self {
-            conduct,
-            kept: Mutex::default(),
-            held: Mutex::default(),
-            listed: Mutex::default(),
-            broken: AtomicBool::new(false),
-        }
+    pub(crate) fn in_memory() -> Self {
+        Self { journal: Arc::new(Journal::open(&Location::Memory, None).unwrap()), dir: None }
     }
 
-    /// Every delivery that was queued.
-    pub(crate) fn kept(&self) -> Vec<Accepted> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// In a file: what [`TestStore::hold_up`] and [`TestStore::break_down`] need.
+    pub(crate) fn on_disk(limits: Limits) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Location::File(dir.path().join("journal.db"));
+        let journal = Arc::new(Journal::open_bounded(&place, None, limits).unwrap());
+        Self { journal, dir: Some(dir) }
     }
 
-    /// Every entry of the log of refusals, as it was written.
+    /// Every delivery that is on disk.
+    pub(crate) fn kept(&self) -> Vec<Delivery> {
+        self.reader().deliveries_after(0, 100).unwrap()
+    }
+
+    /// Every entry of the log of refusals that is on disk.
     pub(crate) fn listed(&self) -> Vec<Listed> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reader().refusals_after(0, 100).unwrap().0
     }
 
-    /// Says of everything held that it is on disk.
-    pub(crate) fn give_receipts(&self) {
-        for receipt in self.held.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // Whoever hung up does not hear it.
-            let _ = receipt.send(Ok(1));
-        }
+    /// Holds up every write from now on.
+    pub(crate) fn hold_up(&self) -> WriteLock {
+        let connection = self.connection();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        WriteLock { _connection: connection }
     }
 
-    /// From now on it cannot be written.
+    /// Makes every delivery from now on fail, and the writer's probes.
     pub(crate) fn break_down(&self) {
-        self.broken.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Keep for TestStore {
-    fn keep(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
-        let (receipt, pending) = PendingCommit::channel();
-        let queued = |answer| {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.push(accepted);
-            match answer {
-                Some(answer) => drop(receipt.send(answer)),
-                None => self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt),
-            }
-        };
-        match &self.conduct {
-            Conduct::Keep => queued(Some(Ok(1))),
-            Conduct::Decline(why) => return Err(why.clone()),
-            Conduct::Fail(why) => queued(Some(Err(why.clone()))),
-            Conduct::Hold => queued(None),
-        }
-        Ok(pending)
+        let away =
+            "ALTER TABLE delivery RENAME TO delivery_away; ALTER TABLE meta RENAME TO meta_away";
+        self.connection().execute_batch(away).unwrap();
     }
 
-    fn list(&self, refusals: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
-        let (receipt, pending) = PendingCommit::channel();
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner).extend(refusals);
-        let _ = receipt.send(Ok(1));
-        Ok(pending)
+    /// Writes everything that is queued, and sends its receipts. Then the journal is closed.
+    pub(crate) fn close(&self) {
+        self.journal.close();
     }
 
-    fn is_writing(&self) -> bool {
-        !self.broken.load(Ordering::Relaxed)
+    fn reader(&self) -> Reader {
+        self.journal.reader().unwrap()
+    }
+
+    /// A connection of another program, as far as the journal can tell.
+    fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.as_ref().expect("this journal is in memory").path().join("journal.db")
     }
 }

@@ -1,10 +1,9 @@
 //! One connection in paused time, with the relay's end played by the test.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, mpsc};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
-use tokio::sync::oneshot;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
@@ -15,9 +14,9 @@ use super::super::protocol::{
 };
 use super::counting_stream::CountingStream;
 use super::*;
-use crate::callback::{Accepted, Encoding, Headers, Listed, MessagePosition, SIGNATURE_HEADER};
-use crate::intake::{Keep, Policy, Relayed, WriteError};
-use crate::journal::{Journal, Location, PendingCommit, RelayReceipt};
+use crate::callback::{Encoding, Headers, SIGNATURE_HEADER};
+use crate::intake::Policy;
+use crate::journal::{Journal, Location};
 use crate::outbound::AnyStream;
 use crate::signature::{PrivateKey, TrustedKeys};
 
@@ -38,14 +37,14 @@ struct Scene {
 
 impl Scene {
     fn new(reader: Option<&str>) -> Self {
-        Self::on(Arc::new(Journal::open(&Location::Memory, None).unwrap()), reader, Timestamp::now)
+        Self::on(&Location::Memory, reader, Timestamp::now)
     }
 
-    fn on(journal: Arc<Journal>, reader: Option<&str>, wall: fn() -> Timestamp) -> Self {
+    fn on(place: &Location, reader: Option<&str>, wall: fn() -> Timestamp) -> Self {
+        let journal = Arc::new(Journal::open(place, None).unwrap());
         let key = PrivateKey::generate().unwrap();
         let keys = TrustedKeys::new(key.public("test"));
-        let keep = Arc::clone(&journal) as _;
-        let intake = Arc::new(Intake::new(keys, Policy::Required, keep, 1).unwrap());
+        let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
         let settings = Settings {
             address: Address::new("ws://127.0.0.1:1", false).unwrap(),
             token: Token::new("dwr_test", "").unwrap(),
@@ -55,20 +54,18 @@ impl Scene {
             max_body: 1 << 20,
         };
         let stop = CancellationToken::new();
-        let (client, telling) = Client::with_clock(settings, intake, stop.clone(), wall);
+        let (client, telling) = Client::with_clock(settings, Arc::new(intake), stop.clone(), wall);
         Self { client, telling, journal, key, stop }
     }
 
-    /// One whose disk answers at once or never: time that stands still while nothing happens here
-    /// would not wait for a real one.
-    fn in_paused_time(hangs: bool, wall: fn() -> Timestamp) -> Self {
-        let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
-        let mut scene = Self::on(journal, Some("laptop"), wall);
-        let keys = TrustedKeys::new(scene.key.public("test"));
-        let keep = Arc::new(Disk { hangs, held: Mutex::default() });
-        scene.client.shared.intake =
-            Arc::new(Intake::new(keys, Policy::Required, keep as _, 1).unwrap());
-        scene
+    /// Welcomes the reader; returns once the subscription is on disk and the link is up. Takes no
+    /// paused time.
+    async fn welcome(&self, relay: &mut Relay, head: u64) {
+        let _stopped = StoppedClock::new();
+        relay.hello().await;
+        relay.say(&welcome(0, head)).await;
+        let mut link = self.telling.link.clone();
+        link.wait_for(|link| matches!(link.state, LinkState::Up { .. })).await.unwrap();
     }
 
     /// A delivery, signed.
@@ -103,48 +100,18 @@ impl Scene {
     }
 }
 
-/// A stand-in for the journal.
-struct Disk {
-    hangs: bool,
-    held: Mutex<Vec<oneshot::Sender<Result<RelayReceipt, WriteError>>>>,
+/// Stops paused time while it exists. Paused time goes on as soon as every task waits, and does not
+/// wait for the journal's thread, which is none of them.
+struct StoppedClock {
+    _running: mpsc::SyncSender<()>,
 }
 
-impl Keep for Disk {
-    fn keep(&self, _: Accepted) -> Result<PendingCommit<u64>, WriteError> {
-        Err(WriteError::Full)
-    }
-
-    fn list(&self, _: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
-        Err(WriteError::Full)
-    }
-
-    fn is_writing(&self) -> bool {
-        !self.hangs
-    }
-
-    fn subscribed(
-        &self,
-        _: Arc<str>,
-        after: u64,
-        _: Option<u64>,
-    ) -> Result<PendingCommit<u64>, WriteError> {
-        let (receipt, pending) = PendingCommit::channel();
-        let _ = receipt.send(Ok(after));
-        Ok(pending)
-    }
-
-    fn take_over(
-        &self,
-        position: MessagePosition,
-        _: Relayed,
-    ) -> Result<PendingCommit<RelayReceipt>, WriteError> {
-        let (receipt, pending) = PendingCommit::channel();
-        if self.hangs {
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
-        } else {
-            let _ = receipt.send(Ok(RelayReceipt { upto: position.to, new: true }));
-        }
-        Ok(pending)
+impl StoppedClock {
+    fn new() -> Self {
+        let (running, ended) = mpsc::sync_channel::<()>(0);
+        // Tokio leaves the clock alone while something blocks.
+        tokio::task::spawn_blocking(move || ended.recv());
+        Self { _running: running }
     }
 }
 
@@ -447,11 +414,10 @@ async fn why_a_relay_closes_decides_what_comes_next() {
 
 #[tokio::test(start_paused = true)]
 async fn it_pings_every_fifteen_seconds_and_gives_up_after_thirty_of_silence() {
-    let scene = Scene::in_paused_time(false, Timestamp::now);
+    let scene = Scene::new(Some("laptop"));
     let (end, stood, pings) = scene
         .connection(async |mut relay| {
-            relay.hello().await;
-            relay.say(&welcome(0, 0)).await;
+            scene.welcome(&mut relay, 0).await;
             let mut pings = Vec::new();
             let begin = Instant::now();
             while let Some(frame) = relay.hear().await {
@@ -475,7 +441,7 @@ async fn it_pings_every_fifteen_seconds_and_gives_up_after_thirty_of_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn the_relays_pings_are_answered() {
-    let scene = Scene::in_paused_time(false, Timestamp::now);
+    let scene = Scene::new(Some("laptop"));
     scene
         .connection(async |mut relay| {
             relay.hello().await;
@@ -487,7 +453,7 @@ async fn the_relays_pings_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_says_nothing_is_not_waited_for() {
-    let scene = Scene::in_paused_time(false, Timestamp::now);
+    let scene = Scene::new(Some("laptop"));
     let begin = Instant::now();
     let (end, stood, ()) =
         scene.connection(async |mut relay| while relay.hear().await.is_some() {}).await;
@@ -500,11 +466,10 @@ async fn a_machine_that_slept_dials_again_at_once() {
     fn wall() -> Timestamp {
         NOW.lock().unwrap().unwrap_or(Timestamp::UNIX_EPOCH)
     }
-    let scene = Scene::in_paused_time(false, wall);
+    let scene = Scene::on(&Location::Memory, Some("laptop"), wall);
     let (end, ..) = scene
         .connection(async |mut relay| {
-            relay.hello().await;
-            relay.say(&welcome(0, 0)).await;
+            scene.welcome(&mut relay, 0).await;
             relay.hear().await;
             // An hour went by, of which the monotonic clock knows nothing.
             *NOW.lock().unwrap() = Some(Timestamp::from_second(3600).unwrap());
@@ -516,13 +481,19 @@ async fn a_machine_that_slept_dials_again_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_hangs_ends_the_connection_and_nothing_is_acked() {
-    let scene = Scene::in_paused_time(true, Timestamp::now);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let scene = Scene::on(&Location::File(path.clone()), Some("laptop"), Timestamp::now);
     let (end, _, acked) = scene
         .connection(async |mut relay| {
-            relay.hello().await;
-            relay.say(&welcome(0, 1)).await;
+            scene.welcome(&mut relay, 1).await;
+            // The journal's thread waits for this lock.
+            let lock = rusqlite::Connection::open(&path).unwrap();
+            lock.execute_batch("BEGIN IMMEDIATE").unwrap();
             relay.say(&scene.delivery(1)).await;
-            relay.ack().await
+            let acked = relay.ack().await;
+            drop(lock);
+            acked
         })
         .await;
     assert!(matches!(end, End::WriteFailed(_)), "{end}");
@@ -586,24 +557,28 @@ async fn an_inbox_is_the_same_at_another_publish_url_and_another_name_of_its_rel
 #[tokio::test(start_paused = true)]
 async fn a_long_body_on_a_slow_line_is_waited_for_as_long_as_it_moves() {
     for (pause, arrives) in [(12, true), (45, false)] {
-        let scene = Scene::in_paused_time(false, Timestamp::now);
+        let scene = Scene::new(Some("laptop"));
         let (end, _, acked) = scene
             .connection(async |mut relay| {
-                relay.hello().await;
-                relay.say(&welcome(0, 1)).await;
+                scene.welcome(&mut relay, 1).await;
                 let Encoded::Binary(bytes) = scene.delivery(1).encode() else { panic!() };
                 let mut frame = vec![0x82, 126];
                 frame.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
                 frame.extend(bytes);
                 // No pong can get past it.
-                for piece in frame.chunks(frame.len().div_ceil(10)) {
+                let pieces: Vec<_> = frame.chunks(frame.len().div_ceil(10)).collect();
+                let (last, others) = pieces.split_last().unwrap();
+                for piece in others {
                     let line = relay.0.get_mut();
                     if line.write_all(piece).await.is_err() {
                         break;
                     }
                     tokio::time::sleep(Duration::from_secs(pause)).await;
                 }
+                let stopped = StoppedClock::new();
+                let _ = relay.0.get_mut().write_all(last).await;
                 let acked = relay.ack().await;
+                drop(stopped);
                 relay.close(CloseCode::Unavailable).await;
                 acked
             })
