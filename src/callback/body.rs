@@ -71,7 +71,7 @@ impl Callback {
         if body.is_empty() {
             return Self::unreadable("the body is empty".to_owned());
         }
-        match serde_json::from_slice::<Fields>(without_mark(body)) {
+        match serde_json::from_slice::<CallbackFields>(without_mark(body)) {
             Ok(fields) => fields.judge(),
             Err(error) => {
                 let what = other_form(body).map_or_else(|| error.to_string(), str::to_owned);
@@ -86,7 +86,7 @@ impl Callback {
     pub fn claimed(body: &[u8]) -> Self {
         let inside = decompress_beginning(body, MAX_INSIDE);
         let text = without_mark(inside.as_deref().unwrap_or(body));
-        let mut fields = Fields::default();
+        let mut fields = CallbackFields::default();
         let mut json = serde_json::Deserializer::from_slice(text);
         let read = json.deserialize_map(FieldsVisitor(&mut fields)).and_then(|()| json.end());
         let mut claim = fields.judge();
@@ -177,7 +177,7 @@ impl Field {
 }
 
 #[derive(Debug, Default)]
-struct Fields {
+struct CallbackFields {
     event: Field,
     event_type: Field,
     asset_id: Field,
@@ -185,7 +185,7 @@ struct Fields {
     version_locale: Field,
 }
 
-impl Fields {
+impl CallbackFields {
     fn judge(self) -> Callback {
         let mut complaints = Vec::new();
         let (name, event) = match self.event {
@@ -216,7 +216,7 @@ impl Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for CallbackFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Self::default();
         deserializer.deserialize_map(FieldsVisitor(&mut fields))?;
@@ -225,7 +225,7 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 /// Fills in fields one by one, so that those before an error are kept.
-struct FieldsVisitor<'a>(&'a mut Fields);
+struct FieldsVisitor<'a>(&'a mut CallbackFields);
 
 impl<'de> Visitor<'de> for FieldsVisitor<'_> {
     type Value = ();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Callback, Effect, Event, Headers, Outcome, State, Verdict};
+use super::{Callback, DeliveryEffect, Event, Headers, Outcome, State, Verdict};
 
 /// The source of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,7 +133,7 @@ impl DeliverySummary {
     /// a repeat, had begun a new cycle. Any other second outcome is a guess.
     pub fn is_hindsight(&self) -> bool {
         let event = self.callback.event.as_deref().and_then(Event::from_name);
-        self.outcome == Outcome::certain(Effect::NewCycle)
+        self.outcome == Outcome::certain(DeliveryEffect::NewCycle)
             && matches!(event, Some(Event::Version(State::Generated | State::GenerateFailed)))
     }
 }

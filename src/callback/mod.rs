@@ -19,6 +19,8 @@ pub use delivery::{Accepted, Delivery, DeliverySummary, Fingerprint, Received, S
 pub use event::{Event, State};
 pub use gap::{Gap, MessagePosition, NotedGap};
 pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
-pub use outcome::{Doubt, Effect, Outcome};
-pub use refusal::{BODY_SAMPLE, BodySample, EarlierBody, Listed, MAX_BODIES, Refusal, RefusalKind};
+pub use outcome::{Ambiguity, DeliveryEffect, Outcome};
+pub use refusal::{
+    BODY_SAMPLE, BodySample, EarlierBody, MAX_BODIES, Refusal, RefusalEntry, RefusalKind,
+};
 pub use verdict::{Encoding, Provenance, Verdict};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a delivery did to the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Effect {
+pub enum DeliveryEffect {
     /// It became the state of its version, or marked its asset failed.
     Applied,
     /// A copy of something already told; changes nothing.
@@ -18,7 +18,7 @@ pub enum Effect {
     None,
 }
 
-impl Effect {
+impl DeliveryEffect {
     /// Every effect.
     pub const ALL: [Self; 5] =
         [Self::Applied, Self::Repeat, Self::Late, Self::NewCycle, Self::None];
@@ -44,7 +44,7 @@ impl Effect {
 /// occurrence byte for byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Doubt {
+pub enum Ambiguity {
     /// The current state was told again after the window in which copies are expected.
     SameEventLater,
     /// Taken for a copy, but signed anew: a retry would carry the same signature.
@@ -63,7 +63,7 @@ pub enum Doubt {
     SameBytesLater,
 }
 
-impl Doubt {
+impl Ambiguity {
     const ALL: [Self; 8] = [
         Self::SameEventLater,
         Self::SignedAnew,
@@ -129,17 +129,17 @@ impl Doubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// What it did.
-    pub effect: Effect,
+    pub effect: DeliveryEffect,
     /// Why that is a guess, where it is one.
-    pub uncertain: Option<Doubt>,
+    pub uncertain: Option<Ambiguity>,
 }
 
 impl Outcome {
     /// The outcome of a delivery that the timeline cannot read.
-    pub const NONE: Self = Self { effect: Effect::None, uncertain: None };
+    pub const NONE: Self = Self { effect: DeliveryEffect::None, uncertain: None };
 
     /// An effect that is no guess.
-    pub const fn certain(effect: Effect) -> Self {
+    pub const fn certain(effect: DeliveryEffect) -> Self {
         Self { effect, uncertain: None }
     }
 }
@@ -150,11 +150,11 @@ mod tests {
 
     #[test]
     fn names_and_codes_lead_back() {
-        for effect in Effect::ALL {
-            assert_eq!(Effect::from_name(effect.name()), Some(effect));
+        for effect in DeliveryEffect::ALL {
+            assert_eq!(DeliveryEffect::from_name(effect.name()), Some(effect));
         }
-        for doubt in Doubt::ALL {
-            assert_eq!(Doubt::from_code(doubt.code()), Some(doubt));
+        for doubt in Ambiguity::ALL {
+            assert_eq!(Ambiguity::from_code(doubt.code()), Some(doubt));
         }
     }
 }

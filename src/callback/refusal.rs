@@ -169,7 +169,7 @@ impl EarlierBody {
 
 /// An entry of the log of refusals; written again under its id when more like it come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct RefusalEntry {
     /// Its number.
     pub id: u64,
     /// What was refused, and how often.
@@ -179,7 +179,7 @@ pub struct Listed {
     pub earlier: Vec<EarlierBody>,
 }
 
-impl Listed {
+impl RefusalEntry {
     /// An entry of which only the last body is known.
     pub const fn new(id: u64, refusal: Refusal) -> Self {
         Self { id, refusal, earlier: Vec::new() }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use super::test::{Needle, Test};
 use super::{FilterError, Term};
-use crate::callback::{Effect, RefusalKind, Source, State};
+use crate::callback::{DeliveryEffect, RefusalKind, Source, State};
 use crate::text::{Printable, nearest};
 
 /// The words of [`crate::callback::Verdict::name`], which carries data and so has no list.
@@ -66,7 +66,7 @@ impl Key {
             Self::Asset | Self::Version | Self::Event | Self::Peer => "some text".to_owned(),
             Self::Locale => "a language tag or its beginning, like es or es-ES".to_owned(),
             Self::Verdict => VERDICTS.join(", "),
-            Self::Effect => Effect::ALL.map(Effect::name).join(", "),
+            Self::Effect => DeliveryEffect::ALL.map(DeliveryEffect::name).join(", "),
             Self::Source => Source::ALL.map(Source::name).join(", "),
             Self::Seq => "a number or a range, like 7, 7..20, 7.. or ..20".to_owned(),
             Self::Since | Self::Until => {
@@ -178,9 +178,9 @@ impl<'a> Word<'a> {
             Key::Verdict => one_of(VERDICTS, |name| name, value)
                 .map(Test::Verdict)
                 .ok_or_else(|| bad(hint(value, VERDICTS))),
-            Key::Effect => one_of(Effect::ALL, Effect::name, value)
+            Key::Effect => one_of(DeliveryEffect::ALL, DeliveryEffect::name, value)
                 .map(Test::Effect)
-                .ok_or_else(|| bad(hint(value, Effect::ALL.map(Effect::name)))),
+                .ok_or_else(|| bad(hint(value, DeliveryEffect::ALL.map(DeliveryEffect::name)))),
             Key::Source => one_of(Source::ALL, Source::name, value)
                 .map(Test::Source)
                 .ok_or_else(|| bad(hint(value, Source::ALL.map(Source::name)))),
@@ -215,7 +215,7 @@ fn word(word: &str) -> Option<Test> {
         // A verdict comes before a refusal of the same name: it matches both.
         word => (one_of(VERDICTS, |name| name, word).map(Test::Verdict))
             .or_else(|| State::from_name(word).map(Test::State))
-            .or_else(|| Effect::from_name(word).map(Test::Effect))
+            .or_else(|| DeliveryEffect::from_name(word).map(Test::Effect))
             .or_else(|| RefusalKind::from_name(word).map(Test::RefusalKind)),
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{DeliveryFacts, VersionFacts};
-use crate::callback::{Callback, Effect, Event, Refusal, RefusalKind, Source, State};
+use crate::callback::{Callback, DeliveryEffect, Event, Refusal, RefusalKind, Source, State};
 
 /// One question with a yes or no for everything that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Test {
     Failure,
     /// The state that the event reports.
     State(State),
-    Effect(Effect),
+    Effect(DeliveryEffect),
     Uncertain,
     /// Of versions alone.
     Overdue,

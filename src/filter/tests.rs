@@ -7,8 +7,8 @@ use super::parse::Key;
 use super::test::Test;
 use super::*;
 use crate::callback::{
-    BodySample, Callback, Doubt, Effect, Encoding, Event, Headers, Outcome, Provenance, Received,
-    RefusalKind, Source, Verdict,
+    Ambiguity, BodySample, Callback, DeliveryEffect, Encoding, Event, Headers, Outcome, Provenance,
+    Received, RefusalKind, Source, Verdict,
 };
 
 fn now() -> Timestamp {
@@ -36,7 +36,7 @@ fn delivery() -> Delivery {
         },
         verdict: Verdict::Valid { key: "panjaya".into(), encoding: Encoding::Der },
         callback: Callback::read(body),
-        outcome: Outcome::certain(Effect::Applied),
+        outcome: Outcome::certain(DeliveryEffect::Applied),
     }
 }
 
@@ -208,7 +208,7 @@ fn terms_about_deliveries_are_known() {
 #[test]
 fn doubts_and_unreadable_deliveries_are_found() {
     let mut doubtful = delivery();
-    doubtful.outcome.uncertain = Some(Doubt::SignedAnew);
+    doubtful.outcome.uncertain = Some(Ambiguity::SignedAnew);
     assert!(filter("uncertain").matches(&doubtful));
 
     let mut odd = delivery();
@@ -345,8 +345,14 @@ fn the_table_is_the_language() {
     for key in Key::ALL {
         assert!(forms.iter().any(|form| form.split(':').next() == Some(key.name())), "{key:?}");
     }
-    let outcomes = [Effect::Applied, Effect::Repeat, Effect::Late, Effect::NewCycle, Effect::None];
-    let words = (outcomes.into_iter().map(Effect::name))
+    let outcomes = [
+        DeliveryEffect::Applied,
+        DeliveryEffect::Repeat,
+        DeliveryEffect::Late,
+        DeliveryEffect::NewCycle,
+        DeliveryEffect::None,
+    ];
+    let words = (outcomes.into_iter().map(DeliveryEffect::name))
         .chain(RefusalKind::ALL.map(RefusalKind::name))
         .chain(crate::callback::State::ALL.map(crate::callback::State::name));
     for word in words {

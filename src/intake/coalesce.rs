@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::callback::{Callback, EarlierBody, Listed, MAX_BODIES, Refusal, RefusalKind};
+use crate::callback::{Callback, EarlierBody, MAX_BODIES, Refusal, RefusalEntry, RefusalKind};
 use crate::journal::MAX_REFUSALS;
 
 /// An entry that had no more refusals for this long is closed: the next like it is a new entry, so
@@ -44,7 +44,7 @@ struct Class {
 
 #[derive(Debug)]
 struct Entry {
-    listed: Listed,
+    listed: RefusalEntry,
     dirty: bool,
 }
 
@@ -78,14 +78,14 @@ impl Coalesced {
         if self.entries.len() >= MAX_REFUSALS {
             self.let_one_go();
         }
-        let listed = Listed::new(self.next_id, refusal);
+        let listed = RefusalEntry::new(self.next_id, refusal);
         self.next_id += 1;
         self.entries.insert(class, Entry { listed, dirty: true });
     }
 
     /// Entries that changed since they were last taken, oldest first; with the bodies that came
     /// between.
-    pub(super) fn take_changed(&mut self) -> Vec<Listed> {
+    pub(super) fn take_changed(&mut self) -> Vec<RefusalEntry> {
         self.waiting = 0;
         let mut changed: Vec<_> = self
             .entries
@@ -97,7 +97,7 @@ impl Coalesced {
     }
 
     /// Marks entries as changed again that could not be written.
-    pub(super) fn give_back(&mut self, listed: Vec<Listed>) {
+    pub(super) fn give_back(&mut self, listed: Vec<RefusalEntry>) {
         // By id: what was one too many of its host stands under another class than its own.
         let mut by_id: HashMap<u64, Vec<EarlierBody>> =
             listed.into_iter().map(|listed| (listed.id, listed.earlier)).collect();
@@ -165,9 +165,9 @@ impl Entry {
     }
 
     /// The entry as it is to be written, which then has it all.
-    fn take(&mut self) -> Listed {
+    fn take(&mut self) -> RefusalEntry {
         let earlier = std::mem::take(&mut self.listed.earlier);
-        Listed { earlier, ..self.listed.clone() }
+        RefusalEntry { earlier, ..self.listed.clone() }
     }
 }
 
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_newest_bodies_are_kept_until_they_are_written() {
-        let numbers = |listed: &Listed| -> Vec<String> {
+        let numbers = |listed: &RefusalEntry| -> Vec<String> {
             let bodies = listed.earlier.iter().map(|body| &body.body.bytes);
             bodies.map(|bytes| String::from_utf8_lossy(&bytes[20..]).into_owned()).collect()
         };
@@ -358,7 +358,8 @@ mod tests {
         for n in 0..20_000 {
             coalesced.add(claiming(n, n % 100, n));
         }
-        let waiting = |listed: &[Listed]| listed.iter().map(|l| l.earlier.len()).sum::<usize>();
+        let waiting =
+            |listed: &[RefusalEntry]| listed.iter().map(|l| l.earlier.len()).sum::<usize>();
         let taken = coalesced.take_changed();
         assert_eq!(waiting(&taken), MAX_WAITING);
         coalesced.give_back(taken);

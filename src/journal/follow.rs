@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Feed, JournalError, Reader, Watermarks};
-use crate::callback::{Delivery, DeliverySummary, Listed, NotedGap};
+use crate::callback::{Delivery, DeliverySummary, NotedGap, RefusalEntry};
 
 /// The time between two looks at a journal that another process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ pub enum Batch {
     /// Summaries of accepted deliveries, from [`Follower::of_summaries`].
     Summaries(Vec<DeliverySummary>),
     /// New and changed entries in the log of refusals.
-    Refusals(Vec<Listed>),
+    Refusals(Vec<RefusalEntry>),
     /// Deliveries that a relay took and will never pass on.
     Gaps(Vec<NotedGap>),
     /// Deliveries were deleted, and assets with them.

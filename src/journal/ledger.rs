@@ -12,7 +12,7 @@ use super::schema::{self, Meta};
 use super::state_cache::StateCache;
 use super::watermarks::Watermarks;
 use super::{notes, prune, refusals, rows};
-use crate::callback::{Accepted, Gap, Listed, MessagePosition, Outcome};
+use crate::callback::{Accepted, Gap, MessagePosition, Outcome, RefusalEntry};
 use crate::sqlite::{BatchHandler, Room};
 
 /// Interval of deleting old deliveries, if the user wants them deleted.
@@ -30,7 +30,7 @@ pub(super) enum Entry {
     },
     /// A message of a relay.
     Relayed(MessagePosition, Relayed),
-    Refusals(Vec<Listed>),
+    Refusals(Vec<RefusalEntry>),
     Name {
         asset_id: String,
         name: Option<String>,

@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
-use crate::callback::{Accepted, Listed, MessagePosition};
+use crate::callback::{Accepted, MessagePosition, RefusalEntry};
 use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Limits, Location, PendingCommit, WriteError};
@@ -133,7 +133,10 @@ impl Journal {
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
-    pub fn list_refusals(&self, listed: Vec<Listed>) -> Result<PendingCommit<u64>, WriteError> {
+    pub fn list_refusals(
+        &self,
+        listed: Vec<RefusalEntry>,
+    ) -> Result<PendingCommit<u64>, WriteError> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
         self.writer.submit_as(Entry::Refusals(listed), size)
     }

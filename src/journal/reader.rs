@@ -11,7 +11,7 @@ use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::watermarks::Watermarks;
 use super::{JournalError, notes, refusals, rows};
-use crate::callback::{Callback, Delivery, DeliverySummary, Listed, NotedGap};
+use crate::callback::{Callback, Delivery, DeliverySummary, NotedGap, RefusalEntry};
 use crate::filter::{DeliveryFacts, Filter};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
@@ -293,7 +293,7 @@ impl Reader {
         &self,
         change: u64,
         limit: u32,
-    ) -> Result<(Vec<Listed>, u64), JournalError> {
+    ) -> Result<(Vec<RefusalEntry>, u64), JournalError> {
         let columns = rows::REFUSAL;
         let read = || {
             let mut last = change;
@@ -332,7 +332,7 @@ impl Reader {
     }
 
     /// Returns an entry of the log of refusals; `None` if it does not exist (any more).
-    pub fn refusal(&self, id: u64) -> Result<Option<Listed>, JournalError> {
+    pub fn refusal(&self, id: u64) -> Result<Option<RefusalEntry>, JournalError> {
         let read = || {
             self.connection
                 .prepare_cached(&format!("SELECT {} FROM refusal WHERE id = ?1", rows::REFUSAL))?
@@ -340,7 +340,7 @@ impl Reader {
                 .optional()?
                 .map(|listed| {
                     let earlier = refusals::earlier(&self.connection, listed.id)?;
-                    Ok(Listed { earlier, ..listed })
+                    Ok(RefusalEntry { earlier, ..listed })
                 })
                 .transpose()
         };
@@ -447,7 +447,11 @@ impl Reader {
     }
 
     /// Returns whether a filter matches an entry of the log of refusals, by the claims of its bodies.
-    pub fn refusal_matches(&self, filter: &Filter, listed: &Listed) -> Result<bool, JournalError> {
+    pub fn refusal_matches(
+        &self,
+        filter: &Filter,
+        listed: &RefusalEntry,
+    ) -> Result<bool, JournalError> {
         for claim in listed.claims() {
             let name = self.name_claimed(&claim)?;
             if filter.matches_refusal(&listed.refusal, &claim, name.as_deref()) {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::rows;
 use super::schema::Meta;
 use super::state_cache::StateCache;
-use crate::callback::{Callback, Doubt, Headers, Outcome};
+use crate::callback::{Ambiguity, Callback, Headers, Outcome};
 use crate::signature::fingerprint::fingerprint_of;
 use crate::timeline::FOLD_VERSION;
 
@@ -73,7 +73,7 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
                 callback.version_locale,
                 callback.unreadable,
                 outcome.effect.name(),
-                outcome.uncertain.map(Doubt::code),
+                outcome.uncertain.map(Ambiguity::code),
                 rows::signed(fingerprint.signature),
                 rows::signed(fingerprint.copy),
             ])?;

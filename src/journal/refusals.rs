@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::rows;
-use crate::callback::{BodySample, EarlierBody, Listed, MAX_BODIES};
+use crate::callback::{BodySample, EarlierBody, MAX_BODIES, RefusalEntry};
 
 /// How many refusals are kept: the newest of each kind, so that a flood of one kind cannot push
 /// out the rare reason that a developer is looking for.
@@ -12,8 +12,12 @@ pub const MAX_REFUSALS: usize = 1000;
 /// How many bytes of earlier bodies are kept, of all entries together.
 const MAX_BODY_BYTES: u64 = 8 << 20;
 
-pub(super) fn write(connection: &Connection, change: u64, listed: &Listed) -> rusqlite::Result<()> {
-    let Listed { id, refusal, earlier } = listed;
+pub(super) fn write(
+    connection: &Connection,
+    change: u64,
+    listed: &RefusalEntry,
+) -> rusqlite::Result<()> {
+    let RefusalEntry { id, refusal, earlier } = listed;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO refusal (id, change, at, kind, status, why, count, method, path,

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
-use crate::callback::Listed;
+use crate::callback::RefusalEntry;
 use crate::callback::{
-    Accepted, BodySample, Callback, Delivery, DeliverySummary, Doubt, Effect, Encoding, Headers,
-    Outcome, Provenance, Received, Refusal, RefusalKind, Source, Verdict,
+    Accepted, Ambiguity, BodySample, Callback, Delivery, DeliveryEffect, DeliverySummary, Encoding,
+    Headers, Outcome, Provenance, Received, Refusal, RefusalKind, Source, Verdict,
 };
 use crate::filter::DeliveryFacts;
 
@@ -127,7 +127,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     let uncertain =
         match row.get_ref("uncertain")?.as_str_or_null().map_err(|e| bad(Type::Text, e))? {
             None => None,
-            Some(_) => Some(word(row, "uncertain", Doubt::from_code)?),
+            Some(_) => Some(word(row, "uncertain", Ambiguity::from_code)?),
         };
     Ok(DeliverySummary {
         seq: unsigned(row.get("seq")?),
@@ -143,7 +143,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
             version_locale: row.get("version_locale")?,
             unreadable: row.get("unreadable")?,
         },
-        outcome: Outcome { effect: word(row, "effect", Effect::from_name)?, uncertain },
+        outcome: Outcome { effect: word(row, "effect", DeliveryEffect::from_name)?, uncertain },
     })
 }
 
@@ -211,7 +211,7 @@ pub(super) fn insert_delivery(
             signed(fingerprint.signature),
             signed(fingerprint.copy),
             outcome.effect.name(),
-            outcome.uncertain.map(Doubt::code),
+            outcome.uncertain.map(Ambiguity::code),
             request.body,
         ])
         .map(drop)
@@ -220,9 +220,9 @@ pub(super) fn insert_delivery(
 pub(super) const REFUSAL: &str =
     "id, change, at, kind, status, why, count, method, path, peer, headers, truncated, body";
 
-pub(super) fn refusal(row: &Row<'_>) -> rusqlite::Result<Listed> {
+pub(super) fn refusal(row: &Row<'_>) -> rusqlite::Result<RefusalEntry> {
     let headers: Headers = json(row, "headers")?;
-    Ok(Listed {
+    Ok(RefusalEntry {
         id: unsigned(row.get("id")?),
         // They are rows of their own.
         earlier: Vec::new(),

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use super::json::write_line;
 use super::ndjson::{LinkRecord, Ready, Summary, Warning};
 use super::records::{Format, RecordWriter};
-use crate::callback::{Callback, Delivery, Listed};
+use crate::callback::{Callback, Delivery, RefusalEntry};
 use crate::filter::Filter;
 use crate::journal::{Batch, Follower, JournalError};
 use crate::text::printable_lines;
@@ -214,7 +214,7 @@ impl<W: Write> Face<W> {
         Ok(())
     }
 
-    fn refusal(&mut self, listed: &Listed) -> Result<(), Ended> {
+    fn refusal(&mut self, listed: &RefusalEntry) -> Result<(), Ended> {
         let reader = self.follower.reader();
         if reader.refusal_matches(&self.selection.filter, listed)? {
             let claim = Callback::claimed(&listed.refusal.body.bytes);
@@ -249,7 +249,7 @@ mod tests {
     use super::super::samples::{body, delivery, refusal};
     use super::super::text::Lines;
     use super::*;
-    use crate::callback::{Accepted, Fingerprint, Listed};
+    use crate::callback::{Accepted, Fingerprint, RefusalEntry};
     use crate::journal::{Journal, Location};
     use crate::vitals::LinkState;
 
@@ -291,7 +291,7 @@ mod tests {
     }
 
     fn refuse(journal: &Journal, id: u64) {
-        let listed = vec![Listed::new(id, refusal())];
+        let listed = vec![RefusalEntry::new(id, refusal())];
         journal.list_refusals(listed).unwrap().blocking_receipt().unwrap();
     }
 
@@ -394,7 +394,7 @@ mod tests {
     fn refusals_that_were_trimmed_meanwhile_do_not_hold_it_up() {
         let out = written(Format::Json, |journal| {
             for id in 1..=crate::journal::MAX_REFUSALS as u64 + 20 {
-                let listed = vec![Listed::new(id, refusal())];
+                let listed = vec![RefusalEntry::new(id, refusal())];
                 journal.list_refusals(listed).unwrap();
             }
             append(journal, 1);

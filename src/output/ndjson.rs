@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::callback::{Callback, Delivery, Doubt, Headers, Listed, NotedGap, Verdict};
+use crate::callback::{Ambiguity, Callback, Delivery, Headers, NotedGap, RefusalEntry, Verdict};
 use crate::timeline::{AssetRow, Span, VersionRow};
 use crate::vitals::{Counts, Link, LinkState};
 
@@ -118,7 +118,7 @@ impl<'a> DeliveryRecord<'a> {
             version_locale: callback.version_locale.as_deref(),
             unreadable: callback.unreadable.as_deref(),
             effect: delivery.outcome.effect.name(),
-            uncertain: delivery.outcome.uncertain.map(Doubt::sentence),
+            uncertain: delivery.outcome.uncertain.map(Ambiguity::sentence),
             method: &request.method,
             path: &request.path,
             headers: &request.headers,
@@ -198,7 +198,10 @@ impl<'a> Claims<'a> {
 impl<'a> RefusalRecord<'a> {
     /// The record of an entry in the log of refusals, with the local name of the asset that its body
     /// claims.
-    pub fn new(Listed { id, refusal, .. }: &'a Listed, asset_name: Option<&'a str>) -> Self {
+    pub fn new(
+        RefusalEntry { id, refusal, .. }: &'a RefusalEntry,
+        asset_name: Option<&'a str>,
+    ) -> Self {
         Self {
             v: 1,
             r#type: "refusal",
@@ -223,7 +226,7 @@ impl<'a> RefusalRecord<'a> {
 
     /// The same with the entry's bodies before the last one.
     #[must_use]
-    pub fn with_bodies(mut self, listed: &'a Listed) -> Self {
+    pub fn with_bodies(mut self, listed: &'a RefusalEntry) -> Self {
         let last = self.claims.as_ref();
         let asset_id = last.and_then(|claims| claims.asset_id.clone());
         let asset_name = last.and_then(|claims| claims.asset_name);
@@ -506,7 +509,7 @@ impl<'a> VersionRecord<'a> {
             state: version.state().name(),
             unchecked: version.provenance().is_unchecked(),
             cycle: version.cycle(),
-            uncertain: version.uncertain().map(Doubt::sentence),
+            uncertain: version.uncertain().map(Ambiguity::sentence),
             repeats: version.repeats(),
             late: version.late(),
             since: version.since(),
@@ -591,13 +594,13 @@ mod tests {
     fn a_delivery_that_is_unchecked_and_unreadable() {
         let mut delivery = delivery("hello");
         delivery.verdict = Verdict::Unchecked;
-        delivery.outcome = Outcome { uncertain: Some(Doubt::SignedAnew), ..Outcome::NONE };
+        delivery.outcome = Outcome { uncertain: Some(Ambiguity::SignedAnew), ..Outcome::NONE };
         insta::assert_snapshot!(line(&DeliveryRecord::new(&delivery, None)), @r#"{"v":1,"type":"delivery","seq":7,"received_at":"2026-11-23T21:00:00.123456Z","committed_at":"2026-11-23T21:00:01.123456Z","source":"direct","peer":"127.0.0.1:50312","verdict":"unchecked","verdict_detail":null,"event":null,"asset_id":null,"asset_name":null,"version_id":null,"version_locale":null,"unreadable":"the body is not a JSON object: expected value at line 1 column 1","effect":"none","uncertain":"taken for a repeat, but its signature differs from the earlier copy's","method":"POST","path":"/callback","headers":[["x-signature","3045"]],"body_b64":"aGVsbG8="}"#);
     }
 
     #[test]
     fn a_refusal() {
-        let listed = Listed::new(3, refusal());
+        let listed = RefusalEntry::new(3, refusal());
         insta::assert_snapshot!(line(&RefusalRecord::new(&listed, Some("Launch film"))), @r#"{"v":1,"type":"refusal","id":3,"at":"2026-11-23T21:00:00.123456Z","status":401,"kind":"invalid","why":"no trusted key made it (1 tried)","verdict":"invalid","count":1,"method":"POST","path":"/callback","peer":"192.0.2.7:4711","headers":[["x-signature","3045"]],"body_b64":"e30=","body_truncated":false,"claims":null}"#);
     }
 
@@ -605,7 +608,7 @@ mod tests {
     fn a_refusal_that_claims_something() {
         let mut refusal = refusal();
         refusal.body = BodySample::of(br#"{"event":"asset_failed","asset_id":"ast_9f3c81"} "#);
-        let record = line(&RefusalRecord::new(&Listed::new(3, refusal), Some("Launch film")));
+        let record = line(&RefusalRecord::new(&RefusalEntry::new(3, refusal), Some("Launch film")));
         let claims = r#""claims":{"event":"asset_failed","asset_id":"ast_9f3c81","asset_name":"Launch film","version_id":null,"version_locale":null}}"#;
         assert!(record.trim_end().ends_with(claims), "{record}");
     }
@@ -616,7 +619,7 @@ mod tests {
         refusal.kind = RefusalKind::TooLarge;
         refusal.status = 413;
         refusal.body = BodySample { bytes: Vec::new(), truncated: true };
-        let record = line(&RefusalRecord::new(&Listed::new(4, refusal), None));
+        let record = line(&RefusalRecord::new(&RefusalEntry::new(4, refusal), None));
         assert!(record.contains(r#""verdict":null,"count":1"#), "{record}");
         assert!(record.contains(r#""body_b64":"","body_truncated":true"#), "{record}");
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::json::write_line;
 use super::ndjson::{DeliveryRecord, GapRecord, RefusalRecord};
 use super::text::Lines;
-use crate::callback::{Delivery, Listed, NotedGap};
+use crate::callback::{Delivery, NotedGap, RefusalEntry};
 
 /// How things are written.
 #[derive(Debug, Clone)]
@@ -64,7 +64,11 @@ impl<W: Write> RecordWriter<W> {
 
     /// Writes an entry of the log of refusals with all bodies that are kept of it, where there is room
     /// for them. While an entry is followed, each of them has been its last one.
-    pub fn refusal_with_bodies(&mut self, listed: &Listed, name: Option<&str>) -> io::Result<()> {
+    pub fn refusal_with_bodies(
+        &mut self,
+        listed: &RefusalEntry,
+        name: Option<&str>,
+    ) -> io::Result<()> {
         if let Format::Json = &self.format {
             return write_line(
                 &mut self.out,
@@ -75,7 +79,7 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Writes an entry of the log of refusals, with the local name of the asset that it claims.
-    pub fn refusal(&mut self, listed: &Listed, name: Option<&str>) -> io::Result<()> {
+    pub fn refusal(&mut self, listed: &RefusalEntry, name: Option<&str>) -> io::Result<()> {
         self.begin(listed.refusal.at, [None; 2])?;
         match &self.format {
             Format::Json => write_line(&mut self.out, &RefusalRecord::new(listed, name)),

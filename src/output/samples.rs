@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::callback::{
-    BodySample, Callback, Delivery, Effect, Encoding, Fingerprint, Headers, Outcome, Provenance,
-    Received, Refusal, RefusalKind, Source, State, Subject, Verdict,
+    BodySample, Callback, Delivery, DeliveryEffect, Encoding, Fingerprint, Headers, Outcome,
+    Provenance, Received, Refusal, RefusalKind, Source, State, Subject, Verdict,
 };
 use crate::timeline::{Asset, AssetRow, Version, VersionRow, fold};
 
@@ -37,7 +37,7 @@ pub(super) fn delivery(body: &str) -> Delivery {
         },
         verdict: Verdict::Valid { key: "panjaya".into(), encoding: Encoding::Der },
         callback: Callback::read(body.as_bytes()),
-        outcome: Outcome::certain(Effect::Applied),
+        outcome: Outcome::certain(DeliveryEffect::Applied),
     }
 }
 

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::callback::{
-    Callback, Delivery, Doubt, Effect, Event, Gap, Listed, Provenance, State, Verdict,
+    Ambiguity, Callback, Delivery, DeliveryEffect, Event, Gap, Provenance, RefusalEntry, State,
+    Verdict,
 };
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Version, VersionRow};
@@ -147,7 +148,7 @@ impl Lines {
             self.paint(style, format_args!("{glyph} {word:<9}")),
             self.paint(event_style(event), column(event, 23)),
             self.paint(
-                if effect == Effect::Applied { PLAIN } else { DIM },
+                if effect == DeliveryEffect::Applied { PLAIN } else { DIM },
                 format_args!("{:<9}", effect.name()),
             ),
             self.column(callback.version_locale.as_deref(), 7),
@@ -169,7 +170,7 @@ impl Lines {
     }
 
     /// One entry of the log of refusals, with the local name of the asset that it claims.
-    pub fn refusal(&self, listed: &Listed, name: Option<&str>) -> String {
+    pub fn refusal(&self, listed: &RefusalEntry, name: Option<&str>) -> String {
         let refusal = &listed.refusal;
         let mut line = vec![
             self.time(refusal.at),
@@ -264,7 +265,7 @@ impl Lines {
         provenance.is_unchecked().then(|| self.paint(ODD, Verdict::Unchecked.name()))
     }
 
-    fn doubt(&self, doubt: Option<Doubt>) -> Option<String> {
+    fn doubt(&self, doubt: Option<Ambiguity>) -> Option<String> {
         doubt.map(|doubt| self.paint(ODD, format_args!("uncertain: {}", doubt.sentence())))
     }
 
@@ -440,8 +441,8 @@ mod tests {
     use super::*;
     use crate::callback::{BodySample, Callback, EarlierBody, Outcome, Refusal};
 
-    fn entry(refusal: Refusal) -> Listed {
-        Listed::new(1, refusal)
+    fn entry(refusal: Refusal) -> RefusalEntry {
+        RefusalEntry::new(1, refusal)
     }
 
     /// Lines for a screen, on the day of the samples.
@@ -474,8 +475,10 @@ mod tests {
         kinds.push(from_dev);
         let mut unchecked = delivery(&body("version_ready"));
         unchecked.verdict = Verdict::Unchecked;
-        unchecked.outcome =
-            Outcome { effect: Effect::NewCycle, uncertain: Some(Doubt::UndocumentedStep) };
+        unchecked.outcome = Outcome {
+            effect: DeliveryEffect::NewCycle,
+            uncertain: Some(Ambiguity::UndocumentedStep),
+        };
         kinds.push(unchecked);
         let mut unknown = delivery(&body("version_flown"));
         unknown.outcome = Outcome::NONE;
@@ -486,7 +489,7 @@ mod tests {
         let mut long = delivery(&body("version_ready"));
         long.callback.asset_id = Some("ast_of_a_very_long_name".to_owned());
         long.callback.version_locale = Some("zh-Hant-TW".to_owned());
-        long.outcome.effect = Effect::Repeat;
+        long.outcome.effect = DeliveryEffect::Repeat;
         kinds.push(long);
         kinds
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{nanos, within_window};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance};
+use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance};
 
 /// What the deliveries of one asset, its versions' included, say of it as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +74,13 @@ impl Asset {
                 if provenance.is_verified() {
                     failure.provenance = provenance;
                 }
-                return Outcome::certain(Effect::Repeat);
+                return Outcome::certain(DeliveryEffect::Repeat);
             }
-            uncertain = (earlier.copy == fingerprint.copy).then_some(Doubt::SameBytesLater);
+            uncertain = (earlier.copy == fingerprint.copy).then_some(Ambiguity::SameBytesLater);
         }
         self.failure =
             Some(AssetFailure { at, last: at, fingerprint, provenance, events_since: 0 });
-        Outcome { effect: Effect::Applied, uncertain }
+        Outcome { effect: DeliveryEffect::Applied, uncertain }
     }
 
     fn hear(&mut self, at: Timestamp) {

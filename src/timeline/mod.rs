@@ -4,7 +4,7 @@
 //! A callback carries neither an id nor a time, and a retry can equal a genuine second occurrence
 //! byte for byte, so identity cannot be had from bytes: the fold decides by time of arrival and
 //! says when it guessed. Every delivery gets an [`Effect`](crate::callback::Effect) and, apart from
-//! it, perhaps a [`Doubt`].
+//! it, perhaps a [`Ambiguity`].
 //!
 //! # The rules
 //!
@@ -17,35 +17,35 @@
 //!    effect `none` and changes nothing here.
 //! 2. The first event of a version is its state, in cycle 1: `applied`, whatever its rank.
 //! 3. Higher rank, not seen: `applied`. A step left out in between is no doubt, and an earlier
-//!    doubt is cleared. [`Doubt::SameBytesLater`] when this event's last copy, in an earlier cycle,
+//!    doubt is cleared. [`Ambiguity::SameBytesLater`] when this event's last copy, in an earlier cycle,
 //!    had the very same bytes.
 //! 4. The current state's event again: a `repeat` within W of its last arrival, which each repeat
-//!    renews; later a `new_cycle`, [`Doubt::SameEventLater`].
+//!    renews; later a `new_cycle`, [`Ambiguity::SameEventLater`].
 //! 5. An event that was seen and is not the current state. Further than W both from its first
 //!    arrival and from the current state's: rule 8, also where the rank is the same. Within W:
 //!    - *A copy*, with the same signature and body as the event's last copy: a `repeat`.
-//!    - *Signed anew*: a `new_cycle`, [`Doubt::TakenForNewRun`], when the current state is
+//!    - *Signed anew*: a `new_cycle`, [`Ambiguity::TakenForNewRun`], when the current state is
 //!      `generated`, `generate_failed` or `failed`, because then somebody has generated or revised
 //!      again, the everyday act after a failure; also when the event is `failed`, because a failure
-//!      is never swallowed. Else a `repeat`, [`Doubt::SignedAnew`].
+//!      is never swallowed. Else a `repeat`, [`Ambiguity::SignedAnew`].
 //!
 //!    An event that was not seen in this cycle is a `repeat` too when it is a copy of the event's
 //!    last one, which came within W: a retry of the cycle before, which must not undo what happened
 //!    since.
 //! 6. Same rank, not seen. `ready` and `failed`: the later to arrive is `applied` in the same cycle,
-//!    [`Doubt::OrderUnknown`] within W of the current state. `generated` and `generate_failed`: a
-//!    `new_cycle`, [`Doubt::SecondOutcome`]. But if a copy of `generating` was received since the
+//!    [`Ambiguity::OrderUnknown`] within W of the current state. `generated` and `generate_failed`: a
+//!    `new_cycle`, [`Ambiguity::SecondOutcome`]. But if a copy of `generating` was received since the
 //!    current outcome and taken for a `repeat`, the first such copy began the new cycle: the lane is
 //!    redrawn from its time ([`Step::hindsight`]), it counts as no repeat, and there is no doubt.
 //! 7. Lower rank, not seen, within W of the current state: `late`; it fills history and changes
 //!    nothing else. Except `failed`, because a failure is never swallowed: a `new_cycle`,
-//!    [`Doubt::FailureOutOfOrder`].
+//!    [`Ambiguity::FailureOutOfOrder`].
 //! 8. Any other lower rank: a `new_cycle` with that state (revised, regenerated); the result of the
-//!    cycle before is gone. [`Doubt::SameBytesLater`] when this event's last copy had the very same
-//!    bytes, else [`Doubt::UndocumentedStep`] for `ready` or `failed` while `generating`.
+//!    cycle before is gone. [`Ambiguity::SameBytesLater`] when this event's last copy had the very same
+//!    bytes, else [`Ambiguity::UndocumentedStep`] for `ready` or `failed` while `generating`.
 //! 9. `asset_failed` marks the [`Asset`], whatever version id it carries, and touches no version:
 //!    `applied`. Within W of its last arrival it is a `repeat`; later it is `applied` again and
-//!    renews the mark's time, [`Doubt::SameBytesLater`] when the last copy had the very same bytes.
+//!    renews the mark's time, [`Ambiguity::SameBytesLater`] when the last copy had the very same bytes.
 //!    The mark stays: what arrives for the versions afterwards is counted beside it and applies.
 //! 10. A version that has been `generating` for longer than a limit is overdue
 //!     ([`Version::overdue`]).
@@ -95,7 +95,7 @@ pub use timeline::Timeline;
 pub use version::{HISTORY, Occurrence, Step, Version};
 
 #[cfg(doc)]
-use crate::callback::Doubt;
+use crate::callback::Ambiguity;
 use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
 
 /// The version of the rules and of the stored shape of [`Asset`] and [`Version`].

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, elapsed, nanos, spans, within_window};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance, State};
+use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
 
 /// How many steps a version remembers. Older ones are only counted, so that the state that the
 /// journal rewrites on every event stays small.
@@ -48,7 +48,7 @@ pub struct Step {
     pub late: bool,
     /// Why its effect was a guess, where it was one.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub uncertain: Option<Doubt>,
+    pub uncertain: Option<Ambiguity>,
     /// Whether it was taken for a repeat until the next outcome arrived (rule 6).
     #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub hindsight: bool,
@@ -89,7 +89,7 @@ pub struct Version {
     last: Timestamp,
     cycle: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    uncertain: Option<Doubt>,
+    uncertain: Option<Ambiguity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
     repeats: u64,
@@ -122,7 +122,7 @@ impl Version {
             steps: VecDeque::with_capacity(1),
             dropped: 0,
         };
-        let outcome = Outcome::certain(Effect::Applied);
+        let outcome = Outcome::certain(DeliveryEffect::Applied);
         version.record(first, outcome);
         (version, outcome)
     }
@@ -155,7 +155,7 @@ impl Version {
     }
 
     /// Why the current state is a guess, where it is one.
-    pub const fn uncertain(&self) -> Option<Doubt> {
+    pub const fn uncertain(&self) -> Option<Ambiguity> {
         self.uncertain
     }
 
@@ -230,9 +230,9 @@ impl Version {
         if event == self.state {
             // Rule 4.
             return if within_window(self.last, told.at) {
-                Outcome::certain(Effect::Repeat)
+                Outcome::certain(DeliveryEffect::Repeat)
             } else {
-                guess(Effect::NewCycle, Doubt::SameEventLater)
+                guess(DeliveryEffect::NewCycle, Ambiguity::SameEventLater)
             };
         }
         let close = within_window(self.since, told.at);
@@ -242,40 +242,41 @@ impl Version {
             return if !close && !within_window(first, told.at) {
                 self.revise(told)
             } else if same_bytes.is_some() {
-                Outcome::certain(Effect::Repeat)
+                Outcome::certain(DeliveryEffect::Repeat)
             } else if event == State::Failed || self.is_over() {
-                guess(Effect::NewCycle, Doubt::TakenForNewRun)
+                guess(DeliveryEffect::NewCycle, Ambiguity::TakenForNewRun)
             } else {
-                guess(Effect::Repeat, Doubt::SignedAnew)
+                guess(DeliveryEffect::Repeat, Ambiguity::SignedAnew)
             };
         }
         if same_bytes.is_some_and(|copy| within_window(copy.at, told.at)) {
             // Rule 5, for a retry that belongs to the cycle before.
-            return Outcome::certain(Effect::Repeat);
+            return Outcome::certain(DeliveryEffect::Repeat);
         }
         match event.rank().cmp(&self.state.rank()) {
             // Rule 3.
             std::cmp::Ordering::Greater => {
-                let uncertain = same_bytes.map(|_| Doubt::SameBytesLater);
-                Outcome { effect: Effect::Applied, uncertain }
+                let uncertain = same_bytes.map(|_| Ambiguity::SameBytesLater);
+                Outcome { effect: DeliveryEffect::Applied, uncertain }
             }
             // Rule 6.
             std::cmp::Ordering::Equal => match event {
                 State::Generated | State::GenerateFailed => {
-                    let uncertain = self.generating_again.is_none().then_some(Doubt::SecondOutcome);
-                    Outcome { effect: Effect::NewCycle, uncertain }
+                    let uncertain =
+                        self.generating_again.is_none().then_some(Ambiguity::SecondOutcome);
+                    Outcome { effect: DeliveryEffect::NewCycle, uncertain }
                 }
                 State::Ready | State::Failed | State::Generating => {
-                    let uncertain = close.then_some(Doubt::OrderUnknown);
-                    Outcome { effect: Effect::Applied, uncertain }
+                    let uncertain = close.then_some(Ambiguity::OrderUnknown);
+                    Outcome { effect: DeliveryEffect::Applied, uncertain }
                 }
             },
             // Rules 8 and 7.
             std::cmp::Ordering::Less if !close => self.revise(told),
             std::cmp::Ordering::Less if event.is_failure() => {
-                guess(Effect::NewCycle, Doubt::FailureOutOfOrder)
+                guess(DeliveryEffect::NewCycle, Ambiguity::FailureOutOfOrder)
             }
-            std::cmp::Ordering::Less => Outcome::certain(Effect::Late),
+            std::cmp::Ordering::Less => Outcome::certain(DeliveryEffect::Late),
         }
     }
 
@@ -292,20 +293,20 @@ impl Version {
     /// looking for a lost callback. The lane shows the step either way.
     fn revise(&self, told: &Occurrence<'_>) -> Outcome {
         let uncertain = if self.same_bytes(told).is_some() {
-            Some(Doubt::SameBytesLater)
+            Some(Ambiguity::SameBytesLater)
         } else if self.state == State::Generating {
             // Whatever ranks below `generating` is `ready` or `failed`.
-            Some(Doubt::UndocumentedStep)
+            Some(Ambiguity::UndocumentedStep)
         } else {
             None
         };
-        Outcome { effect: Effect::NewCycle, uncertain }
+        Outcome { effect: DeliveryEffect::NewCycle, uncertain }
     }
 
     /// Takes down what a delivery was judged to do.
     fn record(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
         match outcome.effect {
-            Effect::Repeat => {
+            DeliveryEffect::Repeat => {
                 self.repeats = self.repeats.saturating_add(1);
                 self.uncertain = outcome.uncertain.or(self.uncertain);
                 if told.state == self.state {
@@ -325,13 +326,13 @@ impl Version {
                     self.prove(told.state);
                 }
             }
-            Effect::Late => {
+            DeliveryEffect::Late => {
                 self.late = self.late.saturating_add(1);
                 self.remember(told.state, told.at, told.provenance, outcome);
             }
-            Effect::Applied | Effect::NewCycle => {
+            DeliveryEffect::Applied | DeliveryEffect::NewCycle => {
                 let again = self.generating_again.take();
-                if outcome.effect == Effect::NewCycle {
+                if outcome.effect == DeliveryEffect::NewCycle {
                     self.cycle = self.cycle.saturating_add(1);
                     if let Some(again) = again
                         && told.state != self.state
@@ -340,7 +341,7 @@ impl Version {
                         // Rule 6, in hindsight: that copy was the first step of this cycle.
                         self.repeats = self.repeats.saturating_sub(1);
                         let Again { at, provenance } = again;
-                        let outcome = Outcome::certain(Effect::NewCycle);
+                        let outcome = Outcome::certain(DeliveryEffect::NewCycle);
                         self.remember(State::Generating, at, provenance, outcome);
                         if let Some(step) = self.steps.back_mut() {
                             step.hindsight = true;
@@ -354,7 +355,7 @@ impl Version {
                 self.remember(told.state, told.at, told.provenance, outcome);
             }
             // Not for a readable delivery.
-            Effect::None => {}
+            DeliveryEffect::None => {}
         }
         self.copies.get_or_insert_default()[told.state.index()] =
             Some(LastCopy { digest: told.fingerprint.copy, at: told.at });
@@ -384,7 +385,7 @@ impl Version {
             state,
             at,
             cycle: self.cycle,
-            late: outcome.effect == Effect::Late,
+            late: outcome.effect == DeliveryEffect::Late,
             uncertain: outcome.uncertain,
             hindsight: false,
             provenance,
@@ -401,6 +402,6 @@ impl Version {
     }
 }
 
-const fn guess(effect: Effect, doubt: Doubt) -> Outcome {
+const fn guess(effect: DeliveryEffect, doubt: Ambiguity) -> Outcome {
     Outcome { effect, uncertain: Some(doubt) }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dubwatch::callback::{Delivery, Listed};
+use dubwatch::callback::{Delivery, RefusalEntry};
 use dubwatch::journal::{Journal, Limits, Location, Reader};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ impl TestStore {
     }
 
     /// Every entry of the log of refusals that is on disk.
-    pub(crate) fn listed(&self) -> Vec<Listed> {
+    pub(crate) fn listed(&self) -> Vec<RefusalEntry> {
         self.reader().refusals_after(0, 100).unwrap().0
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dubwatch::callback::{
-    BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Listed, Outcome,
-    Provenance, Received, Refusal, RefusalKind, Source, Verdict,
+    BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Outcome, Provenance,
+    Received, Refusal, RefusalEntry, RefusalKind, Source, Verdict,
 };
 use dubwatch::text::is_hidden;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
@@ -59,8 +59,8 @@ fn hostile_delivery(seq: u64, text: &str) -> Delivery {
     }
 }
 
-fn hostile_refusal(id: u64, text: &str) -> Listed {
-    Listed {
+fn hostile_refusal(id: u64, text: &str) -> RefusalEntry {
+    RefusalEntry {
         id,
         earlier: Vec::new(),
         refusal: Refusal {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use dubwatch::callback::{
-    Callback, DeliverySummary, Doubt, Effect as FoldEffect, Encoding, Outcome, Refusal,
+    Ambiguity, Callback, DeliveryEffect as FoldEffect, DeliverySummary, Encoding, Outcome, Refusal,
     RefusalKind, Verdict,
 };
 use dubwatch::simulate::Message;
@@ -179,8 +179,10 @@ fn rows_that_are_not_what_rows_are() {
         }),
         odd(&mut tui, |delivery| delivery.verdict = Verdict::Unchecked),
         odd(&mut tui, |delivery| {
-            delivery.outcome =
-                Outcome { effect: FoldEffect::NewCycle, uncertain: Some(Doubt::SameEventLater) };
+            delivery.outcome = Outcome {
+                effect: FoldEffect::NewCycle,
+                uncertain: Some(Ambiguity::SameEventLater),
+            };
         }),
         odd(&mut tui, |delivery| {
             delivery.callback.version_locale = None;

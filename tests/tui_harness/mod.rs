@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use dubwatch::callback::{
-    BodySample, Callback, Delivery, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
-    Source, Verdict,
+    BodySample, Callback, Delivery, Encoding, Headers, Received, Refusal, RefusalEntry,
+    RefusalKind, Source, Verdict,
 };
 use dubwatch::signature::fingerprint;
 use dubwatch::simulate::{How, Message, Speed, Story, Tamper};
@@ -295,7 +295,7 @@ impl TuiHarness {
         };
         self.counts.refused[RefusalKind::ALL.iter().position(|other| *other == kind).unwrap()] += 1;
         let request = received(at, if tamper.is_none() { "/callbacks" } else { "/callback" });
-        Row::refusal(Listed {
+        Row::refusal(RefusalEntry {
             earlier: Vec::new(),
             id: self.refusals,
             refusal: Refusal {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::backend::{ASSETS, Backend, Halt};
-use crate::callback::{DeliverySummary, Listed};
+use crate::callback::{DeliverySummary, RefusalEntry};
 use crate::journal::{Batch, MAX_REFUSALS, Watermarks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -215,7 +215,7 @@ impl Backend {
     }
 
     /// Makes rows of refusals, and holds them.
-    fn hold_refusals(&mut self, page: Vec<Listed>) -> Vec<Row> {
+    fn hold_refusals(&mut self, page: Vec<RefusalEntry>) -> Vec<Row> {
         let rows: Vec<Row> = page.into_iter().map(Row::refusal).collect();
         for row in &rows {
             if let Row::Refusal { listed, .. } = row {

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::callback::{
-    BodySample, Callback, EarlierBody, Effect, Encoding, Fingerprint, Headers, MAX_BODIES, Outcome,
-    Received, Refusal, RefusalKind, Source, State, Verdict,
+    BodySample, Callback, DeliveryEffect, EarlierBody, Encoding, Fingerprint, Headers, MAX_BODIES,
+    Outcome, Received, Refusal, RefusalKind, Source, State, Verdict,
 };
 use crate::timeline::{AssetRow, Timeline};
 
@@ -76,7 +76,7 @@ fn a_delivery_is_read_back_as_it_came() {
         assert_eq!(feed.watermarks().head, 2, "the feed knows before the receipt is out");
         let rows = journal.reader().unwrap().deliveries_after(0, 10).unwrap();
         assert_eq!(rows.len(), 2);
-        assert_eq!((rows[0].seq, rows[0].outcome.effect), (1, Effect::Applied));
+        assert_eq!((rows[0].seq, rows[0].outcome.effect), (1, DeliveryEffect::Applied));
         assert_eq!(rows[0].request, first.request);
         assert_eq!(rows[0].verdict, first.verdict);
         assert_eq!(rows[0].callback, first.callback);
@@ -102,7 +102,7 @@ fn seq_goes_on_after_a_restart_and_after_pruning_everything() {
     let journal = Journal::open(&file(&dir), None).unwrap();
     assert_eq!(append(&journal, accepted(&event(State::Ready, "ast", "ver"), 9, 1)), 4);
     let rows = journal.reader().unwrap().deliveries_after(0, 10).unwrap();
-    assert_eq!(rows[0].outcome.effect, Effect::Applied, "its past is forgotten");
+    assert_eq!(rows[0].outcome.effect, DeliveryEffect::Applied, "its past is forgotten");
 }
 
 #[test]
@@ -330,11 +330,11 @@ fn digests_are_made_anew_with_the_states() {
         accepted.request.headers = Headers::from_raw([("X-Signature", signature.as_bytes())]);
         append(&journal, accepted);
     }
-    let effects = |journal: &Journal| -> Vec<Effect> {
+    let effects = |journal: &Journal| -> Vec<DeliveryEffect> {
         let rows = journal.reader().unwrap().deliveries_after(0, 10).unwrap();
         rows.iter().map(|row| row.outcome.effect).collect()
     };
-    assert!(effects(&journal).contains(&Effect::NewCycle), "the digests differ");
+    assert!(effects(&journal).contains(&DeliveryEffect::NewCycle), "the digests differ");
     journal.close();
 
     let path = dir.path().join("journal.db");
@@ -342,8 +342,8 @@ fn digests_are_made_anew_with_the_states() {
     older.execute_batch("UPDATE meta SET value = 1 WHERE key = 'fold_version'").unwrap();
     older.close().unwrap();
     let journal = Journal::open(&file(&dir), None).unwrap();
-    let repeats = [Effect::Repeat; 4];
-    assert_eq!(effects(&journal), [&[Effect::Applied; 2][..], &repeats].concat());
+    let repeats = [DeliveryEffect::Repeat; 4];
+    assert_eq!(effects(&journal), [&[DeliveryEffect::Applied; 2][..], &repeats].concat());
     let digests: Vec<Fingerprint> = (3..=6).map(|seq| fingerprint_of(&dir, seq)).collect();
     assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
     assert_eq!(states(&journal.reader().unwrap())[0].versions[0].version.repeats(), 4);
@@ -369,20 +369,21 @@ fn refusals_are_listed_changed_and_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&file(&dir), None).unwrap();
     let list = |listed| journal.list_refusals(listed).unwrap().blocking_receipt().unwrap();
-    let rare = Listed::new(1, refusal(0, RefusalKind::TooLarge, "body of 2.1 MB"));
+    let rare = RefusalEntry::new(1, refusal(0, RefusalKind::TooLarge, "body of 2.1 MB"));
     list(vec![rare.clone()]);
     let reader = journal.reader().unwrap();
     assert_eq!(reader.refusals_after(0, 10).unwrap(), (vec![rare.clone()], 1));
 
-    let flood =
-        |id: u64| Listed::new(id, refusal(id.try_into().unwrap(), RefusalKind::Invalid, "no key"));
+    let flood = |id: u64| {
+        RefusalEntry::new(id, refusal(id.try_into().unwrap(), RefusalKind::Invalid, "no key"))
+    };
     list((2..=1500).map(flood).collect());
     let (listed, last) = reader.refusals_after(0, 5000).unwrap();
     assert_eq!((listed.len(), last), (MAX_REFUSALS, 1500));
     assert_eq!(listed[0], rare, "a flood does not push out a rare reason");
     assert_eq!(listed[999].id, 1500);
 
-    let again = Listed::new(1, Refusal { count: 9, ..rare.refusal });
+    let again = RefusalEntry::new(1, Refusal { count: 9, ..rare.refusal });
     list(vec![again.clone()]);
     assert_eq!(reader.refusals_after(1500, 10).unwrap(), (vec![again], 1501));
     assert_eq!(journal.feed().watermarks().refusals, 1501);
@@ -401,7 +402,7 @@ fn earlier_bodies_are_kept_bounded_and_go_with_their_entry() {
     let kept = |id| reader.refusal(id).unwrap().unwrap().earlier;
 
     // Each write adds what came since the last one, newest first.
-    let mut entry = Listed::new(1, refusal(0, RefusalKind::Invalid, "no key"));
+    let mut entry = RefusalEntry::new(1, refusal(0, RefusalKind::Invalid, "no key"));
     entry.earlier = vec![body(2, 3), body(1, 3)];
     list(vec![entry.clone()]);
     assert_eq!(kept(1), entry.earlier);
@@ -415,9 +416,9 @@ fn earlier_bodies_are_kept_bounded_and_go_with_their_entry() {
     assert_eq!(reader.refusals_after(0, 10).unwrap().0[0].earlier, kept(1));
 
     // Many long bodies leave each entry fewer.
-    let many: Vec<Listed> = (2..=501)
+    let many: Vec<RefusalEntry> = (2..=501)
         .map(|id| {
-            let mut entry = Listed::new(id, refusal(0, RefusalKind::Invalid, "no key"));
+            let mut entry = RefusalEntry::new(id, refusal(0, RefusalKind::Invalid, "no key"));
             entry.earlier = (0..19).map(|n| body(n, 4096)).collect();
             entry
         })

@@ -48,7 +48,7 @@ fn summaries_are_deliveries_but_for_headers_and_body() {
 #[test]
 fn one_delivery_and_one_refusal_are_read_in_full() {
     let journal = filled(5);
-    let listed = Listed::new(3, refusal(0, RefusalKind::Invalid, "no key"));
+    let listed = RefusalEntry::new(3, refusal(0, RefusalKind::Invalid, "no key"));
     journal.list_refusals(vec![listed.clone()]).unwrap().blocking_receipt().unwrap();
     let reader = journal.reader().unwrap();
     let all = reader.deliveries_after(0, 100).unwrap();
@@ -113,7 +113,7 @@ fn a_dashboard_sees_that_another_process_wrote() {
         assert!(changed(), "after a delivery");
         journal.name("ast".to_owned(), Some("x".to_owned())).unwrap().blocking_receipt().unwrap();
         assert!(changed(), "after a note");
-        let listed = Listed::new(1, refusal(0, RefusalKind::Invalid, "no key"));
+        let listed = RefusalEntry::new(1, refusal(0, RefusalKind::Invalid, "no key"));
         journal.list_refusals(vec![listed]).unwrap().blocking_receipt().unwrap();
         assert!(changed(), "after a refusal");
         assert!(!changed(), "nothing was written");

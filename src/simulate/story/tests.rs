@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::callback::{Callback, Doubt, Effect, Fingerprint, Outcome, Provenance, State};
+use crate::callback::{
+    Ambiguity, Callback, DeliveryEffect, Fingerprint, Outcome, Provenance, State,
+};
 use crate::timeline::Timeline;
 
 const SEEDS: [u64; 4] = [0, 7, 8, u64::MAX];
@@ -124,7 +126,7 @@ fn it_covers_whatever_can_happen() {
             match (told.scene(scene), scene.how) {
                 (Some(outcome), _) => {
                     *effects.entry(outcome.effect.name()).or_default() += 1;
-                    doubts.extend(outcome.uncertain.map(Doubt::code));
+                    doubts.extend(outcome.uncertain.map(Ambiguity::code));
                 }
                 (None, How::Spoiled(tamper)) => drop(refusals.insert(tamper.name())),
                 (None, _) => drop(refusals.insert("astray")),
@@ -135,7 +137,7 @@ fn it_covers_whatever_can_happen() {
         // that was signed anew.
         let wanted = [("repeat", 5), ("late", 1), ("new_cycle", 1), ("none", 1)];
         assert_eq!(effects, wanted.into());
-        assert_eq!(doubts, [Doubt::SignedAnew.code()].into());
+        assert_eq!(doubts, [Ambiguity::SignedAnew.code()].into());
         assert_eq!(refusals, ["astray", "body", "encoding", "key", "missing", "newline"].into());
         assert_eq!(story.scenes().iter().filter(|s| s.message.event == "asset_failed").count(), 2);
     }
@@ -176,7 +178,10 @@ fn generating_took_as_long_before_the_start_as_it_takes_after_it() {
             let mut told = Told { timeline: Timeline::default(), prints: BTreeMap::new(), next: 0 };
             for past in &history {
                 let outcome = told.tell(&past.message, past.at, false);
-                assert!(matches!(outcome.effect, Effect::Applied | Effect::NewCycle), "{past:?}");
+                assert!(
+                    matches!(outcome.effect, DeliveryEffect::Applied | DeliveryEffect::NewCycle),
+                    "{past:?}"
+                );
             }
             let mut lengths = Vec::new();
             for (id, _) in told.timeline.assets() {
@@ -207,14 +212,18 @@ fn the_past_is_sound_and_holds_a_revision() {
     let mut again = Told { timeline: Timeline::default(), prints: BTreeMap::new(), next: 0 };
     let outcomes = history.iter().map(|past| again.tell(&past.message, past.at, false));
     let effects: Vec<_> = outcomes.map(|outcome| (outcome.effect, outcome.uncertain)).collect();
-    assert_eq!(effects.iter().filter(|e| **e == (Effect::NewCycle, None)).count(), 1);
-    assert!(effects.iter().all(|e| matches!(e, (Effect::Applied | Effect::NewCycle, None))));
+    assert_eq!(effects.iter().filter(|e| **e == (DeliveryEffect::NewCycle, None)).count(), 1);
+    assert!(
+        effects
+            .iter()
+            .all(|e| matches!(e, (DeliveryEffect::Applied | DeliveryEffect::NewCycle, None)))
+    );
     assert_eq!(told.timeline, again.timeline);
     // A round without its past, as all but the first are, brings nothing that looks wrong.
     told.timeline = Timeline::default();
     for scene in story.scenes() {
         let outcome = told.scene(scene);
-        assert_ne!(outcome.map(|o| o.effect), Some(Effect::NewCycle), "{scene:?}");
+        assert_ne!(outcome.map(|o| o.effect), Some(DeliveryEffect::NewCycle), "{scene:?}");
     }
 }
 

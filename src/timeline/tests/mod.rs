@@ -8,7 +8,7 @@ mod spans;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Occurrence, Version};
-use crate::callback::{Doubt, Effect, Fingerprint, Outcome, Provenance, State};
+use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
 
 /// The moment that the tests' offsets count from.
 fn epoch() -> Timestamp {
@@ -45,8 +45,9 @@ fn checked(word: &str) -> (&str, Provenance) {
 fn outcome(word: &str) -> Outcome {
     let (effect, doubt) = word.split_once('?').map_or((word, None), |(e, d)| (e, Some(d)));
     Outcome {
-        effect: Effect::from_name(effect).unwrap_or_else(|| panic!("no effect {effect:?}")),
-        uncertain: doubt.map(|d| Doubt::from_code(d).unwrap_or_else(|| panic!("no doubt {d:?}"))),
+        effect: DeliveryEffect::from_name(effect).unwrap_or_else(|| panic!("no effect {effect:?}")),
+        uncertain: doubt
+            .map(|d| Ambiguity::from_code(d).unwrap_or_else(|| panic!("no doubt {d:?}"))),
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 
 use super::super::{Asset, HISTORY, Occurrence, Version, WINDOW, fold};
 use super::{epoch, fingerprint};
-use crate::callback::{Effect, MAX_ID, Outcome, Provenance, State, Subject};
+use crate::callback::{DeliveryEffect, MAX_ID, Outcome, Provenance, State, Subject};
 
 /// One delivery of some sequence; `None` is `asset_failed`.
 #[derive(Debug, Clone)]
@@ -219,15 +219,15 @@ proptest! {
                 continue;
             };
             match outcome.effect {
-                Effect::Applied => applied += 1,
-                Effect::Repeat => repeats += 1,
-                Effect::Late => late += 1,
-                Effect::NewCycle => {
+                DeliveryEffect::Applied => applied += 1,
+                DeliveryEffect::Repeat => repeats += 1,
+                DeliveryEffect::Late => late += 1,
+                DeliveryEffect::NewCycle => {
                     cycles += 1;
                     let over = state.rank() > State::Generating.rank();
                     hindsights += u64::from(over && outcome.uncertain.is_none());
                 }
-                Effect::None => prop_assert!(false, "a readable delivery has an effect"),
+                DeliveryEffect::None => prop_assert!(false, "a readable delivery has an effect"),
             }
 
             let version = kept.version.as_ref().unwrap();
@@ -240,17 +240,17 @@ proptest! {
             );
             prop_assert!(version.steps().len() <= HISTORY);
             prop_assert!(
-                version.first_seen(state).is_some() || outcome == Outcome::certain(Effect::Repeat),
+                version.first_seen(state).is_some() || outcome == Outcome::certain(DeliveryEffect::Repeat),
                 "every event is seen in its cycle, or a retry of the cycle before"
             );
             prop_assert_eq!(version.first_seen(version.state()), Some(version.since()));
             prop_assert!(version.last() >= version.since());
-            if matches!(outcome.effect, Effect::Applied | Effect::NewCycle) {
+            if matches!(outcome.effect, DeliveryEffect::Applied | DeliveryEffect::NewCycle) {
                 prop_assert_eq!((version.state(), version.since()), (state, told.at));
                 prop_assert_eq!(version.uncertain(), outcome.uncertain);
             }
             if state.is_failure() {
-                prop_assert_ne!(outcome.effect, Effect::Late, "a failure is never swallowed");
+                prop_assert_ne!(outcome.effect, DeliveryEffect::Late, "a failure is never swallowed");
             }
         }
     }
@@ -305,7 +305,7 @@ fn stored_state_stays_bounded_with_the_longest_locale() {
     };
     let (mut version, _) = Version::begin(&occurrence(0));
     for hour in 1..1_000 {
-        assert_eq!(version.apply(&occurrence(hour)).effect, Effect::NewCycle);
+        assert_eq!(version.apply(&occurrence(hour)).effect, DeliveryEffect::NewCycle);
     }
     let size = serde_json::to_string(&version).unwrap().len();
     assert!(size <= 10 * 1024, "{size}");

@@ -9,7 +9,7 @@ use super::properties::{Kept, Told, any_told};
 use super::rules::play_asset;
 use super::spans::written;
 use super::{play, sum};
-use crate::callback::{Effect, Provenance};
+use crate::callback::{DeliveryEffect, Provenance};
 
 /// In the scripts a `*` ends what was not checked.
 #[rstest]
@@ -146,8 +146,8 @@ proptest! {
             let outcome = kept.fold(told);
             let source = if told.state.is_some() { &mut version } else { &mut asset };
             match outcome.effect {
-                Effect::Applied | Effect::NewCycle => *source = Some(told.provenance),
-                Effect::Repeat if told.provenance.is_verified()
+                DeliveryEffect::Applied | DeliveryEffect::NewCycle => *source = Some(told.provenance),
+                DeliveryEffect::Repeat if told.provenance.is_verified()
                     && (told.state.is_none() || told.state == before) =>
                 {
                     *source = Some(Provenance::Verified);

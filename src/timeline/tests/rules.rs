@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::super::{Asset, Timeline, fold};
 use super::{at, checked, event, fingerprint, outcome, play, sum};
-use crate::callback::{Callback, Effect, Fingerprint, Outcome, Provenance, State, Subject};
+use crate::callback::{Callback, DeliveryEffect, Fingerprint, Outcome, Provenance, State, Subject};
 
 const VERIFIED: Provenance = Provenance::Verified;
 
@@ -465,7 +465,7 @@ fn a_version_is_keyed_by_both_ids() {
         );
         let callback = Callback::read(body.as_bytes());
         let found = timeline.apply(&callback, at("0s"), Fingerprint::default(), VERIFIED);
-        assert_eq!(found, Outcome::certain(Effect::Applied));
+        assert_eq!(found, Outcome::certain(DeliveryEffect::Applied));
     }
     let failed = br#"{"event":"asset_failed","asset_id":"c","version_id":"v"}"#;
     timeline.apply(&Callback::read(failed), at("0s"), Fingerprint::default(), VERIFIED);

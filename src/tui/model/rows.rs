@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::mode::Target;
 use super::search::{Query, RowsPage, SearchStart, Searching};
-use crate::callback::{BodySample, Callback, DeliverySummary, Effect, Event, Headers, Listed};
+use crate::callback::{BodySample, Callback, DeliverySummary, DeliveryEffect, Event, Headers, RefusalEntry};
 use crate::filter::{DeliveryFacts, Filter};
 
 /// Rows that are held at most. Beyond it those furthest from where the user is go; they come back
@@ -23,7 +23,7 @@ pub enum Row {
     /// Requests that were refused.
     Refusal {
         /// The entry in the log of refusals.
-        listed: Listed,
+        listed: RefusalEntry,
         /// What the last body says it is about. Nobody vouches for it: it is shown, and that is all.
         claim: Callback,
     },
@@ -36,7 +36,7 @@ impl Row {
     }
 
     /// The row of a refusal.
-    pub fn refusal(mut listed: Listed) -> Self {
+    pub fn refusal(mut listed: RefusalEntry) -> Self {
         let body = std::mem::take(&mut listed.refusal.body);
         let claim = Callback::claimed(&body.bytes);
         listed.refusal.body = BodySample { bytes: Vec::new(), truncated: body.truncated };
@@ -117,7 +117,10 @@ impl Row {
     pub const fn made_a_state(&self) -> bool {
         match self {
             Self::Delivery(delivery) => {
-                matches!(delivery.outcome.effect, Effect::Applied | Effect::NewCycle)
+                matches!(
+                    delivery.outcome.effect,
+                    DeliveryEffect::Applied | DeliveryEffect::NewCycle
+                )
             }
             Self::Refusal { .. } => false,
         }

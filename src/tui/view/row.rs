@@ -9,7 +9,7 @@ use super::super::model::{Model, names};
 use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
 use super::super::widget::{ago, glyph};
-use crate::callback::{DeliverySummary, Effect, Event, RefusalKind, State, Verdict};
+use crate::callback::{DeliveryEffect, DeliverySummary, Event, RefusalKind, State, Verdict};
 
 /// The name of the development key, which is drawn differently: whoever signs with it proves little.
 const DEV_KEY: &str = "dev";
@@ -247,7 +247,7 @@ const fn look_of(state: State) -> Role {
 }
 
 const fn changes_nothing(delivery: &DeliverySummary) -> bool {
-    matches!(delivery.outcome.effect, Effect::Repeat | Effect::Late)
+    matches!(delivery.outcome.effect, DeliveryEffect::Repeat | DeliveryEffect::Late)
 }
 
 /// What it did. `alone`: no other column says what was wrong with the signature.
@@ -274,11 +274,11 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
 /// What a delivery did to its version, in a word.
 pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
-        Effect::Applied => ("applied", Role::Dim),
-        Effect::Repeat => ("repeat", Role::Dim),
-        Effect::Late => ("late", Role::Plain),
-        Effect::NewCycle => ("new cycle", Role::Strong),
-        Effect::None => ("unreadable", Role::Doubt),
+        DeliveryEffect::Applied => ("applied", Role::Dim),
+        DeliveryEffect::Repeat => ("repeat", Role::Dim),
+        DeliveryEffect::Late => ("late", Role::Plain),
+        DeliveryEffect::NewCycle => ("new cycle", Role::Strong),
+        DeliveryEffect::None => ("unreadable", Role::Doubt),
     }
 }
 

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 
 use super::backend::{BackendWorker, Sources};
 use crate::callback::{
-    Accepted, BodySample, Callback, Encoding, Headers, Listed, Received, Refusal, RefusalKind,
-    SIGNATURE_HEADER, Source as Door, Verdict,
+    Accepted, BodySample, Callback, Encoding, Headers, Received, Refusal, RefusalEntry,
+    RefusalKind, SIGNATURE_HEADER, Source as Door, Verdict,
 };
 use crate::journal::{Follower, Journal, Location};
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
@@ -226,7 +226,7 @@ async fn refuse(journal: &Journal, id: u64, asset: &str, second: i64) {
         headers: Headers::default(),
         body: BodySample::of(&body(asset)),
     };
-    let pending = journal.list_refusals(vec![Listed::new(id, refusal)]);
+    let pending = journal.list_refusals(vec![RefusalEntry::new(id, refusal)]);
     pending.unwrap().receipt().await.unwrap();
 }
 

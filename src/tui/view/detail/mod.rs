@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::row::{self, number};
-use crate::callback::{DeliverySummary, Doubt, Effect, Event, Source, State, Verdict};
+use crate::callback::{Ambiguity, DeliveryEffect, DeliverySummary, Event, Source, State, Verdict};
 use crate::tui::model::Model;
 use crate::tui::model::detail::{Detail, DetailLine, LineKind};
 use crate::tui::model::layout::detail_head;
@@ -208,7 +208,7 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
         }
         Row::Delivery(delivery) => {
             let (mut text, role) = did(delivery);
-            let doubt = delivery.outcome.uncertain.map(Doubt::sentence);
+            let doubt = delivery.outcome.uncertain.map(Ambiguity::sentence);
             if doubt.is_some_and(|doubt| text.len() + doubt.len() + 4 > pen.left().into()) {
                 // The reason matters more than what the word means.
                 text = row::effect_word(delivery).0;
@@ -250,7 +250,7 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
             "new cycle: the repeat of version_generating began it; lane redrawn from {from}"
         ));
     }
-    let repeat = delivery.outcome.effect == Effect::Repeat;
+    let repeat = delivery.outcome.effect == DeliveryEffect::Repeat;
     let began = repeat
         && known().is_some_and(|version| {
             let mut steps = version.steps();
@@ -264,11 +264,11 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
 /// The same as its effect, with what it means.
 const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
-        Effect::Applied => ("applied: it became the state", Role::Plain),
-        Effect::Repeat => ("repeat: told before, changes nothing", Role::Plain),
-        Effect::Late => ("late: came after a later step, changes nothing", Role::Plain),
-        Effect::NewCycle => ("new cycle: the version begins again", Role::Strong),
-        Effect::None => ("unreadable, kept, touches no timeline", Role::Doubt),
+        DeliveryEffect::Applied => ("applied: it became the state", Role::Plain),
+        DeliveryEffect::Repeat => ("repeat: told before, changes nothing", Role::Plain),
+        DeliveryEffect::Late => ("late: came after a later step, changes nothing", Role::Plain),
+        DeliveryEffect::NewCycle => ("new cycle: the version begins again", Role::Strong),
+        DeliveryEffect::None => ("unreadable, kept, touches no timeline", Role::Doubt),
     }
 }
 
