@@ -12,12 +12,12 @@ use crate::callback::{Callback, Fingerprint, Outcome, Provenance, Subject};
 /// It forgets nothing by itself: whoever feeds it bounds it by what it feeds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
-    assets: BTreeMap<String, Entry>,
+    assets: BTreeMap<String, AssetSlots>,
 }
 
 /// The slots of an asset; each is filled by the first delivery that is folded into it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Entry {
+struct AssetSlots {
     asset: Option<Asset>,
     versions: BTreeMap<String, Option<Version>>,
 }
