@@ -11,7 +11,7 @@ use super::characters::text_out;
 use crate::app::{Exit, trusted_keys};
 use crate::callback::Verdict;
 use crate::config::Config;
-use crate::signature::{Mark, PublicKey, TrustedKeys, explain, steps, suspect};
+use crate::signature::{PublicKey, StepResult, TrustedKeys, explain, steps, suspect};
 use crate::text::Printable;
 
 /// The longest body that is read, in bytes.
@@ -38,9 +38,9 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     let mut say = || -> io::Result<()> {
         for step in steps(&keys, &headers, &body) {
             let mark = match step.mark {
-                Mark::Passed => '✓',
-                Mark::Failed => '✗',
-                Mark::Skipped => '·',
+                StepResult::Passed => '✓',
+                StepResult::Failed => '✗',
+                StepResult::Skipped => '·',
             };
             let colon = if step.note.is_empty() { "" } else { ": " };
             writeln!(out, "{mark} {}{colon}{}", step.name, Printable::new_or_blank(&step.note))?;

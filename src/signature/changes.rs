@@ -16,10 +16,10 @@ pub(super) const MAX_CHANGED: usize = 512 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a changed body is called, after "body changed on its way: the signature holds for".
-pub(super) type Change = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
+pub(super) type BodyChange = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
 
 /// Changes on the way, likely ones first.
-pub(super) const ON_ITS_WAY: &[Change] = &[
+pub(super) const ON_ITS_WAY: &[BodyChange] = &[
     ("the body without its trailing newline", without_newline),
     ("the body with a newline at its end", |body| Some([body, b"\n"].concat())),
     ("the body with CR LF at its end", |body| Some([body, b"\r\n"].concat())),
@@ -133,7 +133,7 @@ pub(super) const ON_ITS_WAY: &[Change] = &[
 ];
 
 /// Other things than the body that a sender may have signed, after "the signature was made over".
-pub(super) const SIGNED_INSTEAD: &[Change] = &[
+pub(super) const SIGNED_INSTEAD: &[BodyChange] = &[
     ("the SHA-256 of the body, so the body was hashed twice; sign the body itself", |body| {
         Some(digest(&SHA256, body).as_ref().to_vec())
     }),

@@ -5,7 +5,7 @@
 
 use ring::digest::{SHA256, digest};
 
-use super::changes::{Change, MAX_CHANGED, ON_ITS_WAY, SIGNED_INSTEAD};
+use super::changes::{BodyChange, MAX_CHANGED, ON_ITS_WAY, SIGNED_INSTEAD};
 use super::{Signature, TrustedKeys, header, misspelt};
 use crate::callback::{Compression, decompress};
 
@@ -30,7 +30,7 @@ pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> O
         let found = misspelt::recognise(value)?;
         (found.signature, Some(found.how))
     };
-    let mut search = Search { keys, left: MAX_CHECKS, tried: Vec::new() };
+    let mut search = BoundedSearch { keys, left: MAX_CHECKS, tried: Vec::new() };
 
     if search.holds(&signature, body) {
         return misspelt
@@ -60,17 +60,17 @@ pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> O
 }
 
 /// A search with a bound on its cost.
-struct Search<'a> {
+struct BoundedSearch<'a> {
     keys: &'a TrustedKeys,
     left: usize,
     /// Digests of the bodies already tried: many changes change nothing, or the same.
     tried: Vec<ring::digest::Digest>,
 }
 
-impl Search<'_> {
+impl BoundedSearch<'_> {
     fn first(
         &mut self,
-        changes: &[Change],
+        changes: &[BodyChange],
         signature: &Signature,
         body: &[u8],
     ) -> Option<&'static str> {
@@ -400,7 +400,7 @@ mod tests {
             keys = keys.and(PrivateKey::generate().unwrap().public("k"));
         }
         let signature = Signature::from_bytes(&sender.sign(b"other")).unwrap();
-        let mut search = Search { keys: &keys, left: MAX_CHECKS, tried: Vec::new() };
+        let mut search = BoundedSearch { keys: &keys, left: MAX_CHECKS, tried: Vec::new() };
         for n in 0..100_u8 {
             search.holds(&signature, &[n]);
         }

@@ -30,7 +30,7 @@ pub(super) enum Arranged {
 /// The object with its fields in another arrangement, compact between them; `None` where the text
 /// is no object, or the arrangement is the one that it has.
 pub(super) fn arrange(text: &str, arranged: Arranged) -> Option<String> {
-    let Fields(before) = serde_json::from_str(text).ok()?;
+    let ObjectFields(before) = serde_json::from_str(text).ok()?;
     if arranged == Arranged::Sorted {
         return sorted(text, MAX_DEPTH);
     }
@@ -72,7 +72,7 @@ fn place(name: &str) -> usize {
 }
 
 fn sorted(text: &str, depth: usize) -> Option<String> {
-    let Fields(mut fields) = serde_json::from_str(text).ok()?;
+    let ObjectFields(mut fields) = serde_json::from_str(text).ok()?;
     fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = fields
         .into_iter()
@@ -101,25 +101,28 @@ fn written<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// The fields of an object in their order, repeated ones included.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct ObjectFields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+impl<'de> Deserialize<'de> for ObjectFields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fielded;
 
         impl<'de> Visitor<'de> for Fielded {
-            type Value = Fields<'de>;
+            type Value = ObjectFields<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<ObjectFields<'de>, A::Error> {
                 let mut fields = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     fields.push((Cow::Owned(name), value));
                 }
-                Ok(Fields(fields))
+                Ok(ObjectFields(fields))
             }
         }
 

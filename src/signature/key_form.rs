@@ -14,7 +14,7 @@ const PKCS8: &str = "PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 
 /// What a file holds.
-enum Form<'a> {
+enum KeyForm<'a> {
     Pem(&'a str),
     Der(Zeroizing<Vec<u8>>),
     Json(&'a str),
@@ -41,11 +41,11 @@ impl Block<'_> {
 pub(super) fn public_key(contents: &[u8]) -> Result<p256::PublicKey, KeyFault> {
     let decoded = decoded(contents);
     match form(decoded.as_ref().map_or(contents, |decoded| decoded), PUBLIC)? {
-        Form::Der(der) => key_der::public_key(&der),
-        Form::Json(text) => {
+        KeyForm::Der(der) => key_der::public_key(&der),
+        KeyForm::Json(text) => {
             jwk::public_key(text).unwrap_or(Err(KeyFault::NotPem(" but JSON, and no JWK", PUBLIC)))
         }
-        Form::Pem(text) => {
+        KeyForm::Pem(text) => {
             let blocks = blocks(text)?;
             let block =
                 only(&blocks, &[PUBLIC])?.ok_or_else(|| other_than_public(text, &blocks))?;
@@ -59,11 +59,11 @@ pub(super) fn public_key(contents: &[u8]) -> Result<p256::PublicKey, KeyFault> {
 pub(super) fn private_key(contents: &[u8]) -> Result<p256::SecretKey, KeyFault> {
     let decoded = decoded(contents);
     match form(decoded.as_ref().map_or(contents, |decoded| decoded), PKCS8)? {
-        Form::Der(der) => key_der::private_key(&der),
-        Form::Json(text) => {
+        KeyForm::Der(der) => key_der::private_key(&der),
+        KeyForm::Json(text) => {
             jwk::private_key(text).unwrap_or(Err(KeyFault::NotPem(" but JSON, and no JWK", PKCS8)))
         }
-        Form::Pem(text) => {
+        KeyForm::Pem(text) => {
             let blocks = blocks(text)?;
             if is_encrypted(text) {
                 return Err(KeyFault::Encrypted);
@@ -84,9 +84,9 @@ fn decoded(contents: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 const BEGIN: &str = "-----BEGIN ";
 
 /// Which form the contents have; `expected` is what the error asks for where they have none.
-fn form<'a>(contents: &'a [u8], expected: &'static str) -> Result<Form<'a>, KeyFault> {
+fn form<'a>(contents: &'a [u8], expected: &'static str) -> Result<KeyForm<'a>, KeyFault> {
     if key_der::is_whole(contents) {
-        return Ok(Form::Der(Zeroizing::new(contents.to_vec())));
+        return Ok(KeyForm::Der(Zeroizing::new(contents.to_vec())));
     }
     let Ok(text) = std::str::from_utf8(contents) else {
         return Err(KeyFault::NotPem(other_format(contents), expected));
@@ -97,15 +97,15 @@ fn form<'a>(contents: &'a [u8], expected: &'static str) -> Result<Form<'a>, KeyF
     }
     // First, because text around blocks is passed over: a shell script, or JSON, or `KEY="…"`.
     if text.contains(BEGIN) {
-        return Ok(Form::Pem(text));
+        return Ok(KeyForm::Pem(text));
     }
     if text.starts_with('{') {
-        return Ok(Form::Json(text));
+        return Ok(KeyForm::Json(text));
     }
     base64(text)
         .filter(|bytes| key_der::is_whole(bytes))
         .or_else(|| hex::decode(text).ok().map(Zeroizing::new).filter(|b| key_der::is_whole(b)))
-        .map(Form::Der)
+        .map(KeyForm::Der)
         .ok_or_else(|| KeyFault::NotPem(other_format(contents), expected))
 }
 

@@ -48,4 +48,4 @@ pub use header::{HeaderFault, Signature, parse};
 pub use key_fault::KeyFault;
 pub use key_file::KeyError;
 pub use keys::{DEV_KEY, PrivateKey, PublicKey, VENDOR_KEY};
-pub use steps::{Mark, Step, steps};
+pub use steps::{CheckStep, StepResult, steps};

@@ -6,7 +6,7 @@ use super::{HeaderFault, TrustedKeys, header};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum StepResult {
     /// As it should be.
     Passed,
     /// Here the check ended, or this key did not make the signature.
@@ -17,19 +17,19 @@ pub enum Mark {
 
 /// One step of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct CheckStep {
     /// What is looked at: `header`, `hex`, `encoding`, `range`, or `key` and its name.
     pub name: String,
     /// How it ended.
-    pub mark: Mark,
+    pub mark: StepResult,
     /// What was found, and what to do where it failed; empty where it was not reached.
     pub note: String,
 }
 
 /// The steps that lead to the verdict of [`TrustedKeys::check`] on the same arguments.
 ///
-/// The verdict is valid exactly when the mark of some key is [`Mark::Passed`].
-pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec<Step> {
+/// The verdict is valid exactly when the mark of some key is [`StepResult::Passed`].
+pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec<CheckStep> {
     let parsed = header::parse(signature_headers);
     let stages = ["header", "hex", "encoding", "range"];
     let (failed, why) = match &parsed {
@@ -44,13 +44,13 @@ pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec
         (2, _) => "a signature by its form".to_owned(),
         _ => "r and s are in the range of the curve".to_owned(),
     };
-    let mut steps: Vec<Step> = stages
+    let mut steps: Vec<CheckStep> = stages
         .iter()
         .enumerate()
         .map(|(place, name)| match place.cmp(&failed) {
-            std::cmp::Ordering::Less => step(name, Mark::Passed, passed(place)),
-            std::cmp::Ordering::Equal => step(name, Mark::Failed, why.clone()),
-            std::cmp::Ordering::Greater => step(name, Mark::Skipped, String::new()),
+            std::cmp::Ordering::Less => step(name, StepResult::Passed, passed(place)),
+            std::cmp::Ordering::Equal => step(name, StepResult::Failed, why.clone()),
+            std::cmp::Ordering::Greater => step(name, StepResult::Skipped, String::new()),
         })
         .collect();
 
@@ -66,12 +66,12 @@ pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec
             Ok(signature) if maker.is_none() => {
                 if key.made(signature, body) {
                     maker = Some(key);
-                    step(&name, Mark::Passed, format!("made it over {over}"))
+                    step(&name, StepResult::Passed, format!("made it over {over}"))
                 } else {
-                    step(&name, Mark::Failed, format!("did not make it over {over}"))
+                    step(&name, StepResult::Failed, format!("did not make it over {over}"))
                 }
             }
-            _ => step(&name, Mark::Skipped, String::new()),
+            _ => step(&name, StepResult::Skipped, String::new()),
         });
     }
     steps
@@ -86,8 +86,8 @@ fn stage(fault: &HeaderFault) -> usize {
     }
 }
 
-fn step(name: &str, mark: Mark, note: String) -> Step {
-    Step { name: name.to_owned(), mark, note }
+fn step(name: &str, mark: StepResult, note: String) -> CheckStep {
+    CheckStep { name: name.to_owned(), mark, note }
 }
 
 #[cfg(test)]
@@ -101,12 +101,12 @@ mod tests {
     fn lines(keys: &TrustedKeys, headers: &[&str], body: &[u8]) -> Vec<String> {
         let steps = steps(keys, headers, body);
         let valid = keys.check(headers, body).is_valid();
-        let made = steps.iter().any(|s| s.name.starts_with("key ") && s.mark == Mark::Passed);
+        let made = steps.iter().any(|s| s.name.starts_with("key ") && s.mark == StepResult::Passed);
         assert_eq!(valid, made, "the steps tell what the check says");
         let glyph = |mark| match mark {
-            Mark::Passed => '+',
-            Mark::Failed => 'x',
-            Mark::Skipped => '-',
+            StepResult::Passed => '+',
+            StepResult::Failed => 'x',
+            StepResult::Skipped => '-',
         };
         steps.iter().map(|s| format!("{} {}: {}", glyph(s.mark), s.name, s.note)).collect()
     }

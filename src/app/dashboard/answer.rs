@@ -4,7 +4,7 @@ use super::backend::{Backend, Halt, ROWS};
 use super::rows::merged;
 use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
-use crate::signature::{Mark, TrustedKeys, steps};
+use crate::signature::{StepResult, TrustedKeys, steps};
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
 use crate::tui::model::detail::{Detail, StepView};
@@ -130,9 +130,9 @@ fn check(keys: &TrustedKeys, headers: &Headers, body: &[u8]) -> (Verdict, Vec<St
     let steps = steps(keys, &signatures, body).into_iter().map(|step| StepView {
         name: step.name,
         passed: match step.mark {
-            Mark::Passed => Some(true),
-            Mark::Failed => Some(false),
-            Mark::Skipped => None,
+            StepResult::Passed => Some(true),
+            StepResult::Failed => Some(false),
+            StepResult::Skipped => None,
         },
         note: step.note,
     });
