@@ -15,7 +15,7 @@ const REPEATED: usize = 100;
 
 /// What stands before a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum TermKey {
     Asset,
     Version,
     Event,
@@ -29,7 +29,7 @@ pub(super) enum Key {
     Until,
 }
 
-impl Key {
+impl TermKey {
     pub(super) const ALL: [Self; 11] = [
         Self::Asset,
         Self::Version,
@@ -80,7 +80,7 @@ impl Key {
 
 /// A term as typed, taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
+pub(super) struct RawTerm<'a> {
     raw: &'a str,
     negated: bool,
     key: Option<&'a str>,
@@ -90,18 +90,18 @@ pub(super) struct Word<'a> {
 }
 
 /// Takes a filter apart at the white space that is not in quotes.
-pub(super) fn split(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
+pub(super) fn split(text: &str) -> Result<Vec<RawTerm<'_>>, FilterError> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (word, after) = Word::take(rest)?;
+        let (word, after) = RawTerm::take(rest)?;
         words.push(word);
         rest = after.trim_start();
     }
     Ok(words)
 }
 
-impl<'a> Word<'a> {
+impl<'a> RawTerm<'a> {
     /// The first word of `text`, which does not begin with white space, and what comes after it.
     fn take(text: &'a str) -> Result<(Self, &'a str), FilterError> {
         let bare = text.trim_start_matches('!');
@@ -157,11 +157,12 @@ impl<'a> Word<'a> {
     }
 
     fn keyed(&self, key: &str, now: Timestamp) -> Result<Test, FilterError> {
-        let key = one_of(Key::ALL, Key::name, key).ok_or_else(|| FilterError::UnknownKey {
-            term: self.shown(),
-            hint: hint(key, Key::ALL.map(Key::name)),
-            known: Key::ALL.map(Key::name).join(", "),
-        })?;
+        let key =
+            one_of(TermKey::ALL, TermKey::name, key).ok_or_else(|| FilterError::UnknownKey {
+                term: self.shown(),
+                hint: hint(key, TermKey::ALL.map(TermKey::name)),
+                known: TermKey::ALL.map(TermKey::name).join(", "),
+            })?;
         let value = self.value.as_str();
         if value.is_empty() {
             return Err(self.incomplete(key.expects()));
@@ -170,23 +171,23 @@ impl<'a> Word<'a> {
         let bad =
             |hint| FilterError::BadValue { term: self.shown(), hint, expected: key.expects() };
         match key {
-            Key::Asset => Ok(Test::Asset(needle())),
-            Key::Version => Ok(Test::Version(needle())),
-            Key::Event => Ok(Test::Event(needle())),
-            Key::Peer => Ok(Test::Peer(needle())),
-            Key::Locale => Ok(Test::Locale(needle())),
-            Key::Verdict => one_of(VERDICTS, |name| name, value)
+            TermKey::Asset => Ok(Test::Asset(needle())),
+            TermKey::Version => Ok(Test::Version(needle())),
+            TermKey::Event => Ok(Test::Event(needle())),
+            TermKey::Peer => Ok(Test::Peer(needle())),
+            TermKey::Locale => Ok(Test::Locale(needle())),
+            TermKey::Verdict => one_of(VERDICTS, |name| name, value)
                 .map(Test::Verdict)
                 .ok_or_else(|| bad(hint(value, VERDICTS))),
-            Key::Effect => one_of(DeliveryEffect::ALL, DeliveryEffect::name, value)
+            TermKey::Effect => one_of(DeliveryEffect::ALL, DeliveryEffect::name, value)
                 .map(Test::Effect)
                 .ok_or_else(|| bad(hint(value, DeliveryEffect::ALL.map(DeliveryEffect::name)))),
-            Key::Source => one_of(Source::ALL, Source::name, value)
+            TermKey::Source => one_of(Source::ALL, Source::name, value)
                 .map(Test::Source)
                 .ok_or_else(|| bad(hint(value, Source::ALL.map(Source::name)))),
-            Key::Seq => seq(value).ok_or_else(|| bad(String::new())),
-            Key::Since => time(value, now).map(Test::Since).ok_or_else(|| bad(String::new())),
-            Key::Until => time(value, now).map(Test::Until).ok_or_else(|| bad(String::new())),
+            TermKey::Seq => seq(value).ok_or_else(|| bad(String::new())),
+            TermKey::Since => time(value, now).map(Test::Since).ok_or_else(|| bad(String::new())),
+            TermKey::Until => time(value, now).map(Test::Until).ok_or_else(|| bad(String::new())),
         }
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::parse::Key;
+use super::parse::TermKey;
 use super::test::Test;
 use super::*;
 use crate::callback::{
@@ -342,7 +342,7 @@ fn the_table_is_the_language() {
             assert!(!matches!(test, Test::Text(_)), "{form} is taken for text");
         }
     }
-    for key in Key::ALL {
+    for key in TermKey::ALL {
         assert!(forms.iter().any(|form| form.split(':').next() == Some(key.name())), "{key:?}");
     }
     let outcomes = [
