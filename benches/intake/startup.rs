@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dubwatch::callback::{Accepted, Callback, Encoding, Headers, Received, Source, Verdict};
-use dubwatch::journal::{Journal, Limits, Location};
+use dubwatch::journal::{Journal, Location, WriterLimits};
 use dubwatch::signature::{PrivateKey, fingerprint};
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,8 +57,11 @@ pub(crate) fn run(out: &mut impl Write, up_to: usize) -> Result<()> {
 
 /// Appends the deliveries of these numbers, in the writer's own groups.
 pub(crate) fn fill(path: &Path, numbers: std::ops::Range<usize>) -> Result<()> {
-    let limits =
-        Limits { entries: 2 * AHEAD, patience: Duration::from_secs(600), ..Limits::default() };
+    let limits = WriterLimits {
+        entries: 2 * AHEAD,
+        patience: Duration::from_secs(600),
+        ..WriterLimits::default()
+    };
     let journal = Journal::open_bounded(&Location::File(path.to_owned()), None, limits)?;
     // One a second, up to yesterday.
     let begin = Timestamp::now() - SignedDuration::from_hours(24 * 30);

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use crate::callback::{Accepted, MessagePosition, RefusalEntry};
 use crate::sqlite::{Database, OpenError, Writer};
 
-pub use crate::sqlite::{Health, Limits, Location, PendingCommit, WriteError};
+pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
 pub use feed::Feed;
 pub use follow::{Batch, Follower};
 pub use ledger::{RelayReceipt, Relayed};
@@ -79,14 +79,14 @@ impl Journal {
     /// then all of it is folded anew. Deliveries of assets that were quiet for longer than `keep`
     /// are deleted now and once an hour; `None` keeps everything.
     pub fn open(place: &Location, keep: Option<SignedDuration>) -> Result<Self, JournalError> {
-        Self::open_bounded(place, keep, Limits::default())
+        Self::open_bounded(place, keep, WriterLimits::default())
     }
 
     /// The same with other bounds for what may wait to be written.
     pub fn open_bounded(
         place: &Location,
         keep: Option<SignedDuration>,
-        limits: Limits,
+        limits: WriterLimits,
     ) -> Result<Self, JournalError> {
         let (database, mut connection) = Database::open(place, schema::SCHEMA)?;
         let path = database.path().to_owned();

@@ -16,4 +16,4 @@ pub use open::{
     Commands, Database, Location, OpenError, Schema, WriteConnection, create_directory_of,
     has_writer,
 };
-pub use writer::{BatchHandler, Health, Limits, PendingCommit, Room, WriteError, Writer};
+pub use writer::{BatchHandler, Health, PendingCommit, Room, WriteError, Writer, WriterLimits};

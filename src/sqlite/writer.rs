@@ -84,7 +84,7 @@ pub enum Room {
 
 /// Bounds of the queue in front of the writer.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct WriterLimits {
     /// Entries in the queue. One more fails with [`WriteError::Full`].
     pub entries: usize,
     /// Bytes in the queue, as their senders state them.
@@ -95,7 +95,7 @@ pub struct Limits {
     pub patience: Duration,
 }
 
-impl Default for Limits {
+impl Default for WriterLimits {
     fn default() -> Self {
         Self { entries: 4096, bytes: 64 << 20, batch: 1024, patience: Duration::from_secs(5) }
     }
@@ -153,24 +153,24 @@ impl<R> PendingCommit<R> {
 }
 
 /// Sends the result of an entry, with the receipt as the type that its sender asked for.
-type Reply<L> = Box<dyn FnOnce(Result<<L as BatchHandler>::Receipt, WriteError>) + Send>;
+type ReplyFn<L> = Box<dyn FnOnce(Result<<L as BatchHandler>::Receipt, WriteError>) + Send>;
 
-struct Request<L: BatchHandler> {
+struct WriteRequest<L: BatchHandler> {
     entry: L::Entry,
-    reply: Reply<L>,
+    reply: ReplyFn<L>,
     queued: Instant,
-    /// Its share of [`Limits::bytes`], given back when the request is done.
+    /// Its share of [`WriterLimits::bytes`], given back when the request is done.
     _share: OwnedSemaphorePermit,
 }
 
-enum Command<L: BatchHandler> {
-    Write(Box<Request<L>>),
+enum WriterCommand<L: BatchHandler> {
+    Write(Box<WriteRequest<L>>),
     Stop,
 }
 
 /// The sending side of the writer's thread.
 pub struct Writer<L: BatchHandler> {
-    commands: SyncSender<Command<L>>,
+    commands: SyncSender<WriterCommand<L>>,
     bytes: Arc<Semaphore>,
     bytes_bound: usize,
     health: watch::Receiver<Health>,
@@ -183,7 +183,11 @@ pub struct Writer<L: BatchHandler> {
 
 impl<L: BatchHandler> Writer<L> {
     /// Starts the thread, which owns `connection` and `handler` from here on.
-    pub fn start(connection: WriteConnection, handler: L, limits: Limits) -> std::io::Result<Self> {
+    pub fn start(
+        connection: WriteConnection,
+        handler: L,
+        limits: WriterLimits,
+    ) -> std::io::Result<Self> {
         let what = connection.what();
         let (commands, queue) = sync_channel(limits.entries);
         let (health, observed) = watch::channel(Health::Writing);
@@ -232,9 +236,9 @@ impl<L: BatchHandler> Writer<L> {
             Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| WriteError::Full)?;
         let (sender, pending) = PendingCommit::channel();
         // A sender that hung up cancels nothing.
-        let reply: Reply<L> = Box::new(|outcome| drop(sender.send(outcome.map(R::from))));
-        let request = Request { entry, reply, queued: Instant::now(), _share: share };
-        match self.commands.try_send(Command::Write(Box::new(request))) {
+        let reply: ReplyFn<L> = Box::new(|outcome| drop(sender.send(outcome.map(R::from))));
+        let request = WriteRequest { entry, reply, queued: Instant::now(), _share: share };
+        match self.commands.try_send(WriterCommand::Write(Box::new(request))) {
             Ok(()) => Ok(pending),
             Err(TrySendError::Full(_)) => Err(WriteError::Full),
             Err(TrySendError::Disconnected(_)) => Err(WriteError::Closed),
@@ -246,7 +250,7 @@ impl<L: BatchHandler> Writer<L> {
         self.health.clone()
     }
 
-    /// Returns whether the current transaction has run for longer than [`Limits::patience`]: a disk
+    /// Returns whether the current transaction has run for longer than [`WriterLimits::patience`]: a disk
     /// that hangs reports no error.
     pub fn is_behind(&self) -> bool {
         self.busy.busy_for().is_some_and(|time| time > self.patience)
@@ -257,7 +261,7 @@ impl<L: BatchHandler> Writer<L> {
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Blocks while the queue is full; the thread is still emptying it.
-            let _ = self.commands.send(Command::Stop);
+            let _ = self.commands.send(WriterCommand::Stop);
             if thread.join().is_err() {
                 tracing::error!("the writer of the {} panicked", self.what);
             }
@@ -302,8 +306,8 @@ struct WriterThread<L: BatchHandler> {
     connection: WriteConnection,
     handler: L,
     health: watch::Sender<Health>,
-    queue: Receiver<Command<L>>,
-    limits: Limits,
+    queue: Receiver<WriterCommand<L>>,
+    limits: WriterLimits,
     busy: Arc<BusyClock>,
     /// When a write last failed because the disk was full; `None` if the last failure was another one.
     full_at: Option<Instant>,
@@ -318,11 +322,11 @@ impl<L: BatchHandler> WriterThread<L> {
         loop {
             let mut batch = Vec::new();
             let stop = match self.next(due) {
-                Some(Command::Write(first)) => {
+                Some(WriterCommand::Write(first)) => {
                     batch.push(*first);
                     self.gather(&mut batch)
                 }
-                Some(Command::Stop) => true,
+                Some(WriterCommand::Stop) => true,
                 None => false,
             };
             if !batch.is_empty() {
@@ -356,15 +360,15 @@ impl<L: BatchHandler> WriterThread<L> {
     }
 
     /// Returns the next command; `None` at `due`, or when the files have to be checked.
-    fn next(&self, due: Option<Instant>) -> Option<Command<L>> {
+    fn next(&self, due: Option<Instant>) -> Option<WriterCommand<L>> {
         let look = self.connection.has_files().then(|| Instant::now() + PROBE);
         let Some(due) = due.into_iter().chain(look).min() else {
-            return Some(self.queue.recv().unwrap_or(Command::Stop));
+            return Some(self.queue.recv().unwrap_or(WriterCommand::Stop));
         };
         match self.queue.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Command::Stop),
+            Err(RecvTimeoutError::Disconnected) => Some(WriterCommand::Stop),
         }
     }
 
@@ -374,12 +378,12 @@ impl<L: BatchHandler> WriterThread<L> {
     /// about to bring more may share the core with this thread: they get it first, for as long as
     /// that brings something. An entry alone does not wait for whatever else the machine does, and
     /// where nobody waits for the core, giving way returns at once.
-    fn gather(&self, batch: &mut Vec<Request<L>>) -> bool {
+    fn gather(&self, batch: &mut Vec<WriteRequest<L>>) -> bool {
         let mut before = batch.len();
         while batch.len() < self.limits.batch {
             match self.queue.try_recv() {
-                Ok(Command::Write(request)) => batch.push(*request),
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(WriterCommand::Write(request)) => batch.push(*request),
+                Ok(WriterCommand::Stop) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) if batch.len() > before => {
                     before = batch.len();
                     std::thread::yield_now();
@@ -391,7 +395,7 @@ impl<L: BatchHandler> WriterThread<L> {
     }
 
     /// Commits a batch and answers all of its requests.
-    fn write_batch(&mut self, batch: Vec<Request<L>>) {
+    fn write_batch(&mut self, batch: Vec<WriteRequest<L>>) {
         // The only place where an entry is dropped: before its transaction starts, when whoever
         // waits has given up by the same limit.
         let now = Instant::now();
@@ -407,7 +411,7 @@ impl<L: BatchHandler> WriterThread<L> {
     /// Commits a batch, and answers it in its order. Where one entry cannot be written, the batch is
     /// halved until that one fails alone, the older half first: the others do not suffer for it, and
     /// one bad entry costs a few more commits and not one for each entry.
-    fn commit_and_answer(&mut self, mut batch: Vec<Request<L>>) {
+    fn commit_and_answer(&mut self, mut batch: Vec<WriteRequest<L>>) {
         match self.commit(&batch) {
             Err(error)
                 if is_full(&error) && batch.iter().any(|request| L::makes_room(&request.entry)) =>
@@ -427,7 +431,7 @@ impl<L: BatchHandler> WriterThread<L> {
     }
 
     /// Commits entries that make room on a disk that has none.
-    fn commit_with_reserve(&mut self, batch: Vec<Request<L>>) {
+    fn commit_with_reserve(&mut self, batch: Vec<WriteRequest<L>>) {
         let lent = self.lend_reserve();
         let outcome = self.commit(&batch);
         self.answer(batch, outcome);
@@ -475,7 +479,7 @@ impl<L: BatchHandler> WriterThread<L> {
         }
     }
 
-    fn answer(&mut self, batch: Vec<Request<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
+    fn answer(&mut self, batch: Vec<WriteRequest<L>>, outcome: rusqlite::Result<Vec<L::Receipt>>) {
         match outcome {
             Ok(receipts) => {
                 self.set_health(Health::Writing);
@@ -497,7 +501,7 @@ impl<L: BatchHandler> WriterThread<L> {
     }
 
     /// One transaction. When this returns `Ok`, the batch has been synced to disk.
-    fn commit(&mut self, batch: &[Request<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
+    fn commit(&mut self, batch: &[WriteRequest<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
         let handler = &mut self.handler;
         let result = transact(&mut self.connection, |connection| {
             let receipts = batch
@@ -663,7 +667,7 @@ mod tests {
         }
     }
 
-    fn start(limits: Limits) -> (Writer<Numbers>, watch::Receiver<usize>, tempfile::TempDir) {
+    fn start(limits: WriterLimits) -> (Writer<Numbers>, watch::Receiver<usize>, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let location = Location::File(dir.path().join("n.db"));
         let (_, connection) = Database::open(&location, SCHEMA).unwrap();
@@ -675,7 +679,7 @@ mod tests {
 
     #[test]
     fn the_thread_is_called_after_its_database() {
-        let (writer, _, _dir) = start(Limits::default());
+        let (writer, _, _dir) = start(WriterLimits::default());
         let thread = writer.thread.lock().unwrap();
         let name = thread.as_ref().and_then(|thread| thread.thread().name().map(str::to_owned));
         drop(thread);
@@ -691,7 +695,7 @@ mod tests {
             handler: Numbers { committed, batch: 0, commits: 0 },
             health,
             queue: sync_channel(1).1,
-            limits: Limits { patience: Duration::MAX, ..Limits::default() },
+            limits: WriterLimits { patience: Duration::MAX, ..WriterLimits::default() },
             busy: Arc::new(BusyClock { epoch: Instant::now(), busy_since: AtomicU64::new(0) }),
             full_at: None,
             make_room_at: Instant::now(),
@@ -703,7 +707,7 @@ mod tests {
                 let (sender, pending) = PendingCommit::channel();
                 let reply = Box::new(|outcome| drop(sender.send(outcome)));
                 let share = Arc::clone(&bytes).try_acquire_many_owned(0).unwrap();
-                (Request { entry, reply, queued: Instant::now(), _share: share }, pending)
+                (WriteRequest { entry, reply, queued: Instant::now(), _share: share }, pending)
             })
             .unzip();
         thread.write_batch(batch);
@@ -767,7 +771,7 @@ mod tests {
 
     #[test]
     fn receipts_come_after_the_commit_and_in_order() {
-        let (writer, seen, dir) = start(Limits::default());
+        let (writer, seen, dir) = start(WriterLimits::default());
         let pending: Vec<_> = (0..500).map(|n| writer.submit(n, 10).unwrap()).collect();
         for (n, pending) in (1..).zip(pending) {
             assert_eq!(pending.blocking_receipt(), Ok(n));
@@ -780,7 +784,7 @@ mod tests {
 
     #[test]
     fn one_bad_entry_fails_alone() {
-        let (writer, _, dir) = start(Limits::default());
+        let (writer, _, dir) = start(WriterLimits::default());
         let pending: Vec<_> =
             [1, 2, -3, 4].into_iter().map(|n| writer.submit(n, 1).unwrap()).collect();
         let outcomes: Vec<_> =
@@ -793,7 +797,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_and_what_waited_too_long_is_not_written() {
-        let limits = Limits { bytes: 0, patience: Duration::ZERO, ..Limits::default() };
+        let limits = WriterLimits { bytes: 0, patience: Duration::ZERO, ..WriterLimits::default() };
         let (writer, _, dir) = start(limits);
         assert_eq!(writer.submit(1, 100).unwrap().blocking_receipt(), Err(WriteError::Late));
         writer.stop();
@@ -802,7 +806,7 @@ mod tests {
 
     #[test]
     fn a_hung_up_sender_cancels_nothing() {
-        let (writer, _, dir) = start(Limits::default());
+        let (writer, _, dir) = start(WriterLimits::default());
         drop(writer.submit(1, 1).unwrap());
         writer.stop();
         assert_eq!(count(&dir), 1);
@@ -810,7 +814,7 @@ mod tests {
 
     #[test]
     fn a_database_that_works_again_is_noticed_without_traffic() {
-        let (writer, _, dir) = start(Limits::default());
+        let (writer, _, dir) = start(WriterLimits::default());
         let other = Connection::open(dir.path().join("n.db")).unwrap();
         other.execute_batch("ALTER TABLE n RENAME TO away").unwrap();
         assert!(matches!(
@@ -846,7 +850,7 @@ mod tests {
     #[test]
     fn files_that_were_taken_away_are_noticed_and_nothing_is_taken_for_written() {
         for ending in ["", "-wal", "-shm"] {
-            let (writer, _, dir) = start(Limits::default());
+            let (writer, _, dir) = start(WriterLimits::default());
             assert_eq!(writer.submit(1, 1).unwrap().blocking_receipt(), Ok(1));
             let name = dir.path().join(format!("n.db{ending}"));
             let aside = dir.path().join("aside");
@@ -882,7 +886,7 @@ mod tests {
 
     #[test]
     fn a_removed_log_costs_nothing_that_was_answered() {
-        let (writer, _, dir) = start(Limits::default());
+        let (writer, _, dir) = start(WriterLimits::default());
         for n in 0..3 {
             writer.submit(n, 1).unwrap().blocking_receipt().unwrap();
         }

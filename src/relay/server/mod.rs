@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
-use super::store::{Limits as Queue, Log};
+use super::store::{Log, WriterLimits as Queue};
 use crate::serve::{ConnFailure, Limits, MemoryBudget, TrustedProxies};
 use crate::signature::TrustedKeys;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::relay::store::{Arrival, Limits};
+use crate::relay::store::{Arrival, WriterLimits};
 
 /// The quota is the queue's entries and bytes divided by this.
 const OF: usize = 4;
@@ -26,7 +26,7 @@ pub(super) struct QuotaPermit(#[expect(dead_code, reason = "held")] [OwnedSemaph
 
 impl UnverifiedQuota {
     /// Creates the quota of a queue with these bounds.
-    pub(super) fn of(queue: &Limits) -> Self {
+    pub(super) fn of(queue: &WriterLimits) -> Self {
         let bound = (queue.bytes / OF).min(Semaphore::MAX_PERMITS);
         Self {
             entries: Arc::new(Semaphore::new((queue.entries / OF).max(1))),
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_entries_and_of_the_bytes() {
-        let queue = Limits { entries: 40, bytes: 40_000, ..Limits::default() };
+        let queue = WriterLimits { entries: 40, bytes: 40_000, ..WriterLimits::default() };
         let quota = UnverifiedQuota::of(&queue);
         let take = |bytes| -> Vec<_> {
             std::iter::from_fn(|| quota.take(&arrival(bytes))).take(100).collect()

@@ -85,7 +85,7 @@ pub use prune::Pruned;
 pub use registry::{Inbox, InboxId, State};
 pub use secret::Token;
 
-pub use crate::sqlite::Limits;
+pub use crate::sqlite::WriterLimits;
 
 use damage::Damage;
 use epochs::Begun;
@@ -121,23 +121,27 @@ struct Reading {
 impl Store {
     /// Opens the store at `place`, making it where there is none. Reads no history.
     pub fn open(place: &Location, caps: Caps) -> Result<Self, StoreError> {
-        Self::open_bounded(place, caps, Limits::default())
+        Self::open_bounded(place, caps, WriterLimits::default())
     }
 
     /// The same with other bounds for what may wait to be written.
-    pub fn open_bounded(place: &Location, caps: Caps, limits: Limits) -> Result<Self, StoreError> {
+    pub fn open_bounded(
+        place: &Location,
+        caps: Caps,
+        limits: WriterLimits,
+    ) -> Result<Self, StoreError> {
         Self::on(Database::open(place, schema::SCHEMA)?, caps, limits)
     }
 
     /// Opens the store at `path`, and makes none where there is none.
     pub fn open_existing(path: &Path, caps: Caps) -> Result<Self, StoreError> {
-        Self::on(Database::open_existing(path, schema::SCHEMA)?, caps, Limits::default())
+        Self::on(Database::open_existing(path, schema::SCHEMA)?, caps, WriterLimits::default())
     }
 
     fn on(
         (database, connection): (Database, WriteConnection),
         caps: Caps,
-        limits: Limits,
+        limits: WriterLimits,
     ) -> Result<Self, StoreError> {
         let registry = Arc::new(Registry::load(&connection)?);
         let run = Epoch(secret::epoch()?);
