@@ -106,7 +106,9 @@ fn listen(config: &Config, sockets: Vec<TcpListener>, intake: &Arc<Intake>) -> W
     );
     let router = listener.router();
     let broken = move |broken| listener.broken(&broken);
-    Worker::task("listener", |stop| serve(sockets, router, serve::Limits::default(), stop, broken))
+    Worker::task("listener", |stop| {
+        serve(sockets, router, serve::ServeLimits::default(), stop, broken)
+    })
 }
 
 impl Receiver {

@@ -23,7 +23,7 @@ use crate::output::write_line;
 use crate::relay::admin::{self, Command, Reply};
 use crate::relay::server::{Server, Settings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
-use crate::serve::{self, Socket, serve};
+use crate::serve::{self, ListeningSockets, serve};
 use crate::signature::{PublicKey, TrustedKeys};
 use crate::sqlite::{Health, Location, OpenError};
 use crate::text::Printable;
@@ -114,7 +114,7 @@ async fn run(
     let operator = operator(&store, &base, print);
     let server = Server::new(relay.server.clone(), Arc::clone(&store) as Arc<dyn Log>, keys);
     let socket = match &tls {
-        Some(certificate) => Socket::from(sockets).with_tls(certificate.acceptor()?),
+        Some(certificate) => ListeningSockets::from(sockets).with_tls(certificate.acceptor()?),
         None => sockets.into(),
     };
     let mut certificate = tls.map(CertificateWatcher::new);

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::conn_state::ConnState;
-use super::socket::Stream;
+use super::socket::AcceptedStream;
 
 /// Time that a client has to notice the close.
 const LINGER: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// The stream that hyper reads and writes.
 pub(super) struct ConnIo {
-    stream: Stream,
+    stream: AcceptedStream,
     conn: Arc<ConnState>,
     /// Dropped with the socket: the connection's task waits for that if a handler owns the socket.
     _held: oneshot::Sender<()>,
@@ -42,7 +42,11 @@ struct Linger {
 }
 
 impl ConnIo {
-    pub(super) fn new(stream: Stream, conn: Arc<ConnState>, held: oneshot::Sender<()>) -> Self {
+    pub(super) fn new(
+        stream: AcceptedStream,
+        conn: Arc<ConnState>,
+        held: oneshot::Sender<()>,
+    ) -> Self {
         Self { stream, conn, _held: held, ended: false, linger: None }
     }
 }
@@ -50,7 +54,7 @@ impl ConnIo {
 impl Linger {
     /// Reads and discards until the client closes, a limit is reached, or, where nothing is
     /// outstanding, there is nothing to read.
-    fn poll(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, stream: &mut AcceptedStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
         loop {
             let mut buffer = ReadBuf::uninit(&mut scratch);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id};
 
-use super::Limits;
+use super::ServeLimits;
 use super::conn_state::{ConnState, Millis, Phase};
 
 /// How long a newcomer may be in one phase before it is the first to go, in milliseconds: a client
@@ -131,7 +131,7 @@ impl ConnTable {
     pub(super) fn expire(
         &mut self,
         now: Millis,
-        limits: &Limits,
+        limits: &ServeLimits,
         mut late: impl FnMut(SocketAddr, Phase),
     ) -> Option<Millis> {
         let mut next = None;
@@ -224,7 +224,7 @@ fn rank(conn: &ConnState, now: Millis) -> Option<Rank> {
 /// if something else limits the time: the router for a body, [`ConnIo`](super::conn_io::ConnIo) for a
 /// closing connection, the handler for an upgraded one. A client that reads nothing is limited in
 /// every phase but the last.
-fn deadline(conn: &ConnState, limits: &Limits) -> Option<Millis> {
+fn deadline(conn: &ConnState, limits: &ServeLimits) -> Option<Millis> {
     let after = |since: Millis, limit: Duration| {
         let limit = Millis::try_from(limit.as_millis()).unwrap_or(Millis::MAX);
         since.saturating_add(limit).saturating_add(1)
@@ -367,7 +367,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_nothing_is_late_in_every_phase_but_the_upgraded() {
-        let limits = Limits { head_timeout: Duration::from_secs(100), ..Limits::default() };
+        let limits =
+            ServeLimits { head_timeout: Duration::from_secs(100), ..ServeLimits::default() };
         let mut house = House::new();
         let stall = |conn: Arc<ConnState>| conn.stall(true);
         let head = house.enter(1);
@@ -395,7 +396,7 @@ mod tests {
 
     #[tokio::test]
     async fn lateness_depends_on_the_phase() {
-        let limits = Limits::default();
+        let limits = ServeLimits::default();
         let mut house = House::new();
         house.enter(1);
         house.enter(2).received(b"G");

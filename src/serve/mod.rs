@@ -41,14 +41,14 @@ use conn_state::{Clock, ConnState, Phase};
 use conn_table::ConnTable;
 use connection::ConnContext;
 use service::RouterService;
-use socket::{Stream, accept};
+use socket::{AcceptedStream, accept};
 
 pub use body::{BodyError, MemoryBudget, Permit, read_body};
 pub use conn_failure::{ConnFailure, FailureReason};
 pub use forwarded::TrustedProxies;
 pub use open_files::raise_open_files;
 pub use service::{Peer, WriteProgress};
-pub use socket::Socket;
+pub use socket::ListeningSockets;
 
 /// How long accepting rests after an error that would only repeat itself.
 const REST: Duration = Duration::from_millis(50);
@@ -63,7 +63,7 @@ const PANIC_TEXT: usize = 200;
 
 /// What a client may take: time, bytes, connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServeLimits {
     /// From a request's first byte to the end of its head, and from connecting to a first byte.
     pub head_timeout: Duration,
     /// Between two requests, and for a client that does not read its answer.
@@ -80,7 +80,7 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(10),
@@ -92,7 +92,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ServeLimits {
     /// How many connections may really be open: the process's limit of open files counts as well.
     pub fn room(&self) -> usize {
         self.max_connections.min(open_files::connections()).max(1)
@@ -113,19 +113,19 @@ impl Limits {
 /// cancel its handler; eviction of a half-sent request and the end of the drain time do.
 ///
 /// On `stop` the listening socket is closed at once, and with it all connections without a complete
-/// head; requests that are being received or answered get [`Limits::drain`] and then end unanswered.
+/// head; requests that are being received or answered get [`ServeLimits::drain`] and then end unanswered.
 ///
 /// A connection that a handler upgraded counts until the handler drops it. It is neither timed nor
-/// evicted, and a stop waits for it no longer than [`Limits::drain`].
+/// evicted, and a stop waits for it no longer than [`ServeLimits::drain`].
 pub async fn serve(
-    socket: impl Into<Socket>,
+    socket: impl Into<ListeningSockets>,
     router: Router,
-    limits: Limits,
+    limits: ServeLimits,
     stop: CancellationToken,
     observer: impl Fn(ConnFailure) + Send + Sync + 'static,
 ) {
-    let Socket { listeners, tls } = socket.into();
-    let mut server = Server::new(router, limits, tls, Arc::new(observer));
+    let ListeningSockets { listeners, tls } = socket.into();
+    let mut server = AcceptLoop::new(router, limits, tls, Arc::new(observer));
     loop {
         tokio::select! {
             biased;
@@ -140,9 +140,9 @@ pub async fn serve(
 type Observer = Arc<dyn Fn(ConnFailure) + Send + Sync>;
 
 /// The accept loop's own: every connection, and when to look at them again.
-struct Server {
+struct AcceptLoop {
     router: Router,
-    limits: Limits,
+    limits: ServeLimits,
     tls: Option<TlsAcceptor>,
     observer: Observer,
     http: http1::Builder,
@@ -163,8 +163,13 @@ struct Server {
     failing: bool,
 }
 
-impl Server {
-    fn new(router: Router, limits: Limits, tls: Option<TlsAcceptor>, observer: Observer) -> Self {
+impl AcceptLoop {
+    fn new(
+        router: Router,
+        limits: ServeLimits,
+        tls: Option<TlsAcceptor>,
+        observer: Observer,
+    ) -> Self {
         let mut http = http1::Builder::new();
         // A half-closed client still gets its answer, and while a request is being answered the
         // socket is not read, which is what `ConnState::starved` relies on.
@@ -247,7 +252,7 @@ impl Server {
         let router = self.router.clone();
         let (http, tls, of) = (self.http.clone(), self.tls.clone(), Arc::clone(&conn));
         let open = async move {
-            let stream = Stream::open(stream, tls, Arc::clone(&of)).await?;
+            let stream = AcceptedStream::open(stream, tls, Arc::clone(&of)).await?;
             let router = if of.is_plain() { service::reject_plain_http() } else { router };
             let routed = RouterService::new(router, Arc::clone(&of));
             let socket = TokioIo::new(ConnIo::new(stream, of, held));
@@ -369,9 +374,9 @@ mod tests {
         timeout(Duration::from_secs(10), work).await.expect("nothing happened for 10 s")
     }
 
-    async fn bound() -> (Server, TcpListener) {
+    async fn bound() -> (AcceptLoop, TcpListener) {
         let router = Router::new().route("/", get(async || "hello"));
-        let server = Server::new(router, Limits::default(), None, Arc::new(|_| {}));
+        let server = AcceptLoop::new(router, ServeLimits::default(), None, Arc::new(|_| {}));
         (server, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 

@@ -20,14 +20,14 @@ use super::conn_state::ConnState;
 const UNSENT: u32 = 128 << 10;
 
 /// One or several listening sockets; of TLS where there is an acceptor.
-pub struct Socket {
+pub struct ListeningSockets {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) tls: Option<TlsAcceptor>,
 }
 
-impl Socket {
+impl ListeningSockets {
     /// The same with connections that begin with a TLS handshake. It counts as part of the first
-    /// request's head: [`super::Limits::head_timeout`] is for both, and who is amid one makes room
+    /// request's head: [`super::ServeLimits::head_timeout`] is for both, and who is amid one makes room
     /// first.
     #[must_use]
     pub fn with_tls(self, acceptor: TlsAcceptor) -> Self {
@@ -35,13 +35,13 @@ impl Socket {
     }
 }
 
-impl From<TcpListener> for Socket {
+impl From<TcpListener> for ListeningSockets {
     fn from(listener: TcpListener) -> Self {
         vec![listener].into()
     }
 }
 
-impl From<Vec<TcpListener>> for Socket {
+impl From<Vec<TcpListener>> for ListeningSockets {
     fn from(listeners: Vec<TcpListener>) -> Self {
         Self { listeners, tls: None }
     }
@@ -67,12 +67,12 @@ pub(super) async fn accept(
 }
 
 /// An accepted connection.
-pub(super) enum Stream {
+pub(super) enum AcceptedStream {
     Plain(MonitoredSocket),
     Tls(Box<TlsStream<MonitoredSocket>>),
 }
 
-impl Stream {
+impl AcceptedStream {
     /// Does the TLS handshake if there is an acceptor, unless the client begins as plain HTTP does:
     /// then its state records that, and it can still be answered.
     pub(super) async fn open(
@@ -95,7 +95,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for AcceptedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -108,7 +108,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for AcceptedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -14,7 +14,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use dubwatch::serve::{ConnFailure, FailureReason, Limits, Peer, Socket, serve};
+use dubwatch::serve::{ConnFailure, FailureReason, ListeningSockets, Peer, ServeLimits, serve};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -49,12 +49,12 @@ struct House {
 }
 
 impl House {
-    fn new(limits: Limits) -> Self {
-        Self::with(limits, Socket::from)
+    fn new(limits: ServeLimits) -> Self {
+        Self::with(limits, ListeningSockets::from)
     }
 
     /// The same behind the TLS of the fixtures.
-    fn with_tls(limits: Limits) -> Self {
+    fn with_tls(limits: ServeLimits) -> Self {
         let chain = CertificateDer::pem_file_iter(fixture("relay.pem")).unwrap();
         let chain = chain.collect::<Result<_, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_file(fixture("relay.key.pem")).unwrap();
@@ -65,10 +65,10 @@ impl House {
             .with_single_cert(chain, key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Self::with(limits, |listener| Socket::from(listener).with_tls(acceptor))
+        Self::with(limits, |listener| ListeningSockets::from(listener).with_tls(acceptor))
     }
 
-    fn with(limits: Limits, socket: impl FnOnce(TcpListener) -> Socket) -> Self {
+    fn with(limits: ServeLimits, socket: impl FnOnce(TcpListener) -> ListeningSockets) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -257,7 +257,7 @@ impl Client {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     let mut requests = Vec::new();
     for i in 0..40 {
@@ -271,7 +271,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn a_chunked_body_arrives_whole() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.send("POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
     for piece in ["3\r\nabc", "\r\n2\r\nd", "e\r\n", "0\r\n", "\r\n"] {
@@ -283,7 +283,7 @@ fn a_chunked_body_arrives_whole() {
 
 #[test]
 fn a_client_that_closed_its_side_gets_its_answer() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.held();
     client.0.shutdown(Shutdown::Write).unwrap();
     house.gate.add_permits(1);
@@ -293,7 +293,7 @@ fn a_client_that_closed_its_side_gets_its_answer() {
 
 #[test]
 fn a_head_may_come_byte_by_byte() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.0.set_nodelay(true).unwrap();
     for byte in get_request("/hello").bytes() {
@@ -304,7 +304,7 @@ fn a_head_may_come_byte_by_byte() {
 
 #[test]
 fn a_request_knows_its_peer() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.send(get_request("/peer"));
     assert_eq!(client.answer().2, client.address().to_string());
@@ -313,7 +313,7 @@ fn a_request_knows_its_peer() {
 #[test]
 fn a_late_head_is_cut_and_an_idle_connection_lives_on() {
     let head_timeout = Duration::from_millis(500);
-    let house = House::new(Limits { head_timeout, ..Limits::default() });
+    let house = House::new(ServeLimits { head_timeout, ..ServeLimits::default() });
     let mut idle = house.connect();
     idle.greets();
     let mut silent = house.connect();
@@ -341,7 +341,7 @@ fn a_late_head_is_cut_and_an_idle_connection_lives_on() {
 #[test]
 fn a_head_that_keeps_crawling_is_cut_as_well() {
     let head_timeout = Duration::from_millis(500);
-    let house = House::new(Limits { head_timeout, ..Limits::default() });
+    let house = House::new(ServeLimits { head_timeout, ..ServeLimits::default() });
     let mut crawling = house.connect();
     crawling.send("GET /hello HTTP/1.1\r\nx: ");
     crawling.0.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
@@ -358,7 +358,7 @@ fn a_head_that_keeps_crawling_is_cut_as_well() {
 #[test]
 fn an_idle_connection_is_closed_in_its_time_without_a_word() {
     let idle_timeout = Duration::from_millis(500);
-    let house = House::new(Limits { idle_timeout, ..Limits::default() });
+    let house = House::new(ServeLimits { idle_timeout, ..ServeLimits::default() });
     let mut idle = house.connect();
     idle.greets();
     idle.closed();
@@ -373,7 +373,7 @@ fn an_idle_connection_is_closed_in_its_time_without_a_word() {
 
 #[test]
 fn a_head_over_the_limit_is_answered_431() {
-    let house = House::new(Limits { max_head: 4_000, ..Limits::default() });
+    let house = House::new(ServeLimits { max_head: 4_000, ..ServeLimits::default() });
     let mut client = house.connect();
     client.send(format!("GET /hello HTTP/1.1\r\nhost: x\r\nlong: {}\r\n", "x".repeat(4_000)));
     assert_eq!(client.answer().0, 431);
@@ -389,7 +389,7 @@ fn a_head_over_the_limit_is_answered_431() {
 
 #[test]
 fn what_is_no_http_is_told() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.send("what is this\r\n\r\n");
     assert_eq!(client.answer().0, 400);
@@ -429,7 +429,7 @@ fn what_is_no_http_is_told() {
 
 #[test]
 fn a_full_house_of_silence_lets_a_request_in() {
-    let house = House::new(Limits { max_connections: 4, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 4, ..ServeLimits::default() });
     let mut silent: Vec<_> = (0..4).map(|_| house.connect()).collect();
     let mut client = house.connect();
     client.greets();
@@ -448,7 +448,7 @@ fn a_newcomer_in_a_full_house_has_time_for_its_request() {
     const ROUND_TRIP: Duration = Duration::from_millis(300);
     const FAIR_TIME: Duration = Duration::from_secs(2);
     for tls in [false, true] {
-        let limits = Limits { max_connections: 16, ..Limits::default() };
+        let limits = ServeLimits { max_connections: 16, ..ServeLimits::default() };
         let house = if tls { House::with_tls(limits) } else { House::new(limits) };
         let request = get_request("/hello").replace("host", "connection: close\r\nhost");
         let (first, rest) = request.split_at(9);
@@ -484,7 +484,7 @@ fn a_newcomer_in_a_full_house_has_time_for_its_request() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_address_that_fills_the_house_takes_no_place_of_another() {
-    let house = House::new(Limits { max_connections: 8, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 8, ..ServeLimits::default() });
     let from = |last: u8| {
         let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
@@ -512,7 +512,7 @@ fn an_address_that_fills_the_house_takes_no_place_of_another() {
 
 #[test]
 fn a_thousand_crawling_connections_keep_nobody_out() {
-    let house = House::new(Limits { max_connections: 50, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 50, ..ServeLimits::default() });
     let mut idle = house.connect();
     idle.greets();
     let mut crowd = Vec::new();
@@ -532,7 +532,7 @@ fn a_thousand_crawling_connections_keep_nobody_out() {
 
 #[test]
 fn who_is_evicted_amid_a_request_is_told_of() {
-    let house = House::new(Limits { max_connections: 1, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 1, ..ServeLimits::default() });
     for half in ["POST /echo", "POST /echo HTTP/1.1\r\ncontent-length: 2\r\n\r\n1"] {
         let mut client = house.connect();
         client.send(half);
@@ -553,7 +553,7 @@ fn who_is_evicted_amid_a_request_is_told_of() {
 
 #[test]
 fn who_is_being_answered_is_never_evicted() {
-    let house = House::new(Limits { max_connections: 2, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 2, ..ServeLimits::default() });
     let mut first = house.held();
     let mut second = house.held();
     let mut third = house.connect();
@@ -571,7 +571,7 @@ fn who_is_being_answered_is_never_evicted() {
 
 #[test]
 fn who_does_not_read_an_answer_is_not_being_answered() {
-    let house = House::new(Limits { max_connections: 1, ..Limits::default() });
+    let house = House::new(ServeLimits { max_connections: 1, ..ServeLimits::default() });
     let mut deaf = house.connect();
     deaf.send(get_request("/large"));
     let mut began = [0];
@@ -584,7 +584,7 @@ fn who_does_not_read_an_answer_is_not_being_answered() {
 #[test]
 fn who_reads_nothing_is_not_being_answered_however_much_it_asked_for() {
     for tls in [false, true] {
-        let limits = Limits { max_connections: 1, ..Limits::default() };
+        let limits = ServeLimits { max_connections: 1, ..ServeLimits::default() };
         let house = if tls { House::with_tls(limits) } else { House::new(limits) };
         for kib in (0..512).step_by(16) {
             let one = get_request(&format!("/size/{kib}"));
@@ -600,7 +600,7 @@ fn who_reads_nothing_is_not_being_answered_however_much_it_asked_for() {
 
 #[test]
 fn a_stop_lets_answers_out_and_closes_the_rest() {
-    let mut house = House::new(Limits { drain: 6 * LIMIT, ..Limits::default() });
+    let mut house = House::new(ServeLimits { drain: 6 * LIMIT, ..ServeLimits::default() });
     let mut idle = house.connect();
     idle.greets();
     let mut half = house.connect();
@@ -622,7 +622,7 @@ fn a_stop_lets_answers_out_and_closes_the_rest() {
 #[test]
 fn a_stop_cuts_a_stuck_answer_when_the_drain_time_is_over() {
     let drain = Duration::from_millis(100);
-    let mut house = House::new(Limits { drain, ..Limits::default() });
+    let mut house = House::new(ServeLimits { drain, ..ServeLimits::default() });
     let mut stuck = house.held();
     let began = Instant::now();
     house.stop.cancel();
@@ -633,7 +633,7 @@ fn a_stop_cuts_a_stuck_answer_when_the_drain_time_is_over() {
 
 #[test]
 fn a_panic_ends_its_own_connection_only() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut other = house.connect();
     other.greets();
     let mut client = house.connect();
@@ -645,7 +645,7 @@ fn a_panic_ends_its_own_connection_only() {
 
 #[test]
 fn a_client_that_is_still_sending_gets_its_answer() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.send("POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n");
     client.send(vec![b'x'; 500_000]);
@@ -661,7 +661,7 @@ fn a_client_that_is_still_sending_gets_its_answer() {
 
 #[test]
 fn a_client_that_never_stops_sending_is_closed() {
-    let house = House::new(Limits::default());
+    let house = House::new(ServeLimits::default());
     let mut client = house.connect();
     client.send("POST /refuse HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
@@ -674,12 +674,12 @@ fn a_client_that_never_stops_sending_is_closed() {
 #[test]
 fn an_upgraded_connection_is_its_handlers() {
     let short = Duration::from_millis(300);
-    let limits = Limits {
+    let limits = ServeLimits {
         head_timeout: short,
         idle_timeout: short,
         drain: short,
         max_connections: 1,
-        ..Limits::default()
+        ..ServeLimits::default()
     };
     let mut house = House::new(limits);
     let mut upgraded = house.connect();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use dubwatch::serve::{Limits, serve};
+use dubwatch::serve::{ServeLimits, serve};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -25,7 +25,7 @@ fn without_files_the_silent_make_room() {
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/", get(async || "hello"));
     let stop = CancellationToken::new();
-    let mut server = pin!(serve(listener, router, Limits::default(), stop.clone(), |_| {}));
+    let mut server = pin!(serve(listener, router, ServeLimits::default(), stop.clone(), |_| {}));
     // It reads the limit when it starts and would cap connections below a small one.
     let starts = poll_fn(|cx| Poll::Ready(server.as_mut().poll(cx).is_pending()));
     assert!(runtime.block_on(starts));

@@ -46,7 +46,7 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::{Log, WriterLimits as Queue};
-use crate::serve::{ConnFailure, Limits, MemoryBudget, TrustedProxies};
+use crate::serve::{ConnFailure, MemoryBudget, ServeLimits, TrustedProxies};
 use crate::signature::TrustedKeys;
 
 use broken_log::BrokenLog;
@@ -106,11 +106,11 @@ impl Default for Settings {
 impl Settings {
     /// Limits for [`crate::serve`] that fit: a head that is sure to fit in a delivery's header, and
     /// places for senders beside all readers.
-    pub fn serve_limits(&self) -> Limits {
-        Limits {
+    pub fn serve_limits(&self) -> ServeLimits {
+        ServeLimits {
             max_head: Delivery::MAX_HEAD,
             max_connections: self.connections.saturating_add(SENDERS),
-            ..Limits::default()
+            ..ServeLimits::default()
         }
     }
 
