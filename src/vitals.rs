@@ -35,7 +35,7 @@ impl Counts {
 
 /// Whether the journal can be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Store {
+pub enum JournalHealth {
     /// The last transaction was committed.
     #[default]
     Writing,
@@ -104,7 +104,7 @@ pub struct Status {
     /// What became of the requests.
     pub counts: Counts,
     /// Whether the journal can be written.
-    pub store: Store,
+    pub store: JournalHealth,
     /// The connection to a relay, where there is one.
     pub link: Option<Link>,
     /// Whether the process that wrote the journal, which is only read here, has ended.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dubwatch::journal::Reader;
+use dubwatch::journal::JournalReader;
 use serde_json::Value;
 
 /// Longer than anything takes here.
@@ -204,10 +204,10 @@ impl Journal {
     }
 
     /// Waits until it has something; gives a reader and when that was.
-    pub(crate) fn begun(&self) -> Result<(Reader, Instant)> {
+    pub(crate) fn begun(&self) -> Result<(JournalReader, Instant)> {
         let start = Instant::now();
         while start.elapsed() < LIMIT {
-            if let Ok(reader) = Reader::open(&self.0)
+            if let Ok(reader) = JournalReader::open(&self.0)
                 && reader.head()? > 0
             {
                 return Ok((reader, Instant::now()));
@@ -219,7 +219,7 @@ impl Journal {
 }
 
 /// Waits until the journal has `count`; gives when that was.
-pub(crate) fn has(reader: &Reader, count: u64) -> Result<Instant> {
+pub(crate) fn has(reader: &JournalReader, count: u64) -> Result<Instant> {
     until(|| Ok(reader.head()? >= count))
 }
 

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::intake::Intake;
 use crate::journal::{Health, Journal};
 use crate::sqlite::has_writer;
-use crate::vitals::{Link, Status, Store};
+use crate::vitals::{JournalHealth, Link, Status};
 
 /// Minimum interval between two changes of the counts.
 const EVERY: Duration = Duration::from_millis(250);
@@ -52,8 +52,8 @@ async fn watch_receiver(
                 // The journal's thread ended: the supervisor ends the run for it.
                 is_open = changed.is_ok();
                 let store = match &*health.borrow_and_update() {
-                    Health::Writing => Store::Writing,
-                    Health::Failing { why } => Store::Failing { why: (**why).to_owned() },
+                    Health::Writing => JournalHealth::Writing,
+                    Health::Failing { why } => JournalHealth::Failing { why: (**why).to_owned() },
                 };
                 status.send_modify(|status| status.store = store);
             }

@@ -11,7 +11,7 @@ use crate::app::{self, Exit, is_closed_pipe};
 use crate::callback::{Callback, Delivery};
 use crate::config::{Config, Output};
 use crate::filter::Filter;
-use crate::journal::{Follower, Reader};
+use crate::journal::{Follower, JournalReader};
 use crate::output::{Face, Format, Heading, RecordWriter, Selection};
 
 /// Rows read at once.
@@ -121,7 +121,7 @@ fn what_is_there<W: Write>(
 /// Writes every delivery up to `head` that fits. Ends early when nobody reads any more, which a
 /// filter that nothing fits would never notice.
 fn deliveries<W: Write>(
-    reader: &Reader,
+    reader: &JournalReader,
     filter: &Filter,
     head: u64,
     records: &mut RecordWriter<W>,
@@ -145,7 +145,7 @@ fn deliveries<W: Write>(
 /// The newest `limit` up to `head` that fit, oldest first, each with the name of its asset; read from
 /// the end, so that it is quick.
 fn newest(
-    reader: &Reader,
+    reader: &JournalReader,
     filter: &Filter,
     limit: usize,
     head: u64,
@@ -171,7 +171,7 @@ fn newest(
 }
 
 fn refusals<W: Write>(
-    reader: &Reader,
+    reader: &JournalReader,
     filter: &Filter,
     limit: Option<usize>,
     records: &mut RecordWriter<W>,

@@ -8,7 +8,7 @@ use super::confirm::confirmed;
 use super::{Usage, done_unless, say};
 use crate::app::Exit;
 use crate::config::{Config, parse_span};
-use crate::journal::{Journal, JournalError, Pruned};
+use crate::journal::{Journal, JournalError, PruneCounts};
 use crate::sqlite::OpenError;
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
 /// Asks, where there is something to delete and somebody to ask.
 fn may_delete(config: &Config, cutoff: Timestamp) -> anyhow::Result<bool> {
     let would = match Journal::prunable(&config.db, cutoff) {
-        Ok(would) if would == Pruned::default() => return Ok(true),
+        Ok(would) if would == PruneCounts::default() => return Ok(true),
         Ok(would) => spoken(would),
         // Written by an older dubwatch: pruning brings it up to date first.
         Err(JournalError::Open(OpenError::Older { .. })) => "what is older".to_owned(),
@@ -61,7 +61,7 @@ fn may_delete(config: &Config, cutoff: Timestamp) -> anyhow::Result<bool> {
     confirmed(&format!("Delete {would}, from {}, for good?", config.db.display()))
 }
 
-fn spoken(Pruned { deliveries, assets, refusals }: Pruned) -> String {
+fn spoken(PruneCounts { deliveries, assets, refusals }: PruneCounts) -> String {
     let deliveries = counted(deliveries, "delivery", "deliveries");
     let assets = counted(assets, "asset", "assets");
     let refusals = counted(refusals, "refusal", "refusals");

@@ -10,7 +10,7 @@ use super::{Usage, done_unless, lines, say};
 use crate::app::{Exit, is_closed_pipe, reader_gone};
 use crate::config::{Config, Output};
 use crate::filter::{Filter, VersionFacts};
-use crate::journal::Reader;
+use crate::journal::JournalReader;
 use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Notes, VersionRow};
@@ -44,7 +44,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
                    dubwatch log --filter lists such deliveries";
         return Err(Usage(why.to_owned()).into());
     }
-    let reader = Reader::open(&config.db)?;
+    let reader = JournalReader::open(&config.db)?;
     let out = out(config, config.output != Some(Output::Json));
     let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));
     let gone = reader_gone();
@@ -69,7 +69,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// The id of the asset that a word means; otherwise why it means none.
-fn find(reader: &Reader, word: &str) -> anyhow::Result<Result<String, String>> {
+fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, String>> {
     // As it is copied from a screen, where long ids end so.
     let word = word.trim().trim_end_matches('…');
     if word.is_empty() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Feed, JournalError, Reader, Watermarks};
+use super::{Feed, JournalError, JournalReader, Watermarks};
 use crate::callback::{Delivery, DeliverySummary, NotedGap, RefusalEntry};
 
 /// The time between two looks at a journal that another process writes.
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What was committed, all of one kind and oldest first; never empty.
 #[derive(Debug)]
-pub enum Batch {
+pub enum JournalBatch {
     /// Accepted deliveries.
     Deliveries(Vec<Delivery>),
     /// Summaries of accepted deliveries, from [`Follower::of_summaries`].
@@ -34,29 +34,29 @@ pub enum Batch {
 /// Follows a journal. A slow one costs the writer nothing, and loses nothing that is kept.
 #[derive(Debug)]
 pub struct Follower {
-    reader: Reader,
-    source: Source,
-    /// Whether it returns [`Batch::Summaries`] in place of [`Batch::Deliveries`].
+    reader: JournalReader,
+    source: ChangeSource,
+    /// Whether it returns [`JournalBatch::Summaries`] in place of [`JournalBatch::Deliveries`].
     summaries: bool,
     /// What was returned.
     seen: Watermarks,
 }
 
 #[derive(Debug)]
-enum Source {
+enum ChangeSource {
     /// This process writes.
     Feed(Feed),
     /// Another process writes.
-    File(Watched),
+    File(WatchedFile),
 }
 
 /// A journal's file that another process writes.
 #[derive(Debug)]
-struct Watched {
+struct WatchedFile {
     path: PathBuf,
     /// The device and the number of the file that was opened.
     identity: (u64, u64),
-    /// [`Reader::data_version`] at the last look.
+    /// [`JournalReader::data_version`] at the last look.
     version: u64,
     /// When to look again.
     look_at: Instant,
@@ -65,25 +65,25 @@ struct Watched {
 impl Follower {
     /// Creates a follower of the journal that this process writes. It begins with what is committed
     /// from now on.
-    pub fn of_feed(reader: Reader, mut feed: Feed) -> Self {
+    pub fn of_feed(reader: JournalReader, mut feed: Feed) -> Self {
         let seen = feed.watermarks();
-        Self { reader, source: Source::Feed(feed), summaries: false, seen }
+        Self { reader, source: ChangeSource::Feed(feed), summaries: false, seen }
     }
 
     /// Creates a follower of the journal file at `path`, which another process may write. It begins
     /// with what is committed from now on.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let reader = Reader::open(path)?;
+        let reader = JournalReader::open(path)?;
         let identity = identity(path).ok_or_else(|| JournalError::Replaced(path.to_owned()))?;
         // Before the watermarks, so that what is committed between the two is seen at the first look.
         let version = reader.data_version()?;
         let seen = reader.watermarks()?;
         let look_at = Instant::now();
-        let watched = Watched { path: path.to_owned(), identity, version, look_at };
-        Ok(Self { reader, source: Source::File(watched), summaries: false, seen })
+        let watched = WatchedFile { path: path.to_owned(), identity, version, look_at };
+        Ok(Self { reader, source: ChangeSource::File(watched), summaries: false, seen })
     }
 
-    /// Makes it return [`Batch::Summaries`] in place of [`Batch::Deliveries`].
+    /// Makes it return [`JournalBatch::Summaries`] in place of [`JournalBatch::Deliveries`].
     #[must_use]
     pub fn of_summaries(self) -> Self {
         Self { summaries: true, ..self }
@@ -96,7 +96,7 @@ impl Follower {
 
     /// Returns how far the journal goes, also where its feed has not said so yet.
     pub fn newest(&mut self) -> Result<Watermarks, JournalError> {
-        if let Source::Feed(feed) = &mut self.source {
+        if let ChangeSource::Feed(feed) = &mut self.source {
             // Before it is read, so that nothing is missed.
             feed.watermarks();
         }
@@ -116,22 +116,22 @@ impl Follower {
     }
 
     /// Returns the reader, for everything that is not new.
-    pub const fn reader(&self) -> &Reader {
+    pub const fn reader(&self) -> &JournalReader {
         &self.reader
     }
 
     /// Returns what was committed and not returned yet, at most `limit` of one kind; `None` where
     /// there is no more for now.
-    pub fn next(&mut self, limit: u32) -> Result<Option<Batch>, JournalError> {
+    pub fn next(&mut self, limit: u32) -> Result<Option<JournalBatch>, JournalError> {
         let watermarks = self.watermarks()?;
         self.step_back(watermarks);
         if self.seen.head < watermarks.head {
             let (last, batch) = if self.summaries {
                 let page = self.reader.summaries_after(self.seen.head, limit)?;
-                (page.last().map(|last| last.seq), Batch::Summaries(page))
+                (page.last().map(|last| last.seq), JournalBatch::Summaries(page))
             } else {
                 let page = self.reader.deliveries_after(self.seen.head, limit)?;
-                (page.last().map(|last| last.seq), Batch::Deliveries(page))
+                (page.last().map(|last| last.seq), JournalBatch::Deliveries(page))
             };
             // The newest of them may have been deleted already.
             self.seen.head = last.unwrap_or(watermarks.head);
@@ -144,7 +144,7 @@ impl Follower {
             // The newest of them may have been trimmed already.
             self.seen.refusals = if page.is_empty() { watermarks.refusals } else { last };
             if !page.is_empty() {
-                return Ok(Some(Batch::Refusals(page)));
+                return Ok(Some(JournalBatch::Refusals(page)));
             }
         }
         if self.seen.gaps < watermarks.gaps {
@@ -152,12 +152,12 @@ impl Follower {
             // The newest of them may have been trimmed already.
             self.seen.gaps = page.last().map_or(watermarks.gaps, |gap| gap.id);
             if !page.is_empty() {
-                return Ok(Some(Batch::Gaps(page)));
+                return Ok(Some(JournalBatch::Gaps(page)));
             }
         }
         if self.seen.pruned != watermarks.pruned {
             self.seen.pruned = watermarks.pruned;
-            return Ok(Some(Batch::Pruned));
+            return Ok(Some(JournalBatch::Pruned));
         }
         Ok(None)
     }
@@ -168,8 +168,8 @@ impl Follower {
     /// It can be given up and called again; nothing is lost by that.
     pub async fn changed(&mut self) -> Result<bool, JournalError> {
         match &mut self.source {
-            Source::Feed(feed) => Ok(feed.further().await.is_some()),
-            Source::File(watched) => loop {
+            ChangeSource::Feed(feed) => Ok(feed.further().await.is_some()),
+            ChangeSource::File(watched) => loop {
                 sleep_until(watched.look_at).await;
                 watched.look_at = Instant::now() + LOOK_EVERY;
                 if identity(&watched.path) != Some(watched.identity) {
@@ -186,15 +186,15 @@ impl Follower {
 
     fn watermarks(&mut self) -> Result<Watermarks, JournalError> {
         match &mut self.source {
-            Source::Feed(feed) => Ok(feed.watermarks()),
-            Source::File(_) => self.reader.watermarks(),
+            ChangeSource::Feed(feed) => Ok(feed.watermarks()),
+            ChangeSource::File(_) => self.reader.watermarks(),
         }
     }
 
     /// Numbers can be given out again after a pruning and a new start of the process that writes: then
     /// what is there now was returned, and what comes next has a number above it.
     fn step_back(&mut self, watermarks: Watermarks) {
-        if let Source::Feed(_) = self.source {
+        if let ChangeSource::Feed(_) = self.source {
             // What was read may be newer than what the feed has said.
             return;
         }

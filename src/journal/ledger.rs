@@ -19,7 +19,7 @@ use crate::sqlite::{BatchHandler, Room};
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// One write to the journal.
-pub(super) enum Entry {
+pub(super) enum JournalEntry {
     Delivery(Box<Accepted>),
     /// Begins a subscription to a relay after a number, with the label `anew` if it does not continue
     /// from the stored position.
@@ -55,7 +55,7 @@ pub enum Relayed {
 
 /// The result of an entry in the committed transaction.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Receipt {
+pub(super) struct JournalReceipt {
     /// The `seq` of the newest delivery: for a delivery its own. For an entry of a relay, the number of
     /// the last message of its subscription.
     at: u64,
@@ -64,8 +64,8 @@ pub(super) struct Receipt {
     new: bool,
 }
 
-impl From<Receipt> for u64 {
-    fn from(receipt: Receipt) -> Self {
+impl From<JournalReceipt> for u64 {
+    fn from(receipt: JournalReceipt) -> Self {
         receipt.at
     }
 }
@@ -80,13 +80,13 @@ pub struct RelayReceipt {
     pub new: bool,
 }
 
-impl From<Receipt> for RelayReceipt {
-    fn from(Receipt { at, new }: Receipt) -> Self {
+impl From<JournalReceipt> for RelayReceipt {
+    fn from(JournalReceipt { at, new }: JournalReceipt) -> Self {
         Self { upto: at, new }
     }
 }
 
-pub(super) struct Ledger {
+pub(super) struct JournalHandler {
     states: StateCache,
     subscriptions: Subscriptions,
     keep: Option<SignedDuration>,
@@ -98,7 +98,7 @@ pub(super) struct Ledger {
     refusals_written: bool,
 }
 
-impl Ledger {
+impl JournalHandler {
     pub(super) fn new(
         connection: &Connection,
         keep: Option<SignedDuration>,
@@ -143,7 +143,7 @@ impl Ledger {
         connection: &Connection,
         position: &MessagePosition,
         relayed: &Relayed,
-    ) -> rusqlite::Result<Receipt> {
+    ) -> rusqlite::Result<JournalReceipt> {
         let new = self.subscriptions.pass(connection, position)? == Sequencing::New;
         if new {
             match relayed {
@@ -157,24 +157,28 @@ impl Ledger {
                 }
             }
         }
-        Ok(Receipt { at: self.subscriptions.at(&position.relay), new })
+        Ok(JournalReceipt { at: self.subscriptions.at(&position.relay), new })
     }
 }
 
-impl BatchHandler for Ledger {
-    type Entry = Entry;
-    type Receipt = Receipt;
+impl BatchHandler for JournalHandler {
+    type Entry = JournalEntry;
+    type Receipt = JournalReceipt;
 
-    fn write(&mut self, connection: &Connection, entry: &Entry) -> rusqlite::Result<Receipt> {
+    fn write(
+        &mut self,
+        connection: &Connection,
+        entry: &JournalEntry,
+    ) -> rusqlite::Result<JournalReceipt> {
         let at = match entry {
-            Entry::Delivery(accepted) => self.append(connection, accepted)?,
-            Entry::Subscribed { relay, after, anew } => {
+            JournalEntry::Delivery(accepted) => self.append(connection, accepted)?,
+            JournalEntry::Subscribed { relay, after, anew } => {
                 self.subscriptions.begin(connection, relay, *after, *anew)?
             }
-            Entry::Relayed(position, relayed) => {
+            JournalEntry::Relayed(position, relayed) => {
                 return self.take_over(connection, position, relayed);
             }
-            Entry::Refusals(listed) => {
+            JournalEntry::Refusals(listed) => {
                 for listed in listed {
                     self.watermarks.refusals += 1;
                     refusals::write(connection, self.watermarks.refusals, listed)?;
@@ -182,18 +186,18 @@ impl BatchHandler for Ledger {
                 self.refusals_written = true;
                 self.watermarks.head
             }
-            Entry::Name { asset_id, name } => {
+            JournalEntry::Name { asset_id, name } => {
                 notes::name(connection, asset_id, name.as_deref())?;
                 Meta::Notes.add(connection, 1)?;
                 self.watermarks.head
             }
-            Entry::Acknowledge { asset_id, version_id, at } => {
+            JournalEntry::Acknowledge { asset_id, version_id, at } => {
                 notes::acknowledge(connection, asset_id, version_id.as_deref(), *at)?;
                 Meta::Notes.add(connection, 1)?;
                 self.watermarks.head
             }
         };
-        Ok(Receipt { at, new: true })
+        Ok(JournalReceipt { at, new: true })
     }
 
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {

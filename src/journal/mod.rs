@@ -2,7 +2,7 @@
 //!
 //! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, the fold's states of their
 //! assets in the same transaction, the bounded log of refusals, and the user's notes. A [`Feed`]
-//! announces how far the journal goes, and a [`Reader`] reads it.
+//! announces how far the journal goes, and a [`JournalReader`] reads it.
 
 mod feed;
 mod follow;
@@ -32,16 +32,16 @@ use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
 pub use feed::Feed;
-pub use follow::{Batch, Follower};
+pub use follow::{Follower, JournalBatch};
 pub use ledger::{RelayReceipt, Relayed};
-pub use notes::{MAX_NAME, NameChange, Named};
+pub use notes::{MAX_NAME, NameChange, NamingCounts};
 pub use prune::Pruned;
-pub use reader::{AssetPlace, Reader, Scanned};
+pub use reader::{AssetPlace, JournalReader, Scanned};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
 pub use watermarks::Watermarks;
 
-use ledger::{Entry, Ledger};
+use ledger::{JournalEntry, JournalHandler};
 use schema::Meta;
 
 /// What a queued delivery takes beside its body and headers, in bytes: about its other fields.
@@ -49,7 +49,7 @@ const OVERHEAD: usize = 512;
 
 /// An open journal: the one writer.
 pub struct Journal {
-    writer: Writer<Ledger>,
+    writer: Writer<JournalHandler>,
     database: Database,
     watermarks: watch::Receiver<Watermarks>,
 }
@@ -92,8 +92,8 @@ impl Journal {
         let path = database.path().to_owned();
         refold::if_needed(&mut connection)
             .map_err(|cause| JournalError::Write { path: path.clone(), cause })?;
-        let (ledger, watermarks) =
-            Ledger::new(&connection, keep).map_err(|cause| JournalError::Read { path, cause })?;
+        let (ledger, watermarks) = JournalHandler::new(&connection, keep)
+            .map_err(|cause| JournalError::Read { path, cause })?;
         let writer = Writer::start(connection, ledger, limits).map_err(JournalError::Thread)?;
         Ok(Self { writer, database, watermarks })
     }
@@ -102,7 +102,7 @@ impl Journal {
     pub fn append(&self, accepted: Accepted) -> Result<PendingCommit<u64>, WriteError> {
         let request = &accepted.request;
         let size = OVERHEAD + request.body.len() + request.headers.size();
-        self.writer.submit_as(Entry::Delivery(Box::new(accepted)), size)
+        self.writer.submit_as(JournalEntry::Delivery(Box::new(accepted)), size)
     }
 
     /// Records that a subscription to a relay begins after the number `after`, with the label `anew` if
@@ -113,7 +113,7 @@ impl Journal {
         after: u64,
         anew: Option<u64>,
     ) -> Result<PendingCommit<u64>, WriteError> {
-        self.writer.submit_as(Entry::Subscribed { relay, after, anew }, OVERHEAD)
+        self.writer.submit_as(JournalEntry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
     /// Queues a message of a relay. It is written only in sequence, directly after the last one; one
@@ -129,7 +129,7 @@ impl Journal {
             }
             Relayed::Refused | Relayed::Gap(_) => 0,
         };
-        self.writer.submit_as(Entry::Relayed(position, relayed), OVERHEAD + size)
+        self.writer.submit_as(JournalEntry::Relayed(position, relayed), OVERHEAD + size)
     }
 
     /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
@@ -138,7 +138,7 @@ impl Journal {
         listed: Vec<RefusalEntry>,
     ) -> Result<PendingCommit<u64>, WriteError> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
-        self.writer.submit_as(Entry::Refusals(listed), size)
+        self.writer.submit_as(JournalEntry::Refusals(listed), size)
     }
 
     /// Gives an asset a local name, in place of the one it had; `None` or a blank one takes it away.
@@ -151,7 +151,7 @@ impl Journal {
         name: Option<String>,
     ) -> Result<PendingCommit<u64>, WriteError> {
         let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
-        self.writer.submit_as(Entry::Name { asset_id, name }, size)
+        self.writer.submit_as(JournalEntry::Name { asset_id, name }, size)
     }
 
     /// Changes many local names at once, all or none, in the journal file at `path`; also beside the
@@ -159,7 +159,7 @@ impl Journal {
     /// there is none, and brings an older one up to date.
     ///
     /// A name that is longer than [`MAX_NAME`] is cut.
-    pub fn change_names(path: &Path, changes: &[NameChange]) -> Result<Named, JournalError> {
+    pub fn change_names(path: &Path, changes: &[NameChange]) -> Result<NamingCounts, JournalError> {
         let opened = match Database::open_beside(path, schema::SCHEMA) {
             Err(OpenError::Missing { .. } | OpenError::Older { .. }) => {
                 Self::open(&Location::File(path.to_owned()), None)?.close();
@@ -168,7 +168,7 @@ impl Journal {
             opened => opened,
         };
         let mut connection = opened?;
-        let mut write = || -> rusqlite::Result<Named> {
+        let mut write = || -> rusqlite::Result<NamingCounts> {
             // Immediate: a reader that becomes a writer could find that another one was faster.
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -192,7 +192,7 @@ impl Journal {
         at: Option<Timestamp>,
     ) -> Result<PendingCommit<u64>, WriteError> {
         let size = OVERHEAD + asset_id.len() + version_id.as_ref().map_or(0, String::len);
-        self.writer.submit_as(Entry::Acknowledge { asset_id, version_id, at }, size)
+        self.writer.submit_as(JournalEntry::Acknowledge { asset_id, version_id, at }, size)
     }
 
     /// An id for a new entry in the log of refusals, above all that are in use.
@@ -201,8 +201,8 @@ impl Journal {
     }
 
     /// A reader of what is committed.
-    pub fn reader(&self) -> Result<Reader, JournalError> {
-        Ok(Reader::new(self.database.reader()?, self.database.path().to_owned()))
+    pub fn reader(&self) -> Result<JournalReader, JournalError> {
+        Ok(JournalReader::new(self.database.reader()?, self.database.path().to_owned()))
     }
 
     /// Returns a feed of how far the journal goes.
@@ -233,7 +233,7 @@ impl Journal {
     }
 
     /// Counts what [`Journal::prune`] would delete; works beside a running dubwatch.
-    pub fn prunable(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {
+    pub fn prunable(path: &Path, cutoff: Timestamp) -> Result<PruneCounts, JournalError> {
         let connection = Database::open_reader(path, schema::SCHEMA)?;
         prune::count(&connection, cutoff)
             .map_err(|cause| JournalError::Read { path: path.to_owned(), cause })
@@ -241,7 +241,7 @@ impl Journal {
 
     /// Deletes the deliveries of assets that were quiet since `cutoff`, with what the fold knows
     /// of them, and gives the room back to the disk. Needs the journal for itself.
-    pub fn prune(path: &Path, cutoff: Timestamp) -> Result<Pruned, JournalError> {
+    pub fn prune(path: &Path, cutoff: Timestamp) -> Result<PruneCounts, JournalError> {
         let (_database, mut connection) = Database::open_existing(path, schema::SCHEMA)?;
         prune::all(&mut connection, cutoff)
             .map_err(|cause| JournalError::Write { path: path.to_owned(), cause })

@@ -72,7 +72,7 @@ pub struct NameChange {
 
 /// What became of [`NameChange`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Named {
+pub struct NamingCounts {
     /// Assets that have another name now, or one for the first time.
     pub named: usize,
     /// Assets that have none any more.
@@ -87,8 +87,8 @@ pub struct Named {
 pub(super) fn change_names(
     connection: &Connection,
     changes: &[NameChange],
-) -> rusqlite::Result<Named> {
-    let mut named = Named::default();
+) -> rusqlite::Result<NamingCounts> {
+    let mut named = NamingCounts::default();
     for NameChange { asset_id, name: wanted } in changes {
         let wanted = wanted.as_deref().and_then(tidy);
         let is_known = connection

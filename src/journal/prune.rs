@@ -16,7 +16,7 @@ const PAGES: u32 = 2000;
 
 /// What was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pruned {
+pub struct PruneCounts {
     /// Deliveries.
     pub deliveries: usize,
     /// Assets, with all their versions.
@@ -36,7 +36,7 @@ const STRAY: &str = "SELECT seq FROM delivery AS d WHERE effect = 'none' AND rec
     AND NOT EXISTS (SELECT 1 FROM asset AS a WHERE a.asset_id = d.asset_id)";
 
 /// Counts what [`all`] would delete. Changes nothing.
-pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Pruned> {
+pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<PruneCounts> {
     let sql = format!(
         "WITH quiet AS ({QUIET}), stray AS ({STRAY})
          SELECT (SELECT count(*) FROM quiet),
@@ -46,21 +46,21 @@ pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     );
     connection.query_row(&sql, [cutoff.as_microsecond()], |row| {
         let number = |column| row.get::<_, i64>(column).map(|n| usize::try_from(n).unwrap_or(0));
-        Ok(Pruned { assets: number(0)?, deliveries: number(1)?, refusals: number(2)? })
+        Ok(PruneCounts { assets: number(0)?, deliveries: number(1)?, refusals: number(2)? })
     })
 }
 
 /// One transaction's share of the work.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slice {
-    pub(super) pruned: Pruned,
+    pub(super) pruned: PruneCounts,
     /// Whether there is more to delete.
     pub(super) more: bool,
 }
 
 /// Deletes everything that was quiet since `cutoff`, and gives the room back to the disk.
-pub(super) fn all(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<Pruned> {
-    let mut total = Pruned::default();
+pub(super) fn all(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<PruneCounts> {
+    let mut total = PruneCounts::default();
     loop {
         let transaction = connection.transaction()?;
         let Slice { pruned, more } = slice(&transaction, cutoff)?;
@@ -90,7 +90,7 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     // A `seq` is never used twice, also when the newest delivery goes.
     Meta::Head.write(connection, schema::head(connection)?)?;
     let cutoff = cutoff.as_microsecond();
-    let mut pruned = Pruned::default();
+    let mut pruned = PruneCounts::default();
 
     let mut quiet = connection.prepare_cached(&format!("{QUIET} ORDER BY last_at LIMIT 500"))?;
     let quiet = quiet
@@ -133,7 +133,7 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     if pruned.deliveries > 0 {
         Meta::Pruned.add(connection, pruned.deliveries as u64)?;
     }
-    if pruned != Pruned::default() {
+    if pruned != PruneCounts::default() {
         give_back(connection, PAGES)?;
     }
     Ok(Slice { pruned, more })

@@ -79,12 +79,12 @@ pub struct Scanned {
 
 /// A connection for reading; see [`super::Journal::reader`].
 #[derive(Debug)]
-pub struct Reader {
+pub struct JournalReader {
     connection: Connection,
     path: PathBuf,
 }
 
-impl Reader {
+impl JournalReader {
     pub(super) const fn new(connection: Connection, path: PathBuf) -> Self {
         Self { connection, path }
     }
@@ -177,7 +177,7 @@ impl Reader {
         self.scan(BEFORE, (bound(seq), limit), hits, fits)
     }
 
-    /// Scans deliveries above `seq` up to `last`, oldest first; see [`Reader::scan_before`].
+    /// Scans deliveries above `seq` up to `last`, oldest first; see [`JournalReader::scan_before`].
     pub fn scan_after(
         &self,
         seq: u64,

@@ -14,7 +14,7 @@ use super::ndjson::{LinkRecord, Ready, Summary, Warning};
 use super::records::{Format, RecordWriter};
 use crate::callback::{Callback, Delivery, RefusalEntry};
 use crate::filter::Filter;
-use crate::journal::{Batch, Follower, JournalError};
+use crate::journal::{Follower, JournalBatch, JournalError};
 use crate::text::printable_lines;
 use crate::vitals::{Counts, Link};
 
@@ -192,16 +192,19 @@ impl<W: Write> Face<W> {
     fn write_page(&mut self) -> Result<bool, Ended> {
         let Some(batch) = self.follower.next(PAGE)? else { return Ok(false) };
         match batch {
-            Batch::Deliveries(page) if !self.selection.only_refusals => {
+            JournalBatch::Deliveries(page) if !self.selection.only_refusals => {
                 page.iter().try_for_each(|delivery| self.delivery(delivery))?;
             }
-            Batch::Refusals(page) => {
+            JournalBatch::Refusals(page) => {
                 page.iter().try_for_each(|listed| self.refusal(listed))?;
             }
-            Batch::Gaps(page) if !self.selection.only_refusals => {
+            JournalBatch::Gaps(page) if !self.selection.only_refusals => {
                 page.iter().try_for_each(|noted| self.records.gap(noted))?;
             }
-            Batch::Deliveries(_) | Batch::Summaries(_) | Batch::Gaps(_) | Batch::Pruned => {}
+            JournalBatch::Deliveries(_)
+            | JournalBatch::Summaries(_)
+            | JournalBatch::Gaps(_)
+            | JournalBatch::Pruned => {}
         }
         Ok(true)
     }

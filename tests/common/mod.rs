@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dubwatch::callback::{Delivery, Encoding};
-use dubwatch::journal::Reader;
+use dubwatch::journal::JournalReader;
 use dubwatch::signature::PrivateKey;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -105,7 +105,7 @@ impl Site {
 
     /// Every delivery in the journal, by a reader beside whoever writes it.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        let reader = Reader::open(&self.db).unwrap();
+        let reader = JournalReader::open(&self.db).unwrap();
         let mut deliveries: Vec<Delivery> = Vec::new();
         loop {
             let after = deliveries.last().map_or(0, |delivery| delivery.seq);

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use dubwatch::journal::{MAX_REFUSALS, Reader};
+use dubwatch::journal::{JournalReader, MAX_REFUSALS};
 use rustix::process::Signal;
 
 use crate::common::{Client, LIMIT, Site, callback, get, post};
@@ -216,7 +216,7 @@ fn a_flood_of_forgeries_holds_up_nobody_and_fills_no_disk() {
     assert!(grown < 6 << 20, "the journal's files grew by {grown} bytes");
 
     let ended = watch.stop(Signal::TERM);
-    let reader = Reader::open(&site.db).unwrap();
+    let reader = JournalReader::open(&site.db).unwrap();
     let (listed, _) = reader.refusals_after(0, 10_000).unwrap();
     assert!(listed.len() <= MAX_REFUSALS, "{} refusals are listed", listed.len());
     let rare = listed.iter().any(|listed| listed.refusal.status == 404);

@@ -19,7 +19,7 @@ use super::super::worker::Worker;
 use super::search::RunningSearch;
 use super::sent_assets::SentAssets;
 use super::writes::NoteWriter;
-use crate::journal::{AssetPlace, Follower, Journal, JournalError, Reader, Watermarks};
+use crate::journal::{AssetPlace, Follower, Journal, JournalError, JournalReader, Watermarks};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
@@ -174,7 +174,7 @@ impl Backend {
     }
 
     /// What reads the journal.
-    pub(super) const fn reader(&self) -> &Reader {
+    pub(super) const fn reader(&self) -> &JournalReader {
         self.follower.reader()
     }
 

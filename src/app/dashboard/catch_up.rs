@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::backend::{ASSETS, Backend, Halt};
 use crate::callback::{DeliverySummary, RefusalEntry};
-use crate::journal::{Batch, MAX_REFUSALS, Watermarks};
+use crate::journal::{JournalBatch, MAX_REFUSALS, Watermarks};
 use crate::timeline::{AssetRow, Notes};
 use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
@@ -37,21 +37,21 @@ impl Backend {
             && let Some(batch) = self.follower.next(PAGE)?
         {
             match batch {
-                Batch::Summaries(page) => self.send_deliveries(page, has_skipped)?,
-                Batch::Deliveries(page) => {
+                JournalBatch::Summaries(page) => self.send_deliveries(page, has_skipped)?,
+                JournalBatch::Deliveries(page) => {
                     let page = page.into_iter().map(Into::into).collect();
                     self.send_deliveries(page, has_skipped)?;
                 }
-                Batch::Refusals(page) => {
+                JournalBatch::Refusals(page) => {
                     let rows = self.hold_refusals(page);
                     self.send_news(rows, Vec::new(), has_skipped)?;
                 }
-                Batch::Gaps(page) => {
+                JournalBatch::Gaps(page) => {
                     self.send(BackendEvent::Gaps(
                         page.into_iter().map(|noted| noted.gap).collect(),
                     ))?;
                 }
-                Batch::Pruned => self.send_pruned()?,
+                JournalBatch::Pruned => self.send_pruned()?,
             }
             self.answer_waiting()?;
         }

@@ -99,18 +99,18 @@ mod tests {
             for number in 0..10_000_u64 {
                 status.send_modify(|status| {
                     status.counts.valid = number;
-                    status.store = Store::Failing { why: format!("full, {number} times") };
+                    status.store = JournalHealth::Failing { why: format!("full, {number} times") };
                 });
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            status.send_modify(|status| status.store = Store::Writing);
+            status.send_modify(|status| status.store = JournalHealth::Writing);
             status
         });
         for number in 0..50 {
             warnings.send((Timestamp::UNIX_EPOCH, format!("{number}"))).await.unwrap();
         }
-        let (mut seen, mut last, mut reported) = (0, Store::Writing, 0);
-        while !(flood.is_finished() && last == Store::Writing) {
+        let (mut seen, mut last, mut reported) = (0, JournalHealth::Writing, 0);
+        while !(flood.is_finished() && last == JournalHealth::Writing) {
             match messages.recv().await.unwrap() {
                 BackendEvent::Warning(_, message) => {
                     assert_eq!(message, seen.to_string(), "in order");

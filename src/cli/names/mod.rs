@@ -12,7 +12,7 @@ use clap::ValueHint;
 use super::done_unless;
 use crate::app::Exit;
 use crate::config::{Config, Output};
-use crate::journal::{Journal, Named, Reader};
+use crate::journal::{Journal, JournalReader, NamingCounts};
 use crate::output::{NameRecord, write_line};
 use crate::text::Printable;
 
@@ -78,7 +78,7 @@ fn read(input: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn sentence(Named { named, removed, unchanged, unknown }: Named) -> String {
+fn sentence(NamingCounts { named, removed, unchanged, unknown }: NamingCounts) -> String {
     let assets = if named == 1 { "asset" } else { "assets" };
     let names = if removed == 1 { "name" } else { "names" };
     let mut sentence = format!("Named {named} {assets}");
@@ -134,6 +134,6 @@ fn export(config: &Config) -> anyhow::Result<Exit> {
 
 /// Every asset that has a name, by id.
 fn names(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
-    let notes = Reader::open(&config.db)?.all_notes()?;
+    let notes = JournalReader::open(&config.db)?.all_notes()?;
     Ok(notes.into_iter().filter_map(|(id, notes)| Some((id, notes.name?))).collect())
 }

@@ -15,7 +15,7 @@ fn ready(second: i64) -> Accepted {
 fn drain(follower: &mut Follower, limit: u32) -> Vec<u64> {
     let mut seqs = Vec::new();
     while let Some(batch) = follower.next(limit).unwrap() {
-        let Batch::Deliveries(page) = batch else { panic!("{batch:?}") };
+        let JournalBatch::Deliveries(page) = batch else { panic!("{batch:?}") };
         assert!(page.len() <= limit as usize);
         seqs.extend(page.iter().map(|delivery| delivery.seq));
     }

@@ -52,7 +52,7 @@ fn file(dir: &tempfile::TempDir) -> Location {
 }
 
 /// Every state that a reader finds, to be compared as a whole.
-fn states(reader: &Reader) -> Vec<AssetRow> {
+fn states(reader: &JournalReader) -> Vec<AssetRow> {
     let mut rows = Vec::new();
     reader
         .each_asset::<JournalError>(|row, _| {
@@ -98,7 +98,7 @@ fn seq_goes_on_after_a_restart_and_after_pruning_everything() {
     journal.close();
     assert!(!dir.path().join("journal.db-wal").exists(), "a clean end leaves no log");
     let pruned = Journal::prune(&dir.path().join("journal.db"), at(100)).unwrap();
-    assert_eq!(pruned, Pruned { deliveries: 3, assets: 1, refusals: 0 });
+    assert_eq!(pruned, PruneCounts { deliveries: 3, assets: 1, refusals: 0 });
     let journal = Journal::open(&file(&dir), None).unwrap();
     assert_eq!(append(&journal, accepted(&event(State::Ready, "ast", "ver"), 9, 1)), 4);
     let rows = journal.reader().unwrap().deliveries_after(0, 10).unwrap();
@@ -120,8 +120,8 @@ fn pruning_takes_whole_quiet_assets_and_strays_and_leaves_the_rest() {
     journal.close();
 
     let pruned = Journal::prune(&dir.path().join("journal.db"), at(100)).unwrap();
-    assert_eq!(pruned, Pruned { deliveries: 3, assets: 1, refusals: 0 });
-    let reader = Reader::open(&dir.path().join("journal.db")).unwrap();
+    assert_eq!(pruned, PruneCounts { deliveries: 3, assets: 1, refusals: 0 });
+    let reader = JournalReader::open(&dir.path().join("journal.db")).unwrap();
     let left: Vec<u64> = reader.deliveries_after(0, 10).unwrap().iter().map(|d| d.seq).collect();
     assert_eq!(left, [3, 5, 6, 7]);
     let watermarks = reader.watermarks().unwrap();
@@ -137,7 +137,7 @@ fn an_asset_of_which_something_unreadable_came_lately_is_not_quiet() {
     append(&journal, accepted(r#"{"event":"version_flown","asset_id":"ast"}"#, 200, 2));
     journal.close();
     let pruned = Journal::prune(&dir.path().join("journal.db"), at(100)).unwrap();
-    assert_eq!(pruned, Pruned::default());
+    assert_eq!(pruned, PruneCounts::default());
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn states_are_folded_anew_when_the_rules_have_changed() {
         )
         .unwrap();
     spoil.close().unwrap();
-    let refused = Reader::open(&path).unwrap_err().to_string();
+    let refused = JournalReader::open(&path).unwrap_err().to_string();
     assert!(refused.contains("states of another version of dubwatch"), "{refused}");
 
     let journal = Journal::open(&file(&dir), None).unwrap();
@@ -240,7 +240,7 @@ fn states_are_folded_anew_when_the_rules_have_changed() {
 }
 
 /// States without the digests of copies: those of the tests are no digests of their headers.
-fn shown(reader: &Reader) -> Vec<AssetRow> {
+fn shown(reader: &JournalReader) -> Vec<AssetRow> {
     let mut rows = states(reader);
     for row in &mut rows {
         for version in &mut row.versions {

@@ -14,7 +14,7 @@ fn acknowledge(journal: &Journal, asset: &str, version: Option<&str>, at: Option
 }
 
 /// What a reader finds said of an asset; nothing where it does not know the asset.
-fn notes(reader: &Reader, asset: &str) -> Option<Notes> {
+fn notes(reader: &JournalReader, asset: &str) -> Option<Notes> {
     reader.asset(asset).unwrap().map(|(_, notes)| notes)
 }
 
@@ -159,7 +159,7 @@ fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     rows::insert_delivery(&connection, 1, at(0), &sent, Outcome::NONE).unwrap();
     refold::if_needed(&mut connection).unwrap();
     connection.close().unwrap();
-    let refused = Reader::open(&path).unwrap_err().to_string();
+    let refused = JournalReader::open(&path).unwrap_err().to_string();
     assert!(refused.contains("start `dubwatch` once to bring it up to date"), "{refused}");
 
     let journal = Journal::open(&file(&dir), None).unwrap();
@@ -169,7 +169,7 @@ fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     name(&journal, "ast", Some("Trailer S2"));
     acknowledge(&journal, "ast", Some("ver"), Some(at(0)));
     journal.close();
-    let reader = Reader::open(&path).unwrap();
+    let reader = JournalReader::open(&path).unwrap();
     let said = notes(&reader, "ast").unwrap();
     assert_eq!((said.name.as_deref(), said.acknowledged.len()), (Some("Trailer S2"), 1));
 }
@@ -184,8 +184,8 @@ fn many_names_are_changed_beside_the_writer() {
         name: (!name.is_empty()).then(|| name.to_owned()),
     };
     let first = Journal::change_names(&path, &[change("ast", "One"), change("other", "")]);
-    let none = Named::default();
-    assert_eq!(first.unwrap(), Named { named: 1, unchanged: 1, unknown: 1, ..none });
+    let none = NamingCounts::default();
+    assert_eq!(first.unwrap(), NamingCounts { named: 1, unchanged: 1, unknown: 1, ..none });
 
     let journal = Journal::open(&file(&dir), None).unwrap();
     append(&journal, accepted(&event(State::Ready, "ast", "ver"), 0, 1));
@@ -202,6 +202,6 @@ fn many_names_are_changed_beside_the_writer() {
     assert_eq!(reader.name("ast").unwrap().as_deref(), Some("Name 19"));
     assert_ne!(reader.notes_version().unwrap(), version);
     let last = Journal::change_names(&path, &[change("ast", ""), change("other", "Other")]);
-    assert_eq!(last.unwrap(), Named { removed: 1, unchanged: 1, unknown: 1, ..none });
+    assert_eq!(last.unwrap(), NamingCounts { removed: 1, unchanged: 1, unknown: 1, ..none });
     assert_eq!(reader.name("ast").unwrap(), None);
 }

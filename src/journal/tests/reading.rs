@@ -100,7 +100,7 @@ fn a_dashboard_sees_that_another_process_wrote() {
         let journal = Journal::open(&place, None).unwrap();
         let reader = match &place {
             Location::Memory => journal.reader().unwrap(),
-            Location::File(path) => Reader::open(path).unwrap(),
+            Location::File(path) => JournalReader::open(path).unwrap(),
         };
         let mut before = reader.data_version().unwrap();
         assert_eq!(reader.data_version().unwrap(), before);

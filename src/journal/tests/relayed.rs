@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::callback::{Gap, MessagePosition};
-use crate::journal::ledger::{Entry, Ledger};
+use crate::journal::ledger::{JournalEntry, JournalHandler};
 use crate::journal::{RelayPlace, RelayReceipt, Relayed, schema};
 use crate::sqlite::BatchHandler as _;
 
@@ -161,8 +161,8 @@ fn a_delivery_is_new_once() {
 fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
     for relayed in [let_in(7, 6), Relayed::Refused] {
         let (_, mut connection) = Database::open(&Location::Memory, schema::SCHEMA).unwrap();
-        let (mut ledger, _) = Ledger::new(&connection, None).unwrap();
-        let mut attempt = |entries: &[&Entry], commits: bool| {
+        let (mut ledger, _) = JournalHandler::new(&connection, None).unwrap();
+        let mut attempt = |entries: &[&JournalEntry], commits: bool| {
             let transaction = connection.transaction().unwrap();
             let receipts: Vec<RelayReceipt> = entries
                 .iter()
@@ -178,9 +178,9 @@ fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
             }
             receipts
         };
-        let begins = Entry::Subscribed { relay: "wss://r#1".into(), after: 4, anew: None };
-        let five = Entry::Relayed(position(7, 5, 5), let_in(7, 5));
-        let six = Entry::Relayed(position(7, 6, 6), relayed);
+        let begins = JournalEntry::Subscribed { relay: "wss://r#1".into(), after: 4, anew: None };
+        let five = JournalEntry::Relayed(position(7, 5, 5), let_in(7, 5));
+        let six = JournalEntry::Relayed(position(7, 6, 6), relayed);
         attempt(&[&begins], true);
         // A later entry of the batch is bad, and 5 fails when it is tried again.
         let receipts = attempt(&[&five, &six], false);

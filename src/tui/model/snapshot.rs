@@ -10,7 +10,7 @@ use super::asset_list::AssetList;
 use super::mode::Target;
 use super::rows::{Row, RowWindow, SearchResults};
 use crate::callback::Gap;
-use crate::vitals::{Counts, Link, Store};
+use crate::vitals::{Counts, JournalHealth, Link};
 
 /// Minutes that the little chart of arrivals shows.
 pub const CHART_MINUTES: usize = 8;
@@ -42,7 +42,7 @@ pub struct Snapshot {
     /// When what came lately came.
     pub chart: Chart,
     /// Whether the journal can be written.
-    pub store: Store,
+    pub store: JournalHealth,
     /// What the link to the relay is doing, where there is one.
     pub link: Option<Link>,
     /// What relays took and never passed on, in the order in which it was told.

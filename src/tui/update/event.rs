@@ -15,7 +15,7 @@ use super::{copy, follow_selection, search, show_message};
 use crate::callback::State;
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
-use crate::vitals::{Link, Store};
+use crate::vitals::{JournalHealth, Link};
 
 /// Applies one event.
 pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
@@ -338,8 +338,8 @@ impl Model {
     /// Why nothing can be kept at the moment; `None` where it can.
     pub fn store_trouble(&self) -> Option<&str> {
         match &self.shown().store {
-            Store::Writing => None,
-            Store::Failing { why } => Some(why),
+            JournalHealth::Writing => None,
+            JournalHealth::Failing { why } => Some(why),
         }
     }
 }

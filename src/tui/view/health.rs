@@ -13,7 +13,7 @@ use super::row::number;
 use crate::callback::RefusalKind;
 use crate::text::Printable;
 use crate::tui::model::Banner;
-use crate::vitals::{LinkState, Store};
+use crate::vitals::{JournalHealth, LinkState};
 
 /// From this width on there are two columns.
 const TWO: u16 = 100;
@@ -177,7 +177,7 @@ fn journal(model: &Model) -> HealthSection {
     let shown = model.shown();
     let mut lines = vec![line("file", model.run_info.journal.clone(), Role::Plain)];
     let (text, role) = match (&shown.store, model.run_info.banner) {
-        (Store::Failing { why }, _) => {
+        (JournalHealth::Failing { why }, _) => {
             (format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED), Role::Failed)
         }
         (_, Some(Banner::ReadOnly)) if model.live.orphaned => {
@@ -189,7 +189,7 @@ fn journal(model: &Model) -> HealthSection {
         (_, Some(Banner::Unwritable)) => {
             (format!("{} read-only; it cannot be written here", glyph::FAILED), Role::Failed)
         }
-        (Store::Writing, _) => (format!("{} writing", glyph::DONE), Role::Done),
+        (JournalHealth::Writing, _) => (format!("{} writing", glyph::DONE), Role::Done),
     };
     lines.push(line("state", text, role));
     let assets = shown.asset_list.len() as u64;

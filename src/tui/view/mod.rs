@@ -110,7 +110,7 @@ mod tests {
             let is = |bit: u8| state & (1 << bit) != 0;
             let mut model = model(is(0).then_some(Banner::Demo));
             if is(1) {
-                model.live.store = Store::Failing { why: "no space".to_owned() };
+                model.live.store = JournalHealth::Failing { why: "no space".to_owned() };
             }
             model.failures_only = is(2);
             if is(3) {

@@ -434,7 +434,7 @@ fn secrets_of_the_sender_are_in_no_output_and_no_file() {
 }
 
 fn site_refusals(site: &Site) -> usize {
-    let reader = dubwatch::journal::Reader::open(&site.db).unwrap();
+    let reader = dubwatch::journal::JournalReader::open(&site.db).unwrap();
     reader.refusals_after(0, 2000).unwrap().0.len()
 }
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use dubwatch::journal::Reader;
+use dubwatch::journal::JournalReader;
 use serde_json::Value;
 
 use crate::common::{Site, Watch};
@@ -48,7 +48,7 @@ impl Laptop {
 
     /// How many deliveries its journal has.
     pub(crate) fn head(&self) -> usize {
-        usize::try_from(Reader::open(&self.site.db).unwrap().head().unwrap()).unwrap()
+        usize::try_from(JournalReader::open(&self.site.db).unwrap().head().unwrap()).unwrap()
     }
 
     /// Waits until its journal has `count` deliveries. In vain where nothing more comes.
