@@ -35,9 +35,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Stream;
+    type Response = SenderStream;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<SenderStream, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -49,24 +49,24 @@ impl Service<Uri> for Connector {
             let no_url = || ConnectError::Name(Printable::new(&to.to_string()));
             let target = target(&to).ok_or_else(no_url)?;
             let made = outbound.connect(&target).await?;
-            Ok(Stream { io: TokioIo::new(made.stream), is_forwarded: made.is_forwarded })
+            Ok(SenderStream { io: TokioIo::new(made.stream), is_forwarded: made.is_forwarded })
         })
     }
 }
 
 /// A connection as the client uses it.
-pub(super) struct Stream {
+pub(super) struct SenderStream {
     io: TokioIo<AnyStream>,
     is_forwarded: bool,
 }
 
-impl Connection for Stream {
+impl Connection for SenderStream {
     fn connected(&self) -> Connected {
         Connected::new().proxy(self.is_forwarded)
     }
 }
 
-impl Read for Stream {
+impl Read for SenderStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -76,7 +76,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for SenderStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Message, Speed, Tamper};
 use chance::Chance;
-use script::{Beat, LENGTH, PARTS, Part, When};
+use script::{LENGTH, PARTS, ScriptedAsset, ScriptedEvent, When};
 
 /// Languages that a catalogue is dubbed into, from the vendor's list.
 const LOCALES: [&str; 20] = [
@@ -122,7 +122,7 @@ impl Story {
     }
 
     /// Gives a part its title, ids and locales, and puts down its events.
-    fn cast(&mut self, part: &Part, chance: &mut Chance) {
+    fn cast(&mut self, part: &ScriptedAsset, chance: &mut Chance) {
         let asset_id = format!("ast_{:012x}", chance.next() >> 16);
         let mut locales = LOCALES;
         chance.shuffle(&mut locales);
@@ -138,7 +138,7 @@ impl Story {
     /// Puts down the events of a version, or those of an asset as a whole.
     fn put_down(
         &mut self,
-        beats: &[Beat],
+        beats: &[ScriptedEvent],
         asset_id: &str,
         version: Option<(&str, &str)>,
         chance: &mut Chance,
@@ -170,7 +170,7 @@ impl Story {
     }
 }
 
-fn message(beat: &Beat, asset_id: &str, version: Option<(&str, &str)>) -> Message {
+fn message(beat: &ScriptedEvent, asset_id: &str, version: Option<(&str, &str)>) -> Message {
     Message {
         event: beat.event.to_owned(),
         asset_id: asset_id.to_owned(),

@@ -12,17 +12,17 @@ pub(super) const LENGTH: u64 = 220;
 const UNKNOWN: &str = "version_published";
 
 /// One asset.
-pub(super) struct Part {
+pub(super) struct ScriptedAsset {
     /// What it may be called.
     pub(super) titles: [&'static str; 3],
     /// Its versions, each in a locale of its own.
-    pub(super) versions: &'static [&'static [Beat]],
+    pub(super) versions: &'static [&'static [ScriptedEvent]],
     /// What is said of the asset as a whole.
-    pub(super) whole: &'static [Beat],
+    pub(super) whole: &'static [ScriptedEvent],
 }
 
 /// One event of an asset or a version.
-pub(super) struct Beat {
+pub(super) struct ScriptedEvent {
     pub(super) when: When,
     pub(super) event: &'static str,
     pub(super) how: How,
@@ -42,33 +42,33 @@ pub(super) enum When {
     At(u32),
 }
 
-const fn beat(when: When, event: Event, how: How) -> Beat {
-    Beat { when, event: event.name(), how }
+const fn beat(when: When, event: Event, how: How) -> ScriptedEvent {
+    ScriptedEvent { when, event: event.name(), how }
 }
 
-const fn before(minutes: u32, state: State) -> Beat {
+const fn before(minutes: u32, state: State) -> ScriptedEvent {
     beat(When::Before(minutes), Event::Version(state), How::Sound)
 }
 
 /// A generation that began before the start.
-const fn took(seconds: u32) -> Beat {
+const fn took(seconds: u32) -> ScriptedEvent {
     beat(When::Took(seconds), Event::Version(State::Generating), How::Sound)
 }
 
-const fn at(second: u32, state: State) -> Beat {
+const fn at(second: u32, state: State) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Sound)
 }
 
 /// A retry, byte for byte.
-const fn again(second: u32, state: State) -> Beat {
+const fn again(second: u32, state: State) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Again)
 }
 
-const fn spoiled(second: u32, state: State, tamper: Tamper) -> Beat {
+const fn spoiled(second: u32, state: State, tamper: Tamper) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Spoiled(tamper))
 }
 
-const fn astray(second: u32, state: State) -> Beat {
+const fn astray(second: u32, state: State) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Astray)
 }
 
@@ -80,10 +80,10 @@ use Tamper::{Body, Encoding, Key, Missing, Newline};
 /// A version's steps are no nearer to each other than the fold needs to take them for what they
 /// are: a revision within a quarter of an hour of the result would be a late or repeated `ready`,
 /// so what is revised was finished before the story begins.
-pub(super) const PARTS: [Part; 12] = [
+pub(super) const PARTS: [ScriptedAsset; 12] = [
     // Fails before everybody's eyes, and stays failed: a second attempt would come within the
     // quarter of an hour in which `generating` is a retry.
-    Part {
+    ScriptedAsset {
         titles: ["Night Ferry, trailer", "The Ninth Harbour, trailer", "Salt & Iron, trailer"],
         versions: &[
             &[before(21, Ready), at(1, Generating), at(38, Generated)],
@@ -108,7 +108,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // Revised half an hour ago, and once more during the story.
-    Part {
+    ScriptedAsset {
         titles: ["Night Ferry S2 E04", "Glass Orchard S1 E07", "Tidewatch S3 E02"],
         versions: &[
             &[
@@ -132,7 +132,7 @@ pub(super) const PARTS: [Part; 12] = [
         ],
         whole: &[],
     },
-    Part {
+    ScriptedAsset {
         titles: ["Interview: Ada Okafor", "Interview: Lina Berg", "Interview: Tomas Reyes"],
         versions: &[
             &[before(34, Ready), took(63), before(4, Generated)],
@@ -145,14 +145,14 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // Finished, and told something that nobody knows yet.
-    Part {
+    ScriptedAsset {
         titles: ["Aurora launch film", "Kestrel launch film", "Field Two launch film"],
         versions: &[
             &[
                 before(47, Ready),
                 took(62),
                 before(36, Generated),
-                Beat { when: When::At(21), event: UNKNOWN, how: How::Sound },
+                ScriptedEvent { when: When::At(21), event: UNKNOWN, how: How::Sound },
             ],
             &[before(47, Ready), took(59), before(35, Generated)],
             &[before(46, Ready), took(56), before(34, Generated)],
@@ -165,7 +165,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // Arrives as the curtain rises.
-    Part {
+    ScriptedAsset {
         titles: ["Soil science, lesson 3", "Beginner piano, lesson 8", "Knots & ropes, lesson 5"],
         versions: &[
             &[at(0, Ready), at(12, Generating), at(45, Generated)],
@@ -176,7 +176,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // The slow one: three minutes where the others take one.
-    Part {
+    ScriptedAsset {
         titles: ["Keynote: Ten Years On", "Keynote: Open Rivers", "Keynote: Small Machines"],
         versions: &[
             &[before(15, Ready), at(3, Generating), at(183, Generated)],
@@ -186,7 +186,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // Fails as a whole; what was under way arrives all the same.
-    Part {
+    ScriptedAsset {
         titles: ["The Long Thaw", "Hollow Mountains", "Salt Roads"],
         versions: &[
             &[before(7, Ready)],
@@ -199,7 +199,7 @@ pub(super) const PARTS: [Part; 12] = [
         ],
     },
     // Overtaken on the way: generated arrives before generating.
-    Part {
+    ScriptedAsset {
         titles: ["Customer story: Brandt", "Customer story: Mori Tea", "Customer story: Ilo Bikes"],
         versions: &[
             &[at(9, Ready), at(40, Generated), at(43, Generating)],
@@ -209,7 +209,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // The sender retries, mostly the same bytes, once signed anew.
-    Part {
+    ScriptedAsset {
         titles: ["Product tour 4.0", "Product tour: Teams", "Product tour: Mobile"],
         versions: &[
             &[
@@ -232,7 +232,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // The later failures.
-    Part {
+    ScriptedAsset {
         titles: ["Podcast 31: Lighthouses", "Podcast 12: Maps", "Podcast 54: Bees"],
         versions: &[
             &[at(32, Ready), at(78, Generating), at(128, GenerateFailed)],
@@ -242,7 +242,7 @@ pub(super) const PARTS: [Part; 12] = [
         ],
         whole: &[],
     },
-    Part {
+    ScriptedAsset {
         titles: ["Cabin safety briefing", "Lab safety briefing", "Site safety briefing"],
         versions: &[
             &[before(38, Ready), took(63), before(25, Generated)],
@@ -251,7 +251,7 @@ pub(super) const PARTS: [Part; 12] = [
         whole: &[],
     },
     // Begins late, so that the story does not end in silence; and meets every kind of trouble.
-    Part {
+    ScriptedAsset {
         titles: ["Winter spot, 30 s", "First Snow, 20 s spot", "Summer spot, 15 s"],
         versions: &[
             &[spoiled(29, Ready, Missing), astray(49, Ready), at(134, Ready), at(160, Generating)],
