@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use dubwatch::relay::protocol::{
-    Beat, ClientFrame, Cursor, Hello, RelayFrame, SUBPROTOCOL, SUBSCRIBE_PATH, Versions,
+    ClientFrame, Cursor, Hello, PingPayload, RelayFrame, SUBPROTOCOL, SUBSCRIBE_PATH, Versions,
 };
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
@@ -131,8 +131,8 @@ async fn take(relay: SocketAddr, token: &str, name: &str, shared: &Shared) -> Re
             RelayFrame::Welcome(_) => {
                 shared.welcomed.fetch_add(1, Relaxed);
             }
-            RelayFrame::Ping(Beat { id }) => {
-                say(&mut socket, &ClientFrame::Pong(Beat { id })).await?;
+            RelayFrame::Ping(PingPayload { id }) => {
+                say(&mut socket, &ClientFrame::Pong(PingPayload { id })).await?;
             }
             other => bail!("{other:?}"),
         }
@@ -155,8 +155,8 @@ pub(crate) fn read_all(
             match decode(&socket.next().await.context("the end")??)? {
                 RelayFrame::Delivery(delivery) => bodies.push(delivery.body),
                 RelayFrame::Welcome(_) => begun = Instant::now(),
-                RelayFrame::Ping(Beat { id }) => {
-                    say(&mut socket, &ClientFrame::Pong(Beat { id })).await?;
+                RelayFrame::Ping(PingPayload { id }) => {
+                    say(&mut socket, &ClientFrame::Pong(PingPayload { id })).await?;
                 }
                 other => bail!("{other:?}"),
             }

@@ -20,8 +20,8 @@ use super::welcome::host_name;
 use super::worker::{Worker, or_never};
 use crate::config::{ConfigError, ListenAddress};
 use crate::output::write_line;
-use crate::relay::admin::{self, Command, Reply};
-use crate::relay::server::{Server, Settings};
+use crate::relay::admin::{self, AdminCommand, AdminReply};
+use crate::relay::server::{Server, ServerSettings};
 use crate::relay::store::{Caps, Log, Store, StoreError};
 use crate::serve::{self, ListeningSockets, serve};
 use crate::signature::{PublicKey, TrustedKeys};
@@ -44,7 +44,7 @@ pub struct RelayOptions {
     /// How much it keeps.
     pub caps: Caps,
     /// What its server is told.
-    pub server: Settings,
+    pub server: ServerSettings,
     /// PEM files of its certificate chain and key, where it speaks TLS itself.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// PEM files of keys whose signatures count beside the vendor's.
@@ -270,26 +270,26 @@ fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
 
 /// Carries out an operator's command: by the relay that runs on the store, or on the store itself
 /// where none does.
-pub fn relay_admin(relay: &RelayOptions, command: Command) -> anyhow::Result<Reply> {
+pub fn relay_admin(relay: &RelayOptions, command: AdminCommand) -> anyhow::Result<AdminReply> {
     let runtime = runtime()?;
     // The command knows nothing of the caps that the relay runs with: it must delete nothing by its
     // own.
     let caps = relay.caps.clone().without_expiry();
     let prepared = match command {
-        Command::Create { .. } => Store::open(&Location::File(relay.db.clone()), caps),
+        AdminCommand::Create { .. } => Store::open(&Location::File(relay.db.clone()), caps),
         // In a store that was not there, there is nothing that these are about.
-        Command::List
-        | Command::Rotate { .. }
-        | Command::Revoke { .. }
-        | Command::Forget { .. }
-        | Command::Prune { .. } => Store::open_existing(&relay.db, caps),
+        AdminCommand::List
+        | AdminCommand::Rotate { .. }
+        | AdminCommand::Revoke { .. }
+        | AdminCommand::Forget { .. }
+        | AdminCommand::Prune { .. } => Store::open_existing(&relay.db, caps),
     };
     match prepared {
         Ok(store) => {
             let reply = runtime.block_on(async {
                 let said = relay.base_url(relay.listen.first().copied());
                 let base = if relay.says_where() {
-                    if command != Command::List {
+                    if command != AdminCommand::List {
                         // A failed write is the command's to tell of.
                         let _ = store.note_reached(&said).await;
                     }

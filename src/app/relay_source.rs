@@ -9,7 +9,7 @@ use super::worker::Worker;
 use crate::config::{Config, ConfigError, Key, Origin};
 use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
-use crate::relay::client::{self, Address, Client, LinkReports, Token, TokenPlace};
+use crate::relay::client::{self, Address, Client, LinkReports, SubscribeToken, TokenPlace};
 use crate::relay::protocol::ReaderName;
 use crate::vitals::Link;
 
@@ -58,7 +58,7 @@ impl RelaySource {
 }
 
 /// What the client is to know; everything that is wrong with it is known before anything starts.
-pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Settings>> {
+pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::ClientSettings>> {
     let Some(url) = &config.relay else { return Ok(None) };
     let unusable = |why: String| ConfigError::Conflict(why);
     let address =
@@ -67,11 +67,11 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
     let found = match (&config.relay_token, &file) {
         (Some(token), _) => {
             let name = token_setting(config);
-            Some((Token::new(token.reveal(), &name), TokenPlace::Setting(name.into())))
+            Some((SubscribeToken::new(token.reveal(), &name), TokenPlace::Setting(name.into())))
         }
-        (None, Some(file)) => {
-            Token::from_file(file).transpose().map(|token| (token, TokenPlace::File(file.clone())))
-        }
+        (None, Some(file)) => SubscribeToken::from_file(file)
+            .transpose()
+            .map(|token| (token, TokenPlace::File(file.clone()))),
         (None, None) => None,
     };
     let (token, token_place) = found.ok_or_else(|| {
@@ -92,7 +92,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
     };
     let outbound = Outbound::new(Proxies::from_environment(), trust);
     outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
-    Ok(Some(client::Settings {
+    Ok(Some(client::ClientSettings {
         address,
         token,
         token_place,
@@ -105,7 +105,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::Setting
 /// The file that the token is read from.
 fn token_file(config: &Config) -> Option<PathBuf> {
     let named = config.relay_token_file.clone();
-    named.or_else(|| config.data_dir().map(Token::default_file))
+    named.or_else(|| config.data_dir().map(SubscribeToken::default_file))
 }
 
 /// The setting that the token itself stands in, as a user finds it again.

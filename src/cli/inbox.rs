@@ -14,7 +14,7 @@ use super::{done_unless, say};
 use crate::app::{self, Exit, RelayOptions};
 use crate::config::{Config, Output, parse_span};
 use crate::output::write_line;
-use crate::relay::admin::{Command as Admin, Reply, Row};
+use crate::relay::admin::{AdminCommand as Admin, AdminReply, InboxRow};
 use crate::relay::protocol::{PUBLISH_PREFIX, ReaderName};
 use crate::relay::store::InboxName;
 use crate::text::Printable;
@@ -116,7 +116,7 @@ pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyh
     // Before anything is made: a token that cannot be written down would be lost.
     let file = token_file.map(TokenFile::create).transpose()?;
     match app::relay_admin(relay, command)? {
-        Reply::Issued { name, publish_url, token, old_url_until } => {
+        AdminReply::Issued { name, publish_url, token, old_url_until } => {
             let place = file.map(|file| file.keep(&token)).transpose()?;
             let token = match &place {
                 Some(place) => Token::In(place),
@@ -124,15 +124,15 @@ pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyh
             };
             done_unless(issued(json, &name, &publish_url, &token, old_url_until.as_deref()))
         }
-        Reply::Listed { inboxes } => done_unless(list(json, &inboxes)),
-        Reply::Revoked { deliveries, bytes, readers } => {
+        AdminReply::Listed { inboxes } => done_unless(list(json, &inboxes)),
+        AdminReply::Revoked { deliveries, bytes, readers } => {
             done_unless(tell_revoked(json, &about, deliveries, bytes, &readers))
         }
-        Reply::Forgotten => Ok(Exit::Done),
-        Reply::Pruned { deliveries, unread, bytes } => {
+        AdminReply::Forgotten => Ok(Exit::Done),
+        AdminReply::Pruned { deliveries, unread, bytes } => {
             done_unless(tell_pruned(json, &about, dry_run, (deliveries, unread, bytes)))
         }
-        Reply::Failed { why } => Err(anyhow::anyhow!(why)),
+        AdminReply::Failed { why } => Err(anyhow::anyhow!(why)),
     }
 }
 
@@ -141,7 +141,9 @@ fn may_revoke(relay: &RelayOptions, name: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
-    let Reply::Listed { inboxes } = app::relay_admin(relay, Admin::List)? else { return Ok(true) };
+    let AdminReply::Listed { inboxes } = app::relay_admin(relay, Admin::List)? else {
+        return Ok(true);
+    };
     let Some(row) = inboxes.into_iter().find(|row| row.name == name) else { return Ok(true) };
     let readers = row.readers.into_iter().map(|reader| reader.name).collect::<Vec<_>>();
     let held = held(row.count, row.bytes, &readers);
@@ -159,7 +161,7 @@ fn may_prune(relay: &RelayOptions, name: &InboxName, span: SignedDuration) -> an
         return Ok(true);
     }
     match app::relay_admin(relay, prune(name.clone(), Some(span), true))? {
-        Reply::Pruned { deliveries, unread, bytes } if unread > 0 => {
+        AdminReply::Pruned { deliveries, unread, bytes } if unread > 0 => {
             let what = pruned(deliveries, unread, bytes);
             confirmed(&format!("Delete {what}, from the inbox {name} for good?"))
         }
@@ -331,7 +333,7 @@ fn subscribe_url(publish_url: &str) -> Option<String> {
     Some(format!("{scheme}://{rest}"))
 }
 
-fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
+fn list(json: bool, inboxes: &[InboxRow]) -> anyhow::Result<()> {
     let mut out = io::stdout();
     for row in inboxes {
         if json {
@@ -341,7 +343,7 @@ fn list(json: bool, inboxes: &[Row]) -> anyhow::Result<()> {
             write_line(&mut out, &line)?;
             continue;
         }
-        let Row { name, publish_url, count, bytes, head, .. } = row;
+        let InboxRow { name, publish_url, count, bytes, head, .. } = row;
         let publish_url = Printable::new(publish_url);
         writeln!(out, "{name}  {publish_url}\n  {count} kept, {bytes} bytes, newest {head}")?;
         for old in &row.old_urls {

@@ -6,7 +6,7 @@ use super::inbox::{self, Inbox, PruneArgs};
 use super::{logging, say};
 use crate::app::{self, Exit, RelayOptions};
 use crate::config::{Config, ConfigError, Origin, RelayKey, RelayLayer, RelaySettings};
-use crate::relay::server::{Rate, Settings};
+use crate::relay::server::{Rate, ServerSettings};
 use crate::relay::store::Caps;
 use crate::serve::TrustedProxies;
 
@@ -91,9 +91,9 @@ fn caps(own: &RelaySettings) -> Caps {
     }
 }
 
-fn settings(own: &RelaySettings, tls: bool) -> Settings {
+fn settings(own: &RelaySettings, tls: bool) -> ServerSettings {
     let per_second = f64::from(own.max_rate);
-    Settings {
+    ServerSettings {
         max_body: own.max_body,
         rate: Rate { per_second, burst: 5.0 * per_second },
         connections: own.max_readers,
@@ -124,7 +124,7 @@ mod tests {
     fn the_defaults_are_those_of_store_and_server() {
         let own = config("").unwrap().own_relay;
         assert_eq!(caps(&own), Caps::default());
-        let (ours, theirs) = (settings(&own, false), Settings::default());
+        let (ours, theirs) = (settings(&own, false), ServerSettings::default());
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 
@@ -163,7 +163,7 @@ mod tests {
             ("https://relay.example/(a)", false),
             ("https://rel$ay.example", false),
         ] {
-            let shown = callback_url(&Settings::callback_url(url.trim_end_matches('/'), "0"));
+            let shown = callback_url(&ServerSettings::callback_url(url.trim_end_matches('/'), "0"));
             assert_eq!(shown.is_some(), good, "{url}");
             let taken = config(&format!("[relay]\npublic-url = '{url}'"));
             match taken {

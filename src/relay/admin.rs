@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{PUBLISH_PREFIX, ReaderName};
-use super::store::{InboxName, Listed, LogError, Pruned, Store};
+use super::store::{InboxName, InboxPruneCounts, InboxSummary, LogError, Store};
 
 /// The longest line, in bytes.
 const MAX_LINE: u64 = 64 << 20;
@@ -36,7 +36,7 @@ const BACKLOG: u32 = 16;
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
+pub enum AdminCommand {
     /// A new inbox.
     Create {
         /// Its name.
@@ -78,7 +78,7 @@ pub enum Command {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
-pub enum Reply {
+pub enum AdminReply {
     /// An inbox's keys; the only time that its token is shown.
     Issued {
         /// Its name.
@@ -93,7 +93,7 @@ pub enum Reply {
     /// Every inbox that is open.
     Listed {
         /// In order of their names.
-        inboxes: Vec<Row>,
+        inboxes: Vec<InboxRow>,
     },
     /// The inbox is closed, and what it held is deleted.
     Revoked {
@@ -122,7 +122,7 @@ pub enum Reply {
     },
 }
 
-impl Reply {
+impl AdminReply {
     /// Returns the same with URLs that begin with `base`: the relay that gave them may be reached
     /// elsewhere than it knows.
     #[must_use]
@@ -152,7 +152,7 @@ impl Reply {
 
 /// An inbox in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
+pub struct InboxRow {
     /// Its name.
     pub name: String,
     /// Where senders post to.
@@ -194,8 +194,8 @@ pub struct ReaderRow {
     pub seen_at: String,
 }
 
-impl Row {
-    fn new(listed: Listed, base: &str) -> Self {
+impl InboxRow {
+    fn new(listed: InboxSummary, base: &str) -> Self {
         Self {
             publish_url: publish_url(base, &listed.publish_id),
             name: listed.name,
@@ -230,51 +230,53 @@ fn publish_url(base: &str, publish_id: &str) -> String {
 }
 
 /// Carries a command out. `base` is the URL at which the relay is reached.
-pub async fn carry_out(store: &Store, base: &str, command: Command) -> Reply {
+pub async fn carry_out(store: &Store, base: &str, command: AdminCommand) -> AdminReply {
     let done = match command {
-        Command::Create { name } => store.create(name).await.map(|issued| Reply::Issued {
-            name: issued.name,
-            publish_url: publish_url(base, &issued.publish_id),
-            token: issued.token.reveal().to_owned(),
-            old_url_until: None,
-        }),
-        Command::Rotate { name, grace } => {
+        AdminCommand::Create { name } => {
+            store.create(name).await.map(|issued| AdminReply::Issued {
+                name: issued.name,
+                publish_url: publish_url(base, &issued.publish_id),
+                token: issued.token.reveal().to_owned(),
+                old_url_until: None,
+            })
+        }
+        AdminCommand::Rotate { name, grace } => {
             let grace =
                 grace.map(|s| SignedDuration::from_secs(i64::try_from(s).unwrap_or(i64::MAX)));
             let rotated = store.rotate(name.as_str(), grace).await;
-            rotated.map(|(issued, old_until)| Reply::Issued {
+            rotated.map(|(issued, old_until)| AdminReply::Issued {
                 name: issued.name,
                 publish_url: publish_url(base, &issued.publish_id),
                 token: issued.token.reveal().to_owned(),
                 old_url_until: old_until.map(|until| until.to_string()),
             })
         }
-        Command::Revoke { name } => revoke(store, name.as_str()).await,
-        Command::Forget { name, reader } => {
-            store.forget(name.as_str(), reader).await.map(|()| Reply::Forgotten)
+        AdminCommand::Revoke { name } => revoke(store, name.as_str()).await,
+        AdminCommand::Forget { name, reader } => {
+            store.forget(name.as_str(), reader).await.map(|()| AdminReply::Forgotten)
         }
-        Command::Prune { name, older_than, dry_run } => {
+        AdminCommand::Prune { name, older_than, dry_run } => {
             prune(store, name.as_str(), older_than, dry_run).await
         }
-        Command::List => store.list().await.map(|listed| Reply::Listed {
+        AdminCommand::List => store.list().await.map(|listed| AdminReply::Listed {
             inboxes: listed
                 .into_iter()
                 .filter(|inbox| inbox.revoked_at.is_none())
-                .map(|inbox| Row::new(inbox, base))
+                .map(|inbox| InboxRow::new(inbox, base))
                 .collect(),
         }),
     };
-    done.unwrap_or_else(|error: LogError| Reply::Failed { why: error.to_string() })
+    done.unwrap_or_else(|error: LogError| AdminReply::Failed { why: error.to_string() })
 }
 
 /// Closes an inbox, and says what it held.
-async fn revoke(store: &Store, name: &str) -> Result<Reply, LogError> {
+async fn revoke(store: &Store, name: &str) -> Result<AdminReply, LogError> {
     let held = store.list().await?.into_iter().find(|inbox| inbox.name == name);
     store.revoke(name).await?;
     let (deliveries, bytes, readers) =
         held.map_or_else(Default::default, |held| (held.count, held.bytes, held.readers));
     let readers = readers.into_iter().map(|(name, _, _)| name).collect();
-    Ok(Reply::Revoked { deliveries, bytes, readers })
+    Ok(AdminReply::Revoked { deliveries, bytes, readers })
 }
 
 async fn prune(
@@ -282,17 +284,17 @@ async fn prune(
     name: &str,
     older_than: Option<u64>,
     dry_run: bool,
-) -> Result<Reply, LogError> {
+) -> Result<AdminReply, LogError> {
     let before = older_than.map(|seconds| {
         let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
         Timestamp::now().checked_sub(span).unwrap_or(Timestamp::MIN)
     });
-    let Pruned { deliveries, unread, bytes } = if dry_run {
+    let InboxPruneCounts { deliveries, unread, bytes } = if dry_run {
         store.prunable(name, before).await?
     } else {
         store.prune(name, before).await?
     };
-    Ok(Reply::Pruned { deliveries, unread, bytes })
+    Ok(AdminReply::Pruned { deliveries, unread, bytes })
 }
 
 /// Where a relay listens for its operator: beside its store.
@@ -372,7 +374,7 @@ async fn converse(
     }
     let reply = match serde_json::from_str(&line) {
         Ok(command) => carry_out(store, base, command).await,
-        Err(error) => Reply::Failed { why: format!("not a command: {error}") },
+        Err(error) => AdminReply::Failed { why: format!("not a command: {error}") },
     };
     let mut line = serde_json::to_vec(&reply)?;
     line.push(b'\n');
@@ -381,7 +383,7 @@ async fn converse(
 }
 
 /// Has the relay that runs on the store at `store` carry a command out.
-pub async fn ask(store: &Path, command: &Command) -> io::Result<Reply> {
+pub async fn ask(store: &Path, command: &AdminCommand) -> io::Result<AdminReply> {
     let ask = async {
         let mut stream = UnixStream::connect(socket_path(store)).await?;
         let mut line = serde_json::to_vec(command)?;
@@ -412,8 +414,8 @@ mod tests {
         let serving = tokio::spawn(serve(listener, store, String::new(), stop.clone()));
         // It is taken first: the next is answered only when its time for a line is over.
         let silent = UnixStream::connect(socket_path(&db)).await.unwrap();
-        let reply = ask(&db, &Command::List).await.unwrap();
-        assert_eq!(reply, Reply::Listed { inboxes: Vec::new() });
+        let reply = ask(&db, &AdminCommand::List).await.unwrap();
+        assert_eq!(reply, AdminReply::Listed { inboxes: Vec::new() });
         drop(silent);
         let _silent = UnixStream::connect(socket_path(&db)).await.unwrap();
         tokio::task::yield_now().await;

@@ -58,8 +58,8 @@ fn a_reader_that_talks_and_takes_nothing_is_given_up() {
 }
 
 fn ping(id: u64) -> tokio_tungstenite::tungstenite::Message {
-    use dubwatch::relay::protocol::{Beat, ClientFrame};
-    tokio_tungstenite::tungstenite::Message::text(ClientFrame::Ping(Beat { id }).encode())
+    use dubwatch::relay::protocol::{ClientFrame, PingPayload};
+    tokio_tungstenite::tungstenite::Message::text(ClientFrame::Ping(PingPayload { id }).encode())
 }
 
 fn near(found: Duration, expected: Duration) {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use dubwatch::callback::Encoding;
 use dubwatch::relay::protocol::{
-    Beat, ClientFrame, CloseCode, Cursor, Delivery, Hello, RelayFrame, Resume, SUBPROTOCOL,
-    SUBSCRIBE_PATH, Versions, Welcome,
+    ClientFrame, CloseCode, Cursor, DeliveryFrame, Hello, PingPayload, RelayFrame, Resume,
+    SUBPROTOCOL, SUBSCRIBE_PATH, Versions, Welcome,
 };
 use dubwatch::signature::PrivateKey;
 use rustix::process::Signal;
@@ -255,15 +255,15 @@ impl<S: Read + Write> Reader<S> {
                 Err(error) => return Heard::Broken(error.to_string()),
             };
             match frame {
-                RelayFrame::Ping(Beat { id }) if self.alive => {
-                    self.say(&ClientFrame::Pong(Beat { id }));
+                RelayFrame::Ping(PingPayload { id }) if self.alive => {
+                    self.say(&ClientFrame::Pong(PingPayload { id }));
                 }
                 frame => return Heard::Frame(frame),
             }
         }
     }
 
-    pub(crate) fn delivery(&mut self) -> Delivery {
+    pub(crate) fn delivery(&mut self) -> DeliveryFrame {
         match self.next() {
             Heard::Frame(RelayFrame::Delivery(delivery)) => *delivery,
             other => panic!("no delivery: {other:?}"),
@@ -289,14 +289,14 @@ impl<S: Read + Write> Reader<S> {
 
     /// The answer to a ping that was sent by hand.
     pub(crate) fn hears_pong(&mut self, id: u64) {
-        assert_eq!(self.next(), Heard::Frame(RelayFrame::Pong(Beat { id })));
+        assert_eq!(self.next(), Heard::Frame(RelayFrame::Pong(PingPayload { id })));
     }
 
     /// That nothing about the inbox comes: a ping that is answered before anything else, twice.
     pub(crate) fn hears_nothing(&mut self) {
         for id in [(1 << 53) - 2, (1 << 53) - 1] {
-            self.say(&ClientFrame::Ping(Beat { id }));
-            assert_eq!(self.next(), Heard::Frame(RelayFrame::Pong(Beat { id })));
+            self.say(&ClientFrame::Ping(PingPayload { id }));
+            assert_eq!(self.next(), Heard::Frame(RelayFrame::Pong(PingPayload { id })));
         }
     }
 }

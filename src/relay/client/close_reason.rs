@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::super::protocol::{Close, CloseCode, Draining, Fault};
-use super::end::{End, lost};
+use super::end::{ConnectionEnd, lost};
 use crate::text::Printable;
 
 /// Delay after a relay closed as draining without an announcement.
@@ -42,7 +42,7 @@ impl CloseReason {
     }
 
     /// Notes the relay's close; returns the end.
-    pub(super) fn closed(&mut self, frame: Option<CloseFrame>) -> End {
+    pub(super) fn closed(&mut self, frame: Option<CloseFrame>) -> ConnectionEnd {
         self.closed = true;
         let Some(frame) = frame else { return self.cut() };
         let number = u16::from(frame.code);
@@ -50,41 +50,43 @@ impl CloseReason {
             return self.cut_or(&format!("closed by the other end ({number})"));
         };
         match code {
-            CloseCode::Superseded => End::Superseded,
-            CloseCode::Draining => End::Draining(self.draining.unwrap_or(AWHILE)),
+            CloseCode::Superseded => ConnectionEnd::Superseded,
+            CloseCode::Draining => ConnectionEnd::Draining(self.draining.unwrap_or(AWHILE)),
             code => {
                 let sentence = self.sentence.clone().unwrap_or_else(|| frame.reason.to_string());
-                End::Closed(Close::new(code, sentence))
+                ConnectionEnd::Closed(Close::new(code, sentence))
             }
         }
     }
 
     /// Returns the end after a failed read.
-    pub(super) fn broken(&self, error: &Error) -> End {
+    pub(super) fn broken(&self, error: &Error) -> ConnectionEnd {
         match error {
             Error::Capacity(error) => {
-                End::Broke(Close::new(CloseCode::TooLarge, error.to_string()))
+                ConnectionEnd::Broke(Close::new(CloseCode::TooLarge, error.to_string()))
             }
-            Error::Utf8(_) => End::Broke(Close::new(CloseCode::NotUtf8, "text that is not UTF-8")),
+            Error::Utf8(_) => {
+                ConnectionEnd::Broke(Close::new(CloseCode::NotUtf8, "text that is not UTF-8"))
+            }
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => self.cut(),
             Error::Protocol(error) => {
-                End::Broke(Close::new(CloseCode::Protocol, error.to_string()))
+                ConnectionEnd::Broke(Close::new(CloseCode::Protocol, error.to_string()))
             }
             error => self.cut_or(&error.to_string()),
         }
     }
 
     /// Returns the end of a connection that ended without a close.
-    pub(super) fn cut(&self) -> End {
+    pub(super) fn cut(&self) -> ConnectionEnd {
         self.cut_or("the other end closed it")
     }
 
     /// Returns the end without a typed close: the announced reason, otherwise `why`.
-    fn cut_or(&self, why: &str) -> End {
+    fn cut_or(&self, why: &str) -> ConnectionEnd {
         if self.superseded {
-            End::Superseded
+            ConnectionEnd::Superseded
         } else if let Some(after) = self.draining {
-            End::Draining(after)
+            ConnectionEnd::Draining(after)
         } else {
             lost(self.sentence.as_deref().unwrap_or(why))
         }

@@ -28,7 +28,7 @@ const MAX_BODY: usize = 64 << 20;
 const MAX_WRITE: usize = 4 * MAX_TEXT;
 
 /// A websocket to a relay.
-pub(super) type Socket = WebSocketStream<CountingStream>;
+pub(super) type RelaySocket = WebSocketStream<CountingStream>;
 
 /// Why there is no websocket.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +75,16 @@ impl DialError {
 }
 
 /// Connects.
-pub(super) async fn dial(settings: &Settings) -> Result<Socket, DialError> {
+pub(super) async fn dial(settings: &ClientSettings) -> Result<RelaySocket, DialError> {
     tokio::time::timeout(PATIENCE, connect(settings)).await.unwrap_or(Err(DialError::Late))
 }
 
-async fn connect(settings: &Settings) -> Result<Socket, DialError> {
+async fn connect(settings: &ClientSettings) -> Result<RelaySocket, DialError> {
     let connection = settings.outbound.connect(settings.address.target()).await;
     upgrade(settings, connection.map_err(DialError::Connect)?.stream).await
 }
 
-async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialError> {
+async fn upgrade(settings: &ClientSettings, stream: AnyStream) -> Result<RelaySocket, DialError> {
     let mut request = Request::get(settings.address.subscribe())
         .header(HOST, &settings.address.authority)
         .header(CONNECTION, "Upgrade")
@@ -127,7 +127,7 @@ async fn upgrade(settings: &Settings, stream: AnyStream) -> Result<Socket, DialE
 }
 
 /// What an answer says that is no upgrade.
-fn not_upgraded(settings: &Settings, answer: &Response<Option<Vec<u8>>>) -> DialError {
+fn not_upgraded(settings: &ClientSettings, answer: &Response<Option<Vec<u8>>>) -> DialError {
     let status = answer.status();
     match status {
         StatusCode::UNAUTHORIZED => DialError::Unauthorized(settings.token_place.clone()),

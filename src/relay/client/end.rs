@@ -8,7 +8,7 @@ use crate::text::Printable;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     #[error("stopped")]
     Stopped,
     #[error("{0}")]
@@ -32,6 +32,6 @@ pub(super) enum End {
 }
 
 /// Returns the end of a broken connection.
-pub(super) fn lost(why: &str) -> End {
-    End::Lost(Printable::new(why).cut(120))
+pub(super) fn lost(why: &str) -> ConnectionEnd {
+    ConnectionEnd::Lost(Printable::new(why).cut(120))
 }

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::protocol::{self, Delivery};
+use super::super::protocol::{self, DeliveryFrame};
 use crate::callback::{BodySample, Gap, Received, Refusal, RefusalKind, Source};
 
 /// Returns a delivery as a received request, as every source does.
-pub(super) fn request(delivery: Delivery) -> Received {
+pub(super) fn request(delivery: DeliveryFrame) -> Received {
     let path = delivery.path();
     Received {
         received_at: delivery.received_at.min(Timestamp::now()),

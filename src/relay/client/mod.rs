@@ -46,7 +46,7 @@ use crate::text::Printable;
 use crate::vitals::{Link, LinkState};
 
 pub use address::{Address, AddressError};
-pub use token::{Token, TokenError, TokenPlace};
+pub use token::{SubscribeToken, TokenError, TokenPlace};
 
 use dial::DialError;
 use end::End;
@@ -65,11 +65,11 @@ const WARNINGS: usize = 16;
 
 /// Settings of the client.
 #[derive(Clone)]
-pub struct Settings {
+pub struct ClientSettings {
     /// The relay.
     pub address: Address,
     /// The token of the inbox.
-    pub token: Token,
+    pub token: SubscribeToken,
     /// Where the token is stored. It is read again after a relay has refused it.
     pub token_place: TokenPlace,
     /// The name of the durable cursor at the relay; `None` reads without one and never acks.
@@ -80,7 +80,7 @@ pub struct Settings {
     pub max_body: usize,
 }
 
-impl Settings {
+impl ClientSettings {
     /// Returns the key of the subscription in the journal.
     fn subscription(&self) -> Arc<str> {
         format!("{}#{}", self.address.subscribe(), self.token.fingerprint()).into()
@@ -89,7 +89,7 @@ impl Settings {
 
 /// The relay client.
 pub struct Client {
-    shared: Shared,
+    shared: ClientShared,
     reporter: Reporter,
     sleep_detector: SleepDetector,
 }
@@ -103,8 +103,8 @@ pub struct LinkReports {
 }
 
 /// State shared by all connections.
-struct Shared {
-    settings: Settings,
+struct ClientShared {
+    settings: ClientSettings,
     intake: Arc<Intake>,
     /// The subscription in the journal: relay and token, the token as a fingerprint.
     subscription: Arc<str>,
@@ -120,7 +120,7 @@ struct Reporter {
 impl Client {
     /// Creates a client that passes messages to `intake`. It dials when it runs.
     pub fn new(
-        settings: Settings,
+        settings: ClientSettings,
         intake: Arc<Intake>,
         stop: CancellationToken,
     ) -> (Self, LinkReports) {
@@ -129,7 +129,7 @@ impl Client {
 
     /// Like [`Client::new`], with another wall clock.
     fn with_clock(
-        settings: Settings,
+        settings: ClientSettings,
         intake: Arc<Intake>,
         stop: CancellationToken,
         wall: fn() -> Timestamp,
@@ -137,7 +137,7 @@ impl Client {
         let subscription = settings.subscription();
         let (link, seen) = watch::channel(Link::new(settings.address.short()));
         let (warnings, heard) = mpsc::channel(WARNINGS);
-        let shared = Shared { settings, intake, subscription, stop };
+        let shared = ClientShared { settings, intake, subscription, stop };
         let client = Self {
             shared,
             reporter: Reporter { link, warnings },
@@ -158,7 +158,7 @@ impl Client {
     }
 
     /// Connects once and receives. Returns when to dial again; `None` if stopped.
-    async fn connect(&self, backoff: &mut Backoff) -> Option<Next> {
+    async fn connect(&self, backoff: &mut Backoff) -> Option<AfterEnd> {
         let stop = &self.shared.stop;
         self.reporter.state(LinkState::Dialling { attempt: backoff.failures() });
         let dialled = stop.run_until_cancelled(dial::dial(&self.shared.settings)).await?;
@@ -166,18 +166,18 @@ impl Client {
             Ok(socket) => socket,
             Err(error) if error.is_refusal() => {
                 let token = matches!(error, DialError::Unauthorized(_));
-                return Some(Next::Refused { why: error.to_string(), token });
+                return Some(AfterEnd::Refused { why: error.to_string(), token });
             }
             Err(error) => {
                 let wait = backoff.wait(Duration::ZERO, chance());
-                return Some(Next::Later { wait, why: error.to_string() });
+                return Some(AfterEnd::Later { wait, why: error.to_string() });
             }
         };
         let (end, stood) =
             session::run(&self.shared, &self.reporter, socket, &self.sleep_detector).await;
         tracing::info!(relay = %self.shared.settings.address.short(), %end, ?stood, "the link ended");
-        let mut next = Next::after(&end, stood, backoff, chance());
-        if let Some(Next::Refused { why, token: true }) = &mut next {
+        let mut next = AfterEnd::after(&end, stood, backoff, chance());
+        if let Some(AfterEnd::Refused { why, token: true }) = &mut next {
             why.push_str("; put the one that `dubwatch relay inbox` printed ");
             why.push_str(&self.shared.settings.token_place.to_string());
         }
@@ -185,11 +185,11 @@ impl Client {
     }
 
     /// Waits for the time to dial again; returns `false` if stopped.
-    async fn rest(&mut self, next: Next, backoff: &mut Backoff) -> bool {
+    async fn rest(&mut self, next: AfterEnd, backoff: &mut Backoff) -> bool {
         let stop = self.shared.stop.clone();
         let mut refused = None;
         let wait = match next {
-            Next::Never => {
+            AfterEnd::Never => {
                 self.reporter
                     .failed(LinkState::Superseded, "another dubwatch reads under this name");
                 let name = self.shared.settings.reader.as_ref().map_or("", ReaderName::as_str);
@@ -199,12 +199,12 @@ impl Client {
                 stop.cancelled().await;
                 return false;
             }
-            Next::Refused { why, token } => {
+            AfterEnd::Refused { why, token } => {
                 self.reporter.refused(&why, token);
                 refused = Some(Rereading { token, ..Rereading::default() });
                 REFUSED
             }
-            Next::Later { wait, why } => {
+            AfterEnd::Later { wait, why } => {
                 let at = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
                 let state =
                     LinkState::Retrying { at, attempt: backoff.failures(), why: why.clone() };
@@ -279,33 +279,38 @@ struct Rereading {
 }
 
 /// When to dial again.
-enum Next {
+enum AfterEnd {
     Later { wait: Duration, why: String },
     Refused { why: String, token: bool },
     Never,
 }
 
-impl Next {
+impl AfterEnd {
     /// Returns when to dial again after a connection of duration `stood`; `None` if stopped.
     ///
     /// Whatever a relay says or does, it is dialled at once only after a connection that stood for
     /// [`STABLE`], so not more than once in that time; else it waits longer each time.
-    fn after(end: &End, stood: Duration, backoff: &mut Backoff, chance: u64) -> Option<Self> {
+    fn after(
+        end: &ConnectionEnd,
+        stood: Duration,
+        backoff: &mut Backoff,
+        chance: u64,
+    ) -> Option<Self> {
         let why = end.to_string();
         let at_once = match end {
-            End::Stopped => return None,
-            End::Superseded => return Some(Self::Never),
-            End::Slept => {
+            ConnectionEnd::Stopped => return None,
+            ConnectionEnd::Superseded => return Some(Self::Never),
+            ConnectionEnd::Slept => {
                 backoff.reset();
                 return Some(Self::Later { wait: Duration::ZERO, why });
             }
-            End::Draining(after) => {
+            ConnectionEnd::Draining(after) => {
                 // Spread out, so that a relay that comes back is not met by all at once.
                 let wait = (*after).clamp(DRAINED, DRAINING) + backoff.wait(stood, chance);
                 return Some(Self::Later { wait, why });
             }
-            End::Dead => true,
-            End::Closed(close) => match close.code.redial() {
+            ConnectionEnd::Dead => true,
+            ConnectionEnd::Closed(close) => match close.code.redial() {
                 Redial::AtOnce => true,
                 Redial::Later => false,
                 Redial::Never => {

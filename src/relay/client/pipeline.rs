@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::protocol::{Cursor, WINDOW};
-use super::end::{End, lost};
+use super::end::{ConnectionEnd, lost};
 use crate::callback::{MessagePosition, Received};
 use crate::intake::{Intake, Verified, WriteError};
 
@@ -127,7 +127,7 @@ impl Pipeline {
     }
 
     /// Has what came checked.
-    pub(super) fn check(&mut self) -> Result<(), End> {
+    pub(super) fn check(&mut self) -> Result<(), ConnectionEnd> {
         let came = std::mem::take(&mut self.came);
         let intake = Arc::clone(&self.intake);
         // One alone is not worth the way to another core.
@@ -144,7 +144,7 @@ impl Pipeline {
 
     /// Waits until something went on; gives what is on disk then, where that is more than before.
     /// Waits for ever while nothing is under way. Nothing is lost when the wait is given up.
-    pub(super) async fn progress(&mut self) -> Result<Option<OnDisk>, End> {
+    pub(super) async fn progress(&mut self) -> Result<Option<OnDisk>, ConnectionEnd> {
         tokio::select! {
             // Before what is checked: an ack makes room at the relay.
             biased;
@@ -164,13 +164,13 @@ impl Pipeline {
         }
     }
 
-    fn take_over(&mut self, checked: Checked) -> Result<(), End> {
+    fn take_over(&mut self, checked: Checked) -> Result<(), ConnectionEnd> {
         let Checked { cursor, position, bytes, verified } = checked;
         let taking = match self.intake.take_over(position, verified) {
             Ok(taking) => taking,
             Err(error) => {
                 self.intake.complain(error.clone());
-                return Err(End::WriteFailed(error));
+                return Err(ConnectionEnd::WriteFailed(error));
             }
         };
         if self.taking.is_empty() {
@@ -183,17 +183,17 @@ impl Pipeline {
     }
 
     /// A message is on disk, or is known not to be.
-    fn settle(&mut self, taken: Taken) -> Result<Cursor, End> {
+    fn settle(&mut self, taken: Taken) -> Result<Cursor, ConnectionEnd> {
         self.bytes -= taken.bytes;
         self.under_way -= 1;
         self.moved = Instant::now();
         match taken.upto {
             Ok(upto) if upto >= taken.cursor.seq => Ok(taken.cursor),
             // It was not its turn: something before it was not written.
-            Ok(_) => Err(End::WriteFailed(WriteError::Late)),
+            Ok(_) => Err(ConnectionEnd::WriteFailed(WriteError::Late)),
             Err(error) => {
                 self.intake.complain(error.clone());
-                Err(End::WriteFailed(error))
+                Err(ConnectionEnd::WriteFailed(error))
             }
         }
     }

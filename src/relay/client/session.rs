@@ -13,18 +13,18 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::protocol::{
-    self, Beat, ClientFrame, Close, CloseCode, Cursor, Delivery, Due, Epoch, Expected, FrameFault,
-    Heartbeat, Hello, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
+    self, ClientFrame, Close, CloseCode, Cursor, DeliveryFrame, Due, Epoch, Expected, FrameFault,
+    Heartbeat, Hello, PingPayload, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
 };
 use super::close_reason::CloseReason;
 use super::counting_stream::ByteCount;
 use super::dial::Socket;
-use super::end::{End, lost};
+use super::end::{ConnectionEnd, lost};
 use super::incoming;
 use super::outgoing::{Out, write};
 use super::pipeline::{OnDisk, Pipeline, What, Work};
 use super::sleep_detector::{LOOK_EVERY, SleepDetector};
-use super::{Reporter, Shared};
+use super::{ClientShared, Reporter};
 use crate::callback::MessagePosition;
 use crate::intake::{Verified, WriteError};
 use crate::text::Printable;
@@ -36,23 +36,23 @@ const ACK_EVERY: usize = 128;
 /// How long what is on its way to the disk is waited for at the end.
 const LAST_ACKS: Duration = Duration::from_secs(3);
 /// The ping after the welcome. The heartbeat's own count from 1.
-const FIRST_PING: Beat = Beat { id: 0 };
+const FIRST_PING: PingPayload = PingPayload { id: 0 };
 /// Frames that may wait to be sent, beside acks.
 const FRAMES: usize = 16;
 
 /// Receives until the connection ends. Returns the end, and the time since the welcome.
 pub(super) async fn run(
-    shared: &Shared,
+    shared: &ClientShared,
     reporter: &Reporter,
-    socket: Socket,
+    socket: RelaySocket,
     sleep_detector: &SleepDetector,
-) -> (End, Duration) {
+) -> (ConnectionEnd, Duration) {
     let byte_count = socket.get_ref().byte_count();
     let (sink, mut stream) = socket.split();
     let (frames, queued) = mpsc::channel(FRAMES);
     let (acks, acked) = watch::channel(None);
     let mut writing = pin!(write(sink, queued, acked).fuse());
-    let mut session = Session {
+    let mut session = ClientSession {
         shared,
         reporter,
         sleep_detector,
@@ -80,9 +80,9 @@ pub(super) async fn run(
             },
         }
     };
-    let we_close = matches!(end, End::Stopped | End::Broke(_));
+    let we_close = matches!(end, ConnectionEnd::Stopped | ConnectionEnd::Broke(_));
     if we_close {
-        let close = if let End::Broke(close) = &end { Some(close.clone()) } else { None };
+        let close = if let ConnectionEnd::Broke(close) = &end { Some(close.clone()) } else { None };
         let last = async {
             if close.is_none() {
                 let _ = timeout(LAST_ACKS, session.settle_all()).await;
@@ -118,8 +118,8 @@ struct Welcomed {
     rtt: Option<Duration>,
 }
 
-struct Session<'a> {
-    shared: &'a Shared,
+struct ClientSession<'a> {
+    shared: &'a ClientShared,
     reporter: &'a Reporter,
     sleep_detector: &'a SleepDetector,
     frames: mpsc::Sender<Out>,
@@ -141,11 +141,11 @@ struct Session<'a> {
     first_ping: Option<Instant>,
 }
 
-impl Session<'_> {
+impl ClientSession<'_> {
     async fn read(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, Error>> + Unpin,
-    ) -> End {
+    ) -> ConnectionEnd {
         if let Err(end) = self.greet().await {
             return end;
         }
@@ -158,9 +158,9 @@ impl Session<'_> {
     }
 
     /// Says who reads, and from where.
-    async fn greet(&mut self) -> Result<(), End> {
+    async fn greet(&mut self) -> Result<(), ConnectionEnd> {
         let place = self.shared.intake.relay_place(Arc::clone(&self.shared.subscription)).await;
-        let place = place.map_err(End::ReadFailed)?;
+        let place = place.map_err(ConnectionEnd::ReadFailed)?;
         let resume =
             place.and_then(|place| Some(Resume { epoch: Epoch(place.epoch?), after: place.seq }));
         self.say(ClientFrame::Hello(Hello {
@@ -176,7 +176,7 @@ impl Session<'_> {
     async fn step(
         &mut self,
         stream: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         // A long body on a slow line takes its time, and every pong has to wait behind it: bytes are
         // a sign of life before they are a message.
         let came = self.byte_count.bytes();
@@ -186,7 +186,7 @@ impl Session<'_> {
         let rest = loop {
             match self.heart.due(self.began.elapsed()) {
                 Due::Ping(beat) => self.say(ClientFrame::Ping(beat)),
-                Due::Dead => return Err(End::Dead),
+                Due::Dead => return Err(ConnectionEnd::Dead),
                 Due::Wait(until) => break self.began + until,
             }
         };
@@ -196,7 +196,7 @@ impl Session<'_> {
         }
         tokio::select! {
             biased;
-            () = self.shared.stop.cancelled() => Err(End::Stopped),
+            () = self.shared.stop.cancelled() => Err(ConnectionEnd::Stopped),
             // Before what comes in: an ack makes room at the relay.
             progress = self.pipeline.progress() => {
                 if let Some(on_disk) = progress? {
@@ -224,21 +224,24 @@ impl Session<'_> {
     }
 
     /// Checks the clock, the welcome and the disk.
-    fn look(&mut self) -> Result<(), End> {
+    fn look(&mut self) -> Result<(), ConnectionEnd> {
         if self.sleep_detector.has_jumped() {
-            return Err(End::Slept);
+            return Err(ConnectionEnd::Slept);
         }
         if self.welcomed.is_none() && self.began.elapsed() >= WELCOME {
             return Err(lost("no welcome came"));
         }
         if self.pipeline.is_stuck() {
             self.shared.intake.complain(WriteError::Late);
-            return Err(End::WriteFailed(WriteError::Late));
+            return Err(ConnectionEnd::WriteFailed(WriteError::Late));
         }
         Ok(())
     }
 
-    async fn heard(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+    async fn heard(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+    ) -> Result<(), ConnectionEnd> {
         self.heart.heard(self.began.elapsed());
         let frame = match message {
             Some(Ok(Message::Text(text))) => RelayFrame::decode_text(&text),
@@ -249,11 +252,11 @@ impl Session<'_> {
             Some(Err(error)) => return Err(self.close_reason.broken(&error)),
             None => return Err(self.close_reason.cut()),
         };
-        let frame = frame.map_err(|fault: FrameFault| End::Broke(fault.into()))?;
+        let frame = frame.map_err(|fault: FrameFault| ConnectionEnd::Broke(fault.into()))?;
         self.take(frame).await
     }
 
-    async fn take(&mut self, frame: RelayFrame) -> Result<(), End> {
+    async fn take(&mut self, frame: RelayFrame) -> Result<(), ConnectionEnd> {
         match frame {
             RelayFrame::Welcome(welcome) => return self.begin(welcome).await,
             RelayFrame::Delivery(delivery) => return self.delivery(*delivery),
@@ -268,7 +271,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn pong(&mut self, beat: Beat) {
+    fn pong(&mut self, beat: PingPayload) {
         let now = self.began.elapsed();
         let rtt = if beat == FIRST_PING {
             self.first_ping.take().map(|sent| sent.elapsed())
@@ -283,8 +286,9 @@ impl Session<'_> {
         }
     }
 
-    async fn begin(&mut self, welcome: Welcome) -> Result<(), End> {
-        let wrong = |sentence: &str| End::Broke(Close::new(CloseCode::OutOfOrder, sentence));
+    async fn begin(&mut self, welcome: Welcome) -> Result<(), ConnectionEnd> {
+        let wrong =
+            |sentence: &str| ConnectionEnd::Broke(Close::new(CloseCode::OutOfOrder, sentence));
         if self.welcomed.is_some() {
             return Err(wrong("a second welcome"));
         }
@@ -293,13 +297,13 @@ impl Session<'_> {
             .is_none()
         {
             let sentence = "a protocol version that was not offered";
-            return Err(End::Broke(Close::new(CloseCode::Version, sentence)));
+            return Err(ConnectionEnd::Broke(Close::new(CloseCode::Version, sentence)));
         }
         // Before anything is taken over: what comes first has to be directly behind it.
         let subscription = Arc::clone(&self.shared.subscription);
         let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
         let noted = self.shared.intake.subscribed(subscription, welcome.after, anew).await;
-        noted.map_err(End::WriteFailed)?;
+        noted.map_err(ConnectionEnd::WriteFailed)?;
         let callback_url = callback_url(&welcome.callback_url);
         if callback_url.is_none() {
             let shown = Printable::new(&welcome.callback_url).cut(80);
@@ -330,12 +334,17 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn delivery(&mut self, delivery: Delivery) -> Result<(), End> {
+    fn delivery(&mut self, delivery: DeliveryFrame) -> Result<(), ConnectionEnd> {
         let Some(welcomed) = &mut self.welcomed else {
-            return Err(End::Broke(Close::new(CloseCode::OutOfOrder, "a delivery before welcome")));
+            return Err(ConnectionEnd::Broke(Close::new(
+                CloseCode::OutOfOrder,
+                "a delivery before welcome",
+            )));
         };
-        let cursor =
-            welcomed.expected.delivery(&delivery).map_err(|hole| End::Broke(hole.into()))?;
+        let cursor = welcomed
+            .expected
+            .delivery(&delivery)
+            .map_err(|hole| ConnectionEnd::Broke(hole.into()))?;
         welcomed.head = welcomed.head.max(delivery.head).max(cursor.seq);
         let position = self.position(cursor, cursor.seq)?;
         let bytes = delivery.body.len();
@@ -350,11 +359,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn gap(&mut self, gap: protocol::Gap) -> Result<(), End> {
+    fn gap(&mut self, gap: protocol::GapFrame) -> Result<(), ConnectionEnd> {
         let Some(welcomed) = &mut self.welcomed else {
-            return Err(End::Broke(Close::new(CloseCode::OutOfOrder, "a gap before welcome")));
+            return Err(ConnectionEnd::Broke(Close::new(
+                CloseCode::OutOfOrder,
+                "a gap before welcome",
+            )));
         };
-        let cursor = welcomed.expected.gap(&gap).map_err(|hole| End::Broke(hole.into()))?;
+        let cursor =
+            welcomed.expected.gap(&gap).map_err(|hole| ConnectionEnd::Broke(hole.into()))?;
         welcomed.head = welcomed.head.max(gap.to);
         let callback_url = welcomed.callback_url.as_ref().map_or("", Printable::as_str);
         let noted = incoming::gap(&gap, callback_url);
@@ -368,7 +381,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn position(&self, cursor: Cursor, from: u64) -> Result<MessagePosition, End> {
+    fn position(&self, cursor: Cursor, from: u64) -> Result<MessagePosition, ConnectionEnd> {
         let Some(welcomed) = &self.welcomed else { return Err(lost("no welcome came")) };
         Ok(MessagePosition {
             relay: Arc::clone(&self.shared.subscription),

@@ -9,8 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::super::protocol::{
-    Beat, ClientFrame, CloseCode, Cursor, DEAD_AFTER, Delivery, Encoded, Epoch, Gap, GapReason,
-    HEARTBEAT, Hello, InboxIdentity, RelayFrame, Resume, Resumed, WINDOW, Welcome, decode_client,
+    ClientFrame, CloseCode, Cursor, DEAD_AFTER, DeliveryFrame, EncodedFrame, Epoch, GapFrame,
+    GapReason, HEARTBEAT, Hello, InboxIdentity, PingPayload, RelayFrame, Resume, Resumed, WINDOW,
+    Welcome, decode_client,
 };
 use super::counting_stream::CountingStream;
 use super::*;
@@ -45,9 +46,9 @@ impl Scene {
         let key = PrivateKey::generate().unwrap();
         let keys = TrustedKeys::new(key.public("test"));
         let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
-        let settings = Settings {
+        let settings = ClientSettings {
             address: Address::new("ws://127.0.0.1:1", false).unwrap(),
-            token: Token::new("dwr_test", "").unwrap(),
+            token: SubscribeToken::new("dwr_test", "").unwrap(),
             token_place: TokenPlace::Setting("DUBWATCH_RELAY_TOKEN".into()),
             reader: reader.map(|name| name.parse().unwrap()),
             outbound: Outbound::default(),
@@ -83,7 +84,10 @@ impl Scene {
     }
 
     /// One connection, as `play` has the relay behave.
-    async fn connection<T>(&self, play: impl AsyncFnOnce(Relay) -> T) -> (End, Duration, T) {
+    async fn connection<T>(
+        &self,
+        play: impl AsyncFnOnce(Relay) -> T,
+    ) -> (ConnectionEnd, Duration, T) {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let ours = CountingStream::new(AnyStream::new(ours));
         let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
@@ -116,7 +120,7 @@ impl StoppedClock {
 }
 
 fn delivery(seq: u64, signature: &str, body: Vec<u8>) -> RelayFrame {
-    RelayFrame::Delivery(Box::new(Delivery {
+    RelayFrame::Delivery(Box::new(DeliveryFrame {
         cursor: Cursor { epoch: EPOCH, seq },
         head: seq,
         received_at: Timestamp::now(),
@@ -150,8 +154,8 @@ struct Relay(WebSocketStream<DuplexStream>);
 impl Relay {
     async fn say(&mut self, frame: &RelayFrame) {
         let message = match frame.encode() {
-            Encoded::Text(text) => Message::Text(text.into()),
-            Encoded::Binary(bytes) => Message::Binary(bytes.into()),
+            EncodedFrame::Text(text) => Message::Text(text.into()),
+            EncodedFrame::Binary(bytes) => Message::Binary(bytes.into()),
         };
         // A reader that left is seen by what it does not say.
         let _ = self.0.send(message).await;
@@ -225,7 +229,10 @@ async fn what_is_on_disk_is_acked_and_the_next_connection_goes_on_behind_it() {
             hello
         })
         .await;
-    assert!(matches!(&end, End::Closed(close) if close.code == CloseCode::Unavailable), "{end}");
+    assert!(
+        matches!(&end, ConnectionEnd::Closed(close) if close.code == CloseCode::Unavailable),
+        "{end}"
+    );
     assert_eq!((hello.reader.unwrap().as_str(), hello.resume), ("laptop", None));
     let (_, _, resume) = scene
         .connection(async |mut relay| {
@@ -252,8 +259,14 @@ async fn a_refused_delivery_and_a_gap_hold_up_nothing() {
             relay.say(&welcome(0, 8)).await;
             relay.say(&delivery(1, "3006", b"{}".to_vec())).await;
             relay.say(&delivery(2, "", vec![b'x'; (1 << 20) + 1])).await;
-            let gap =
-                Gap { epoch: EPOCH, from: 3, to: 6, reason: GapReason::Age, count: 4, at: None };
+            let gap = GapFrame {
+                epoch: EPOCH,
+                from: 3,
+                to: 6,
+                reason: GapReason::Age,
+                count: 4,
+                at: None,
+            };
             relay.say(&RelayFrame::Gap(gap)).await;
             relay.say(&scene.delivery(7)).await;
             relay.ack_of(7).await;
@@ -304,7 +317,7 @@ async fn what_is_on_its_way_to_the_disk_when_it_stops_is_still_acked() {
             while relay.hear().await.is_some() {}
         })
         .await;
-    assert!(matches!(end, End::Stopped));
+    assert!(matches!(end, ConnectionEnd::Stopped));
     let place = scene.journal.reader().unwrap().relay_place(&scene.client.shared.subscription);
     assert!(place.unwrap().unwrap().seq >= 1);
 }
@@ -326,7 +339,7 @@ async fn frames_out_of_order_end_the_connection_with_their_code() {
                 relay.close_code().await
             })
             .await;
-        assert!(matches!(&end, End::Broke(close) if close.code == code), "{end}");
+        assert!(matches!(&end, ConnectionEnd::Broke(close) if close.code == code), "{end}");
         assert_eq!(found, Some(code.number()));
         assert_eq!(scene.kept(), [""; 0]);
     }
@@ -402,13 +415,13 @@ async fn why_a_relay_closes_decides_what_comes_next() {
             .await;
         end
     };
-    assert!(matches!(ended(CloseCode::Superseded, None).await, End::Superseded));
+    assert!(matches!(ended(CloseCode::Superseded, None).await, ConnectionEnd::Superseded));
     let draining = super::super::protocol::Draining { retry_after: 9 };
     let end = ended(CloseCode::Draining, Some(RelayFrame::Draining(draining))).await;
-    assert!(matches!(end, End::Draining(after) if after.as_secs() == 9));
+    assert!(matches!(end, ConnectionEnd::Draining(after) if after.as_secs() == 9));
     let fault = super::super::protocol::Fault { code: 4009, sentence: "gone\u{1b}".to_owned() };
     let end = ended(CloseCode::Revoked, Some(RelayFrame::Error(fault))).await;
-    let End::Closed(close) = end else { panic!("{end}") };
+    let ConnectionEnd::Closed(close) = end else { panic!("{end}") };
     assert!(close.sentence.starts_with("gone") && !close.sentence.contains('\u{1b}'));
 }
 
@@ -431,7 +444,7 @@ async fn it_pings_every_fifteen_seconds_and_gives_up_after_thirty_of_silence() {
             pings
         })
         .await;
-    assert!(matches!(end, End::Dead), "{end}");
+    assert!(matches!(end, ConnectionEnd::Dead), "{end}");
     let beat = HEARTBEAT.as_secs();
     assert_eq!(pings, [0, beat, 2 * beat, 3 * beat]);
     assert_eq!(stood.as_secs(), 2 * beat + DEAD_AFTER.as_secs());
@@ -445,8 +458,8 @@ async fn the_relays_pings_are_answered() {
     scene
         .connection(async |mut relay| {
             relay.hello().await;
-            relay.say(&RelayFrame::Ping(Beat { id: 44 })).await;
-            assert_eq!(relay.hear().await, Some(ClientFrame::Pong(Beat { id: 44 })));
+            relay.say(&RelayFrame::Ping(PingPayload { id: 44 })).await;
+            assert_eq!(relay.hear().await, Some(ClientFrame::Pong(PingPayload { id: 44 })));
         })
         .await;
 }
@@ -457,7 +470,7 @@ async fn a_relay_that_says_nothing_is_not_waited_for() {
     let begin = Instant::now();
     let (end, stood, ()) =
         scene.connection(async |mut relay| while relay.hear().await.is_some() {}).await;
-    assert!(matches!(end, End::Lost(_)), "{end}");
+    assert!(matches!(end, ConnectionEnd::Lost(_)), "{end}");
     assert!((10..=15).contains(&begin.elapsed().as_secs()) && stood == Duration::ZERO);
 }
 
@@ -476,7 +489,7 @@ async fn a_machine_that_slept_dials_again_at_once() {
             while relay.hear().await.is_some() {}
         })
         .await;
-    assert!(matches!(end, End::Slept), "{end}");
+    assert!(matches!(end, ConnectionEnd::Slept), "{end}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -496,17 +509,19 @@ async fn a_disk_that_hangs_ends_the_connection_and_nothing_is_acked() {
             acked
         })
         .await;
-    assert!(matches!(end, End::WriteFailed(_)), "{end}");
+    assert!(matches!(end, ConnectionEnd::WriteFailed(_)), "{end}");
     assert_eq!(acked, None);
 }
 
 /// The waits after connections that each end so after standing this long, with the most chance.
-fn waits(end: &End, stood: u64) -> Vec<u64> {
+fn waits(end: &ConnectionEnd, stood: u64) -> Vec<u64> {
     let mut backoff = Backoff::default();
-    let mut next = || Next::after(end, Duration::from_secs(stood), &mut backoff, u64::MAX);
+    let mut next = || AfterEnd::after(end, Duration::from_secs(stood), &mut backoff, u64::MAX);
     (0..4)
         .map(|_| match next() {
-            Some(Next::Later { wait, .. }) => u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            Some(AfterEnd::Later { wait, .. }) => {
+                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+            }
             _ => panic!("it is not dialled again"),
         })
         .collect()
@@ -517,17 +532,18 @@ fn no_relay_can_make_us_dial_fast() {
     let longer = |waits: &[u64], first: u64| {
         assert!(waits[0] >= first && waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
     };
-    longer(&waits(&End::Draining(Duration::ZERO), 0), 1000);
-    longer(&waits(&End::Draining(Duration::from_secs(9)), 0), 9000);
+    longer(&waits(&ConnectionEnd::Draining(Duration::ZERO), 0), 1000);
+    longer(&waits(&ConnectionEnd::Draining(Duration::from_secs(9)), 0), 9000);
     {
-        let close = || End::Closed(super::super::protocol::Close::new(CloseCode::Dead, ""));
+        let close =
+            || ConnectionEnd::Closed(super::super::protocol::Close::new(CloseCode::Dead, ""));
         longer(&waits(&close(), 1), 499);
         longer(&waits(&close(), 59), 499);
         assert_eq!(waits(&close(), 60), [0; 4]);
     }
-    longer(&waits(&End::Dead, 59), 499);
-    assert_eq!(waits(&End::Dead, 60), [0; 4]);
-    assert_eq!(waits(&End::Slept, 0), [0; 4]);
+    longer(&waits(&ConnectionEnd::Dead, 59), 499);
+    assert_eq!(waits(&ConnectionEnd::Dead, 60), [0; 4]);
+    assert_eq!(waits(&ConnectionEnd::Slept, 0), [0; 4]);
 }
 
 #[tokio::test]
@@ -561,7 +577,7 @@ async fn a_long_body_on_a_slow_line_is_waited_for_as_long_as_it_moves() {
         let (end, _, acked) = scene
             .connection(async |mut relay| {
                 scene.welcome(&mut relay, 1).await;
-                let Encoded::Binary(bytes) = scene.delivery(1).encode() else { panic!() };
+                let EncodedFrame::Binary(bytes) = scene.delivery(1).encode() else { panic!() };
                 let mut frame = vec![0x82, 126];
                 frame.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
                 frame.extend(bytes);
@@ -584,7 +600,7 @@ async fn a_long_body_on_a_slow_line_is_waited_for_as_long_as_it_moves() {
             })
             .await;
         assert_eq!(acked, arrives.then_some(1), "{pause}: {end}");
-        assert_eq!(matches!(end, End::Dead), !arrives, "{pause}: {end}");
+        assert_eq!(matches!(end, ConnectionEnd::Dead), !arrives, "{pause}: {end}");
     }
 }
 

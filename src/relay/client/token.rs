@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 4096;
 
 /// A subscribe token. Neither `Debug` nor any error shows it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct SubscribeToken(String);
 
 /// A token that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +48,10 @@ pub enum TokenPlace {
 
 impl TokenPlace {
     /// Reads the token again; `None` where that cannot have changed. Blocks.
-    pub(super) fn read_again(&self) -> Option<Result<Token, TokenError>> {
+    pub(super) fn read_again(&self) -> Option<Result<SubscribeToken, TokenError>> {
         let Self::File(path) = self else { return None };
         let gone = || TokenError::Gone { path: printable(path) };
-        Some(Token::from_file(path).and_then(|token| token.ok_or_else(gone)))
+        Some(SubscribeToken::from_file(path).and_then(|token| token.ok_or_else(gone)))
     }
 }
 
@@ -71,7 +71,7 @@ fn printable(path: &Path) -> Printable {
     Printable::from_bytes(path.as_os_str().as_encoded_bytes())
 }
 
-impl Token {
+impl SubscribeToken {
     /// A token as it was written at `place`, which is named where it is none.
     pub fn new(text: &str, place: &str) -> Result<Self, TokenError> {
         let text = text.trim();
@@ -118,7 +118,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for SubscribeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(redacted)")
     }
@@ -132,27 +132,31 @@ mod tests {
 
     #[test]
     fn a_token_is_never_shown() {
-        let token = Token::new(" dwr_s3cret\n", "x").unwrap();
+        let token = SubscribeToken::new(" dwr_s3cret\n", "x").unwrap();
         assert_eq!(format!("{token:?}"), "Token(redacted)");
         assert!(!format!("{:?}", token.header().unwrap()).contains("s3cret"));
         assert!(!token.fingerprint().contains("s3cret"));
-        let error = Token::new("dwr s3cret", "DUBWATCH_RELAY_TOKEN").unwrap_err().to_string();
+        let error =
+            SubscribeToken::new("dwr s3cret", "DUBWATCH_RELAY_TOKEN").unwrap_err().to_string();
         assert!(error.starts_with("DUBWATCH_RELAY_TOKEN holds no") && !error.contains("s3cret"));
     }
 
     #[test]
     fn a_file_has_to_be_private() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Token::default_file(dir.path());
-        assert!(Token::from_file(&path).unwrap().is_none());
+        let path = SubscribeToken::default_file(dir.path());
+        assert!(SubscribeToken::from_file(&path).unwrap().is_none());
         fs::write(&path, "dwr_s3cret\n").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let error = Token::from_file(&path).unwrap_err().to_string();
+        let error = SubscribeToken::from_file(&path).unwrap_err().to_string();
         assert!(error.contains("mode 644") && error.contains("chmod 600"), "{error}");
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(Token::from_file(&path).unwrap(), Some(Token::new("dwr_s3cret", "").unwrap()));
+        assert_eq!(
+            SubscribeToken::from_file(&path).unwrap(),
+            Some(SubscribeToken::new("dwr_s3cret", "").unwrap())
+        );
         fs::write(&path, "").unwrap();
-        assert!(Token::from_file(&path).is_err());
+        assert!(SubscribeToken::from_file(&path).is_err());
     }
 
     #[test]
@@ -165,9 +169,9 @@ mod tests {
         assert!(gone.contains("relay.token any more") && gone.contains("chmod 600"), "{gone}");
         fs::write(&path, "dwr_one\n").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(read(), Ok(Token::new("dwr_one", "").unwrap()));
+        assert_eq!(read(), Ok(SubscribeToken::new("dwr_one", "").unwrap()));
         fs::write(&path, "dwr_two\n").unwrap();
-        assert_eq!(read(), Ok(Token::new("dwr_two", "").unwrap()));
+        assert_eq!(read(), Ok(SubscribeToken::new("dwr_two", "").unwrap()));
         assert!(place.to_string().contains("relay.token (a running dubwatch reads it again)"));
         let place = TokenPlace::Setting("DUBWATCH_RELAY_TOKEN".into());
         assert!(place.read_again().is_none());

@@ -1,6 +1,6 @@
 //! What a reader expects next of a relay: no holes, no way back; stores nothing.
 
-use super::{Close, CloseCode, Cursor, Delivery, Gap, Welcome};
+use super::{Close, CloseCode, Cursor, DeliveryFrame, GapFrame, Welcome};
 
 /// The reader's side of a subscription: where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +36,13 @@ impl Expected {
     }
 
     /// A delivery came: gives what an ack of it names.
-    pub fn delivery(&mut self, delivery: &Delivery) -> Result<Cursor, Hole> {
+    pub fn delivery(&mut self, delivery: &DeliveryFrame) -> Result<Cursor, Hole> {
         self.advance(delivery.cursor.seq, delivery.cursor.seq)?;
         Ok(delivery.cursor)
     }
 
     /// A gap came: gives what an ack of it names.
-    pub fn gap(&mut self, gap: &Gap) -> Result<Cursor, Hole> {
+    pub fn gap(&mut self, gap: &GapFrame) -> Result<Cursor, Hole> {
         self.advance(gap.from, gap.to)?;
         Ok(gap.cursor())
     }
@@ -61,8 +61,8 @@ mod tests {
     use super::*;
     use crate::relay::protocol::{Epoch, GapReason};
 
-    fn gap(from: u64, to: u64) -> Gap {
-        Gap { epoch: Epoch(1), from, to, reason: GapReason::Age, count: 1, at: None }
+    fn gap(from: u64, to: u64) -> GapFrame {
+        GapFrame { epoch: Epoch(1), from, to, reason: GapReason::Age, count: 1, at: None }
     }
 
     #[test]

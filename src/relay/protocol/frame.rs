@@ -15,9 +15,9 @@ pub enum ClientFrame {
     /// Everything up to here is on the reader's disk.
     Ack(Cursor),
     /// Are you there?
-    Ping(Beat),
+    Ping(PingPayload),
     /// The answer to a ping.
-    Pong(Beat),
+    Pong(PingPayload),
     /// A type that this version does not know: passed over.
     #[serde(other)]
     Unknown,
@@ -29,9 +29,9 @@ pub enum RelayFrame {
     /// The answer to a hello.
     Welcome(Welcome),
     /// A request to the inbox.
-    Delivery(Box<Delivery>),
+    Delivery(Box<DeliveryFrame>),
     /// What will never come.
-    Gap(Gap),
+    Gap(GapFrame),
     /// The relay is about to stop.
     Draining(Draining),
     /// A newer connection has the reader's name.
@@ -39,9 +39,9 @@ pub enum RelayFrame {
     /// Why the relay closes.
     Error(Fault),
     /// Are you there?
-    Ping(Beat),
+    Ping(PingPayload),
     /// The answer to a ping.
-    Pong(Beat),
+    Pong(PingPayload),
     /// A type that this version does not know: passed over.
     Unknown,
 }
@@ -124,7 +124,7 @@ pub enum Resumed {
 
 /// A request to the inbox, as the relay took it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct DeliveryFrame {
     /// Its identity.
     pub cursor: Cursor,
     /// The newest `seq` of the inbox when this was sent.
@@ -145,7 +145,7 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
-impl Delivery {
+impl DeliveryFrame {
     /// The path and query behind the publish id, beginning with `/`.
     pub fn path(&self) -> String {
         let tail = if self.tail.is_empty() { "/" } else { &self.tail };
@@ -155,7 +155,7 @@ impl Delivery {
 
 /// Deliveries that will never come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
+pub struct GapFrame {
     /// The label of `to`: with it, what an ack of the gap names.
     pub epoch: Epoch,
     /// The first `seq` of it.
@@ -174,7 +174,7 @@ pub struct Gap {
     pub at: Option<Timestamp>,
 }
 
-impl Gap {
+impl GapFrame {
     /// What an ack of it names.
     pub const fn cursor(&self) -> Cursor {
         Cursor { epoch: self.epoch, seq: self.to }
@@ -258,7 +258,7 @@ impl From<&Close> for Fault {
 
 /// One beat of the heart: a pong has the `id` of its ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beat {
+pub struct PingPayload {
     /// Chosen by whoever pings.
     #[serde(deserialize_with = "super::number")]
     pub id: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Beat, DEAD_AFTER, HEARTBEAT};
+use super::{DEAD_AFTER, HEARTBEAT, PingPayload};
 
 /// The heartbeat of one end of a connection. Times are counted from any fixed moment.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Heartbeat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// Send a ping.
-    Ping(Beat),
+    Ping(PingPayload),
     /// Nothing was heard for too long.
     Dead,
     /// Nothing is due before this time.
@@ -37,7 +37,7 @@ impl Heartbeat {
     }
 
     /// Notes a pong; returns the round trip if it answers the newest ping.
-    pub fn pong(&mut self, beat: Beat, now: Duration) -> Option<Duration> {
+    pub fn pong(&mut self, beat: PingPayload, now: Duration) -> Option<Duration> {
         let (_, sent) = self.awaited.take_if(|(id, _)| *id == beat.id)?;
         Some(now.saturating_sub(sent))
     }
@@ -56,7 +56,7 @@ impl Heartbeat {
         self.next_id += 1;
         self.pinged = now;
         self.awaited = Some((id, now));
-        Due::Ping(Beat { id })
+        Due::Ping(PingPayload { id })
     }
 }
 
@@ -72,15 +72,15 @@ mod tests {
     fn pings_every_fifteen_seconds_and_dies_after_thirty_of_silence() {
         let mut heart = Heartbeat::new(at(100));
         assert_eq!(heart.due(at(100)), Due::Wait(at(115)));
-        assert_eq!(heart.due(at(115)), Due::Ping(Beat { id: 1 }));
+        assert_eq!(heart.due(at(115)), Due::Ping(PingPayload { id: 1 }));
         assert_eq!(heart.due(at(115)), Due::Wait(at(130)));
         heart.heard(at(116));
         heart.heard(at(110));
-        assert_eq!(heart.pong(Beat { id: 2 }, at(116)), None);
-        assert_eq!(heart.pong(Beat { id: 1 }, at(116)), Some(at(1)));
-        assert_eq!(heart.pong(Beat { id: 1 }, at(117)), None);
-        assert_eq!(heart.due(at(130)), Due::Ping(Beat { id: 2 }));
-        assert_eq!(heart.due(at(145)), Due::Ping(Beat { id: 3 }));
+        assert_eq!(heart.pong(PingPayload { id: 2 }, at(116)), None);
+        assert_eq!(heart.pong(PingPayload { id: 1 }, at(116)), Some(at(1)));
+        assert_eq!(heart.pong(PingPayload { id: 1 }, at(117)), None);
+        assert_eq!(heart.due(at(130)), Due::Ping(PingPayload { id: 2 }));
+        assert_eq!(heart.due(at(145)), Due::Ping(PingPayload { id: 3 }));
         // The rest is never beyond the moment of death.
         assert_eq!(heart.due(at(145)), Due::Wait(at(146)));
         assert_eq!(heart.due(at(146)), Due::Dead);

@@ -199,16 +199,16 @@ pub use close::{Close, CloseCode, Redial};
 pub use cursor::{Cursor, Epoch, EpochFault, Resume};
 pub use expect::{Expected, Hole};
 pub use frame::{
-    Beat, ClientFrame, Delivery, Draining, Fault, Gap, GapReason, Hello, RelayFrame, Resumed,
-    Versions, Welcome,
+    ClientFrame, DeliveryFrame, Draining, Fault, GapFrame, GapReason, Hello, PingPayload,
+    RelayFrame, Resumed, Versions, Welcome,
 };
 pub use heartbeat::{Due, Heartbeat};
 pub use inbox::{IdentityFault, InboxIdentity};
 pub use outstanding::{AckFault, Outstanding};
 pub(crate) use reader_name::is_sound as is_sound_name;
 pub use reader_name::{NameFault, ReaderName};
-pub use session::{Session, Step};
-pub use wire::{Encoded, FrameFault, decode_client, message_limit};
+pub use session::{Session, SessionAction};
+pub use wire::{EncodedFrame, FrameFault, decode_client, message_limit};
 
 /// The version of this module.
 pub const VERSION: u32 = 1;

@@ -2,8 +2,8 @@
 //! no store and no socket.
 
 use super::{
-    AckFault, Beat, ClientFrame, Close, CloseCode, Cursor, Hello, Outstanding, ReaderName, Resume,
-    Versions, WINDOW,
+    AckFault, ClientFrame, Close, CloseCode, Cursor, Hello, Outstanding, PingPayload, ReaderName,
+    Resume, Versions, WINDOW,
 };
 
 /// The longest `agent` that is kept, in bytes.
@@ -12,11 +12,11 @@ const MAX_AGENT: usize = 200;
 /// What has been said on a connection so far.
 #[derive(Debug)]
 pub struct Session {
-    state: State,
+    state: SessionState,
 }
 
 #[derive(Debug)]
-enum State {
+enum SessionState {
     /// Nothing yet.
     Greeting,
     /// Hello came; `None` for a reader without a name, who is held back by its socket alone.
@@ -25,7 +25,7 @@ enum State {
 
 /// What a frame asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum SessionAction {
     /// Begin: find where the reader was and welcome it.
     Begin {
         /// The version that both speak.
@@ -40,44 +40,44 @@ pub enum Step {
     /// Everything up to here is on the reader's disk.
     Acked(Cursor),
     /// Answer with a pong of this `id`.
-    Pong(Beat),
+    Pong(PingPayload),
     /// A pong came.
-    Beat(Beat),
+    Beat(PingPayload),
     /// Nothing.
     Nothing,
 }
 
 impl Default for Session {
     fn default() -> Self {
-        Self { state: State::Greeting }
+        Self { state: SessionState::Greeting }
     }
 }
 
 impl Session {
     /// A frame came in. An error ends the connection; the store stays as it is.
-    pub fn heard(&mut self, frame: ClientFrame) -> Result<Step, Close> {
+    pub fn heard(&mut self, frame: ClientFrame) -> Result<SessionAction, Close> {
         match (&mut self.state, frame) {
-            (_, ClientFrame::Unknown) => Ok(Step::Nothing),
-            (_, ClientFrame::Ping(beat)) => Ok(Step::Pong(beat)),
-            (_, ClientFrame::Pong(beat)) => Ok(Step::Beat(beat)),
-            (State::Greeting, ClientFrame::Hello(hello)) => self.greeted(hello),
-            (State::Greeting, ClientFrame::Ack(_)) => {
+            (_, ClientFrame::Unknown) => Ok(SessionAction::Nothing),
+            (_, ClientFrame::Ping(beat)) => Ok(SessionAction::Pong(beat)),
+            (_, ClientFrame::Pong(beat)) => Ok(SessionAction::Beat(beat)),
+            (SessionState::Greeting, ClientFrame::Hello(hello)) => self.greeted(hello),
+            (SessionState::Greeting, ClientFrame::Ack(_)) => {
                 Err(Close::new(CloseCode::OutOfOrder, "an ack before hello"))
             }
-            (State::Reading(_), ClientFrame::Hello(_)) => {
+            (SessionState::Reading(_), ClientFrame::Hello(_)) => {
                 Err(Close::new(CloseCode::OutOfOrder, "a second hello"))
             }
-            (State::Reading(None), ClientFrame::Ack(_)) => {
+            (SessionState::Reading(None), ClientFrame::Ack(_)) => {
                 Err(Close::new(CloseCode::BadAck, "an ack of a reader without a name"))
             }
-            (State::Reading(Some(outstanding)), ClientFrame::Ack(ack)) => outstanding
+            (SessionState::Reading(Some(outstanding)), ClientFrame::Ack(ack)) => outstanding
                 .ack(ack)
                 .map_err(|fault: AckFault| fault.into())
-                .map(|_| Step::Acked(ack)),
+                .map(|_| SessionAction::Acked(ack)),
         }
     }
 
-    fn greeted(&mut self, hello: Hello) -> Result<Step, Close> {
+    fn greeted(&mut self, hello: Hello) -> Result<SessionAction, Close> {
         let Hello { protocol, reader, resume, agent } = hello;
         if protocol.min > protocol.max {
             return Err(Close::new(CloseCode::BadHello, "a range of versions that is none"));
@@ -89,34 +89,34 @@ impl Session {
             return Err(Close::new(CloseCode::Version, sentence));
         };
         let agent = agent.filter(|agent| agent.len() <= MAX_AGENT);
-        self.state = State::Reading(reader.as_ref().map(|_| Outstanding::new(WINDOW)));
-        Ok(Step::Begin { protocol, reader, resume, agent })
+        self.state = SessionState::Reading(reader.as_ref().map(|_| Outstanding::new(WINDOW)));
+        Ok(SessionAction::Begin { protocol, reader, resume, agent })
     }
 
     /// The first delivery or gap will be about the `seq` after this one.
     pub const fn begins_after(&mut self, after: u64) {
-        if let State::Reading(Some(outstanding)) = &mut self.state {
+        if let SessionState::Reading(Some(outstanding)) = &mut self.state {
             outstanding.begins_after(after);
         }
     }
 
     /// Whether hello came.
     pub const fn is_reading(&self) -> bool {
-        matches!(self.state, State::Reading(_))
+        matches!(self.state, SessionState::Reading(_))
     }
 
     /// How many deliveries and gaps may go out now.
     pub fn room(&self) -> usize {
         match &self.state {
-            State::Greeting => 0,
-            State::Reading(None) => WINDOW,
-            State::Reading(Some(outstanding)) => outstanding.room(),
+            SessionState::Greeting => 0,
+            SessionState::Reading(None) => WINDOW,
+            SessionState::Reading(Some(outstanding)) => outstanding.room(),
         }
     }
 
     /// A delivery or a gap goes out.
     pub fn sent(&mut self, cursor: Cursor) {
-        if let State::Reading(Some(outstanding)) = &mut self.state {
+        if let SessionState::Reading(Some(outstanding)) = &mut self.state {
             outstanding.sent(cursor);
         }
     }
@@ -124,7 +124,7 @@ impl Session {
     /// How many frames are unacked.
     pub fn unacked(&self) -> usize {
         match &self.state {
-            State::Reading(Some(outstanding)) => outstanding.len(),
+            SessionState::Reading(Some(outstanding)) => outstanding.len(),
             _ => 0,
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         Hello { protocol: Versions::OURS, reader, resume: None, agent: None }
     }
 
-    fn code(result: Result<Step, Close>) -> CloseCode {
+    fn code(result: Result<SessionAction, Close>) -> CloseCode {
         result.unwrap_err().code
     }
 
@@ -152,12 +152,12 @@ mod tests {
     fn hello_comes_first_and_once() {
         let mut session = Session::default();
         assert_eq!(session.room(), 0);
-        assert_eq!(session.heard(ClientFrame::Unknown), Ok(Step::Nothing));
-        let beat = Beat { id: 1 };
-        assert_eq!(session.heard(ClientFrame::Ping(beat)), Ok(Step::Pong(beat)));
+        assert_eq!(session.heard(ClientFrame::Unknown), Ok(SessionAction::Nothing));
+        let beat = PingPayload { id: 1 };
+        assert_eq!(session.heard(ClientFrame::Ping(beat)), Ok(SessionAction::Pong(beat)));
         assert_eq!(code(session.heard(ClientFrame::Ack(at(1)))), CloseCode::OutOfOrder);
         let begun = session.heard(ClientFrame::Hello(hello(Some("a"))));
-        assert!(matches!(begun, Ok(Step::Begin { protocol: 1, .. })));
+        assert!(matches!(begun, Ok(SessionAction::Begin { protocol: 1, .. })));
         assert_eq!(session.room(), WINDOW);
         let again = session.heard(ClientFrame::Hello(hello(Some("a"))));
         assert_eq!(code(again), CloseCode::OutOfOrder);
@@ -169,7 +169,7 @@ mod tests {
             let protocol = Versions { min, max };
             Session::default().heard(ClientFrame::Hello(Hello { protocol, ..hello(None) }))
         };
-        assert!(matches!(with(0, 9), Ok(Step::Begin { protocol: 1, .. })));
+        assert!(matches!(with(0, 9), Ok(SessionAction::Begin { protocol: 1, .. })));
         assert_eq!(code(with(2, 9)), CloseCode::Version);
         assert_eq!(code(with(0, 0)), CloseCode::Version);
         assert_eq!(code(with(2, 1)), CloseCode::BadHello);
@@ -183,7 +183,7 @@ mod tests {
             session.sent(at(seq));
         }
         assert_eq!((session.room(), session.unacked()), (0, WINDOW));
-        assert_eq!(session.heard(ClientFrame::Ack(at(10))), Ok(Step::Acked(at(10))));
+        assert_eq!(session.heard(ClientFrame::Ack(at(10))), Ok(SessionAction::Acked(at(10))));
         assert_eq!(session.room(), 10);
         assert_eq!(code(session.heard(ClientFrame::Ack(at(10)))), CloseCode::BadAck);
         assert_eq!(code(session.heard(ClientFrame::Ack(at(5000)))), CloseCode::BadAck);

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::frame::{Beat, ClientFrame, Delivery, Draining, Fault, Gap, RelayFrame, Welcome};
+use super::frame::{
+    ClientFrame, DeliveryFrame, Draining, Fault, GapFrame, PingPayload, RelayFrame, Welcome,
+};
 use super::{Close, CloseCode, Cursor, Epoch, MAX_TEXT};
 use crate::callback::Headers;
 use crate::text::Printable;
@@ -20,7 +22,7 @@ pub const fn message_limit(max_body: usize) -> usize {
 
 /// A frame as a websocket message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Encoded {
+pub enum EncodedFrame {
     /// A text message.
     Text(String),
     /// A binary message.
@@ -65,12 +67,12 @@ impl From<serde_json::Error> for FrameFault {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Text {
     Welcome(Welcome),
-    Gap(Gap),
+    Gap(GapFrame),
     Draining(Draining),
     Superseded,
     Error(Fault),
-    Ping(Beat),
-    Pong(Beat),
+    Ping(PingPayload),
+    Pong(PingPayload),
     // Known, so that it is told from an unknown one: it cannot come without its body.
     Delivery,
     #[serde(other)]
@@ -80,7 +82,7 @@ enum Text {
 /// The header of a binary message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Header {
+enum BinaryHeader {
     Delivery(DeliveryHeader),
     #[serde(other)]
     Unknown,
@@ -128,9 +130,9 @@ impl RelayFrame {
     /// The frame as a message.
     ///
     /// A [`RelayFrame::Unknown`] is written as one that every reader passes over.
-    pub fn encode(&self) -> Encoded {
+    pub fn encode(&self) -> EncodedFrame {
         let text = match self {
-            Self::Delivery(delivery) => return Encoded::Binary(delivery.encode()),
+            Self::Delivery(delivery) => return EncodedFrame::Binary(delivery.encode()),
             Self::Welcome(welcome) => Text::Welcome(welcome.clone()),
             Self::Gap(gap) => Text::Gap(*gap),
             Self::Draining(draining) => Text::Draining(*draining),
@@ -140,7 +142,7 @@ impl RelayFrame {
             Self::Pong(beat) => Text::Pong(*beat),
             Self::Unknown => Text::Unknown,
         };
-        Encoded::Text(serde_json::to_string(&text).unwrap_or_default())
+        EncodedFrame::Text(serde_json::to_string(&text).unwrap_or_default())
     }
 
     /// Reads a text message of a relay.
@@ -173,17 +175,17 @@ impl RelayFrame {
         }
         let (header, body) = rest.split_at(length);
         Ok(match serde_json::from_slice(header)? {
-            Header::Delivery(header) => Self::Delivery(Box::new(header.with(body.to_vec()))),
-            Header::Unknown => Self::Unknown,
+            BinaryHeader::Delivery(header) => Self::Delivery(Box::new(header.with(body.to_vec()))),
+            BinaryHeader::Unknown => Self::Unknown,
         })
     }
 }
 
 impl DeliveryHeader {
-    fn with(self, body: Vec<u8>) -> Delivery {
+    fn with(self, body: Vec<u8>) -> DeliveryFrame {
         // A relay is not trusted to have kept to the rules for names and secrets.
         let headers = Headers::from_text(&self.headers, &self.headers_latin1);
-        Delivery {
+        DeliveryFrame {
             cursor: Cursor { epoch: self.epoch, seq: self.seq },
             head: self.head,
             received_at: self.received_at,
@@ -197,13 +199,13 @@ impl DeliveryHeader {
     }
 }
 
-impl Delivery {
+impl DeliveryFrame {
     /// The binary message: the header's length, the header, the body.
     ///
     /// The header has at most [`MAX_TEXT`] with its length if the request's head had at most
-    /// [`Delivery::MAX_HEAD`].
+    /// [`DeliveryFrame::MAX_HEAD`].
     pub fn encode(&self) -> Vec<u8> {
-        let header = Header::Delivery(DeliveryHeader {
+        let header = BinaryHeader::Delivery(DeliveryHeader {
             epoch: self.cursor.epoch,
             seq: self.cursor.seq,
             head: self.head,

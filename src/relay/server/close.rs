@@ -7,11 +7,11 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::socket_writer::SocketWriter;
-use crate::relay::protocol::{Close, CloseCode, Draining, Encoded, Fault, RelayFrame};
+use crate::relay::protocol::{Close, CloseCode, Draining, EncodedFrame, Fault, RelayFrame};
 use crate::relay::store::LogError;
 
 /// Why a subscription ended.
-pub(super) enum End {
+pub(super) enum SubscriptionEnd {
     /// We close it.
     Close(Close),
     /// The other side closed, and waits for our answer.
@@ -20,19 +20,19 @@ pub(super) enum End {
     Gone,
 }
 
-impl<C: Into<Close>> From<C> for End {
+impl<C: Into<Close>> From<C> for SubscriptionEnd {
     fn from(close: C) -> Self {
         Self::Close(close.into())
     }
 }
 
 /// Returns the end by a newer connection of the same name.
-pub(super) fn superseded() -> End {
+pub(super) fn superseded() -> SubscriptionEnd {
     Close::new(CloseCode::Superseded, "another connection came with this reader name").into()
 }
 
 /// Returns the end of a reader that took nothing for too long.
-pub(super) fn stalled() -> End {
+pub(super) fn stalled() -> SubscriptionEnd {
     Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
 }
 
@@ -47,7 +47,7 @@ pub(super) fn unavailable(error: &LogError) -> Close {
 }
 
 /// Returns the end for an error of the message stream.
-pub(super) fn broken(error: axum::Error) -> End {
+pub(super) fn broken(error: axum::Error) -> SubscriptionEnd {
     use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::error::ProtocolError;
     match error.into_inner().downcast_ref::<Error>() {
@@ -56,16 +56,16 @@ pub(super) fn broken(error: axum::Error) -> End {
         }
         Some(Error::Utf8(_)) => Close::new(CloseCode::NotUtf8, "text that is not UTF-8").into(),
         // It just went, as readers without a close do.
-        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::Gone,
+        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => SubscriptionEnd::Gone,
         Some(Error::Protocol(_)) => {
             Close::new(CloseCode::Protocol, "not the websocket protocol").into()
         }
-        _ => End::Gone,
+        _ => SubscriptionEnd::Gone,
     }
 }
 
 /// Closes a connection over a limit.
-pub(super) async fn turn_away(shared: &Shared, socket: WebSocket, whose: &str) {
+pub(super) async fn turn_away(shared: &ServerShared, socket: WebSocket, whose: &str) {
     let (sink, stream) = socket.split();
     let sentence = format!("{whose} has as many connections as it may have");
     finish(shared, SocketWriter::start(sink), stream, &Close::new(CloseCode::TooMany, sentence))
@@ -75,7 +75,7 @@ pub(super) async fn turn_away(shared: &Shared, socket: WebSocket, whose: &str) {
 /// Sends the reason and the close, and waits a moment until the other side has read them: a socket that
 /// is closed with unread bytes discards what it has not yet sent.
 pub(super) async fn finish(
-    shared: &Shared,
+    shared: &ServerShared,
     socket_writer: SocketWriter,
     mut stream: SplitStream<WebSocket>,
     close: &Close,
@@ -113,7 +113,7 @@ pub(super) async fn answer(socket_writer: SocketWriter, mut stream: SplitStream<
 
 pub(super) fn message(frame: &RelayFrame) -> Message {
     match frame.encode() {
-        Encoded::Text(text) => Message::Text(text.into()),
-        Encoded::Binary(bytes) => Message::Binary(bytes.into()),
+        EncodedFrame::Text(text) => Message::Text(text.into()),
+        EncodedFrame::Binary(bytes) => Message::Binary(bytes.into()),
     }
 }

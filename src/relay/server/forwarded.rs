@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use super::Settings;
 
 /// Returns the URL at which the relay was reached, without a slash at its end.
-pub(super) fn base_url(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> String {
+pub(super) fn base_url(settings: &ServerSettings, peer: SocketAddr, headers: &HeaderMap) -> String {
     if let Some(url) = &settings.public_url {
         return url.trim_end_matches('/').to_owned();
     }
@@ -40,13 +40,15 @@ mod tests {
     #[test]
     fn the_base_url_is_the_operators_or_what_was_dialled() {
         let dialled = headers(&[("host", "relay.example:8443"), ("x-forwarded-proto", "https")]);
-        let plain = Settings::default();
+        let plain = ServerSettings::default();
         let proxies = TrustedProxies::new([("127.0.0.0".parse().unwrap(), 8)]);
-        let trusting = Settings { proxies, ..Settings::default() };
+        let trusting = ServerSettings { proxies, ..Settings::default() };
         let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let stranger: SocketAddr = "192.0.2.1:9".parse().unwrap();
-        let told =
-            Settings { public_url: Some("https://r.example/".to_owned()), ..Settings::default() };
+        let told = ServerSettings {
+            public_url: Some("https://r.example/".to_owned()),
+            ..Settings::default()
+        };
         assert_eq!(base_url(&plain, peer, &dialled), "http://relay.example:8443");
         assert_eq!(base_url(&trusting, peer, &dialled), "https://relay.example:8443");
         assert_eq!(base_url(&trusting, stranger, &dialled), "http://relay.example:8443");

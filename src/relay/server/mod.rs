@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::protocol::{Delivery, PUBLISH_PREFIX, SUBSCRIBE_PATH};
+use super::protocol::{DeliveryFrame, PUBLISH_PREFIX, SUBSCRIBE_PATH};
 use super::store::{Log, WriterLimits as Queue};
 use crate::serve::{ConnFailure, MemoryBudget, ServeLimits, TrustedProxies};
 use crate::signature::TrustedKeys;
@@ -64,7 +64,7 @@ const SENDERS: usize = 1024;
 
 /// Settings of a relay's server.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Longest accepted body, in bytes.
     pub max_body: usize,
     /// How long a body may take.
@@ -87,7 +87,7 @@ pub struct Settings {
     pub retry_after: u32,
 }
 
-impl Default for Settings {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             max_body: 1 << 20,
@@ -103,12 +103,12 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ServerSettings {
     /// Limits for [`crate::serve`] that fit: a head that is sure to fit in a delivery's header, and
     /// places for senders beside all readers.
     pub fn serve_limits(&self) -> ServeLimits {
         ServeLimits {
-            max_head: Delivery::MAX_HEAD,
+            max_head: DeliveryFrame::MAX_HEAD,
             max_connections: self.connections.saturating_add(SENDERS),
             ..ServeLimits::default()
         }
@@ -129,10 +129,10 @@ impl Settings {
 
 /// The server: shared by all of its connections.
 #[derive(Clone)]
-pub struct Server(Arc<Shared>);
+pub struct Server(Arc<ServerShared>);
 
-struct Shared {
-    settings: Settings,
+struct ServerShared {
+    settings: ServerSettings,
     log: Arc<dyn Log>,
     keys: TrustedKeys,
     budget: MemoryBudget,
@@ -152,10 +152,10 @@ struct Shared {
 impl Server {
     /// Creates a server of `log`. `keys` only decide which deliveries are dropped first when room runs
     /// out.
-    pub fn new(settings: Settings, log: Arc<dyn Log>, keys: TrustedKeys) -> Self {
+    pub fn new(settings: ServerSettings, log: Arc<dyn Log>, keys: TrustedKeys) -> Self {
         let max_readers = settings.max_readers(settings.serve_limits().room());
         let reader_registry = ReaderRegistry::new(settings.connections_per_inbox, max_readers);
-        Self(Arc::new(Shared {
+        Self(Arc::new(ServerShared {
             copies: Copies::default(),
             rates: Rates::new(settings.rate, settings.max_body),
             unverified: UnverifiedQuota::of(&Queue::default()),

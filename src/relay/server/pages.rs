@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::relay::protocol::message_limit;
-use crate::relay::store::{Answer, InboxId, Item, LogError};
+use crate::relay::store::{InboxId, Item, LogError, LogFuture};
 
 /// Items of a page at most.
 pub(super) const PAGE_ITEMS: usize = 256;
@@ -43,7 +43,7 @@ pub(super) struct ReadBudget {
 pub(super) type ReadPermit = Option<[OwnedSemaphorePermit; 2]>;
 
 /// A page that was read for one reader.
-pub(super) struct Page {
+pub(super) struct LoadedPage {
     pub(super) items: Vec<Item>,
     pub(super) permit: ReadPermit,
 }
@@ -77,11 +77,11 @@ impl ReadBudget {
         &self,
         inbox: InboxId,
         items: usize,
-        read: impl Fn(usize, usize) -> Answer<'a, Vec<Item>>,
-    ) -> Result<Page, LogError> {
+        read: impl Fn(usize, usize) -> LogFuture<'a, Vec<Item>>,
+    ) -> Result<LoadedPage, LogError> {
         let usual = within(PATIENCE, read(items, PAGE_BYTES)).await?;
         if !usual.is_empty() {
-            return Ok(Page { items: usual, permit: None });
+            return Ok(LoadedPage { items: usual, permit: None });
         }
         // Its inbox' part first: whoever waits for that holds nothing that others wait for.
         let part = self.take(self.part(inbox)).await?;
@@ -92,7 +92,7 @@ impl ReadBudget {
         for taken in &mut permit {
             drop(taken.split(taken.num_permits().saturating_sub(needed)));
         }
-        Ok(Page { items, permit: Some(permit) })
+        Ok(LoadedPage { items, permit: Some(permit) })
     }
 
     /// Waits for enough for the longest.
@@ -111,7 +111,7 @@ fn size(item: &Item) -> usize {
 }
 
 /// An answer of the log that comes in time, or an error.
-pub(super) async fn within<T>(limit: Duration, answer: Answer<'_, T>) -> Result<T, LogError> {
+pub(super) async fn within<T>(limit: Duration, answer: LogFuture<'_, T>) -> Result<T, LogError> {
     let late = |_| LogError::Read(format!("no answer within {limit:?}").into());
     timeout(limit, answer).await.map_err(late)?
 }
@@ -120,14 +120,14 @@ pub(super) async fn within<T>(limit: Duration, answer: Answer<'_, T>) -> Result<
 mod tests {
     use super::*;
     use crate::callback::Headers;
-    use crate::relay::protocol::{Cursor, Delivery, Epoch};
+    use crate::relay::protocol::{Cursor, DeliveryFrame, Epoch};
     use futures_util::FutureExt as _;
     use jiff::Timestamp;
 
     const MAX_BODY: usize = 1 << 20;
 
     fn delivery(body: usize) -> Item {
-        Item::Delivery(Box::new(Delivery {
+        Item::Delivery(Box::new(DeliveryFrame {
             cursor: Cursor { epoch: Epoch(1), seq: 1 },
             head: 1,
             received_at: Timestamp::UNIX_EPOCH,
@@ -141,8 +141,8 @@ mod tests {
     }
 
     /// A page of an inbox whose next delivery has so many bytes; `None` where it has to wait.
-    fn page(budget: &ReadBudget, inbox: InboxId, body: usize) -> Option<Page> {
-        let read = |_, bytes| -> Answer<'static, Vec<Item>> {
+    fn page(budget: &ReadBudget, inbox: InboxId, body: usize) -> Option<LoadedPage> {
+        let read = |_, bytes| -> LogFuture<'static, Vec<Item>> {
             let items = if body > bytes { Vec::new() } else { vec![delivery(body)] };
             Box::pin(std::future::ready(Ok(items)))
         };
@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// All pages that an inbox' readers get while they take nothing.
-    fn stalled(budget: &ReadBudget, inbox: InboxId) -> Vec<Page> {
+    fn stalled(budget: &ReadBudget, inbox: InboxId) -> Vec<LoadedPage> {
         std::iter::from_fn(|| page(budget, inbox, MAX_BODY)).collect()
     }
 

@@ -11,7 +11,7 @@ use http::{Method, header};
 use jiff::Timestamp;
 
 use super::unverified_quota::QuotaPermit;
-use super::{Shared, answer};
+use super::{ServerShared, answer};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, InboxId, LogError};
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// The moment from which the rates count.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-pub(super) async fn post(shared: &Shared, request: Request) -> Response {
+pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
     let received_at = Timestamp::now();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PUBLISH_PREFIX).unwrap_or_default();
@@ -125,7 +125,7 @@ pub(super) async fn post(shared: &Shared, request: Request) -> Response {
 /// Appends an arrival to the log and holds its permit until that is done, even if the sender hangs up:
 /// its arrival is still in the queue.
 async fn keep(
-    shared: &Shared,
+    shared: &ServerShared,
     inbox: InboxId,
     arrival: Arrival,
     permit: Option<QuotaPermit>,

@@ -13,15 +13,17 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::close::{End, answer, broken, finish, message, stalled, superseded, unavailable};
-use super::pages::{PAGE_ITEMS, Page, within};
+use super::close::{
+    SubscriptionEnd, answer, broken, finish, message, stalled, superseded, unavailable,
+};
+use super::pages::{LoadedPage, PAGE_ITEMS, within};
 use super::reader_registry::Registration;
-use super::socket_writer::{Batch, BatchSlot, SocketWriter};
+use super::socket_writer::{BatchSlot, MessageBatch, SocketWriter};
 use crate::relay::protocol::{
     Close, CloseCode, DEAD_AFTER, Due, FrameFault, GapReason, HELLO_TIMEOUT, Heartbeat, ReaderName,
-    RelayFrame, Resume, Session, Step, WINDOW, Welcome, decode_client,
+    RelayFrame, Resume, Session, SessionAction, WINDOW, Welcome, decode_client,
 };
-use crate::relay::store::{Answer, Inbox, Item, LogError, State};
+use crate::relay::store::{Inbox, InboxState, Item, LogError, LogFuture};
 use crate::serve::WriteProgress;
 use crate::text::Printable;
 
@@ -33,7 +35,7 @@ const ATTACH_PATIENCE: Duration = Duration::from_secs(6);
 /// Who subscribed.
 pub(super) struct Subscriber {
     pub(super) inbox: Arc<Inbox>,
-    pub(super) state: watch::Receiver<State>,
+    pub(super) state: watch::Receiver<InboxState>,
     /// The token's number when it was checked.
     pub(super) token: Option<u64>,
     pub(super) peer: String,
@@ -44,7 +46,7 @@ pub(super) struct Subscriber {
 
 /// Serves a subscription until it ends.
 pub(super) async fn run(
-    shared: &Shared,
+    shared: &ServerShared,
     socket: WebSocket,
     subscriber: Subscriber,
     registration: Registration<'_>,
@@ -54,7 +56,7 @@ pub(super) async fn run(
     let peer = subscriber.peer.clone();
     let forgotten = subscriber.state.borrow().forgotten;
     shared.metrics.subscribed();
-    let mut reader = Reader {
+    let mut reader = ReaderConnection {
         shared,
         subscriber,
         registration,
@@ -73,7 +75,7 @@ pub(super) async fn run(
         exhausted: None,
     };
     let end = reader.converse().await;
-    let Reader { stream, socket_writer, name, unsaved, registration, .. } = reader;
+    let ReaderConnection { stream, socket_writer, name, unsaved, registration, .. } = reader;
     // A successor's cursor must not be written over.
     if let (Some(reader), Some(seq)) = (name, unsaved)
         && let Some(saving) = registration.begin(shared.log.ack(inbox.id, reader, seq))
@@ -83,24 +85,24 @@ pub(super) async fn run(
     // Unregistered before the close, which may take long.
     drop(registration);
     match end {
-        End::Close(close) => {
+        SubscriptionEnd::Close(close) => {
             let (code, why) = (close.code.number(), &close.sentence);
             tracing::info!(inbox = inbox.name, peer, code, why, "closed a subscription");
             finish(shared, socket_writer, stream, &close).await;
         }
-        End::Left => {
+        SubscriptionEnd::Left => {
             tracing::info!(inbox = inbox.name, peer, "a reader closed its subscription");
             answer(socket_writer, stream).await;
         }
-        End::Gone => {
+        SubscriptionEnd::Gone => {
             tracing::info!(inbox = inbox.name, peer, "a subscription ended");
             socket_writer.end(Vec::new(), Close::PATIENCE).await;
         }
     }
 }
 
-struct Reader<'a> {
-    shared: &'a Shared,
+struct ReaderConnection<'a> {
+    shared: &'a ServerShared,
     subscriber: Subscriber,
     registration: Registration<'a>,
     stream: SplitStream<WebSocket>,
@@ -123,13 +125,13 @@ struct Reader<'a> {
     exhausted: Option<u64>,
 }
 
-impl Reader<'_> {
-    async fn converse(&mut self) -> End {
+impl ReaderConnection<'_> {
+    async fn converse(&mut self) -> SubscriptionEnd {
         let shared = self.shared;
         let log = &*shared.log;
         let inbox = self.subscriber.inbox.id;
-        let mut page: Option<Answer<'_, Next>> = None;
-        let mut saving: Option<Answer<'_, ()>> = None;
+        let mut page: Option<LogFuture<'_, NextPage>> = None;
+        let mut saving: Option<LogFuture<'_, ()>> = None;
         let mut save_at: Option<Instant> = None;
         loop {
             let now = self.begun.elapsed();
@@ -159,7 +161,7 @@ impl Reader<'_> {
                 heard = self.stream.next() => match heard {
                     Some(Ok(heard)) => self.heard(heard).await,
                     Some(Err(error)) => Err(broken(error)),
-                    None => Err(End::Gone),
+                    None => Err(SubscriptionEnd::Gone),
                 },
                 () = sleep_until(wake) => Ok(()),
                 saved = some(&mut saving) => {
@@ -213,7 +215,7 @@ impl Reader<'_> {
     }
 
     /// Reads the next page once there is a slot for it: deliveries to a slow reader stay on disk.
-    fn next<'a>(&self) -> Answer<'a, Next>
+    fn next<'a>(&self) -> LogFuture<'a, NextPage>
     where
         Self: 'a,
     {
@@ -230,7 +232,7 @@ impl Reader<'_> {
     }
 
     /// What time alone brings about. Gives when to look again.
-    fn due(&mut self, now: Duration) -> Result<Duration, End> {
+    fn due(&mut self, now: Duration) -> Result<Duration, SubscriptionEnd> {
         if !self.session.is_reading() && now >= HELLO_TIMEOUT {
             return Err(Close::new(CloseCode::NoHello, "no hello came").into());
         }
@@ -262,7 +264,7 @@ impl Reader<'_> {
     }
 
     /// The inbox grew, or may not be read any more.
-    fn changed(&mut self) -> Result<(), End> {
+    fn changed(&mut self) -> Result<(), SubscriptionEnd> {
         let state = *self.subscriber.state.borrow_and_update();
         if state.token.is_none() {
             return Err(Close::new(CloseCode::Revoked, "the inbox is closed").into());
@@ -277,34 +279,34 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn heard(&mut self, heard: Message) -> Result<(), End> {
+    async fn heard(&mut self, heard: Message) -> Result<(), SubscriptionEnd> {
         let now = self.begun.elapsed();
         self.heart.heard(now);
         let frame = match &heard {
             Message::Text(text) => decode_client(Some(text.as_str())),
             Message::Binary(_) => decode_client(None),
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Left),
+            Message::Close(_) => return Err(SubscriptionEnd::Left),
         };
         let frame = frame.map_err(|fault: FrameFault| Close::from(fault))?;
         match self.session.heard(frame)? {
-            Step::Nothing => Ok(()),
-            Step::Pong(beat) => {
+            SessionAction::Nothing => Ok(()),
+            SessionAction::Pong(beat) => {
                 self.beat(&RelayFrame::Pong(beat));
                 Ok(())
             }
-            Step::Beat(beat) => {
+            SessionAction::Beat(beat) => {
                 if let Some(trip) = self.heart.pong(beat, now) {
                     tracing::trace!(peer = self.subscriber.peer, ?trip, "round trip");
                 }
                 Ok(())
             }
-            Step::Acked(cursor) => {
+            SessionAction::Acked(cursor) => {
                 self.shared.metrics.acked();
                 self.unsaved = Some(cursor.seq);
                 Ok(())
             }
-            Step::Begin { protocol, reader, resume, agent } => {
+            SessionAction::Begin { protocol, reader, resume, agent } => {
                 self.begin(protocol, reader, resume, agent).await
             }
         }
@@ -316,7 +318,7 @@ impl Reader<'_> {
         reader: Option<ReaderName>,
         resume: Option<Resume>,
         agent: Option<String>,
-    ) -> Result<(), End> {
+    ) -> Result<(), SubscriptionEnd> {
         if let Some(name) = &reader {
             self.superseded = self.registration.take(name);
             if self.superseded.is_cancelled() {
@@ -358,8 +360,10 @@ impl Reader<'_> {
     }
 
     /// A page came from the log: makes frames of it and hands them over.
-    fn send(&mut self, next: Next) -> Result<(), End> {
-        let Some((slot, Page { items, permit }, head)) = next else { return Err(End::Gone) };
+    fn send(&mut self, next: NextPage) -> Result<(), SubscriptionEnd> {
+        let Some((slot, LoadedPage { items, permit }, head)) = next else {
+            return Err(SubscriptionEnd::Gone);
+        };
         if items.is_empty() {
             self.exhausted = Some(head);
         }
@@ -384,17 +388,17 @@ impl Reader<'_> {
         }
         if !messages.is_empty() {
             self.shared.metrics.sent(deliveries, messages.len() - deliveries);
-            slot.send(Batch { messages, permit });
+            slot.send(MessageBatch { messages, permit });
         }
         Ok(())
     }
 }
 
 /// A page with its slot, and the head for which it was read; `None` if the connection is broken.
-type Next = Option<(BatchSlot, Page, u64)>;
+type NextPage = Option<(BatchSlot, LoadedPage, u64)>;
 
 /// Waits for what is there; forever where nothing is.
-async fn some<T>(answer: &mut Option<Answer<'_, T>>) -> Result<T, LogError> {
+async fn some<T>(answer: &mut Option<LogFuture<'_, T>>) -> Result<T, LogError> {
     match answer {
         Some(answer) => Pin::new(answer).await,
         None => pending().await,

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::relay::protocol::ReaderName;
-use crate::relay::store::{Answer, InboxId};
+use crate::relay::store::{InboxId, LogFuture};
 
 /// The connected readers. Bounded by its two limits.
 pub(super) struct ReaderRegistry {
@@ -19,12 +19,12 @@ pub(super) struct ReaderRegistry {
 #[derive(Default)]
 struct Registered {
     count: usize,
-    inboxes: HashMap<InboxId, Inbox>,
+    inboxes: HashMap<InboxId, InboxReaders>,
     next: u64,
 }
 
 #[derive(Default)]
-struct Inbox {
+struct InboxReaders {
     count: usize,
     names: HashMap<ReaderName, (u64, CancellationToken)>,
 }
@@ -113,8 +113,8 @@ impl Registration<'_> {
     /// `None` if a newer connection has the name, or this one has no name.
     pub(super) fn begin<'a, T: Send + 'a>(
         &self,
-        mut answer: Answer<'a, T>,
-    ) -> Option<Answer<'a, T>> {
+        mut answer: LogFuture<'a, T>,
+    ) -> Option<LogFuture<'a, T>> {
         let registered = self.registry.registered.lock().unwrap_or_else(PoisonError::into_inner);
         let names = &registered.inboxes.get(&self.inbox)?.names;
         let (holder, _) = names.get(self.name.as_ref()?)?;
@@ -186,7 +186,7 @@ mod tests {
         let mut one = registry.enter(1, registry.number()).unwrap();
         let queue = Mutex::new(Vec::new());
         // Queues itself at its first poll, as the log's answers do, and has its answer at the second.
-        let ack = |number| -> Answer<'_, u64> {
+        let ack = |number| -> LogFuture<'_, u64> {
             let registry = &registry;
             let queue = &queue;
             let mut polled = false;
@@ -204,7 +204,7 @@ mod tests {
         one.take(&name);
         let answer = one.begin(ack(2)).unwrap();
         assert_eq!(answer.now_or_never(), Some(Ok(2)));
-        let at_once: Answer<'_, u64> = Box::pin(std::future::ready(Ok(3)));
+        let at_once: LogFuture<'_, u64> = Box::pin(std::future::ready(Ok(3)));
         assert_eq!(one.begin(at_once).unwrap().now_or_never(), Some(Ok(3)));
         registry.enter(1, registry.number()).unwrap().take(&name);
         assert!(one.begin(ack(4)).is_none());

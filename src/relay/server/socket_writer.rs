@@ -20,20 +20,20 @@ const BATCHES: usize = 1;
 /// The handle of the task. Writing is a task of its own, so that no deadline waits for a reader.
 pub(super) struct SocketWriter {
     small: mpsc::Sender<Message>,
-    batches: mpsc::Sender<Batch>,
+    batches: mpsc::Sender<MessageBatch>,
     timer: Arc<WriteTimer>,
     /// Aborted with this handle: a flush to a reader that only answers probes never ends.
     task: AbortOnDropHandle<()>,
 }
 
 /// Messages that are flushed together, and the permit for their memory.
-pub(super) struct Batch {
+pub(super) struct MessageBatch {
     pub(super) messages: Vec<Message>,
     pub(super) permit: ReadPermit,
 }
 
 /// A reserved slot for a batch.
-pub(super) type BatchSlot = mpsc::OwnedPermit<Batch>;
+pub(super) type BatchSlot = mpsc::OwnedPermit<MessageBatch>;
 
 /// Measures how long the task's current write has taken.
 struct WriteTimer {
@@ -102,7 +102,7 @@ impl SocketWriter {
 async fn write(
     mut sink: impl Sink<Message> + Unpin,
     mut small: mpsc::Receiver<Message>,
-    mut batches: mpsc::Receiver<Batch>,
+    mut batches: mpsc::Receiver<MessageBatch>,
     timer: Arc<WriteTimer>,
 ) {
     loop {
@@ -110,12 +110,12 @@ async fn write(
             // A pong does not wait for a catch-up.
             biased;
             message = small.recv() => match message {
-                Some(message) => Batch { messages: vec![message], permit: None },
+                Some(message) => MessageBatch { messages: vec![message], permit: None },
                 None => break,
             },
             Some(batch) = batches.recv() => batch,
         };
-        let Batch { messages, permit } = batch;
+        let MessageBatch { messages, permit } = batch;
         for message in messages {
             timer.start();
             if sink.feed(message).await.is_err() {
@@ -178,7 +178,7 @@ mod tests {
             .slot()
             .await
             .unwrap()
-            .send(Batch { messages: vec![Message::Text("x".into())], permit: None });
+            .send(MessageBatch { messages: vec![Message::Text("x".into())], permit: None });
         let seconds = Duration::from_secs;
         tokio::time::sleep(seconds(40)).await;
         assert_eq!(socket_writer.stuck_for(None), Some(seconds(40)));

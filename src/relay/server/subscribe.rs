@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::reader::{self, Subscriber};
 use super::reader_registry::Crowded;
-use super::{Server, Settings, Shared, answer, close, forwarded};
+use super::{Server, ServerSettings, ServerShared, answer, close, forwarded};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
-use crate::relay::store::{Inbox, State};
+use crate::relay::store::{Inbox, InboxState};
 use crate::serve::{Peer, WriteProgress};
 
 /// How much is gathered before it is written to the socket, in bytes.
@@ -43,7 +43,7 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let socket = request.extensions().get::<Peer>().map_or(unknown, |peer| peer.0);
     let base = forwarded::base_url(&shared.settings, socket, request.headers());
     let subscriber = Subscriber {
-        callback_url: Settings::callback_url(&base, &inbox.publish_id()),
+        callback_url: ServerSettings::callback_url(&base, &inbox.publish_id()),
         peer: shared.settings.proxies.client(socket, request.headers()),
         uptake: request.extensions().get::<WriteProgress>().cloned(),
         inbox,
@@ -83,9 +83,9 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
 /// Asked twice: a number that was read before the token was last found good is no later one's. So a
 /// token that is replaced from here on, before the upgrade is answered or after, ends the subscription.
 fn opened(
-    shared: &Shared,
+    shared: &ServerShared,
     token: &str,
-) -> Option<(Arc<Inbox>, watch::Receiver<State>, Option<u64>)> {
+) -> Option<(Arc<Inbox>, watch::Receiver<InboxState>, Option<u64>)> {
     let inbox = shared.log.by_token(token)?;
     let mut state = inbox.state();
     let number = state.borrow_and_update().token;

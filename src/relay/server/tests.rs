@@ -17,22 +17,24 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::*;
 use crate::callback::{Encoding, Headers, SIGNATURE_HEADER};
 use crate::relay::protocol::{
-    Beat, ClientFrame, CloseCode, DEAD_AFTER, HEARTBEAT, Hello, ReaderName, RelayFrame, Resume,
-    SUBPROTOCOL, Versions,
+    ClientFrame, CloseCode, DEAD_AFTER, HEARTBEAT, Hello, PingPayload, ReaderName, RelayFrame,
+    Resume, SUBPROTOCOL, Versions,
 };
-use crate::relay::store::{Answer, Arrival, Caps, Inbox, InboxId, Item, Start, Store};
+use crate::relay::store::{
+    Arrival, Caps, Inbox, InboxId, Item, LogFuture, Store, SubscriptionStart,
+};
 use crate::serve::serve;
 use crate::signature::{PrivateKey, PublicKey};
 use crate::sqlite::Location;
 
 #[test]
 fn readers_never_take_the_places_of_senders() {
-    let settings = Settings::default();
+    let settings = ServerSettings::default();
     assert_eq!(settings.max_readers(settings.connections + SENDERS), settings.connections);
     assert_eq!(settings.max_readers(896), 672);
     assert_eq!(settings.max_readers(100), 68);
     assert_eq!(settings.max_readers(20), 1);
-    assert_eq!(Settings { connections: 3, ..settings }.max_readers(896), 3);
+    assert_eq!(ServerSettings { connections: 3, ..settings }.max_readers(896), 3);
 }
 
 /// The real time that anything may take.
@@ -82,7 +84,7 @@ impl Fixture {
         let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
         let issued = store.create("one".parse().unwrap()).await.unwrap();
         let inbox = store.by_publish_id(&issued.publish_id).unwrap().id;
-        let settings = Settings { max_body: 8 << 20, ..Settings::default() };
+        let settings = ServerSettings { max_body: 8 << 20, ..Settings::default() };
         let limits = settings.serve_limits();
         let keys = TrustedKeys::new(PublicKey::vendor());
         let server = Server::new(settings, shape(Arc::clone(&store)), keys);
@@ -177,7 +179,7 @@ async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_i
     }
     // It stops reading, and is given up for that although it speaks.
     for _ in 0..(2 * DEAD_AFTER).as_secs() / HEARTBEAT.as_secs() {
-        let ping = Message::text(ClientFrame::Ping(Beat { id: 1 }).encode());
+        let ping = Message::text(ClientFrame::Ping(PingPayload { id: 1 }).encode());
         let _gone = spun("a ping to go", socket.send(ping)).await;
         pass(HEARTBEAT.as_secs()).await;
     }
@@ -232,7 +234,7 @@ impl Log for Hung {
         found
     }
 
-    fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
+    fn append(&self, inbox: InboxId, arrival: Arrival) -> LogFuture<'_, u64> {
         self.handed[usize::from(arrival.verified)].fetch_add(1, Relaxed);
         match self.at {
             Hangs::Keeping => Box::pin(std::future::pending()),
@@ -249,7 +251,7 @@ impl Log for Hung {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
-    ) -> Answer<'_, Start> {
+    ) -> LogFuture<'_, SubscriptionStart> {
         match self.at {
             Hangs::Attaching => Box::pin(std::future::pending()),
             _ => self.store.attach(inbox, reader, resume),
@@ -262,18 +264,18 @@ impl Log for Hung {
         after: u64,
         items: usize,
         bytes: usize,
-    ) -> Answer<'_, Vec<Item>> {
+    ) -> LogFuture<'_, Vec<Item>> {
         match self.at {
             Hangs::Reading => Box::pin(std::future::pending()),
             _ => self.store.read(inbox, after, items, bytes),
         }
     }
 
-    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
+    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> LogFuture<'_, ()> {
         self.store.ack(inbox, reader, seq)
     }
 
-    fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()> {
+    fn touch(&self, inbox: InboxId, reader: ReaderName) -> LogFuture<'_, ()> {
         self.store.touch(inbox, reader)
     }
 
@@ -301,7 +303,7 @@ async fn sends_away(at: Hangs, patience: u64) -> bool {
     }
     // It is alive and says so: nothing else ends it.
     for _ in 0..patience / 2 {
-        say(&mut socket, &ClientFrame::Ping(Beat { id: 1 })).await;
+        say(&mut socket, &ClientFrame::Ping(PingPayload { id: 1 })).await;
         pass(2).await;
     }
     pass(5).await;
@@ -326,9 +328,9 @@ async fn what_does_not_count_leaves_the_queue_to_what_does() {
     let hung = Arc::new(Hung::new(store, Hangs::Keeping));
     let key = PrivateKey::generate().unwrap();
     let keys = TrustedKeys::new(key.public("sender"));
-    let server = Server::new(Settings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
+    let server = Server::new(ServerSettings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
     let post = |signature: &[u8]| {
-        let request = http::Request::post(Settings::callback_url("", &issued.publish_id))
+        let request = http::Request::post(ServerSettings::callback_url("", &issued.publish_id))
             .header(SIGNATURE_HEADER, signature)
             .body(axum::body::Body::from(vec![b'x'; BODY]));
         tokio::spawn(answer(State(server.clone()), request.unwrap()))
@@ -355,7 +357,7 @@ async fn a_token_that_is_replaced_while_it_is_looked_at_opens_nothing() {
     let issued = store.create("one".parse().unwrap()).await.unwrap();
     let hung = Arc::new(Hung::new(store, Hangs::Nowhere));
     let keys = TrustedKeys::new(PublicKey::vendor());
-    let server = Server::new(Settings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
+    let server = Server::new(ServerSettings::default(), Arc::clone(&hung) as Arc<dyn Log>, keys);
     let subscribe = || async {
         let request = http::Request::get(SUBSCRIBE_PATH)
             .header("authorization", format!("Bearer {}", issued.token.reveal()))

@@ -69,7 +69,7 @@ pub(super) fn out_of_order() -> rusqlite::Error {
 
 /// The next delivery that can be found.
 #[derive(Debug)]
-pub(super) struct Next {
+pub(super) struct NextReadable {
     pub(super) seq: Option<u64>,
     /// Why something before it cannot be read.
     pub(super) damage: Option<rusqlite::Error>,
@@ -84,17 +84,17 @@ pub(super) fn next(
     inbox: InboxId,
     after: u64,
     to: u64,
-) -> rusqlite::Result<Next> {
+) -> rusqlite::Result<NextReadable> {
     let probe = |after: u64| match find(connection, inbox, after, to) {
         Ok(found) => Ok(Ok(found)),
         Err(error) if is_damage(&error) => Ok(Err(error)),
         Err(error) => Err(error),
     };
     if after >= to {
-        return Ok(Next { seq: None, damage: None });
+        return Ok(NextReadable { seq: None, damage: None });
     }
     let damage = match probe(after)? {
-        Ok(seq) => return Ok(Next { seq, damage: None }),
+        Ok(seq) => return Ok(NextReadable { seq, damage: None }),
         Err(damage) => damage,
     };
     let (mut failed, mut tried) = (after, 0_u32);
@@ -104,7 +104,7 @@ pub(super) fn next(
         let at = behind_gap(connection, inbox, failed.saturating_add(step).min(to - 1));
         if at >= to || at <= failed {
             return if is_reachable(connection, inbox, after) {
-                Ok(Next { seq: None, damage: Some(damage) })
+                Ok(NextReadable { seq: None, damage: Some(damage) })
             } else {
                 Err(damage)
             };
@@ -122,7 +122,7 @@ pub(super) fn next(
                 Err(_) => failed = middle,
             }
         }
-        return Ok(Next { seq, damage: Some(damage) });
+        return Ok(NextReadable { seq, damage: Some(damage) });
     }
 }
 
@@ -132,7 +132,7 @@ pub(super) fn oldest(
     inbox: InboxId,
     head: u64,
 ) -> rusqlite::Result<Option<u64>> {
-    let Next { seq, damage } = next(connection, inbox, 0, head)?;
+    let NextReadable { seq, damage } = next(connection, inbox, 0, head)?;
     if damage.is_none() {
         return Ok(seq);
     }
@@ -322,7 +322,7 @@ impl Passed {
             if after >= to {
                 return Ok(None);
             }
-            let Next { seq, damage } = next(connection, inbox, after, to)?;
+            let NextReadable { seq, damage } = next(connection, inbox, after, to)?;
             if let Some(error) = damage {
                 self.damage.note_passed(&error);
                 if self.count() < PASSED {

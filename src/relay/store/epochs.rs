@@ -24,7 +24,7 @@ const A_RUN: usize = 16;
 
 /// A label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Row {
+struct EpochLabel {
     /// The first `seq` that has it, unless the next label begins there too: then none has it.
     first: u64,
     epoch: Epoch,
@@ -53,7 +53,7 @@ pub(super) fn begin_run(
     if all(connection, inbox)?.iter().any(|row| row.run == run) {
         return Ok(());
     }
-    label(connection, inbox, Row { first: head + 1, epoch: run, run })
+    label(connection, inbox, EpochLabel { first: head + 1, epoch: run, run })
 }
 
 /// Finds where a reader goes on in an inbox whose run has begun, and makes a label for what comes
@@ -73,7 +73,7 @@ pub(super) fn begin(
     let of_this_run = rows.iter().filter(|row| row.run == newest.run).count();
     if begun.resumed == Resumed::RolledBack && of_this_run < A_RUN {
         let Some(new) = new() else { return Ok(None) };
-        label(connection, inbox, Row { first: head + 1, epoch: new, run: newest.run })?;
+        label(connection, inbox, EpochLabel { first: head + 1, epoch: new, run: newest.run })?;
         begun.epoch = new;
     }
     Ok(Some(begun))
@@ -92,10 +92,10 @@ pub(super) fn look(
 
 /// Where a reader goes on by the labels that there are, and the newest of them.
 fn find(
-    rows: &[Row],
+    rows: &[EpochLabel],
     (head, retained_from): (u64, u64),
     (resume, acked): (Option<Resume>, Option<u64>),
-) -> Option<(Begun, Row)> {
+) -> Option<(Begun, EpochLabel)> {
     let start = retained_from.saturating_sub(1);
     let (after, resumed) = match resume {
         Some(resume) => resolve(rows, head, start, resume),
@@ -109,7 +109,7 @@ fn find(
 
 /// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's: the number
 /// to go on after, and how that was found.
-fn resolve(rows: &[Row], head: u64, start: u64, resume: Resume) -> (u64, Resumed) {
+fn resolve(rows: &[EpochLabel], head: u64, start: u64, resume: Resume) -> (u64, Resumed) {
     let Resume { epoch, after } = resume;
     let Some(at) = rows.iter().position(|row| row.epoch == epoch) else {
         return (start, Resumed::RolledBack);
@@ -126,7 +126,7 @@ fn resolve(rows: &[Row], head: u64, start: u64, resume: Resume) -> (u64, Resumed
 }
 
 /// The labels of an inbox, oldest first.
-fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<Row>> {
+fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<EpochLabel>> {
     let epoch = |value: i64| Epoch(value.cast_unsigned());
     connection
         .prepare_cached(
@@ -134,13 +134,13 @@ fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<Row>> {
         )?
         .query_map([inbox], |row| {
             let first = unsigned(row.get(0)?);
-            Ok(Row { first, epoch: epoch(row.get(1)?), run: epoch(row.get(2)?) })
+            Ok(EpochLabel { first, epoch: epoch(row.get(1)?), run: epoch(row.get(2)?) })
         })?
         .collect()
 }
 
 /// Labels everything from the row's first on; a label that begins there too labels nothing more.
-fn label(connection: &Connection, inbox: InboxId, row: Row) -> rusqlite::Result<()> {
+fn label(connection: &Connection, inbox: InboxId, row: EpochLabel) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO label (inbox, first_seq, turn, epoch, run)
@@ -182,8 +182,8 @@ mod tests {
         Resume { epoch: Epoch(epoch), after }
     }
 
-    const fn row(first: u64, epoch: u64, run: u64) -> Row {
-        Row { first, epoch: Epoch(epoch), run: Epoch(run) }
+    const fn row(first: u64, epoch: u64, run: u64) -> EpochLabel {
+        EpochLabel { first, epoch: Epoch(epoch), run: Epoch(run) }
     }
 
     #[test]

@@ -14,8 +14,10 @@ use super::epochs::{self, Begun};
 use super::log::OVERHEAD;
 use super::registry::{InboxId, Registry};
 use super::schema::{place, unsigned};
-use super::usage::{Announce, Usage, Usages};
-use super::{Arrival, Caps, Issued, LogError, Pruned, Start, prune, queries, secret};
+use super::usage::{Announce, InboxUsage, Usages};
+use super::{
+    Arrival, Caps, InboxPruneCounts, Issued, LogError, SubscriptionStart, prune, queries, secret,
+};
 use crate::relay::protocol::{Epoch, GapReason, ReaderName, Resume};
 use crate::sqlite::{self, Room};
 
@@ -79,22 +81,22 @@ impl Write {
 }
 
 /// The result of a write.
-pub(super) enum Receipt {
+pub(super) enum StoreReceipt {
     Kept(u64),
-    Start(Start),
+    Start(SubscriptionStart),
     Done,
     /// Some of an inbox; whether there may be more to delete.
-    Pruned(Pruned, bool),
+    Pruned(InboxPruneCounts, bool),
     Refused(LogError),
 }
 
 /// A change to the registry, made when the transaction is committed.
-enum Change {
+enum RegistryChange {
     Created(InboxId, Box<Issued>),
     Rekeyed(InboxId, Box<Issued>, Option<Timestamp>),
     Revoked(InboxId),
     Forgotten(InboxId),
-    Numbers(InboxId, Usage),
+    Numbers(InboxId, InboxUsage),
 }
 
 pub(super) struct StoreHandler {
@@ -105,7 +107,7 @@ pub(super) struct StoreHandler {
     usages: Usages,
     /// Whether anything was written in this transaction.
     begun: bool,
-    changes: Vec<Change>,
+    changes: Vec<RegistryChange>,
     /// Refusals that the registry counted and this transaction took over.
     refused: HashMap<InboxId, u64>,
 }
@@ -128,16 +130,16 @@ impl StoreHandler {
         connection: &Connection,
         inbox: InboxId,
         arrival: &Arrival,
-    ) -> rusqlite::Result<Receipt> {
+    ) -> rusqlite::Result<StoreReceipt> {
         let Some(usage) = self.usages.get(connection, inbox)? else {
-            return Ok(Receipt::Refused(LogError::NoInbox));
+            return Ok(StoreReceipt::Refused(LogError::NoInbox));
         };
         label(connection, self.run, inbox, usage)?;
         let size = arrival.size() as u64;
         let entered = (size, arrival.verified);
         let now = arrival.received_at;
         let seq = self.usages.enter(connection, &self.caps, inbox, entered, now)?;
-        let Some(seq) = seq else { return Ok(Receipt::Refused(LogError::Full)) };
+        let Some(seq) = seq else { return Ok(StoreReceipt::Refused(LogError::Full)) };
         let headers = serde_json::to_string(&arrival.headers)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         connection
@@ -156,7 +158,7 @@ impl StoreHandler {
                 &arrival.peer,
                 &arrival.body,
             ))?;
-        Ok(Receipt::Kept(seq))
+        Ok(StoreReceipt::Kept(seq))
     }
 
     fn attach(
@@ -166,9 +168,9 @@ impl StoreHandler {
         reader: Option<&ReaderName>,
         resume: Option<Resume>,
         oldest: u64,
-    ) -> rusqlite::Result<Receipt> {
+    ) -> rusqlite::Result<StoreReceipt> {
         let Some(usage) = self.usages.get(connection, inbox)? else {
-            return Ok(Receipt::Refused(LogError::NoInbox));
+            return Ok(StoreReceipt::Refused(LogError::NoInbox));
         };
         let acked = match reader {
             Some(reader) => queries::acked(connection, inbox, reader.as_str())?,
@@ -178,7 +180,7 @@ impl StoreHandler {
             && acked.is_none()
             && queries::readers(connection, inbox)? >= self.caps.readers
         {
-            return Ok(Receipt::Refused(LogError::TooManyReaders(self.caps.readers)));
+            return Ok(StoreReceipt::Refused(LogError::TooManyReaders(self.caps.readers)));
         }
         label(connection, self.run, inbox, usage)?;
         let head = usage.head;
@@ -188,7 +190,7 @@ impl StoreHandler {
         let known = (resume, acked);
         let Some(begun) = epochs::begin(connection, inbox, (head, retained_from), known, new)?
         else {
-            return Ok(Receipt::Refused(LogError::Random));
+            return Ok(StoreReceipt::Refused(LogError::Random));
         };
         let Begun { after, resumed, epoch } = begun;
         if let Some(reader) = reader {
@@ -196,18 +198,29 @@ impl StoreHandler {
             queries::note_reader(connection, inbox, reader.as_str(), after, now)?;
         }
         let touch_every = self.caps.touch_every();
-        Ok(Receipt::Start(Start { epoch, head, retained_from, after, resumed, touch_every }))
+        Ok(StoreReceipt::Start(SubscriptionStart {
+            epoch,
+            head,
+            retained_from,
+            after,
+            resumed,
+            touch_every,
+        }))
     }
 
-    fn create(&mut self, connection: &Connection, issued: &Issued) -> rusqlite::Result<Receipt> {
+    fn create(
+        &mut self,
+        connection: &Connection,
+        issued: &Issued,
+    ) -> rusqlite::Result<StoreReceipt> {
         if self.registry.len() >= self.caps.inboxes {
-            return Ok(Receipt::Refused(LogError::TooManyInboxes(self.caps.inboxes)));
+            return Ok(StoreReceipt::Refused(LogError::TooManyInboxes(self.caps.inboxes)));
         }
         let taken = connection
             .prepare_cached("SELECT 1 FROM inbox WHERE name = ?1")?
             .exists([&issued.name])?;
         if taken {
-            return Ok(Receipt::Refused(LogError::NameTaken(issued.name.clone())));
+            return Ok(StoreReceipt::Refused(LogError::NameTaken(issued.name.clone())));
         }
         connection
             .prepare_cached(
@@ -223,8 +236,8 @@ impl StoreHandler {
                 issued.identity.0.to_be_bytes(),
             ))?;
         let id = connection.last_insert_rowid();
-        self.changes.push(Change::Created(id, Box::new(issued.clone())));
-        Ok(Receipt::Done)
+        self.changes.push(RegistryChange::Created(id, Box::new(issued.clone())));
+        Ok(StoreReceipt::Done)
     }
 
     fn rotate(
@@ -233,7 +246,7 @@ impl StoreHandler {
         inbox: InboxId,
         issued: &Issued,
         old_until: Option<Timestamp>,
-    ) -> rusqlite::Result<Receipt> {
+    ) -> rusqlite::Result<StoreReceipt> {
         if let Some(until) = old_until {
             queries::keep_publish_id(connection, inbox, until)?;
         }
@@ -250,13 +263,17 @@ impl StoreHandler {
                 Timestamp::now().as_microsecond(),
             ))?;
         if changed == 0 {
-            return Ok(Receipt::Refused(LogError::NoInbox));
+            return Ok(StoreReceipt::Refused(LogError::NoInbox));
         }
-        self.changes.push(Change::Rekeyed(inbox, Box::new(issued.clone()), old_until));
-        Ok(Receipt::Done)
+        self.changes.push(RegistryChange::Rekeyed(inbox, Box::new(issued.clone()), old_until));
+        Ok(StoreReceipt::Done)
     }
 
-    fn revoke(&mut self, connection: &Connection, inbox: InboxId) -> rusqlite::Result<Receipt> {
+    fn revoke(
+        &mut self,
+        connection: &Connection,
+        inbox: InboxId,
+    ) -> rusqlite::Result<StoreReceipt> {
         // The name is free at once; what it held goes piece by piece. No name of an inbox has a #.
         let changed = connection
             .prepare_cached(
@@ -265,11 +282,11 @@ impl StoreHandler {
             )?
             .execute((inbox, Timestamp::now().as_microsecond()))?;
         if changed == 0 {
-            return Ok(Receipt::Refused(LogError::NoInbox));
+            return Ok(StoreReceipt::Refused(LogError::NoInbox));
         }
         self.usages.forget(inbox);
-        self.changes.push(Change::Revoked(inbox));
-        Ok(Receipt::Done)
+        self.changes.push(RegistryChange::Revoked(inbox));
+        Ok(StoreReceipt::Done)
     }
 
     /// Deletes a slice of the deliveries that are too old; returns whether there may be more.
@@ -335,14 +352,19 @@ impl StoreHandler {
             self.usages.before_commit(connection, announce, now, |connection, inbox, usage| {
                 label(connection, run, inbox, usage)
             })?;
-        self.changes
-            .extend(changed.into_iter().map(|(inbox, usage)| Change::Numbers(inbox, usage)));
+        self.changes.extend(
+            changed.into_iter().map(|(inbox, usage)| RegistryChange::Numbers(inbox, usage)),
+        );
         Ok(())
     }
 }
 
 impl StoreHandler {
-    fn write_once(&mut self, connection: &Connection, entry: &Write) -> rusqlite::Result<Receipt> {
+    fn write_once(
+        &mut self,
+        connection: &Connection,
+        entry: &Write,
+    ) -> rusqlite::Result<StoreReceipt> {
         match entry {
             Write::Append(inbox, arrival) => self.append(connection, *inbox, arrival),
             Write::Attach { inbox, reader, resume, oldest } => {
@@ -350,32 +372,32 @@ impl StoreHandler {
             }
             Write::Ack { inbox, reader, seq } => {
                 let Some(usage) = self.usages.get(connection, *inbox)? else {
-                    return Ok(Receipt::Refused(LogError::NoInbox));
+                    return Ok(StoreReceipt::Refused(LogError::NoInbox));
                 };
                 let (seq, now) = ((*seq).min(usage.head), Timestamp::now());
                 queries::ack(connection, *inbox, reader.as_str(), seq, now).map(known)
             }
             // Written before the commit.
-            Write::Count => Ok(Receipt::Done),
+            Write::Count => Ok(StoreReceipt::Done),
             Write::Reached(base) => {
                 connection.execute("INSERT OR REPLACE INTO reached VALUES (1, ?1)", [base])?;
-                Ok(Receipt::Done)
+                Ok(StoreReceipt::Done)
             }
             Write::Touch { inbox, reader } => {
                 queries::touch(connection, *inbox, reader.as_str(), Timestamp::now()).map(known)
             }
             Write::Forget { inbox, reader } => {
                 let known = queries::forget(connection, *inbox, reader.as_str()).map(known)?;
-                self.changes.push(Change::Forgotten(*inbox));
+                self.changes.push(RegistryChange::Forgotten(*inbox));
                 Ok(known)
             }
             Write::Prune { inbox, before, limit } => {
                 let (inbox, now) = (*inbox, Timestamp::now());
                 if self.usages.get(connection, inbox)?.is_none() {
-                    return Ok(Receipt::Refused(LogError::NoInbox));
+                    return Ok(StoreReceipt::Refused(LogError::NoInbox));
                 }
                 prune::slice(connection, &mut self.usages, inbox, *before, *limit, now)
-                    .map(|(pruned, more)| Receipt::Pruned(pruned, more))
+                    .map(|(pruned, more)| StoreReceipt::Pruned(pruned, more))
             }
             Write::Create(issued) => self.create(connection, issued),
             Write::Rotate(inbox, issued, old_until) => {
@@ -431,9 +453,9 @@ impl StoreHandler {
 
 impl sqlite::BatchHandler for StoreHandler {
     type Entry = Write;
-    type Receipt = Receipt;
+    type Receipt = StoreReceipt;
 
-    fn write(&mut self, connection: &Connection, entry: &Write) -> rusqlite::Result<Receipt> {
+    fn write(&mut self, connection: &Connection, entry: &Write) -> rusqlite::Result<StoreReceipt> {
         let is_first = !std::mem::replace(&mut self.begun, true);
         loop {
             let known = self.usages.passed.count();
@@ -465,19 +487,19 @@ impl sqlite::BatchHandler for StoreHandler {
         self.usages.committed();
         for change in self.changes.drain(..) {
             match change {
-                Change::Created(id, issued) => {
+                RegistryChange::Created(id, issued) => {
                     self.registry.add(id, &issued);
                 }
-                Change::Rekeyed(id, issued, until) => {
+                RegistryChange::Rekeyed(id, issued, until) => {
                     self.registry.rekey(id, &issued.publish_id, &issued.token, until);
                 }
-                Change::Revoked(id) => self.registry.remove(id),
-                Change::Forgotten(id) => {
+                RegistryChange::Revoked(id) => self.registry.remove(id),
+                RegistryChange::Forgotten(id) => {
                     if let Some(inbox) = self.registry.by_id(id) {
                         inbox.tell(|state| state.forgotten += 1);
                     }
                 }
-                Change::Numbers(id, usage) => {
+                RegistryChange::Numbers(id, usage) => {
                     if let Some(inbox) = self.registry.by_id(id) {
                         inbox.count.store(usage.count, Relaxed);
                         inbox.bytes.store(usage.bytes, Relaxed);
@@ -516,8 +538,8 @@ impl sqlite::BatchHandler for StoreHandler {
 }
 
 /// The answer about a named reader that was there, or not.
-const fn known(reader: bool) -> Receipt {
-    if reader { Receipt::Done } else { Receipt::Refused(LogError::NoReader) }
+const fn known(reader: bool) -> StoreReceipt {
+    if reader { StoreReceipt::Done } else { StoreReceipt::Refused(LogError::NoReader) }
 }
 
 /// Returns how many pages of the file are not used.
@@ -538,7 +560,7 @@ fn label(
     connection: &Connection,
     run: Epoch,
     inbox: InboxId,
-    usage: &mut Usage,
+    usage: &mut InboxUsage,
 ) -> rusqlite::Result<()> {
     if !usage.labelled {
         epochs::begin_run(connection, inbox, usage.head, run)?;

@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::registry::{Inbox, InboxId};
 use super::secret::Token;
 use crate::callback::Headers;
-use crate::relay::protocol::{Delivery, Epoch, Gap, InboxIdentity, ReaderName, Resume, Resumed};
+use crate::relay::protocol::{
+    DeliveryFrame, Epoch, GapFrame, InboxIdentity, ReaderName, Resume, Resumed,
+};
 use crate::sqlite::WriteError;
 
 /// What a delivery costs in memory and on disk beside its text and body, in bytes.
@@ -104,14 +106,14 @@ impl Arrival {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A delivery.
-    Delivery(Box<Delivery>),
+    Delivery(Box<DeliveryFrame>),
     /// What is missing before the next.
-    Gap(Gap),
+    Gap(GapFrame),
 }
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Start {
+pub struct SubscriptionStart {
     /// The label of what comes from now on.
     pub epoch: Epoch,
     /// The newest `seq`.
@@ -128,7 +130,7 @@ pub struct Start {
 
 /// An inbox as its operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct InboxSummary {
     /// The operator's word for it.
     pub name: String,
     /// What stands in its publish URL.
@@ -161,7 +163,7 @@ pub struct Issued {
     /// What stands in its publish URL.
     pub publish_id: String,
     /// The subscribe token.
-    pub token: Token,
+    pub token: IssuedToken,
 }
 
 /// Why the log did not do what it was asked for.
@@ -207,7 +209,7 @@ impl From<rusqlite::Error> for LogError {
 }
 
 /// An answer of the log that is to come.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
+pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
 
 /// A durable log of deliveries by inbox, as a relay's server uses it.
 pub trait Log: Send + Sync + 'static {
@@ -218,7 +220,7 @@ pub trait Log: Send + Sync + 'static {
     fn by_token(&self, token: &str) -> Option<Arc<Inbox>>;
 
     /// Keeps an arrival. Its `seq` comes when it is on disk.
-    fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64>;
+    fn append(&self, inbox: InboxId, arrival: Arrival) -> LogFuture<'_, u64>;
 
     /// Counts a delivery that was refused before it came here, so that readers are told. The count is on
     /// disk within a second. Needs a runtime.
@@ -230,20 +232,25 @@ pub trait Log: Send + Sync + 'static {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
-    ) -> Answer<'_, Start>;
+    ) -> LogFuture<'_, SubscriptionStart>;
 
     /// What comes after a `seq`, without holes: at most `items`, and `bytes` as the caps count them.
     /// Nothing where the first alone has more.
-    fn read(&self, inbox: InboxId, after: u64, items: usize, bytes: usize)
-    -> Answer<'_, Vec<Item>>;
+    fn read(
+        &self,
+        inbox: InboxId,
+        after: u64,
+        items: usize,
+        bytes: usize,
+    ) -> LogFuture<'_, Vec<Item>>;
 
     /// Notes how far a named reader is. [`LogError::NoReader`] where it was forgotten. The first poll
     /// decides its place among what is asked of this log: what is asked later comes after it.
-    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()>;
+    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> LogFuture<'_, ()>;
 
     /// Notes that a named reader is there although it acks nothing. [`LogError::NoReader`] where it
     /// was forgotten.
-    fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()>;
+    fn touch(&self, inbox: InboxId, reader: ReaderName) -> LogFuture<'_, ()>;
 
     /// Whether appending works, as far as is known.
     fn is_writing(&self) -> bool;

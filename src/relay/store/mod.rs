@@ -80,16 +80,18 @@ use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Location, OpenError, WriteConnection, WriteError, Writer};
 
 pub use inbox_name::{InboxName, InboxNameFault};
-pub use log::{Answer, Arrival, Caps, Issued, Item, Listed, Log, LogError, Start};
+pub use log::{
+    Arrival, Caps, InboxSummary, Issued, Item, Log, LogError, LogFuture, SubscriptionStart,
+};
 pub use prune::Pruned;
-pub use registry::{Inbox, InboxId, State};
+pub use registry::{Inbox, InboxId, InboxState};
 pub use secret::Token;
 
 pub use crate::sqlite::WriterLimits;
 
 use damage::Damage;
 use epochs::Begun;
-use handler::{Receipt, StoreHandler, Write};
+use handler::{StoreHandler, StoreReceipt, Write};
 use registry::Registry;
 
 /// Connections that read at a time. More readers wait for each other, never for a writer.
@@ -105,7 +107,7 @@ pub struct Store {
     writer: Arc<Writer<StoreHandler>>,
     database: Arc<Database>,
     registry: Arc<Registry>,
-    reading: Arc<Reading>,
+    reading: Arc<ReadPool>,
     damage: Damage,
     caps: Caps,
     /// Whether refusals wait to be written.
@@ -113,7 +115,7 @@ pub struct Store {
 }
 
 /// The connections that read.
-struct Reading {
+struct ReadPool {
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<rusqlite::Connection>>,
 }
@@ -149,7 +151,7 @@ impl Store {
         let handler = StoreHandler::new(Arc::clone(&registry), damage.clone(), caps.clone(), run);
         let writer = Writer::start(connection, handler, limits).map_err(StoreError::Thread)?;
         let writer = Arc::new(writer);
-        let reading = Reading {
+        let reading = ReadPool {
             turns: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::with_capacity(READERS)),
         };
@@ -160,7 +162,7 @@ impl Store {
 
     /// Makes an inbox.
     pub async fn create(&self, name: InboxName) -> Result<Issued, LogError> {
-        let token = Token::generate()?;
+        let token = IssuedToken::generate()?;
         let publish_id = secret::publish_id()?;
         let identity = InboxIdentity(secret::identity()?);
         let issued = Issued { name: name.to_string(), identity, publish_id, token };
@@ -181,7 +183,7 @@ impl Store {
         let old_until = grace
             .filter(SignedDuration::is_positive)
             .map(|grace| Timestamp::now().saturating_add(grace).unwrap_or(Timestamp::MAX));
-        let (identity, token) = (inbox.identity, Token::generate()?);
+        let (identity, token) = (inbox.identity, IssuedToken::generate()?);
         let issued = Issued { name: name.to_owned(), identity, publish_id, token };
         self.submit(Write::Rotate(inbox.id, Box::new(issued.clone()), old_until)).await?;
         Ok((issued, old_until))
@@ -194,7 +196,7 @@ impl Store {
     }
 
     /// Forgets a named reader of an inbox: it holds nothing back any more, and its name does not
-    /// count. One that is connected is told by [`State::forgotten`]; its next hello is noted anew.
+    /// count. One that is connected is told by [`InboxState::forgotten`]; its next hello is noted anew.
     ///
     /// Where the disk is full, what the other named readers have acked is deleted as well.
     pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
@@ -212,19 +214,23 @@ impl Store {
         &self,
         name: &str,
         before: Option<Timestamp>,
-    ) -> Result<Pruned, LogError> {
+    ) -> Result<InboxPruneCounts, LogError> {
         let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?.id;
         self.reading(move |connection| prune::count(connection, inbox, before)).await
     }
 
     /// Deletes what every named reader of an inbox has acked, and what came before `before` whether it
     /// was read or not, which its readers are told. Works on a full disk, too.
-    pub async fn prune(&self, name: &str, before: Option<Timestamp>) -> Result<Pruned, LogError> {
+    pub async fn prune(
+        &self,
+        name: &str,
+        before: Option<Timestamp>,
+    ) -> Result<InboxPruneCounts, LogError> {
         let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?.id;
-        let (mut pruned, mut limit) = (Pruned::default(), MOST_PRUNED);
+        let (mut pruned, mut limit) = (InboxPruneCounts::default(), MOST_PRUNED);
         loop {
             match self.submit(Write::Prune { inbox, before, limit }).await {
-                Ok(Receipt::Pruned(slice, more)) => {
+                Ok(StoreReceipt::Pruned(slice, more)) => {
                     pruned.add(slice);
                     if !more {
                         return Ok(pruned);
@@ -241,7 +247,7 @@ impl Store {
     }
 
     /// Every inbox, by name, the closed ones as well.
-    pub async fn list(&self) -> Result<Vec<Listed>, LogError> {
+    pub async fn list(&self) -> Result<Vec<InboxSummary>, LogError> {
         self.reading(|connection| queries::list(connection)).await
     }
 
@@ -285,7 +291,7 @@ impl Store {
         reader: Option<ReaderName>,
         resume: Option<Resume>,
         why: WriteError,
-    ) -> Result<Start, LogError> {
+    ) -> Result<SubscriptionStart, LogError> {
         let touch_every = self.caps.touch_every();
         let start = self.reading(move |connection| {
             // Not in a transaction, which some damage ends: what goes meanwhile is told as a gap.
@@ -300,7 +306,7 @@ impl Store {
                 None => None,
             };
             let begun = epochs::look(connection, inbox, (head, retained_from), (resume, acked))?;
-            Ok(begun.map(|Begun { after, resumed, epoch }| Start {
+            Ok(begun.map(|Begun { after, resumed, epoch }| SubscriptionStart {
                 epoch,
                 head,
                 retained_from,
@@ -324,10 +330,10 @@ impl Store {
         oldest.await?.ok_or(LogError::NoInbox)
     }
 
-    async fn submit(&self, entry: Write) -> Result<Receipt, LogError> {
+    async fn submit(&self, entry: Write) -> Result<StoreReceipt, LogError> {
         let size = entry.size();
         match self.writer.submit(entry, size)?.receipt().await? {
-            Receipt::Refused(why) => Err(why),
+            StoreReceipt::Refused(why) => Err(why),
             receipt => Ok(receipt),
         }
     }
@@ -373,10 +379,10 @@ impl Log for Store {
         self.registry.by_token(token)
     }
 
-    fn append(&self, inbox: InboxId, arrival: Arrival) -> Answer<'_, u64> {
+    fn append(&self, inbox: InboxId, arrival: Arrival) -> LogFuture<'_, u64> {
         Box::pin(async move {
             match self.submit(Write::Append(inbox, Box::new(arrival))).await? {
-                Receipt::Kept(seq) => Ok(seq),
+                StoreReceipt::Kept(seq) => Ok(seq),
                 _ => Err(LogError::NoInbox),
             }
         })
@@ -401,12 +407,12 @@ impl Log for Store {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
-    ) -> Answer<'_, Start> {
+    ) -> LogFuture<'_, SubscriptionStart> {
         Box::pin(async move {
             let oldest = self.oldest(inbox).await?;
             let entry = Write::Attach { inbox, reader: reader.clone(), resume, oldest };
             match self.submit(entry).await {
-                Ok(Receipt::Start(start)) => Ok(start),
+                Ok(StoreReceipt::Start(start)) => Ok(start),
                 Ok(_) => Err(LogError::NoInbox),
                 // What is there can be read all the same.
                 Err(LogError::Write(why)) => self.look(inbox, reader, resume, why).await,
@@ -421,7 +427,7 @@ impl Log for Store {
         after: u64,
         items: usize,
         bytes: usize,
-    ) -> Answer<'_, Vec<Item>> {
+    ) -> LogFuture<'_, Vec<Item>> {
         Box::pin(async move {
             let read = move |connection: &mut _| page::read(connection, inbox, after, items, bytes);
             let (items, damage) = self.reading(read).await?;
@@ -433,11 +439,11 @@ impl Log for Store {
         })
     }
 
-    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> Answer<'_, ()> {
+    fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> LogFuture<'_, ()> {
         Box::pin(async move { self.submit(Write::Ack { inbox, reader, seq }).await.map(drop) })
     }
 
-    fn touch(&self, inbox: InboxId, reader: ReaderName) -> Answer<'_, ()> {
+    fn touch(&self, inbox: InboxId, reader: ReaderName) -> LogFuture<'_, ()> {
         Box::pin(async move { self.submit(Write::Touch { inbox, reader }).await.map(drop) })
     }
 

@@ -10,7 +10,7 @@ use super::registry::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
 use super::{Item, damage, queries};
 use crate::callback::Headers;
-use crate::relay::protocol::{Cursor, Delivery, Epoch, Gap, GapReason};
+use crate::relay::protocol::{Cursor, DeliveryFrame, Epoch, GapFrame, GapReason};
 
 pub(super) const DELIVERIES: &str = "
     SELECT place, received_at, method, tail, query, headers, peer, body, size
@@ -35,7 +35,7 @@ pub(super) fn read(
     // One snapshot: deliveries, gaps and the head belong together.
     let snapshot = connection.transaction()?;
     let Some(head) = queries::head(&snapshot, inbox)? else { return Ok((Vec::new(), None)) };
-    let mut page = Page {
+    let mut page = PageReader {
         connection: &snapshot,
         inbox,
         head,
@@ -63,7 +63,7 @@ pub(super) fn read(
     Ok((page.items, page.damage))
 }
 
-struct Page<'a> {
+struct PageReader<'a> {
     connection: &'a Connection,
     inbox: InboxId,
     head: u64,
@@ -79,7 +79,7 @@ struct Page<'a> {
     damage: Option<rusqlite::Error>,
 }
 
-impl Page<'_> {
+impl PageReader<'_> {
     /// Reads deliveries by one question for all of them; whether that were all there are.
     fn read_in_one(&mut self) -> rusqlite::Result<bool> {
         let mut statement = self.connection.prepare_cached(DELIVERIES)?;
@@ -105,7 +105,7 @@ impl Page<'_> {
     /// are.
     fn read_one_by_one(&mut self) -> rusqlite::Result<bool> {
         while self.items.len() < self.limit {
-            let damage::Next { seq, damage } =
+            let damage::NextReadable { seq, damage } =
                 damage::next(self.connection, self.inbox, self.after, self.head)?;
             let reason = if damage.is_some() { GapReason::Damaged } else { GapReason::Unknown };
             self.damage = self.damage.take().or(damage);
@@ -214,7 +214,7 @@ impl Page<'_> {
             gap.count += count;
             return Ok(());
         }
-        self.items.push(Item::Gap(Gap { epoch, from, to, reason, count, at }));
+        self.items.push(Item::Gap(GapFrame { epoch, from, to, reason, count, at }));
         Ok(())
     }
 
@@ -243,12 +243,12 @@ impl Page<'_> {
 }
 
 /// The delivery of a row; an error where it makes no sense.
-fn delivery(row: &Row<'_>, head: u64) -> rusqlite::Result<Delivery> {
+fn delivery(row: &Row<'_>, head: u64) -> rusqlite::Result<DeliveryFrame> {
     let received_at = Timestamp::from_microsecond(row.get(1)?)
         .map_err(|error| FromSqlConversionFailure(1, Type::Integer, Box::new(error)))?;
     let headers = serde_json::from_str::<Headers>(&row.get::<_, String>(5)?)
         .map_err(|error| FromSqlConversionFailure(5, Type::Text, Box::new(error)))?;
-    Ok(Delivery {
+    Ok(DeliveryFrame {
         cursor: Cursor { epoch: Epoch(0), seq: seq_of(row.get(0)?) },
         head,
         received_at,

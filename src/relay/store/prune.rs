@@ -21,7 +21,7 @@ const COUNT: &str = "SELECT count(*), coalesce(sum(size), 0) FROM delivery
 
 /// What was deleted of an inbox.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pruned {
+pub struct InboxPruneCounts {
     /// Deliveries.
     pub deliveries: u64,
     /// Those of them that a named reader had not acked, or that nobody could have acked.
@@ -30,7 +30,7 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
-impl Pruned {
+impl InboxPruneCounts {
     /// Adds what one more slice deleted.
     pub(super) fn add(&mut self, slice: Self) {
         self.deliveries += slice.deliveries;
@@ -44,7 +44,7 @@ pub(super) fn count(
     connection: &Connection,
     inbox: InboxId,
     before: Option<Timestamp>,
-) -> rusqlite::Result<Pruned> {
+) -> rusqlite::Result<InboxPruneCounts> {
     let acked = queries::slowest(connection, inbox)?.unwrap_or(0);
     let count = |from: u64, to: u64, before: i64| {
         connection
@@ -58,7 +58,7 @@ pub(super) fn count(
         Some(before) => count(acked, MAX_SEQ, before.as_microsecond())?,
         None => (0, 0),
     };
-    Ok(Pruned { deliveries: read + unread, unread, bytes: read_bytes + unread_bytes })
+    Ok(InboxPruneCounts { deliveries: read + unread, unread, bytes: read_bytes + unread_bytes })
 }
 
 /// Deletes at most `limit` deliveries: first those that every named reader has acked, then those from
@@ -70,7 +70,7 @@ pub(super) fn slice(
     before: Option<Timestamp>,
     limit: u16,
     now: Timestamp,
-) -> rusqlite::Result<(Pruned, bool)> {
+) -> rusqlite::Result<(InboxPruneCounts, bool)> {
     let limit = usize::from(limit);
     let is_passed = |place: i64| usages.passed.has(Piece::Delivery(place));
     let can_go = |found: &rusqlite::Result<(i64, u64)>| {
@@ -94,12 +94,12 @@ pub(super) fn slice(
         None => Vec::new(),
     };
     let more = read.len() + old.len() == limit;
-    let mut pruned = Pruned::default();
+    let mut pruned = InboxPruneCounts::default();
     for (found, reason) in [(read, GapReason::Read), (old, GapReason::Pruned)] {
         let unread = u64::from(reason == GapReason::Pruned);
         for (place, bytes) in found {
             if usages.discard(connection, place, reason, now)? {
-                pruned.add(Pruned { deliveries: 1, unread, bytes });
+                pruned.add(InboxPruneCounts { deliveries: 1, unread, bytes });
             }
         }
     }

@@ -161,7 +161,7 @@ pub(super) fn next_epoch_after(
 }
 
 /// Every inbox with its readers, by name.
-pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<InboxSummary>> {
     let time = |micros: i64| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut readers = connection
         .prepare_cached("SELECT name, acked, seen_at FROM reader WHERE inbox = ?1 ORDER BY name")?;
@@ -185,7 +185,7 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
                 Ok((row.get(0)?, time(row.get(1)?)))
             })?
             .collect::<rusqlite::Result<_>>()?;
-        listed.push(Listed {
+        listed.push(InboxSummary {
             old,
             name: row.get(1)?,
             publish_id: row.get(2)?,

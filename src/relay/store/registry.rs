@@ -18,7 +18,7 @@ pub type InboxId = i64;
 
 /// The state of an inbox that its readers watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
+pub struct InboxState {
     /// The newest `seq`.
     pub head: u64,
     /// Goes up when the token is replaced; `None` when the inbox is closed for good.
@@ -38,7 +38,7 @@ pub struct Inbox {
     /// The operator's name for it.
     pub name: String,
     keys: RwLock<Keys>,
-    state: watch::Sender<State>,
+    state: watch::Sender<InboxState>,
     /// Kept now: deliveries, bytes.
     pub(super) count: AtomicU64,
     pub(super) bytes: AtomicU64,
@@ -72,7 +72,7 @@ impl Inbox {
     }
 
     /// Returns a channel with its current state.
-    pub fn state(&self) -> watch::Receiver<State> {
+    pub fn state(&self) -> watch::Receiver<InboxState> {
         self.state.subscribe()
     }
 
@@ -81,7 +81,7 @@ impl Inbox {
         (self.count.load(Relaxed), self.bytes.load(Relaxed))
     }
 
-    pub(super) fn tell(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn tell(&self, change: impl FnOnce(&mut InboxState)) {
         self.state.send_if_modified(|state| {
             let before = *state;
             change(state);
@@ -181,7 +181,7 @@ impl Registry {
         &self,
         id: InboxId,
         publish_id: &str,
-        token: &super::Token,
+        token: &super::IssuedToken,
         old_until: Option<Timestamp>,
     ) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
@@ -280,7 +280,7 @@ fn new(
     head: u64,
     holds: (u64, u64),
 ) -> Inbox {
-    let state = State { head, token: Some(0), forgotten: 0 };
+    let state = InboxState { head, token: Some(0), forgotten: 0 };
     Inbox {
         id,
         identity,

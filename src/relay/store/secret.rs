@@ -21,9 +21,9 @@ const TOKEN_CHARS: usize = PREFIX.len() + KEY_CHARS + 2 * SECRET_BYTES;
 
 /// A subscribe token. Shown once, when it is made; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct IssuedToken(String);
 
-impl Token {
+impl IssuedToken {
     /// A new one from the system's random numbers.
     pub(super) fn generate() -> Result<Self, LogError> {
         let bytes: [u8; KEY_BYTES + SECRET_BYTES] = random()?;
@@ -44,7 +44,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for IssuedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn a_token_is_found_by_its_key_and_never_shown() {
-        let token = Token::generate().unwrap();
+        let token = IssuedToken::generate().unwrap();
         assert_eq!(key_of(token.reveal()), Some(token.key()));
         assert_eq!(token.key().len(), 16);
         assert_eq!(format!("{token:?}"), "Token(…)");
         assert!(token.hash().equals(&Hash::of(token.reveal())));
-        let other = Token::generate().unwrap();
+        let other = IssuedToken::generate().unwrap();
         assert!(!token.hash().equals(&other.hash()));
         assert!(!token.hash().equals(&Hash::NONE));
         for wrong in [

@@ -35,7 +35,7 @@ pub(super) enum Announce {
 
 /// The usage of one inbox.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
+pub(super) struct InboxUsage {
     pub(super) head: u64,
     pub(super) count: u64,
     pub(super) bytes: u64,
@@ -61,7 +61,7 @@ pub(super) struct Usage {
 /// The usage of every inbox that was used. Bounded by the number of inboxes.
 #[derive(Debug, Default)]
 pub(super) struct Usages {
-    open: HashMap<InboxId, Usage>,
+    open: HashMap<InboxId, InboxUsage>,
     /// Those whose numbers changed in this transaction.
     touched: HashSet<InboxId>,
     /// Those that have refusals to announce, by when.
@@ -85,7 +85,7 @@ impl Usages {
         &mut self,
         connection: &Connection,
         inbox: InboxId,
-    ) -> rusqlite::Result<Option<&mut Usage>> {
+    ) -> rusqlite::Result<Option<&mut InboxUsage>> {
         match self.open.entry(inbox) {
             Entry::Occupied(usage) => Ok(Some(usage.into_mut())),
             Entry::Vacant(vacant) => {
@@ -95,7 +95,7 @@ impl Usages {
                          FROM inbox WHERE id = ?1 AND revoked_at IS NULL",
                     )?
                     .query_row([inbox], |row| {
-                        Ok(Usage {
+                        Ok(InboxUsage {
                             head: unsigned(row.get(0)?),
                             count: unsigned(row.get(1)?),
                             bytes: unsigned(row.get(2)?),
@@ -299,8 +299,8 @@ impl Usages {
         connection: &Connection,
         announce: Announce,
         now: Timestamp,
-        mut label: impl FnMut(&Connection, InboxId, &mut Usage) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<Vec<(InboxId, Usage)>> {
+        mut label: impl FnMut(&Connection, InboxId, &mut InboxUsage) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Vec<(InboxId, InboxUsage)>> {
         for inbox in self.take_due(announce, now) {
             let Some(usage) = self.open.get_mut(&inbox) else { continue };
             label(connection, inbox, usage)?;
@@ -356,7 +356,7 @@ impl Usages {
     }
 }
 
-impl Usage {
+impl InboxUsage {
     /// Whether an unverified delivery of `size` bytes would take more than their part.
     const fn crowded(&self, caps: &Caps, size: u64) -> bool {
         self.unverified_count >= caps.count / Caps::UNVERIFIED

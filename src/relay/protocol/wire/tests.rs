@@ -10,8 +10,8 @@ use crate::relay::protocol::{
 
 const EPOCH: Epoch = Epoch(0x9f3c_81aa_0000_0001);
 
-fn delivery() -> Delivery {
-    Delivery {
+fn delivery() -> DeliveryFrame {
+    DeliveryFrame {
         cursor: Cursor { epoch: EPOCH, seq: 215 },
         head: 230,
         received_at: "2026-11-23T21:04:05.123456Z".parse().unwrap(),
@@ -24,10 +24,10 @@ fn delivery() -> Delivery {
     }
 }
 
-fn decode(encoded: &Encoded) -> Result<RelayFrame, FrameFault> {
+fn decode(encoded: &EncodedFrame) -> Result<RelayFrame, FrameFault> {
     match encoded {
-        Encoded::Text(text) => RelayFrame::decode_text(text),
-        Encoded::Binary(bytes) => RelayFrame::decode_binary(bytes),
+        EncodedFrame::Text(text) => RelayFrame::decode_text(text),
+        EncodedFrame::Binary(bytes) => RelayFrame::decode_binary(bytes),
     }
 }
 
@@ -47,7 +47,7 @@ fn a_delivery_is_laid_out_as_documented() {
 #[case(r#"{"reader":null,"protocol":{"max":1,"min":1},"type":"hello"}"#,
     ClientFrame::Hello(Hello { protocol: Versions::OURS, reader: None, resume: None, agent: None }))]
 #[case(r#"{"type":"ack","epoch":"9f3c81aa00000001","seq":7}"#, ClientFrame::Ack(Cursor { epoch: EPOCH, seq: 7 }))]
-#[case(r#"{"type":"ping","id":7}"#, ClientFrame::Ping(Beat { id: 7 }))]
+#[case(r#"{"type":"ping","id":7}"#, ClientFrame::Ping(PingPayload { id: 7 }))]
 #[case(r#"{"type":"rewind","to":7}"#, ClientFrame::Unknown)]
 fn readers_frames_read(#[case] text: &str, #[case] frame: ClientFrame) {
     assert_eq!(decode_client(Some(text)), Ok(frame));
@@ -131,8 +131,8 @@ fn what_is_nested_in_unknown_fields_is_passed_over() {
         let close = if open == "[" { "]" } else { "}" };
         let deep = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
         let ping = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(100));
-        assert_eq!(decode_client(Some(&ping)), Ok(ClientFrame::Ping(Beat { id: 7 })));
-        assert_eq!(RelayFrame::decode_text(&ping), Ok(RelayFrame::Ping(Beat { id: 7 })));
+        assert_eq!(decode_client(Some(&ping)), Ok(ClientFrame::Ping(PingPayload { id: 7 })));
+        assert_eq!(RelayFrame::decode_text(&ping), Ok(RelayFrame::Ping(PingPayload { id: 7 })));
         // Without end it is no frame, and nothing breaks.
         let endless = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(20_000));
         assert!(decode_client(Some(&endless)).is_err() || endless.len() < MAX_TEXT);
@@ -158,25 +158,25 @@ fn a_relay_cannot_send_a_header_that_a_door_would_not_let_in() {
 #[test]
 fn the_longest_head_that_a_relay_takes_fits() {
     // All of it in what JSON has to escape, a hundred headers of it.
-    let value = "\"".repeat(Delivery::MAX_HEAD / 100 - 1);
+    let value = "\"".repeat(DeliveryFrame::MAX_HEAD / 100 - 1);
     let raw: Vec<_> = (0..100).map(|_| ("x", value.as_bytes())).collect();
-    let delivery = Delivery { headers: Headers::from_raw(raw), ..delivery() };
+    let delivery = DeliveryFrame { headers: Headers::from_raw(raw), ..delivery() };
     let message = delivery.encode();
     assert!(message.len() <= message_limit(delivery.body.len()));
     assert_eq!(RelayFrame::decode_binary(&message), Ok(RelayFrame::Delivery(Box::new(delivery))));
-    let latin = vec![0xe9; Delivery::MAX_HEAD];
+    let latin = vec![0xe9; DeliveryFrame::MAX_HEAD];
     let headers = Headers::from_raw([("x", latin.as_slice())]);
-    assert!(Delivery { headers, ..self::delivery() }.encode().len() <= message_limit(7));
-    let latin = vec![0xe9; Delivery::MAX_HEAD / 100 - 1];
+    assert!(DeliveryFrame { headers, ..self::delivery() }.encode().len() <= message_limit(7));
+    let latin = vec![0xe9; DeliveryFrame::MAX_HEAD / 100 - 1];
     let headers = Headers::from_raw((0..100).map(|_| ("x", latin.as_slice())));
-    let delivery = Delivery { headers, ..self::delivery() };
+    let delivery = DeliveryFrame { headers, ..self::delivery() };
     assert!(RelayFrame::decode_binary(&delivery.encode()).is_ok());
 }
 
 #[test]
 fn a_reader_is_told_which_values_are_no_utf_8() {
     let raw = [("a", "café".as_bytes()), ("b", b"caf\xe9"), ("c", b"x"), ("d", b"\xff\xfe")];
-    let delivery = Delivery { headers: Headers::from_raw(raw), ..delivery() };
+    let delivery = DeliveryFrame { headers: Headers::from_raw(raw), ..delivery() };
     let message = delivery.encode();
     let header = String::from_utf8_lossy(&message[4..]);
     let expected =
@@ -219,8 +219,8 @@ fn client_frames() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         hello,
         cursors().prop_map(ClientFrame::Ack),
-        numbers().prop_map(|id| ClientFrame::Ping(Beat { id })),
-        numbers().prop_map(|id| ClientFrame::Pong(Beat { id })),
+        numbers().prop_map(|id| ClientFrame::Ping(PingPayload { id })),
+        numbers().prop_map(|id| ClientFrame::Pong(PingPayload { id })),
     ]
 }
 
@@ -236,7 +236,7 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
     )
         .prop_map(|((cursor, head, received_at, method, tail), (query, raw, peer, body))| {
             let headers = Headers::from_raw(raw.iter().map(|(n, v)| (n.as_str(), v.as_slice())));
-            RelayFrame::Delivery(Box::new(Delivery {
+            RelayFrame::Delivery(Box::new(DeliveryFrame {
                 cursor,
                 head,
                 received_at,
@@ -256,7 +256,7 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
         proptest::option::of(times()),
     )
         .prop_map(|(cursor, from, count, reason, at)| {
-            RelayFrame::Gap(Gap {
+            RelayFrame::Gap(GapFrame {
                 epoch: cursor.epoch,
                 from,
                 to: cursor.seq.max(from),
@@ -288,8 +288,8 @@ fn relay_frames() -> impl Strategy<Value = RelayFrame> {
         Just(RelayFrame::Superseded),
         (any::<u16>(), ".{0,40}")
             .prop_map(|(code, sentence)| RelayFrame::Error(Fault { code, sentence })),
-        numbers().prop_map(|id| RelayFrame::Ping(Beat { id })),
-        numbers().prop_map(|id| RelayFrame::Pong(Beat { id })),
+        numbers().prop_map(|id| RelayFrame::Ping(PingPayload { id })),
+        numbers().prop_map(|id| RelayFrame::Pong(PingPayload { id })),
         Just(RelayFrame::Unknown),
     ]
 }
@@ -315,8 +315,8 @@ proptest! {
     #[test]
     fn nothing_near_a_frame_panics(frame in relay_frames(), at: usize, with: u8, cut: usize) {
         let mut bytes = match frame.encode() {
-            Encoded::Text(text) => text.into_bytes(),
-            Encoded::Binary(bytes) => bytes,
+            EncodedFrame::Text(text) => text.into_bytes(),
+            EncodedFrame::Binary(bytes) => bytes,
         };
         let length = bytes.len();
         bytes[at % length] = with;
