@@ -97,7 +97,7 @@ fn listen(config: &Config, sockets: Vec<TcpListener>, intake: &Arc<Intake>) -> W
     let proxies = TrustedProxies::new(config.proxies.networks().iter().copied());
     let listener = Listener::behind(
         proxies,
-        listener::Settings {
+        listener::ListenerSettings {
             path: config.path.clone(),
             max_body: config.max_body,
             body_timeout: BODY_TIMEOUT,

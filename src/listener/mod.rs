@@ -21,7 +21,7 @@ use crate::text::Printable;
 
 /// The settings of the listener.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ListenerSettings {
     /// The callback path; begins with `/`.
     pub path: String,
     /// Maximum length of a body, in bytes.
@@ -35,7 +35,7 @@ pub struct Settings {
 pub struct Listener(Arc<Inner>);
 
 struct Inner {
-    settings: Settings,
+    settings: ListenerSettings,
     proxies: TrustedProxies,
     intake: Arc<Intake>,
     budget: MemoryBudget,
@@ -43,12 +43,16 @@ struct Inner {
 
 impl Listener {
     /// Creates a listener that passes requests to `intake`.
-    pub fn new(settings: Settings, intake: Arc<Intake>) -> Self {
+    pub fn new(settings: ListenerSettings, intake: Arc<Intake>) -> Self {
         Self::behind(TrustedProxies::default(), settings, intake)
     }
 
     /// Creates a listener behind proxies, whose headers about the client it trusts.
-    pub fn behind(proxies: TrustedProxies, settings: Settings, intake: Arc<Intake>) -> Self {
+    pub fn behind(
+        proxies: TrustedProxies,
+        settings: ListenerSettings,
+        intake: Arc<Intake>,
+    ) -> Self {
         Self(Arc::new(Inner { settings, proxies, intake, budget: MemoryBudget::default() }))
     }
 
@@ -96,7 +100,7 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     async fn answer(self, body: Body) -> Response {
-        let Settings { path, max_body, body_timeout } = &self.inner.settings;
+        let ListenerSettings { path, max_body, body_timeout } = &self.inner.settings;
         if !is_path(self.parts.uri.path(), path) {
             let why = format!("{}: the path is {path}", self.request_line());
             self.refuse(RefusalKind::WrongPath, 404, why, BodySample::default());

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dubwatch::callback::{Encoding, RefusalKind, Source, Verdict};
 use dubwatch::intake::{Intake, Policy};
 use dubwatch::journal::{Limits, WriteError};
-use dubwatch::listener::{Listener, Settings};
+use dubwatch::listener::{Listener, ListenerSettings};
 use dubwatch::serve::Peer;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
 use dubwatch::vitals::Counts;
@@ -72,7 +72,7 @@ impl House {
         let trusted = TrustedKeys::new(key.public("test"));
         let journal = Arc::clone(&store.journal);
         let intake = Arc::new(Intake::new(trusted, policy, journal, 1).unwrap());
-        let settings = Settings {
+        let settings = ListenerSettings {
             path: "/callback".to_owned(),
             max_body,
             body_timeout: Duration::from_secs(15),
