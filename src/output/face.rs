@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use super::json::write_line;
-use super::ndjson::{LinkRecord, Ready, Summary, Warning};
+use super::ndjson::{LinkRecord, Ready, Summary, WarningRecord};
 use super::records::{Format, RecordWriter};
 use crate::callback::{Callback, Delivery, RefusalEntry};
 use crate::filter::Filter;
@@ -76,7 +76,7 @@ enum Woken {
 }
 
 /// What follows a notice.
-enum Next {
+enum AfterNotice {
     GoOn,
     End,
 }
@@ -130,7 +130,7 @@ impl<W: Write> Face<W> {
             loop {
                 match notices.try_recv() {
                     Ok(notice) => {
-                        if let Next::End = self.heed(notice)? {
+                        if let AfterNotice::End = self.heed(notice)? {
                             return Ok(());
                         }
                     }
@@ -157,7 +157,7 @@ impl<W: Write> Face<W> {
                 Woken::Notice(notice) => notice,
             };
             let Some(notice) = notice else { return Ok(self.records.flush()?) };
-            if let Next::End = self.heed(notice)? {
+            if let AfterNotice::End = self.heed(notice)? {
                 return Ok(());
             }
             self.records.flush()?;
@@ -165,12 +165,12 @@ impl<W: Write> Face<W> {
     }
 
     /// Writes what a notice says.
-    fn heed(&mut self, notice: Notice) -> Result<Next, Ended> {
+    fn heed(&mut self, notice: Notice) -> Result<AfterNotice, Ended> {
         // Of the rest people read on standard error.
         let is_json = matches!(self.records.format, Format::Json);
         match notice {
             Notice::Warning { at, message } if is_json => {
-                write_line(&mut self.records.out, &Warning::new(at, &message))?;
+                write_line(&mut self.records.out, &WarningRecord::new(at, &message))?;
             }
             Notice::Link { at, link } if is_json => {
                 write_line(&mut self.records.out, &LinkRecord::new(at, &link))?;
@@ -182,10 +182,10 @@ impl<W: Write> Face<W> {
                     while self.write_page()? {}
                 }
                 self.sum_up(&counts)?;
-                return Ok(Next::End);
+                return Ok(AfterNotice::End);
             }
         }
-        Ok(Next::GoOn)
+        Ok(AfterNotice::GoOn)
     }
 
     /// Writes a page of what is on disk and was not written yet; returns `false` where there is none.

@@ -14,7 +14,7 @@ pub use face::{Ended, Face, Notice, Selection};
 pub use json::write_line;
 pub use ndjson::{
     AssetRecord, DeliveryRecord, GapRecord, LinkRecord, NameRecord, Ready, RefusalRecord, Summary,
-    VersionRecord, Warning,
+    VersionRecord, WarningRecord,
 };
 pub use records::{Format, Heading, RecordWriter};
 pub use text::Lines;

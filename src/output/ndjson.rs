@@ -247,7 +247,7 @@ impl<'a> RefusalRecord<'a> {
 
 /// Something that a person should know.
 #[derive(Debug, Serialize)]
-pub struct Warning<'a> {
+pub struct WarningRecord<'a> {
     v: u8,
     r#type: &'static str,
     #[serde(serialize_with = "microseconds")]
@@ -255,7 +255,7 @@ pub struct Warning<'a> {
     message: &'a str,
 }
 
-impl<'a> Warning<'a> {
+impl<'a> WarningRecord<'a> {
     /// A warning of the moment `at`.
     pub const fn new(at: Timestamp, message: &'a str) -> Self {
         Self { v: 1, r#type: "warning", at, message }
@@ -627,7 +627,7 @@ mod tests {
     #[test]
     fn a_warning_and_the_summary() {
         let counts = Counts { valid: 5, unchecked: 1, unavailable: 2, ..Counts::default() };
-        let warning = line(&Warning::new(at(0), "the journal cannot be written"));
+        let warning = line(&WarningRecord::new(at(0), "the journal cannot be written"));
         insta::assert_snapshot!(warning + &line(&Summary::new(&counts)), @r#"
         {"v":1,"type":"warning","at":"2026-11-23T21:00:00.123456Z","message":"the journal cannot be written"}
         {"v":1,"type":"summary","accepted":6,"valid":5,"unchecked":1,"refused":0,"unavailable":2,"unlisted":0}
@@ -750,7 +750,7 @@ mod tests {
     #[test]
     fn times_have_microseconds_even_at_a_whole_second() {
         let whole: Timestamp = "2026-11-23T21:04:05Z".parse().unwrap();
-        let record = line(&Warning::new(whole, ""));
+        let record = line(&WarningRecord::new(whole, ""));
         assert!(record.contains(r#""at":"2026-11-23T21:04:05.000000Z""#), "{record}");
     }
 }
