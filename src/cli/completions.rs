@@ -8,12 +8,12 @@ use super::{definition, done_unless};
 use crate::app::Exit;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct CompletionsArgs {
     /// The shell that the script is for
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut definition::command(), "dubwatch", &mut script);
     done_unless(io::stdout().write_all(&script).map_err(Into::into))

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::output::write_line;
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+pub(super) enum ConfigCommand {
     /// Print the settings in force as TOML, with where each comes from; with --json as NDJSON
     Show,
 }

@@ -21,7 +21,7 @@ pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     } else {
         let why =
             "nobody can be asked: standard output and standard error are no terminal; add --yes";
-        return Err(Usage(why.to_owned()).into());
+        return Err(UsageError(why.to_owned()).into());
     }
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::simulate::Speed;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct DemoArgs {
     /// How many times as fast as life; the story takes about four minutes at 1
     #[arg(long, value_name = "TIMES", default_value = "1", value_parser = speed)]
     speed: Speed,
@@ -25,7 +25,7 @@ fn speed(text: &str) -> Result<Speed, String> {
     times.ok_or_else(|| "a number from 0.1 to 1000 was expected".to_owned())
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit> {
     logging::start(config);
     let seed = args.seed.unwrap_or_else(app::any_seed);
     let program = DemoOptions { seed, speed: args.speed, endless: args.endless };

@@ -20,7 +20,7 @@ use crate::relay::store::InboxName;
 use crate::text::Printable;
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Inbox {
+pub(super) enum InboxCommand {
     /// Make an inbox; prints its publish URL and its token, the token only this once
     Create {
         /// What you call it: letters, digits, . _ -
@@ -63,11 +63,11 @@ pub(super) enum Inbox {
         reader: ReaderName,
     },
     /// Delete what every named reader of an inbox has acked, also on a full disk
-    Prune(PruneArgs),
+    Prune(InboxPruneArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct PruneArgs {
+pub(super) struct InboxPruneArgs {
     /// The inbox
     name: InboxName,
     /// Delete as well what came longer ago than this, like 2d or 12h, read or not; its readers are
@@ -82,13 +82,16 @@ pub(super) struct PruneArgs {
     yes: bool,
 }
 
-pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyhow::Result<Exit> {
+pub(super) fn run(relay: &RelayOptions, config: &Config, command: InboxCommand) -> anyhow::Result<Exit> {
     let json = config.output == Some(Output::Json);
     let may = match &command {
-        Inbox::Revoke { name, yes: false } => may_revoke(relay, name.as_str())?,
-        Inbox::Prune(PruneArgs { name, older_than: Some(span), dry_run: false, yes: false }) => {
-            may_prune(relay, name, *span)?
-        }
+        InboxCommand::Revoke { name, yes: false } => may_revoke(relay, name.as_str())?,
+        InboxCommand::Prune(InboxPruneArgs {
+            name,
+            older_than: Some(span),
+            dry_run: false,
+            yes: false,
+        }) => may_prune(relay, name, *span)?,
         _ => true,
     };
     if !may {
@@ -96,22 +99,22 @@ pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyh
         return Ok(Exit::Failed);
     }
     let (about, dry_run) = match &command {
-        Inbox::Revoke { name, .. } => (name.to_string(), false),
-        Inbox::Prune(PruneArgs { name, dry_run, .. }) => (name.to_string(), *dry_run),
+        InboxCommand::Revoke { name, .. } => (name.to_string(), false),
+        InboxCommand::Prune(InboxPruneArgs { name, dry_run, .. }) => (name.to_string(), *dry_run),
         _ => (String::new(), false),
     };
     let (command, token_file) = match command {
-        Inbox::Create { name, token_file } => (Admin::Create { name }, token_file),
-        Inbox::Rotate { name, url, grace, token_file } => {
+        InboxCommand::Create { name, token_file } => (Admin::Create { name }, token_file),
+        InboxCommand::Rotate { name, url, grace, token_file } => {
             let grace = url.then(|| grace.unwrap_or(GRACE).as_secs().unsigned_abs());
             (Admin::Rotate { name, grace }, token_file)
         }
-        Inbox::Revoke { name, .. } => (Admin::Revoke { name }, None),
-        Inbox::Forget { name, reader } => (Admin::Forget { name, reader }, None),
-        Inbox::Prune(PruneArgs { name, older_than, dry_run, .. }) => {
+        InboxCommand::Revoke { name, .. } => (Admin::Revoke { name }, None),
+        InboxCommand::Forget { name, reader } => (Admin::Forget { name, reader }, None),
+        InboxCommand::Prune(InboxPruneArgs { name, older_than, dry_run, .. }) => {
             (prune(name, older_than, dry_run), None)
         }
-        Inbox::List => (Admin::List, None),
+        InboxCommand::List => (Admin::List, None),
     };
     // Before anything is made: a token that cannot be written down would be lost.
     let file = token_file.map(TokenFile::create).transpose()?;
@@ -119,8 +122,8 @@ pub(super) fn run(relay: &RelayOptions, config: &Config, command: Inbox) -> anyh
         AdminReply::Issued { name, publish_url, token, old_url_until } => {
             let place = file.map(|file| file.keep(&token)).transpose()?;
             let token = match &place {
-                Some(place) => Token::In(place),
-                None => Token::Shown(&token),
+                Some(place) => TokenOutput::In(place),
+                None => TokenOutput::Shown(&token),
             };
             done_unless(issued(json, &name, &publish_url, &token, old_url_until.as_deref()))
         }
@@ -267,7 +270,7 @@ impl Drop for TokenFile {
 }
 
 /// Where a new token is told.
-enum Token<'a> {
+enum TokenOutput<'a> {
     Shown(&'a str),
     In(&'a Path),
 }
@@ -284,7 +287,7 @@ fn issued(
     json: bool,
     name: &str,
     publish_url: &str,
-    token: &Token<'_>,
+    token: &TokenOutput<'_>,
     old_url_until: Option<&str>,
 ) -> anyhow::Result<()> {
     let mut out = io::stdout();
@@ -293,8 +296,8 @@ fn issued(
             "v": 1, "type": "inbox", "name": name, "publish_url": publish_url,
         });
         let (token, place) = match token {
-            Token::Shown(token) => (Some(*token), None),
-            Token::In(path) => (None, Some(path.display().to_string())),
+            TokenOutput::Shown(token) => (Some(*token), None),
+            TokenOutput::In(path) => (None, Some(path.display().to_string())),
         };
         line["token"] = token.into();
         line["token_file"] = place.into();
@@ -305,8 +308,8 @@ fn issued(
         return Ok(());
     }
     let token = match token {
-        Token::Shown(token) => format!("{token}  (shown this once; whoever has it can read)"),
-        Token::In(path) => format!("in {}", Printable::new(&path.to_string_lossy())),
+        TokenOutput::Shown(token) => format!("{token}  (shown this once; whoever has it can read)"),
+        TokenOutput::In(path) => format!("in {}", Printable::new(&path.to_string_lossy())),
     };
     let publish_url = Printable::new(publish_url);
     writeln!(

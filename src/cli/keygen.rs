@@ -9,13 +9,13 @@ use crate::signature::PrivateKey;
 use crate::text::Printable;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct KeygenArgs {
     /// The private key's file; the public key goes beside it, ending in .pub.pem
     #[arg(value_name = "PEM")]
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &KeygenArgs) -> anyhow::Result<Exit> {
     let public = PrivateKey::generate()?.create_pair(&args.file)?;
     let shown = |path: &Path| Printable::new(&path.to_string_lossy());
     let (private, public) = (shown(&args.file), shown(&public));

@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::characters::out;
-use super::{Usage, done_unless, lines};
+use super::{UsageError, done_unless, lines};
 use crate::app::{self, Exit, is_closed_pipe};
 use crate::callback::{Callback, Delivery};
 use crate::config::{Config, Output};
@@ -19,7 +19,7 @@ const PAGE: u32 = 512;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = Filter::help())]
-pub(super) struct Args {
+pub(super) struct LogArgs {
     /// Only what fits every one of these terms, which are listed below
     #[arg(long, value_name = "TERMS")]
     filter: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct Args {
     utc: bool,
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: &LogArgs) -> anyhow::Result<Exit> {
     let filter = filter(args)?;
     config.needs_journal()?;
     // Before anything is said of the zone, so that what is wrong is the only thing said.
@@ -60,26 +60,26 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     done_unless(written.and_then(|()| Ok(records.flush()?)))
 }
 
-fn filter(args: &Args) -> anyhow::Result<Filter> {
+fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
     let mut terms = args.filter.clone().unwrap_or_default();
     if let Some(since) = &args.since {
         terms.push_str(" since:");
         terms.push_str(since);
     }
     let filter =
-        Filter::parse(&terms, Timestamp::now()).map_err(|error| Usage(error.to_string()))?;
+        Filter::parse(&terms, Timestamp::now()).map_err(|error| UsageError(error.to_string()))?;
     if filter.is_about_versions() {
         // It would let everything through.
         let why = "overdue is said of versions, and log lists deliveries; dubwatch status --filter \
                    overdue lists such versions";
-        return Err(Usage(why.to_owned()).into());
+        return Err(UsageError(why.to_owned()).into());
     }
     Ok(filter)
 }
 
 fn follow<W: Write + Send + 'static>(
     follower: Follower,
-    args: &Args,
+    args: &LogArgs,
     filter: Filter,
     mut records: RecordWriter<W>,
 ) -> anyhow::Result<Exit> {
@@ -101,7 +101,7 @@ fn follow<W: Write + Send + 'static>(
 /// Writes what was there when the journal was opened.
 fn what_is_there<W: Write>(
     follower: &Follower,
-    args: &Args,
+    args: &LogArgs,
     filter: &Filter,
     records: &mut RecordWriter<W>,
 ) -> anyhow::Result<()> {

@@ -61,31 +61,31 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Receive callbacks and show them as they come (the default)
-    Watch(watch::Args),
+    Watch(watch::WatchArgs),
     /// Show a made-up catalogue being dubbed: signed callbacks over real HTTP, nothing kept
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Post signed test callbacks, sound or spoiled
-    Send(send::Args),
+    Send(send::SendArgs),
     /// Make a key pair to sign test callbacks with
-    Keygen(keygen::Args),
+    Keygen(keygen::KeygenArgs),
     /// Check the signature of a callback's body in a file, step by step
-    Verify(verify::Args),
+    Verify(verify::VerifyArgs),
     /// Show what became of every asset and version
-    Status(status::Args),
+    Status(status::StatusArgs),
     /// Show the deliveries in the journal, oldest first, or what was refused
-    Log(log::Args),
+    Log(log::LogArgs),
     /// Give assets local names in bulk; callbacks carry only ids
     #[command(subcommand)]
-    Names(names::Command),
+    Names(names::NamesCommand),
     /// Delete assets that have been quiet for long, with all their deliveries
-    Prune(prune::Args),
+    Prune(prune::PruneArgs),
     /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
-    Relay(relay::Args),
+    Relay(relay::RelayArgs),
     /// Show the settings
     #[command(subcommand)]
-    Config(config::Command),
+    Config(config::ConfigCommand),
     /// Print a completion script for a shell
-    Completions(completions::Args),
+    Completions(completions::CompletionsArgs),
     /// Print the manual page
     Man,
 }
@@ -161,7 +161,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Relay(args)) => relay::run(&config, args),
-        Some(Command::Config(config::Command::Show)) => config::show(&config),
+        Some(Command::Config(config::ConfigCommand::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),
     }
 }
@@ -173,7 +173,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         error.downcast_ref(),
         Some(KeyError::Read { .. } | KeyError::Unusable { .. } | KeyError::NoPath)
     );
-    if key || error.is::<ConfigError>() || error.is::<Usage>() {
+    if key || error.is::<ConfigError>() || error.is::<UsageError>() {
         ExitCode::from(2)
     } else {
         ExitCode::from(1)
@@ -183,7 +183,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
 /// A command line that `clap` let through and that makes no sense all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Usage(String);
+struct UsageError(String);
 
 /// A sentence for people, on standard error; nothing happens when nobody listens there. Names of
 /// files and the like stand in it as they are: what a terminal would act on is written out here.

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 
 use super::confirm::confirmed;
-use super::{Usage, done_unless, say};
+use super::{UsageError, done_unless, say};
 use crate::app::Exit;
 use crate::config::{Config, parse_span};
 use crate::journal::{Journal, JournalError, PruneCounts};
 use crate::sqlite::OpenError;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct PruneArgs {
     /// Delete the assets that nothing was heard of for this long, like 90d or 12h
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     older_than: SignedDuration,
@@ -24,11 +24,11 @@ pub(super) struct Args {
     yes: bool,
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: &PruneArgs) -> anyhow::Result<Exit> {
     config.needs_journal()?;
     let cutoff = Timestamp::now()
         .checked_sub(args.older_than)
-        .map_err(|_| Usage("--older-than reaches back beyond the calendar".to_owned()))?;
+        .map_err(|_| UsageError("--older-than reaches back beyond the calendar".to_owned()))?;
     if args.dry_run {
         let would = Journal::prunable(&config.db, cutoff)?;
         let say = || writeln!(io::stdout(), "Would delete {}.", spoken(would));

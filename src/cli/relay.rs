@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::inbox::{self, Inbox, PruneArgs};
+use super::inbox::{self, InboxCommand, InboxPruneArgs};
 use super::{logging, say};
 use crate::app::{self, Exit, RelayOptions};
 use crate::config::{Config, ConfigError, Origin, RelayKey, RelayLayer, RelaySettings};
@@ -11,24 +11,24 @@ use crate::relay::store::Caps;
 use crate::serve::TrustedProxies;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct RelayArgs {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<RelayCommand>,
     #[command(flatten)]
     pub(super) settings: RelayLayer,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum RelayCommand {
     /// Make, list, rotate, prune and revoke inboxes and forget readers, also beside a running relay
     #[command(subcommand)]
-    Inbox(Inbox),
+    Inbox(InboxCommand),
     /// The same as `relay inbox prune`
     #[command(hide = true)]
-    Prune(PruneArgs),
+    Prune(InboxPruneArgs),
 }
 
-pub(super) fn run(config: &Config, args: Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: RelayArgs) -> anyhow::Result<Exit> {
     let own = &config.own_relay;
     let tls = config.own_relay_tls()?.map(|(chain, key)| (chain.to_owned(), key.to_owned()));
     let relay = RelayOptions {
@@ -46,8 +46,8 @@ pub(super) fn run(config: &Config, args: Args) -> anyhow::Result<Exit> {
             logging::to_stderr();
             app::relay(&relay, say)
         }
-        Some(Command::Inbox(command)) => inbox::run(&relay, config, command),
-        Some(Command::Prune(args)) => inbox::run(&relay, config, Inbox::Prune(args)),
+        Some(RelayCommand::Inbox(command)) => inbox::run(&relay, config, command),
+        Some(RelayCommand::Prune(args)) => inbox::run(&relay, config, InboxCommand::Prune(args)),
     }
 }
 

@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help())]
-pub(super) struct Args {
+pub(super) struct SendArgs {
     /// Where to post [default: the listener's own callback URL, from --listen and --path]
     #[arg(long, value_name = "URL")]
     to: Option<Uri>,
@@ -47,7 +47,7 @@ pub(super) struct Args {
     key: Option<PathBuf>,
     /// How the signature is encoded
     #[arg(long, value_enum, default_value = "der")]
-    encoding: Encoded,
+    encoding: SignatureEncoding,
     /// Spoil the callback: what a proxy, a wrong key or a forger would do
     #[arg(long, value_enum)]
     tamper: Option<Tamper>,
@@ -87,7 +87,7 @@ fn event_help() -> String {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Encoded {
+enum SignatureEncoding {
     /// ASN.1 DER, what the vendor sends
     Der,
     /// 64 bytes, r then s: what JOSE calls ES256
@@ -104,15 +104,15 @@ impl clap::ValueEnum for Tamper {
     }
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
     let to = destination(config, args)?;
     let key = match &args.key {
         Some(path) => PrivateKey::from_file(path)?,
         None => load_dev_key(config).map_err(DevKeyError::into_cause)?,
     };
     let encoding = match args.encoding {
-        Encoded::Der => Encoding::Der,
-        Encoded::Raw => Encoding::Raw,
+        SignatureEncoding::Der => Encoding::Der,
+        SignatureEncoding::Raw => Encoding::Raw,
     };
     let outbound = outbound(config, &to)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -126,32 +126,33 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn destination(config: &Config, args: &Args) -> anyhow::Result<Uri> {
+fn destination(config: &Config, args: &SendArgs) -> anyhow::Result<Uri> {
     let listen = config.listen.first().copied().context("--listen names no address")?;
     let given = |key| matches!(config.origins.of(key), Origin::Flag(_));
     if config.listen.len() > 1 && given(Key::Listen) {
         let why = "callbacks are posted to one address: give --listen once, or --to URL";
-        return Err(Usage(why.to_owned()).into());
+        return Err(UsageError(why.to_owned()).into());
     }
     let to = match &args.to {
         Some(_) if given(Key::Listen) || given(Key::Path) => {
-            return Err(Usage(
+            return Err(UsageError(
                 "--to says where to post, and so do --listen and --path: leave one out".to_owned(),
             )
             .into());
         }
         Some(to) => to.clone(),
         None if listen.port() == 0 => {
-            return Err(
-                Usage("--listen has port 0; say where to post with --to URL".to_owned()).into()
-            );
+            return Err(UsageError(
+                "--listen has port 0; say where to post with --to URL".to_owned(),
+            )
+            .into());
         }
         None => format!("http://{}{}", listen.reachable(), config.path)
             .parse()
             .context("the callback URL is no URL")?,
     };
     if !matches!(to.scheme_str(), Some("http" | "https")) || to.host().is_none() {
-        return Err(Usage(format!(
+        return Err(UsageError(format!(
             "--to {to}: a URL like http://127.0.0.1:3829/callback was expected"
         ))
         .into());
@@ -170,7 +171,7 @@ fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(Proxies::from_environment(), trust))
 }
 
-async fn send_all(sender: &Sender, args: &Args, mut out: impl Write) -> anyhow::Result<Exit> {
+async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyhow::Result<Exit> {
     let body = args.body.as_deref().map(Payload::of_file).transpose()?;
     let mut pace = args.rate.map(|rate| {
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -236,7 +237,7 @@ impl Payload {
     }
 
     fn of_file(path: &Path) -> anyhow::Result<Self> {
-        let body = read_body(path).map_err(|error| Usage(format!("{error:#}")))?;
+        let body = read_body(path).map_err(|error| UsageError(format!("{error:#}")))?;
         let name = if path.as_os_str() == "-" {
             "standard input".into()
         } else {
@@ -247,7 +248,7 @@ impl Payload {
 }
 
 /// The callbacks of one number: one event, or those of a whole run of a version.
-fn messages(args: &Args, n: u64) -> Vec<Message> {
+fn messages(args: &SendArgs, n: u64) -> Vec<Message> {
     let outcome = if args.fail { State::GenerateFailed } else { State::Generated };
     let run = [State::Ready, State::Generating, outcome];
     let events: Vec<&str> = if args.lifecycle {
@@ -268,7 +269,7 @@ fn messages(args: &Args, n: u64) -> Vec<Message> {
     events.into_iter().map(message).collect()
 }
 
-fn tell(args: &Args, label: &str, answer: &Answer, out: &mut impl Write) -> anyhow::Result<()> {
+fn tell(args: &SendArgs, label: &str, answer: &Answer, out: &mut impl Write) -> anyhow::Result<()> {
     let body = Printable::new(answer.body.trim_end()).cut(60);
     let label = Printable::new(label);
     let line = format!(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::characters::out;
-use super::{Usage, done_unless, lines, say};
+use super::{UsageError, done_unless, lines, say};
 use crate::app::{Exit, is_closed_pipe, reader_gone};
 use crate::config::{Config, Output};
 use crate::filter::{Filter, VersionFacts};
@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = Filter::help())]
-pub(super) struct Args {
+pub(super) struct StatusArgs {
     /// Only this asset: its id, a piece of the id that no other one has, or its local name
     #[arg(value_name = "ASSET")]
     asset: Option<String>,
@@ -33,22 +33,22 @@ pub(super) struct Args {
     utc: bool,
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, args: &StatusArgs) -> anyhow::Result<Exit> {
     config.needs_journal()?;
     let now = Timestamp::now();
     let terms = args.filter.as_deref().unwrap_or_default();
-    let filter = Filter::parse(terms, now).map_err(|error| Usage(error.to_string()))?;
+    let filter = Filter::parse(terms, now).map_err(|error| UsageError(error.to_string()))?;
     if filter.is_about_deliveries() {
         // It would let every version through.
         let why = "--filter has a term about single deliveries, and status lists versions; \
                    dubwatch log --filter lists such deliveries";
-        return Err(Usage(why.to_owned()).into());
+        return Err(UsageError(why.to_owned()).into());
     }
     let reader = JournalReader::open(&config.db)?;
     let out = out(config, config.output != Some(Output::Json));
     let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));
     let gone = reader_gone();
-    let mut report = Report { config, filter, now, lines, out, gone, begun: false };
+    let mut report = StatusReport { config, filter, now, lines, out, gone, begun: false };
     let written = match &args.asset {
         Some(word) => match find(&reader, word)? {
             Ok(asset_id) => {
@@ -79,7 +79,7 @@ fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, Str
         return Ok(Ok(word.to_owned()));
     }
     let piece = word.to_lowercase();
-    let (mut named, mut fitting) = (Found::default(), Found::default());
+    let (mut named, mut fitting) = (MatchingAssets::default(), MatchingAssets::default());
     reader.each_asset::<anyhow::Error>(|row, notes| {
         let name = notes.name.unwrap_or_default();
         if name.to_lowercase() == piece {
@@ -110,13 +110,13 @@ fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, Str
 
 /// Assets that a word fits.
 #[derive(Default)]
-struct Found {
+struct MatchingAssets {
     count: usize,
     /// The first of them.
     ids: Vec<String>,
 }
 
-impl Found {
+impl MatchingAssets {
     fn add(&mut self, asset_id: String) {
         // An asset that becomes active while the others are read comes twice.
         if self.ids.contains(&asset_id) {
@@ -130,7 +130,7 @@ impl Found {
 }
 
 /// Writes states.
-struct Report<'a, W> {
+struct StatusReport<'a, W> {
     config: &'a Config,
     filter: Filter,
     now: Timestamp,
@@ -143,7 +143,7 @@ struct Report<'a, W> {
     begun: bool,
 }
 
-impl<W: Write> Report<'_, W> {
+impl<W: Write> StatusReport<'_, W> {
     /// Writes an asset with those of its versions that fit; nothing where neither does.
     fn asset(&mut self, mut row: AssetRow, notes: &Notes) -> anyhow::Result<()> {
         if self.gone.is_cancelled() {
@@ -224,7 +224,7 @@ impl<W: Write> Report<'_, W> {
     }
 
     /// Says where there was nothing to write.
-    fn end(mut self, args: &Args) -> anyhow::Result<()> {
+    fn end(mut self, args: &StatusArgs) -> anyhow::Result<()> {
         if !self.begun && self.lines.is_some() {
             if self.filter.is_empty() && args.asset.is_none() {
                 let journal = self.config.db.to_string_lossy();

@@ -11,7 +11,7 @@ use crate::text::nearest;
 
 /// What a command uses of the shared flags.
 #[derive(Debug, Clone, Copy)]
-enum Flags {
+enum SharedFlags {
     /// Every one.
     All,
     /// These, by their long names.
@@ -19,31 +19,31 @@ enum Flags {
 }
 
 /// One row of the table.
-struct Row {
+struct CommandUse {
     /// The command after `dubwatch`, its words separated by spaces.
     command: &'static str,
-    flags: Flags,
+    flags: SharedFlags,
     /// Whether its settings are those of a relay that runs here.
     of_relay: bool,
 }
 
-const fn all(command: &'static str) -> Row {
-    Row { command, flags: Flags::All, of_relay: false }
+const fn all(command: &'static str) -> CommandUse {
+    CommandUse { command, flags: SharedFlags::All, of_relay: false }
 }
 
-const fn only(command: &'static str, flags: &'static [&'static str]) -> Row {
-    Row { command, flags: Flags::Only(flags), of_relay: false }
+const fn only(command: &'static str, flags: &'static [&'static str]) -> CommandUse {
+    CommandUse { command, flags: SharedFlags::Only(flags), of_relay: false }
 }
 
-const fn of_relay(command: &'static str, flags: &'static [&'static str]) -> Row {
-    Row { command, flags: Flags::Only(flags), of_relay: true }
+const fn of_relay(command: &'static str, flags: &'static [&'static str]) -> CommandUse {
+    CommandUse { command, flags: SharedFlags::Only(flags), of_relay: true }
 }
 
 /// The command that shows the settings of all others.
 const SHOW: &str = "config show";
 
 /// Every command that does something.
-const ROWS: &[Row] = &[
+const ROWS: &[CommandUse] = &[
     all(""),
     all("watch"),
     only(
@@ -90,11 +90,11 @@ const ROWS: &[Row] = &[
 /// Second names of commands, which are understood and not told.
 const ALIASES: &[&str] = &["relay prune"];
 
-impl Row {
+impl CommandUse {
     fn uses(&self, flag: &str) -> bool {
         match self.flags {
-            Flags::All => true,
-            Flags::Only(flags) => flags.contains(&flag),
+            SharedFlags::All => true,
+            SharedFlags::Only(flags) => flags.contains(&flag),
         }
     }
 
@@ -109,11 +109,11 @@ impl Row {
 
     /// Whether it writes lines on standard output for people or programs, and knows no other form.
     fn writes_text_or_json(&self) -> bool {
-        matches!(self.flags, Flags::Only(_)) && self.command != "demo"
+        matches!(self.flags, SharedFlags::Only(_)) && self.command != "demo"
     }
 }
 
-fn row(command: &str) -> Option<&'static Row> {
+fn row(command: &str) -> Option<&'static CommandUse> {
     ROWS.iter().find(|row| row.command == command)
 }
 
@@ -156,7 +156,7 @@ pub(super) fn is_given(matches: &ArgMatches, id: &str) -> bool {
 }
 
 /// Refuses flags that the command does not use: whoever gives one expects it to do something.
-pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage> {
+pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), UsageError> {
     let leaf = leaf(command, matches);
     let Some(row) = row(&leaf.name) else { return Ok(()) };
     for arg in command.get_arguments().filter(|arg| arg.is_global_set()) {
@@ -180,7 +180,7 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage
         && is_given(leaf.matches, "output")
         && !matches!(form, "text" | "json")
     {
-        return Err(Usage(format!(
+        return Err(UsageError(format!(
             "`{}` writes text, or with --json NDJSON: --output {form} is for `dubwatch watch` and `dubwatch demo`",
             spoken(&leaf.name)
         )));
@@ -188,11 +188,12 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage
     Ok(())
 }
 
-fn unused(command: &str, flag: &str) -> Usage {
+fn unused(command: &str, flag: &str) -> UsageError {
     let users: Vec<_> = if flag == "signature" {
         vec!["`dubwatch watch`".to_owned()]
     } else if Key::from_name(flag).is_some() || matches!(flag, "json" | "config") {
-        let is_told = |row: &&Row| !row.command.is_empty() && !ALIASES.contains(&row.command);
+        let is_told =
+            |row: &&CommandUse| !row.command.is_empty() && !ALIASES.contains(&row.command);
         let users = ROWS.iter().filter(is_told).filter(|row| row.uses(flag));
         users.map(|row| format!("`{}`", spoken(row.command))).collect()
     } else {
@@ -205,7 +206,7 @@ fn unused(command: &str, flag: &str) -> Usage {
         [one] => format!("; it is for {one}"),
         [first @ .., last] => format!("; it is for {} and {last}", first.join(", ")),
     };
-    Usage(format!("`{}` does not use --{flag}: leave it out{users}", spoken(command)))
+    UsageError(format!("`{}` does not use --{flag}: leave it out{users}", spoken(command)))
 }
 
 fn spoken(command: &str) -> String {
@@ -346,7 +347,7 @@ mod tests {
     fn every_flag_in_the_table_exists() {
         let command = definition::command();
         for row in ROWS {
-            let Flags::Only(flags) = row.flags else { continue };
+            let SharedFlags::Only(flags) = row.flags else { continue };
             for flag in flags {
                 let shared = command.get_arguments().any(|arg| arg.get_long() == Some(flag));
                 let own = command.get_subcommands().any(|inner| {

@@ -20,7 +20,7 @@ const MAX_BODY: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Checks against --public-key where given, else against all keys that the \
     listener would trust. Exit status: 0 the signature holds, 1 it does not, 2 it cannot be checked.")]
-pub(super) struct Args {
+pub(super) struct VerifyArgs {
     /// The value of the X-Signature header: hex
     #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
     signature: String,
@@ -29,9 +29,9 @@ pub(super) struct Args {
     body: PathBuf,
 }
 
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<Exit> {
-    let keys = keys(config).map_err(|error| Usage(error.to_string()))?;
-    let body = read(&args.body).map_err(|error| Usage(format!("{error:#}")))?;
+pub(super) fn run(config: &Config, args: &VerifyArgs) -> anyhow::Result<Exit> {
+    let keys = keys(config).map_err(|error| UsageError(error.to_string()))?;
+    let body = read(&args.body).map_err(|error| UsageError(format!("{error:#}")))?;
     let headers = [args.signature.as_str()];
     let verdict = keys.check(&headers, &body);
     let mut out = text_out(config);

@@ -20,7 +20,7 @@ use crate::text::Printable;
 const MAX_FILE: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+pub(super) enum NamesCommand {
     /// Take names from a CSV file: an asset's id and its name on each line; an empty name takes the
     /// asset's name away. All of it is taken, or nothing
     Import(Import),
@@ -43,12 +43,12 @@ pub(super) struct Import {
     file: PathBuf,
 }
 
-pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, command: &NamesCommand) -> anyhow::Result<Exit> {
     config.needs_journal()?;
     match command {
-        Command::Import(Import { file }) => import(config, file),
-        Command::List => list(config),
-        Command::Export => export(config),
+        NamesCommand::Import(Import { file }) => import(config, file),
+        NamesCommand::List => list(config),
+        NamesCommand::Export => export(config),
     }
 }
 
