@@ -16,7 +16,7 @@ use super::watch::{ShowOptions, receive};
 use super::worker::{Worker, or_never};
 use super::{Exit, Form};
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
-use crate::config::{Config, Proxies, SignaturePolicy};
+use crate::config::{Config, ProxyNetworks, SignaturePolicy};
 use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
@@ -130,7 +130,7 @@ impl Parts for Demo {
 pub(super) fn settings(config: &Config) -> Config {
     let mut config = config.clone();
     config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
-    config.proxies = Proxies::default();
+    config.proxies = ProxyNetworks::default();
     config.public_url = None;
     config.public_keys.clear();
     config.dev_key = false;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::worker::Worker;
-use crate::config::{Config, ConfigError, Key, Origin};
+use crate::config::{Config, ConfigError, Origin, SettingKey};
 use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::relay::client::{self, Address, Client, LinkReports, SubscribeToken, TokenPlace};
@@ -110,8 +110,8 @@ fn token_file(config: &Config) -> Option<PathBuf> {
 
 /// The setting that the token itself stands in, as a user finds it again.
 fn token_setting(config: &Config) -> String {
-    match config.origins.of(Key::RelayToken) {
-        Origin::File(_) => format!("relay-token in {}", config.origins.of(Key::RelayToken)),
+    match config.origins.of(SettingKey::RelayToken) {
+        Origin::File(_) => format!("relay-token in {}", config.origins.of(SettingKey::RelayToken)),
         origin => origin.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::keys::{dev_key_path, trusts_dev_key};
-use crate::config::{Config, Key, Origin};
+use crate::config::{Config, Origin, SettingKey};
 use crate::signature::TrustedKeys;
 use crate::text::shell_word;
 
@@ -25,7 +25,9 @@ pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedK
             "The development key is trusted on loopback only: test with `dubwatch keygen` and --public-key"
                 .to_owned(),
         );
-    } else if config.public_url.is_some() && config.origins.of(Key::NoDevKey) == &Origin::Default {
+    } else if config.public_url.is_some()
+        && config.origins.of(SettingKey::NoDevKey) == &Origin::Default
+    {
         lines.push(
             "The development key is not trusted behind --public-url: test with `dubwatch keygen` and --public-key, or trust it with --no-dev-key=false"
                 .to_owned(),
@@ -65,7 +67,7 @@ fn callable(name: &str) -> Option<String> {
 pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     let is_default = |key| config.origins.of(key) == &Origin::Default;
     let mut line = send_command(config);
-    if !is_default(Key::Listen) || !is_default(Key::Path) {
+    if !is_default(SettingKey::Listen) || !is_default(SettingKey::Path) {
         line.push_str(" --to ");
         line.push_str(&shell_word(&config.local_url(bound)));
     }
@@ -78,7 +80,7 @@ pub(super) fn send_command(config: &Config) -> String {
     let mut line = shell_word(&program.to_string_lossy());
     line.push_str(" send");
     let is_default = |key| config.origins.of(key) == &Origin::Default;
-    if (config.ephemeral || !is_default(Key::Db))
+    if (config.ephemeral || !is_default(SettingKey::Db))
         && let Ok(key) = dev_key_path(config)
     {
         line.push_str(" --key ");

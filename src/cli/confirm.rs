@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use super::Usage;
+use super::UsageError;
 use crate::text::Printable;
 
 /// Asks a question that is to be answered with yes, where a person can be asked. A script, whose

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::app::{Exit, is_closed_pipe};
-use crate::config::{Color, Config, ConfigError, Flags, LocalZone, Surroundings, local_zone};
+use crate::config::{Color, Config, ConfigError, Environment, Flags, LocalZone, local_zone};
 use crate::output::Lines;
 use crate::signature::KeyError;
 use crate::text::{is_hidden, printable_lines, without_secrets};
@@ -140,8 +140,8 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         }
         _ => {}
     }
-    let (surroundings, cautions) = uses::heeded(command, matches, Surroundings::of_process());
-    let mut config = Config::load(cli.flags, &surroundings)?;
+    let (environment, cautions) = uses::heeded(command, matches, Environment::of_process());
+    let mut config = Config::load(cli.flags, &environment)?;
     config.cautions.extend(cautions);
     let passed_over = uses::passed_over(command, matches, &config);
     config.cautions.extend(passed_over);

@@ -100,7 +100,7 @@ fn settings(own: &RelaySettings, tls: bool) -> ServerSettings {
         proxies: TrustedProxies::new(own.proxies.networks().iter().copied()),
         public_url: own.public_url.clone(),
         tls,
-        ..Settings::default()
+        ..ServerSettings::default()
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Flags, Surroundings};
+    use crate::config::{Environment, Flags};
     use crate::relay::protocol::callback_url;
 
     fn config(file: &str) -> Result<Config, ConfigError> {
@@ -117,7 +117,7 @@ mod tests {
         let path = root.path().join("relay.toml");
         std::fs::write(&path, file).unwrap();
         let flags = Flags { config: Some(path), ..Flags::default() };
-        Config::load(flags, &Surroundings::below(Path::new("/nowhere")))
+        Config::load(flags, &Environment::below(Path::new("/nowhere")))
     }
 
     #[test]

@@ -10,13 +10,13 @@ use http::{StatusCode, Uri};
 use jiff::SignedDuration;
 use tokio::time::MissedTickBehavior;
 
-use super::Usage;
+use super::UsageError;
 use super::characters::text_out;
 use super::prune::counted;
 use super::verify::read as read_body;
 use crate::app::{DevKeyError, Exit, load_dev_key, reader_gone};
 use crate::callback::{Encoding, Event, State};
-use crate::config::{Config, ConfigError, Key, Origin, parse_span};
+use crate::config::{Config, ConfigError, Origin, SettingKey, parse_span};
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::signature::PrivateKey;
 use crate::simulate::{Answer, Message, Sender, Tamper};
@@ -129,12 +129,12 @@ pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
 fn destination(config: &Config, args: &SendArgs) -> anyhow::Result<Uri> {
     let listen = config.listen.first().copied().context("--listen names no address")?;
     let given = |key| matches!(config.origins.of(key), Origin::Flag(_));
-    if config.listen.len() > 1 && given(Key::Listen) {
+    if config.listen.len() > 1 && given(SettingKey::Listen) {
         let why = "callbacks are posted to one address: give --listen once, or --to URL";
         return Err(UsageError(why.to_owned()).into());
     }
     let to = match &args.to {
-        Some(_) if given(Key::Listen) || given(Key::Path) => {
+        Some(_) if given(SettingKey::Listen) || given(SettingKey::Path) => {
             return Err(UsageError(
                 "--to says where to post, and so do --listen and --path: leave one out".to_owned(),
             )

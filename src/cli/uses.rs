@@ -3,9 +3,9 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::Usage;
+use super::UsageError;
 use crate::config::{
-    Config, Key, Origin, RELAY_SETTINGS, RelayKey, SETTINGS, Setting, Surroundings,
+    Config, Environment, Origin, RELAY_SETTINGS, RelayKey, SETTINGS, Setting, SettingKey,
 };
 use crate::text::nearest;
 
@@ -99,7 +99,7 @@ impl CommandUse {
     }
 
     /// Whether it uses the flag of a setting, but not the variable: there the variable means the watcher.
-    fn uses_flag_alone(&self, key: Key) -> bool {
+    fn uses_flag_alone(&self, key: SettingKey) -> bool {
         let means_watcher = || {
             let own = RelayKey::from_name(key.setting().name);
             own.is_some_and(|own| own.setting().env != key.setting().env)
@@ -191,7 +191,7 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage
 fn unused(command: &str, flag: &str) -> UsageError {
     let users: Vec<_> = if flag == "signature" {
         vec!["`dubwatch watch`".to_owned()]
-    } else if Key::from_name(flag).is_some() || matches!(flag, "json" | "config") {
+    } else if SettingKey::from_name(flag).is_some() || matches!(flag, "json" | "config") {
         let is_told =
             |row: &&CommandUse| !row.command.is_empty() && !ALIASES.contains(&row.command);
         let users = ROWS.iter().filter(is_told).filter(|row| row.uses(flag));
@@ -221,14 +221,14 @@ fn spoken(command: &str) -> String {
 pub(super) fn heeded(
     command: &Command,
     matches: &ArgMatches,
-    surroundings: Surroundings,
-) -> (Surroundings, Vec<String>) {
+    environment: Environment,
+) -> (Environment, Vec<String>) {
     let leaf = leaf(command, matches);
-    let mut cautions = mistyped(command, &surroundings);
-    let Some(row) = row(&leaf.name) else { return (surroundings, cautions) };
+    let mut cautions = mistyped(command, &environment);
+    let Some(row) = row(&leaf.name) else { return (environment, cautions) };
     for setting in SETTINGS.iter().filter(|setting| row.uses_flag_alone(setting.key)) {
         if row.uses(setting.name)
-            && surroundings.has_variable(setting.env)
+            && environment.has_variable(setting.env)
             && !is_given(leaf.matches, setting.name)
         {
             cautions.push(format!(
@@ -240,16 +240,17 @@ pub(super) fn heeded(
             ));
         }
     }
-    let surroundings = surroundings.heeding(|key| {
+    let environment = environment.heeding(|key| {
         let flag = key.setting().name;
         // The token has no flag: it belongs to the relay that is taken from.
-        let flag = if key == Key::RelayToken { Key::Relay.setting().name } else { flag };
+        let flag =
+            if key == SettingKey::RelayToken { SettingKey::Relay.setting().name } else { flag };
         row.uses(flag) && !row.uses_flag_alone(key)
     });
     // `config show` shows what a relay would take.
     let is_relays = row.of_relay || row.command == SHOW;
-    let surroundings = if is_relays { surroundings } else { surroundings.without_a_relays() };
-    (surroundings, cautions)
+    let environment = if is_relays { environment } else { environment.without_a_relays() };
+    (environment, cautions)
 }
 
 /// What is to be said about settings of the watcher in the configuration file, where a relay has one of
@@ -261,7 +262,7 @@ pub(super) fn passed_over(command: &Command, matches: &ArgMatches, config: &Conf
         return Vec::new();
     }
     let is_passed_over = |own: &Setting<RelayKey>| {
-        let key = Key::from_name(own.name).filter(|_| row.uses(own.name))?;
+        let key = SettingKey::from_name(own.name).filter(|_| row.uses(own.name))?;
         let from @ Origin::File(_) = config.origins.of(key) else { return None };
         let is_default = config.origins.of_relay(own.key) == &Origin::Default;
         is_default.then(|| {
@@ -276,9 +277,9 @@ pub(super) fn passed_over(command: &Command, matches: &ArgMatches, config: &Conf
 }
 
 /// Variables that begin like ours and that nothing reads, each with the one that may be meant.
-fn mistyped(command: &Command, surroundings: &Surroundings) -> Vec<String> {
+fn mistyped(command: &Command, environment: &Environment) -> Vec<String> {
     let known = known_variables(command);
-    surroundings
+    environment
         .unknown_variables(&known)
         .map(|(name, shown)| match nearest_variable(name, &known) {
             Some(near) => format!("there is no variable {shown}: did you mean {near}?"),
@@ -385,9 +386,9 @@ mod tests {
     #[test]
     fn a_mistyped_variable_is_told_with_the_one_that_was_meant() {
         let command = definition::command();
-        let surroundings = Surroundings::below(std::path::Path::new("/nowhere"));
+        let environment = Environment::below(std::path::Path::new("/nowhere"));
         let with = |name: &str, value: &str| {
-            mistyped(&command, &surroundings.clone().with_variable(name, value)).join("|")
+            mistyped(&command, &environment.clone().with_variable(name, value)).join("|")
         };
         for (wrong, right) in [
             ("DUBWATCH_LISEN", "DUBWATCH_LISTEN"),

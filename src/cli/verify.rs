@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::Usage;
+use super::UsageError;
 use super::characters::text_out;
 use crate::app::{Exit, trusted_keys};
 use crate::callback::Verdict;

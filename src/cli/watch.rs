@@ -13,7 +13,7 @@ use crate::tui::widget::theme::Theme;
 /// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArgs {
-    #[arg(long, help_heading = "Settings", value_name = "POLICY", hide_possible_values = true, help = Key::Signature.about())]
+    #[arg(long, help_heading = "Settings", value_name = "POLICY", hide_possible_values = true, help = SettingKey::Signature.about())]
     pub(super) signature: Option<SignaturePolicy>,
 }
 

@@ -110,7 +110,7 @@ impl InFile {
 
 /// A line with what follows the name of a secret setting left out.
 fn without_secret(line: &str) -> std::borrow::Cow<'_, str> {
-    let name = super::Key::RelayToken.setting().name;
+    let name = super::SettingKey::RelayToken.setting().name;
     match line.split_once('=') {
         Some((before, _)) if before.trim().trim_matches(['"', '\'']) == name => {
             format!("{before}= (not shown)").into()

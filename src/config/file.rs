@@ -14,7 +14,7 @@ use super::kind::Written;
 use super::relay::{RELAY_SETTINGS, RELAY_TABLE, RelayKey, RelayLayer};
 use super::setting::Layer;
 use super::table::Table;
-use super::{ConfigError, Key, SETTINGS};
+use super::{ConfigError, SETTINGS, SettingKey};
 use crate::files;
 use crate::text::{Printable, nearest};
 
@@ -163,7 +163,7 @@ fn unknown(name: &str) -> String {
 /// What is wrong with a key in the relay's table.
 fn unknown_in_relay(name: &str) -> String {
     let shown = Printable::new(name).cut(80);
-    if Key::from_name(name).is_some() {
+    if SettingKey::from_name(name).is_some() {
         return format!("there is no setting {shown} in [relay]; the watcher's is above [relay]");
     }
     let names = RELAY_SETTINGS.map(|setting| setting.name);

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, ValueEnum, ValueHint, value_parser};
 use jiff::SignedDuration;
 
 use super::show::{self, Shown};
-use super::value::{self, ListenAddress, Proxies, Secret};
+use super::value::{self, ListenAddress, ProxyNetworks, Secret};
 
 /// A setting as a variable or the file has it.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Written<'_> {
 }
 
 /// What all settings of one kind have in common. No error names the setting: the caller knows it.
-pub trait Kind {
+pub trait SettingKind {
     /// The value of such a setting.
     type Value: Clone + Send + Sync + 'static;
 
@@ -109,7 +109,7 @@ macro_rules! texts {
         #[derive(Debug, Clone, Copy)]
         pub enum $Kind {}
 
-        impl Kind for $Kind {
+        impl SettingKind for $Kind {
             type Value = $Value;
 
             fn flag(arg: Arg) -> Arg {
@@ -149,7 +149,7 @@ texts! {
 #[derive(Debug, Clone, Copy)]
 pub enum AddressList {}
 
-impl Kind for AddressList {
+impl SettingKind for AddressList {
     type Value = Vec<ListenAddress>;
 
     fn flag(arg: Arg) -> Arg {
@@ -177,7 +177,7 @@ impl Kind for AddressList {
 #[derive(Debug, Clone, Copy)]
 pub enum RelayPublicUrl {}
 
-impl Kind for RelayPublicUrl {
+impl SettingKind for RelayPublicUrl {
     type Value = String;
 
     fn flag(arg: Arg) -> Arg {
@@ -210,7 +210,7 @@ where
     }
 }
 
-impl<T, const MIN: u64, const MAX: u64> Kind for Count<T, MIN, MAX>
+impl<T, const MIN: u64, const MAX: u64> SettingKind for Count<T, MIN, MAX>
 where
     T: TryFrom<u64> + TryInto<u64> + Copy + Send + Sync + 'static,
 {
@@ -233,7 +233,7 @@ where
 #[derive(Debug, Clone, Copy)]
 pub enum FileList {}
 
-impl Kind for FileList {
+impl SettingKind for FileList {
     type Value = Vec<PathBuf>;
 
     fn flag(arg: Arg) -> Arg {
@@ -271,7 +271,7 @@ impl Kind for FileList {
 #[derive(Debug, Clone, Copy)]
 pub enum FileName {}
 
-impl Kind for FileName {
+impl SettingKind for FileName {
     type Value = PathBuf;
 
     fn flag(arg: Arg) -> Arg {
@@ -301,7 +301,7 @@ impl DataFile {
     const DIRECTORY: &str = "$XDG_DATA_HOME/dubwatch/";
 }
 
-impl Kind for DataFile {
+impl SettingKind for DataFile {
     type Value = PathBuf;
 
     fn flag(arg: Arg) -> Arg {
@@ -330,7 +330,7 @@ impl Kind for DataFile {
 #[derive(Debug, Clone, Copy)]
 pub enum Switch {}
 
-impl Kind for Switch {
+impl SettingKind for Switch {
     type Value = bool;
 
     fn flag(arg: Arg) -> Arg {
@@ -354,7 +354,7 @@ impl Kind for Switch {
 #[derive(Debug, Clone, Copy)]
 pub enum Not {}
 
-impl Kind for Not {
+impl SettingKind for Not {
     type Value = bool;
 
     fn flag(arg: Arg) -> Arg {
@@ -380,9 +380,9 @@ impl Kind for Not {
 
 /// One of the words of an enum.
 #[derive(Debug, Clone, Copy)]
-pub struct Word<T>(PhantomData<T>);
+pub struct OneOf<T>(PhantomData<T>);
 
-impl<T: ValueEnum + Clone + Send + Sync + 'static> Kind for Word<T> {
+impl<T: ValueEnum + Clone + Send + Sync + 'static> SettingKind for OneOf<T> {
     type Value = T;
 
     fn flag(arg: Arg) -> Arg {
@@ -403,16 +403,16 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> Kind for Word<T> {
 #[derive(Debug, Clone, Copy)]
 pub enum ProxyList {}
 
-impl Kind for ProxyList {
-    type Value = Proxies;
+impl SettingKind for ProxyList {
+    type Value = ProxyNetworks;
 
     fn flag(arg: Arg) -> Arg {
-        optional(arg, value::proxies as fn(&str) -> Result<Proxies, String>)
+        optional(arg, value::proxies as fn(&str) -> Result<ProxyNetworks, String>)
     }
 
     fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
         match written {
-            Written::Flag(trusted) => Ok(Proxies::on_loopback(*trusted)),
+            Written::Flag(trusted) => Ok(ProxyNetworks::on_loopback(*trusted)),
             written => value::proxies(&written.list()?.join(",")),
         }
     }
@@ -430,7 +430,7 @@ impl Kind for ProxyList {
 #[derive(Debug, Clone, Copy)]
 pub enum SecretText {}
 
-impl Kind for SecretText {
+impl SettingKind for SecretText {
     type Value = Secret;
 
     fn flag(arg: Arg) -> Arg {

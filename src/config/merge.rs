@@ -10,7 +10,7 @@ use super::flags::{CONFIG_VARIABLE, Flags};
 use super::relay::{RelayKey, RelayLayer};
 use super::setting::{Layer, WatcherSettings};
 use super::table::{Layers, Table};
-use super::{Config, ConfigError, Key, Output, Surroundings};
+use super::{Config, ConfigError, Environment, Output, SettingKey};
 
 /// Where a setting came from; the strongest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Origins {
 
 impl Origins {
     /// Where the setting came from.
-    pub fn of(&self, key: Key) -> &Origin {
+    pub fn of(&self, key: SettingKey) -> &Origin {
         &self.watcher[key as usize]
     }
 
@@ -72,7 +72,7 @@ impl Origins {
 }
 
 /// See [`Config::load`].
-pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, ConfigError> {
+pub(super) fn load(flags: Flags, environment: &Environment) -> Result<Config, ConfigError> {
     let Flags { mut settings, relay, json, config } = flags;
     if json {
         if settings.output.is_some_and(|output| output != Output::Json) {
@@ -83,30 +83,30 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         }
         settings.output = Some(Output::Json);
     }
-    let (path, file, caution) = read_file(config, surroundings)?;
-    let data_dir = surroundings.data_dir.as_deref();
+    let (path, file, caution) = read_file(config, environment)?;
+    let data_dir = environment.data_dir.as_deref();
     let relay = Layers {
         // A relay names files in its messages as its command line does.
         flags: relay,
-        variables: RelayLayer::of_variables(surroundings)?,
+        variables: RelayLayer::of_variables(environment)?,
         file: file.relay,
         path: path.clone(),
     };
     let (own_relay, relay) = RelayLayer::decide(&relay, data_dir)?;
     let watcher = Layers {
-        flags: settings.anchored(&surroundings.working_dir),
-        variables: Layer::of_variables(surroundings)?,
+        flags: settings.anchored(&environment.working_dir),
+        variables: Layer::of_variables(environment)?,
         file: file.watcher,
         path,
     };
     let (mut settings, watcher) = Layer::decide(&watcher, data_dir)?;
     let mut origins = Origins { watcher, relay };
     if json {
-        origins.watcher[Key::Output as usize] = Origin::Flag("--json");
+        origins.watcher[SettingKey::Output as usize] = Origin::Flag("--json");
     }
     exclude_memory_or_file(&mut settings, &mut origins)?;
     // Behind a tunnel, loopback is where the whole world comes from.
-    if settings.public_url.is_some() && origins.of(Key::NoDevKey) == &Origin::Default {
+    if settings.public_url.is_some() && origins.of(SettingKey::NoDevKey) == &Origin::Default {
         settings.dev_key = false;
     }
     Ok(Config {
@@ -114,26 +114,26 @@ pub(super) fn load(flags: Flags, surroundings: &Surroundings) -> Result<Config, 
         own_relay,
         origins,
         cautions: caution.into_iter().collect(),
-        data_dir: surroundings.data_dir.clone(),
-        state_dir: surroundings.state_dir.clone(),
+        data_dir: environment.data_dir.clone(),
+        state_dir: environment.state_dir.clone(),
     })
 }
 
 /// The configuration file and what it says, and what a person should know of how it was read.
 fn read_file(
     flag: Option<PathBuf>,
-    surroundings: &Surroundings,
+    environment: &Environment,
 ) -> Result<(PathBuf, FromFile, Option<String>), ConfigError> {
-    let variable = surroundings.variable(CONFIG_VARIABLE)?.map(PathBuf::from);
+    let variable = environment.variable(CONFIG_VARIABLE)?.map(PathBuf::from);
     if let Some(path) = flag.or(variable) {
-        let path = surroundings.working_dir.join(path);
+        let path = environment.working_dir.join(path);
         let layer = file::read(&path)?.ok_or_else(|| ConfigError::Read {
             path: shown(&path),
             why: "there is no such file".to_owned(),
         })?;
         return Ok((path, layer, None));
     }
-    let Some(path) = surroundings.config_file.clone() else {
+    let Some(path) = environment.config_file.clone() else {
         return Ok((PathBuf::new(), FromFile::default(), None));
     };
     // A directory that this user may not look into, as `/root` in a container that runs as another
@@ -157,16 +157,16 @@ fn exclude_memory_or_file(
     settings: &mut WatcherSettings,
     origins: &mut Origins,
 ) -> Result<(), ConfigError> {
-    let (asked, named) = (origins.of(Key::Ephemeral), origins.of(Key::Db));
+    let (asked, named) = (origins.of(SettingKey::Ephemeral), origins.of(SettingKey::Db));
     if !settings.ephemeral || named.rank() > asked.rank() {
         return Ok(());
     }
     if named.rank() < asked.rank() {
         settings.ephemeral = false;
-        origins.watcher[Key::Ephemeral as usize] = named.clone();
+        origins.watcher[SettingKey::Ephemeral as usize] = named.clone();
         return Ok(());
     }
-    let (ephemeral, db) = (Key::Ephemeral.setting(), Key::Db.setting());
+    let (ephemeral, db) = (SettingKey::Ephemeral.setting(), SettingKey::Db.setting());
     let both = match asked {
         Origin::Flag(_) => format!("{} and {}", ephemeral.flag, db.flag),
         Origin::Variable(_) => format!("{} and {}", ephemeral.env, db.env),

@@ -4,6 +4,7 @@
 //! default. [`SETTINGS`] and, for a relay that runs here, [`RELAY_SETTINGS`] are the tables of them: a
 //! new setting is a new row there, and what is done with its value.
 
+mod environment;
 mod error;
 mod file;
 mod flags;
@@ -12,7 +13,6 @@ mod merge;
 mod relay;
 mod setting;
 mod show;
-mod surroundings;
 mod table;
 mod value;
 mod zone;
@@ -21,16 +21,16 @@ use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
+pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{CONFIG_VARIABLE, Flags};
 pub use merge::{Origin, Origins};
 pub use relay::{RELAY_SETTINGS, RelayKey, RelayLayer, RelaySettings};
-pub use setting::{Key, Layer, SETTINGS, WatcherSettings};
+pub use setting::{Layer, SETTINGS, SettingKey, WatcherSettings};
 pub use show::SettingRecord;
-pub use surroundings::Surroundings;
 pub use table::Setting;
 pub use value::{
-    Color, ListenAddress, Output, Proxies, Secret, SignaturePolicy, ThemeChoice,
+    Color, ListenAddress, Output, ProxyNetworks, Secret, SignaturePolicy, ThemeChoice,
     size as parse_size, span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
@@ -67,8 +67,8 @@ impl Config {
     /// Merges the flags with the environment, the configuration file and the defaults.
     ///
     /// The file that `--config` or `DUBWATCH_CONFIG` names has to exist; the default one need not.
-    pub fn load(flags: Flags, surroundings: &Surroundings) -> Result<Self, ConfigError> {
-        merge::load(flags, surroundings)
+    pub fn load(flags: Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        merge::load(flags, environment)
     }
 
     /// Returns the certificate chain and the private key of a relay that speaks TLS itself. Fails where
@@ -151,12 +151,17 @@ impl Config {
 
     /// Fails for a run that would receive nothing, and for flags that would do nothing in it.
     pub fn doors(&self) -> Result<(), ConfigError> {
-        let idle = |keys: &[Key]| {
-            let is_flag = |key: &&Key| matches!(self.origins.of(**key), Origin::Flag(_));
+        let idle = |keys: &[SettingKey]| {
+            let is_flag = |key: &&SettingKey| matches!(self.origins.of(**key), Origin::Flag(_));
             keys.iter().find(is_flag).map(|key| key.setting().flag)
         };
-        let of_relay = [Key::RelayName, Key::RelayTokenFile, Key::RelayInsecure, Key::Cacert];
-        let of_listener = [Key::Listen, Key::Path, Key::TrustForwardedFor];
+        let of_relay = [
+            SettingKey::RelayName,
+            SettingKey::RelayTokenFile,
+            SettingKey::RelayInsecure,
+            SettingKey::Cacert,
+        ];
+        let of_listener = [SettingKey::Listen, SettingKey::Path, SettingKey::TrustForwardedFor];
         let why = if !self.listens && self.relay.is_none() {
             "--no-listen without --relay would receive nothing: leave it out, or name a relay"
                 .to_owned()
@@ -188,7 +193,8 @@ impl Config {
 
     /// Whether JSON is asked for on the command line.
     pub fn is_json_flagged(&self) -> bool {
-        self.output == Some(Output::Json) && matches!(self.origins.of(Key::Output), Origin::Flag(_))
+        self.output == Some(Output::Json)
+            && matches!(self.origins.of(SettingKey::Output), Origin::Flag(_))
     }
 }
 

@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use super::kind::{
-    AddressList, BodySize, Bytes, Count, DataFile, FileList, FileName, Kind, ProxyList,
-    RelayPublicUrl, TimeSpan, Written,
+    AddressList, BodySize, Bytes, Count, DataFile, FileList, FileName, ProxyList, RelayPublicUrl,
+    SettingKind, TimeSpan, Written,
 };
 use super::merge::Origin;
 use super::show::Shown;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::kind::{
-    AddressList, BodySize, DataFile, FileList, FileName, Kind, Not, ProxyList, PublicUrl,
-    RelayName, RelayUrl, SecretText, Switch, TimeSpan, UrlPath, Word, Written,
+    AddressList, BodySize, DataFile, FileList, FileName, Not, OneOf, ProxyList, PublicUrl,
+    RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath, Written,
 };
 use super::merge::Origin;
 use super::show::Shown;
@@ -14,7 +14,7 @@ use super::value::{Color, Output, SignaturePolicy, ThemeChoice};
 
 settings! {
     /// A setting of the watcher.
-    keys Key;
+    keys SettingKey;
     /// Every setting of the watcher, in the order of help and of `config show`.
     table SETTINGS;
     /// What one source says of the watcher.
@@ -73,7 +73,7 @@ settings! {
         name: "signature",
         flag: local("--signature", "POLICY"),
         env: "DUBWATCH_SIGNATURE",
-        kind: Word<SignaturePolicy>,
+        kind: OneOf<SignaturePolicy>,
         default: "required",
         help: "required refuses what no trusted key signed, off lets everything in unchecked",
     }
@@ -101,7 +101,7 @@ settings! {
         name: "output",
         flag: global("--output", "FORM"),
         env: "DUBWATCH_OUTPUT",
-        kind: Word<Output>,
+        kind: OneOf<Output>,
         unset: "tui on a terminal, json elsewhere",
         help: "What is shown: tui (the dashboard), or on stdout text, json or quiet (nothing)",
     }
@@ -110,7 +110,7 @@ settings! {
         name: "color",
         flag: global("--color", "WHEN"),
         env: "DUBWATCH_COLOR",
-        kind: Word<Color>,
+        kind: OneOf<Color>,
         default: "auto",
         help: "When output is coloured: auto, always or never",
     }
@@ -119,7 +119,7 @@ settings! {
         name: "theme",
         flag: global("--theme", "GROUND"),
         env: "DUBWATCH_THEME",
-        kind: Word<ThemeChoice>,
+        kind: OneOf<ThemeChoice>,
         default: "auto",
         help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::relay::{RELAY_TABLE, RelayLayer};
 use super::setting::Layer;
 use super::table::Table;
-use super::{Config, Key, Origin};
+use super::{Config, Origin, SettingKey};
 use crate::text::is_hidden;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -30,7 +30,7 @@ pub(super) fn records(config: &Config) -> impl Iterator<Item = SettingRecord> {
     let watcher = lines::<Layer>(&config.settings, &config.origins.watcher);
     let watcher = watcher.map(move |(name, value, from)| {
         // Both in one file would be a contradiction.
-        let is_nothing = name == Key::Db.setting().name && config.ephemeral;
+        let is_nothing = name == SettingKey::Db.setting().name && config.ephemeral;
         record(name.to_owned(), value.filter(|_| !is_nothing), from)
     });
     let relay = lines::<RelayLayer>(&config.own_relay, &config.origins.relay);
@@ -102,7 +102,8 @@ impl From<&str> for Shown {
 pub(super) fn show(config: &Config) -> String {
     let mut rows = rows::<Layer>(&config.settings, &config.origins.watcher);
     if config.ephemeral {
-        "# db means nothing: the journal is in memory".clone_into(&mut rows[Key::Db as usize].0);
+        "# db means nothing: the journal is in memory"
+            .clone_into(&mut rows[SettingKey::Db as usize].0);
     }
     let relay = self::rows::<RelayLayer>(&config.own_relay, &config.origins.relay);
     let width = rows.iter().chain(&relay).map(|(row, _)| row.chars().count()).max().unwrap_or(0);

@@ -6,13 +6,13 @@ use clap::Arg;
 
 use super::kind::Written;
 use super::merge::Origin;
-use super::setting::{Key, Layer};
+use super::setting::{Layer, SettingKey};
 use super::show::Shown;
-use super::{ConfigError, Surroundings};
+use super::{ConfigError, Environment};
 
 /// One row of a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting<K = Key> {
+pub struct Setting<K = SettingKey> {
     /// Which one.
     pub key: K,
     /// Its key in the configuration file.
@@ -136,12 +136,12 @@ pub(super) trait Table: Clone + Default {
     }
 
     /// Reads the environment variables.
-    fn of_variables(surroundings: &Surroundings) -> Result<Self, ConfigError> {
+    fn of_variables(environment: &Environment) -> Result<Self, ConfigError> {
         let mut layer = Self::default();
         for row in Self::ROWS.iter().filter(|row| !row.env.is_empty()) {
-            let Some(text) = surroundings.variable(row.env)? else { continue };
+            let Some(text) = environment.variable(row.env)? else { continue };
             layer
-                .set_text(row.key, text, &surroundings.working_dir)
+                .set_text(row.key, text, &environment.working_dir)
                 .map_err(|why| ConfigError::named(row.env, why))?;
         }
         Ok(layer)
@@ -248,7 +248,7 @@ macro_rules! settings {
         $(#[$layer])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $Layer {
-            $($(#[$doc])* pub $field: Option<<$Kind as Kind>::Value>,)*
+            $($(#[$doc])* pub $field: Option<<$Kind as SettingKind>::Value>,)*
         }
 
         $(#[$values])*
@@ -360,8 +360,8 @@ macro_rules! settings {
         }
     };
     (@$scope:ident adopt $($rest:tt)*) => {};
-    (@default type $Kind:ty) => { <$Kind as Kind>::Value };
-    (@unset type $Kind:ty) => { Option<<$Kind as Kind>::Value> };
+    (@default type $Kind:ty) => { <$Kind as SettingKind>::Value };
+    (@unset type $Kind:ty) => { Option<<$Kind as SettingKind>::Value> };
     (@default value $Kind:ty, $value:expr, $row:expr, $data_dir:expr) => {
         match $value {
             Some(value) => value,

@@ -24,17 +24,17 @@ enum Command {
     Log,
 }
 
-/// A directory with our surroundings in it, and what a test puts there.
+/// A directory with our environment in it, and what a test puts there.
 struct Place {
     root: TempDir,
-    surroundings: Surroundings,
+    environment: Environment,
 }
 
 impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let surroundings = Surroundings::below(root.path());
-        Self { root, surroundings }
+        let environment = Environment::below(root.path());
+        Self { root, environment }
     }
 
     fn file(self, text: &str) -> Self {
@@ -46,7 +46,7 @@ impl Place {
     }
 
     fn variable(mut self, name: &str, value: &str) -> Self {
-        self.surroundings = self.surroundings.with_variable(name, value);
+        self.environment = self.environment.with_variable(name, value);
         self
     }
 
@@ -57,7 +57,7 @@ impl Place {
     fn load(&self, arguments: &[&str]) -> Result<Config, ConfigError> {
         let arguments = ["dubwatch"].iter().chain(arguments);
         let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}"));
-        Config::load(cli.flags, &self.surroundings)
+        Config::load(cli.flags, &self.environment)
     }
 
     /// The message of the error, with the directory taken out.
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// The line of `config show` for a setting.
-    fn shown(&self, key: Key, arguments: &[&str]) -> String {
+    fn shown(&self, key: SettingKey, arguments: &[&str]) -> String {
         let shown = self.neutral(&self.load(arguments).unwrap().show());
         let line = shown.lines().nth(key as usize).unwrap().to_owned();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -130,33 +130,33 @@ fn a_tunnel_needs_the_development_key_to_be_asked_for() {
     ] {
         assert_eq!(place.load(flags).unwrap().dev_key, trusted, "{flags:?}");
     }
-    assert_eq!(place.shown(Key::NoDevKey, &[url]), "no-dev-key = true # default");
+    assert_eq!(place.shown(SettingKey::NoDevKey, &[url]), "no-dev-key = true # default");
 }
 
 /// A setting as file, variable and flag say it, and as each is shown.
 #[rstest]
-#[case(Key::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]
-#[case(Key::Listen, "['localhost:1', '2']", "3, [::1]:4", ["[\"localhost:1\", \"127.0.0.1:2\"]", "[\"127.0.0.1:3\", \"[::1]:4\"]", "[\"127.0.0.1:5\", \"localhost:6\"]"], "5,localhost:6")]
-#[case(Key::TrustForwardedFor, "true", "10.0.0.2,172.16.0.0/12", ["true", "\"10.0.0.2,172.16.0.0/12\"", "\"::1\""], "::1")]
-#[case(Key::TrustForwardedFor, "['10.0.0.2', 'loopback']", "no", ["\"10.0.0.2,127.0.0.0/8,::1\"", "false", "true"], "loopback")]
-#[case(Key::Path, "'/a'", "/b", ["\"/a\"", "\"/b\"", "\"/c\""], "/c/")]
-#[case(Key::PublicUrl, "'https://a/x'", "https://b/x", ["\"https://a/x\"", "\"https://b/x\"", "\"http://c\""], "http://c")]
-#[case(Key::PublicKey, "['a.pem', '/b.pem']", "c.pem:/d.pem:", ["[\"~/config/dubwatch/a.pem\", \"/b.pem\"]", "[\"~/c.pem\", \"/d.pem\"]", "[\"~/e.pem\"]"], "e.pem")]
-#[case(Key::NoDevKey, "true", "no", ["true", "false", "true"], "true")]
-#[case(Key::Signature, "'off'", "required", ["\"off\"", "\"required\"", "\"off\""], "off")]
-#[case(Key::Db, "'a.db'", "b.db", ["\"~/config/dubwatch/a.db\"", "\"~/b.db\"", "\"/c.db\""], "/c.db")]
-#[case(Key::Ephemeral, "true", "0", ["true", "false", "true"], "true")]
-#[case(Key::Output, "'text'", "json", ["\"text\"", "\"json\"", "\"quiet\""], "quiet")]
-#[case(Key::Color, "'always'", "never", ["\"always\"", "\"never\"", "\"auto\""], "auto")]
-#[case(Key::Theme, "'light'", "dark", ["\"light\"", "\"dark\"", "\"auto\""], "auto")]
-#[case(Key::Ascii, "true", "no", ["true", "false", "true"], "true")]
-#[case(Key::NoBell, "true", "no", ["true", "false", "true"], "true")]
-#[case(Key::NoConfirmQuit, "true", "no", ["true", "false", "true"], "true")]
-#[case(Key::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
-#[case(Key::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
-#[case(Key::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
+#[case(SettingKey::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]
+#[case(SettingKey::Listen, "['localhost:1', '2']", "3, [::1]:4", ["[\"localhost:1\", \"127.0.0.1:2\"]", "[\"127.0.0.1:3\", \"[::1]:4\"]", "[\"127.0.0.1:5\", \"localhost:6\"]"], "5,localhost:6")]
+#[case(SettingKey::TrustForwardedFor, "true", "10.0.0.2,172.16.0.0/12", ["true", "\"10.0.0.2,172.16.0.0/12\"", "\"::1\""], "::1")]
+#[case(SettingKey::TrustForwardedFor, "['10.0.0.2', 'loopback']", "no", ["\"10.0.0.2,127.0.0.0/8,::1\"", "false", "true"], "loopback")]
+#[case(SettingKey::Path, "'/a'", "/b", ["\"/a\"", "\"/b\"", "\"/c\""], "/c/")]
+#[case(SettingKey::PublicUrl, "'https://a/x'", "https://b/x", ["\"https://a/x\"", "\"https://b/x\"", "\"http://c\""], "http://c")]
+#[case(SettingKey::PublicKey, "['a.pem', '/b.pem']", "c.pem:/d.pem:", ["[\"~/config/dubwatch/a.pem\", \"/b.pem\"]", "[\"~/c.pem\", \"/d.pem\"]", "[\"~/e.pem\"]"], "e.pem")]
+#[case(SettingKey::NoDevKey, "true", "no", ["true", "false", "true"], "true")]
+#[case(SettingKey::Signature, "'off'", "required", ["\"off\"", "\"required\"", "\"off\""], "off")]
+#[case(SettingKey::Db, "'a.db'", "b.db", ["\"~/config/dubwatch/a.db\"", "\"~/b.db\"", "\"/c.db\""], "/c.db")]
+#[case(SettingKey::Ephemeral, "true", "0", ["true", "false", "true"], "true")]
+#[case(SettingKey::Output, "'text'", "json", ["\"text\"", "\"json\"", "\"quiet\""], "quiet")]
+#[case(SettingKey::Color, "'always'", "never", ["\"always\"", "\"never\"", "\"auto\""], "auto")]
+#[case(SettingKey::Theme, "'light'", "dark", ["\"light\"", "\"dark\"", "\"auto\""], "auto")]
+#[case(SettingKey::Ascii, "true", "no", ["true", "false", "true"], "true")]
+#[case(SettingKey::NoBell, "true", "no", ["true", "false", "true"], "true")]
+#[case(SettingKey::NoConfirmQuit, "true", "no", ["true", "false", "true"], "true")]
+#[case(SettingKey::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
+#[case(SettingKey::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
+#[case(SettingKey::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
 fn the_stronger_source_wins(
-    #[case] key: Key,
+    #[case] key: SettingKey,
     #[case] file: &str,
     #[case] variable: &str,
     #[case] shown: [&str; 3],
@@ -178,7 +178,7 @@ fn the_stronger_source_wins(
 #[test]
 fn an_empty_variable_says_nothing() {
     let place = Place::new().variable("DUBWATCH_LISTEN", "").variable("DUBWATCH_CONFIG", "");
-    assert_eq!(place.shown(Key::Listen, &[]), "listen = \"127.0.0.1:3829\" # default");
+    assert_eq!(place.shown(SettingKey::Listen, &[]), "listen = \"127.0.0.1:3829\" # default");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn flags_stand_before_or_after_the_command() {
 #[test]
 fn json_is_short_for_output_json() {
     let place = Place::new().variable("DUBWATCH_OUTPUT", "text");
-    assert_eq!(place.shown(Key::Output, &["--json"]), "output = \"json\" # --json");
+    assert_eq!(place.shown(SettingKey::Output, &["--json"]), "output = \"json\" # --json");
     assert_eq!(place.load(&["--json", "--output", "json"]).unwrap().output, Some(Output::Json));
     assert_eq!(
         place.error(&["--json", "--output", "text"]),
@@ -228,7 +228,7 @@ fn of_memory_and_a_file_the_stronger_source_decides() {
     let place = Place::new().file("ephemeral = true\n");
     let config = place.load(&["--db", "x.db"]).unwrap();
     assert!(!config.ephemeral);
-    assert_eq!(config.origins.of(Key::Ephemeral), &Origin::Flag("--db"));
+    assert_eq!(config.origins.of(SettingKey::Ephemeral), &Origin::Flag("--db"));
     assert_eq!(config.data_dir(), Some(place.root.path()));
 
     let place = Place::new().file("db = 'x.db'\n");
@@ -236,7 +236,7 @@ fn of_memory_and_a_file_the_stronger_source_decides() {
     assert!(config.ephemeral);
     assert_eq!(config.data_dir(), Some(&*place.root.path().join("data/dubwatch")));
     assert_eq!(
-        place.shown(Key::Db, &["--ephemeral"]),
+        place.shown(SettingKey::Db, &["--ephemeral"]),
         "# db means nothing: the journal is in memory # ~/config/dubwatch/config.toml"
     );
     assert!(!place.load(&["--ephemeral=false"]).unwrap().ephemeral);
@@ -417,7 +417,7 @@ fn a_list_of_addresses_or_proxies_names_at_least_one() {
 #[test]
 fn without_a_home_only_what_needs_a_place_asks_for_one() {
     let place = Place::new();
-    let homeless = place.surroundings.clone().without_home();
+    let homeless = place.environment.clone().without_home();
     let load = |arguments: &[&str]| {
         let cli = Cli::try_parse_from(["dubwatch"].iter().chain(arguments)).unwrap();
         Config::load(cli.flags, &homeless).unwrap()
@@ -435,13 +435,13 @@ fn without_a_home_only_what_needs_a_place_asks_for_one() {
 
 #[test]
 fn a_variable_that_a_command_does_not_use_says_nothing_to_it() {
-    let surroundings = Surroundings::below(Path::new("/nowhere"))
+    let environment = Environment::below(Path::new("/nowhere"))
         .with_variable("DUBWATCH_KEEP", "forever")
         .with_variable("DUBWATCH_OVERDUE", "1h");
-    let heeding = surroundings.clone().heeding(|key| key == Key::Overdue);
+    let heeding = environment.clone().heeding(|key| key == SettingKey::Overdue);
     let config = Config::load(Flags::default(), &heeding).unwrap();
     assert_eq!(config.overdue, SignedDuration::from_hours(1));
-    Config::load(Flags::default(), &surroundings).unwrap_err();
+    Config::load(Flags::default(), &environment).unwrap_err();
 }
 
 #[test]
@@ -666,8 +666,8 @@ fn table_flags_and_file_agree() {
         assert_eq!(setting.key as usize, index, "{}: out of order", setting.name);
         let variable = setting.name.replace('-', "_").to_uppercase();
         assert_eq!(setting.env, format!("DUBWATCH_{variable}"));
-        assert_eq!(Key::from_name(setting.name), Some(setting.key));
-        if setting.key == Key::RelayToken {
+        assert_eq!(SettingKey::from_name(setting.name), Some(setting.key));
+        if setting.key == SettingKey::RelayToken {
             assert_eq!(setting.flag, "", "others can see arguments");
             assert!(command.get_arguments().all(|arg| arg.get_long() != Some(setting.name)));
             continue;
@@ -678,12 +678,15 @@ fn table_flags_and_file_agree() {
         let argument = argument.unwrap_or_else(|| panic!("{} is no flag", setting.flag));
         assert_eq!(argument.get_help().unwrap().to_string(), setting.key.about());
         // Only `watch` has a policy, and `verify` a `--signature` of its own.
-        assert_eq!(argument.is_global_set(), setting.key != Key::Signature);
+        assert_eq!(argument.is_global_set(), setting.key != SettingKey::Signature);
     }
     let beside = ["json", "config", "help"];
     for argument in command.get_arguments() {
         let long = argument.get_long().unwrap();
-        assert!(Key::from_name(long).is_some() || beside.contains(&long), "--{long} has no row");
+        assert!(
+            SettingKey::from_name(long).is_some() || beside.contains(&long),
+            "--{long} has no row"
+        );
     }
     let place = Place::new();
     let shown = place.load(&[]).unwrap().show();
@@ -695,7 +698,7 @@ fn table_flags_and_file_agree() {
         let default = if is_relays {
             RelayKey::from_name(name).unwrap().setting().default
         } else {
-            Key::from_name(name).unwrap().setting().default
+            SettingKey::from_name(name).unwrap().setting().default
         };
         let default =
             default.replace("$XDG_DATA_HOME", place.root.path().join("data").to_str().unwrap());
@@ -721,7 +724,7 @@ fn the_relays_table_and_flags_agree() {
         assert_eq!(RelayKey::from_name(setting.name), Some(setting.key));
         assert_eq!(setting.flag, format!("--{}", setting.name));
         let own = command.get_arguments().find(|arg| arg.get_long() == Some(setting.name));
-        match (own, Key::from_name(setting.name)) {
+        match (own, SettingKey::from_name(setting.name)) {
             (Some(own), None) => {
                 assert_eq!(own.get_help().unwrap().to_string(), setting.about());
                 let variable = setting.name.replace('-', "_").to_uppercase();

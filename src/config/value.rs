@@ -137,9 +137,9 @@ impl fmt::Display for ListenAddress {
 /// The proxies whose `X-Forwarded-For` is believed: networks, each an address and the length of its
 /// prefix. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<(IpAddr, u8)>);
+pub struct ProxyNetworks(Vec<(IpAddr, u8)>);
 
-impl Proxies {
+impl ProxyNetworks {
     const LOOPBACK: [(IpAddr, u8); 2] =
         [(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
 
@@ -154,7 +154,7 @@ impl Proxies {
     }
 }
 
-impl fmt::Display for Proxies {
+impl fmt::Display for ProxyNetworks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() || self.0 == Self::LOOPBACK {
             return write!(f, "{}", !self.0.is_empty());
@@ -207,9 +207,9 @@ pub(super) fn listen_list(texts: &[&str]) -> Result<Vec<ListenAddress>, String> 
 }
 
 /// `true` (proxies on this machine), `false`, or a list of addresses and networks.
-pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
+pub(super) fn proxies(text: &str) -> Result<ProxyNetworks, String> {
     if let Ok(trusted) = flag(text) {
-        return Ok(Proxies::on_loopback(trusted));
+        return Ok(ProxyNetworks::on_loopback(trusted));
     }
     let mut networks = Vec::new();
     let pieces = text.split([',', ' ']).map(str::trim).filter(|piece| !piece.is_empty());
@@ -217,7 +217,7 @@ pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
         match network(piece) {
             Some(network) => networks.push(network),
             None if matches!(piece, "loopback" | "localhost") => {
-                networks.extend(Proxies::LOOPBACK);
+                networks.extend(ProxyNetworks::LOOPBACK);
             }
             None => {
                 return Err(no(
@@ -233,7 +233,7 @@ pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
             "it names no proxy; expected addresses like 10.0.0.2, or true or false".to_owned()
         );
     }
-    Ok(Proxies(networks))
+    Ok(ProxyNetworks(networks))
 }
 
 /// An address, with or without the length of a prefix.

@@ -35,7 +35,7 @@ pub use feed::Feed;
 pub use follow::{Follower, JournalBatch};
 pub use ledger::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, NamingCounts};
-pub use prune::Pruned;
+pub use prune::PruneCounts;
 pub use reader::{AssetPlace, JournalReader, Scanned};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;

@@ -86,7 +86,7 @@ fn changes(sent: &Status, now: &Status) -> Vec<BackendEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vitals::Store;
+    use crate::vitals::JournalHealth;
 
     #[tokio::test(start_paused = true)]
     async fn the_last_status_arrives_and_warnings_pass_it_however_much_changes() {

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::super::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
-use super::Settings;
+use super::ClientSettings;
 use super::counting_stream::CountingStream;
 use super::token::TokenPlace;
 use crate::outbound::{AnyStream, ConnectError, SpeaksTls};

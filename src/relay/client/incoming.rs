@@ -20,7 +20,7 @@ pub(super) fn request(delivery: DeliveryFrame) -> Received {
 }
 
 /// Returns a gap as stored in the journal.
-pub(super) fn gap(gap: &protocol::Gap, inbox: &str) -> Gap {
+pub(super) fn gap(gap: &protocol::GapFrame, inbox: &str) -> Gap {
     let now = Timestamp::now();
     Gap {
         at: gap.at.map_or(now, |at| at.min(now)),

@@ -49,7 +49,7 @@ pub use address::{Address, AddressError};
 pub use token::{SubscribeToken, TokenError, TokenPlace};
 
 use dial::DialError;
-use end::End;
+use end::ConnectionEnd;
 use sleep_detector::{LOOK_EVERY, SleepDetector};
 
 /// Delay before the next attempt after a relay refused us: its operator may have added us meanwhile.

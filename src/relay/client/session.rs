@@ -18,7 +18,7 @@ use super::super::protocol::{
 };
 use super::close_reason::CloseReason;
 use super::counting_stream::ByteCount;
-use super::dial::Socket;
+use super::dial::RelaySocket;
 use super::end::{ConnectionEnd, lost};
 use super::incoming;
 use super::outgoing::{Out, write};

@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use tokio::time::timeout;
 
-use super::Shared;
+use super::ServerShared;
 use super::socket_writer::SocketWriter;
 use crate::relay::protocol::{Close, CloseCode, Draining, EncodedFrame, Fault, RelayFrame};
 use crate::relay::store::LogError;

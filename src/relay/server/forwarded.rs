@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::{HeaderMap, header};
 
-use super::Settings;
+use super::ServerSettings;
 
 /// Returns the URL at which the relay was reached, without a slash at its end.
 pub(super) fn base_url(settings: &ServerSettings, peer: SocketAddr, headers: &HeaderMap) -> String {
@@ -42,12 +42,12 @@ mod tests {
         let dialled = headers(&[("host", "relay.example:8443"), ("x-forwarded-proto", "https")]);
         let plain = ServerSettings::default();
         let proxies = TrustedProxies::new([("127.0.0.0".parse().unwrap(), 8)]);
-        let trusting = ServerSettings { proxies, ..Settings::default() };
+        let trusting = ServerSettings { proxies, ..ServerSettings::default() };
         let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let stranger: SocketAddr = "192.0.2.1:9".parse().unwrap();
         let told = ServerSettings {
             public_url: Some("https://r.example/".to_owned()),
-            ..Settings::default()
+            ..ServerSettings::default()
         };
         assert_eq!(base_url(&plain, peer, &dialled), "http://relay.example:8443");
         assert_eq!(base_url(&trusting, peer, &dialled), "https://relay.example:8443");

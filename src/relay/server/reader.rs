@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::ServerShared;
 use super::close::{
     SubscriptionEnd, answer, broken, finish, message, stalled, superseded, unavailable,
 };

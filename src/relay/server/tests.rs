@@ -84,7 +84,7 @@ impl Fixture {
         let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
         let issued = store.create("one".parse().unwrap()).await.unwrap();
         let inbox = store.by_publish_id(&issued.publish_id).unwrap().id;
-        let settings = ServerSettings { max_body: 8 << 20, ..Settings::default() };
+        let settings = ServerSettings { max_body: 8 << 20, ..ServerSettings::default() };
         let limits = settings.serve_limits();
         let keys = TrustedKeys::new(PublicKey::vendor());
         let server = Server::new(settings, shape(Arc::clone(&store)), keys);

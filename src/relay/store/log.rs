@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::registry::{Inbox, InboxId};
-use super::secret::Token;
+use super::secret::IssuedToken;
 use crate::callback::Headers;
 use crate::relay::protocol::{
     DeliveryFrame, Epoch, GapFrame, InboxIdentity, ReaderName, Resume, Resumed,

@@ -83,9 +83,9 @@ pub use inbox_name::{InboxName, InboxNameFault};
 pub use log::{
     Arrival, Caps, InboxSummary, Issued, Item, Log, LogError, LogFuture, SubscriptionStart,
 };
-pub use prune::Pruned;
+pub use prune::InboxPruneCounts;
 pub use registry::{Inbox, InboxId, InboxState};
-pub use secret::Token;
+pub use secret::IssuedToken;
 
 pub use crate::sqlite::WriterLimits;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::Listed;
+use super::InboxSummary;
 use super::registry::InboxId;
 use super::schema::{signed, unsigned};
 use crate::relay::protocol::Epoch;

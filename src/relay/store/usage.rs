@@ -101,7 +101,7 @@ impl Usages {
                             bytes: unsigned(row.get(2)?),
                             unverified_count: unsigned(row.get(3)?),
                             unverified_bytes: unsigned(row.get(4)?),
-                            ..Usage::default()
+                            ..InboxUsage::default()
                         })
                     })
                     .optional()?;

@@ -3,14 +3,14 @@
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, Flags, Surroundings};
+use crate::config::{Config, Environment, Flags};
 use crate::tui::model::Banner;
 use crate::tui::run::{DemoCommand, DemoEvent};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config::load(Flags::default(), &Surroundings::below(dir.path())).unwrap();
+    let config = Config::load(Flags::default(), &Environment::below(dir.path())).unwrap();
     let (commands, commanded) = mpsc::channel(1);
     let (reports, mut events) = mpsc::channel(1);
     let stop = CancellationToken::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Key, RELAY_SETTINGS, SETTINGS};
+use super::{ConfigError, RELAY_SETTINGS, SETTINGS, SettingKey};
 use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
@@ -23,7 +23,7 @@ fn is_ours(name: &str) -> bool {
 ///
 /// A value, so that tests state it and never touch the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct Environment {
     variables: BTreeMap<String, OsString>,
     pub(super) working_dir: PathBuf,
     // Without a home directory there may be no place for these; an error only where one is needed.
@@ -32,7 +32,7 @@ pub struct Surroundings {
     pub(super) state_dir: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl Environment {
     /// What all our variables begin with.
     pub const PREFIX: &str = "DUBWATCH_";
 
@@ -62,7 +62,7 @@ impl Surroundings {
         }
     }
 
-    /// Surroundings without variables, with every directory below `root`; for tests.
+    /// An environment without variables, with every directory below `root`; for tests.
     pub fn below(root: &Path) -> Self {
         Self {
             variables: BTreeMap::new(),
@@ -88,7 +88,7 @@ impl Surroundings {
 
     /// The same without the variables of the settings for which `uses` says no.
     #[must_use]
-    pub fn heeding(mut self, uses: impl Fn(Key) -> bool) -> Self {
+    pub fn heeding(mut self, uses: impl Fn(SettingKey) -> bool) -> Self {
         for setting in SETTINGS.iter().filter(|setting| !uses(setting.key)) {
             self.variables.remove(setting.env);
         }
