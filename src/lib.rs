@@ -41,7 +41,7 @@
 //! | [`config`] | settings: flag over environment over file over default |
 //! | [`callback`] | pure: the sender's contract; delivery, verdict, refusal |
 //! | [`timeline`] | pure: the fold: what an asset and its versions have come to |
-//! | [`filter`], [`text`], [`vitals`] | pure: the filter language, printable text, counts |
+//! | [`filter`], [`text`], [`status`] | pure: the filter language, printable text, counts |
 //! | [`signature`] | keys, the header's grammar, the check, what explains a refusal |
 //! | [`sqlite`] | opening a database for one writer; the bounded group-commit writer |
 //! | [`journal`] | deliveries, states, refusals; reading them; the feed |
@@ -83,7 +83,7 @@ pub mod serve;
 pub mod signature;
 pub mod simulate;
 pub mod sqlite;
+pub mod status;
 pub mod text;
 pub mod timeline;
 pub mod tui;
-pub mod vitals;

@@ -21,8 +21,8 @@ use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::simulate::{Sender, Speed, Story, play, sign};
+use crate::status::Counts;
 use crate::tui::model::Banner;
-use crate::vitals::Counts;
 
 /// The name of the run's key in verdicts.
 const KEY: &str = "demo";

@@ -21,6 +21,7 @@ use crate::journal::{Follower, JournalError};
 use crate::output::{Face, Format, Ready, RecordWriter};
 use crate::signature::TrustedKeys;
 use crate::sqlite::OpenError;
+use crate::status::Status;
 use crate::tui::model::Banner;
 use crate::tui::widget::theme::Theme;
 use crate::vitals::Status;

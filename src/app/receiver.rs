@@ -21,7 +21,7 @@ use crate::journal::{Follower, Health, Journal, Location, WriteError};
 use crate::listener::{self, Listener};
 use crate::serve::{self, TrustedProxies, serve};
 use crate::signature::TrustedKeys;
-use crate::vitals::{Counts, Status};
+use crate::status::{Counts, Status};
 
 /// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);

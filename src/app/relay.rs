@@ -26,8 +26,8 @@ use crate::relay::store::{Caps, Log, Store, StoreError};
 use crate::serve::{self, ListeningSockets, serve};
 use crate::signature::{PublicKey, TrustedKeys};
 use crate::sqlite::{Health, Location, OpenError};
+use crate::status::Counts;
 use crate::text::Printable;
-use crate::vitals::Counts;
 
 /// What a relay is told by its settings.
 #[derive(Debug, Clone)]

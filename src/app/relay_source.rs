@@ -11,7 +11,7 @@ use crate::intake::Intake;
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::relay::client::{self, Address, Client, LinkReports, SubscribeToken, TokenPlace};
 use crate::relay::protocol::ReaderName;
-use crate::vitals::Link;
+use crate::status::Link;
 
 /// A client that receives from a relay.
 pub(super) struct RelaySource {

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::intake::Intake;
 use crate::journal::{Health, Journal};
 use crate::sqlite::has_writer;
-use crate::vitals::{JournalHealth, Link, Status};
+use crate::status::{JournalHealth, Link, Status};
 
 /// Minimum interval between two changes of the counts.
 const EVERY: Duration = Duration::from_millis(250);

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::Exit;
 use super::frontend::Frontend;
 use super::signals::{Signals, at_once};
-use crate::vitals::Counts;
+use crate::status::Counts;
 
 /// What happened in a part of a run.
 pub(super) enum PartEvent {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
 
 use crate::callback::RefusalKind;
-use crate::vitals::Counts;
+use crate::status::Counts;
 
 /// The counters behind [`Counts`].
 #[derive(Debug, Default)]

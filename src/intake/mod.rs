@@ -17,7 +17,7 @@ use crate::callback::{
 };
 use crate::journal::{Journal, JournalError, PendingCommit, RelayPlace, RelayReceipt, Relayed};
 use crate::signature::{TrustedKeys, explain_missing, fingerprint_of};
-use crate::vitals::Counts;
+use crate::status::Counts;
 
 // Used by the sources.
 pub use crate::journal::WriteError;

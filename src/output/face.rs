@@ -15,8 +15,8 @@ use super::records::{Format, RecordWriter};
 use crate::callback::{Callback, Delivery, RefusalEntry};
 use crate::filter::Filter;
 use crate::journal::{Follower, JournalBatch, JournalError};
+use crate::status::{Counts, Link};
 use crate::text::printable_lines;
-use crate::vitals::{Counts, Link};
 
 /// Rows read at once: few enough that a memory journal is not locked for long, and that a warning
 /// does not wait for long.
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::callback::{Accepted, Fingerprint, RefusalEntry};
     use crate::journal::{Journal, Location};
-    use crate::vitals::LinkState;
+    use crate::status::LinkState;
 
     const LIMIT: Duration = Duration::from_secs(30);
 

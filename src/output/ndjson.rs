@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::callback::{Ambiguity, Callback, Delivery, Headers, NotedGap, RefusalEntry, Verdict};
+use crate::status::{Counts, Link, LinkState};
 use crate::timeline::{AssetRow, Span, VersionRow};
-use crate::vitals::{Counts, Link, LinkState};
 
 /// The socket accepts: the first line.
 #[derive(Debug, Serialize)]

@@ -95,9 +95,9 @@ fn check(files: &[(&str, &str)]) -> Vec<Violation> {
 #[case::main("src/main.rs", "use tokio::runtime::Runtime;", "main uses the crate tokio")]
 #[case::files("src/filter/mod.rs", "use std::fs::File;", "filter is pure and uses std::fs::File")]
 #[case::sockets(
-    "src/vitals.rs",
+    "src/status.rs",
     "fn f(_: std::net::TcpStream) {}",
-    "vitals is pure and uses std::net::TcpStream"
+    "status is pure and uses std::net::TcpStream"
 )]
 #[case::clock(
     "src/timeline/mod.rs",
@@ -176,7 +176,7 @@ fn finds(#[case] path: &str, #[case] text: &str, #[case] what: &str) {
     "src/app.rs",
     "use crate::tui; use tokio::net::TcpListener; fn f() { Timestamp::now() }"
 )]
-#[case::address_is_no_socket("src/vitals.rs", "use std::net::SocketAddr;")]
+#[case::address_is_no_socket("src/status.rs", "use std::net::SocketAddr;")]
 #[case::test_module(
     "src/text.rs",
     "#[cfg(test)] mod tests { use crate::app; fn f() { println!(\"\\x1b\") } }"

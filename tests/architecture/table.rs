@@ -21,20 +21,20 @@ pub(crate) const ALL: &[&str] = &["*"];
 pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "callback",
-        ours: &["timeline", "vitals", "text", "filter"],
+        ours: &["timeline", "status", "text", "filter"],
         crates: &["serde", "serde_json", "jiff", "thiserror", "flate2"],
         pure: true,
         why: "the contract is the same wherever a delivery comes from and goes to",
     },
     Row {
         module: "timeline",
-        ours: &["callback", "vitals", "text", "filter"],
+        ours: &["callback", "status", "text", "filter"],
         crates: &["serde", "serde_json", "jiff", "thiserror"],
         pure: true,
         why: "the fold has to give the same state from the same journal, always",
     },
     Row {
-        module: "vitals",
+        module: "status",
         ours: &["callback", "timeline", "text", "filter"],
         crates: &["serde", "serde_json", "jiff", "thiserror"],
         pure: true,
@@ -42,14 +42,14 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "text",
-        ours: &["callback", "timeline", "vitals", "filter"],
+        ours: &["callback", "timeline", "status", "filter"],
         crates: &["serde", "thiserror", "unicode_width", "unicode_segmentation"],
         pure: true,
         why: "one boundary for untrusted text, usable from everywhere",
     },
     Row {
         module: "filter",
-        ours: &["callback", "timeline", "vitals", "text"],
+        ours: &["callback", "timeline", "status", "text"],
         crates: &["serde", "jiff", "thiserror", "unicode_width", "unicode_segmentation"],
         pure: true,
         why: "dashboard and log filter alike, and the clock is an argument",
@@ -94,7 +94,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &[
             "callback",
             "timeline",
-            "vitals",
+            "status",
             "text",
             "filter",
             "sqlite",
@@ -116,7 +116,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "intake",
-        ours: &["callback", "signature", "journal", "vitals", "text"],
+        ours: &["callback", "signature", "journal", "status", "text"],
         crates: &["bytes", "jiff", "thiserror", "tokio", "tokio_util", "tracing"],
         pure: false,
         why: "deliveries are verified and written alike, whatever their source",
@@ -164,7 +164,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "listener",
-        ours: &["callback", "intake", "serve", "vitals", "text"],
+        ours: &["callback", "intake", "serve", "status", "text"],
         crates: &[
             "axum",
             "bytes",
@@ -235,7 +235,7 @@ pub(crate) const ROWS: &[Row] = &[
             "intake",
             "outbound",
             "serve",
-            "vitals",
+            "status",
             "text",
             "relay::protocol",
             "relay::backoff",
@@ -278,7 +278,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "forward",
-        ours: &["callback", "timeline", "vitals", "text", "filter", "journal", "signature"],
+        ours: &["callback", "timeline", "status", "text", "filter", "journal", "signature"],
         crates: HTTP_CLIENT,
         pure: false,
         why: "it reads the journal like everybody else, and cannot slow intake",
@@ -288,7 +288,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &[
             "callback",
             "timeline",
-            "vitals",
+            "status",
             "text",
             "filter",
             "journal",
@@ -308,14 +308,14 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "output",
-        ours: &["callback", "timeline", "vitals", "text", "filter", "journal"],
+        ours: &["callback", "timeline", "status", "text", "filter", "journal"],
         crates: &["anstyle", "base64", "jiff", "serde", "serde_json", "thiserror", "tokio"],
         pure: false,
         why: "what is written depends on what is stored and not on a screen",
     },
     Row {
         module: "tui::model",
-        ours: &["callback", "timeline", "vitals", "text", "filter"],
+        ours: &["callback", "timeline", "status", "text", "filter"],
         crates: &["jiff", "serde", "serde_json"],
         pure: true,
         why: "the state of the screen is a value that a test can state",
@@ -325,7 +325,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &[
             "callback",
             "timeline",
-            "vitals",
+            "status",
             "text",
             "filter",
             "tui::model",
@@ -339,7 +339,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "tui::widget",
-        ours: &["callback", "timeline", "vitals", "text", "filter", "tui::model"],
+        ours: &["callback", "timeline", "status", "text", "filter", "tui::model"],
         crates: &["jiff", "ratatui", "unicode_width", "unicode_segmentation"],
         pure: true,
         why: "a frame is a function of the model",
@@ -374,7 +374,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "tui",
-        ours: &["callback", "timeline", "vitals", "text", "filter"],
+        ours: &["callback", "timeline", "status", "text", "filter"],
         crates: &[
             "base64",
             "crossterm",

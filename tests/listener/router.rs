@@ -16,7 +16,7 @@ use dubwatch::journal::{Limits, WriteError};
 use dubwatch::listener::{Listener, ListenerSettings};
 use dubwatch::serve::Peer;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
-use dubwatch::vitals::Counts;
+use dubwatch::status::Counts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;

@@ -6,6 +6,7 @@ use dubwatch::callback::{
     BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Outcome, Provenance,
     Received, Refusal, RefusalEntry, RefusalKind, Source, Verdict,
 };
+use dubwatch::status::{JournalHealth, Link, LinkState};
 use dubwatch::text::is_hidden;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::event::{BackendEvent, News};

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use dubwatch::callback::Gap;
+use dubwatch::status::{Link, LinkState};
 use dubwatch::text::ClipText;
 use dubwatch::tui::effect::Effect;
 use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::update::next_change;
-use dubwatch::vitals::{Link, LinkState};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::tui_harness::{COLOR, TuiHarness, now, rendered};

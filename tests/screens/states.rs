@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dubwatch::callback::{Encoding, Gap, Headers, Verdict};
 use dubwatch::simulate::Message;
+use dubwatch::status::{JournalHealth, Link, LinkState};
 use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::model::detail::{Detail, StepView};

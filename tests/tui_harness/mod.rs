@@ -10,6 +10,7 @@ use dubwatch::callback::{
 };
 use dubwatch::signature::fingerprint;
 use dubwatch::simulate::{How, Message, Speed, Story, Tamper};
+use dubwatch::status::Counts;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::effect::Effect;
 use dubwatch::tui::event::{BackendEvent, News};

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::worker::or_never;
 use crate::tui::event::BackendEvent;
-use crate::vitals::Status;
+use crate::status::Status;
 
 /// Minimum interval between two reports of the status.
 const EVERY: Duration = Duration::from_millis(250);
@@ -86,7 +86,7 @@ fn changes(sent: &Status, now: &Status) -> Vec<BackendEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vitals::JournalHealth;
+    use crate::status::JournalHealth;
 
     #[tokio::test(start_paused = true)]
     async fn the_last_status_arrives_and_warnings_pass_it_however_much_changes() {

@@ -4,7 +4,7 @@ pub(super) mod stream;
 pub(super) mod tui;
 
 use super::Exit;
-use crate::vitals::Counts;
+use crate::status::Counts;
 
 /// What shows a run. It follows the journal and watches the status by itself.
 pub(super) trait Frontend {

@@ -16,7 +16,7 @@ use super::super::worker::{Worker, or_never};
 use super::Frontend;
 use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::output::{self, Ended, Format, Notice, Ready};
-use crate::vitals::{Counts, Link, LinkState, Status};
+use crate::status::{Counts, Link, LinkState, Status};
 
 /// How long standard output may take to accept the last lines.
 const LAST_LINES: Duration = Duration::from_secs(5);

@@ -42,8 +42,8 @@ use super::backoff::{Backoff, STABLE};
 use super::protocol::{CloseCode, ReaderName, Redial};
 use crate::intake::Intake;
 use crate::outbound::Outbound;
+use crate::status::{Link, LinkState};
 use crate::text::Printable;
-use crate::vitals::{Link, LinkState};
 
 pub use address::{Address, AddressError};
 pub use token::{SubscribeToken, TokenError, TokenPlace};

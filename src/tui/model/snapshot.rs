@@ -10,7 +10,7 @@ use super::asset_list::AssetList;
 use super::mode::Target;
 use super::rows::{Row, RowWindow, SearchResults};
 use crate::callback::Gap;
-use crate::vitals::{Counts, JournalHealth, Link};
+use crate::status::{Counts, JournalHealth, Link};
 
 /// Minutes that the little chart of arrivals shows.
 pub const CHART_MINUTES: usize = 8;

@@ -13,9 +13,9 @@ use super::super::model::mode::{Mode, Target};
 use super::super::model::rows::Row;
 use super::{copy, follow_selection, search, show_message};
 use crate::callback::State;
+use crate::status::{JournalHealth, Link};
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
-use crate::vitals::{JournalHealth, Link};
 
 /// Applies one event.
 pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::model::Model;
 use super::super::model::mode::{Mode, Screen};
 use crate::callback::State;
-use crate::vitals::LinkState;
+use crate::status::LinkState;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);

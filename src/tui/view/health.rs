@@ -11,9 +11,9 @@ use super::super::widget::{ago, glyph, rule};
 use super::link;
 use super::row::number;
 use crate::callback::RefusalKind;
+use crate::status::{JournalHealth, LinkState};
 use crate::text::Printable;
 use crate::tui::model::Banner;
-use crate::vitals::{JournalHealth, LinkState};
 
 /// From this width on there are two columns.
 const TWO: u16 = 100;

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::super::widget::theme::Role;
 use super::super::widget::{ago, glyph};
 use super::row::number;
+use crate::status::{Link, LinkState};
 use crate::text::Printable;
-use crate::vitals::{Link, LinkState};
 
 /// The least columns that say anything beside the glyph.
 pub(super) const LEAST: usize = 5;

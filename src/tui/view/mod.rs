@@ -83,7 +83,7 @@ mod tests {
     use super::super::model::snapshot::FrozenSnapshot;
     use super::super::model::{Banner, RunInfo};
     use super::*;
-    use crate::vitals::JournalHealth;
+    use crate::status::JournalHealth;
 
     fn model(banner: Option<Banner>) -> Model {
         let run_info = RunInfo {
