@@ -24,7 +24,6 @@ use crate::sqlite::OpenError;
 use crate::status::Status;
 use crate::tui::model::Banner;
 use crate::tui::widget::theme::Theme;
-use crate::vitals::Status;
 
 /// A run that only reads, with what looks whether the process that writes the journal is there.
 struct ReadOnly(Option<Worker<()>>);

@@ -82,7 +82,11 @@ pub(super) struct InboxPruneArgs {
     yes: bool,
 }
 
-pub(super) fn run(relay: &RelayOptions, config: &Config, command: InboxCommand) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    relay: &RelayOptions,
+    config: &Config,
+    command: InboxCommand,
+) -> anyhow::Result<Exit> {
     let json = config.output == Some(Output::Json);
     let may = match &command {
         InboxCommand::Revoke { name, yes: false } => may_revoke(relay, name.as_str())?,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use super::characters::{only_ascii, out};
 use super::{colored, lines_in, logging, say};
 use crate::app::{self, Exit, Form};
-use crate::config::{Config, Key, Output, SignaturePolicy, ThemeChoice, local_zone};
+use crate::config::{Config, Output, SettingKey, SignaturePolicy, ThemeChoice, local_zone};
 use crate::output::Format;
 use crate::tui::terminal::why_not_drawn_on;
 use crate::tui::widget::theme::Theme;

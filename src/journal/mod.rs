@@ -6,7 +6,7 @@
 
 mod feed;
 mod follow;
-mod ledger;
+mod handler;
 mod notes;
 mod prune;
 mod reader;
@@ -33,7 +33,7 @@ use crate::sqlite::{Database, OpenError, Writer};
 pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
 pub use feed::Feed;
 pub use follow::{Follower, JournalBatch};
-pub use ledger::{RelayReceipt, Relayed};
+pub use handler::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, NamingCounts};
 pub use prune::PruneCounts;
 pub use reader::{AssetPlace, JournalReader, Scanned};
@@ -41,7 +41,7 @@ pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
 pub use watermarks::Watermarks;
 
-use ledger::{JournalEntry, JournalHandler};
+use handler::{JournalEntry, JournalHandler};
 use schema::Meta;
 
 /// What a queued delivery takes beside its body and headers, in bytes: about its other fields.
@@ -92,9 +92,9 @@ impl Journal {
         let path = database.path().to_owned();
         refold::if_needed(&mut connection)
             .map_err(|cause| JournalError::Write { path: path.clone(), cause })?;
-        let (ledger, watermarks) = JournalHandler::new(&connection, keep)
+        let (handler, watermarks) = JournalHandler::new(&connection, keep)
             .map_err(|cause| JournalError::Read { path, cause })?;
-        let writer = Writer::start(connection, ledger, limits).map_err(JournalError::Thread)?;
+        let writer = Writer::start(connection, handler, limits).map_err(JournalError::Thread)?;
         Ok(Self { writer, database, watermarks })
     }
 

@@ -9,7 +9,7 @@ use super::model::mode::Target;
 use super::model::rows::Row;
 use super::model::search::RowsPage;
 use crate::callback::Gap;
-use crate::vitals::{Counts, Link, Store};
+use crate::status::{Counts, JournalHealth, Link};
 
 /// Something that the backend of a run reports.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub enum BackendEvent {
     /// What became of the requests so far.
     Counts(Counts),
     /// Whether the journal can be written.
-    Store(Store),
+    Store(JournalHealth),
     /// Whether another process, which wrote the journal, has ended.
     Orphaned(bool),
     /// What the link to the relay is doing.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use dubwatch::callback::{Encoding, RefusalKind, Source, Verdict};
 use dubwatch::intake::{Intake, Policy};
-use dubwatch::journal::{Limits, WriteError};
+use dubwatch::journal::{WriteError, WriterLimits};
 use dubwatch::listener::{Listener, ListenerSettings};
 use dubwatch::serve::Peer;
 use dubwatch::signature::{PrivateKey, TrustedKeys};
@@ -63,7 +63,7 @@ impl House {
     }
 
     /// One whose journal can be held up and broken.
-    fn on_disk(limits: Limits) -> Self {
+    fn on_disk(limits: WriterLimits) -> Self {
         Self::with(TestStore::on_disk(limits), Policy::Required, MAX_BODY)
     }
 
@@ -397,9 +397,9 @@ async fn what_cannot_be_kept_is_answered_503_with_retry_after(
     why: WriteError,
 ) {
     let house = House::on_disk(match why {
-        WriteError::Full => Limits { bytes: 1, ..Limits::default() },
-        WriteError::Late => Limits { patience: Duration::ZERO, ..Limits::default() },
-        WriteError::Failed(_) | WriteError::Closed => Limits::default(),
+        WriteError::Full => WriterLimits { bytes: 1, ..WriterLimits::default() },
+        WriteError::Late => WriterLimits { patience: Duration::ZERO, ..WriterLimits::default() },
+        WriteError::Failed(_) | WriteError::Closed => WriterLimits::default(),
     });
     let mut _lock = None;
     match why {
@@ -422,7 +422,7 @@ async fn what_cannot_be_kept_is_answered_503_with_retry_after(
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_never_answers_is_waited_for_5_s() {
-    let house = House::on_disk(Limits::default());
+    let house = House::on_disk(WriterLimits::default());
     let lock = house.store.hold_up();
     let begun = tokio::time::Instant::now();
     assert_unavailable(&house.answer(house.signed(BODY)).await);
@@ -435,7 +435,7 @@ async fn a_disk_that_never_answers_is_waited_for_5_s() {
 
 #[tokio::test(start_paused = true)]
 async fn no_200_goes_out_before_the_receipt() {
-    let house = House::on_disk(Limits::default());
+    let house = House::on_disk(WriterLimits::default());
     let lock = house.store.hold_up();
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
@@ -453,7 +453,7 @@ async fn no_200_goes_out_before_the_receipt() {
 
 #[tokio::test]
 async fn a_sender_that_hangs_up_cancels_nothing() {
-    let house = House::on_disk(Limits::default());
+    let house = House::on_disk(WriterLimits::default());
     let lock = house.store.hold_up();
     let mut call = house.call(house.signed(BODY));
     assert!(poll_once(&mut call).is_pending());
@@ -465,7 +465,7 @@ async fn a_sender_that_hangs_up_cancels_nothing() {
 
 #[tokio::test]
 async fn healthz_says_whether_the_journal_can_be_written() {
-    let house = House::on_disk(Limits::default());
+    let house = House::on_disk(WriterLimits::default());
     let ask = || Request::get("/healthz").body(Body::empty()).unwrap();
     let answer = house.answer(ask()).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::OK, "ok\n"));

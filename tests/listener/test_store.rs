@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dubwatch::callback::{Delivery, RefusalEntry};
-use dubwatch::journal::{Journal, Limits, Location, Reader};
+use dubwatch::journal::{Journal, JournalReader, Location, WriterLimits};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -26,7 +26,7 @@ impl TestStore {
     }
 
     /// In a file: what [`TestStore::hold_up`] and [`TestStore::break_down`] need.
-    pub(crate) fn on_disk(limits: Limits) -> Self {
+    pub(crate) fn on_disk(limits: WriterLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Location::File(dir.path().join("journal.db"));
         let journal = Arc::new(Journal::open_bounded(&place, None, limits).unwrap());
@@ -62,7 +62,7 @@ impl TestStore {
         self.journal.close();
     }
 
-    fn reader(&self) -> Reader {
+    fn reader(&self) -> JournalReader {
         self.journal.reader().unwrap()
     }
 

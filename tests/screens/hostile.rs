@@ -15,7 +15,6 @@ use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::model::mode::Target;
 use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::model::{Banner, Model};
-use dubwatch::vitals::{Link, LinkState, JournalHealth};
 use ratatui::buffer::Buffer;
 
 use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, run_info};
@@ -144,7 +143,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         }));
         tui.event(BackendEvent::Warning(now(), (*text).to_owned()));
     }
-    tui.event(BackendEvent::JournalHealth(JournalHealth::Failing { why: all.clone() }));
+    tui.event(BackendEvent::Store(JournalHealth::Failing { why: all.clone() }));
     tell_of_a_relay(&mut tui, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {

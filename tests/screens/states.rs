@@ -11,7 +11,6 @@ use dubwatch::tui::model::detail::{Detail, StepView};
 use dubwatch::tui::model::mode::{Pane, Target};
 use dubwatch::tui::model::rows::Row;
 use dubwatch::tui::model::{Banner, Model};
-use dubwatch::vitals::{Link, LinkState, JournalHealth};
 use jiff::SignedDuration;
 
 use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
@@ -108,7 +107,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "demo_over" => drop(tui.event(BackendEvent::StoryOver)),
         "orphaned" => drop(tui.event(BackendEvent::Orphaned(true))),
         "full_disk" | "full_disk_unchecked" => {
-            tui.event(BackendEvent::JournalHealth(JournalHealth::Failing {
+            tui.event(BackendEvent::Store(JournalHealth::Failing {
                 why: "database or disk is full".to_owned(),
             }));
             tui.event(BackendEvent::Warning(now(), "the clock was set back by 3 s".to_owned()));

@@ -22,7 +22,6 @@ use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::update;
 use dubwatch::tui::view;
 use dubwatch::tui::widget::theme::Theme;
-use dubwatch::vitals::Counts;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;

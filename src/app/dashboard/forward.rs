@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::worker::or_never;
-use crate::tui::event::BackendEvent;
 use crate::status::Status;
+use crate::tui::event::BackendEvent;
 
 /// Minimum interval between two reports of the status.
 const EVERY: Duration = Duration::from_millis(250);

@@ -19,6 +19,7 @@ use super::super::signals::HANGUP;
 use super::super::worker::Worker;
 use super::Frontend;
 use crate::config::{Config, ThemeChoice, local_zone};
+use crate::status::Counts;
 use crate::tui::job_control::JobControl;
 use crate::tui::model::RunInfo;
 use crate::tui::run::{DemoPorts, ExitReason, Ports, Run};
@@ -26,7 +27,6 @@ use crate::tui::shell_terminal::ShellTerminal;
 use crate::tui::terminal::{TerminalError, TerminalScreen};
 use crate::tui::widget::theme::Theme;
 use crate::tui::{self, input};
-use crate::vitals::Counts;
 
 /// Warnings that may wait. More than that are in the log file.
 const WARNINGS: usize = 64;

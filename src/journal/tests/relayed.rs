@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::callback::{Gap, MessagePosition};
-use crate::journal::ledger::{JournalEntry, JournalHandler};
+use crate::journal::handler::{JournalEntry, JournalHandler};
 use crate::journal::{RelayPlace, RelayReceipt, Relayed, schema};
 use crate::sqlite::BatchHandler as _;
 
@@ -161,20 +161,20 @@ fn a_delivery_is_new_once() {
 fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
     for relayed in [let_in(7, 6), Relayed::Refused] {
         let (_, mut connection) = Database::open(&Location::Memory, schema::SCHEMA).unwrap();
-        let (mut ledger, _) = JournalHandler::new(&connection, None).unwrap();
+        let (mut handler, _) = JournalHandler::new(&connection, None).unwrap();
         let mut attempt = |entries: &[&JournalEntry], commits: bool| {
             let transaction = connection.transaction().unwrap();
             let receipts: Vec<RelayReceipt> = entries
                 .iter()
-                .map(|entry| ledger.write(&transaction, entry).unwrap().into())
+                .map(|entry| handler.write(&transaction, entry).unwrap().into())
                 .collect();
-            ledger.before_commit(&transaction).unwrap();
+            handler.before_commit(&transaction).unwrap();
             if commits {
                 transaction.commit().unwrap();
-                ledger.committed();
+                handler.committed();
             } else {
                 transaction.rollback().unwrap();
-                ledger.rolled_back();
+                handler.rolled_back();
             }
             receipts
         };

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::mode::Target;
 use super::search::{Query, RowsPage, SearchStart, Searching};
-use crate::callback::{BodySample, Callback, DeliverySummary, DeliveryEffect, Event, Headers, RefusalEntry};
+use crate::callback::{
+    BodySample, Callback, DeliveryEffect, DeliverySummary, Event, Headers, RefusalEntry,
+};
 use crate::filter::{DeliveryFacts, Filter};
 
 /// Rows that are held at most. Beyond it those furthest from where the user is go; they come back

@@ -107,7 +107,7 @@ impl JournalHandler {
         let (committed, receiver) = watch::channel(watermarks);
         let states = StateCache::default();
         let subscriptions = Subscriptions::default();
-        let ledger = Self {
+        let handler = Self {
             states,
             subscriptions,
             keep,
@@ -116,7 +116,7 @@ impl JournalHandler {
             now: None,
             refusals_written: false,
         };
-        Ok((ledger, receiver))
+        Ok((handler, receiver))
     }
 
     fn append(&mut self, connection: &Connection, accepted: &Accepted) -> rusqlite::Result<u64> {
