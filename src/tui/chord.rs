@@ -23,7 +23,7 @@ pub enum Key {
     /// Insert.
     Insert,
     /// Arrow left.
-    ExitReason,
+    Left,
     /// Arrow right.
     Right,
     /// Arrow up.
@@ -49,7 +49,7 @@ const NAMES: &[(Key, &str)] = &[
     (Key::Backspace, "backspace"),
     (Key::Delete, "del"),
     (Key::Insert, "ins"),
-    (Key::ExitReason, "left"),
+    (Key::Left, "left"),
     (Key::Right, "right"),
     (Key::Up, "up"),
     (Key::Down, "down"),

@@ -18,7 +18,7 @@ pub enum Action {
     PreviousPane,
     Up,
     Down,
-    ExitReason,
+    Left,
     Right,
     PageUp,
     PageDown,
@@ -69,7 +69,7 @@ pub enum Context {
     /// On the Timeline.
     Timeline,
     /// Where a list of deliveries has the keys.
-    RowWindow,
+    Rows,
     /// In the matrix.
     Matrix,
     /// While nothing was received yet.
@@ -91,7 +91,7 @@ impl Context {
     pub const ALL: [Self; 11] = [
         Self::Screens,
         Self::Timeline,
-        Self::RowWindow,
+        Self::Rows,
         Self::Matrix,
         Self::Empty,
         Self::Detail,
@@ -108,7 +108,7 @@ impl Context {
             Self::Always => "Always",
             Self::Screens => "On every screen",
             Self::Timeline => "On the Timeline",
-            Self::RowWindow => "In a list of deliveries",
+            Self::Rows => "In a list of deliveries",
             Self::Matrix => "In the Matrix",
             Self::Empty => "Before the first callback",
             Self::Detail => "In one delivery",
@@ -204,9 +204,9 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Timeline, &["+", "="], A::ZoomIn, "", "zoom the time axis in"),
     bind(C::Timeline, &["-"], A::ZoomOut, "", "zoom it out"),
     bind(C::Timeline, &["0"], A::Fit, "", "zoom so that all of the asset is seen, and follow now"),
-    bind(C::Timeline, &["left", "h"], A::ExitReason, "", "back in time"),
+    bind(C::Timeline, &["left", "h"], A::Left, "", "back in time"),
     bind(C::Timeline, &["right", "l"], A::Right, "", "on in time; at now, follow it"),
-    bind(C::Matrix, &["left", "h"], A::ExitReason, "", "one locale to the left"),
+    bind(C::Matrix, &["left", "h"], A::Left, "", "one locale to the left"),
     bind(C::Matrix, &["right", "l"], A::Right, "", "one locale to the right"),
     bind(
         C::Empty,
@@ -297,11 +297,11 @@ pub fn contexts(model: &Model) -> Vec<Context> {
             }
             match model.screen {
                 Screen::Timeline if model.pane == Pane::Deliveries => {
-                    own.extend([Context::RowWindow, Context::Timeline]);
+                    own.extend([Context::Rows, Context::Timeline]);
                 }
                 Screen::Timeline => own.push(Context::Timeline),
                 Screen::Matrix => own.push(Context::Matrix),
-                Screen::Deliveries => own.push(Context::RowWindow),
+                Screen::Deliveries => own.push(Context::Rows),
                 Screen::Health => {}
             }
             own.push(Context::Screens);

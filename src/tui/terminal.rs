@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::DisableMouseCapture;
 use crossterm::style::{Print, force_color_output};
 use crossterm::terminal::{SetTitle, disable_raw_mode, enable_raw_mode};
 use crossterm::{Command, queue};
@@ -21,7 +20,7 @@ use ratatui::backend::Backend as _;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 use rustix::event::{Timespec, poll};
-use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
+use rustix::termios::tcgetwinsize;
 use tokio_util::sync::CancellationToken;
 
 use super::input::Report;
@@ -29,7 +28,7 @@ pub use super::terminal_backend::TerminalBackend;
 use super::terminal_backend::TerminalSize;
 use crate::text::{ClipText, Printable};
 use modes::{
-    ASK_GROUND, ASK_KEYBOARD, BELL, END_STRING, ExtraModes, MOUSE_ON, PHYSICAL_KEYS_ON, switch_off,
+    ASK_BACKGROUND, ASK_KEYBOARD, BELL, END_STRING, ExtraModes, PHYSICAL_KEYS_ON, switch_off,
     switch_on,
 };
 pub use multiplexer::Multiplexer;
@@ -92,19 +91,17 @@ struct TerminalOwner {
     by_us: AtomicBool,
     /// Whether anything may be written.
     open: Arc<AtomicBool>,
-    /// Whether the mouse is reported.
-    mouse: AtomicBool,
     /// Whether physical keys are told.
     physical_keys: AtomicBool,
     /// Whether changes of the ground are reported.
-    ground_reports: AtomicBool,
+    background_reports: AtomicBool,
 }
 
 impl TerminalOwner {
     fn more(&self) -> ExtraModes {
         ExtraModes {
             physical_keys: self.physical_keys.load(Ordering::Acquire),
-            ground_reports: self.ground_reports.load(Ordering::Acquire),
+            background_reports: self.background_reports.load(Ordering::Acquire),
         }
     }
 }
@@ -225,18 +222,12 @@ impl<W: Write> TerminalScreen<W> {
         self.terminal.backend().size().map_err(TerminalError::Write)
     }
 
-    /// Has the terminal report clicks and the wheel, or not. It cannot select text meanwhile.
-    pub fn set_mouse(&mut self, on: bool) -> Result<(), TerminalError> {
-        self.held.mouse.store(on, Ordering::Release);
-        if on { self.send(Print(MOUSE_ON)) } else { self.send(DisableMouseCapture) }
-    }
-
     /// Asks what the ground is, and has every change of it reported, from now on and after each
     /// [`TerminalScreen::resume`]. The answers are [`Report`]s among the inputs, if any come.
-    pub fn follow_ground(&mut self) -> Result<(), TerminalError> {
-        self.held.ground_reports.store(true, Ordering::Release);
+    pub fn follow_background(&mut self) -> Result<(), TerminalError> {
+        self.held.background_reports.store(true, Ordering::Release);
         self.asked = Some(Instant::now());
-        self.send(Print(ASK_GROUND))
+        self.send(Print(ASK_BACKGROUND))
     }
 
     /// Takes an answer of the terminal in.
@@ -305,7 +296,7 @@ impl<W: Write> TerminalScreen<W> {
         let _ = backend.send();
         self.held.open.store(false, Ordering::Release);
         if self.is_real {
-            cook(&self.held);
+            let _ = disable_raw_mode();
         }
     }
 
@@ -314,11 +305,8 @@ impl<W: Write> TerminalScreen<W> {
     pub fn resume(&mut self) -> Result<(), TerminalError> {
         self.leave();
         self.take()?;
-        if self.held.mouse.load(Ordering::Acquire) {
-            self.set_mouse(true)?;
-        }
-        if self.held.ground_reports.load(Ordering::Acquire) {
-            self.follow_ground()?;
+        if self.held.background_reports.load(Ordering::Acquire) {
+            self.follow_background()?;
         }
         match self.title.take() {
             Some(title) => self.title(&title),
@@ -377,14 +365,6 @@ impl<W: Write> fmt::Debug for TerminalScreen<W> {
     }
 }
 
-/// Leaves raw mode. What the mouse reported meanwhile must not appear as text in the shell.
-fn cook(held: &TerminalOwner) {
-    if held.mouse.load(Ordering::Acquire) {
-        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-    }
-    let _ = disable_raw_mode();
-}
-
 /// What the panic hook does.
 fn give_back_and_tell() {
     let watched = lock(&WATCHED);
@@ -395,7 +375,7 @@ fn give_back_and_tell() {
         let _ = switch_off(&mut bytes, held.more());
         let mut out: &File = out;
         let _ = out.write_all(&bytes);
-        cook(held);
+        let _ = disable_raw_mode();
     }
     broken.cancel();
 }

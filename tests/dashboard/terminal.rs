@@ -89,7 +89,6 @@ async fn perform() -> String {
                     Report::Background { .. } => last = format!("{report:?}"),
                 }
             }
-            Input::Mouse { what, column, row } => last = format!("mouse {what:?} {column} {row}"),
             Input::Key(chord) => {
                 last = chord.to_string();
                 if chord == Chord::ctrl(Key::Char('z')) {
@@ -108,12 +107,10 @@ async fn perform() -> String {
                     Some('a') => drop(tokio::spawn(async { panic!("a task is lost") })),
                     Some('P') => panic!("the loop is lost"),
                     Some('c') => drop(screen.copy(&ClipText::line("some text").unwrap()).unwrap()),
-                    Some('g') => screen.follow_ground().unwrap(),
+                    Some('g') => screen.follow_background().unwrap(),
                     Some('t') => screen.title(&Printable::new("7/12 \u{1b}")).unwrap(),
                     Some('b') => screen.bell().unwrap(),
                     Some('n') => screen.notify(&Printable::new("failed\u{7}")).unwrap(),
-                    Some('m') => screen.set_mouse(true).unwrap(),
-                    Some('M') => screen.set_mouse(false).unwrap(),
                     Some('r') => screen.repaint(),
                     Some('s') => inputs = input::stream().unwrap(),
                     _ => {}
@@ -378,11 +375,7 @@ fn keys_sizes_and_pastes_come_through() {
     theatre.pty.wait_for_text("s in");
     theatre.pty.type_keys("G");
     theatre.pty.wait_for_text("G in");
-    theatre.pty.type_keys("m");
-    theatre.pty.wait_for_text("m in");
-    theatre.pty.send(b"\x1b[<64;5;7M");
-    theatre.pty.wait_for_text("mouse ScrollUp 4 6");
-    theatre.pty.type_keys("Md");
+    theatre.pty.type_keys("d");
     theatre.assert_restored("dropped");
 }
 
@@ -395,9 +388,9 @@ fn answers_of_the_terminal_are_no_keys() {
     theatre.pty.wait_for_text("g in");
     assert!(theatre.pty.wrote("\u{1b}]11;?\u{1b}\\\u{1b}[?2031h"));
     let answers = [
-        ("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\", "Ground { is_light: true } in"),
-        ("\u{1b}[?997;1n", "Ground { is_light: false } in"),
-        ("\u{1b}]11;rgb:dddd/dddd/dddd\u{7}", "Ground { is_light: true } in"),
+        ("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\", "Background { is_light: true } in"),
+        ("\u{1b}[?997;1n", "Background { is_light: false } in"),
+        ("\u{1b}]11;rgb:dddd/dddd/dddd\u{7}", "Background { is_light: true } in"),
     ];
     for (answer, shown) in answers {
         let (begin, end) = answer.split_at(answer.len() / 2);

@@ -38,10 +38,10 @@ pub(in super::super) async fn run(
                     end(&mut running, Some(error), &events).await;
                 }
                 command = commands.recv() => match command {
-                    Some(DemoCommand::SearchStart) if running.is_none() => {
+                    Some(DemoCommand::Start) if running.is_none() => {
                         running = start(&config, &events).await;
                     }
-                    Some(DemoCommand::SearchStart) => {}
+                    Some(DemoCommand::Start) => {}
                     Some(DemoCommand::Stop) => end(&mut running, None, &events).await,
                     None => return,
                 },

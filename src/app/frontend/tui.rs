@@ -164,7 +164,7 @@ impl TerminalWorker {
         // Without colours every ground is the same.
         let follows_background = follows_background && theme.color;
         if follows_background {
-            screen.follow_ground()?;
+            screen.follow_background()?;
         }
         let terminal = ShellTerminal::new(screen, job_control);
         let inputs = input::stream().context("cannot read the terminal")?;

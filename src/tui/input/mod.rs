@@ -38,15 +38,6 @@ pub enum Input {
     Paste(String),
     /// The terminal has this many columns and rows now.
     Resize(u16, u16),
-    /// The mouse, where [`set_mouse`](super::terminal::Screen::set_mouse) asked for it.
-    Mouse {
-        /// What was done.
-        what: Mouse,
-        /// The column it was done in, from 0.
-        column: u16,
-        /// The row, from 0.
-        row: u16,
-    },
     /// The terminal answered, or told of a change by itself.
     Report(Report),
     /// The terminal is gone, or cannot be read. Nothing comes after it.
@@ -63,17 +54,6 @@ pub enum Report {
     },
     /// It can tell which physical key was pressed (the kitty keyboard protocol).
     PhysicalKeys,
-}
-
-/// What was done with the mouse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mouse {
-    /// The first button was pressed.
-    Click,
-    /// The wheel was turned away.
-    ScrollUp,
-    /// The wheel was turned towards the user.
-    ScrollDown,
 }
 
 /// Where the reading thread puts what it reads. It outlives a stream: a read cannot be called off

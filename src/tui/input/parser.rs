@@ -1,4 +1,4 @@
-//! Understands the bytes that a terminal sends: keys, pastes, the mouse and its answers, however
+//! Understands the bytes that a terminal sends: keys, pastes and its answers, however
 //! they are cut into reads. Reads nothing and knows no clock.
 //!
 //! Answers come when they come. They are swallowed whole here, whatever they say, because their
@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::super::chord::{Chord, Key};
-use super::{Input, Mouse, PASTE_LIMIT, Report};
+use super::{Input, PASTE_LIMIT, Report};
 
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
@@ -29,7 +29,7 @@ const LONGEST_SEQUENCE: usize = 128;
 enum ParserState {
     /// Nothing.
     #[default]
-    Background,
+    Ground,
     /// ESC came.
     Escape,
     /// ESC O.
@@ -37,7 +37,7 @@ enum ParserState {
     /// ESC [ and this.
     Csi(Vec<u8>),
     /// ESC [ [, of the Linux console's function keys.
-    ShellTerminal,
+    Console,
     /// ESC [ M, of a mouse that reports in the old way: as many bytes follow.
     OldMouse(usize),
     /// OSC, DCS or APC, by the byte after ESC; ends with ESC \ or BEL.
@@ -67,7 +67,7 @@ impl Parser {
     pub(super) fn patience(&self) -> Option<Duration> {
         match &self.state {
             // A paste has to end with its mark: its rest would act as keys.
-            ParserState::Background | ParserState::Paste(_) => None,
+            ParserState::Ground | ParserState::Paste(_) => None,
             ParserState::Escape => Some(KEY),
             ParserState::Answer { text, .. } if !text.is_empty() => Some(ANSWER),
             _ => Some(SEQUENCE),
@@ -77,18 +77,18 @@ impl Parser {
     /// Nothing more comes: what was begun is over.
     pub(super) fn give_up(&mut self, inputs: &mut Vec<Input>) {
         match std::mem::take(&mut self.state) {
-            ParserState::Escape => inputs.push(key(Key::Esc, HeldModifiers::default())),
+            ParserState::Escape => inputs.push(key(Key::Esc, Modifiers::default())),
             ParserState::Ss3 => inputs.push(alt('O')),
             ParserState::Csi(text) if text.is_empty() => inputs.push(alt('[')),
-            ParserState::ShellTerminal => {
-                inputs.extend([alt('['), key(Key::Char('['), HeldModifiers::default())])
+            ParserState::Console => {
+                inputs.extend([alt('['), key(Key::Char('['), Modifiers::default())]);
             }
             ParserState::Answer { kind, text, at_escape } => {
                 if text.is_empty() {
                     inputs.push(alt(char::from(kind)));
                 }
                 if at_escape {
-                    inputs.push(key(Key::Esc, HeldModifiers::default()));
+                    inputs.push(key(Key::Esc, Modifiers::default()));
                 }
             }
             state @ ParserState::Paste(_) => self.state = state,
@@ -98,17 +98,17 @@ impl Parser {
 
     fn take(&mut self, byte: u8, inputs: &mut Vec<Input>) {
         match &mut self.state {
-            ParserState::Background => self.begin(byte, false, inputs),
+            ParserState::Ground => self.begin(byte, false, inputs),
             ParserState::Escape => self.after_escape(byte, inputs),
             ParserState::Ss3 => match byte {
                 0x20..=0x7e => {
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     inputs.extend(ss3(byte));
                 }
                 _ => self.abandon(byte, inputs),
             },
             ParserState::Csi(text) => match byte {
-                b'[' if text.is_empty() => self.state = ParserState::ShellTerminal,
+                b'[' if text.is_empty() => self.state = ParserState::Console,
                 b'M' if text.is_empty() => self.state = ParserState::OldMouse(3),
                 0x20..=0x3f => {
                     if text.len() < LONGEST_SEQUENCE {
@@ -117,7 +117,7 @@ impl Parser {
                 }
                 0x40..=0x7e => {
                     let text = std::mem::take(text);
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     if (text.as_slice(), byte) == (b"200", b'~') {
                         self.state = ParserState::Paste(Vec::new());
                     } else {
@@ -126,23 +126,23 @@ impl Parser {
                 }
                 _ => self.abandon(byte, inputs),
             },
-            ParserState::ShellTerminal => match byte {
+            ParserState::Console => match byte {
                 b'A'..=b'E' => {
-                    self.state = ParserState::Background;
-                    inputs.push(key(Key::F(byte - b'A' + 1), HeldModifiers::default()));
+                    self.state = ParserState::Ground;
+                    inputs.push(key(Key::F(byte - b'A' + 1), Modifiers::default()));
                 }
                 _ => self.abandon(byte, inputs),
             },
             ParserState::OldMouse(left) => {
                 *left -= 1;
                 if *left == 0 {
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                 }
             }
             ParserState::Answer { kind, text, at_escape } => match byte {
                 b'\\' if *at_escape => {
                     let (kind, text) = (*kind, std::mem::take(text));
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     inputs.extend(answer(kind, &text));
                 }
                 // Whatever it is, it begins something new, and an answer holds no control.
@@ -156,7 +156,7 @@ impl Parser {
                 ESC => *at_escape = true,
                 BEL => {
                     let (kind, text) = (*kind, std::mem::take(text));
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     inputs.extend(answer(kind, &text));
                 }
                 0x20..=0x7e | 0x80.. if !text.is_empty() || begins_answer(*kind, byte) => {
@@ -180,7 +180,7 @@ impl Parser {
                 {
                     text.truncate(before);
                     let text = std::mem::take(text);
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     inputs.push(Input::Paste(paste(&text)));
                 }
             }
@@ -191,13 +191,10 @@ impl Parser {
                 bytes.push(byte);
                 if bytes.len() == *length {
                     let (bytes, alt) = (std::mem::take(bytes), *alt);
-                    self.state = ParserState::Background;
+                    self.state = ParserState::Ground;
                     if let Some(c) = std::str::from_utf8(&bytes).ok().and_then(|c| c.chars().next())
                     {
-                        inputs.push(key(
-                            Key::Char(c),
-                            HeldModifiers { alt, ..HeldModifiers::default() },
-                        ));
+                        inputs.push(key(Key::Char(c), Modifiers { alt, ..Modifiers::default() }));
                     }
                 }
             }
@@ -218,11 +215,11 @@ impl Parser {
                 ParserState::Answer { kind: byte, text: Vec::new(), at_escape: false }
             }
             ESC => {
-                inputs.push(key(Key::Esc, HeldModifiers::default()));
+                inputs.push(key(Key::Esc, Modifiers::default()));
                 ParserState::Escape
             }
             _ => {
-                self.state = ParserState::Background;
+                self.state = ParserState::Ground;
                 return self.begin(byte, true, inputs);
             }
         };
@@ -230,8 +227,8 @@ impl Parser {
 
     /// A byte before which nothing was begun, but perhaps ESC.
     fn begin(&mut self, byte: u8, alt: bool, inputs: &mut Vec<Input>) {
-        let held = HeldModifiers { alt, ..HeldModifiers::default() };
-        let ctrl = |c: u8| key(Key::Char(char::from(c)), HeldModifiers { ctrl: true, ..held });
+        let held = Modifiers { alt, ..Modifiers::default() };
+        let ctrl = |c: u8| key(Key::Char(char::from(c)), Modifiers { ctrl: true, ..held });
         inputs.push(match byte {
             ESC => {
                 self.state = ParserState::Escape;
@@ -271,18 +268,18 @@ const fn begins_answer(kind: u8, byte: u8) -> bool {
 
 /// Modifiers of a key.
 #[derive(Debug, Default, Clone, Copy)]
-struct HeldModifiers {
+struct Modifiers {
     ctrl: bool,
     alt: bool,
     shift: bool,
 }
 
-fn key(key: Key, HeldModifiers { ctrl, alt, shift }: HeldModifiers) -> Input {
+fn key(key: Key, Modifiers { ctrl, alt, shift }: Modifiers) -> Input {
     Input::Key(Chord { ctrl, alt, shift, ..Chord::plain(key) }.folded())
 }
 
 fn alt(c: char) -> Input {
-    key(Key::Char(c), HeldModifiers { alt: true, ..HeldModifiers::default() })
+    key(Key::Char(c), Modifiers { alt: true, ..Modifiers::default() })
 }
 
 fn ss3(end: u8) -> Option<Input> {
@@ -293,7 +290,7 @@ fn ss3(end: u8) -> Option<Input> {
         b'j'..=b'y' => Key::Char(char::from(end - b'j' + b'*')),
         _ => by_letter(end)?,
     };
-    Some(key(named, HeldModifiers::default()))
+    Some(key(named, Modifiers::default()))
 }
 
 fn by_letter(end: u8) -> Option<Key> {
@@ -301,7 +298,7 @@ fn by_letter(end: u8) -> Option<Key> {
         b'A' => Key::Up,
         b'B' => Key::Down,
         b'C' => Key::Right,
-        b'D' => Key::ExitReason,
+        b'D' => Key::Left,
         b'H' => Key::Home,
         b'F' => Key::End,
         b'P' => Key::F(1),
@@ -331,8 +328,8 @@ fn by_number(number: u32) -> Option<Key> {
 /// A whole control sequence.
 fn csi(text: &[u8], end: u8, inputs: &mut Vec<Input>) {
     let Ok(text) = std::str::from_utf8(text) else { return };
-    if let Some(text) = text.strip_prefix('<') {
-        inputs.extend(mouse(text, end));
+    if text.starts_with('<') {
+        // The mouse, which another program left switched on.
     } else if let Some(text) = text.strip_prefix('?') {
         inputs.extend(match (text, end) {
             ("997;1", b'n') => Some(Input::Report(Report::Background { is_light: false })),
@@ -358,14 +355,11 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
     if modifiers & 0b11_1000 != 0 || number(1, 1) == Some(3) {
         return;
     }
-    let held = HeldModifiers {
-        shift: modifiers & 1 != 0,
-        alt: modifiers & 2 != 0,
-        ctrl: modifiers & 4 != 0,
-    };
+    let held =
+        Modifiers { shift: modifiers & 1 != 0, alt: modifiers & 2 != 0, ctrl: modifiers & 4 != 0 };
     let named = match end {
         b'Z' => {
-            inputs.push(key(Key::Tab, HeldModifiers { shift: true, ..held }));
+            inputs.push(key(Key::Tab, Modifiers { shift: true, ..held }));
             return;
         }
         b'~' if number(0, 0) == Some(27) => number(2, 0).and_then(by_code),
@@ -391,7 +385,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
             }
             let code = number(0, 1).filter(|_| held.shift).or(number(0, 0));
             let Some(named) = code.and_then(by_code) else { return };
-            let HeldModifiers { ctrl, alt, shift } = held;
+            let Modifiers { ctrl, alt, shift } = held;
             // Terminals send the same for both, and fingers know that.
             let (named, ctrl) = match named {
                 Key::Char('i') if ctrl => (Key::Tab, false),
@@ -425,7 +419,7 @@ fn by_code(code: u32) -> Option<Key> {
         57_413 => Key::Char('+'),
         57_415 => Key::Char('='),
         57_416 => Key::Char(','),
-        57_417 => Key::ExitReason,
+        57_417 => Key::Left,
         57_418 => Key::Right,
         57_419 => Key::Up,
         57_420 => Key::Down,
@@ -447,18 +441,6 @@ fn shifted(base: char) -> char {
     const SHIFTED: &str = "~!@#$%^&*()_+{}|:\"<>?";
     let known = PLAIN.chars().zip(SHIFTED.chars()).find(|(plain, _)| *plain == base);
     known.map_or(base.to_ascii_uppercase(), |(_, shifted)| shifted)
-}
-
-fn mouse(text: &str, end: u8) -> Option<Input> {
-    let mut numbers = text.split(';').map(|number| number.parse::<u16>().ok());
-    let (button, column, row) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let what = match (button, end) {
-        (0, b'M') => Mouse::Click,
-        (64, b'M') => Mouse::ScrollUp,
-        (65, b'M') => Mouse::ScrollDown,
-        _ => return None,
-    };
-    Some(Input::Mouse { what, column: column.saturating_sub(1), row: row.saturating_sub(1) })
 }
 
 /// What an answer says; `None` where that was not asked for.

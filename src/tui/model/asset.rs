@@ -262,12 +262,12 @@ impl AssetView {
         if filter.is_empty() {
             return true;
         }
-        let run_info = |version| self.run_info(version);
-        filter.matches_version(&run_info(None))
-            || self.row.versions.iter().any(|row| filter.matches_version(&run_info(Some(row))))
+        let facts = |version| self.facts(version);
+        filter.matches_version(&facts(None))
+            || self.row.versions.iter().any(|row| filter.matches_version(&facts(Some(row))))
     }
 
-    fn run_info<'a>(&'a self, version: Option<&'a VersionRow>) -> VersionFacts<'a> {
+    fn facts<'a>(&'a self, version: Option<&'a VersionRow>) -> VersionFacts<'a> {
         VersionFacts {
             asset_id: self.id(),
             name: self.notes.name.as_deref(),

@@ -235,7 +235,6 @@ where
             Some(Input::Key(chord)) => Msg::Key(chord),
             Some(Input::Paste(text)) => Msg::Paste(text),
             Some(Input::Resize(columns, rows)) => return self.resize(columns, rows).await,
-            Some(Input::Mouse { .. }) => return Ok(None),
             Some(Input::Report(report)) => {
                 self.ports.terminal.answered(report)?;
                 if let Report::Background { is_light } = report
@@ -304,7 +303,7 @@ where
                     None
                 }
                 Effect::Request(request) => self.runs.request(which, request).err(),
-                Effect::StartDemo => self.ports.demo.send(DemoCommand::SearchStart).err(),
+                Effect::StartDemo => self.ports.demo.send(DemoCommand::Start).err(),
                 Effect::StopDemo => self.ports.demo.send(DemoCommand::Stop).err(),
             };
             if let Some(message) = message {

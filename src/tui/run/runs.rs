@@ -25,7 +25,7 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoCommand {
     /// Start one, unless one runs.
-    SearchStart,
+    Start,
     /// End it.
     Stop,
 }

@@ -429,7 +429,7 @@ async fn one_command_too_many_is_a_message() {
         harness.settle().await;
     }
     assert!(harness.shows("busy"), "{}", harness.record.lock().unwrap().screen);
-    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::SearchStart));
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
     assert!(harness.demo_commands.try_recv().is_err());
 }
 
@@ -453,7 +453,7 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     harness.press("d");
     harness.settle().await;
-    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::SearchStart));
+    assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
     let (demo, run, _requests) = a_run(Some(Banner::Demo));
     harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
     demo.try_send(BackendEvent::Loaded).unwrap();

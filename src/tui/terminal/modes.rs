@@ -18,8 +18,6 @@ use crossterm::terminal::{
 pub(super) const END_STRING: &str = "\u{1b}\\";
 const SAVE_TITLE: &str = "\u{1b}[22;0t";
 const RESTORE_TITLE: &str = "\u{1b}[23;0t";
-/// Presses, releases and the wheel. Crossterm's command would ask for every movement as well.
-pub(super) const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 pub(super) const BELL: &str = "\u{7}";
 /// Which enhancements of the kitty keyboard protocol are on: only terminals that have it answer.
 pub(super) const ASK_KEYBOARD: &str = "\u{1b}[?u";
@@ -29,8 +27,8 @@ pub(super) const PHYSICAL_KEYS_ON: &str = "\u{1b}[>29u";
 const PHYSICAL_KEYS_OFF: &str = "\u{1b}[<u";
 /// The colour of the ground (OSC 11), and reports when the terminal turns light or dark (mode
 /// 2031, <https://contour-terminal.org/vt-extensions/color-palette-update-notifications/>).
-pub(super) const ASK_GROUND: &str = "\u{1b}]11;?\u{1b}\\\u{1b}[?2031h";
-const GROUND_REPORTS_OFF: &str = "\u{1b}[?2031l";
+pub(super) const ASK_BACKGROUND: &str = "\u{1b}]11;?\u{1b}\\\u{1b}[?2031h";
+const BACKGROUND_REPORTS_OFF: &str = "\u{1b}[?2031l";
 
 /// What is on besides what always is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +36,7 @@ pub(super) struct ExtraModes {
     /// Physical keys are told.
     pub(super) physical_keys: bool,
     /// Changes of the ground are reported.
-    pub(super) ground_reports: bool,
+    pub(super) background_reports: bool,
 }
 
 /// Text at the right edge must not run on into the next row, however wide the terminal thinks it.
@@ -60,8 +58,8 @@ pub(super) fn switch_off(out: &mut impl Write, more: ExtraModes) -> io::Result<(
     if more.physical_keys {
         queue!(out, Print(PHYSICAL_KEYS_OFF))?;
     }
-    if more.ground_reports {
-        queue!(out, Print(GROUND_REPORTS_OFF))?;
+    if more.background_reports {
+        queue!(out, Print(BACKGROUND_REPORTS_OFF))?;
     }
     queue!(
         out,

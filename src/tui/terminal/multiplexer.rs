@@ -16,7 +16,7 @@ pub enum Multiplexer {
     /// tmux.
     Tmux,
     /// GNU screen.
-    TerminalScreen,
+    Screen,
     /// Either of them, on another machine: both call themselves `screen`.
     Either,
 }
@@ -28,7 +28,7 @@ impl Multiplexer {
         let term = env::var("TERM").unwrap_or_default();
         match (is_set("TMUX"), is_set("STY")) {
             (true, _) => Self::Tmux,
-            (false, true) => Self::TerminalScreen,
+            (false, true) => Self::Screen,
             // Over ssh only TERM comes along.
             _ if term.starts_with("tmux") => Self::Tmux,
             _ if term.starts_with("screen") => Self::Either,
@@ -43,7 +43,7 @@ impl Multiplexer {
             Self::Tmux => {
                 format!("handed {what} to tmux; nothing to paste? tmux set -g set-clipboard on")
             }
-            Self::TerminalScreen => {
+            Self::Screen => {
                 format!("handed {what} to screen, for the terminal's clipboard")
             }
             Self::Either => format!(
@@ -57,7 +57,7 @@ impl Multiplexer {
         match self {
             Self::None => String::new(),
             Self::Tmux => tmux(sequence),
-            Self::TerminalScreen => screen(sequence),
+            Self::Screen => screen(sequence),
             Self::Either => tmux(sequence) + &screen(sequence),
         }
     }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_long_sequence_comes_through_screen_in_parts() {
         let sequence = format!("\u{1b}]52;c;{}\u{1b}\\", "QUJD".repeat(1_000));
-        let wrapped = Multiplexer::TerminalScreen.passed_on(&sequence);
+        let wrapped = Multiplexer::Screen.passed_on(&sequence);
         let parts: Vec<&str> = wrapped.split_terminator(END_STRING).collect();
         assert!(parts.len() > 5);
         assert!(parts.iter().all(|part| part.starts_with("\u{1b}P") && part.len() <= 768));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_copy_fits_a_narrow_footer() {
-        for multiplexer in [Multiplexer::None, Multiplexer::Tmux, Multiplexer::TerminalScreen] {
+        for multiplexer in [Multiplexer::None, Multiplexer::Tmux, Multiplexer::Screen] {
             let said = multiplexer.copied("the asset's id");
             assert!(said.len() <= 79, "{said}");
         }

@@ -91,8 +91,8 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::PageDown => return go(model, By::Pages(1)),
         Action::First => return go(model, By::First),
         Action::Last => return go(model, By::Last),
-        Action::ExitReason | Action::Right => {
-            let by = if action == Action::ExitReason { -1 } else { 1 };
+        Action::Left | Action::Right => {
+            let by = if action == Action::Left { -1 } else { 1 };
             if model.screen == Screen::Matrix {
                 moves::locales(model, by);
             } else {

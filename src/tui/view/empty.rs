@@ -136,7 +136,7 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
         0 => {}
         1 => parts.push(EmptyScreenLine::Alarm("A request was refused: 3 says why".to_owned())),
         more => {
-            parts.push(EmptyScreenLine::Alarm(format!("{more} requests were refused: 3 says why")))
+            parts.push(EmptyScreenLine::Alarm(format!("{more} requests were refused: 3 says why")));
         }
     }
     parts.extend(gap());

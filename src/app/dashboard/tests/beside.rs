@@ -22,7 +22,7 @@ async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
     for _ in 0..3 {
         // The second is of no effect: one runs.
         for _ in 0..2 {
-            commands.send(DemoCommand::SearchStart).await.unwrap();
+            commands.send(DemoCommand::Start).await.unwrap();
         }
         let DemoEvent::Started(mut run) = next(&mut events).await else { panic!("no start") };
         assert_eq!(run.run_info.banner, Some(Banner::Demo));

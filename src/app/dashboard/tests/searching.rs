@@ -150,7 +150,7 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
             BackendEvent::Rows(page) if page.id == 2 => found = page.rows,
             // What was on its way.
             BackendEvent::Rows(page) => {
-                assert!(page.goes_on && found.is_empty(), "{page:?}")
+                assert!(page.goes_on && found.is_empty(), "{page:?}");
             }
             other => panic!("{other:?}"),
         }
