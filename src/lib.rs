@@ -71,6 +71,7 @@ pub mod app;
 pub mod callback;
 pub mod cli;
 pub mod config;
+pub mod docs;
 pub mod files;
 pub mod filter;
 pub mod intake;

@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 
-    /// The files that the README and the unit of a service show are ones that a relay takes.
+    /// The files that the pages and the unit of a service show are ones that a relay takes.
     #[test]
     fn the_examples_are_right() {
         let unit = include_str!("../../assets/dubwatch-relay.service");
@@ -139,11 +139,14 @@ mod tests {
             .take_while(|line| !line.is_empty())
             .flat_map(|line| [line, "\n"])
             .collect();
-        let readme = include_str!("../../README.md");
-        let (_, readme) = readme.split_once("```toml\n").unwrap();
-        let (readme, _) = readme.split_once("```").unwrap();
-        for example in [&*unit, readme] {
-            let config = config(example).unwrap();
+        let pages = [include_str!("../docs/relay.md"), include_str!("../docs/settings.md")];
+        let shown = pages.iter().map(|page| {
+            let (_, rest) = page.split_once("```toml\n[relay]\n").expect("an example");
+            let (example, _) = rest.split_once("```").expect("an end");
+            format!("[relay]\n{example}")
+        });
+        for example in shown.chain([unit]) {
+            let config = config(&example).unwrap();
             assert_eq!(config.own_relay.public_url.as_deref(), Some("https://relay.example"));
             assert_eq!(config.own_relay.db, Path::new("/var/lib/dubwatch-relay/relay.db"));
             assert!(!config.own_relay.proxies.networks().is_empty());

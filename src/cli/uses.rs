@@ -360,7 +360,7 @@ mod tests {
         }
     }
 
-    /// The commands that use a flag, or that do not, as the README lists them.
+    /// The commands that use a flag, or that do not, as the page lists them.
     fn listed(flag: &str, use_it: bool) -> String {
         let rows = ROWS
             .iter()
@@ -372,15 +372,15 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_says_which_commands_take_json_and_config() {
-        let readme = include_str!("../../README.md");
-        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    fn the_page_says_which_commands_take_json_and_config() {
+        let page = include_str!("../docs/commands.md");
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
         let json =
-            format!("`--json` (short for `--output json`) goes with {}.", listed("json", true));
-        assert!(readme.contains(&json), "{json}");
+            format!("`--json` (short for `--output json`) works with {}.", listed("json", true));
+        assert!(page.contains(&json), "{json}");
         let config =
-            format!("`--config FILE` goes with every command but {}.", listed("config", false));
-        assert!(readme.contains(&config), "{config}");
+            format!("`--config FILE` works with every command except {}.", listed("config", false));
+        assert!(page.contains(&config), "{config}");
     }
 
     #[test]

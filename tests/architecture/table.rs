@@ -405,6 +405,13 @@ pub(crate) const ROWS: &[Row] = &[
         why: "a command knows whom it calls",
     },
     Row {
+        module: "docs",
+        ours: &[],
+        crates: &[],
+        pure: true,
+        why: "it holds the reference pages and no code",
+    },
+    Row {
         module: "main",
         ours: &[],
         crates: &["dubwatch"],

@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_documentation() {
-        let page = include_str!("mod.rs");
+        let page = include_str!("../../docs/relay-protocol.md");
         for code in CloseCode::ALL {
             assert_eq!(CloseCode::from_number(code.number()), Some(code));
-            let row = format!("//! | {} |", code.number());
+            let row = format!("| {} |", code.number());
             let row = page.lines().find(|line| line.starts_with(&row)).expect("a row of the table");
             let advice = match code.redial() {
                 Redial::AtOnce => row.ends_with("| at once |"),
