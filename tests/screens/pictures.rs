@@ -1,7 +1,7 @@
 //! The pictures of the README, drawn from the program's own screen buffer.
 //!
-//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures` writes them anew into `assets/`; without
-//! it, this test fails when they are not what the program shows.
+//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures` writes them anew into `assets/` and the
+//! README; without it, this test fails when they are not what the program shows.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,13 +10,15 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use crate::tui_harness::{COLOR, TuiHarness};
+use crate::tui_harness::{COLOR, TuiHarness, rows};
 
 /// The size of a cell, in the picture's units: that of a common monospaced font at 14.
 const CELL: (f64, f64) = (8.4, 17.0);
 /// What is left free around the screen.
 const MARGIN: f64 = 14.0;
 const BACKGROUND: &str = "#16161a";
+/// The size of the picture that is text, in columns and rows.
+const TEXT: (u16, u16) = (100, 24);
 const FOREGROUND: &str = "#d8d8dc";
 
 #[test]
@@ -45,6 +47,27 @@ fn the_matrix() {
     tui.frame((120, 22), COLOR);
     tui.press("2");
     check("matrix.svg", "The Matrix: assets by locales", &tui.frame((120, 22), COLOR));
+}
+
+/// The README is read in terminals too, where a picture is text.
+#[test]
+fn the_timeline_as_text() {
+    let mut tui = TuiHarness::story(7, 112);
+    tui.frame(TEXT, COLOR);
+    tui.press("n n");
+    let frame = tui.frame(TEXT, COLOR);
+    let lines = rows(&frame).into_iter().map(|(line, _)| line.trim_end().to_owned() + "\n");
+    let drawn = format!("```text\n{}```\n", lines.collect::<String>());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once("<!-- timeline -->\n").unwrap();
+    let (kept, after) = rest.split_once("<!-- /timeline -->").unwrap();
+    if std::env::var_os("DUBWATCH_WRITE_PICTURES").is_some() {
+        let readme = format!("{before}<!-- timeline -->\n{drawn}<!-- /timeline -->{after}");
+        std::fs::write(&path, readme).unwrap();
+        return;
+    }
+    assert_eq!(kept, drawn, "DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures");
 }
 
 fn check(name: &str, title: &str, frame: &Buffer) {
