@@ -6,6 +6,8 @@ mod config;
 mod confirm;
 mod definition;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod inbox;
 mod keygen;
 mod log;

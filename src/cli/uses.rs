@@ -299,7 +299,7 @@ fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 }
 
 /// Every variable that something in the program reads.
-fn known_variables(command: &Command) -> Vec<String> {
+pub(super) fn known_variables(command: &Command) -> Vec<String> {
     let relay = RELAY_SETTINGS.iter().map(|setting| setting.env).filter(|env| !env.is_empty());
     let known = SETTINGS.iter().map(|setting| setting.env).chain(relay);
     let mut known: Vec<String> = known.map(str::to_owned).collect();

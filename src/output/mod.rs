@@ -1,6 +1,8 @@
 //! What goes to standard output: NDJSON for programs, lines of text for people.
 
 mod ascii;
+#[cfg(test)]
+mod documented;
 mod face;
 mod json;
 mod ndjson;
