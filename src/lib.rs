@@ -1,70 +1,76 @@
 //! `dubwatch` watches video-dubbing jobs live: it receives a dubbing service's signed callbacks,
-//! keeps every one on disk before it answers, and says what became of each version.
+//! writes each one to disk before it answers, and shows the state of every version.
+//!
+//! This page describes the code. How to use the program is in the README and in [`docs`].
 //!
 //! # The way of a delivery
 //!
 //! ```text
 //! listener ──────┐
 //!                ├─▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200, ack to the relay
-//! relay client ──┘        │                    └─▶ feed (in seq order) ─┬▶ teller ──▶ dashboard
+//! relay client ──┘        │                    └─▶ feed (in seq order) ─┬▶ dashboard
 //!                         │                                             └▶ text, NDJSON
-//!                         └─▶ refusals: counted, explained, listed ──▶ 4xx was answered before
+//!                         └─▶ refusals: counted, explained, listed; 4xx was answered before
 //! ```
 //!
-//! A *door* takes a request off its transport and knows nothing else: [`listener`], on [`serve`],
-//! and [`relay::client`].
-//! Every door ends in [`intake`], which has [`signature`] check the raw bytes and hands what is
-//! valid to the [`journal`]. One thread writes there, in groups: the delivery and the state that
-//! [`timeline`] folds from it stand in one transaction ([`sqlite`]). When that is synced to disk,
-//! the feed moves on and the answer goes out. Faces ([`output`], [`tui`]) read the journal from
-//! where they were; the feed only tells them that there is more.
+//! A *source* reads requests from its transport: [`listener`], on top of [`serve`], and
+//! [`relay::client`]. Each source ends in [`intake`], which has [`signature`] check the raw bytes and
+//! passes accepted deliveries to the [`journal`]. One thread writes the journal, in groups. A delivery
+//! and the state that [`timeline`] folds from it are committed in one transaction ([`sqlite`]). When
+//! the transaction is synced to disk, the feed moves on and the answer is sent. [`output`] and [`tui`]
+//! read the journal from their own position; the feed only signals that there is more to read.
 //!
 //! # The dashboard
 //!
 //! ```text
-//! keys ───┐                       ┌─▶ effects: copy, call, suspend, quit
-//! clock ──┼─▶ tui::run ─▶ update ─┼─▶ requests ─▶ app: the teller reads, the journal writes
+//! keys ───┐                       ┌─▶ effects: copy, notify, suspend, quit
+//! clock ──┼─▶ tui::run ─▶ update ─┼─▶ requests ─▶ app: reads and writes the journal
 //! news ───┘       └─▶ view ◀─ model                    └─▶ news
 //! ```
 //!
-//! A message goes in, [`tui::update`] changes the [`tui::model`] and says what is to be done, and
-//! [`tui::view`] makes a frame of the model. Neither does IO: the terminal is the loop's
-//! ([`tui::run`]), the journal is read by a thread of `app::dashboard` that is only told what to
-//! read. A dashboard that is slow holds up that thread and nobody else.
+//! [`tui::update`] applies a message to the [`tui::model`] and returns effects; [`tui::view`] draws a
+//! frame from the model. Neither does IO. The loop ([`tui::run`]) owns the terminal, and a thread of
+//! `app::dashboard` reads the journal. A slow dashboard delays that thread and nothing else.
 //!
 //! # Code map
 //!
+//! In the order that a delivery takes:
+//!
 //! | module | owns |
 //! |---|---|
-//! | [`app`] | the composition root: wires everything, takes it down in order |
-//! | [`cli`] | the command line, one file a subcommand |
-//! | [`config`] | settings: flag over environment over file over default |
-//! | [`callback`] | pure: the sender's contract; delivery, verdict, refusal |
-//! | [`timeline`] | pure: the fold: what an asset and its versions have come to |
-//! | [`filter`], [`text`], [`status`] | pure: the filter language, printable text, counts |
-//! | [`signature`] | keys, the header's grammar, the check, what explains a refusal |
-//! | [`sqlite`] | opening a database for one writer; the bounded group-commit writer |
-//! | [`journal`] | deliveries, states, refusals; reading them; the feed |
-//! | [`intake`] | the one way in |
 //! | [`serve`] | hardened HTTP/1.1 for any router |
-//! | [`listener`] | the HTTP door |
-//! | [`outbound`] | outgoing connections: proxies, trust, and why one could not be made |
-//! | [`simulate`] | the signed sender behind `dubwatch send`, the story behind `dubwatch demo` |
-//! | [`relay`] | a relay: its protocol, and the public host that keeps callbacks for readers |
+//! | [`listener`] | the HTTP source: the callback path and its answers |
+//! | [`outbound`] | outgoing connections: proxies, trust, reasons for failure |
+//! | [`relay`] | the relay: protocol, server, store, and the client that is a source |
+//! | [`intake`] | verification, refusals and the hand-over to the journal, for every source |
+//! | [`signature`] | keys, the signature header, the check, the reasons for a refusal |
+//! | [`callback`] | the sender's contract: delivery, verdict, refusal (pure) |
+//! | [`timeline`] | the fold of deliveries into the states of assets and versions (pure) |
+//! | [`sqlite`] | opening a database for one writer; the bounded group-commit writer |
+//! | [`journal`] | deliveries, states and refusals on disk; queries; the feed |
+//! | [`filter`] | the filter language (pure) |
+//! | [`text`] | printable text from untrusted bytes (pure) |
+//! | [`status`] | counts and the state of journal and link (pure) |
 //! | [`output`] | lines of text and NDJSON |
 //! | [`tui`] | the dashboard: terminal, loop, keymap, model, update, views |
+//! | [`simulate`] | the signed sender of `dubwatch send`, the story of `dubwatch demo` |
+//! | [`files`] | how keys, settings and databases are opened |
+//! | [`config`] | settings: flag over variable over file over default |
+//! | [`cli`] | the command line, one file per subcommand |
+//! | [`app`] | the composition root: starts everything, stops it in order |
+//! | [`docs`] | the reference pages |
 //!
 //! # What is absent
 //!
-//! - No 2xx before the commit is synced. `.ci/fsync.py` watches the system calls for it.
-//! - No key, algorithm or identity from a request: what is trusted is named on our side.
-//! - No parsing before the verdict, and no body that was written anew.
-//! - No unbounded queue, and no wait for a slow reader.
-//! - No escape sequence outside `tui::terminal`, and no text from outside on a screen that did not
-//!   become [`text::Printable`] first.
+//! - No 2xx before the commit is synced. `.ci/fsync.py` traces system calls to check that.
+//! - No key, algorithm or identity from a request: only this side names what is trusted.
+//! - No parsing before the verdict, and no body that was serialised again.
+//! - No unbounded queue, and no waiting for a slow reader.
+//! - No escape sequence outside `tui::terminal`, and no text from outside on a screen that is not
+//!   [`text::Printable`].
 //! - No timer while nothing on the screen ages.
-//! - No clock, file or socket in a pure module. `tests/architecture` reads the sources for that, and
-//!   for who may use whom.
+//! - No clock, file or socket in a pure module. `tests/architecture` checks that, and which module uses
+//!   which.
 #![forbid(unsafe_code)]
 
 pub mod app;
