@@ -3,7 +3,7 @@
 //!
 //! A callback carries neither an id nor a time, and a retry can equal a genuine second occurrence
 //! byte for byte, so identity cannot be had from bytes: the fold decides by time of arrival and
-//! says when it guessed. Every delivery gets an [`Effect`](crate::callback::Effect) and, apart from
+//! says when it guessed. Every delivery gets an [`Effect`](crate::callback::DeliveryEffect) and, apart from
 //! it, perhaps a [`Ambiguity`].
 //!
 //! # The rules
