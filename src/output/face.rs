@@ -256,7 +256,7 @@ mod tests {
     use crate::journal::{Journal, Location};
     use crate::status::LinkState;
 
-    const LIMIT: Duration = Duration::from_secs(30);
+    const LIMIT: Duration = Duration::from_secs(60);
 
     /// Standard output that takes nothing before it is told to, and then everything.
     struct Blocking {

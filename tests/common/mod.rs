@@ -18,8 +18,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What is waited for comes in milliseconds; a test that waits this long has failed.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+/// What is waited for comes in milliseconds, on a very busy machine in seconds; a test that waits this
+/// long has failed.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a dubwatch lives: its directories, its journal and the sender's key. It outlives the runs.
 pub(crate) struct Site {

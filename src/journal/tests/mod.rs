@@ -189,14 +189,14 @@ fn a_journal_with_a_limit_prunes_itself() {
     let reader = journal.reader().unwrap();
     let begun = std::time::Instant::now();
     while states(&reader).iter().any(|asset| asset.asset_id == "old") {
-        assert!(begun.elapsed().as_secs() < 20, "it was not pruned");
+        assert!(begun.elapsed().as_secs() < 60, "it was not pruned");
         std::thread::yield_now();
     }
     assert_eq!(states(&reader).len(), 1);
     let watermarks = loop {
         // Told a moment after it was done.
         let watermarks = feed.watermarks();
-        assert!(begun.elapsed().as_secs() < 20, "the feed does not tell of it");
+        assert!(begun.elapsed().as_secs() < 60, "the feed does not tell of it");
         if watermarks.pruned > 0 {
             break watermarks;
         }

@@ -32,7 +32,7 @@ use crate::tui::model::rows::Row;
 use crate::tui::model::search::{Query, Search, SearchStart};
 
 /// Nothing here takes this long unless it hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A journal, the backend of a dashboard, and what that sends.
 struct Scene {
