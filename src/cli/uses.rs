@@ -107,6 +107,13 @@ impl CommandUse {
         self.of_relay && means_watcher()
     }
 
+    /// Whether it uses the variable of a setting.
+    fn uses_variable(&self, key: SettingKey) -> bool {
+        // The token has no flag: it belongs to the relay that is taken from.
+        let flag = if key == SettingKey::RelayToken { SettingKey::Relay } else { key };
+        self.uses(flag.setting().name) && !self.uses_flag_alone(key)
+    }
+
     /// Whether it writes lines on standard output for people or programs, and knows no other form.
     fn writes_text_or_json(&self) -> bool {
         matches!(self.flags, SharedFlags::Only(_)) && self.command != "demo"
@@ -240,16 +247,15 @@ pub(super) fn heeded(
             ));
         }
     }
-    let environment = environment.heeding(|key| {
-        let flag = key.setting().name;
-        // The token has no flag: it belongs to the relay that is taken from.
-        let flag =
-            if key == SettingKey::RelayToken { SettingKey::Relay.setting().name } else { flag };
-        row.uses(flag) && !row.uses_flag_alone(key)
-    });
     // `config show` shows what a relay would take.
     let is_relays = row.of_relay || row.command == SHOW;
-    let environment = if is_relays { environment } else { environment.without_a_relays() };
+    let environment = environment.retaining(|name| {
+        let mut shared = SETTINGS.iter().filter(|setting| setting.env == name).peekable();
+        if shared.peek().is_some() {
+            return shared.all(|setting| row.uses_variable(setting.key));
+        }
+        is_relays || RELAY_SETTINGS.iter().all(|setting| setting.env != name)
+    });
     (environment, cautions)
 }
 

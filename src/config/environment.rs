@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, RELAY_SETTINGS, SETTINGS, SettingKey};
+use super::ConfigError;
 use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
@@ -86,23 +86,10 @@ impl Environment {
         self
     }
 
-    /// The same without the variables of the settings for which `uses` says no.
+    /// Returns the environment with those variables alone that `keeps` accepts by name.
     #[must_use]
-    pub fn heeding(mut self, uses: impl Fn(SettingKey) -> bool) -> Self {
-        for setting in SETTINGS.iter().filter(|setting| !uses(setting.key)) {
-            self.variables.remove(setting.env);
-        }
-        self
-    }
-
-    /// The same without the variables that only a relay reads.
-    #[must_use]
-    pub fn without_a_relays(mut self) -> Self {
-        for setting in &RELAY_SETTINGS {
-            if SETTINGS.iter().all(|shared| shared.env != setting.env) {
-                self.variables.remove(setting.env);
-            }
-        }
+    pub fn retaining(mut self, keeps: impl Fn(&str) -> bool) -> Self {
+        self.variables.retain(|name, _| keeps(name));
         self
     }
 

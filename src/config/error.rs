@@ -88,8 +88,15 @@ pub struct InFile {
 }
 
 impl InFile {
-    /// The mistake at `span`, in bytes, of the file's `text`.
-    pub(super) fn new(path: &Path, text: &str, span: Range<usize>, why: String) -> Self {
+    /// Creates the mistake at `span`, in bytes, of the file's `text`. Does not show the value of the
+    /// setting `secret`.
+    pub(super) fn new(
+        path: &Path,
+        text: &str,
+        span: Range<usize>,
+        why: String,
+        secret: &str,
+    ) -> Self {
         let start = boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
@@ -102,15 +109,14 @@ impl InFile {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             why,
-            excerpt: Printable::new(&without_secret(line)).cut(EXCERPT),
+            excerpt: Printable::new(&without_secret(line, secret)).cut(EXCERPT),
             mark: before.min(EXCERPT)..(before + marked).min(EXCERPT),
         }
     }
 }
 
-/// A line with what follows the name of a secret setting left out.
-fn without_secret(line: &str) -> std::borrow::Cow<'_, str> {
-    let name = super::SettingKey::RelayToken.setting().name;
+/// Returns a line without the value of the setting `name`.
+fn without_secret<'a>(line: &'a str, name: &str) -> std::borrow::Cow<'a, str> {
     match line.split_once('=') {
         Some((before, _)) if before.trim().trim_matches(['"', '\'']) == name => {
             format!("{before}= (not shown)").into()

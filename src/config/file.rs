@@ -54,7 +54,8 @@ pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
     }
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8"))?;
     let found = parse(path, &text).map_err(|(span, why)| {
-        ConfigError::InFile(Box::new(InFile::new(path, &text, span, why)))
+        let secret = SettingKey::RelayToken.setting().name;
+        ConfigError::InFile(Box::new(InFile::new(path, &text, span, why, secret)))
     })?;
     // As a file of the token alone: whoever reads it can read the inbox.
     if found.watcher.relay_token.is_some() && mode & 0o077 != 0 {

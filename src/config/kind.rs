@@ -8,7 +8,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, ValueEnum, ValueHint, value_parser};
 use jiff::SignedDuration;
 
-use super::show::{self, Shown};
+use super::shown_value::{self, ShownValue};
 use super::value::{self, ListenAddress, ProxyNetworks, Secret};
 
 /// A setting as a variable or the file has it.
@@ -91,7 +91,7 @@ pub trait SettingKind {
     }
 
     /// Returns the value as TOML and JSON have it; `None` where it says nothing.
-    fn show(value: &Self::Value) -> Option<Shown>;
+    fn show(value: &Self::Value) -> Option<ShownValue>;
 }
 
 /// A flag that may stand without a value, which then is true.
@@ -120,8 +120,8 @@ macro_rules! texts {
                 $read(written.text()?)
             }
 
-            fn show(value: &Self::Value) -> Option<Shown> {
-                let show: fn(&$Value) -> Shown = $show;
+            fn show(value: &Self::Value) -> Option<ShownValue> {
+                let show: fn(&$Value) -> ShownValue = $show;
                 Some(show(value))
             }
         }
@@ -138,11 +138,11 @@ texts! {
     /// The name of a reader at a relay.
     RelayName: String, value::relay_name, |name| name.as_str().into();
     /// The size of a body.
-    BodySize: usize, value::max_body, |size| show::size(*size as u64).into();
+    BodySize: usize, value::max_body, |size| shown_value::size(*size as u64).into();
     /// Bytes to keep.
-    Bytes: u64, value::size, |bytes| show::size(*bytes).into();
+    Bytes: u64, value::size, |bytes| shown_value::size(*bytes).into();
     /// A span of time.
-    TimeSpan: SignedDuration, value::span, |span| show::span(*span).into();
+    TimeSpan: SignedDuration, value::span, |span| shown_value::span(*span).into();
 }
 
 /// Addresses to listen on.
@@ -164,11 +164,11 @@ impl SettingKind for AddressList {
         value::listen_list(&written.list()?)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         let addresses: Vec<_> = value.iter().map(ToString::to_string).collect();
         Some(match addresses.as_slice() {
             [one] => one.as_str().into(),
-            _ => Shown::List(addresses),
+            _ => ShownValue::List(addresses),
         })
     }
 }
@@ -192,7 +192,7 @@ impl SettingKind for RelayPublicUrl {
         value::relay_public_url(&value)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         PublicUrl::show(value)
     }
 }
@@ -224,8 +224,8 @@ where
         Self::of(written.text()?)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
-        (*value).try_into().ok().map(Shown::Number)
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        (*value).try_into().ok().map(ShownValue::Number)
     }
 }
 
@@ -262,8 +262,8 @@ impl SettingKind for FileList {
         Ok(Vec::new())
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
-        Some(Shown::List(value.iter().map(|file| show::lossy(file)).collect()))
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(ShownValue::List(value.iter().map(|file| shown_value::lossy(file)).collect()))
     }
 }
 
@@ -286,8 +286,8 @@ impl SettingKind for FileName {
         base.join(value)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
-        Some(show::lossy(value).into())
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(shown_value::lossy(value).into())
     }
 }
 
@@ -321,8 +321,8 @@ impl SettingKind for DataFile {
         Ok(data_dir.map(|directory| directory.join(name)).unwrap_or_default())
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
-        (!value.as_os_str().is_empty()).then(|| show::lossy(value).into())
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        (!value.as_os_str().is_empty()).then(|| shown_value::lossy(value).into())
     }
 }
 
@@ -345,7 +345,7 @@ impl SettingKind for Switch {
         written.flag()
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         Some((*value).into())
     }
 }
@@ -373,7 +373,7 @@ impl SettingKind for Not {
         Switch::read(written, base).map(|flag| !flag)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         Switch::show(&!value)
     }
 }
@@ -393,7 +393,7 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> SettingKind for OneOf<T> {
         value::word(written.text()?)
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         let word = value.to_possible_value();
         Some(word.as_ref().map_or("", |word| word.get_name()).into())
     }
@@ -417,7 +417,7 @@ impl SettingKind for ProxyList {
         }
     }
 
-    fn show(value: &Self::Value) -> Option<Shown> {
+    fn show(value: &Self::Value) -> Option<ShownValue> {
         Some(match value.to_string().as_str() {
             "true" => true.into(),
             "false" => false.into(),
@@ -441,7 +441,7 @@ impl SettingKind for SecretText {
         written.text().map(Secret::new)
     }
 
-    fn show(_: &Self::Value) -> Option<Shown> {
-        Some(Shown::Hidden)
+    fn show(_: &Self::Value) -> Option<ShownValue> {
+        Some(ShownValue::Hidden)
     }
 }

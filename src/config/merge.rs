@@ -1,51 +1,16 @@
 //! Decides each setting from the layers, and remembers which one decided.
 
-use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::error::shown;
 use super::file::{self, FromFile};
 use super::flags::{CONFIG_VARIABLE, Flags};
+use super::origin::Origin;
 use super::relay::{RelayKey, RelayLayer};
 use super::setting::{Layer, WatcherSettings};
 use super::table::{Layers, Table};
 use super::{Config, ConfigError, Environment, Output, SettingKey};
-
-/// Where a setting came from; the strongest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// This flag.
-    Flag(&'static str),
-    /// This environment variable.
-    Variable(&'static str),
-    /// This configuration file.
-    File(PathBuf),
-    /// Nobody set it.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) | Self::Variable(name) => f.write_str(name),
-            Self::File(path) => write!(f, "{}", shown(path)),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-impl Origin {
-    /// Its place among the sources, the strongest first.
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::Flag(_) => 0,
-            Self::Variable(_) => 1,
-            Self::File(_) => 2,
-            Self::Default => 3,
-        }
-    }
-}
 
 /// Where each setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use super::kind::{
     AddressList, BodySize, Bytes, Count, DataFile, FileList, FileName, ProxyList, RelayPublicUrl,
     SettingKind, TimeSpan, Written,
 };
-use super::merge::Origin;
-use super::show::Shown;
+use super::origin::Origin;
+use super::shown_value::ShownValue;
 use super::table::{Flag, Layers, Setting, Table, settings};
 use super::{ConfigError, Layer};
 
@@ -25,6 +25,7 @@ settings! {
     table RELAY_SETTINGS;
     /// What one source says of a relay that runs here.
     layer RelayLayer;
+    shared Layer;
     /// Every setting of a relay that runs here, decided.
     values RelaySettings;
 

@@ -7,8 +7,8 @@ use super::kind::{
     AddressList, BodySize, DataFile, FileList, FileName, Not, OneOf, ProxyList, PublicUrl,
     RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath, Written,
 };
-use super::merge::Origin;
-use super::show::Shown;
+use super::origin::Origin;
+use super::shown_value::ShownValue;
 use super::table::{Flag, Layers, Setting, Table, settings};
 use super::value::{Color, Output, SignaturePolicy, ThemeChoice};
 
@@ -19,6 +19,7 @@ settings! {
     table SETTINGS;
     /// What one source says of the watcher.
     layer Layer;
+    shared Layer;
     /// Every setting of the watcher, decided.
     values WatcherSettings;
 

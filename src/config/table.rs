@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Arg;
 
 use super::kind::Written;
-use super::merge::Origin;
-use super::setting::{Layer, SettingKey};
-use super::show::Shown;
+use super::origin::Origin;
+use super::shown_value::ShownValue;
 use super::{ConfigError, Environment};
 
 /// One row of a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting<K = SettingKey> {
+pub struct Setting<K> {
     /// Which one.
     pub key: K,
     /// Its key in the configuration file.
@@ -104,6 +103,8 @@ pub(super) trait Table: Clone + Default {
     type Key: Copy + 'static;
     /// Every setting, decided.
     type Values;
+    /// The layer of the flags that commands share.
+    type Shared;
 
     /// The rows.
     const ROWS: &'static [Setting<Self::Key>];
@@ -115,7 +116,7 @@ pub(super) trait Table: Clone + Default {
     fn set_text(&mut self, key: Self::Key, text: &str, base: &Path) -> Result<(), String>;
 
     /// Takes the flags that the watcher's table defines for this one as well.
-    fn adopt(&mut self, flags: &Layer) -> Result<(), ConfigError>;
+    fn adopt(&mut self, flags: &Self::Shared) -> Result<(), ConfigError>;
 
     /// Makes file names that are relative to `base` absolute.
     #[must_use]
@@ -128,7 +129,7 @@ pub(super) trait Table: Clone + Default {
     ) -> Result<(Self::Values, Vec<Origin>), ConfigError>;
 
     /// Returns the value of a setting as it is shown; `None` where it has none.
-    fn show(values: &Self::Values, key: Self::Key) -> Option<Shown>;
+    fn show(values: &Self::Values, key: Self::Key) -> Option<ShownValue>;
 
     /// Returns the row of the setting that the configuration file calls `name`.
     fn row(name: &str) -> Option<&'static Setting<Self::Key>> {
@@ -195,6 +196,7 @@ macro_rules! settings {
         $(#[$keys:meta])* keys $Key:ident;
         $(#[$table:meta])* table $TABLE:ident;
         $(#[$layer:meta])* layer $Layer:ident;
+        shared $Shared:ty;
         $(#[$values:meta])* values $Values:ident;
         $(
             $(#[$doc:meta])*
@@ -260,6 +262,7 @@ macro_rules! settings {
         impl Table for $Layer {
             type Key = $Key;
             type Values = $Values;
+            type Shared = $Shared;
 
             const ROWS: &'static [Setting<$Key>] = &$TABLE;
 
@@ -277,7 +280,7 @@ macro_rules! settings {
                 self.set(key, &written?, base)
             }
 
-            fn adopt(&mut self, flags: &super::Layer) -> Result<(), ConfigError> {
+            fn adopt(&mut self, flags: &$Shared) -> Result<(), ConfigError> {
                 $(settings!(@$scope adopt $Kind, flags.$field, self.$field, $Key::$Variant);)*
                 let _ = flags;
                 Ok(())
@@ -309,7 +312,7 @@ macro_rules! settings {
                 Ok((values, origins))
             }
 
-            fn show(values: &$Values, key: $Key) -> Option<Shown> {
+            fn show(values: &$Values, key: $Key) -> Option<ShownValue> {
                 match key {
                     $($Key::$Variant => settings!(@$how show $Kind, &values.$field),)*
                 }

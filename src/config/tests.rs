@@ -438,7 +438,7 @@ fn a_variable_that_a_command_does_not_use_says_nothing_to_it() {
     let environment = Environment::below(Path::new("/nowhere"))
         .with_variable("DUBWATCH_KEEP", "forever")
         .with_variable("DUBWATCH_OVERDUE", "1h");
-    let heeding = environment.clone().heeding(|key| key == SettingKey::Overdue);
+    let heeding = environment.clone().retaining(|name| name == SettingKey::Overdue.setting().env);
     let config = Config::load(Flags::default(), &heeding).unwrap();
     assert_eq!(config.overdue, SignedDuration::from_hours(1));
     Config::load(Flags::default(), &environment).unwrap_err();
