@@ -13,14 +13,19 @@ use std::time::{Duration, Instant};
 use rusqlite::ffi;
 use rustix::io::Errno;
 
-use super::open::beside;
-
 /// The files beside a database without which what is committed cannot be found again.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// Minimum interval between two looks at files that were found in their place: a look at each commit
 /// would cost a fifth of the requests that one connection can make.
 const EVERY: Duration = Duration::from_millis(10);
+
+/// Returns the name of a file beside the database: beside the file itself, not beside a link to it.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
+}
 
 /// The files of an open database, as they were when it was opened.
 #[derive(Debug)]

@@ -12,8 +12,6 @@ mod reserve;
 mod schema;
 mod writer;
 
-pub use open::{
-    Commands, Database, Location, OpenError, Schema, WriteConnection, create_directory_of,
-    has_writer,
-};
+pub use open::{Database, Location, OpenError, WriteConnection, create_directory_of, has_writer};
+pub use schema::{Commands, Schema};
 pub use writer::{BatchHandler, Health, PendingCommit, Room, WriteError, Writer, WriterLimits};

@@ -14,9 +14,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use super::files::Files;
+use super::files::{Files, beside};
 use super::reserve::{self, Reserve};
-use super::schema;
+use super::schema::{self, Commands, Schema};
 use crate::files;
 
 /// How long a connection waits for another one's lock before it reports the database busy.
@@ -29,33 +29,6 @@ pub enum Location {
     File(PathBuf),
     /// In this process's memory; gone with the last connection. At most 1 GiB, then it is full.
     Memory,
-}
-
-/// What a database is for, and how it came to its present shape.
-#[derive(Debug, Clone, Copy)]
-pub struct Schema {
-    /// What it is called in messages: "journal".
-    pub what: &'static str,
-    /// Which commands there are around such a database.
-    pub commands: Commands,
-    /// Marks the file as ours (`PRAGMA application_id`).
-    pub application_id: i32,
-    /// Bytes of the disk that are kept for when it is full, so that room can be made; 0 for none.
-    pub reserve: u64,
-    /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`). Only ever appended to.
-    pub migrations: &'static [&'static str],
-}
-
-/// The commands of the program that make and read a kind of database, as clauses of messages.
-#[derive(Debug, Clone, Copy)]
-pub struct Commands {
-    /// What makes one: "`dubwatch` makes one when it starts to watch".
-    pub make: &'static str,
-    /// What works beside the one writer: "`dubwatch log` works beside it".
-    pub beside: &'static str,
-    /// What can read one that cannot be written, with a blank and in brackets; empty where nothing
-    /// can.
-    pub read: &'static str,
 }
 
 /// Why a database could not be opened. Every message is a sentence that says what to do.
@@ -492,13 +465,6 @@ fn immutable_uri(path: &Path) -> OsString {
     }
     uri.extend(b"?immutable=1");
     OsString::from_vec(uri)
-}
-
-/// The name of a file that stands beside the database. Of the file itself, not of a link to it.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
-    name.push(ending);
-    PathBuf::from(name)
 }
 
 /// A name that no other memory database of this process has.

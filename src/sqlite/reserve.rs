@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 use rustix::fs::statvfs;
 
-use super::open::beside;
+use super::files::beside;
 use crate::files;
 
 /// What opening a database needs, in bytes: the index of its log, and the beginning of the log.

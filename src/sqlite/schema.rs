@@ -1,14 +1,39 @@
-//! Whether what a file holds is what our migrations make, and nothing that runs on its own.
+//! The schema of a database, and whether a file has what our migrations make and nothing else.
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::Schema;
-
 /// The most characters of a foreign name that a message repeats.
 const MAX_NAME: usize = 40;
+
+/// What a database is for, and how it came to its present shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// What it is called in messages: "journal".
+    pub what: &'static str,
+    /// Which commands there are around such a database.
+    pub commands: Commands,
+    /// Marks the file as ours (`PRAGMA application_id`).
+    pub application_id: i32,
+    /// Bytes of the disk that are kept for when it is full, so that room can be made; 0 for none.
+    pub reserve: u64,
+    /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`). Only ever appended to.
+    pub migrations: &'static [&'static str],
+}
+
+/// The commands of the program that make and read a kind of database, as clauses of messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Commands {
+    /// What makes one: "`dubwatch` makes one when it starts to watch".
+    pub make: &'static str,
+    /// What works beside the one writer: "`dubwatch log` works beside it".
+    pub beside: &'static str,
+    /// What can read one that cannot be written, with a blank and in brackets; empty where nothing
+    /// can.
+    pub read: &'static str,
+}
 
 /// Has SQLite run nothing that only the file asks for, and write nothing of its own tables.
 pub(super) fn harden(connection: &Connection) -> rusqlite::Result<()> {
