@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::log_error::LogError;
 use super::registry::{Inbox, InboxId};
-use super::secret::IssuedToken;
 use crate::callback::Headers;
-use crate::relay::protocol::{
-    DeliveryFrame, Epoch, GapFrame, InboxIdentity, ReaderName, Resume, Resumed,
-};
-use crate::sqlite::WriteError;
+use crate::relay::protocol::{DeliveryFrame, Epoch, GapFrame, ReaderName, Resume, Resumed};
 
 /// What a delivery costs in memory and on disk beside its text and body, in bytes.
 pub(super) const OVERHEAD: usize = 256;
@@ -151,61 +148,6 @@ pub struct InboxSummary {
     pub head: u64,
     /// Its named readers: name, how far they acked, when they were last here.
     pub readers: Vec<(String, u64, Timestamp)>,
-}
-
-/// What was made for an inbox, to be shown once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issued {
-    /// The operator's word for it.
-    pub name: String,
-    /// What its readers tell it by.
-    pub identity: InboxIdentity,
-    /// What stands in its publish URL.
-    pub publish_id: String,
-    /// The subscribe token.
-    pub token: IssuedToken,
-}
-
-/// Why the log did not do what it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LogError {
-    /// The inbox is full of what counts and is unread.
-    #[error("the inbox is full")]
-    Full,
-    /// There is no such inbox any more.
-    #[error("there is no such inbox")]
-    NoInbox,
-    /// The inbox has as many named readers as it may have.
-    #[error(
-        "the inbox has {0} named readers, which is all that it may have; on the relay, `dubwatch relay inbox forget INBOX READER` makes room"
-    )]
-    TooManyReaders(u64),
-    /// The inbox has no reader of that name, or it was forgotten.
-    #[error("the inbox has no reader of that name; `dubwatch relay inbox list` shows them")]
-    NoReader,
-    /// The relay has as many inboxes as it may have.
-    #[error(
-        "the relay has {0} inboxes, which is all that it may have; revoke some or raise --max-inboxes"
-    )]
-    TooManyInboxes(usize),
-    /// An inbox of that name exists.
-    #[error("there is an inbox called {0} already; choose another name, or rotate it")]
-    NameTaken(String),
-    /// It could not be written, or not in time. It may be on disk all the same.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// It could not be read.
-    #[error("cannot read the relay store: {0}")]
-    Read(Arc<str>),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
-    Random,
-}
-
-impl From<rusqlite::Error> for LogError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Read(error.to_string().into())
-    }
 }
 
 /// An answer of the log that is to come.

@@ -6,7 +6,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `log` | the trait that the server uses, and its types |
+//! | `log`, `log_error` | the trait that the server uses, its types and its errors |
 //! | `handler` | writes and maintenance, in the writer's thread |
 //! | `usage` | how much each inbox holds, and what is dropped when there is no room |
 //! | `registry` | the open inboxes, in memory |
@@ -58,6 +58,7 @@ mod gaps;
 mod handler;
 mod inbox_name;
 mod log;
+mod log_error;
 mod page;
 mod prune;
 mod queries;
@@ -80,12 +81,11 @@ use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Location, OpenError, WriteConnection, WriteError, Writer};
 
 pub use inbox_name::{InboxName, InboxNameFault};
-pub use log::{
-    Arrival, Caps, InboxSummary, Issued, Item, Log, LogError, LogFuture, SubscriptionStart,
-};
+pub use log::{Arrival, Caps, InboxSummary, Item, Log, LogFuture, SubscriptionStart};
+pub use log_error::LogError;
 pub use prune::InboxPruneCounts;
 pub use registry::{Inbox, InboxId, InboxState};
-pub use secret::IssuedToken;
+pub use secret::{Issued, IssuedToken};
 
 pub use crate::sqlite::WriterLimits;
 

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use tokio::sync::watch;
 
-use super::Issued;
 use super::schema::unsigned;
-use super::secret::{self, Hash};
+use super::secret::{self, Hash, Issued};
 use crate::relay::protocol::InboxIdentity;
 
 /// Number of an inbox in this store.

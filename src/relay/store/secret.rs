@@ -6,7 +6,8 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
-use super::LogError;
+use super::log_error::LogError;
+use crate::relay::protocol::InboxIdentity;
 
 /// Random bytes in a publish id: 160 bits.
 const PUBLISH_BYTES: usize = 20;
@@ -48,6 +49,19 @@ impl fmt::Debug for IssuedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
+}
+
+/// The keys of an inbox, to be shown once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The operator's name for it.
+    pub name: String,
+    /// Its identity for readers.
+    pub identity: InboxIdentity,
+    /// The secret part of its publish URL.
+    pub publish_id: String,
+    /// The subscribe token.
+    pub token: IssuedToken,
 }
 
 /// The part of a token that finds its inbox; `None` for what cannot be a token.
