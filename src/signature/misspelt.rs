@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 
-use super::Signature;
+use super::decode::Signature;
 
 /// The longest value that is looked at, in bytes; a longer one is no signature in any writing.
 const MAX: usize = 1024;

@@ -13,6 +13,8 @@
 //! | `key_fault` | why a file gives no key, and what to do |
 //! | `keys` | public and private keys, signing |
 //! | `key_file` | keys on disk: bounded reads, modes, never over an existing file |
+//! | `key_error` | what can go wrong with a key or its file |
+//! | `decode` | the numbers of a signature, from DER or 64 bytes |
 //! | `header` | the grammar of `X-Signature` |
 //! | `misspelt` | signatures written in another way than hex |
 //! | `check` | the trusted keys and the verdict |
@@ -25,6 +27,7 @@
 
 mod changes;
 mod check;
+mod decode;
 mod elsewhere;
 pub(crate) mod fingerprint;
 mod forensics;
@@ -33,6 +36,7 @@ mod json_fields;
 mod json_text;
 mod jwk;
 mod key_der;
+mod key_error;
 mod key_fault;
 mod key_file;
 mod key_form;
@@ -41,11 +45,12 @@ mod misspelt;
 mod steps;
 
 pub use check::TrustedKeys;
+pub use decode::Signature;
 pub use elsewhere::{explain_misplaced, explain_missing, may_be_misplaced};
 pub use fingerprint::{fingerprint, fingerprint_of};
 pub use forensics::{explain, suspect};
-pub use header::{HeaderFault, Signature, parse};
+pub use header::{HeaderFault, parse};
+pub use key_error::KeyError;
 pub use key_fault::KeyFault;
-pub use key_file::KeyError;
 pub use keys::{DEV_KEY, PrivateKey, PublicKey, VENDOR_KEY};
 pub use steps::{CheckStep, StepResult, steps};
