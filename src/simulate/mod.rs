@@ -5,11 +5,13 @@ mod connector;
 mod message;
 mod play;
 mod sender;
+mod speed;
 mod story;
 mod tamper;
 
 pub use message::Message;
-pub use play::{Played, Speed, play};
+pub use play::{Played, play};
 pub use sender::{Answer, SendError, Sender};
+pub use speed::Speed;
 pub use story::{How, Past, Scene, Story};
 pub use tamper::{Signed, Tamper, sign};
