@@ -76,6 +76,7 @@ mod nanos;
 mod notes;
 mod rows;
 mod spans;
+mod step;
 #[cfg(test)]
 mod tests;
 #[expect(
@@ -91,8 +92,9 @@ pub use asset::{Asset, AssetFailure};
 pub use notes::Notes;
 pub use rows::{AssetRow, VersionRow};
 pub use spans::Span;
+pub use step::Step;
 pub use timeline::Timeline;
-pub use version::{HISTORY, Occurrence, Step, Version};
+pub use version::{HISTORY, Occurrence, Version};
 
 #[cfg(doc)]
 use crate::callback::Ambiguity;
