@@ -1,13 +1,13 @@
-//! Finds what breaks a rule in parsed sources; knows the rules by the table only.
+//! Reads the sources: what they use and define, and what breaks a rule of the table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
-use crate::table::{IMPURE, IN_MEMORY, MACROS, ROWS, Row, SQL, TERMINAL};
+use crate::table::{IMPURE, IN_MEMORY, MACROS, ROWS, Row, SQL, TERMINAL, begins_with, row_of};
 
 /// A source file: its path from the root of the package, and its text.
 pub(crate) struct SourceFile {
@@ -31,6 +31,46 @@ impl fmt::Display for Violation {
     }
 }
 
+/// A path that is written somewhere outside of tests.
+#[derive(Debug)]
+pub(crate) struct Use {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    /// The module that uses it.
+    pub(crate) module: Vec<String>,
+    pub(crate) used: Used,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(crate) enum Used {
+    /// A module or an item of ours, from the crate's root.
+    Ours(Vec<String>),
+    /// Another crate.
+    Crate(String),
+}
+
+/// A type that is defined outside of tests and functions.
+#[derive(Debug)]
+pub(crate) struct TypeName {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) name: String,
+}
+
+/// All that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// What breaks a rule of the table.
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) uses: Vec<Use>,
+    pub(crate) types: Vec<TypeName>,
+    /// Every module outside of tests, from the crate's root.
+    pub(crate) modules: BTreeSet<Vec<String>>,
+    /// What a module imports or passes on: the path of the name in it, and the path to the item.
+    pub(crate) imports: BTreeMap<Vec<String>, Vec<String>>,
+}
+
 /// What has to be known of the package to read its paths.
 pub(crate) struct Crate {
     /// The names of the crates that a path can begin with, beside `std`, `core` and `alloc`.
@@ -38,8 +78,13 @@ pub(crate) struct Crate {
 }
 
 impl Crate {
-    /// Everything in `files` that breaks a rule.
+    /// Everything in `files` that breaks a rule of the table.
     pub(crate) fn check(&self, files: &[SourceFile]) -> Vec<Violation> {
+        self.read(files).violations
+    }
+
+    /// Reads `files`.
+    pub(crate) fn read(&self, files: &[SourceFile]) -> Reading {
         let parsed: Vec<_> = files
             .iter()
             .map(|file| {
@@ -52,17 +97,21 @@ impl Crate {
         for (file, tree) in &parsed {
             find_test_modules(&module_of(&file.path), &tree.items, &mut tests);
         }
-        let mut violations = Vec::new();
+        let mut reading = Reading::default();
         for (file, tree) in &parsed {
             let module = module_of(&file.path);
             let is_test = (1..=module.len()).any(|end| tests.contains(&module[..end]));
+            if !is_test {
+                reading.modules.insert(module.clone());
+            }
             let mut walk = Walk {
                 package: self,
                 file,
-                row: row_of(&module),
+                row: row_of(ROWS, &module),
                 module,
                 locals: BTreeSet::new(),
-                violations: &mut violations,
+                blocks: 0,
+                reading: &mut reading,
             };
             walk.check_first_line();
             walk.check_row();
@@ -71,7 +120,7 @@ impl Crate {
                 walk.visit_file(tree);
             }
         }
-        violations
+        reading
     }
 }
 
@@ -84,16 +133,6 @@ fn module_of(path: &str) -> Vec<String> {
         module.pop();
     }
     module
-}
-
-/// The row for a module: the longest that it begins with.
-fn row_of(module: &[String]) -> Option<&'static Row> {
-    ROWS.iter().filter(|row| begins_with(module, row.module)).max_by_key(|row| row.module.len())
-}
-
-fn begins_with(module: &[String], prefix: &str) -> bool {
-    let mut parts = module.iter();
-    prefix.split("::").all(|part| parts.next().is_some_and(|own| own == part))
 }
 
 fn find_test_modules(module: &[String], items: &[syn::Item], tests: &mut BTreeSet<Vec<String>>) {
@@ -128,12 +167,14 @@ struct Walk<'a> {
     module: Vec<String>,
     /// Names of modules declared in the file, which a path can begin with like with a crate's.
     locals: BTreeSet<String>,
-    violations: &'a mut Vec<Violation>,
+    /// Bodies of functions that we are in.
+    blocks: usize,
+    reading: &'a mut Reading,
 }
 
 impl Walk<'_> {
     fn report(&mut self, span: Span, what: impl Into<String>, allowed: impl Into<String>) {
-        self.violations.push(Violation {
+        self.reading.violations.push(Violation {
             file: self.file.path.clone(),
             // What is missing has no place: it should have stood in the first line.
             line: span.start().line.max(1),
@@ -171,15 +212,7 @@ impl Walk<'_> {
         let Some(first) = path.first() else { return };
         match first.as_str() {
             "crate" => self.check_ours(&path[1..], span),
-            "self" | "super" => {
-                let steps =
-                    path.iter().take_while(|part| matches!(part.as_str(), "self" | "super"));
-                let (steps, ups) = steps.fold((0, 0), |(steps, ups), part| {
-                    (steps + 1, ups + usize::from(part == "super"))
-                });
-                let depth = self.module.len().saturating_sub(ups);
-                self.check_ours(&[&self.module[..depth], &path[steps..]].concat(), span);
-            }
+            "self" | "super" => self.check_ours(&self.absolute(path), span),
             "std" | "core" | "alloc" => self.check_std(path, span),
             name if self.locals.contains(name) => {}
             name if self.package.dependencies.contains(name) => self.check_crate(name, span),
@@ -188,8 +221,50 @@ impl Walk<'_> {
         self.check_clock(path, span);
     }
 
+    fn note(&mut self, used: Used, span: Span) {
+        self.reading.uses.push(Use {
+            file: self.file.path.clone(),
+            line: span.start().line,
+            module: self.module.clone(),
+            used,
+        });
+    }
+
+    fn note_type(&mut self, name: &syn::Ident) {
+        self.reading.types.push(TypeName {
+            file: self.file.path.clone(),
+            line: name.span().start().line,
+            name: name.to_string(),
+        });
+    }
+
+    /// Notes that `name` in this module stands for the item at `path`, as written.
+    fn note_import(&mut self, name: &syn::Ident, path: &[String]) {
+        let Some(first) = path.first() else { return };
+        let target = match first.as_str() {
+            "crate" => path[1..].to_vec(),
+            "self" | "super" => self.absolute(path),
+            local if self.locals.contains(local) => [&self.module, path].concat(),
+            _ => return,
+        };
+        let name = [&self.module[..], &[name.to_string()]].concat();
+        if name != target {
+            self.reading.imports.insert(name, target);
+        }
+    }
+
+    /// A path that begins with `self` or `super`, from the crate's root.
+    fn absolute(&self, path: &[String]) -> Vec<String> {
+        let steps = path.iter().take_while(|part| matches!(part.as_str(), "self" | "super"));
+        let (steps, ups) = steps
+            .fold((0, 0), |(steps, ups), part| (steps + 1, ups + usize::from(part == "super")));
+        let depth = self.module.len().saturating_sub(ups);
+        [&self.module[..depth], &path[steps..]].concat()
+    }
+
     /// A path to a module of ours, from the crate's root.
     fn check_ours(&mut self, path: &[String], span: Span) {
+        self.note(Used::Ours(path.to_vec()), span);
         let Some(row) = self.row else { return };
         let own = begins_with(path, row.module);
         if own || row.ours.iter().any(|ours| *ours == "*" || begins_with(path, ours)) {
@@ -200,6 +275,7 @@ impl Walk<'_> {
     }
 
     fn check_crate(&mut self, name: &str, span: Span) {
+        self.note(Used::Crate(name.to_owned()), span);
         let Some(row) = self.row else { return };
         if name == "rusqlite" && !SQL.contains(&row.module) {
             let what = format!("{} uses the crate rusqlite", row.module);
@@ -297,8 +373,14 @@ impl Walk<'_> {
             syn::UseTree::Name(name) if name.ident == "self" => {
                 self.check_path(before, name.span());
             }
-            syn::UseTree::Name(name) => self.check_path(&with(&name.ident), name.span()),
-            syn::UseTree::Rename(name) => self.check_path(&with(&name.ident), name.span()),
+            syn::UseTree::Name(name) => {
+                self.note_import(&name.ident, &with(&name.ident));
+                self.check_path(&with(&name.ident), name.span());
+            }
+            syn::UseTree::Rename(name) => {
+                self.note_import(&name.rename, &with(&name.ident));
+                self.check_path(&with(&name.ident), name.span());
+            }
             syn::UseTree::Glob(glob) => self.check_path(before, glob.span()),
             syn::UseTree::Group(group) => {
                 group.items.iter().for_each(|tree| self.check_use(before, tree));
@@ -316,21 +398,42 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_item(&mut self, item: &'ast syn::Item) {
         let attributes = match item {
             syn::Item::Const(item) => &item.attrs,
+            syn::Item::Enum(item) => &item.attrs,
             syn::Item::Fn(item) => &item.attrs,
             syn::Item::Impl(item) => &item.attrs,
             syn::Item::Mod(item) => &item.attrs,
             syn::Item::Static(item) => &item.attrs,
             syn::Item::Struct(item) => &item.attrs,
+            syn::Item::Trait(item) => &item.attrs,
+            syn::Item::Type(item) => &item.attrs,
             syn::Item::Use(item) => &item.attrs,
             _ => &Vec::new(),
         };
-        if !is_for_tests(attributes) {
-            visit::visit_item(self, item);
+        if is_for_tests(attributes) {
+            return;
         }
+        if self.blocks == 0 {
+            match item {
+                syn::Item::Enum(syn::ItemEnum { ident, .. })
+                | syn::Item::Struct(syn::ItemStruct { ident, .. })
+                | syn::Item::Trait(syn::ItemTrait { ident, .. })
+                | syn::Item::Type(syn::ItemType { ident, .. })
+                | syn::Item::Union(syn::ItemUnion { ident, .. }) => self.note_type(ident),
+                _ => {}
+            }
+        }
+        visit::visit_item(self, item);
+    }
+
+    fn visit_block(&mut self, block: &'ast syn::Block) {
+        self.blocks += 1;
+        visit::visit_block(self, block);
+        self.blocks -= 1;
     }
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
         self.module.push(item.ident.to_string());
+        self.reading.modules.insert(self.module.clone());
         visit::visit_item_mod(self, item);
         self.module.pop();
     }

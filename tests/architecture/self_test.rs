@@ -2,9 +2,17 @@
 
 use rstest::rstest;
 
-use crate::check::{Crate, SourceFile, Violation};
+use crate::check::{Crate, Reading, SourceFile, Violation};
+use crate::circles::circles;
+use crate::names::doubled;
+use crate::table::Row;
+use crate::unused::unused;
 
 fn check(files: &[(&str, &str)]) -> Vec<Violation> {
+    read(files).violations
+}
+
+fn read(files: &[(&str, &str)]) -> Reading {
     let files: Vec<_> = files
         .iter()
         .map(|(path, text)| SourceFile {
@@ -12,7 +20,11 @@ fn check(files: &[(&str, &str)]) -> Vec<Violation> {
             text: format!("//! Owns it.\n{text}"),
         })
         .collect();
-    Crate { dependencies: crate::dependencies() }.check(&files)
+    Crate { dependencies: crate::dependencies() }.read(&files)
+}
+
+fn what(violations: &[Violation]) -> Vec<&str> {
+    violations.iter().map(|violation| violation.what.as_str()).collect()
 }
 
 #[rstest]
@@ -224,4 +236,139 @@ fn a_message_names_file_line_what_and_what_is_allowed() {
         "src/sqlite/mod.rs:3: sqlite uses crate::journal::Row\n    \
          sqlite may use the modules: files (shared by journal and relay, so it knows neither)"
     );
+}
+
+/// One module may use another and a crate.
+const SMALL_TABLE: &[Row] = &[
+    Row {
+        module: "a",
+        ours: &["b", "b::c"],
+        crates: &["jiff"],
+        pure: true,
+        why: "it is an example",
+    },
+    Row { module: "b", ours: &[], crates: &[], pure: true, why: "it is an example" },
+];
+
+#[rstest]
+#[case::all_is_used("use crate::b::{B, c::C}; use jiff::Timestamp;", &[])]
+#[case::used_in_a_macro("use crate::b::{B, c::C}; fn f() { vec![jiff::civil::date(1, 1, 1)]; }", &[])]
+#[case::less_is_used("use crate::b::c::C; use jiff::Timestamp;", &["a may use b and does not"])]
+#[case::unused(
+    "",
+    &["a may use b and does not", "a may use b::c and does not", "a may use jiff and does not"]
+)]
+#[case::tests_do_not_count(
+    "use crate::b::{B, c::C}; #[cfg(test)] mod tests { use jiff::Timestamp; }",
+    &["a may use jiff and does not"]
+)]
+fn a_row_allows_what_is_used(#[case] text: &str, #[case] found: &[&str]) {
+    let reading = read(&[("src/a.rs", text), ("src/b/mod.rs", ""), ("src/b/c.rs", "")]);
+    assert_eq!(what(&unused(SMALL_TABLE, &reading)), found);
+}
+
+#[test]
+fn a_row_is_of_a_module() {
+    let reading = read(&[("src/a.rs", "use crate::b::{B, c::C}; use jiff::Timestamp;")]);
+    assert_eq!(what(&unused(SMALL_TABLE, &reading)), ["the row b is of no module"]);
+}
+
+#[rstest]
+#[case::at_the_top(
+    &[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "fn f() { crate::a::f() }")],
+    &["a uses b, which leads back to it", "b uses a, which leads back to it"]
+)]
+#[case::of_three(
+    &[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use crate::c;"), ("src/c.rs", "use crate::a;")],
+    &[
+        "a uses b, which leads back to it",
+        "b uses c, which leads back to it",
+        "c uses a, which leads back to it",
+    ]
+)]
+#[case::of_siblings(
+    &[("src/m/mod.rs", "mod a; mod b;"), ("src/m/a.rs", "use super::b::B;"), ("src/m/b/c.rs", "use crate::m::a::A;")],
+    &["m::a uses m::b, which leads back to it", "m::b uses m::a, which leads back to it"]
+)]
+#[case::through_a_re_export(
+    &[
+        ("src/m/mod.rs", "mod a; mod b; pub use b::{B as C};"),
+        ("src/m/a.rs", "use super::C;"),
+        ("src/m/b.rs", "use super::a::A;"),
+    ],
+    &["m::a uses m::b, which leads back to it", "m::b uses m::a, which leads back to it"]
+)]
+#[case::through_re_exports_of_another_module(
+    &[
+        ("src/m/mod.rs", "mod a; mod b; use b::B;"),
+        ("src/m/a.rs", "use super::B;"),
+        ("src/m/b/mod.rs", "mod c; pub use self::c::B; use super::a::A;"),
+        ("src/m/b/c.rs", ""),
+    ],
+    &["m::a uses m::b, which leads back to it", "m::b uses m::a, which leads back to it"]
+)]
+fn finds_circles(#[case] files: &[(&str, &str)], #[case] found: &[&str]) {
+    assert_eq!(what(&circles(&read(files), &[])), found);
+}
+
+#[rstest]
+#[case::one_way(&[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "")])]
+#[case::parent_and_child(
+    &[("src/m/mod.rs", "mod a; pub use a::A; pub struct M;"), ("src/m/a.rs", "use super::M;")]
+)]
+#[case::by_the_parent(
+    &[
+        ("src/m/mod.rs", "mod a; mod b; pub struct M(a::A, b::B);"),
+        ("src/m/a.rs", "use super::{M, b::B};"),
+        ("src/m/b.rs", "use super::M;"),
+    ]
+)]
+#[case::in_tests(
+    &[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "#[cfg(test)] mod tests { use crate::a::A; }")]
+)]
+fn lets_be_what_is_no_circle(#[case] files: &[(&str, &str)]) {
+    assert_eq!(what(&circles(&read(files), &[])), [""; 0]);
+}
+
+#[test]
+fn a_known_circle_is_let_be_until_it_is_none() {
+    let there = read(&[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use crate::a::A;")]);
+    assert_eq!(what(&circles(&there, &[("a", "b")])), [""; 0]);
+    let one_too_many = circles(&there, &[("a", "b"), ("b", "a")]);
+    assert_eq!(one_too_many.len(), 2, "{one_too_many:?}");
+    let gone = read(&[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "")]);
+    assert_eq!(what(&circles(&gone, &[("a", "b")])), ["a → b is listed and closes no circle"]);
+}
+
+#[test]
+fn finds_two_types_of_one_name() {
+    let private = ("src/a.rs", "struct Row; mod inner { type Page = u8; }");
+    let other = ("src/b.rs", "pub(crate) trait Row {}\npub enum Page {}");
+    let found = doubled(&read(&[private, other]), &[]);
+    assert_eq!(
+        what(&found),
+        [
+            "Page is the name of a type at src/a.rs:2 as well",
+            "Row is the name of a type at src/a.rs:2 as well"
+        ]
+    );
+    assert!(found.iter().all(|violation| violation.file == "src/b.rs"));
+    assert_eq!((found[0].line, found[1].line), (3, 2));
+}
+
+#[test]
+fn a_type_of_a_test_or_a_function_has_its_name_for_itself() {
+    let one = ("src/a.rs", "struct Row;");
+    let tests = ("src/b.rs", "#[cfg(test)] mod tests { struct Row; } #[cfg(test)] struct Row;");
+    let function = ("src/c.rs", "fn f() { struct Row; }");
+    let associated = ("src/d.rs", "impl Iterator for Rows { type Row = u8; }");
+    assert_eq!(what(&doubled(&read(&[one, tests, function, associated]), &[])), [""; 0]);
+}
+
+#[test]
+fn a_known_name_is_let_be_until_it_is_no_double() {
+    let doubles = read(&[("src/a.rs", "struct Row;"), ("src/b.rs", "struct Row;")]);
+    assert_eq!(what(&doubled(&doubles, &["Row"])), [""; 0]);
+    let single = read(&[("src/a.rs", "struct Row;")]);
+    assert_eq!(what(&doubled(&single, &["Row"])), ["Row is listed and no name of two types"]);
 }

@@ -1,0 +1,19 @@
+//! What does not keep to the rules yet. The lists only shrink: an entry that is not needed fails.
+
+/// Uses of a module by a sibling that close a circle.
+pub(crate) const CIRCLES: &[(&str, &str)] = &[
+    ("app::dashboard", "app::demo"),
+    ("app::dashboard::search", "app::dashboard::backend"),
+    ("app::dashboard::writes", "app::dashboard::backend"),
+    ("app::supervisor", "app::frontend"),
+    ("tui::effect", "tui::msg"),
+    ("tui::input", "tui::terminal"),
+    ("tui::model::mode", "tui::model::detail"),
+    ("tui::model::search", "tui::model::rows"),
+];
+
+/// Names of several types.
+pub(crate) const DOUBLED: &[&str] = &[
+    "Backend", "Columns", "Cursor", "Entry", "Event", "Held", "Key", "Line", "Lines", "Part",
+    "Report", "Row", "Running", "Screen", "State", "Target", "Wanted", "Woken",
+];
