@@ -12,10 +12,10 @@ use super::{Event, State};
 /// The journal keeps the delivery whatever its length; the fold's keys have to stay small.
 pub const MAX_ID: usize = 512;
 
-/// How much of what a compressed body holds is read for what it claims, in bytes.
+/// Maximum number of decompressed bytes that are read for the claims of a compressed body.
 const MAX_INSIDE: usize = 64 << 10;
 
-/// What a body says, field by field, as far as it could be read.
+/// The fields of a body, as far as they could be read.
 ///
 /// `unreadable` is `None` exactly when [`Callback::subject`] is `Some`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -54,7 +54,7 @@ pub enum Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The asset that it is about.
+    /// Returns the asset that it is about.
     pub const fn asset_id(&self) -> &'a str {
         match self {
             Self::AssetFailed { asset_id } | Self::Version { asset_id, .. } => asset_id,
@@ -63,10 +63,11 @@ impl<'a> Subject<'a> {
 }
 
 impl Callback {
-    /// Reads a body. Never fails: what cannot be read is said in [`unreadable`](field@Callback::unreadable).
+    /// Reads a body. Never fails: [`unreadable`](field@Callback::unreadable) says what could not be
+    /// read.
     ///
-    /// Unknown fields are passed over, of a repeated field the last one counts. So is a byte order
-    /// mark before the JSON, which a parser may pass over (RFC 8259, section 8.1).
+    /// Ignores unknown fields, and a byte order mark before the JSON, which a parser may ignore
+    /// (RFC 8259, section 8.1). The last of several fields of one name counts.
     pub fn read(body: &[u8]) -> Self {
         if body.is_empty() {
             return Self::unreadable("the body is empty".to_owned());
@@ -80,9 +81,9 @@ impl Callback {
         }
     }
 
-    /// Reads what a refused body claims, as far as it can be read: the fields before the place where
-    /// it was cut or spoilt count too, and of a gzip or zlib body what it holds. Nobody vouches for any
-    /// of it.
+    /// Reads the claims of a refused body, as far as possible: also the fields before the place
+    /// where it was cut or damaged, and the contents of a gzip or zlib body. None of it is
+    /// verified.
     pub fn claimed(body: &[u8]) -> Self {
         let inside = decompress_beginning(body, MAX_INSIDE);
         let text = without_mark(inside.as_deref().unwrap_or(body));
@@ -96,7 +97,7 @@ impl Callback {
         claim
     }
 
-    /// Whether it names nothing at all.
+    /// Returns whether it names nothing at all.
     pub const fn is_blank(&self) -> bool {
         self.event.is_none()
             && self.asset_id.is_none()
@@ -104,7 +105,7 @@ impl Callback {
             && self.version_locale.is_none()
     }
 
-    /// What the callback is about; `None` where it is unreadable.
+    /// Returns what the callback is about; `None` where it is unreadable.
     pub fn subject(&self) -> Option<Subject<'_>> {
         if self.unreadable.is_some() {
             return None;
@@ -126,12 +127,12 @@ impl Callback {
     }
 }
 
-/// A body without the byte order mark of UTF-8, where it begins with one.
+/// Returns a body without the byte order mark of UTF-8, where it begins with one.
 pub fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// What a body is by its first bytes, where a parser's words would not help: it sees an unexpected
+/// Recognises another format by its first bytes, where a parser would only report an unexpected
 /// character.
 fn other_form(body: &[u8]) -> Option<&'static str> {
     Some(match body {
@@ -157,7 +158,7 @@ enum Field {
 }
 
 impl Field {
-    /// The text of the field; pushes a complaint where it has another type or is too long.
+    /// Returns the text of the field; adds a complaint if it has another type or is too long.
     fn text(self, name: &str, complaints: &mut Vec<String>) -> Option<String> {
         match self {
             Self::Absent | Self::Null => None,
@@ -224,7 +225,7 @@ impl<'de> Deserialize<'de> for CallbackFields {
     }
 }
 
-/// Fills in fields one by one, so that those before an error are kept.
+/// Fills in the fields one by one, so that those before an error are kept.
 struct FieldsVisitor<'a>(&'a mut CallbackFields);
 
 impl<'de> Visitor<'de> for FieldsVisitor<'_> {

@@ -1,11 +1,11 @@
-//! Recognises compressed bodies, and decompresses gzip and zlib up to a bound. What a body holds is
-//! never let in: it explains a refusal, and says what the refused body claims.
+//! Recognises compressed bodies, and decompresses gzip and zlib up to a bound. Decompressed
+//! contents are never accepted: they only explain a refusal and show what the refused body claims.
 
 use std::io::Read;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-/// How a body is compressed, as far as its first bytes say.
+/// The compression of a body, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// RFC 1952.
@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The one that the first bytes announce.
+    /// Returns the compression that the first bytes announce.
     pub fn of(body: &[u8]) -> Option<Self> {
         match body {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
@@ -30,7 +30,7 @@ impl Compression {
         }
     }
 
-    /// The name that `Content-Encoding` has for it.
+    /// Returns its name in `Content-Encoding`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -40,20 +40,21 @@ impl Compression {
     }
 }
 
-/// What a gzip or zlib body holds; `None` where it is neither, broken, or holds over `limit` bytes.
+/// Decompresses a gzip or zlib body; `None` if it is neither, is broken, or holds more than `limit`
+/// bytes.
 ///
-/// No more than `limit` bytes are ever decompressed, so that no small body becomes a large one.
+/// Never decompresses more than `limit` bytes, so that a small body cannot become a large one.
 pub fn decompress(body: &[u8], limit: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     read(decoder(body)?, limit.saturating_add(1), &mut out)?;
     (out.len() <= limit).then_some(out)
 }
 
-/// The first bytes of what a gzip or zlib body holds, `limit` at most, as far as it can be
-/// decompressed: it may be cut. `None` where it is neither.
+/// Decompresses the beginning of a gzip or zlib body, at most `limit` bytes; the body may be cut
+/// off. `None` if it is neither.
 pub(super) fn decompress_beginning(body: &[u8], limit: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    // What came before a fault is in `out` all the same.
+    // Even after an error, `out` has what came before it.
     let _ = read(decoder(body)?, limit, &mut out);
     Some(out)
 }
@@ -66,7 +67,7 @@ fn decoder(body: &[u8]) -> Option<Box<dyn Read + '_>> {
     }
 }
 
-/// `None` where it breaks off; what came before is in `out`.
+/// Returns `None` if it breaks off; `out` has what came before.
 fn read(decoder: impl Read, bound: usize, out: &mut Vec<u8>) -> Option<()> {
     let bound = u64::try_from(bound).unwrap_or(u64::MAX);
     decoder.take(bound).read_to_end(out).ok().map(drop)

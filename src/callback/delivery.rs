@@ -129,8 +129,8 @@ impl From<Delivery> for DeliverySummary {
 }
 
 impl DeliverySummary {
-    /// Whether it is an outcome that showed that an earlier copy of `version_generating`, taken for
-    /// a repeat, had begun a new cycle. Any other second outcome is a guess.
+    /// Returns whether it is an outcome that showed that an earlier copy of `version_generating`,
+    /// taken for a repeat, had begun a new cycle. Any other second outcome is a guess.
     pub fn is_hindsight(&self) -> bool {
         let event = self.callback.event.as_deref().and_then(Event::from_name);
         self.outcome == Outcome::certain(DeliveryEffect::NewCycle)

@@ -23,7 +23,7 @@ impl State {
     pub const ALL: [Self; 5] =
         [Self::Ready, Self::Failed, Self::Generating, Self::Generated, Self::GenerateFailed];
 
-    /// How far along a cycle the state is: 1 dubbed, 2 being generated, 3 the outcome.
+    /// Returns how far along a cycle the state is: 1 dubbed, 2 being generated, 3 the outcome.
     pub const fn rank(self) -> u8 {
         match self {
             Self::Ready | Self::Failed => 1,
@@ -32,12 +32,12 @@ impl State {
         }
     }
 
-    /// Whether a person has to look: dubbing or generating failed.
+    /// Returns whether a person has to act: dubbing or generating failed.
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::GenerateFailed)
     }
 
-    /// The word used in NDJSON and in the journal.
+    /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -48,12 +48,12 @@ impl State {
         }
     }
 
-    /// The state's place in [`State::ALL`], for tables with a field for each state.
+    /// Returns the state's index in [`State::ALL`], for tables with a field for each state.
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// The state called `name`, if there is one.
+    /// Returns the state called `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
@@ -79,7 +79,7 @@ impl Event {
         Self::Version(State::GenerateFailed),
     ];
 
-    /// Whether it says that something failed.
+    /// Returns whether it reports a failure.
     pub const fn is_failure(self) -> bool {
         match self {
             Self::AssetFailed => true,
@@ -87,7 +87,7 @@ impl Event {
         }
     }
 
-    /// The event type as the sender writes it.
+    /// Returns the event type as the sender writes it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AssetFailed => "asset_failed",
@@ -99,7 +99,7 @@ impl Event {
         }
     }
 
-    /// The event type called `name`; `None` for one that the contract does not know (yet).
+    /// Returns the event type called `name`; `None` for one that the contract does not know (yet).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }

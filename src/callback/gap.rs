@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// The part of a relay's inbox that one message covers: a delivery or a gap.
+/// The part of a relay's inbox that one message covers, a delivery or a gap.
 ///
 /// A relay's numbers are unique only within an epoch of an inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub struct MessagePosition {
     pub to: u64,
 }
 
-/// Deliveries that a relay took and will never pass on.
+/// Deliveries that a relay accepted and will never pass on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// When the last of them was dropped, or where that is not known, when we heard of it.
+    /// When the last of them was dropped, or if that is not known, when we learned of it.
     pub at: Timestamp,
     /// The inbox: the URL that senders post to.
     pub inbox: String,
@@ -34,7 +34,7 @@ pub struct Gap {
     pub from: u64,
     /// Its last number.
     pub to: u64,
-    /// How many requests that was.
+    /// How many requests it covers.
     pub count: u64,
     /// Why, as a word of the relay protocol.
     pub reason: String,
@@ -50,7 +50,7 @@ pub struct NotedGap {
 }
 
 impl Gap {
-    /// Why it is, for people.
+    /// Returns the reason in words.
     pub fn why(&self) -> &'static str {
         match (self.reason.as_str(), self.count) {
             ("age", 1) => "it was older than the relay keeps",
@@ -79,7 +79,7 @@ impl Gap {
         }
     }
 
-    /// The whole of it as a sentence.
+    /// Returns a sentence about the gap.
     pub fn sentence(&self) -> String {
         let what = if self.count == 1 { "delivery was" } else { "deliveries were" };
         format!("{} {what} lost at the relay: {}", self.count, self.why())

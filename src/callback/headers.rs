@@ -6,13 +6,13 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What stands where the value of a secret header stood.
+/// Replaces the value of a secret header.
 pub const REDACTED: &str = "[redacted by dubwatch]";
 
 /// The header that carries the signature, in the lower case in which names are kept.
 pub const SIGNATURE_HEADER: &str = "x-signature";
 
-/// Headers whose values never get past the door.
+/// Headers whose values are never kept.
 const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
 /// The third part of a value that is not UTF-8, where headers are kept.
@@ -20,8 +20,8 @@ const LATIN1: &str = "latin1";
 
 /// Header names and values; repeats of a name are kept, side by side.
 ///
-/// The bytes of every value can be had again ([`Headers::raw`]): beside a text stands whether its
-/// characters are UTF-8, or each of them one byte.
+/// [`Headers::raw`] restores the bytes of every value: each text is marked as UTF-8, or as one byte
+/// a character.
 ///
 /// Serialised, as they are kept, as a list of `[name, value]`, and `[name, value, "latin1"]` where the
 /// value is not UTF-8.
@@ -33,16 +33,16 @@ pub struct Headers(Vec<Header>);
 struct Header {
     name: String,
     value: String,
-    /// Whether the value was not UTF-8, and each character of it is one byte.
+    /// Whether the value was not UTF-8: each character stands for one byte.
     is_latin1: bool,
 }
 
 impl Headers {
-    /// Headers from names and raw values.
+    /// Creates headers from names and raw values.
     ///
-    /// Names are put in lower case. A value that is not UTF-8 is read as ISO 8859-1 (RFC 9110,
-    /// section 5.5), so that every byte stays visible. Values of `authorization`,
-    /// `proxy-authorization` and `cookie` are replaced by [`REDACTED`].
+    /// Converts names to lower case. Reads a value that is not UTF-8 as ISO 8859-1 (RFC 9110,
+    /// section 5.5), so that every byte stays visible. Replaces the values of `authorization`,
+    /// `proxy-authorization` and `cookie` by [`REDACTED`].
     pub fn from_raw<'a>(raw: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let headers = raw.into_iter().map(|(name, value)| {
             let name = name.to_ascii_lowercase();
@@ -58,7 +58,8 @@ impl Headers {
         Self(headers.collect())
     }
 
-    /// The same from texts, and the positions, from 0, of those whose characters are one byte each.
+    /// Creates headers from texts and the positions, from 0, of the texts whose characters are one
+    /// byte each.
     pub fn from_text(pairs: &[(String, String)], latin1: &[usize]) -> Self {
         let raw: Vec<(&str, Cow<'_, [u8]>)> = pairs
             .iter()
@@ -68,24 +69,25 @@ impl Headers {
         Self::from_raw(raw.iter().map(|(name, value)| (*name, value.as_ref())))
     }
 
-    /// Names and the bytes of the values, in order.
+    /// Returns the names and the bytes of the values, in order.
     pub fn raw(&self) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
         self.0.iter().map(|header| (header.name.as_str(), bytes(&header.value, header.is_latin1)))
     }
 
-    /// The positions, from 0, of the values that are not UTF-8: each of their characters is one byte.
+    /// Returns the positions, from 0, of the values that are not UTF-8: each of their characters is
+    /// one byte.
     pub fn latin1(&self) -> Vec<usize> {
         let marked = self.0.iter().enumerate().filter(|(_, header)| header.is_latin1);
         marked.map(|(at, _)| at).collect()
     }
 
-    /// Every value of the header called `name` (in lower case), in order.
+    /// Returns every value of the header called `name` (in lower case), in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.iter().filter(move |(n, _)| *n == name).map(|(_, value)| value)
     }
 
-    /// The beginning of the headers: names and values of at most `bytes` bytes together, each value
-    /// cut at an eighth of that.
+    /// Returns the beginning of the headers: names and values of at most `bytes` bytes together,
+    /// each value cut at an eighth of that.
     #[must_use]
     pub fn sample(mut self, bytes: usize) -> Self {
         let mut left = bytes;
@@ -99,19 +101,19 @@ impl Headers {
         self
     }
 
-    /// How long names and values are together, in bytes.
+    /// Returns the length of names and values together, in bytes.
     pub fn size(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// Names and values in order.
+    /// Returns the names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|header| (header.name.as_str(), header.value.as_str()))
     }
 }
 
-/// The bytes of a text, of which each character is one where it is so marked. A mark at a text with
-/// other characters than these is none.
+/// Returns the bytes of a text, one for each character if it is marked so. Ignores the mark if a
+/// character does not fit a byte.
 fn bytes(text: &str, is_latin1: bool) -> Cow<'_, [u8]> {
     let latin1 = || text.chars().map(|character| u8::try_from(character).ok()).collect();
     match is_latin1.then(latin1).flatten() {

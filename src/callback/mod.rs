@@ -1,4 +1,4 @@
-//! The sender's contract and what we say of a request: event kinds, delivery, verdict, refusal.
+//! The sender's contract and our record of a request: event types, delivery, verdict, refusal.
 //!
 //! Pure: no clock, no files, no sockets. The contract is the vendor's public documentation; where
 //! it is silent (retries, order, identity) the [fold](crate::timeline) decides, not this module.

@@ -1,14 +1,14 @@
-//! What the fold made of one delivery.
+//! The result of folding one delivery.
 
 use serde::{Deserialize, Serialize};
 
-/// What a delivery did to the timeline.
+/// The effect of a delivery on the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryEffect {
     /// It became the state of its version, or marked its asset failed.
     Applied,
-    /// A copy of something already told; changes nothing.
+    /// A copy of an earlier event; changes nothing.
     Repeat,
     /// An earlier step that arrived after a later one; fills history, changes nothing.
     Late,
@@ -23,7 +23,7 @@ impl DeliveryEffect {
     pub const ALL: [Self; 5] =
         [Self::Applied, Self::Repeat, Self::Late, Self::NewCycle, Self::None];
 
-    /// The word used in NDJSON and in the journal.
+    /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -34,7 +34,7 @@ impl DeliveryEffect {
         }
     }
 
-    /// The effect called `name`, if there is one.
+    /// Returns the effect called `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effect| effect.name() == name)
     }
@@ -45,11 +45,11 @@ impl DeliveryEffect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ambiguity {
-    /// The current state was told again after the window in which copies are expected.
+    /// The current state was reported again after the window in which copies are expected.
     SameEventLater,
     /// Taken for a copy, but signed anew: a retry would carry the same signature.
     SignedAnew,
-    /// Told before and signed anew, after the version had come to an outcome.
+    /// Reported before and signed anew, after the version had reached an outcome.
     TakenForNewRun,
     /// Two events of the same rank close together: their order is not known.
     OrderUnknown,
@@ -75,7 +75,7 @@ impl Ambiguity {
         Self::SameBytesLater,
     ];
 
-    /// The code kept in the journal.
+    /// Returns the code kept in the journal.
     pub const fn code(self) -> &'static str {
         match self {
             Self::SameEventLater => "same_event_later",
@@ -89,12 +89,12 @@ impl Ambiguity {
         }
     }
 
-    /// The doubt with this code, if there is one.
+    /// Returns the ambiguity with this code, if there is one.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|doubt| doubt.code() == code)
+        Self::ALL.into_iter().find(|ambiguity| ambiguity.code() == code)
     }
 
-    /// What a person reads: what was seen and what it may mean.
+    /// Returns the sentence for people: what was seen and what it may mean.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::SameEventLater => {
@@ -125,10 +125,10 @@ impl Ambiguity {
     }
 }
 
-/// The fold's answer for one delivery.
+/// The fold's result for one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it did.
+    /// The effect.
     pub effect: DeliveryEffect,
     /// Why that is a guess, where it is one.
     pub uncertain: Option<Ambiguity>,
@@ -138,7 +138,7 @@ impl Outcome {
     /// The outcome of a delivery that the timeline cannot read.
     pub const NONE: Self = Self { effect: DeliveryEffect::None, uncertain: None };
 
-    /// An effect that is no guess.
+    /// Returns the outcome of an effect that is not a guess.
     pub const fn certain(effect: DeliveryEffect) -> Self {
         Self { effect, uncertain: None }
     }
@@ -153,8 +153,8 @@ mod tests {
         for effect in DeliveryEffect::ALL {
             assert_eq!(DeliveryEffect::from_name(effect.name()), Some(effect));
         }
-        for doubt in Ambiguity::ALL {
-            assert_eq!(Ambiguity::from_code(doubt.code()), Some(doubt));
+        for ambiguity in Ambiguity::ALL {
+            assert_eq!(Ambiguity::from_code(ambiguity.code()), Some(ambiguity));
         }
     }
 }

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use super::headers::cut;
 use super::{Callback, Headers};
 
-/// How much of a refused body is kept, in bytes.
+/// Maximum number of bytes kept of a refused body.
 pub const BODY_SAMPLE: usize = 4096;
 
-/// How many bodies of one entry are kept: the newest, the last one included.
+/// Maximum number of bodies kept of one entry: the newest, including the last one.
 pub const MAX_BODIES: usize = 20;
 
-/// How much of a refused request's headers is kept, in bytes.
+/// Maximum number of bytes kept of a refused request's headers.
 const HEADERS_SAMPLE: usize = 8192;
-/// How much of a refused request's method and path is kept, in bytes each.
+/// Maximum number of bytes kept of a refused request's method, and of its path.
 const LINE_SAMPLE: usize = 1024;
 
 /// Why a request was refused, as a class.
@@ -35,7 +35,7 @@ pub enum RefusalKind {
     TooLarge,
     /// A body that did not arrive in time.
     TooSlow,
-    /// A request that broke off or is no HTTP.
+    /// A request that broke off or is not HTTP.
     Broken,
 }
 
@@ -53,7 +53,7 @@ impl RefusalKind {
         Self::Broken,
     ];
 
-    /// The word used in the journal and by filters.
+    /// Returns the name used in the journal and by filters.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -68,12 +68,12 @@ impl RefusalKind {
         }
     }
 
-    /// The kind called `name`, if there is one.
+    /// Returns the kind called `name`, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The signature verdict behind a refusal; `None` where the signature was never looked at.
+    /// Returns the signature verdict behind a refusal; `None` if the signature was not checked.
     pub const fn verdict(self) -> Option<&'static str> {
         match self {
             Self::Missing | Self::Malformed | Self::Invalid => Some(self.name()),
@@ -87,12 +87,12 @@ impl RefusalKind {
 pub struct BodySample {
     /// At most [`BODY_SAMPLE`] bytes.
     pub bytes: Vec<u8>,
-    /// Whether the body had more, or more was announced.
+    /// Whether the body was longer, or announced as longer.
     pub truncated: bool,
 }
 
 impl BodySample {
-    /// The beginning of a whole body.
+    /// Returns the sample of a complete body.
     pub fn of(body: &[u8]) -> Self {
         let kept = body.len().min(BODY_SAMPLE);
         Self { bytes: body[..kept].to_vec(), truncated: body.len() > kept }
@@ -107,11 +107,11 @@ pub struct Refusal {
     pub at: Timestamp,
     /// The class.
     pub kind: RefusalKind,
-    /// The HTTP status that was answered: by us, or by the relay that took it, which is 200.
+    /// The HTTP status of the response: ours, or the 200 of the relay that accepted it.
     pub status: u16,
     /// What was wrong with the last of them, and what to do: a sentence.
     pub why: String,
-    /// How many this stands for.
+    /// The number of requests.
     pub count: u64,
     /// The method of the last of them, as sent.
     pub method: String,
@@ -126,7 +126,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The same with everything that its sender chose cut to a bounded length: about 16 KiB in all.
+    /// Cuts everything that its sender chose to a bounded length, about 16 KiB in all.
     #[must_use]
     pub fn cut(mut self) -> Self {
         self.headers = self.headers.sample(HEADERS_SAMPLE);
@@ -136,7 +136,7 @@ impl Refusal {
         self
     }
 
-    /// About how much memory it takes, in bytes.
+    /// Returns about how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
         self.headers.size()
             + self.method.len()
@@ -160,7 +160,7 @@ pub struct EarlierBody {
 }
 
 impl EarlierBody {
-    /// A body, with what it claims.
+    /// Returns a body, with what it claims.
     pub fn new(at: Timestamp, peer: String, body: BodySample) -> Self {
         let claim = Callback::claimed(&body.bytes);
         Self { at, peer, body, claim }
@@ -174,18 +174,18 @@ pub struct RefusalEntry {
     pub id: u64,
     /// What was refused, and how often.
     pub refusal: Refusal,
-    /// The bodies before the last one, newest first, as far as they are kept. In an entry that is to
-    /// be written those that are not on disk yet.
+    /// The bodies before the last one, newest first, as far as they are kept. An entry that will be
+    /// written has only those that are not on disk yet.
     pub earlier: Vec<EarlierBody>,
 }
 
 impl RefusalEntry {
-    /// An entry of which only the last body is known.
+    /// Creates an entry with the last body alone.
     pub const fn new(id: u64, refusal: Refusal) -> Self {
         Self { id, refusal, earlier: Vec::new() }
     }
 
-    /// What its bodies claim, the last one first.
+    /// Returns the claims of its bodies, the last one first.
     pub fn claims(&self) -> impl Iterator<Item = Callback> {
         let last = Callback::claimed(&self.refusal.body.bytes);
         std::iter::once(last).chain(self.earlier.iter().map(|body| body.claim.clone()))

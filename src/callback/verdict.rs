@@ -12,7 +12,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The word used in NDJSON and in the journal.
+    /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Der => "der",
@@ -43,12 +43,12 @@ pub enum Verdict {
     },
     /// No signature header.
     Missing,
-    /// Not looked at, because the policy is `--signature off`.
+    /// Not checked, because the policy is `--signature off`.
     Unchecked,
 }
 
 impl Verdict {
-    /// The word used in NDJSON and in the journal.
+    /// Returns the name used in NDJSON and in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Valid { .. } => "valid",
@@ -59,17 +59,18 @@ impl Verdict {
         }
     }
 
-    /// Whether a trusted key made the signature.
+    /// Returns whether a trusted key made the signature.
     pub const fn is_valid(&self) -> bool {
         matches!(self, Self::Valid { .. })
     }
 
-    /// The provenance of an accepted delivery with this verdict.
+    /// Returns the provenance of an accepted delivery with this verdict.
     pub const fn provenance(&self) -> Provenance {
         if self.is_valid() { Provenance::Verified } else { Provenance::Unchecked }
     }
 
-    /// What is wrong and what to do, where something is wrong with a signature that is there.
+    /// Returns what is wrong and what to do, if there is a signature and something is wrong with
+    /// it.
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Invalid { why } | Self::Malformed { why } => Some(why),
@@ -88,17 +89,17 @@ pub enum Provenance {
     /// A trusted key made its signature.
     #[default]
     Verified,
-    /// It was accepted without a check (`--signature off`): anybody can have sent it.
+    /// It was accepted without a check (`--signature off`), so its sender is unknown.
     Unchecked,
 }
 
 impl Provenance {
-    /// Whether the signature was checked.
+    /// Returns whether the signature was checked.
     pub const fn is_verified(&self) -> bool {
         matches!(self, Self::Verified)
     }
 
-    /// Whether it was not.
+    /// Returns whether it was accepted without a check.
     pub const fn is_unchecked(&self) -> bool {
         !self.is_verified()
     }

@@ -1,9 +1,9 @@
 //! The filter language: which deliveries and refusals a person wants to see; reads no journal and
 //! no clock.
 //!
-//! A filter is a list of terms, and what matches all of them is shown. `!` before a term turns it
-//! round. Quotes keep spaces and colons together: `peer:"[::1]:5000"`, `"a b"`; `\` takes the next
-//! character as it is inside them. Case never matters.
+//! A filter is a list of terms, all of which must match. `!` before a term negates it. Quotes keep
+//! spaces and colons together: `peer:"[::1]:5000"`, `"a b"`; inside them, `\` takes the next
+//! character literally. Case is ignored.
 //!
 //! | term | matches |
 //! |---|---|
@@ -24,14 +24,14 @@
 //! | `since:TIME` `until:TIME` | received at TIME or later; before TIME |
 //! | `TEXT` | event, an id, the locale or the peer has TEXT in it |
 //!
-//! `overdue` depends on the time, which a delivery does not know: as terms about single deliveries
-//! leave versions alone, this one leaves deliveries and refusals alone. A command that lists only one
-//! of the two refuses terms about the other ([`Filter::is_about_versions`],
+//! `overdue` depends on the time and does not apply to deliveries and refusals; terms about single
+//! deliveries do not apply to versions. A term that does not apply excludes nothing. A command that
+//! lists only one of the two refuses terms about the other ([`Filter::is_about_versions`],
 //! [`Filter::is_about_deliveries`]).
 //!
-//! The same table is [`TERMS`], from which the help comes. A refusal has a verdict, a time, a peer,
-//! a path and a method, and the event, ids and locale that its body claims: it can be found by them,
-//! although nobody vouches for them. It has no effect and no place in the journal.
+//! [`TERMS`] is the same table; the help is made from it. A refusal has a verdict, a time, a peer,
+//! a path and a method, and the event, ids and locale that its body claims: filters find it by
+//! these although they are not verified. It has no effect and no number in the journal.
 
 mod parse;
 mod terms;
@@ -49,7 +49,7 @@ use test::Test;
 
 pub use terms::{TERMS, TermDoc};
 
-/// What has to hold for a delivery or a refusal to be shown. The default one holds always.
+/// The condition for a delivery or a refusal to be shown. The default filter matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     terms: Vec<Term>,
@@ -63,23 +63,23 @@ struct Term {
 }
 
 impl Term {
-    /// `holds`: the answer to its question; `None` where the question is about something else.
+    /// `holds` is the result of its test; `None` if the test does not apply.
     fn lets_through(&self, holds: Option<bool>) -> bool {
         holds.is_none_or(|holds| holds != self.negated)
     }
 }
 
-/// What a filter can ask of a delivery. It borrows, so that a search through a journal makes no
-/// copy of what does not fit.
+/// The fields of a delivery that a filter can test. Borrowed, so that a search through a journal
+/// does not copy deliveries that do not match.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryFacts<'a> {
-    /// Its place in the journal.
+    /// Its number in the journal.
     pub seq: u64,
     /// When it was received.
     pub received_at: Timestamp,
     /// The word of its source.
     pub source: &'a str,
-    /// Where it came from.
+    /// The client's address and port.
     pub peer: &'a str,
     /// The word of its verdict.
     pub verdict: &'a str,
@@ -141,13 +141,13 @@ impl<'a> DeliveryFacts<'a> {
 }
 
 impl DeliveryFacts<'_> {
-    /// Whether it reports that something failed.
+    /// Returns whether it reports that something failed.
     pub fn is_failure(&self) -> bool {
         self.event.and_then(Event::from_name).is_some_and(Event::is_failure)
     }
 }
 
-/// What a filter can ask of a version, or of an asset as a whole.
+/// The fields of a version, or of an asset as a whole, that a filter can test.
 #[derive(Debug, Clone, Copy)]
 pub struct VersionFacts<'a> {
     /// The asset's id.
@@ -168,11 +168,11 @@ pub struct VersionFacts<'a> {
     pub uncertain: bool,
     /// Whether it has been generating for too long.
     pub overdue: bool,
-    /// When anything last came for the asset.
+    /// When the last delivery for the asset arrived.
     pub last_at: Timestamp,
 }
 
-/// What is wrong with a filter: names the term and what is known.
+/// What is wrong with a filter: names the term and the known ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     /// A quote was opened and not closed.
@@ -186,7 +186,7 @@ pub enum FilterError {
     Incomplete {
         /// The term.
         term: Printable,
-        /// What could stand there.
+        /// What is expected there.
         expected: String,
     },
     /// A key that does not exist.
@@ -208,7 +208,7 @@ pub enum FilterError {
         term: Printable,
         /// `; did you mean …?`, or nothing.
         hint: String,
-        /// What the key takes.
+        /// The values that the key takes.
         expected: String,
     },
 }
@@ -221,17 +221,17 @@ impl Filter {
         Ok(Self { terms })
     }
 
-    /// Whether it holds for everything.
+    /// Returns whether it matches everything.
     pub const fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether a term asks something that only versions can answer.
+    /// Returns whether a term applies to versions only.
     pub fn is_about_versions(&self) -> bool {
         self.terms.iter().any(|term| term.test == test::Test::Overdue)
     }
 
-    /// Whether a term asks something that only single deliveries and refusals can answer.
+    /// Returns whether a term applies to single deliveries and refusals only.
     pub fn is_about_deliveries(&self) -> bool {
         let any = VersionFacts {
             asset_id: "",
@@ -248,22 +248,23 @@ impl Filter {
         self.terms.iter().any(|term| term.test.version(&any).is_none())
     }
 
-    /// Whether every term holds for `delivery`.
+    /// Returns whether every term matches `delivery`.
     pub fn matches(&self, delivery: &Delivery) -> bool {
         self.matches_named(delivery, None)
     }
 
-    /// The same where the asset has a local name, which counts like its id.
+    /// Returns the same for an asset with a local name, which is matched like its id.
     pub fn matches_named(&self, delivery: &Delivery, name: Option<&str>) -> bool {
         self.matches_facts(&delivery.into(), name)
     }
 
-    /// The same of what a journal has of it.
+    /// Returns the same for the fields that a journal has.
     pub fn matches_facts(&self, delivery: &DeliveryFacts<'_>, name: Option<&str>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.delivery(delivery, name)))
     }
 
-    /// The numbers outside of which no delivery fits; `None` where none fits at all.
+    /// Returns the range of numbers outside of which no delivery matches; `None` if none matches at
+    /// all.
     pub fn seqs(&self) -> Option<RangeInclusive<u64>> {
         let (mut first, mut last) = (0, u64::MAX);
         for term in self.terms.iter().filter(|term| !term.negated) {
@@ -276,12 +277,12 @@ impl Filter {
         (first <= last).then_some(first..=last)
     }
 
-    /// Whether the local name of an asset can make a difference.
+    /// Returns whether the local name of an asset can make a difference.
     pub fn looks_at_names(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Asset(_) | Test::Text(_)))
     }
 
-    /// Whether less fits, and nothing else, when the same text is read at a later time.
+    /// Returns whether the same text, read at a later time, matches a subset.
     pub fn only_narrows_with_time(&self) -> bool {
         !self.terms.iter().any(|term| match term.test {
             Test::Since(_) => term.negated,
@@ -290,20 +291,21 @@ impl Filter {
         })
     }
 
-    /// Whether every term holds for `refusal` with a body that claims `claim`, where the asset that
-    /// it claims may have a local name.
+    /// Returns whether every term matches `refusal` with a body that claims `claim`. `name` is the
+    /// local name of the claimed asset.
     pub fn matches_refusal(&self, refusal: &Refusal, claim: &Callback, name: Option<&str>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.refusal(refusal, claim, name)))
     }
 
-    /// Whether every term that says something about versions holds for this one.
+    /// Returns whether every term that applies to versions matches this one.
     ///
-    /// Terms about single deliveries (a verdict but `unchecked`, effect, peer, `seq`) leave versions alone.
+    /// Terms about single deliveries (verdicts except `unchecked`, effect, peer, `seq`) do not
+    /// apply.
     pub fn matches_version(&self, version: &VersionFacts<'_>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.version(version)))
     }
 
-    /// The language in a screenful: a line for each row of [`TERMS`].
+    /// Returns the language on one screen: a line for each row of [`TERMS`].
     pub fn help() -> String {
         terms::help()
     }

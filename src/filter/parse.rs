@@ -1,4 +1,4 @@
-//! From the text of a filter to its terms; compares nothing.
+//! Parses the text of a filter into its terms; compares nothing.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
@@ -10,10 +10,10 @@ use crate::text::{Printable, nearest};
 /// The words of [`crate::callback::Verdict::name`], which carries data and so has no list.
 const VERDICTS: [&str; 5] = ["valid", "invalid", "malformed", "missing", "unchecked"];
 
-/// How many columns of a term an error repeats.
+/// Maximum number of columns of a term that an error repeats.
 const REPEATED: usize = 100;
 
-/// What stands before a colon.
+/// The word before a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TermKey {
     Asset,
@@ -60,7 +60,7 @@ impl TermKey {
         }
     }
 
-    /// What its value has to be, in words.
+    /// Returns a description of its values.
     fn expects(self) -> String {
         match self {
             Self::Asset | Self::Version | Self::Event | Self::Peer => "some text".to_owned(),
@@ -85,11 +85,11 @@ pub(super) struct RawTerm<'a> {
     negated: bool,
     key: Option<&'a str>,
     value: String,
-    /// Whether any of the value stood in quotes: then it is never one of the language's words.
+    /// Whether any of the value was quoted: then it is never one of the language's words.
     quoted: bool,
 }
 
-/// Takes a filter apart at the white space that is not in quotes.
+/// Splits a filter at the white space outside of quotes.
 pub(super) fn split(text: &str) -> Result<Vec<RawTerm<'_>>, FilterError> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
@@ -102,7 +102,7 @@ pub(super) fn split(text: &str) -> Result<Vec<RawTerm<'_>>, FilterError> {
 }
 
 impl<'a> RawTerm<'a> {
-    /// The first word of `text`, which does not begin with white space, and what comes after it.
+    /// Returns the first term of `text`, which does not begin with white space, and the rest.
     fn take(text: &'a str) -> Result<(Self, &'a str), FilterError> {
         let bare = text.trim_start_matches('!');
         let marks = text.len() - bare.len();
@@ -200,12 +200,12 @@ impl<'a> RawTerm<'a> {
     }
 }
 
-/// As much of a term as an error repeats: a pasted body is not to be the whole screen.
+/// Returns as much of a term as an error repeats: a pasted body must not fill the screen.
 fn repeated(term: &str) -> Printable {
     Printable::new(term).cut(REPEATED)
 }
 
-/// The words of the language itself.
+/// Returns the test of a word of the language.
 fn word(word: &str) -> Option<Test> {
     match word.to_ascii_lowercase().as_str() {
         "failed" => Some(Test::Failure),
@@ -221,7 +221,7 @@ fn word(word: &str) -> Option<Test> {
     }
 }
 
-/// The one of `all` that is called `word`, whatever its case.
+/// Returns the one of `all` that is called `word`, ignoring case.
 fn one_of<T: Copy, const N: usize>(
     all: [T; N],
     name: fn(T) -> &'static str,
@@ -230,12 +230,12 @@ fn one_of<T: Copy, const N: usize>(
     all.into_iter().find(|one| name(*one).eq_ignore_ascii_case(word))
 }
 
-/// The question to ask after a word that is not known; empty where none comes to mind.
+/// Returns a `did you mean` for an unknown word; empty if no known word is near.
 fn hint<const N: usize>(word: &str, known: [&str; N]) -> String {
     nearest(word, known).map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }
 
-/// `7`, `7..20`, `7..` or `..20`.
+/// Parses `7`, `7..20`, `7..` or `..20`.
 fn seq(text: &str) -> Option<Test> {
     let Some((first, last)) = text.split_once("..") else {
         let only = text.parse().ok()?;
@@ -249,7 +249,7 @@ fn seq(text: &str) -> Option<Test> {
     (first <= last).then_some(Test::Seq(first, last))
 }
 
-/// An RFC 3339 time, or a span back from `now`; a day has 24 hours.
+/// Parses an RFC 3339 time, or a span back from `now`; a day has 24 hours.
 fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
         return Some(time);

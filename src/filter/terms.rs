@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 /// One row of the filter language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TermDoc {
-    /// The words or the forms, with a space between; what the user fills in is in capitals.
+    /// The words or the forms, separated by spaces; placeholders are in capitals.
     pub forms: &'static str,
-    /// What it matches.
+    /// What the term matches.
     pub matches: &'static str,
-    /// A term that can be typed.
+    /// An example.
     pub example: &'static str,
 }
 
@@ -17,7 +17,7 @@ const fn row(forms: &'static str, matches: &'static str, example: &'static str) 
     TermDoc { forms, matches, example }
 }
 
-/// The filter language, a row a kind of term; the parser knows these and no others.
+/// The filter language, one row for each kind of term; the parser knows no others.
 pub const TERMS: [TermDoc; 16] = [
     row("valid invalid malformed missing", "the verdict", "!valid"),
     row("unchecked", "the verdict; also versions whose state is unchecked", "unchecked"),

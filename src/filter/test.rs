@@ -1,11 +1,11 @@
-//! What one term asks of a delivery or a refusal.
+//! The test of one term on a delivery, a refusal or a version.
 
 use jiff::Timestamp;
 
 use super::{DeliveryFacts, VersionFacts};
 use crate::callback::{Callback, DeliveryEffect, Event, Refusal, RefusalKind, Source, State};
 
-/// One question with a yes or no for everything that is shown.
+/// One test, with a yes or no for everything it applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Test {
     /// The verdict's word.
@@ -16,7 +16,7 @@ pub(super) enum Test {
     State(State),
     Effect(DeliveryEffect),
     Uncertain,
-    /// Of versions alone.
+    /// Applies to versions only.
     Overdue,
     Unreadable,
     Refused,
@@ -27,16 +27,17 @@ pub(super) enum Test {
     Peer(Needle),
     Locale(Needle),
     Source(Source),
-    /// First and last, both included.
+    /// First and last, inclusive.
     Seq(u64, u64),
     Since(Timestamp),
     Until(Timestamp),
-    /// A word that is none of the language's.
+    /// A word that is not one of the language's.
     Text(Needle),
 }
 
 impl Test {
-    /// `name` is the asset's local name. `None` where the question is about versions.
+    /// Tests a delivery; `None` if the test applies to versions only. `name` is the asset's local
+    /// name.
     pub(super) fn delivery(
         &self,
         delivery: &DeliveryFacts<'_>,
@@ -74,8 +75,8 @@ impl Test {
         })
     }
 
-    /// `claim` is what its body claims, `name` the local name of the asset in there. `None` where the
-    /// question is about versions.
+    /// Tests a refusal; `None` if the test applies to versions only. `claim` is what its body
+    /// claims, `name` the local name of the asset in it.
     pub(super) fn refusal(
         &self,
         refusal: &Refusal,
@@ -119,7 +120,7 @@ impl Test {
 }
 
 impl Test {
-    /// `None` where the question is about single deliveries.
+    /// Tests a version; `None` if the test applies to single deliveries only.
     pub(super) fn version(&self, version: &VersionFacts<'_>) -> Option<bool> {
         Some(match self {
             Self::Failure => version.failed || version.state.is_some_and(State::is_failure),
@@ -153,7 +154,7 @@ impl Test {
     }
 }
 
-/// Text that is looked for without regard to case.
+/// Text that is searched for, ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needle(String);
 
@@ -179,7 +180,7 @@ impl Needle {
         field.to_lowercase().contains(&self.0)
     }
 
-    /// Basic filtering of language tags (RFC 4647, section 3.3.1).
+    /// Does basic filtering of language tags (RFC 4647, section 3.3.1).
     fn is_range_of(&self, locale: &str) -> bool {
         let locale = locale.to_lowercase();
         locale.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

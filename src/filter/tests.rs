@@ -207,9 +207,9 @@ fn terms_about_deliveries_are_known() {
 
 #[test]
 fn doubts_and_unreadable_deliveries_are_found() {
-    let mut doubtful = delivery();
-    doubtful.outcome.uncertain = Some(Ambiguity::SignedAnew);
-    assert!(filter("uncertain").matches(&doubtful));
+    let mut ambiguous = delivery();
+    ambiguous.outcome.uncertain = Some(Ambiguity::SignedAnew);
+    assert!(filter("uncertain").matches(&ambiguous));
 
     let mut odd = delivery();
     odd.callback = Callback::read(b"no JSON");

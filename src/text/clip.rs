@@ -1,22 +1,22 @@
-//! Text that may stand on a clipboard: pasted, it is text and does nothing else.
+//! Text that is safe to copy to a clipboard: pasting it inserts text and triggers nothing.
 
 use std::fmt;
 
-/// Text without controls but line ends and tabs.
+/// Text without control characters except line ends and tabs.
 ///
-/// What is pasted is typed: an escape sequence ends a terminal's bracketed paste, and what follows is
-/// obeyed as if the user had typed it. So nothing reaches a clipboard that is not this.
+/// An escape sequence in pasted text can end a terminal's bracketed paste, and the terminal then
+/// acts on the rest as if the user had typed it. So only this type reaches a clipboard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClipText(String);
 
-/// A control character in a text that was to be copied.
+/// A control character in a text that should be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it has control characters (the first is {} at byte {at}), which act on the terminal that they are pasted into",
     self.name()
 )]
 pub struct ControlFound {
-    /// Where it stands, in bytes from 0.
+    /// Its offset in bytes.
     pub at: usize,
     /// The character.
     pub control: char,
@@ -33,7 +33,8 @@ impl ControlFound {
 }
 
 impl ClipText {
-    /// Takes a text with its line ends as LF; refuses one with any other control but TAB.
+    /// Creates it from a text, with line ends as LF. Fails for any other control character than
+    /// TAB.
     pub fn new(text: &str) -> Result<Self, ControlFound> {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
@@ -43,7 +44,7 @@ impl ClipText {
         }
     }
 
-    /// Takes a text that is one line: a command, which a line end would have run.
+    /// Creates it from a single line, such as a command, which a line end would run.
     pub fn line(text: &str) -> Result<Self, ControlFound> {
         match text.char_indices().find(|(_, c)| c.is_control()) {
             Some((at, control)) => Err(ControlFound { at, control }),
@@ -51,7 +52,7 @@ impl ClipText {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

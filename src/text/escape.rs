@@ -1,4 +1,5 @@
-//! Which characters do not show, and how they are written instead; measures nothing but graphemes.
+//! Which characters are invisible, and how they are written instead; measures nothing but
+//! graphemes.
 
 use std::fmt::Write as _;
 
@@ -16,8 +17,8 @@ const ZWJ: char = '\u{200d}';
 const TEXT_STYLE: char = '\u{fe0e}';
 const EMOJI_STYLE: char = '\u{fe0f}';
 
-/// Characters that show nothing, or change what their neighbours show, although Unicode calls them
-/// letters, marks or symbols: the rest of `Default_Ignorable_Code_Point` (Unicode 17,
+/// Characters that are invisible, or change how their neighbours look, although Unicode classes
+/// them as letters, marks or symbols: the rest of `Default_Ignorable_Code_Point` (Unicode 17,
 /// `DerivedCoreProperties.txt`) and U+2800, the empty Braille cell.
 const FILLERS: [std::ops::RangeInclusive<char>; 9] = [
     '\u{34f}'..='\u{34f}',
@@ -31,9 +32,9 @@ const FILLERS: [std::ops::RangeInclusive<char>; 9] = [
     '\u{e0000}'..='\u{e0fff}',
 ];
 
-/// Whether NDJSON and logs write `c` as an escape: DEL, C1, bidi controls, U+2028, U+2029, U+FEFF.
+/// Returns whether NDJSON and logs escape `c`: DEL, C1, bidi controls, U+2028, U+2029, U+FEFF.
 ///
-/// What is below U+0020 is escaped by JSON itself.
+/// JSON itself escapes everything below U+0020.
 pub const fn is_hidden(c: char) -> bool {
     matches!(
         c,
@@ -46,11 +47,11 @@ pub const fn is_hidden(c: char) -> bool {
     )
 }
 
-/// `bytes` with everything written out that does not show, and no grapheme without bound.
+/// Returns `bytes` with all invisible characters escaped and every grapheme bounded.
 pub(super) fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
-    // A mark after an escape would sit on its closing brace, and at the beginning on whatever is
-    // drawn before: both are written out as well.
+    // A mark after an escape would combine with its closing brace, and at the beginning with
+    // whatever is drawn before: both are escaped as well.
     let mut before = None;
     for chunk in bytes.utf8_chunks() {
         let mut chars = chunk.valid().chars().peekable();
@@ -78,10 +79,10 @@ pub(super) fn escape(bytes: &[u8]) -> String {
     if text.is_ascii() { text } else { bound_graphemes(&text) }
 }
 
-/// Whether a joiner or a variation selector changes what is seen: only there it is needed, and
-/// anywhere else two texts that look alike would differ by it.
+/// Returns whether a joiner or a variation selector changes the appearance: it is only needed
+/// there, and anywhere else two texts that look alike would differ by it.
 ///
-/// `before` is what was kept of the text before it, `after` is what follows.
+/// `before` is the kept character before it, `after` the next one.
 fn joins(before: char, c: char, after: Option<char>) -> bool {
     if matches!(c, TEXT_STYLE | EMOJI_STYLE) {
         let is_keycap = matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20e3}');
@@ -92,7 +93,7 @@ fn joins(before: char, c: char, after: Option<char>) -> bool {
     in_emoji || (joins_letters(before) && joins_letters(after))
 }
 
-/// Whether `c` is drawn as a picture, by itself or where that is asked for.
+/// Returns whether `c` is an emoji, by itself or with a selector.
 fn is_emoji(c: char) -> bool {
     let can_be = matches!(
         c,
@@ -102,8 +103,8 @@ fn is_emoji(c: char) -> bool {
     can_be && String::from_iter([c, EMOJI_STYLE]).width() == 2
 }
 
-/// Whether `c` belongs to a script whose letters change their shape with their neighbours: Arabic
-/// and its kin, those of India and around, Mongolian.
+/// Returns whether `c` belongs to a script whose letters change their shape with their neighbours:
+/// Arabic and its kin, those of India and around, Mongolian.
 const fn joins_letters(c: char) -> bool {
     matches!(
         c,
@@ -115,9 +116,9 @@ const fn joins_letters(c: char) -> bool {
     )
 }
 
-/// Writes out graphemes of no width and cuts those of too many characters, leaving a count.
+/// Escapes graphemes of no width, and cuts those with too many characters, leaving a count.
 ///
-/// It works on what the first pass left, so that a second run over its result finds the same
+/// Works on the result of the first pass, so that a second run over its own result finds the same
 /// graphemes and changes nothing.
 fn bound_graphemes(text: &str) -> String {
     let mut bounded = String::with_capacity(text.len());
@@ -139,7 +140,7 @@ fn bound_graphemes(text: &str) -> String {
     bounded
 }
 
-/// The beginning of a grapheme that is kept.
+/// Returns the beginning of a grapheme that is kept.
 fn keep(grapheme: &str) -> &str {
     let mut marks = 0;
     for (count, (at, c)) in grapheme.char_indices().enumerate() {
@@ -152,18 +153,18 @@ fn keep(grapheme: &str) -> &str {
     grapheme
 }
 
-/// Whether `c` takes no column of its own.
+/// Returns whether `c` has no width.
 fn is_mark(c: char) -> bool {
     c.width() == Some(0)
 }
 
-/// Whether `c` shows as itself and changes nothing else.
+/// Returns whether `c` is visible and changes nothing else.
 fn shows(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    // The standard library escapes what has no shape: controls, format characters, separators,
-    // private use, unassigned. After another character it lets marks be.
+    // The standard library escapes invisible characters: controls, format characters, separators,
+    // private use, unassigned. It leaves marks after another character as they are.
     let mut pair = [b'_', 0, 0, 0, 0];
     let end = 1 + c.encode_utf8(&mut pair[1..]).len();
     let escaped = std::str::from_utf8(&pair[..end])

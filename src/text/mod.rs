@@ -1,4 +1,4 @@
-//! Untrusted text made printable, once, at the boundary; knows nothing of where it is drawn.
+//! Makes untrusted text printable, once, at the boundary; does not know where it is drawn.
 
 mod clip;
 mod escape;
@@ -17,23 +17,24 @@ pub use nearest::nearest;
 pub use secret::without_secrets;
 pub use shell::shell_word;
 
-/// What is shown where nothing would show.
+/// Stands for text that would be invisible.
 const NOTHING: &str = "(empty)";
-/// What stands at the end of a text that was cut.
+/// The end of a text that was cut.
 const ELLIPSIS: char = '…';
 
-/// Text from outside that does nothing to a terminal but show.
+/// Text from outside that a terminal can only display.
 ///
 /// Controls, bidi and format characters, separators, fillers, variation selectors, private-use and
-/// unassigned characters stand in it as `\u{..}`, bytes that are no UTF-8 as `\x{..}`. Joiners stay
-/// between letters that they join or part and between emoji, the selectors of emoji after one. A
-/// grapheme keeps at most 4 marks and 10 characters; what is over is counted: `\{+2996}`. The only
-/// white space is U+0020, so two ids that differ look different. Text that shows nothing reads `(empty)`.
+/// unassigned characters are written as `\u{..}`, bytes that are not UTF-8 as `\x{..}`. Joiners
+/// stay between letters that they join or separate and between emoji, and emoji selectors after an
+/// emoji. A grapheme keeps at most 4 marks and 10 characters; the rest is counted: `\{+2996}`. The
+/// only white space is U+0020, so two ids that differ look different. Invisible text becomes
+/// `(empty)`.
 ///
-/// The one thing that is not told apart is an escape and its own spelling: a backslash stays as it
-/// is, so that making printable text printable again changes nothing.
+/// Only an escape and its own spelling look the same: a backslash stays as it is, so that making
+/// printable text printable again changes nothing.
 ///
-/// The default one is empty, for places that are to stay blank.
+/// The default is empty, for places that stay blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Printable {
     text: String,
@@ -46,17 +47,17 @@ impl Printable {
         Self::from_bytes(text.as_bytes())
     }
 
-    /// The same for a text of our own or a part of one, in which blanks are meant: text that shows
-    /// nothing stays as it is.
+    /// Does the same for our own text or a part of it, where blanks are intended: blank text stays
+    /// as it is.
     pub fn new_or_blank(text: &str) -> Self {
-        // Most of what is drawn, and it is drawn often.
+        // A fast path: most text is ASCII, and it is drawn often.
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Self { text: text.to_owned(), width: text.len() };
         }
         Self::new(text)
     }
 
-    /// Makes `bytes` printable: as UTF-8 where they are, and every other byte as `\x{..}`.
+    /// Makes `bytes` printable: as UTF-8 where they are valid, and every other byte as `\x{..}`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let text = escape::escape(bytes);
         if text.bytes().all(|byte| byte == b' ') {
@@ -65,12 +66,12 @@ impl Printable {
         Self::measured(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// How many columns it takes, drawn a grapheme at a time as terminals' cells are filled.
+    /// Returns its width in columns, drawn grapheme by grapheme as terminals fill their cells.
     pub const fn width(&self) -> usize {
         self.width
     }
@@ -80,9 +81,9 @@ impl Printable {
         self.text.graphemes(true).map(|grapheme| (grapheme, grapheme.width()))
     }
 
-    /// The text in at most `columns` columns; cut between graphemes and ended with `…` where it is
-    /// longer. It can come out a column short where a wide character does not fit, and is empty
-    /// when `columns` is 0. Its bytes are bounded by its columns.
+    /// Returns the text in at most `columns` columns; a longer one is cut between graphemes and
+    /// ends with `…`. It can be a column short if a wide character does not fit, and is empty when
+    /// `columns` is 0. Its columns bound its bytes.
     #[must_use]
     pub fn cut(&self, columns: usize) -> Self {
         if self.width <= columns {
@@ -101,8 +102,8 @@ impl Printable {
         Self::measured(text)
     }
 
-    /// The end of the text in at most `columns` columns; cut between graphemes and begun with `…`
-    /// where the text is longer. As with [`Printable::cut`], it can come out a column short.
+    /// Returns the end of the text in at most `columns` columns; a longer one is cut between
+    /// graphemes and begins with `…`. As with [`Printable::cut`], it can be a column short.
     #[must_use]
     pub fn tail(&self, columns: usize) -> Self {
         if self.width <= columns {
@@ -118,8 +119,8 @@ impl Printable {
         Self::measured(format!("{ELLIPSIS}{}", &self.text[self.text.len() - kept..]))
     }
 
-    /// The text in pieces of at most `columns` columns, cut between graphemes; one that is wider
-    /// than that alone has a piece of its own.
+    /// Returns the text in pieces of at most `columns` columns, cut between graphemes; a grapheme
+    /// that is wider is a piece of its own.
     pub fn pieces(&self, columns: usize) -> Vec<Self> {
         if self.width <= columns {
             return vec![self.clone()];
@@ -138,7 +139,8 @@ impl Printable {
         pieces
     }
 
-    /// The text in lines of at most `columns` columns, cut at blanks where there are any.
+    /// Returns the text in lines of at most `columns` columns, broken at blanks where there are
+    /// any.
     pub fn lines(&self, columns: usize) -> Vec<Self> {
         if self.width <= columns {
             return vec![self.clone()];
@@ -187,8 +189,8 @@ impl AsRef<str> for Printable {
     }
 }
 
-/// Makes lines of our own printable in which text of others can stand, each for itself: line ends
-/// are kept.
+/// Makes our own lines printable, which may quote text from outside, each by itself: line ends are
+/// kept.
 pub fn printable_lines(text: &str) -> String {
     let lines: Vec<_> =
         text.split('\n').map(|line| Printable::new_or_blank(line).to_string()).collect();

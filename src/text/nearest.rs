@@ -1,9 +1,9 @@
-//! Which known word a mistyped one was meant to be; for the hints of error messages only.
+//! Guesses which known word a mistyped one stands for; for hints in error messages only.
 
-/// The word of `known` that needs the fewest letters changed to become `word`; `None` where even
-/// that one is too far off for a hint.
+/// Returns the word of `known` with the fewest changed letters; `None` if even that one is too
+/// different for a hint.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // The distance costs the product of the lengths, and no word we know is that long.
+    // The distance costs the product of the lengths, and no known word is that long.
     if word.len() > 64 {
         return None;
     }
@@ -16,7 +16,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters have to be put in, left out or replaced to get from `a` to `b` (Levenshtein).
+/// Returns the number of letters to insert, delete or replace to get from `a` to `b` (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, from) in a.chars().enumerate() {

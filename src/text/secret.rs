@@ -1,13 +1,13 @@
-//! Secrets in URLs, taken out of what is said about them.
+//! Hides secrets in URLs.
 
-/// What stands in a secret's place.
+/// Replaces a secret.
 const HIDDEN: &str = "…";
-/// What stands there in advice of ours.
+/// Stands for a secret in our own advice.
 const EXAMPLE: &str = "user:password";
 
-/// Returns a text with the user names, passwords and tokens of the URLs in it hidden: what stands
-/// before the `@` of an authority (RFC 3986, section 3.2.1), and what stands before any `@` or
-/// behind the `?` of a websocket's URL, which may hold neither.
+/// Returns a text with the user names, passwords and tokens of its URLs hidden: everything before
+/// the `@` of an authority (RFC 3986, section 3.2.1), and everything before any `@` or behind the
+/// `?` of a websocket URL, which may contain neither.
 pub fn without_secrets(text: &str) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;

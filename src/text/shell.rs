@@ -1,6 +1,6 @@
-//! Words as a shell reads them back.
+//! Quotes words for a shell.
 
-/// A word for a shell: as it is where nothing in it means anything to one, else in single quotes
+/// Quotes a word for a shell: unchanged if it contains nothing special, else in single quotes
 /// (POSIX, section 2.2.2). In zsh a word that begins with `=` is the path of a command.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);

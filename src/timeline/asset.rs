@@ -1,4 +1,5 @@
-//! An asset's mark of failure (rule 9) and when it was active; nothing of its versions' states.
+//! An asset's mark of failure (rule 9) and when it was active; knows nothing of its versions'
+//! states.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{nanos, within_window};
 use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance};
 
-/// What the deliveries of one asset, its versions' included, say of it as a whole.
+/// The state of an asset as a whole, from its deliveries and those of its versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
     /// The earliest arrival.
@@ -15,7 +16,7 @@ pub struct Asset {
     /// The latest arrival, copies included.
     #[serde(with = "nanos")]
     pub last_at: Timestamp,
-    /// The mark of failure. Nothing takes it away.
+    /// The mark of failure. It is never removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<AssetFailure>,
 }
@@ -23,7 +24,8 @@ pub struct Asset {
 /// The mark that `asset_failed` leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetFailure {
-    /// When it came; of several times further than [`WINDOW`](super::WINDOW) apart, the last.
+    /// When it arrived; if it arrived several times further than [`WINDOW`](super::WINDOW) apart,
+    /// the last time.
     #[serde(with = "nanos")]
     pub at: Timestamp,
     /// The latest arrival of a copy of it.
@@ -34,22 +36,22 @@ pub struct AssetFailure {
     /// Verified where any delivery of it since `at` was (rule 11).
     #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
     pub provenance: Provenance,
-    /// How many deliveries came for the asset's versions after `at`, whatever they did.
+    /// The number of deliveries for the asset's versions after `at`, whatever their effect.
     pub events_since: u32,
 }
 
 impl Asset {
-    /// An asset first heard of at `at`.
+    /// Creates an asset whose first delivery arrived at `at`.
     pub(super) const fn new(at: Timestamp) -> Self {
         Self { first_at: at, last_at: at, failure: None }
     }
 
-    /// The provenance of its own failure; verified where it did not fail.
+    /// Returns the provenance of its own failure; verified if it did not fail.
     pub fn provenance(&self) -> Provenance {
         self.failure.as_ref().map_or(Provenance::Verified, |failure| failure.provenance)
     }
 
-    /// Takes note that a delivery came for one of its versions.
+    /// Notes a delivery for one of its versions.
     pub(super) fn hear_of_version(&mut self, at: Timestamp) {
         self.hear(at);
         if let Some(failure) = &mut self.failure {

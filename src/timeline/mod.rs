@@ -1,10 +1,10 @@
-//! The fold: what an asset and its versions have come to, from their deliveries in `seq` order. It
-//! owns the rules and knows no clock, no journal and no screen.
+//! The fold: computes the state of an asset and its versions from their deliveries in `seq` order.
+//! Owns the rules and knows no clock, no journal and no screen.
 //!
-//! A callback carries neither an id nor a time, and a retry can equal a genuine second occurrence
-//! byte for byte, so identity cannot be had from bytes: the fold decides by time of arrival and
-//! says when it guessed. Every delivery gets an [`Effect`](crate::callback::DeliveryEffect) and, apart from
-//! it, perhaps a [`Ambiguity`].
+//! A callback has neither an id nor a time, and a retry can equal a genuine second occurrence byte
+//! for byte, so bytes do not identify an event: the fold decides by time of arrival and marks its
+//! guesses. Every delivery gets a [`DeliveryEffect`](crate::callback::DeliveryEffect) and, apart from it, perhaps
+//! an [`Ambiguity`].
 //!
 //! # The rules
 //!
@@ -16,8 +16,8 @@
 //! 1. Every delivery is kept. One that cannot be read (unknown event, missing id, odd type) has the
 //!    effect `none` and changes nothing here.
 //! 2. The first event of a version is its state, in cycle 1: `applied`, whatever its rank.
-//! 3. Higher rank, not seen: `applied`. A step left out in between is no doubt, and an earlier
-//!    doubt is cleared. [`Ambiguity::SameBytesLater`] when this event's last copy, in an earlier cycle,
+//! 3. Higher rank, not seen: `applied`. A step left out in between is not ambiguous, and an
+//!    earlier ambiguity is cleared. [`Ambiguity::SameBytesLater`] when this event's last copy, in an earlier cycle,
 //!    had the very same bytes.
 //! 4. The current state's event again: a `repeat` within W of its last arrival, which each repeat
 //!    renews; later a `new_cycle`, [`Ambiguity::SameEventLater`].
@@ -36,7 +36,7 @@
 //!    [`Ambiguity::OrderUnknown`] within W of the current state. `generated` and `generate_failed`: a
 //!    `new_cycle`, [`Ambiguity::SecondOutcome`]. But if a copy of `generating` was received since the
 //!    current outcome and taken for a `repeat`, the first such copy began the new cycle: the lane is
-//!    redrawn from its time ([`Step::hindsight`]), it counts as no repeat, and there is no doubt.
+//!    redrawn from its time ([`Step::hindsight`]), it does not count as a repeat, and there is no ambiguity.
 //! 7. Lower rank, not seen, within W of the current state: `late`; it fills history and changes
 //!    nothing else. Except `failed`, because a failure is never swallowed: a `new_cycle`,
 //!    [`Ambiguity::FailureOutOfOrder`].
@@ -52,7 +52,7 @@
 //! 11. A step, and with it the state, is [`Unchecked`](Provenance::Unchecked) when the delivery that
 //!     made it was accepted without a check of its signature; so is the mark of rule 9. A verified
 //!     `repeat` proves the last step of its event, or the mark: it is verified from then on. An
-//!     unchecked `repeat` changes nothing in that, and no provenance changes an effect or a doubt.
+//!     unchecked `repeat` changes nothing in that, and no provenance changes an effect or an ambiguity.
 //!
 //! # What holds beside them
 //!
@@ -64,8 +64,8 @@
 //!   of retries cannot hold a window open.
 //! - Signatures are compared by value, as [`Fingerprint`] says: capitals, the other `s` or the other
 //!   encoding do not make a copy a delivery signed anew.
-//! - [`Version::uncertain`] is the doubt of the delivery that set the state; a certain one clears
-//!   it, a doubtful repeat sets it, and nothing else touches it.
+//! - [`Version::uncertain`] is the ambiguity of the delivery that set the state; a certain one
+//!   clears it, an ambiguous repeat sets it, and nothing else touches it.
 //! - The last locale that was not null wins, also from a repeat. An event's last copy is remembered
 //!   across cycles and renewed by every delivery of it.
 //!
@@ -111,9 +111,10 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 /// Folds one delivery into the state of its asset and, unless it is about the asset as a whole, of
 /// its version.
 ///
-/// `at` is its `received_at`, `provenance` that of its verdict. `asset` and `version` are the states of exactly the asset and version
-/// that `subject` names, `None` while nothing has been heard of them; both are left filled in, but
-/// `version` stays as it is for `asset_failed`. Deliveries must come in `seq` order.
+/// `at` is its `received_at`, `provenance` that of its verdict. `asset` and `version` are the
+/// states of exactly the asset and version that `subject` names, `None` before their first
+/// delivery. Both are filled in, but `version` is left unchanged by `asset_failed`. Deliveries must
+/// come in `seq` order.
 pub fn fold(
     subject: &Subject<'_>,
     at: Timestamp,
@@ -139,12 +140,12 @@ pub fn fold(
     }
 }
 
-/// The time from one moment to another; zero where the second lies before the first.
+/// Returns the time from one moment to another; zero if the second is before the first.
 fn elapsed(from: Timestamp, to: Timestamp) -> SignedDuration {
     to.duration_since(from).max(SignedDuration::ZERO)
 }
 
-/// Whether `at` is within W of an earlier moment, or lies before it.
+/// Returns whether `at` is within W after a moment, or before it.
 fn within_window(of: Timestamp, at: Timestamp) -> bool {
     elapsed(of, at) <= WINDOW
 }

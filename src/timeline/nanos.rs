@@ -1,6 +1,7 @@
-//! Timestamps in stored state, as nanoseconds since 1970-01-01T00:00:00Z; nothing of the fold.
+//! Timestamps in stored state, as nanoseconds since 1970-01-01T00:00:00Z; knows nothing of the
+//! fold.
 //!
-//! A number has every digit they have. Text would take longer to write than the rest of the state.
+//! A number keeps full precision. Text would take longer to write than the rest of the state.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

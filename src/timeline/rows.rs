@@ -1,4 +1,4 @@
-//! An asset with its versions and their ids, as the journal hands them out; no rule of the fold.
+//! An asset with its versions and their ids, as the journal returns them; no rule of the fold.
 
 use super::{Asset, Version};
 
@@ -7,7 +7,7 @@ use super::{Asset, Version};
 pub struct AssetRow {
     /// Its id.
     pub asset_id: String,
-    /// What the fold knows of it.
+    /// Its folded state.
     pub asset: Asset,
     /// Its versions, by id.
     pub versions: Vec<VersionRow>,
@@ -18,6 +18,6 @@ pub struct AssetRow {
 pub struct VersionRow {
     /// Its id.
     pub version_id: String,
-    /// What the fold knows of it.
+    /// Its folded state.
     pub version: Version,
 }

@@ -1,15 +1,15 @@
-//! A version's history as the stretches that its lane draws; it decides nothing about state.
+//! A version's history as the spans of its lane; decides nothing about state.
 
 use jiff::Timestamp;
 
 use super::Step;
 use crate::callback::{Provenance, State};
 
-/// A stretch of a lane: one state, from its arrival to that of the next.
+/// A part of a lane: one state, from its arrival to that of the next.
 ///
-/// The spans of a version never go back and never overlap: each begins where the one before it
-/// ends, and the last, which is the current state, is open. A span may have no length: that step
-/// was told, but how long it took is not known.
+/// The spans of a version are in order and never overlap: each begins where the one before it ends,
+/// and the last, which is the current state, is open. A span may have no length: the step was
+/// reported, but how long it took is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The state.
@@ -24,13 +24,12 @@ pub struct Span {
     pub provenance: Provenance,
 }
 
-/// The spans of a history that is given in order of arrival.
+/// Returns the spans of a history, which is in order of arrival.
 ///
-/// A late step goes where the lifecycle has it: before the first step of its cycle that ranks
-/// higher. It gets a length if it was received before that step, as through a relay, and none if it
-/// was received after it. When the step that it belongs before has been dropped from the history,
-/// so is the late one from the lane. A time that lies before the one in front of it is moved up to
-/// it.
+/// A late step goes to its place in the lifecycle: before the first step of its cycle that ranks
+/// higher. It has a length if it was received before that step, as through a relay, and none if it
+/// was received after it. If that step has been dropped from the history, the late one is left out
+/// too. A time before that of the previous step is raised to it.
 pub(super) fn of<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Span> {
     let mut ordered: Vec<Step> = Vec::with_capacity(steps.size_hint().0);
     for step in steps {

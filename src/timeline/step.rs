@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::nanos;
 use crate::callback::{Ambiguity, Provenance, State};
 
-/// A delivery that was more than a repeat, as history keeps it.
+/// A delivery that was not a repeat, as kept in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The state that it reported.
@@ -21,7 +21,7 @@ pub struct Step {
     /// Whether it came after a later step and never was the state (rule 7).
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
-    /// Why its effect was a guess, where it was one.
+    /// Why its effect was a guess, if it was one.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub uncertain: Option<Ambiguity>,
     /// Whether it was taken for a repeat until the next outcome arrived (rule 6).

@@ -1,4 +1,4 @@
-//! The fold's state for many assets, in memory; it holds what it is given and stores nothing.
+//! The fold's state for many assets, in memory; stores nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::callback::{Callback, Fingerprint, Outcome, Provenance, Subject};
 
 /// Assets and their versions, in order of their ids.
 ///
-/// It forgets nothing by itself: whoever feeds it bounds it by what it feeds.
+/// Unbounded: it never forgets an asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
     assets: BTreeMap<String, AssetSlots>,
@@ -23,7 +23,7 @@ struct AssetSlots {
 }
 
 impl Timeline {
-    /// Folds a delivery in, received `at`, and says what it did: [`Outcome::NONE`] where it is
+    /// Folds in a delivery that was received `at`. Returns its outcome: [`Outcome::NONE`] if it is
     /// unreadable. Deliveries must come in `seq` order.
     pub fn apply(
         &mut self,
@@ -46,22 +46,22 @@ impl Timeline {
         fold(&subject, at, fingerprint, provenance, &mut entry.asset, version)
     }
 
-    /// The asset with this id, if it has been heard of.
+    /// Returns the asset with this id, if it is known.
     pub fn asset(&self, asset_id: &str) -> Option<&Asset> {
         self.assets.get(asset_id)?.asset.as_ref()
     }
 
-    /// The version with this id of this asset, if it has been heard of.
+    /// Returns the version with this id of this asset, if it is known.
     pub fn version(&self, asset_id: &str, version_id: &str) -> Option<&Version> {
         self.assets.get(asset_id)?.versions.get(version_id)?.as_ref()
     }
 
-    /// Every asset with its id.
+    /// Returns every asset with its id.
     pub fn assets(&self) -> impl Iterator<Item = (&str, &Asset)> {
         self.assets.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.asset.as_ref()?)))
     }
 
-    /// Every version of an asset with its id; none for an unknown asset.
+    /// Returns every version of an asset with its id; none for an unknown asset.
     pub fn versions(&self, asset_id: &str) -> impl Iterator<Item = (&str, &Version)> {
         let versions = self.assets.get(asset_id).into_iter().flat_map(|entry| &entry.versions);
         versions.filter_map(|(id, version)| Some((id.as_str(), version.as_ref()?)))

@@ -1,4 +1,4 @@
-//! One version's state under rules 2 to 8 and 10; nothing of its asset or of how it is drawn.
+//! One version's state under rules 2 to 8 and 10; knows nothing of its asset or of how it is drawn.
 
 use std::collections::VecDeque;
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{Span, Step, elapsed, nanos, spans, within_window};
 use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
 
-/// How many steps a version remembers. Older ones are only counted, so that the state that the
-/// journal rewrites on every event stays small.
+/// The number of steps that a version remembers. Older ones are only counted, so that the state
+/// that the journal rewrites on every event stays small.
 pub const HISTORY: usize = 64;
 
-// `Version::first_seen` reads the current cycle from the history, which therefore has to hold it
-// whole: a cycle has at most one step for each state.
+// `Version::first_seen` reads the current cycle from the history, which therefore must contain all
+// of it: a cycle has at most one step for each state.
 const _: () = assert!(HISTORY >= State::ALL.len());
 
 /// One delivery, as far as its version is concerned.
@@ -36,7 +36,7 @@ pub struct Occurrence<'a> {
 struct Again {
     #[serde(with = "nanos")]
     at: Timestamp,
-    /// Of it and of the copies after it (rule 11).
+    /// The provenance of it and of the copies after it (rule 11).
     #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
     provenance: Provenance,
 }
@@ -51,7 +51,7 @@ struct LastCopy {
     at: Timestamp,
 }
 
-/// What the deliveries of one version have made of it.
+/// The state of one version, folded from its deliveries.
 ///
 /// Its size is bounded: [`HISTORY`] steps, a fingerprint for each event, one locale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// The version that a first delivery makes, and what that did (rule 2).
+    /// Creates a version from its first delivery. Returns it and the outcome (rule 2).
     pub fn begin(first: &Occurrence<'_>) -> (Self, Outcome) {
         let mut version = Self {
             state: first.state,
@@ -101,52 +101,52 @@ impl Version {
         (version, outcome)
     }
 
-    /// Folds one more delivery into the version and says what it did.
+    /// Folds one more delivery into the version. Returns its outcome.
     pub fn apply(&mut self, occurrence: &Occurrence<'_>) -> Outcome {
         let outcome = self.judge(occurrence);
         self.record(occurrence, outcome);
         outcome
     }
 
-    /// The state that the version is in.
+    /// Returns the state that the version is in.
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// When the current state first came, in this cycle.
+    /// Returns when the current state was first reported in this cycle.
     pub const fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// When the current state's event last came, copies included: the latest of its arrivals.
+    /// Returns the latest arrival of the current state's event, copies included.
     pub const fn last(&self) -> Timestamp {
         self.last
     }
 
-    /// The cycle that the version is in: 1 and up.
+    /// Returns the cycle that the version is in: 1 and up.
     pub const fn cycle(&self) -> u32 {
         self.cycle
     }
 
-    /// Why the current state is a guess, where it is one.
+    /// Returns why the current state is a guess, if it is one.
     pub const fn uncertain(&self) -> Option<Ambiguity> {
         self.uncertain
     }
 
-    /// Whether the current state is from a verified delivery (rule 11).
+    /// Returns the provenance of the current state (rule 11).
     pub fn provenance(&self) -> Provenance {
-        // The current cycle is in the history whole, and the state is a step of it.
+        // The history contains all of the current cycle, and the state is a step of it.
         let step = self.steps.iter().rev().find(|step| step.state == self.state);
         step.map_or(Provenance::Unchecked, |step| step.provenance)
     }
 
-    /// The last locale that a delivery named.
+    /// Returns the last locale that a delivery named.
     pub fn locale(&self) -> Option<&str> {
         self.locale.as_deref()
     }
 
-    /// The version for those who only show it: without the fingerprints of what came last, which
-    /// are more than half of it. Folding goes on from the whole one alone.
+    /// Returns the version without the fingerprints of the last copies, which are more than half of
+    /// it. For showing only: folding needs the fingerprints.
     #[must_use]
     pub fn to_be_shown(mut self) -> Self {
         self.copies = None;
@@ -154,51 +154,52 @@ impl Version {
         self
     }
 
-    /// How many deliveries were copies.
+    /// Returns the number of copies.
     pub const fn repeats(&self) -> u64 {
         self.repeats
     }
 
-    /// How many deliveries came after a later step.
+    /// Returns the number of deliveries that arrived after a later step.
     pub const fn late(&self) -> u64 {
         self.late
     }
 
-    /// The newest [`HISTORY`] steps, in order of arrival.
+    /// Returns the newest [`HISTORY`] steps, in order of arrival.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
         self.steps.iter()
     }
 
-    /// How many steps were forgotten, all of them older than [`Version::steps`].
+    /// Returns the number of forgotten steps, all of them older than [`Version::steps`].
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// When the event that reports `state` first came in this cycle; `None` if it has not.
+    /// Returns the first arrival of the event that reports `state` in this cycle; `None` if it has
+    /// not arrived.
     pub fn first_seen(&self, state: State) -> Option<Timestamp> {
         let mut this_cycle = self.steps.iter().rev().take_while(|step| step.cycle == self.cycle);
         this_cycle.find(|step| step.state == state).map(|step| step.at)
     }
 
-    /// When the run of an outcome began that arrived `at`, where a copy of `generating` that had been
-    /// taken for a repeat began it (rule 6).
+    /// Returns the beginning of the run whose outcome arrived `at`, if a copy of `generating` that
+    /// had been taken for a repeat began it (rule 6).
     pub fn hindsight(&self, outcome: State, at: Timestamp) -> Option<Timestamp> {
         let mut steps = self.steps.iter().rev();
         let reached = steps.find(|step| step.state == outcome && step.at == at)?;
         steps.find(|step| step.hindsight && step.cycle == reached.cycle).map(|step| step.at)
     }
 
-    /// Whether it has been generating for longer than `limit` (rule 10).
+    /// Returns whether it has been generating for longer than `limit` (rule 10).
     pub fn overdue(&self, now: Timestamp, limit: SignedDuration) -> bool {
         self.state == State::Generating && elapsed(self.since, now) > limit
     }
 
-    /// The stretches that its lane draws, the last of them open: see [`Span`].
+    /// Returns the spans of its lane, the last of them open: see [`Span`].
     pub fn spans(&self) -> Vec<Span> {
         spans::of(self.steps())
     }
 
-    /// Rules 3 to 8: what a delivery does to the version as it stands.
+    /// Rules 3 to 8: returns the effect of a delivery on the version.
     fn judge(&self, told: &Occurrence<'_>) -> Outcome {
         let event = told.state;
         if event == self.state {
@@ -224,7 +225,7 @@ impl Version {
             };
         }
         if same_bytes.is_some_and(|copy| within_window(copy.at, told.at)) {
-            // Rule 5, for a retry that belongs to the cycle before.
+            // Rule 5, for a retry of the previous cycle.
             return Outcome::certain(DeliveryEffect::Repeat);
         }
         match event.rank().cmp(&self.state.rank()) {
@@ -254,17 +255,17 @@ impl Version {
         }
     }
 
-    /// Whether the service does nothing more for this version by itself: what happens next, a
-    /// person has started.
+    /// Returns whether the service does nothing more for this version by itself: a person must
+    /// start what happens next.
     const fn is_over(&self) -> bool {
         matches!(self.state, State::Failed | State::Generated | State::GenerateFailed)
     }
 
-    /// Rule 8: a new cycle, and whether it is to be doubted.
+    /// Rule 8: returns a new cycle, and whether it is a guess.
     ///
-    /// Where both doubts hold, the same bytes are named: they are evidence from this very delivery
-    /// and explain the odd step (a very late retry), while the odd step alone would send the reader
-    /// looking for a lost callback. The lane shows the step either way.
+    /// If both ambiguities apply, returns the same bytes: they are evidence from this delivery and
+    /// explain the odd step (a very late retry), while the odd step alone would make the reader
+    /// look for a lost callback. The lane shows the step either way.
     fn revise(&self, told: &Occurrence<'_>) -> Outcome {
         let uncertain = if self.same_bytes(told).is_some() {
             Some(Ambiguity::SameBytesLater)
@@ -277,15 +278,15 @@ impl Version {
         Outcome { effect: DeliveryEffect::NewCycle, uncertain }
     }
 
-    /// Takes down what a delivery was judged to do.
+    /// Records the outcome of a delivery.
     fn record(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
         match outcome.effect {
             DeliveryEffect::Repeat => {
                 self.repeats = self.repeats.saturating_add(1);
                 self.uncertain = outcome.uncertain.or(self.uncertain);
                 if told.state == self.state {
-                    // The latest, not the newest: a relay may hand over an older copy, which must
-                    // not make the next retry look like a new cycle.
+                    // The latest, not the newest: a relay may pass on an older copy, which must not
+                    // make the next retry look like a new cycle.
                     self.last = self.last.max(told.at);
                 }
                 // What was received before the outcome says nothing about a run after it.
@@ -370,12 +371,12 @@ impl Version {
         self.copies.as_ref()?[state.index()]
     }
 
-    /// The last copy of the event that is told, where it had the very same bytes.
+    /// Returns the last copy of the event, if it had the very same bytes.
     fn same_bytes(&self, told: &Occurrence<'_>) -> Option<LastCopy> {
         self.last_copy(told.state).filter(|copy| copy.digest == told.fingerprint.copy)
     }
 }
 
-const fn guess(effect: DeliveryEffect, doubt: Ambiguity) -> Outcome {
-    Outcome { effect, uncertain: Some(doubt) }
+const fn guess(effect: DeliveryEffect, ambiguity: Ambiguity) -> Outcome {
+    Outcome { effect, uncertain: Some(ambiguity) }
 }

@@ -120,13 +120,13 @@ fn it_covers_whatever_can_happen() {
         let story = Story::new(seed);
         let mut told = Told::begin(&story);
         let mut effects: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut doubts = BTreeSet::new();
+        let mut ambiguities = BTreeSet::new();
         let mut refusals = BTreeSet::new();
         for scene in story.scenes() {
             match (told.scene(scene), scene.how) {
                 (Some(outcome), _) => {
                     *effects.entry(outcome.effect.name()).or_default() += 1;
-                    doubts.extend(outcome.uncertain.map(Ambiguity::code));
+                    ambiguities.extend(outcome.uncertain.map(Ambiguity::code));
                 }
                 (None, How::Spoiled(tamper)) => drop(refusals.insert(tamper.name())),
                 (None, _) => drop(refusals.insert("astray")),
@@ -137,7 +137,7 @@ fn it_covers_whatever_can_happen() {
         // that was signed anew.
         let wanted = [("repeat", 5), ("late", 1), ("new_cycle", 1), ("none", 1)];
         assert_eq!(effects, wanted.into());
-        assert_eq!(doubts, [Ambiguity::SignedAnew.code()].into());
+        assert_eq!(ambiguities, [Ambiguity::SignedAnew.code()].into());
         assert_eq!(refusals, ["astray", "body", "encoding", "key", "missing", "newline"].into());
         assert_eq!(story.scenes().iter().filter(|s| s.message.event == "asset_failed").count(), 2);
     }

@@ -43,11 +43,11 @@ fn checked(word: &str) -> (&str, Provenance) {
 
 /// `applied`, or `repeat?signed_anew`.
 fn outcome(word: &str) -> Outcome {
-    let (effect, doubt) = word.split_once('?').map_or((word, None), |(e, d)| (e, Some(d)));
+    let (effect, ambiguity) = word.split_once('?').map_or((word, None), |(e, d)| (e, Some(d)));
     Outcome {
         effect: DeliveryEffect::from_name(effect).unwrap_or_else(|| panic!("no effect {effect:?}")),
-        uncertain: doubt
-            .map(|d| Ambiguity::from_code(d).unwrap_or_else(|| panic!("no doubt {d:?}"))),
+        uncertain: ambiguity
+            .map(|d| Ambiguity::from_code(d).unwrap_or_else(|| panic!("no ambiguity {d:?}"))),
     }
 }
 
@@ -78,9 +78,10 @@ fn play(script: &str) -> Version {
 
 /// A version in short: `generated 2`, `generated* 2`, or `generated 2?second_outcome`.
 fn sum(version: &Version) -> String {
-    let doubt = version.uncertain().map_or(String::new(), |doubt| format!("?{}", doubt.code()));
+    let ambiguity =
+        version.uncertain().map_or(String::new(), |ambiguity| format!("?{}", ambiguity.code()));
     let star = star(version.provenance());
-    format!("{}{star} {}{doubt}", version.state().name(), version.cycle())
+    format!("{}{star} {}{ambiguity}", version.state().name(), version.cycle())
 }
 
 /// The mark of what was not checked.
