@@ -1,5 +1,5 @@
-//! Changes that bodies suffer on their way, and what senders sign in place of the body; each a
-//! function from the body that arrived to the one that may have been signed. Checks nothing.
+//! Changes that proxies and frameworks make to bodies, and what senders sign in place of the body;
+//! each a function from the received body to the one that may have been signed. Checks nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +10,13 @@ use super::json_fields::{Arranged, arrange};
 use super::json_text::{Escapes, Spacing, rewrite};
 use crate::callback::decompress;
 
-/// The largest body that a change may make, in bytes; a change that makes a larger one is left out.
+/// The largest body that a change may produce, in bytes; a change that produces a larger one is
+/// skipped.
 pub(super) const MAX_CHANGED: usize = 512 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a changed body is called, after "body changed on its way: the signature holds for".
+/// A change: its name, after "body changed on its way: the signature holds for", and the function.
 pub(super) type BodyChange = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
 
 /// Changes on the way, likely ones first.
@@ -132,7 +133,7 @@ pub(super) const ON_ITS_WAY: &[BodyChange] = &[
     ("the same text encoded in UTF-8 once: it was encoded twice", encoded_once),
 ];
 
-/// Other things than the body that a sender may have signed, after "the signature was made over".
+/// What a sender may have signed instead of the body, after "the signature was made over".
 pub(super) const SIGNED_INSTEAD: &[BodyChange] = &[
     ("the SHA-256 of the body, so the body was hashed twice; sign the body itself", |body| {
         Some(digest(&SHA256, body).as_ref().to_vec())
@@ -173,7 +174,7 @@ fn with_crlf(body: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The text of a body that is JSON, without a byte order mark.
+/// Returns the text of a body that is JSON, without a byte order mark.
 fn json_text(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)).ok()?;
     serde_json::from_str::<IgnoredAny>(text).ok()?;
@@ -189,7 +190,7 @@ fn fields(body: &[u8], spacing: Spacing, arranged: Arranged) -> Option<Vec<u8>> 
     rewrite(&text, spacing, Escapes::Kept, MAX_CHANGED).map(String::into_bytes)
 }
 
-/// The value of a body that is one field of an HTML form, like `payload=%7B%7D`.
+/// Returns the value of a body that is one field of an HTML form, like `payload=%7B%7D`.
 fn form_field(body: &[u8]) -> Option<Vec<u8>> {
     let equals = body.iter().position(|byte| *byte == b'=')?;
     let (name, value) = (body.get(..equals)?, body.get(equals + 1..)?);
@@ -230,7 +231,7 @@ fn from_utf16(body: &[u8]) -> Option<Vec<u8>> {
     String::from_utf16(&units.iter().map(unit).collect::<Vec<_>>()).ok().map(String::into_bytes)
 }
 
-/// The bytes of UTF-8 that was taken for ISO 8859-1 and encoded in UTF-8 once more.
+/// Returns the bytes of UTF-8 that was taken for ISO 8859-1 and encoded in UTF-8 once more.
 fn encoded_once(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok().filter(|text| !text.is_ascii())?;
     text.chars().map(|c| u8::try_from(c).ok()).collect()

@@ -6,31 +6,30 @@ use crate::callback::{Encoding, Verdict};
 
 use super::{PublicKey, Signature, header};
 
-/// How many key names a sentence carries at most.
+/// Maximum number of key names in one sentence.
 const NAMES: usize = 4;
 
 /// The keys whose signatures count: at least one, in the order in which they were given.
 ///
-/// No key from a request ever gets here, and the header's algorithm field is not even an argument
-/// of the check.
+/// A request cannot add a key, and the header's algorithm field is not an argument of the check.
 #[derive(Debug)]
 pub struct TrustedKeys {
     keys: Vec<PublicKey>,
-    /// Where the key stands that made the last valid signature. A hint: it is tried first, so that
+    /// The index of the key that made the last valid signature. A hint: it is tried first, so that
     /// a sender with another key than the first costs one check and not two. Races only cost time.
     last: AtomicUsize,
 }
 
 impl TrustedKeys {
-    /// One key, for a start.
+    /// Creates a list of one key.
     pub fn new(key: PublicKey) -> Self {
         Self { keys: vec![key], last: AtomicUsize::new(0) }
     }
 
-    /// One key more.
+    /// Adds a key.
     ///
-    /// A key that is trusted already stays under its first name; a name that is taken gets a
-    /// number, so that a verdict's name always means one key.
+    /// A key that is already trusted keeps its first name; a name that is already in use gets a
+    /// number, so that the name in a verdict always means one key.
     #[must_use]
     pub fn and(mut self, key: PublicKey) -> Self {
         if self.keys.contains(&key) {
@@ -47,12 +46,12 @@ impl TrustedKeys {
         self
     }
 
-    /// The keys, in order.
+    /// Returns the keys, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &PublicKey> {
         self.keys.iter()
     }
 
-    /// The verdict on a body and the values of all its `X-Signature` headers.
+    /// Returns the verdict on a body and the values of all its `X-Signature` headers.
     ///
     /// p256 decodes the signature, ring checks its 64 bytes. A high `s` is valid (FIPS 186-5 does
     /// not forbid it), so the bytes of a signature are no identity.
@@ -60,12 +59,12 @@ impl TrustedKeys {
         self.judge(signature_headers, body, PublicKey::made)
     }
 
-    /// The same verdict by p256 alone: what [`Self::check`] is tested against.
+    /// Returns the same verdict by p256 alone; [`Self::check`] is tested against it.
     pub fn reference_check(&self, signature_headers: &[&str], body: &[u8]) -> Verdict {
         self.judge(signature_headers, body, PublicKey::made_by_reference)
     }
 
-    /// Whether any of the keys made the signature.
+    /// Returns whether any of the keys made the signature.
     pub(super) fn made(&self, signature: &Signature, body: &[u8]) -> bool {
         self.keys.iter().any(|key| key.made(signature, body))
     }
@@ -97,7 +96,7 @@ impl TrustedKeys {
         }
     }
 
-    /// Why a well-formed signature is refused that no trusted key made.
+    /// Explains why a well-formed signature that no trusted key made is refused.
     fn no_maker(&self, signature: &Signature, body: &[u8]) -> String {
         if body.is_empty() {
             return "the body arrived empty: what was signed was lost on its way, as redirects and \

@@ -11,7 +11,7 @@ pub struct Signature {
     encoding: Encoding,
 }
 
-/// Why bytes are no signature, without words.
+/// Why bytes are not a signature, without a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Undecodable {
     /// Neither strict DER nor 64 bytes.
@@ -21,8 +21,8 @@ pub(super) enum Undecodable {
 }
 
 impl Signature {
-    /// [`Self::from_bytes`] without the words, for those who only try: finding the words tries
-    /// other writings itself, and would never end if those looked for words again.
+    /// [`Self::from_bytes`] without the message, for guesses: explaining a failure tries other
+    /// encodings itself, and would never end if those were explained too.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         let (signature, encoding) = if let Ok(der) = DerSignature::from_bytes(bytes) {
             (p256::ecdsa::Signature::try_from(der), Encoding::Der)
@@ -42,14 +42,14 @@ impl Signature {
         &self.fixed
     }
 
-    /// The same with the smaller of `s` and `n − s`: one value for both forms of a signature, which
-    /// hold alike.
+    /// Returns the same with the smaller of `s` and `n − s`: one value for both forms of a
+    /// signature, which are equally valid.
     pub(super) fn canonical(&self) -> [u8; 64] {
         p256::ecdsa::Signature::from_slice(&self.fixed)
             .map_or(self.fixed, |signature| signature.normalize_s().to_bytes().into())
     }
 
-    /// How it was written.
+    /// Returns how it was written.
     pub const fn encoding(&self) -> Encoding {
         self.encoding
     }

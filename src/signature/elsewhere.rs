@@ -1,10 +1,10 @@
-//! Signatures that came in a header of another name than `X-Signature`; must not accept any.
+//! Signatures in a header of another name than `X-Signature`; must not accept any.
 
 use crate::callback::{Headers, SIGNATURE_HEADER};
 
 use super::{TrustedKeys, misspelt};
 
-/// Names that have `signature` in them and carry none.
+/// Names that contain `signature` although the header holds none.
 const ABOUT: [&str; 9] = [
     "-algorithm",
     "-alg",
@@ -17,14 +17,14 @@ const ABOUT: [&str; 9] = [
     "-expires",
 ];
 
-/// The longest name that is repeated, in bytes; names come from outside.
+/// The longest name that a message repeats, in bytes; names come from outside.
 const MAX_NAME: usize = 64;
 
-/// How many of these headers are tried with the keys.
+/// Maximum number of these headers that are checked with the keys.
 const MAX_TRIED: usize = 4;
 
-/// Why a request without an `X-Signature` header is refused: names the header that seems to be meant
-/// for it, where there is one.
+/// Explains why a request without an `X-Signature` header is refused, and names the header that
+/// seems to be meant for it, if there is one.
 pub fn explain_missing(headers: &Headers, body: &[u8]) -> String {
     let missing = "there is no X-Signature header";
     let Some((name, value)) = elsewhere(headers).next() else {
@@ -41,13 +41,13 @@ pub fn explain_missing(headers: &Headers, body: &[u8]) -> String {
     format!("{missing}; {name} is there in its place: the signature has to be sent as X-Signature")
 }
 
-/// Whether there is a header that [`explain_misplaced`] would look at.
+/// Returns whether there is a header that [`explain_misplaced`] would look at.
 pub fn may_be_misplaced(headers: &Headers) -> bool {
     elsewhere(headers).next().is_some()
 }
 
-/// Says that another header than `X-Signature` holds a right signature; `None` where none does. It
-/// costs a few checks, so the caller limits how often it runs.
+/// Returns a sentence if another header than `X-Signature` holds a valid signature. Costs a few
+/// checks, so the caller limits how often it runs.
 pub fn explain_misplaced(keys: &TrustedKeys, headers: &Headers, body: &[u8]) -> Option<String> {
     let (name, _) = elsewhere(headers)
         .take(MAX_TRIED)
@@ -55,7 +55,7 @@ pub fn explain_misplaced(keys: &TrustedKeys, headers: &Headers, body: &[u8]) -> 
     Some(format!("the signature is right but it came as {}; send it as X-Signature", shown(name)))
 }
 
-/// Headers that carry signatures of other schemes, or this one under another name.
+/// Returns headers that carry signatures of other schemes, or this one under another name.
 fn elsewhere(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
     headers.iter().filter(|(name, _)| {
         *name != SIGNATURE_HEADER
@@ -74,7 +74,7 @@ fn is_hmac(name: &str, value: &str) -> bool {
         || matches!(misspelt::base64_length(value), Some(20 | 32))
 }
 
-/// A name as people write it: `x-hub-signature-256` is `X-Hub-Signature-256`.
+/// Returns a name as people write it: `X-Hub-Signature-256` for `x-hub-signature-256`.
 fn shown(name: &str) -> String {
     let mut begins = true;
     name.chars()

@@ -6,7 +6,7 @@ use crate::callback::{Fingerprint, Headers, SIGNATURE_HEADER};
 
 use super::header;
 
-/// The fingerprint of a request, from its headers and body.
+/// Returns the fingerprint of a request, from its headers and body.
 pub fn fingerprint_of(headers: &Headers, body: &[u8]) -> Fingerprint {
     let values = || headers.raw().filter(|(name, _)| *name == SIGNATURE_HEADER);
     let mut first = values().map(|(_, value)| value);
@@ -17,12 +17,12 @@ pub fn fingerprint_of(headers: &Headers, body: &[u8]) -> Fingerprint {
     }
 }
 
-/// The fingerprint of a delivery: of the signature, and of it and the body.
+/// Returns the fingerprint of a delivery: of the signature, and of it and the body.
 ///
-/// Each is the first eight bytes of a SHA-256, big-endian. What is hashed of the signature is the
+/// Each is the first eight bytes of a SHA-256, big-endian. Of the signature it hashes the
 /// lower-case hex of `r` and the smaller of `s` and `n − s`, 32 bytes each; of a header that holds
-/// no signature, its bytes. Their number comes before them, so that no byte can move from there to
-/// the body unnoticed. Without a header, pass `""`.
+/// no signature, its bytes. The number of bytes comes first, so that none can move from the header
+/// to the body unnoticed. Without a header, pass `""`.
 pub fn fingerprint(signature_header: &str, body: &[u8]) -> Fingerprint {
     of_bytes(signature_header.as_bytes(), body)
 }

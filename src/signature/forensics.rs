@@ -1,7 +1,7 @@
 //! Finds which change of the body or the header makes a refused signature hold; never a verdict.
 //!
-//! It answers "but I did sign it": most refused callbacks from honest senders are bodies that a
-//! framework or a proxy rewrote on the way. What is found is said to the operator only.
+//! Most refused callbacks from honest senders have a body that a framework or a proxy rewrote on
+//! the way. Only the operator sees the findings.
 
 use ring::digest::{SHA256, digest};
 
@@ -9,16 +9,17 @@ use super::changes::{BodyChange, MAX_CHANGED, ON_ITS_WAY, SIGNED_INSTEAD};
 use super::{Signature, TrustedKeys, header, misspelt};
 use crate::callback::{Compression, decompress};
 
-/// The largest body that is looked at, in bytes; of a larger one nothing is said.
+/// The largest body that is examined, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How many checks are spent on one refusal, about 40 µs each; then the search ends without a find.
+/// Maximum number of checks for one refusal, about 40 µs each; then the search ends without a
+/// result.
 const MAX_CHECKS: usize = 128;
 
-/// Says which change makes the signature hold, as a sentence; `None` where none does.
+/// Returns a sentence that names the change that makes the signature hold; `None` if none does.
 ///
-/// For a request that was refused: of a valid one it says nothing. Takes what
-/// [`TrustedKeys::check`] takes. It costs up to `MAX_CHECKS` checks, so the caller limits how often it runs.
+/// For refused requests: returns `None` for a valid one. Takes the arguments of
+/// [`TrustedKeys::check`]. Costs up to `MAX_CHECKS` checks, so the caller limits how often it runs.
 pub fn explain(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Option<String> {
     let [value] = signature_headers else { return None };
     if body.len() > MAX_BODY {
@@ -101,7 +102,7 @@ impl BoundedSearch<'_> {
         self.keys.made(signature, body)
     }
 
-    /// The halves of the signature in another order than `r‖s`, big-endian.
+    /// Tries the halves of the signature in other orders than `r‖s`, big-endian.
     fn rearranged(&mut self, signature: &Signature, body: &[u8]) -> Option<&'static str> {
         let (r, s) = signature.fixed().split_at(32);
         let reversed = |half: &[u8]| half.iter().rev().copied().collect::<Vec<_>>();
@@ -120,8 +121,8 @@ impl BoundedSearch<'_> {
     }
 }
 
-/// What a body shows of its way, where no change makes the signature hold: a clause that may follow
-/// the reason of a refusal, and no proof of anything. `content_encodings` are the values of all
+/// Returns what a body suggests about its way if no change makes the signature hold: a clause that
+/// may follow the reason of a refusal, not a proof. `content_encodings` are the values of all
 /// `Content-Encoding` headers.
 pub fn suspect(content_encodings: &[&str], body: &[u8]) -> Option<String> {
     let is_compressed = Compression::of(body);
@@ -163,7 +164,7 @@ pub fn suspect(content_encodings: &[&str], body: &[u8]) -> Option<String> {
         .then(|| "its JSON breaks off at the end: the body may have been cut on its way".to_owned())
 }
 
-/// The first compression that `Content-Encoding` names, in words of our own.
+/// Returns the first compression that `Content-Encoding` names, in our words.
 fn announced(content_encodings: &[&str]) -> Option<&'static str> {
     let known = [
         ("gzip", "gzip"),

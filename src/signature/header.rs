@@ -29,7 +29,7 @@ pub enum HeaderFault {
     /// Hex of something else than a signature.
     #[error("{0}")]
     Encoding(String),
-    /// A well-written signature with numbers that no signature has.
+    /// A well-formed signature with numbers that no signature has.
     #[error("{0}")]
     Range(String),
 }
@@ -48,7 +48,7 @@ impl From<HeaderFault> for Verdict {
 
 /// Reads the values of all `X-Signature` headers of a request.
 ///
-/// Whitespace around the value does not count (RFC 9110, section 5.5).
+/// Ignores whitespace around the value (RFC 9110, section 5.5).
 ///
 /// # Errors
 ///
@@ -73,12 +73,12 @@ pub fn parse(values: &[&str]) -> Result<Signature, HeaderFault> {
     }
 }
 
-/// The signature that a trimmed value holds; [`parse`] without the words.
+/// Returns the signature in a trimmed value: [`parse`] without the message.
 pub(super) fn read(value: &str) -> Option<Signature> {
     Signature::decode(unhex(value, &mut [0; MAX_DER])?).ok()
 }
 
-/// The bytes of a value that is hex and short enough for a signature.
+/// Returns the bytes of a value that is hex and short enough for a signature.
 fn unhex<'a>(value: &str, buffer: &'a mut [u8; MAX_DER]) -> Option<&'a [u8]> {
     let bytes = buffer.get_mut(..value.len() / 2).filter(|bytes| !bytes.is_empty())?;
     hex::decode_to_slice(value, bytes).ok()?;
@@ -102,7 +102,7 @@ impl Signature {
     }
 }
 
-/// The two integers inside a DER that is known to be well-formed and short.
+/// Returns the two integers inside a DER that is known to be well-formed and short.
 fn der_integers(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (r, rest) = der.get(4..)?.split_at_checked(usize::from(*der.get(3)?))?;
     Some((r, rest.get(2..)?))
@@ -130,10 +130,10 @@ fn out_of_range(fine: &str, integers: Option<(&[u8], &[u8])>) -> HeaderFault {
     HeaderFault::Range(format!("hex is fine, {fine}, but {what}: no key makes such a signature"))
 }
 
-/// Says what a value is that does not decode to at most [`MAX_DER`] bytes of hex.
+/// Explains a value that does not decode to at most [`MAX_DER`] bytes of hex.
 ///
-/// Common mistakes come first, each with its remedy; no more of the value than one character is
-/// ever repeated, because the sentence is shown and stored.
+/// Common mistakes come first, each with its remedy. Repeats no more than one character of the
+/// value, because the sentence is shown and stored.
 fn explain(value: &str) -> HeaderFault {
     if value.is_empty() {
         return HeaderFault::Value(
@@ -176,7 +176,7 @@ fn explain(value: &str) -> HeaderFault {
     HeaderFault::Hex(format!("not hex: character {} is {:?}", place + 1, char::from(found)))
 }
 
-/// The sentence for a header of another signature scheme, told by how it begins.
+/// Returns the sentence for a header of another signature scheme, recognised by its beginning.
 fn other_scheme(value: &str) -> Option<&'static str> {
     // Lower case, so that `SHA256=` counts; only the beginning, because values can be long.
     let start = value.get(..value.len().min(16))?.to_ascii_lowercase();
@@ -203,15 +203,16 @@ fn other_scheme(value: &str) -> Option<&'static str> {
 /// The lengths of SHA-1, SHA-256 and SHA-384 in bytes, and so those of their HMACs.
 const DIGESTS: [usize; 3] = [20, 32, 48];
 
-/// Whether bytes that begin with 30 have the length of a digest and not the one that DER announces,
-/// as one digest in 256 does; what begins as a P-256 signature does is rather one that was cut.
+/// Returns whether bytes that begin with 30 have the length of a digest and not the length that DER
+/// announces, as one digest in 256 does; bytes that begin like a P-256 signature are more likely
+/// one that was cut.
 fn is_digest(bytes: &[u8]) -> bool {
     let is_cut = matches!(bytes, [0x30, 0x3e..=0x46, 0x02, 0x1d..=0x21, ..]);
     let announces = |length: &u8| usize::from(*length) + 2 == bytes.len();
     DIGESTS.contains(&bytes.len()) && !is_cut && !bytes.get(1).is_some_and(announces)
 }
 
-/// Says what bytes are that are neither strict DER nor 64 bytes long.
+/// Explains bytes that are neither strict DER nor 64 bytes long.
 fn not_a_signature(bytes: &[u8]) -> String {
     if let Some(how) = misspelt::twice(bytes) {
         return format!("hex is fine, but it is the hex of {how}: encoded twice");
@@ -237,7 +238,7 @@ fn not_a_signature(bytes: &[u8]) -> String {
     }
 }
 
-/// What is wrong with something that begins like a DER sequence; `rest` comes after its tag.
+/// Explains what is wrong with bytes that begin like a DER sequence; `rest` follows its tag.
 fn der_fault(rest: &[u8]) -> String {
     let [announced, inside @ ..] = rest else { return "it ends after its tag".to_owned() };
     let announced = usize::from(*announced);

@@ -1,4 +1,5 @@
-//! Arranges the fields of a JSON object as another program does; values stay as they were written.
+//! Arranges the fields of a JSON object as another program would; leaves the values as they were
+//! written.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 /// The fields of the contract, in the order in which it documents them.
 const DOCUMENTED: [&str; 4] = ["event", "asset_id", "version_id", "version_locale"];
 
-/// How deep objects inside objects are sorted; callbacks have none.
+/// Deepest level of nested objects that is sorted; callbacks have none.
 const MAX_DEPTH: usize = 8;
 
 /// Which fields there are, and in which order.
@@ -17,7 +18,7 @@ const MAX_DEPTH: usize = 8;
 pub(super) enum Arranged {
     /// Those of the contract first, in its order.
     Documented,
-    /// By name, also inside: RFC 8785, `sort_keys=True`, maps of several languages.
+    /// By name, also in nested objects: RFC 8785, `sort_keys=True`, maps of several languages.
     Sorted,
     /// As [`Self::Documented`], `version_id` and `version_locale` as null where they are absent.
     WithNulls,
@@ -27,8 +28,8 @@ pub(super) enum Arranged {
     OnlyDocumented,
 }
 
-/// The object with its fields in another arrangement, compact between them; `None` where the text
-/// is no object, or the arrangement is the one that it has.
+/// Returns the object with its fields in another arrangement, compact between them; `None` if the
+/// text is not an object or already has the arrangement.
 pub(super) fn arrange(text: &str, arranged: Arranged) -> Option<String> {
     let ObjectFields(before) = serde_json::from_str(text).ok()?;
     if arranged == Arranged::Sorted {
@@ -66,7 +67,7 @@ pub(super) fn arrange(text: &str, arranged: Arranged) -> Option<String> {
     (!same).then_some(out)
 }
 
-/// The place of a field in the contract; one past the last for those that it does not have.
+/// Returns the position of a field in the contract; one past the last for unknown fields.
 fn place(name: &str) -> usize {
     DOCUMENTED.iter().position(|other| *other == name).unwrap_or(DOCUMENTED.len())
 }

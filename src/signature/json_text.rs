@@ -43,7 +43,7 @@ pub(super) enum Escapes {
 }
 
 impl Escapes {
-    /// How a character is written that JSON does not demand to be escaped.
+    /// Writes a character that JSON does not require to be escaped.
     fn write(self, c: char, out: &mut String) {
         let is_line_separator = matches!(c, '\u{2028}' | '\u{2029}');
         match self {
@@ -59,7 +59,7 @@ impl Escapes {
         }
     }
 
-    /// Whether what is escaped stays so, and the rest as it is.
+    /// Returns whether escapes and all other characters stay as they are.
     const fn are_kept(self) -> bool {
         matches!(self, Self::Kept | Self::KeptButSlashes { .. })
     }
@@ -67,7 +67,7 @@ impl Escapes {
 
 /// Rewrites a JSON text; `None` where a string has no end or the result is over `limit` bytes.
 ///
-/// The text should be valid JSON; of another text something comes out as well, of no use.
+/// The text should be valid JSON; the result for another text is useless.
 pub(super) fn rewrite(
     text: &str,
     spacing: Spacing,
@@ -154,7 +154,7 @@ fn string(chars: &mut Peekable<Chars<'_>>, escapes: Escapes, out: &mut String) -
     }
 }
 
-/// The character behind a backslash, or the half of a surrogate pair that stands alone.
+/// Returns the character behind a backslash, or a lone half of a surrogate pair.
 fn unescape(chars: &mut Peekable<Chars<'_>>) -> Option<Result<char, u16>> {
     Some(Ok(match chars.next()? {
         'n' => '\n',

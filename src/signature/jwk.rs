@@ -18,7 +18,7 @@ struct Jwk {
     d: Option<Zeroizing<String>>,
 }
 
-/// A text that is wiped when dropped.
+/// Returns a text that is wiped when dropped.
 fn secret<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Zeroizing<String>>, D::Error> {
     Ok(Option::<String>::deserialize(field)?.map(Zeroizing::new))
 }
@@ -29,7 +29,7 @@ struct Set {
 }
 
 impl Jwk {
-    /// The key in a JSON text; `None` where the text is no JWK and no set of them.
+    /// Returns the key in a JSON text; `None` where the text is no JWK and no set of them.
     fn read(text: &str) -> Option<Result<Self, KeyFault>> {
         if let Ok(mut set) = serde_json::from_str::<Set>(text) {
             let count = set.keys.len();
@@ -68,7 +68,7 @@ impl Jwk {
     }
 }
 
-/// The public key in a JSON text; `None` where the text is no JWK.
+/// Returns the public key in a JSON text; `None` where the text is no JWK.
 pub(super) fn public_key(text: &str) -> Option<Result<p256::PublicKey, KeyFault>> {
     Some(Jwk::read(text)?.and_then(|jwk| {
         jwk.expect_p256()?;
@@ -76,7 +76,7 @@ pub(super) fn public_key(text: &str) -> Option<Result<p256::PublicKey, KeyFault>
     }))
 }
 
-/// The private key in a JSON text; `None` where the text is no JWK.
+/// Returns the private key in a JSON text; `None` where the text is no JWK.
 pub(super) fn private_key(text: &str) -> Option<Result<p256::SecretKey, KeyFault>> {
     Some(Jwk::read(text)?.and_then(|jwk| {
         jwk.expect_p256()?;
@@ -87,7 +87,7 @@ pub(super) fn private_key(text: &str) -> Option<Result<p256::SecretKey, KeyFault
     }))
 }
 
-/// A number of 32 bytes in base64url.
+/// Decodes a number of 32 bytes from base64url.
 fn decoded(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let bytes = Zeroizing::new(URL_SAFE_PAD_INDIFFERENT.decode(text).ok()?);
     <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Zeroizing::new)

@@ -1,4 +1,4 @@
-//! P-256 keys in DER, and what else a DER is; must not look at text or files.
+//! P-256 keys in DER, and recognising other DER structures; must not look at text or files.
 
 use p256::pkcs8::der::Decode as _;
 use p256::pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
@@ -9,7 +9,7 @@ use super::KeyFault;
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 
-/// Curves that people bring instead of P-256 (RFC 5480, SEC 2).
+/// Curves that are often used instead of P-256 (RFC 5480, SEC 2).
 const CURVES: [(ObjectIdentifier, &str); 5] = [
     (ObjectIdentifier::new_unwrap("1.3.132.0.33"), "a P-224 key"),
     (ObjectIdentifier::new_unwrap("1.3.132.0.34"), "a P-384 key"),
@@ -18,7 +18,7 @@ const CURVES: [(ObjectIdentifier, &str); 5] = [
     (ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.7"), "a brainpoolP256r1 key"),
 ];
 
-/// Algorithms that people bring instead of EC (RFC 3279, RFC 8410).
+/// Algorithms that are often used instead of EC (RFC 3279, RFC 8410).
 const ALGORITHMS: [(ObjectIdentifier, &str); 7] = [
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), "an RSA key"),
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10"), "an RSA-PSS key"),
@@ -53,8 +53,8 @@ enum Structure {
     Other,
 }
 
-/// The type of the first element, what it holds, and what comes after it; `None` where it is not
-/// whole.
+/// Returns the type of the first element, its contents, and the bytes after it; `None` if it is not
+/// complete.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, length, rest @ ..] = der else { return None };
     let (length, rest) = match *length {
@@ -71,7 +71,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, inside, after))
 }
 
-/// Whether bytes are one whole DER sequence.
+/// Returns whether the bytes are one complete DER sequence.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     matches!(element(bytes), Some((SEQUENCE, _, [])))
 }
@@ -139,7 +139,7 @@ pub(super) fn private_key(der: &[u8]) -> Result<p256::SecretKey, KeyFault> {
     }
 }
 
-/// What is no key of either half, or none that signs ES256.
+/// Returns the fault of something that is neither a public nor a private key, or none for ES256.
 fn neither(structure: Structure) -> KeyFault {
     match structure {
         Structure::Rsa => KeyFault::NotP256("an RSA key".to_owned()),
@@ -168,8 +168,8 @@ fn expect_p256(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyFault> {
     ))
 }
 
-/// The name of another curve whose OID stands somewhere in `der`. At least seven bytes have to
-/// agree, so that a secret has them by chance never.
+/// Returns the name of another curve whose OID occurs in `der`. At least seven bytes must agree, so
+/// a secret practically never contains them by chance.
 fn curve_inside(der: &[u8]) -> Option<&'static str> {
     CURVES
         .iter()

@@ -43,7 +43,7 @@ pub enum KeyError {
         /// What it is instead.
         fault: KeyFault,
     },
-    /// Anybody could have put their own key into it.
+    /// Any user could have put another key into it.
     #[error(
         "the key file {} is not trusted: every user can change it (mode {mode:03o}); look at what is in it and `chmod o-w` it", path.display()
     )]
@@ -53,12 +53,12 @@ pub enum KeyError {
         /// Its permissions.
         mode: u32,
     },
-    /// Somebody else has the key, or made it.
+    /// Another user has the key, or made it.
     #[error("the development key {} is not trusted: {why}; remove it, and a new one is made", path.display())]
     NotPrivate {
         /// The file.
         path: PathBuf,
-        /// Who can sign with it.
+        /// Which other users can sign with it.
         why: String,
     },
     /// No random numbers.

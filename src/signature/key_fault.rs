@@ -1,6 +1,6 @@
-//! Why a file or text gives no key, and what to do about it.
+//! Why a file or text holds no usable key, and what to do about it.
 
-/// Why a text gives no key. Each message follows the name of the key or of its file.
+/// Why a text holds no usable key. Each message follows the name of the key or of its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// Nothing in it.
@@ -9,7 +9,7 @@ pub enum KeyFault {
     /// More than any key needs.
     #[error("is larger than 64 KiB; a PEM file with one P-256 key was expected")]
     TooLarge,
-    /// No key in any form that is read.
+    /// No key in any supported form.
     #[error("is not PEM{0}; it should hold a line \"-----BEGIN {1}-----\"")]
     NotPem(&'static str, &'static str),
     /// A block without an end, or with something else than base64 in it.
@@ -72,8 +72,8 @@ pub enum KeyFault {
     /// A public key whose point does not satisfy the curve's equation.
     #[error("is no usable key: its point is not on the curve P-256")]
     NotOnCurve,
-    /// No private number, or one that is zero or not below the order of the curve, or that does
-    /// not belong to the public half in the same block.
+    /// No private number, or one that is zero, is not below the order of the curve, or does not
+    /// belong to the public half in the same block.
     #[error("is damaged: its private number is missing, out of range or of another public half")]
     BadSecret,
 }

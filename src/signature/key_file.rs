@@ -19,10 +19,10 @@ const PRIVATE_MODE: u32 = 0o600;
 const PUBLIC_MODE: u32 = 0o644;
 
 impl PublicKey {
-    /// The public key in a PEM file, called by the file's stem.
+    /// Reads the public key from a PEM file, and names it by the file's stem.
     ///
-    /// A file called like a key of our own (`dev.pem`, `panjaya.pem`) keeps its extension in the
-    /// name, so that a verdict never shows it as ours.
+    /// A file with the name of one of our own keys (`dev.pem`, `panjaya.pem`) keeps its extension
+    /// in the name, so that a verdict never shows it as ours.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl PublicKey {
 }
 
 impl PrivateKey {
-    /// The private key in a PEM file.
+    /// Reads the private key from a PEM file.
     ///
     /// # Errors
     ///
@@ -63,12 +63,12 @@ impl PrivateKey {
         Ok((Self { secret }, found))
     }
 
-    /// The private key in a file that nobody else can have read or written, so that what it signed
-    /// can be trusted.
+    /// Reads the private key from a file that no other user could read or write, so that its
+    /// signatures can be trusted.
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotPrivate`] where somebody can, otherwise as [`Self::from_file`].
+    /// [`KeyError::NotPrivate`] if another user can, otherwise as [`Self::from_file`].
     pub fn from_own_file(path: &Path) -> Result<Self, KeyError> {
         let (key, found) = Self::read(path)?;
         let mode = found.permissions().mode() & 0o777;
@@ -86,17 +86,17 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Exists`] where there is one already, otherwise [`KeyError::Write`].
+    /// [`KeyError::Exists`] if the file exists, otherwise [`KeyError::Write`].
     pub fn create_file(&self, path: &Path) -> Result<(), KeyError> {
         create(path, self.to_pem().as_bytes(), PRIVATE_MODE)
     }
 
-    /// Writes the key to a new file and its public half beside it, and gives the latter's path:
-    /// `path` with the extension `pub.pem`.
+    /// Writes the key to a new file and its public half beside it. Returns the path of the public
+    /// half: `path` with the extension `pub.pem`.
     ///
     /// # Errors
     ///
-    /// As [`Self::create_file`]. Neither file stays when one of them cannot be written.
+    /// As [`Self::create_file`]. If one of the files cannot be written, neither stays.
     pub fn create_pair(&self, path: &Path) -> Result<PathBuf, KeyError> {
         let public = path.with_extension("pub.pem");
         // The public half first: should the second write fail, nothing secret is taken back.
@@ -105,11 +105,11 @@ impl PrivateKey {
         Ok(public)
     }
 
-    /// The key in a file of one's own, as [`Self::from_own_file`] reads it, which is made where there
-    /// is none.
+    /// Reads the key as [`Self::from_own_file`] does; creates the file with a new key if there is
+    /// none.
     ///
-    /// Two processes that do this at once end with the same key: a file appears whole or not at
-    /// all, and the one that comes second reads the other's.
+    /// Two processes that do this at once end with the same key: a file appears complete or not at
+    /// all, and the second process reads the first one's.
     ///
     /// # Errors
     ///
@@ -132,8 +132,8 @@ fn unusable(path: &Path, fault: KeyFault) -> KeyError {
     KeyError::Unusable { origin: path.display().to_string(), fault }
 }
 
-/// The contents of a file of at most [`MAX_FILE`] bytes, wiped when dropped, and what the system says
-/// of the file.
+/// Reads a file of at most [`MAX_FILE`] bytes. Returns its contents, wiped when dropped, and its
+/// metadata.
 fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyError> {
     // Not even to say that there is no such file: it may be a private key.
     if path.to_string_lossy().contains("-----BEGIN ") {
@@ -152,7 +152,7 @@ fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyError> {
     Ok((bytes, found))
 }
 
-/// Writes a new file with the given mode whatever the umask; it appears whole or not at all.
+/// Writes a new file with the given mode, whatever the umask; it appears complete or not at all.
 fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     let failed = |cause: io::Error| match cause.kind() {
         io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.to_owned() },
@@ -170,13 +170,13 @@ fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     placed.map_err(failed)
 }
 
-/// Whether the file system has no hard links (FAT, some network and shared folders). A file is
-/// then written in place: still never over another, but not whole from the first moment.
+/// Returns whether the file system has no hard links (FAT, some network and shared folders). A file
+/// is then written in place: still never over another, but not complete from the first moment.
 fn no_links(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
 }
 
-/// A name in the same directory that nobody else takes.
+/// Returns an unused name in the same directory.
 fn draft_beside(path: &Path) -> Result<PathBuf, KeyError> {
     use ring::rand::SecureRandom as _;
     let mut random = [0; 8];

@@ -1,5 +1,5 @@
-//! Finds a P-256 key in what a key file holds, whatever form it has: PEM, bare base64, DER, JWK; and
-//! says what else it is. Must not touch files.
+//! Finds a P-256 key in the contents of a key file, in any form: PEM, bare base64, DER, JWK; and
+//! recognises what else it is. Must not touch files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{
@@ -13,7 +13,7 @@ const PUBLIC: &str = "PUBLIC KEY";
 const PKCS8: &str = "PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 
-/// What a file holds.
+/// The form of a file's contents.
 enum KeyForm<'a> {
     Pem(&'a str),
     Der(Zeroizing<Vec<u8>>),
@@ -23,8 +23,7 @@ enum KeyForm<'a> {
 /// One PEM block.
 struct Block<'a> {
     label: &'a str,
-    /// `None` where there is something else than base64 in it. Wiped when dropped, because it may
-    /// be a private key.
+    /// `None` if it is not base64. Wiped when dropped, because it may be a private key.
     der: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -75,7 +74,7 @@ pub(super) fn private_key(contents: &[u8]) -> Result<p256::SecretKey, KeyFault> 
     }
 }
 
-/// What a file of base64 holds that is PEM once more, as in a Kubernetes secret.
+/// Decodes base64 of PEM, as in a Kubernetes secret.
 fn decoded(contents: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let bytes = base64(std::str::from_utf8(contents).ok()?)?;
     bytes.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes()).then_some(bytes)
@@ -83,7 +82,7 @@ fn decoded(contents: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// Which form the contents have; `expected` is what the error asks for where they have none.
+/// Returns the form of the contents; the error asks for `expected` if they have none.
 fn form<'a>(contents: &'a [u8], expected: &'static str) -> Result<KeyForm<'a>, KeyFault> {
     if key_der::is_whole(contents) {
         return Ok(KeyForm::Der(Zeroizing::new(contents.to_vec())));
@@ -109,8 +108,8 @@ fn form<'a>(contents: &'a [u8], expected: &'static str) -> Result<KeyForm<'a>, K
         .ok_or_else(|| KeyFault::NotPem(other_format(contents), expected))
 }
 
-/// The digits between two lines of dashes, or of a text without them: line ends do not count, also
-/// where they are written as `\n`, as in the value of a variable; nor do quotes around it.
+/// Returns the digits between two lines of dashes, or of a text without them. Ignores line ends,
+/// also those written as `\n` in the value of a variable, and quotes around the text.
 fn digits(text: &str) -> Zeroizing<String> {
     let mut digits = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.trim_matches(['"', '\'', ' ', '\t', '\r', '\n', ',']).chars().peekable();
@@ -127,7 +126,7 @@ fn digits(text: &str) -> Zeroizing<String> {
     digits
 }
 
-/// Either alphabet, padded or not.
+/// Decodes either alphabet, padded or not.
 fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let digits = digits(text);
     STANDARD_PAD_INDIFFERENT
@@ -137,12 +136,13 @@ fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         .map(Zeroizing::new)
 }
 
-/// Whether a private key is encrypted as OpenSSL did with SEC 1 keys (RFC 1421, section 4.6.1.1).
+/// Returns whether a private key is encrypted as OpenSSL did with SEC 1 keys (RFC 1421, section
+/// 4.6.1.1).
 fn is_encrypted(text: &str) -> bool {
     text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
-/// The one block with one of these labels, if there is any.
+/// Returns the one block with one of these labels, if there is any.
 fn only<'a>(blocks: &'a [Block<'a>], labels: &[&str]) -> Result<Option<&'a Block<'a>>, KeyFault> {
     let mut found = blocks.iter().filter(|block| labels.contains(&block.label));
     let first = found.next();
@@ -152,9 +152,9 @@ fn only<'a>(blocks: &'a [Block<'a>], labels: &[&str]) -> Result<Option<&'a Block
     }
 }
 
-/// Every PEM block of a text.
+/// Returns every PEM block of a text.
 ///
-/// Text around blocks is passed over, as OpenSSL does, and lines may have any width.
+/// Ignores text around blocks, as OpenSSL does; lines may have any width.
 fn blocks(text: &str) -> Result<Vec<Block<'_>>, KeyFault> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -174,7 +174,7 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, KeyFault> {
     Ok(blocks)
 }
 
-/// What contents without a key in any form seem to be.
+/// Returns what contents without a key seem to be.
 fn other_format(contents: &[u8]) -> &'static str {
     let text = contents.trim_ascii_start();
     if contents.starts_with(b"\xff\xfe") || contents.starts_with(b"\xfe\xff") {

@@ -1,4 +1,4 @@
-//! Public and private P-256 keys as values; what is on disk is in `key_file`.
+//! Public and private P-256 keys as values; their files are in `key_file`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,24 +25,24 @@ const VENDOR_PEM: &str = include_str!("../../assets/panjaya_public_key.pem");
 
 /// A key that signatures are checked with.
 ///
-/// It is on the curve, otherwise it would not exist. Two keys are equal when their points are.
+/// Always a point on the curve. Two keys are equal when their points are.
 #[derive(Debug, Clone)]
 pub struct PublicKey {
     name: Arc<str>,
     /// For the reference check.
     verifying: VerifyingKey,
-    /// For the hot check: the point uncompressed, as ring wants it.
+    /// For the fast check: the uncompressed point, as ring needs it.
     fast: UnparsedPublicKey<[u8; 65]>,
 }
 
 impl PublicKey {
-    /// The vendor's production key, called [`VENDOR_KEY`].
+    /// Returns the vendor's production key, called [`VENDOR_KEY`].
     pub fn vendor() -> Self {
         Self::from_pem(VENDOR_KEY, VENDOR_PEM)
             .expect("the built-in key is a P-256 key, as a test confirms")
     }
 
-    /// The key in a PEM text with one `PUBLIC KEY` block (RFC 5480), under the given name.
+    /// Reads the key from a PEM text with one `PUBLIC KEY` block (RFC 5480), and names it.
     ///
     /// # Errors
     ///
@@ -62,30 +62,30 @@ impl PublicKey {
         Self { name: name.into(), verifying, fast }
     }
 
-    /// What it is called in verdicts.
+    /// Returns its name in verdicts.
     pub const fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// The same key under another name.
+    /// Returns the same key under another name.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// The key as a PEM text with a `PUBLIC KEY` block.
+    /// Returns the key as a PEM text with a `PUBLIC KEY` block.
     pub fn to_pem(&self) -> String {
         self.verifying
             .to_public_key_pem(LineEnding::LF)
             .expect("a point on the curve can always be encoded")
     }
 
-    /// Whether it made `signature` over `body`, by ring.
+    /// Returns whether it made `signature` over `body`, by ring.
     pub(super) fn made(&self, signature: &Signature, body: &[u8]) -> bool {
         self.fast.verify(body, signature.fixed()).is_ok()
     }
 
-    /// Whether it made `signature` over `body`, by p256.
+    /// Returns whether it made `signature` over `body`, by p256.
     pub(super) fn made_by_reference(&self, signature: &Signature, body: &[u8]) -> bool {
         p256::ecdsa::Signature::from_slice(signature.fixed())
             .is_ok_and(|signature| self.verifying.verify(body, &signature).is_ok())
@@ -107,19 +107,20 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A new key from the system's random numbers.
+    /// Generates a key from the system's random numbers.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Random`] where the system gives none.
+    /// [`KeyError::Random`] if the system returns none.
     pub fn generate() -> Result<Self, KeyError> {
         let secret = p256::SecretKey::try_generate().map_err(|_| KeyError::Random)?;
         Ok(Self { secret })
     }
 
-    /// The key in a PEM text with one `PRIVATE KEY` (PKCS#8) or `EC PRIVATE KEY` (SEC 1) block.
+    /// Reads the key from a PEM text with one `PRIVATE KEY` (PKCS#8) or `EC PRIVATE KEY` (SEC 1)
+    /// block.
     ///
-    /// `name` stands at the beginning of the error.
+    /// The error begins with `name`.
     ///
     /// # Errors
     ///
@@ -130,30 +131,30 @@ impl PrivateKey {
             .map_err(|fault| KeyError::Unusable { origin: format!("the key {name}"), fault })
     }
 
-    /// The key as a PKCS#8 PEM text, which is wiped when dropped.
+    /// Returns the key as a PKCS#8 PEM text, which is wiped when dropped.
     pub fn to_pem(&self) -> Zeroizing<String> {
         self.secret.to_pkcs8_pem(LineEnding::LF).expect("a number in range can always be encoded")
     }
 
-    /// The public half, under the given name.
+    /// Returns the public half, under the given name.
     pub fn public(&self, name: &str) -> PublicKey {
         PublicKey::new(name, self.secret.public_key())
     }
 
-    /// The public half as a PEM text.
+    /// Returns the public half as a PEM text.
     pub fn public_pem(&self) -> String {
         self.public("").to_pem()
     }
 
-    /// Signs `body` and gives the bytes that the header carries in hex.
+    /// Signs `body`. Returns the bytes that the header has in hex.
     ///
     /// Nonces are derived from the key, the body and fresh random numbers (RFC 6979, section 3.6):
-    /// two signatures of one body differ, as a sender's do, and a bad random source does not give
-    /// the key away.
+    /// two signatures of one body differ, as a sender's do, and a bad random source does not reveal
+    /// the key.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Random`] where the system gives no random numbers.
+    /// [`KeyError::Random`] if the system returns no random numbers.
     pub fn sign(&self, body: &[u8], encoding: Encoding) -> Result<Vec<u8>, KeyError> {
         let signature: p256::ecdsa::Signature = SigningKey::from(&self.secret)
             .try_sign_with_rng(&mut SysRng, body)

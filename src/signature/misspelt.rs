@@ -1,26 +1,26 @@
-//! Recognises signatures that are written in another way than bare hex; must not accept any.
+//! Recognises signatures in another notation than bare hex; must not accept any.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 
 use super::decode::Signature;
 
-/// The longest value that is looked at, in bytes; a longer one is no signature in any writing.
+/// The longest value that is examined, in bytes; a longer one is not a signature in any notation.
 const MAX: usize = 1024;
 
-/// A signature as somebody wrote it.
+/// A signature in another notation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Misspelt {
-    /// The writing: "header is …", "the signature is right but is …".
+    /// The notation: "header is …", "the signature is right but is …".
     pub(super) how: &'static str,
-    /// What it says.
+    /// The decoded signature.
     pub(super) signature: Signature,
 }
 
-/// The signature in a value that is not bare hex, if its bytes have the form of one.
+/// Returns the signature in a value that is not bare hex, if its bytes have the form of one.
 pub(super) fn recognise(value: &str) -> Option<Misspelt> {
     let value = value.trim_ascii();
-    // Several values are several signatures, of which none is meant more than the others.
+    // Several values are several signatures, and nothing says which one is meant.
     if value.len() > MAX || value.contains(',') {
         return None;
     }
@@ -54,7 +54,8 @@ pub(super) fn recognise(value: &str) -> Option<Misspelt> {
     })
 }
 
-/// What the bytes are that a hex value decoded to, where they are the text of a signature.
+/// Returns the encoding of the bytes that a hex value decoded to, if they are the text of a
+/// signature.
 pub(super) fn twice(bytes: &[u8]) -> Option<&'static str> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX)?;
     let is_signature =
@@ -68,7 +69,7 @@ pub(super) fn twice(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// How many bytes a base64 value stands for; `None` where it is none.
+/// Returns the number of bytes in a base64 value; `None` if it is not base64.
 pub(super) fn base64_length(value: &str) -> Option<usize> {
     (value.len() <= MAX).then(|| base64_of(value))?.map(|bytes| bytes.len())
 }
@@ -77,7 +78,7 @@ fn hex_of(text: &str) -> Option<Vec<u8>> {
     hex::decode(text.trim_ascii()).ok()
 }
 
-/// Either alphabet, padded or not.
+/// Decodes either alphabet, padded or not.
 fn base64_of(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     STANDARD_PAD_INDIFFERENT.decode(text).or_else(|_| URL_SAFE_PAD_INDIFFERENT.decode(text)).ok()

@@ -1,4 +1,4 @@
-//! The check as a list of steps for people; must not decide anything that `check` does not.
+//! The check as a list of steps for people; decides nothing that `check` does not.
 
 use crate::callback::Encoding;
 
@@ -7,9 +7,9 @@ use super::{HeaderFault, TrustedKeys, header};
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepResult {
-    /// As it should be.
+    /// The step succeeded.
     Passed,
-    /// Here the check ended, or this key did not make the signature.
+    /// The check ended here, or this key did not make the signature.
     Failed,
     /// Not reached.
     Skipped,
@@ -18,15 +18,15 @@ pub enum StepResult {
 /// One step of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckStep {
-    /// What is looked at: `header`, `hex`, `encoding`, `range`, or `key` and its name.
+    /// What is examined: `header`, `hex`, `encoding`, `range`, or `key` and its name.
     pub name: String,
     /// How it ended.
     pub mark: StepResult,
-    /// What was found, and what to do where it failed; empty where it was not reached.
+    /// The finding, and what to do if the step failed; empty if it was not reached.
     pub note: String,
 }
 
-/// The steps that lead to the verdict of [`TrustedKeys::check`] on the same arguments.
+/// Returns the steps that lead to the verdict of [`TrustedKeys::check`] on the same arguments.
 ///
 /// The verdict is valid exactly when the mark of some key is [`StepResult::Passed`].
 pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec<CheckStep> {
