@@ -1,4 +1,4 @@
-//! What settings take from around the program: environment variables and directories; reads no file.
+//! The environment of the settings: variables and directories; reads no file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,19 +9,19 @@ use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
 const NAME: &str = "dubwatch";
-/// What an orchestrator sets for a service that has our name, and what our tests read: variables
-/// that begin like ours and are no mistake. Without the prefix.
+/// Variables with our prefix that are not a mistake, without the prefix: those that an orchestrator
+/// sets for a service of our name, and those that our tests read.
 const NOT_OURS: [&str; 7] =
     ["SERVICE_HOST", "SERVICE_PORT", "PORT_", "TEST_", "WRITE_", "RELAY_LONG", "RELAY_SEED"];
 
-/// Whether a variable begins like ours, in capitals or not.
+/// Returns whether a variable has our prefix, ignoring case.
 fn is_ours(name: &str) -> bool {
     name.split_once('_').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(NAME))
 }
 
 /// The environment variables and directories that settings are read from.
 ///
-/// A value, so that tests state it and never touch the process.
+/// A value, so that tests can create one and never change the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -33,15 +33,16 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What all our variables begin with.
+    /// The prefix of all our variables.
     pub const PREFIX: &str = "DUBWATCH_";
 
-    /// Those of this process: its `DUBWATCH_*` variables and the XDG directories, on every platform.
+    /// Returns the environment of this process: its `DUBWATCH_*` variables and the XDG directories,
+    /// on every platform.
     ///
-    /// A directory that neither its variable nor a home directory gives a place is absent.
+    /// A directory is absent if neither its variable nor a home directory gives it a place.
     pub fn of_process() -> Self {
         let home = etcetera::home_dir().ok();
-        // A relative one is to be ignored (XDG Base Directory Specification, "Basics").
+        // Relative paths must be ignored (XDG Base Directory Specification, "Basics").
         let directory = |variable: &str, below_home: &str| {
             let named = std::env::var_os(variable).map(PathBuf::from);
             let named = named.filter(|named| named.is_absolute());
@@ -53,7 +54,7 @@ impl Environment {
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         Self {
             variables: ours.filter(|(name, _)| is_ours(name)).collect(),
-            // Without one, relative names stay relative, and opening them says what is wrong.
+            // Without one, relative names stay relative, and opening them reports the error.
             working_dir: std::env::current_dir().unwrap_or_default(),
             config_file: directory("XDG_CONFIG_HOME", ".config")
                 .map(|directory| directory.join("config.toml")),
@@ -62,7 +63,7 @@ impl Environment {
         }
     }
 
-    /// An environment without variables, with every directory below `root`; for tests.
+    /// Returns an environment without variables, with every directory below `root`; for tests.
     pub fn below(root: &Path) -> Self {
         Self {
             variables: BTreeMap::new(),
@@ -73,13 +74,13 @@ impl Environment {
         }
     }
 
-    /// The same without a place for anything; for tests.
+    /// Removes every directory; for tests.
     #[must_use]
     pub fn without_home(self) -> Self {
         Self { config_file: None, data_dir: None, state_dir: None, ..self }
     }
 
-    /// The same with one variable more.
+    /// Adds a variable.
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -93,13 +94,13 @@ impl Environment {
         self
     }
 
-    /// Whether a variable is set; an empty one counts as not set.
+    /// Returns whether a variable is set; an empty one counts as not set.
     pub fn has_variable(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// Returns the variables that begin like ours and are none of `known`, by name and as they are
-    /// shown. Their values are not: somebody may have put a secret there.
+    /// Returns the variables with our prefix that are not in `known`, by name and as they are
+    /// shown. Does not return their values, which may be secret.
     pub fn unknown_variables<'a>(
         &'a self,
         known: &'a [String],
@@ -116,7 +117,7 @@ impl Environment {
             .map(|(name, _)| (name.as_str(), Printable::new(name).cut(80)))
     }
 
-    /// The text of a variable; an empty one counts as not set.
+    /// Returns the text of a variable; an empty one counts as not set.
     pub(super) fn variable(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
         let Some(value) = self.variables.get(name).filter(|value| !value.is_empty()) else {
             return Ok(None);

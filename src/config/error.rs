@@ -1,4 +1,4 @@
-//! What can be wrong with settings, and how it is said: which file, variable or flag, and what to do.
+//! Errors in settings: which file, variable or flag is wrong, and what to do.
 
 use std::fmt;
 use std::io;
@@ -18,13 +18,13 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: Printable,
-        /// What the system or the decoder said.
+        /// The error of the system or the decoder.
         why: String,
     },
-    /// The configuration file holds something that is no setting.
+    /// The configuration file contains something that is not a setting.
     #[error("{0}")]
     InFile(Box<InFile>),
-    /// The configuration file holds a secret, and others can read it.
+    /// The configuration file contains a secret, and other users can read it.
     #[error(
         "others can read relay-token in the configuration file {path} (mode {mode:03o}); `chmod 600` it, or move the token into a file of its own"
     )]
@@ -34,7 +34,7 @@ pub enum ConfigError {
         /// Its permissions.
         mode: u32,
     },
-    /// A flag or an environment variable holds something that its setting does not take.
+    /// A flag or an environment variable has a value that its setting does not accept.
     #[error("{name}: {why}")]
     Named {
         /// The flag or the variable.
@@ -45,14 +45,14 @@ pub enum ConfigError {
     /// Two settings that exclude each other.
     #[error("{0}")]
     Conflict(String),
-    /// There is no home directory for a file that is needed and was given no place.
+    /// There is no home directory, and a file that is needed has no other place.
     #[error(
         "the home directory is not known, so there is no place for {what}: set HOME, or {instead}"
     )]
     NoHome {
         /// The file.
         what: &'static str,
-        /// What gives it a place.
+        /// How to give it a place.
         instead: &'static str,
     },
 }
@@ -67,12 +67,12 @@ impl ConfigError {
     }
 }
 
-/// A path as messages show it.
+/// Returns a path as messages show it.
 pub(super) fn shown(path: &Path) -> Printable {
     Printable::from_bytes(path.as_os_str().as_encoded_bytes())
 }
 
-/// A mistake in the configuration file: where it stands, and the line with the place marked.
+/// A mistake in the configuration file: its position, and the line with the mistake marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFile {
     path: Printable,
@@ -125,14 +125,14 @@ fn without_secret<'a>(line: &'a str, name: &str) -> std::borrow::Cow<'a, str> {
     }
 }
 
-/// The last place up to `at` where a character of `text` begins, so that no slice can panic.
+/// Returns the last character boundary of `text` up to `at`, so that no slice can panic.
 fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The columns of a piece of a line as an excerpt shows it.
+/// Returns the width of a part of a line as an excerpt shows it.
 fn columns(piece: &str) -> usize {
-    // Blank text would be shown as a word.
+    // Blank text would be shown as `(empty)`.
     if piece.trim_matches(' ').is_empty() { piece.len() } else { Printable::new(piece).width() }
 }
 

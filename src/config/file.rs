@@ -1,4 +1,4 @@
-//! Reads the configuration file into a layer; a mistake in it is shown in its place.
+//! Reads the configuration file into a layer; an error shows the line with the mistake.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Read as _};
@@ -18,19 +18,19 @@ use super::{ConfigError, SETTINGS, SettingKey};
 use crate::files;
 use crate::text::{Printable, nearest};
 
-/// The longest configuration file that is read, in bytes: one that is longer is some other file.
+/// The longest configuration file that is read, in bytes: a longer one is some other file.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// What a configuration file says.
+/// The settings in a configuration file.
 #[derive(Debug, Default)]
 pub(super) struct FromFile {
-    /// To the watcher.
+    /// Those of the watcher.
     pub(super) watcher: Layer,
-    /// To a relay that runs here.
+    /// Those of a relay that runs here.
     pub(super) relay: RelayLayer,
 }
 
-/// What `path` says; `None` where there is no such file.
+/// Reads the file at `path`; `None` if there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
     let mut bytes = Vec::new();
     let read = files::open(path)
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
     };
     let cannot =
         |why: &str| ConfigError::Read { path: super::error::shown(path), why: why.to_owned() };
-    // It says which keys are trusted.
+    // The file decides which keys are trusted.
     if let Some(mode) = files::open_to_all(&file) {
         return Err(cannot(&format!(
             "every user can change it (mode {mode:03o}); look at what is in it and `chmod o-w` it"
@@ -57,17 +57,17 @@ pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
         let secret = SettingKey::RelayToken.setting().name;
         ConfigError::InFile(Box::new(InFile::new(path, &text, span, why, secret)))
     })?;
-    // As a file of the token alone: whoever reads it can read the inbox.
+    // As for a file of the token alone: the token gives access to the inbox.
     if found.watcher.relay_token.is_some() && mode & 0o077 != 0 {
         return Err(ConfigError::Open { path: super::error::shown(path), mode });
     }
     Ok(Some(found))
 }
 
-/// A mistake: its place, and what is wrong.
+/// A mistake: its position, and what is wrong.
 type Mistake = (Range<usize>, String);
 
-/// The settings in `text`, or the first mistake.
+/// Returns the settings in `text`, or the first mistake.
 fn parse(path: &Path, text: &str) -> Result<FromFile, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
@@ -92,17 +92,18 @@ fn parse(path: &Path, text: &str) -> Result<FromFile, Mistake> {
     Ok(found)
 }
 
-/// Whether text before the relay's table has the watcher's key of that name.
+/// Returns whether the text before the relay's table has the watcher's key of that name.
 fn names_a_relay(text: &str) -> bool {
     let key =
         |line: &str| Some(line.split_once('=')?.0.trim().trim_matches(['"', '\'']).to_owned());
     text.lines().filter_map(key).any(|key| key == RELAY_TABLE)
 }
 
-/// What to do where the file has the watcher's `relay` and the relay's table.
+/// The advice if the file has the watcher's `relay` and the relay's table.
 const TWO_RELAYS: &str = ": the relay to take from and [relay], the settings of one that runs here, exclude each other in one file; give a relay a file of its own, with `dubwatch relay --config FILE`";
 
-/// The entries of a table from the top down, as a person corrects them; the parser sorts by key.
+/// Returns the entries of a table from top to bottom, the order in which a person corrects them;
+/// the parser sorts by key.
 fn in_order<'a, 'i>(
     table: &'a DeTable<'i>,
 ) -> Vec<(&'a Spanned<Cow<'i, str>>, &'a Spanned<DeValue<'i>>)> {
@@ -111,7 +112,7 @@ fn in_order<'a, 'i>(
     entries
 }
 
-/// Takes one entry of a table.
+/// Reads one entry of a table into the layer.
 fn take<L: Table>(
     layer: &mut L,
     name: &Spanned<Cow<'_, str>>,
@@ -128,7 +129,7 @@ fn take<L: Table>(
 fn written<'a>(value: &'a Spanned<DeValue<'_>>) -> Result<Written<'a>, String> {
     match value.get_ref() {
         DeValue::String(text) => Ok(Written::Text(text.as_ref().into())),
-        // `listen = 3829` and `max-body = 1048576` are as clear as their quoted twins.
+        // `listen = 3829` and `max-body = 1048576` are as clear as with quotes.
         DeValue::Integer(number) => Ok(Written::Text(number.to_string().into())),
         DeValue::Boolean(flag) => Ok(Written::Flag(*flag)),
         DeValue::Array(items) => {
@@ -148,7 +149,7 @@ fn article(value: &DeValue<'_>) -> String {
     format!("{article} {kind}")
 }
 
-/// What is wrong with a key at the top of the file.
+/// Explains what is wrong with a key at the top of the file.
 fn unknown(name: &str) -> String {
     let shown = Printable::new(name).cut(80);
     if RelayKey::from_name(name).is_some() {
@@ -161,7 +162,7 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// What is wrong with a key in the relay's table.
+/// Explains what is wrong with a key in the relay's table.
 fn unknown_in_relay(name: &str) -> String {
     let shown = Printable::new(name).cut(80);
     if SettingKey::from_name(name).is_some() {

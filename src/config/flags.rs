@@ -9,8 +9,8 @@ use super::setting::Layer;
 use super::table::Flag;
 
 /// The flags that every command shares.
-// clap reads no variables for them: those are a layer of their own, so that an error names the
-// variable it stands in. (A second paragraph of documentation here would become the program's.)
+// clap does not read their variables: these are a layer of their own, so that an error names the
+// variable. (A second paragraph of documentation here would become the program's.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Flags {
     /// The settings.

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use super::shown_value::{self, ShownValue};
 use super::value::{self, ListenAddress, ProxyNetworks, Secret};
 
-/// A setting as a variable or the file has it.
+/// The value of a setting in a variable or the file.
 #[derive(Debug)]
 pub enum Written<'a> {
     /// A text, also a number.
@@ -50,7 +50,7 @@ impl Written<'_> {
     }
 }
 
-/// What all settings of one kind have in common. No error names the setting: the caller knows it.
+/// A kind of settings. Its errors do not name the setting: the caller does.
 pub trait SettingKind {
     /// The value of such a setting.
     type Value: Clone + Send + Sync + 'static;
@@ -58,7 +58,7 @@ pub trait SettingKind {
     /// Completes the definition of the flag.
     fn flag(arg: Arg) -> Arg;
 
-    /// Takes the value of the flag out of what was parsed.
+    /// Takes the value of the flag from the parsed arguments.
     fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
         matches.remove_one(id)
     }
@@ -71,8 +71,7 @@ pub trait SettingKind {
     /// Reads the setting; file names are relative to `base`. The error says what is expected.
     fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String>;
 
-    /// Checks the value of a flag that several commands have, for a table in which it has to be more
-    /// than for them.
+    /// Checks the value of a shared flag for a table with stricter requirements.
     fn adopt(value: Self::Value) -> Result<Self::Value, String> {
         Ok(value)
     }
@@ -90,11 +89,11 @@ pub trait SettingKind {
         Self::read(&Self::of_text(text)?, Path::new(""))
     }
 
-    /// Returns the value as TOML and JSON have it; `None` where it says nothing.
+    /// Returns the value for TOML and JSON; `None` if there is nothing to show.
     fn show(value: &Self::Value) -> Option<ShownValue>;
 }
 
-/// A flag that may stand without a value, which then is true.
+/// Makes the value of a flag optional; without a value the flag is true.
 fn optional(arg: Arg, parser: impl Into<ValueParser>) -> Arg {
     arg.num_args(0..=1)
         .require_equals(true)
@@ -102,7 +101,7 @@ fn optional(arg: Arg, parser: impl Into<ValueParser>) -> Arg {
         .value_parser(parser.into())
 }
 
-/// Makes a kind whose value is written as one text.
+/// Defines a kind whose value is written as one text.
 macro_rules! texts {
     ($($(#[$doc:meta])* $Kind:ident: $Value:ty, $read:path, $show:expr $(, $hint:expr)?;)*) => {$(
         $(#[$doc])*
@@ -133,7 +132,7 @@ texts! {
     UrlPath: String, value::path, |path| path.as_str().into();
     /// The URL that a sender calls.
     PublicUrl: String, value::public_url, |url| url.as_str().into(), ValueHint::Url;
-    /// The URL of a relay to take from.
+    /// The URL of a relay to receive from.
     RelayUrl: String, value::relay, |url| url.as_str().into(), ValueHint::Url;
     /// The name of a reader at a relay.
     RelayName: String, value::relay_name, |name| name.as_str().into();
@@ -245,7 +244,7 @@ impl SettingKind for FileList {
     }
 
     fn of_text(text: &str) -> Result<Written<'_>, String> {
-        // Like PATH: an empty piece, as a colon at the end leaves it, says nothing.
+        // As in PATH: an empty part, as after a trailing colon, is ignored.
         let pieces = text.split(':').filter(|piece| !piece.is_empty());
         Ok(Written::List(pieces.map(Cow::Borrowed).collect()))
     }
@@ -291,13 +290,13 @@ impl SettingKind for FileName {
     }
 }
 
-/// The name of a file that by default is in our directory for data; empty where no place is known for
-/// that.
+/// The name of a file that by default is in our data directory; empty if that directory is not
+/// known.
 #[derive(Debug, Clone, Copy)]
 pub enum DataFile {}
 
 impl DataFile {
-    /// What our directory for data is called in the table.
+    /// The name of our data directory in the table.
     const DIRECTORY: &str = "$XDG_DATA_HOME/dubwatch/";
 }
 
@@ -350,7 +349,8 @@ impl SettingKind for Switch {
     }
 }
 
-/// Yes or no, of a setting whose name begins with `no-`: the value is the contrary of what is written.
+/// Yes or no, of a setting whose name begins with `no-`: the value is the opposite of what is
+/// written.
 #[derive(Debug, Clone, Copy)]
 pub enum Not {}
 
@@ -399,7 +399,7 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> SettingKind for OneOf<T> {
     }
 }
 
-/// Proxies that are believed.
+/// Trusted proxies.
 #[derive(Debug, Clone, Copy)]
 pub enum ProxyList {}
 
@@ -426,7 +426,7 @@ impl SettingKind for ProxyList {
     }
 }
 
-/// A text that is never shown. It has no flag: others can see arguments.
+/// A text that is never shown. It has no flag: other users can see arguments.
 #[derive(Debug, Clone, Copy)]
 pub enum SecretText {}
 

@@ -12,7 +12,7 @@ use super::setting::{Layer, WatcherSettings};
 use super::table::{Layers, Table};
 use super::{Config, ConfigError, Environment, Output, SettingKey};
 
-/// Where each setting came from.
+/// The origin of each setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins {
     pub(super) watcher: Vec<Origin>,
@@ -20,17 +20,17 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Where the setting came from.
+    /// Returns the origin of a setting.
     pub fn of(&self, key: SettingKey) -> &Origin {
         &self.watcher[key as usize]
     }
 
-    /// Whether the file has something to say to a relay that runs here.
+    /// Returns whether the file sets anything for a relay that runs here.
     pub fn has_relays_table(&self) -> bool {
         self.relay.iter().any(|origin| matches!(origin, Origin::File(_)))
     }
 
-    /// Where the setting of a relay that runs here came from.
+    /// Returns the origin of a setting of a relay that runs here.
     pub fn of_relay(&self, key: RelayKey) -> &Origin {
         &self.relay[key as usize]
     }
@@ -51,7 +51,7 @@ pub(super) fn load(flags: Flags, environment: &Environment) -> Result<Config, Co
     let (path, file, caution) = read_file(config, environment)?;
     let data_dir = environment.data_dir.as_deref();
     let relay = Layers {
-        // A relay names files in its messages as its command line does.
+        // A relay's messages name files as its command line does.
         flags: relay,
         variables: RelayLayer::of_variables(environment)?,
         file: file.relay,
@@ -70,7 +70,7 @@ pub(super) fn load(flags: Flags, environment: &Environment) -> Result<Config, Co
         origins.watcher[SettingKey::Output as usize] = Origin::Flag("--json");
     }
     exclude_memory_or_file(&mut settings, &mut origins)?;
-    // Behind a tunnel, loopback is where the whole world comes from.
+    // Behind a tunnel, every request comes from loopback.
     if settings.public_url.is_some() && origins.of(SettingKey::NoDevKey) == &Origin::Default {
         settings.dev_key = false;
     }
@@ -84,7 +84,8 @@ pub(super) fn load(flags: Flags, environment: &Environment) -> Result<Config, Co
     })
 }
 
-/// The configuration file and what it says, and what a person should know of how it was read.
+/// Reads the configuration file. Returns its path, its settings, and a warning about how it was
+/// read.
 fn read_file(
     flag: Option<PathBuf>,
     environment: &Environment,
@@ -101,8 +102,8 @@ fn read_file(
     let Some(path) = environment.config_file.clone() else {
         return Ok((PathBuf::new(), FromFile::default(), None));
     };
-    // A directory that this user may not look into, as `/root` in a container that runs as another
-    // user: it cannot be known whether there is a file, and none was named.
+    // This user may not look into the directory, such as `/root` in a container that runs as
+    // another user: it is not known whether there is a file, and none was named.
     if let Err(error) = path.symlink_metadata()
         && error.kind() == ErrorKind::PermissionDenied
     {
@@ -116,8 +117,8 @@ fn read_file(
     Ok((path, layer, None))
 }
 
-/// Decides between a journal in memory and one in a file, where both are asked for: the stronger source
-/// says which; the same source contradicts itself.
+/// Decides between a journal in memory and one in a file if both are set: the stronger source wins;
+/// within one source it is a contradiction.
 fn exclude_memory_or_file(
     settings: &mut WatcherSettings,
     origins: &mut Origins,

@@ -1,8 +1,8 @@
-//! Layered settings, merged once into a plain value; acts on none of them.
+//! Layered settings, merged once into a plain value; does not act on them.
 //!
 //! A flag wins over a `DUBWATCH_*` variable, that over the configuration file, that over the
-//! default. [`SETTINGS`] and, for a relay that runs here, [`RELAY_SETTINGS`] are the tables of them: a
-//! new setting is a new row there, and what is done with its value.
+//! default. [`SETTINGS`] and, for a relay that runs here, [`RELAY_SETTINGS`] are the tables: a new
+//! setting is a new row there, and the use of its value.
 
 mod environment;
 mod error;
@@ -44,9 +44,9 @@ pub struct Config {
     settings: WatcherSettings,
     /// Those of a relay that runs here.
     pub own_relay: RelaySettings,
-    /// Where each setting came from.
+    /// The origin of each setting.
     pub origins: Origins,
-    /// What a person should know of the settings that were found and not used.
+    /// Warnings about settings that were found and not used.
     pub cautions: Vec<String>,
     data_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
@@ -69,7 +69,7 @@ impl DerefMut for Config {
 impl Config {
     /// Merges the flags with the environment, the configuration file and the defaults.
     ///
-    /// The file that `--config` or `DUBWATCH_CONFIG` names has to exist; the default one need not.
+    /// The file that `--config` or `DUBWATCH_CONFIG` names must exist; the default one need not.
     pub fn load(flags: Flags, environment: &Environment) -> Result<Self, ConfigError> {
         merge::load(flags, environment)
     }
@@ -119,7 +119,7 @@ impl Config {
         self.state_dir.as_deref()
     }
 
-    /// Fails where the journal's file has no place, for commands that cannot do without it.
+    /// Fails if the journal's file has no place, for commands that need it.
     pub fn needs_journal(&self) -> Result<(), ConfigError> {
         if self.db.as_os_str().is_empty() {
             let instead = "name its file with --db";
@@ -128,20 +128,21 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the URL that the sender has to call, given an address that the listener got. `None`
-    /// where that stands for every address: the sender then needs a name of this machine.
+    /// Returns the URL that the sender must call, given an address that the listener is bound to.
+    /// `None` if that is the unspecified address: the sender then needs a name of this machine.
     pub fn callback_url(&self, bound: SocketAddr) -> Option<String> {
         let is_every = bound.ip().to_canonical().is_unspecified();
         self.public_url.clone().or_else(|| (!is_every).then(|| self.local_url(bound)))
     }
 
-    /// Returns the URL at which this machine reaches the listener, given an address that it got.
+    /// Returns the URL at which this machine reaches the listener, given an address that it is
+    /// bound to.
     pub fn local_url(&self, bound: SocketAddr) -> String {
         format!("http://{}{}", ListenAddress::from(bound).reachable(), self.path)
     }
 
-    /// Returns what a person should know where callbacks are received on every address, and the URL
-    /// that is shown reaches the listener from this machine alone.
+    /// Returns a warning if callbacks are received on every address but the shown URL only works on
+    /// this machine.
     pub fn unreachable(&self, bound: &[SocketAddr]) -> Option<String> {
         let every = bound.iter().find(|bound| bound.ip().to_canonical().is_unspecified())?;
         (self.public_url.is_none() && self.relay.is_none()).then(|| {
@@ -152,7 +153,7 @@ impl Config {
         })
     }
 
-    /// Fails for a run that would receive nothing, and for flags that would do nothing in it.
+    /// Fails for a run without a source, and for flags that would have no effect.
     pub fn doors(&self) -> Result<(), ConfigError> {
         let idle = |keys: &[SettingKey]| {
             let is_flag = |key: &&SettingKey| matches!(self.origins.of(**key), Origin::Flag(_));
@@ -182,19 +183,19 @@ impl Config {
         Err(ConfigError::Conflict(why))
     }
 
-    /// The settings as a configuration file, a line a setting, each with where it came from.
+    /// Returns the settings as a configuration file, one line for each, with its origin.
     ///
     /// Reading it back gives the same settings.
     pub fn show(&self) -> String {
         show::show(self)
     }
 
-    /// The settings as records, each with where it came from.
+    /// Returns the settings as records, each with its origin.
     pub fn records(&self) -> impl Iterator<Item = SettingRecord> {
         show::records(self)
     }
 
-    /// Whether JSON is asked for on the command line.
+    /// Returns whether the command line asks for JSON.
     pub fn is_json_flagged(&self) -> bool {
         self.output == Some(Output::Json)
             && matches!(self.origins.of(SettingKey::Output), Origin::Flag(_))

@@ -14,7 +14,7 @@ pub enum Origin {
     Variable(&'static str),
     /// This configuration file.
     File(PathBuf),
-    /// Nobody set it.
+    /// Not set: the default.
     Default,
 }
 

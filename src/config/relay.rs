@@ -1,8 +1,8 @@
 //! The settings of a relay that runs here: a row each, in the file's table `[relay]`.
 //!
-//! They are the relay's alone: nothing that the file says to the watcher counts for it. A flag that the
-//! watcher has as well means the relay behind `dubwatch relay`; of the variables only those count that
-//! say the same to both.
+//! They are separate from the watcher's: the watcher's settings in the file do not apply to the
+//! relay. After `dubwatch relay`, a flag that the watcher has as well sets the relay's. A variable
+//! only applies if it means the same to both.
 
 use std::path::Path;
 
@@ -23,13 +23,13 @@ settings! {
     keys RelayKey;
     /// Every setting of a relay that runs here, in the order of `config show`.
     table RELAY_SETTINGS;
-    /// What one source says of a relay that runs here.
+    /// The settings from one source for a relay that runs here.
     layer RelayLayer;
     shared Layer;
     /// Every setting of a relay that runs here, decided.
     values RelaySettings;
 
-    /// Where it listens, at least one address; port 0 takes a free one.
+    /// The addresses to listen on, at least one; port 0 picks a free port.
     Listen = listen {
         name: "listen",
         flag: shared("--listen"),
@@ -38,7 +38,7 @@ settings! {
         default: "127.0.0.1:3830",
         help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again",
     }
-    /// The URL at which it is reached, without a slash at its end, where that is not its own.
+    /// The URL at which it is reached, without a trailing slash, if that is not its own.
     PublicUrl = public_url {
         name: "public-url",
         flag: shared("--public-url"),
@@ -56,7 +56,7 @@ settings! {
         default: "the vendor's alone",
         help: "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
     }
-    /// The file of its store; empty where no place is known for it.
+    /// The file of its store; empty if no place is known for it.
     Db = db {
         name: "db",
         flag: shared("--db"),
@@ -65,7 +65,7 @@ settings! {
         default: "$XDG_DATA_HOME/dubwatch/relay.db",
         help: "File of the relay's store",
     }
-    /// The longest body that is taken, in bytes.
+    /// The longest accepted body, in bytes.
     MaxBody = max_body {
         name: "max-body",
         flag: shared("--max-body"),
@@ -74,7 +74,7 @@ settings! {
         default: "1MiB",
         help: "Longest body that is taken, like 512k or 1MiB",
     }
-    /// The proxies whose word about the client is believed.
+    /// The proxies whose headers about the client are trusted.
     TrustForwardedFor = proxies {
         name: "trust-forwarded-for",
         flag: shared("--trust-forwarded-for"),
@@ -83,7 +83,7 @@ settings! {
         default: "false",
         help: "Believe X-Forwarded-For and -Proto of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
     }
-    /// PEM file of its certificate chain, where it speaks TLS itself.
+    /// PEM file of its certificate chain, if it terminates TLS itself.
     TlsCert = tls_cert {
         name: "tls-cert",
         flag: own("--tls-cert", "PEM"),
@@ -176,7 +176,7 @@ settings! {
 }
 
 impl RelayLayer {
-    /// The same with the flags that the watcher has as well.
+    /// Adds the flags that the watcher has as well.
     pub fn with_shared(mut self, flags: &Layer) -> Result<Self, ConfigError> {
         self.adopt(flags)?;
         Ok(self)

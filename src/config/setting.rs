@@ -17,13 +17,13 @@ settings! {
     keys SettingKey;
     /// Every setting of the watcher, in the order of help and of `config show`.
     table SETTINGS;
-    /// What one source says of the watcher.
+    /// The watcher's settings from one source.
     layer Layer;
     shared Layer;
     /// Every setting of the watcher, decided.
     values WatcherSettings;
 
-    /// Where the listener binds, at least one address; port 0 takes a free one.
+    /// The addresses that the listener binds to, at least one; port 0 picks a free port.
     Listen = listen {
         name: "listen",
         flag: global("--listen", "ADDRESS"),
@@ -41,7 +41,7 @@ settings! {
         default: "/callback",
         help: "Path that callbacks are posted to",
     }
-    /// The whole URL that the sender calls, where it is not the listener's own.
+    /// The complete URL that the sender calls, if it is not the listener's own.
     PublicUrl = public_url {
         name: "public-url",
         flag: global("--public-url", "URL"),
@@ -59,8 +59,8 @@ settings! {
         default: "the vendor's alone",
         help: "PEM file of a key to trust beside the vendor's; may be given again (in the variable: with : between)",
     }
-    /// Whether a listener on loopback trusts the development key. Where a tunnel or proxy leads to it
-    /// from elsewhere, only if somebody asked for that.
+    /// Whether a listener on loopback trusts the development key. Behind a tunnel or proxy, only if
+    /// it is set explicitly.
     NoDevKey = dev_key {
         name: "no-dev-key",
         flag: global("--no-dev-key", "BOOL"),
@@ -69,7 +69,7 @@ settings! {
         default: "false",
         help: "Do not trust the development key, not even on loopback; with a public URL, where a tunnel or proxy leads to the listener, only =false trusts it",
     }
-    /// What becomes of deliveries whose signature does not hold.
+    /// How deliveries without a valid signature are handled.
     Signature = signature {
         name: "signature",
         flag: local("--signature", "POLICY"),
@@ -78,7 +78,7 @@ settings! {
         default: "required",
         help: "required refuses what no trusted key signed, off lets everything in unchecked",
     }
-    /// The journal's file; of no meaning when `ephemeral`, and empty where no place is known for it
+    /// The journal's file; ignored when `ephemeral`, and empty if no place is known for it
     /// ([`needs_journal`](super::Config::needs_journal)).
     Db = db {
         name: "db",
@@ -97,7 +97,7 @@ settings! {
         default: "false",
         help: "Keep the journal in memory: it ends with the program",
     }
-    /// How a run is shown; `None` leaves it to what stdin and stdout are.
+    /// How a run is shown; `None` decides by the kind of stdin and stdout.
     Output = output {
         name: "output",
         flag: global("--output", "FORM"),
@@ -115,7 +115,7 @@ settings! {
         default: "auto",
         help: "When output is coloured: auto, always or never",
     }
-    /// The ground that the dashboard is drawn on.
+    /// The background that the dashboard is drawn on.
     Theme = theme {
         name: "theme",
         flag: global("--theme", "GROUND"),
@@ -124,7 +124,7 @@ settings! {
         default: "auto",
         help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
     }
-    /// Whether the dashboard is drawn in ASCII alone; `None` leaves it to the locale.
+    /// Whether the dashboard uses ASCII only; `None` decides by the locale.
     Ascii = ascii {
         name: "ascii",
         flag: global("--ascii", "BOOL"),
@@ -142,7 +142,7 @@ settings! {
         default: "false",
         help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
     }
-    /// Whether the user is asked before `q` ends what receives.
+    /// Whether the dashboard asks before `q` ends a run that receives.
     NoConfirmQuit = confirm_quit {
         name: "no-confirm-quit",
         flag: global("--no-confirm-quit", "BOOL"),
@@ -151,7 +151,7 @@ settings! {
         default: "false",
         help: "Let q end the dashboard at once, also while it receives callbacks",
     }
-    /// The longest body that is taken, in bytes.
+    /// The longest accepted body, in bytes.
     MaxBody = max_body {
         name: "max-body",
         flag: global("--max-body", "SIZE"),
@@ -178,7 +178,7 @@ settings! {
         unset: "everything",
         help: "Delete assets that nothing was heard of for this long, with all their deliveries, like 90d",
     }
-    /// The URL of the relay that callbacks are taken from, where there is one.
+    /// The URL of the relay to receive callbacks from, if there is one.
     Relay = relay {
         name: "relay",
         flag: global("--relay", "URL"),
@@ -187,7 +187,7 @@ settings! {
         unset: "none",
         help: "Relay to take callbacks from, like wss://relay.example.com",
     }
-    /// The name of this reader's place at the relay; `None` takes the host's.
+    /// The name of this reader's cursor at the relay; `None` uses the host's name.
     RelayName = relay_name {
         name: "relay-name",
         flag: global("--relay-name", "NAME"),
@@ -196,7 +196,7 @@ settings! {
         unset: "the host's name",
         help: "Name of this reader's place at the relay; each reader of an inbox has its own",
     }
-    /// The token that opens the inbox at the relay, where it is not in a file.
+    /// The token of the inbox at the relay, if it is not in a file.
     RelayToken = relay_token {
         name: "relay-token",
         flag: none(),
@@ -205,7 +205,7 @@ settings! {
         unset: "that of the file",
         help: "Token that opens the inbox at the relay; never a flag, others see those",
     }
-    /// The file of that token; `None` takes the one beside the journal.
+    /// The file of that token; `None` uses the one beside the journal.
     RelayTokenFile = relay_token_file {
         name: "relay-token-file",
         flag: global("--relay-token-file", "FILE"),
@@ -214,7 +214,7 @@ settings! {
         unset: "relay.token beside the journal",
         help: "File of the relay's token, readable for nobody else; DUBWATCH_RELAY_TOKEN wins over it",
     }
-    /// Whether a relay on another machine may be spoken to in the clear.
+    /// Whether connections to a relay on another machine may be unencrypted.
     RelayInsecure = relay_insecure {
         name: "relay-insecure",
         flag: global("--relay-insecure", "BOOL"),
@@ -223,7 +223,7 @@ settings! {
         default: "false",
         help: "Allow ws:// to another machine: token and deliveries go in the clear",
     }
-    /// Certificates that `wss://` trusts in place of the system's.
+    /// Certificates that `wss://` trusts instead of the system's.
     Cacert = cacert {
         name: "cacert",
         flag: global("--cacert", "PEM"),
@@ -241,7 +241,7 @@ settings! {
         default: "false",
         help: "Listen on nothing: take callbacks from the relay alone",
     }
-    /// The proxies whose word about the client is believed.
+    /// The proxies whose headers about the client are trusted.
     TrustForwardedFor = proxies {
         name: "trust-forwarded-for",
         flag: global("--trust-forwarded-for", "IP"),

@@ -16,7 +16,7 @@ pub struct SettingRecord {
     v: u8,
     r#type: &'static str,
     name: String,
-    /// `null` where it has none, or is not shown.
+    /// `null` if it has none, or is not shown.
     value: Option<ShownValue>,
     from: String,
 }
@@ -30,13 +30,13 @@ pub(super) fn records(config: &Config) -> impl Iterator<Item = SettingRecord> {
         record(name.to_owned(), value.filter(|_| !is_nothing), from)
     });
     let relay = lines::<RelayLayer>(&config.own_relay, &config.origins.relay);
-    // As TOML calls it from outside of the table.
+    // The dotted key, as TOML writes it outside of the table.
     watcher.chain(
         relay.map(move |(name, value, from)| record(format!("{RELAY_TABLE}.{name}"), value, from)),
     )
 }
 
-/// The name of each setting of a table, its value and where it came from.
+/// Returns the name, value and origin of each setting of a table.
 fn lines<'a, L: Table>(
     values: &'a L::Values,
     origins: &'a [Origin],
@@ -58,7 +58,7 @@ pub(super) fn show(config: &Config) -> String {
     for (row, origin) in rows {
         let _ = writeln!(text, "{row:<width$}  # {origin}");
     }
-    // TOML has one meaning for a key: with the watcher's, the table is for people alone.
+    // In TOML a key has one meaning: if the watcher uses it, the table is a comment.
     let (note, mark) = match config.relay {
         Some(_) => ("# Settings of a relay, which cannot stand in one file with relay:\n# ", "# "),
         None => ("", ""),
@@ -71,11 +71,11 @@ pub(super) fn show(config: &Config) -> String {
     text
 }
 
-/// A line of a configuration file for each setting of a table, and where the setting came from.
+/// Returns a line of a configuration file for each setting of a table, and its origin.
 fn rows<L: Table>(values: &L::Values, origins: &[Origin]) -> Vec<(String, String)> {
     let row = |(name, value, origin)| {
         let row = match value {
-            // Lines that say nothing to the parser and everything to a person.
+            // Comments: for people, not for the parser.
             Some(ShownValue::Hidden) => format!("# {name} is set, and is not shown"),
             None => {
                 let default = L::row(name).map_or("", |row| row.default);

@@ -22,7 +22,7 @@ pub enum ShownValue {
     List(Vec<String>),
     /// A number.
     Number(u64),
-    /// A secret: that there is one is all that is shown.
+    /// A secret: only its existence is shown.
     Hidden,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn lossy(path: &Path) -> String {
     path.as_os_str().to_string_lossy().into_owned()
 }
 
-/// A TOML basic string; what a terminal would act on is written as an escape.
+/// Returns a TOML basic string; characters that a terminal would act on are escaped.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
@@ -81,7 +81,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// In the largest unit that loses nothing.
+/// Writes a size in the largest unit that loses nothing.
 pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
@@ -94,7 +94,7 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// In days where it is whole days, which jiff would write as hours.
+/// Writes whole days as days, which jiff would write as hours.
 pub(super) fn span(span: SignedDuration) -> String {
     if span.subsec_nanos() == 0 && span.as_secs() % DAY == 0 {
         return format!("{}d", span.as_secs() / DAY);

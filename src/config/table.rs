@@ -1,4 +1,5 @@
-//! What a table of settings is, and the macro that makes one of its rows: keys, flags, layers, values.
+//! Tables of settings, and the macro that defines keys, flags, layers and values from the rows of
+//! one.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use super::{ConfigError, Environment};
 /// One row of a table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting<K> {
-    /// Which one.
+    /// Which setting.
     pub key: K,
     /// Its key in the configuration file.
     pub name: &'static str,
@@ -20,15 +21,15 @@ pub struct Setting<K> {
     pub flag: &'static str,
     /// Its environment variable; empty where it has none.
     pub env: &'static str,
-    /// What it is when nobody sets it, as text.
+    /// The default, as text.
     pub default: &'static str,
-    /// What it does, in a line.
+    /// The help, in one line.
     pub help: &'static str,
     pub(super) form: Flag,
 }
 
 impl<K> Setting<K> {
-    /// Returns its help on the command line: with the variable and the default.
+    /// Returns its help on the command line, with the variable and the default.
     pub fn about(&self) -> String {
         let Self { help, env, default, .. } = self;
         if env.is_empty() {
@@ -37,7 +38,7 @@ impl<K> Setting<K> {
         format!("{help} [env: {env}] [default: {default}]")
     }
 
-    /// Returns the beginning of the flag's definition; `None` where the table has no flag of its own
+    /// Returns the beginning of the flag's definition; `None` if the table has no flag of its own
     /// for it.
     pub(super) fn arg(&self) -> Option<Arg> {
         let Flag { takes, heading, is_global, .. } = self.form;
@@ -47,11 +48,11 @@ impl<K> Setting<K> {
     }
 }
 
-/// The flag of a setting. Its id among clap's is the setting's name.
+/// The flag of a setting. Its clap id is the setting's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flag {
     pub(super) long: &'static str,
-    /// What its value is called; `None` where the table defines no flag.
+    /// The name of its value; `None` if the table defines no flag.
     takes: Option<&'static str>,
     heading: Option<&'static str>,
     is_global: bool,
@@ -61,22 +62,22 @@ impl Flag {
     /// The heading of the flags that commands share.
     pub(super) const SHARED: &str = "Settings";
 
-    /// A flag that commands share.
+    /// Returns a flag that commands share.
     pub(super) const fn global(long: &'static str, takes: &'static str) -> Self {
         Self { long, takes: Some(takes), heading: Some(Self::SHARED), is_global: true }
     }
 
-    /// The same, but of one command alone.
+    /// Returns the same, but of one command alone.
     pub(super) const fn local(long: &'static str, takes: &'static str) -> Self {
         Self { is_global: false, ..Self::global(long, takes) }
     }
 
-    /// A flag of the one command that the table is for.
+    /// Returns a flag of the one command that the table is for.
     pub(super) const fn own(long: &'static str, takes: &'static str) -> Self {
         Self { long, takes: Some(takes), heading: None, is_global: false }
     }
 
-    /// The same under a heading.
+    /// Returns the same under a heading.
     pub(super) const fn under(
         heading: &'static str,
         long: &'static str,
@@ -85,7 +86,7 @@ impl Flag {
         Self { heading: Some(heading), ..Self::own(long, takes) }
     }
 
-    /// A flag that the watcher's table defines for all commands.
+    /// Returns a flag that the watcher's table defines for all commands.
     pub(super) const fn shared(long: &'static str) -> Self {
         Self { long, takes: None, heading: None, is_global: true }
     }
@@ -96,8 +97,8 @@ impl Flag {
     }
 }
 
-/// A table of settings, as the layer that [`settings!`] makes for it. A layer is what one source says;
-/// nothing is decided in it.
+/// A table of settings, as the layer that [`settings!`] defines for it. A layer has the settings of
+/// one source, before anything is decided.
 pub(super) trait Table: Clone + Default {
     /// Which setting.
     type Key: Copy + 'static;
@@ -109,26 +110,26 @@ pub(super) trait Table: Clone + Default {
     /// The rows.
     const ROWS: &'static [Setting<Self::Key>];
 
-    /// Takes a setting as the file has it; file names are relative to `base`.
+    /// Sets a setting from the file; file names are relative to `base`.
     fn set(&mut self, key: Self::Key, written: &Written<'_>, base: &Path) -> Result<(), String>;
 
-    /// Takes a setting as a variable has it.
+    /// Sets a setting from the text of a variable.
     fn set_text(&mut self, key: Self::Key, text: &str, base: &Path) -> Result<(), String>;
 
-    /// Takes the flags that the watcher's table defines for this one as well.
+    /// Copies the flags that the watcher's table defines for this one as well.
     fn adopt(&mut self, flags: &Self::Shared) -> Result<(), ConfigError>;
 
     /// Makes file names that are relative to `base` absolute.
     #[must_use]
     fn anchored(self, base: &Path) -> Self;
 
-    /// Decides each setting, and says which source decided.
+    /// Decides each setting. Returns the values and the source of each.
     fn decide(
         layers: &Layers<Self>,
         data_dir: Option<&Path>,
     ) -> Result<(Self::Values, Vec<Origin>), ConfigError>;
 
-    /// Returns the value of a setting as it is shown; `None` where it has none.
+    /// Returns the value of a setting as it is shown; `None` if it has none.
     fn show(values: &Self::Values, key: Self::Key) -> Option<ShownValue>;
 
     /// Returns the row of the setting that the configuration file calls `name`.
@@ -149,7 +150,7 @@ pub(super) trait Table: Clone + Default {
     }
 }
 
-/// What the sources say, the strongest first.
+/// The layers of the sources, the strongest first.
 #[derive(Debug)]
 pub(super) struct Layers<L> {
     pub(super) flags: L,
@@ -159,7 +160,7 @@ pub(super) struct Layers<L> {
 }
 
 impl<L> Layers<L> {
-    /// Returns what the strongest source says that sets the setting; `get` finds it in a layer.
+    /// Returns the setting from the strongest source that has it; `get` reads it from a layer.
     pub(super) fn find<K, T>(
         &self,
         row: &Setting<K>,
@@ -175,9 +176,9 @@ impl<L> Layers<L> {
     }
 }
 
-/// Makes the keys, the rows, the layer and the decided values of a table of settings.
+/// Defines the keys, the rows, the layer and the decided values of a table of settings.
 ///
-/// A row is all that a setting needs beside its use:
+/// A row is all that a setting needs apart from its use:
 ///
 /// ```ignore
 /// /// What the value means, as documentation.
@@ -236,7 +237,7 @@ macro_rules! settings {
                 &$TABLE[self as usize]
             }
 
-            /// Returns its help on the command line: with the variable and the default.
+            /// Returns its help on the command line, with the variable and the default.
             pub fn about(self) -> String {
                 self.setting().about()
             }

@@ -1,7 +1,7 @@
-//! From the text of one setting to its value: the same for flag, variable and file.
+//! Parses the text of one setting: the same for flag, variable and file.
 //!
-//! Each function says in its error what was wrong and what is expected, without naming the setting:
-//! the caller knows where the text stands.
+//! The error of each function says what is wrong and what is expected, without naming the setting:
+//! the caller knows where the text is from.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,12 +12,12 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use crate::text::Printable;
 
-/// What becomes of deliveries whose signature does not hold.
+/// How deliveries without a valid signature are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum SignaturePolicy {
-    /// Anything but a valid signature is refused.
+    /// Only deliveries with a valid signature are accepted.
     Required,
-    /// Everything is let in, unchecked.
+    /// Every delivery is accepted, unchecked.
     Off,
 }
 
@@ -26,7 +26,7 @@ pub enum SignaturePolicy {
 pub enum Output {
     /// The dashboard, which takes the whole terminal.
     Tui,
-    /// A line a delivery, for people.
+    /// One line for each delivery, for people.
     Text,
     /// NDJSON.
     Json,
@@ -54,7 +54,7 @@ impl Secret {
         Self(text.to_owned())
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -66,10 +66,10 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The ground that the dashboard is drawn on.
+/// The background that the dashboard is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum ThemeChoice {
-    /// As `COLORFGBG` says, which some terminals set; dark where they do not.
+    /// As the terminal or `COLORFGBG` says; otherwise dark.
     Auto,
     /// Dark.
     Dark,
@@ -87,7 +87,7 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
-    /// Whether nobody else can reach it.
+    /// Returns whether only this machine can reach it.
     pub const fn is_loopback(self) -> bool {
         match self {
             Self::Localhost(_) => true,
@@ -95,7 +95,7 @@ impl ListenAddress {
         }
     }
 
-    /// Its port.
+    /// Returns its port.
     pub const fn port(self) -> u16 {
         match self {
             Self::Localhost(port) => port,
@@ -103,7 +103,8 @@ impl ListenAddress {
         }
     }
 
-    /// Returns the address at which this machine itself reaches it; "every address" is none.
+    /// Returns the address at which this machine itself reaches it, also for the unspecified
+    /// address.
     pub fn reachable(self) -> SocketAddr {
         match self {
             Self::Localhost(port) => (Ipv4Addr::LOCALHOST, port).into(),
@@ -134,8 +135,8 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// The proxies whose `X-Forwarded-For` is believed: networks, each an address and the length of its
-/// prefix. None by default.
+/// The proxies whose `X-Forwarded-For` is trusted: networks, each an address and a prefix length.
+/// None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyNetworks(Vec<(IpAddr, u8)>);
 
@@ -143,12 +144,12 @@ impl ProxyNetworks {
     const LOOPBACK: [(IpAddr, u8); 2] =
         [(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
 
-    /// Those on this machine, or none.
+    /// Returns those on this machine, or none.
     pub fn on_loopback(trusted: bool) -> Self {
         Self(if trusted { Self::LOOPBACK.to_vec() } else { Vec::new() })
     }
 
-    /// The networks.
+    /// Returns the networks.
     pub fn networks(&self) -> &[(IpAddr, u8)] {
         &self.0
     }
@@ -174,8 +175,8 @@ impl fmt::Display for ProxyNetworks {
 /// The bodies that `--max-body` may allow, in bytes.
 const BODY: RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
 
-/// An address with a port. A port alone, with or without its colon, and `localhost` mean loopback:
-/// nobody should be reachable from outside by leaving something out.
+/// Parses an address with a port. A port alone, with or without its colon, and `localhost` mean
+/// loopback: leaving something out must not make the listener reachable from outside.
 pub(super) fn listen(text: &str) -> Result<ListenAddress, String> {
     let text = text.trim();
     if let Some(port) = text.strip_prefix("localhost:")
@@ -195,7 +196,7 @@ pub(super) fn listen(text: &str) -> Result<ListenAddress, String> {
     })
 }
 
-/// One or several addresses, with commas or blanks between them.
+/// Parses one or several addresses, separated by commas or blanks.
 pub(super) fn listen_list(texts: &[&str]) -> Result<Vec<ListenAddress>, String> {
     let pieces = texts.iter().flat_map(|text| text.split([',', ' '])).map(str::trim);
     let addresses: Vec<_> =
@@ -206,7 +207,7 @@ pub(super) fn listen_list(texts: &[&str]) -> Result<Vec<ListenAddress>, String> 
     Ok(addresses)
 }
 
-/// `true` (proxies on this machine), `false`, or a list of addresses and networks.
+/// Parses `true` (proxies on this machine), `false`, or a list of addresses and networks.
 pub(super) fn proxies(text: &str) -> Result<ProxyNetworks, String> {
     if let Ok(trusted) = flag(text) {
         return Ok(ProxyNetworks::on_loopback(trusted));
@@ -236,7 +237,7 @@ pub(super) fn proxies(text: &str) -> Result<ProxyNetworks, String> {
     Ok(ProxyNetworks(networks))
 }
 
-/// An address, with or without the length of a prefix.
+/// Parses an address, with or without a prefix length.
 fn network(text: &str) -> Option<(IpAddr, u8)> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
@@ -248,13 +249,13 @@ fn network(text: &str) -> Option<(IpAddr, u8)> {
     (prefix <= whole).then_some((address, prefix))
 }
 
-/// A path that a request can have and the router takes literally.
+/// Parses a path that a request can have and that the router matches literally.
 pub(super) fn path(text: &str) -> Result<String, String> {
     let expected = "one like /callback";
     let Some(rest) = text.strip_prefix('/') else {
         return Err(no(text, "path: it does not begin with /", expected));
     };
-    // RFC 3986, section 3.3: what stands in a path unescaped, and the percent sign of what does not.
+    // RFC 3986, section 3.3: unescaped characters of a path, and the percent sign of escapes.
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/".contains(c);
     if let Some(c) = rest.chars().find(|c| !fits(*c)) {
         let c = Printable::new(c.encode_utf8(&mut [0; 4]));
@@ -274,7 +275,7 @@ pub(super) fn path(text: &str) -> Result<String, String> {
     Ok(path.to_owned())
 }
 
-/// A whole http or https URL without user name.
+/// Parses a complete http or https URL without a user name.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
     let expected = "one like https://hooks.example.com/callback";
     let uri: Uri = text.parse().map_err(|_| no(text, "URL", expected))?;
@@ -282,7 +283,7 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
         return Err(no(text, "http or https URL", expected));
     };
     if authority.as_str().contains('@') {
-        // It is shown on screen, and so its secret would be.
+        // It is shown on screen, and its secret would be too.
         return Err("a public URL must not hold a user name or password".to_owned());
     }
     if authority.host().is_empty() || text.contains('#') || !text.is_ascii() {
@@ -291,8 +292,8 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The URL at which a relay is reached, without a slash at its end: one that readers show, by the
-/// grammar of the relay protocol. What means something to a shell is not shown.
+/// Parses the URL at which a relay is reached, without a trailing slash. Accepts what readers show
+/// by the grammar of the relay protocol: nothing that is special in a shell.
 pub(super) fn relay_public_url(text: &str) -> Result<String, String> {
     let url = public_url(text)?.trim_end_matches('/').to_owned();
     let means_nothing = |c: char| c.is_ascii_alphanumeric() || "-._~%/:+,=".contains(c);
@@ -310,11 +311,11 @@ pub(super) fn relay_public_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// The URL of a relay.
+/// Returns the URL of a relay.
 pub(super) fn relay(text: &str) -> Result<String, String> {
     let expected = "one like wss://relay.example.com";
     if text.contains('@') || text.contains('?') {
-        // Not shown: it may well hold the token.
+        // Not shown: it may contain the token.
         return Err(format!(
             "a relay's URL must hold no user name, password, token or query; expected {expected}"
         ));
@@ -328,7 +329,7 @@ pub(super) fn relay(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a reader at a relay, by the grammar of the relay protocol.
+/// Parses the name of a reader at a relay, by the grammar of the relay protocol.
 pub(super) fn relay_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let sound =
@@ -340,7 +341,7 @@ pub(super) fn relay_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A word of one of the enums above.
+/// Parses a word of one of the enums above.
 pub(super) fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, false).map_err(|_| {
         let known: Vec<_> = T::value_variants().iter().filter_map(T::to_possible_value).collect();
@@ -349,7 +350,7 @@ pub(super) fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     })
 }
 
-/// Yes or no, as environment variables say it.
+/// Parses yes or no, as environment variables spell it.
 pub(super) fn flag(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -358,7 +359,7 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Bytes; units count in 1024.
+/// Parses a number of bytes; units count in 1024.
 pub(super) fn max_body(text: &str) -> Result<usize, String> {
     let expected = "a size from 1KiB to 64MiB, like 512k, 1MiB or 1048576";
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -377,7 +378,7 @@ pub(super) fn max_body(text: &str) -> Result<usize, String> {
         .ok_or_else(|| no(text, "size for a body", expected))
 }
 
-/// Bytes to keep; units count in 1024.
+/// Parses a number of bytes to keep; units count in 1024.
 pub fn size(text: &str) -> Result<u64, String> {
     let expected = "a size above zero like 512k, 256MiB or 8GiB";
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -397,7 +398,7 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| no(text, "size", expected))
 }
 
-/// A number of things.
+/// Parses a number within a range.
 pub(super) fn count<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
@@ -409,7 +410,7 @@ pub(super) fn count<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> 
     })
 }
 
-/// A span of time above zero; a day has 24 hours, and months have no length.
+/// Parses a span of time above zero; a day has 24 hours, and months are not accepted.
 pub fn span(text: &str) -> Result<SignedDuration, String> {
     let expected = "one like 90m, 3h or 90d";
     let span: Span = text.parse().map_err(|_| no(text, "span of time", expected))?;

@@ -1,4 +1,4 @@
-//! The time zone in which times are shown, and what is wrong with how it was chosen.
+//! The time zone in which times are shown, and warnings about its choice.
 
 use std::ffi::OsStr;
 
@@ -6,17 +6,17 @@ use jiff::tz::TimeZone;
 
 use crate::text::{Printable, nearest};
 
-/// A time zone, and what a person should know of it.
+/// A time zone, and a warning about it.
 #[derive(Debug, Clone)]
 pub struct LocalZone {
     /// The zone.
     pub zone: TimeZone,
-    /// Why it is not the one that was asked for.
+    /// Why it is not the requested zone.
     pub caution: Option<String>,
 }
 
-/// When summer time begins and ends in a `TZ` that says that there is one and not when: by the rule
-/// of the United States, as the system's C library has it.
+/// When summer time begins and ends in a `TZ` that names one without a rule: by the rule of the
+/// United States, as in the system's C library.
 const DEFAULT_RULE: &str = ",M3.2.0,M11.1.0";
 
 /// Returns the system's time zone, or that of `TZ`. It is UTC where `TZ` names none.
@@ -30,7 +30,7 @@ pub fn local_zone() -> LocalZone {
     }
     LocalZone {
         zone: TimeZone::unknown(),
-        // Without it the system has said nothing of a zone, as in a container.
+        // Without `TZ`, the system has no zone, as in a container.
         caution: named.map(|named| {
             let known = jiff::tz::db().available();
             caution(&named, &known.map(|name| name.to_string()).collect::<Vec<_>>())
@@ -48,7 +48,7 @@ fn without_rule(named: &str) -> Option<TimeZone> {
 fn caution(named: &OsStr, zones: &[String]) -> String {
     let named = named.to_string_lossy();
     let shown = Printable::new(&named).cut(60);
-    // Names are compared without regard to case, as by whoever looks them up.
+    // Names are compared ignoring case, as in the lookup itself.
     let lower: Vec<String> = zones.iter().map(|zone| zone.to_lowercase()).collect();
     let hint = nearest(&named, lower.iter().map(String::as_str))
         .and_then(|found| zones.iter().find(|zone| zone.to_lowercase() == found))
