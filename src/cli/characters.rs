@@ -1,15 +1,15 @@
-//! Which characters the user's terminal has, and standard output for text in them.
+//! The characters that the user's terminal can show, and standard output for text in them.
 
 use std::io::{self, BufWriter, IsTerminal as _};
 
 use crate::config::Config;
 use crate::output::Characters;
 
-/// Returns whether only ASCII is shown: where it is asked for, or where no others are known to be
-/// there.
+/// Returns whether to show ASCII only: on request, or if the terminal is known to have no other
+/// characters.
 pub(super) fn only_ascii(config: &Config) -> bool {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    // The first of them that is set says which characters there are (POSIX, section 8.2).
+    // The first of them that is set names the character set (POSIX, section 8.2).
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
     let other = locale.is_some_and(|locale| has_other_characters(&locale));
     // The console of Linux has a font of 256 or 512 characters.
@@ -18,9 +18,9 @@ pub(super) fn only_ascii(config: &Config) -> bool {
     config.ascii.unwrap_or(other || console)
 }
 
-/// Whether a locale has another character set than UTF-8: `C` and `POSIX` have ASCII. One that
-/// names none otherwise says nothing that terminals keep to; neither does no locale at all, which is
-/// what containers have.
+/// Returns whether a locale has another character set than UTF-8: `C` and `POSIX` have ASCII. Any
+/// other locale without a character set says nothing reliable about the terminal, and neither does
+/// a missing locale, as in containers.
 fn has_other_characters(locale: &str) -> bool {
     let Some((_, set)) = locale.split_once('.') else { return matches!(locale, "C" | "POSIX") };
     let set = set.split('@').next().unwrap_or_default().to_ascii_lowercase();
@@ -32,8 +32,8 @@ pub(super) fn text_out(config: &Config) -> Characters<io::Stdout> {
     Characters::new(io::stdout(), only_ascii(config))
 }
 
-/// Standard output, written a page at a time: for text in the characters that there are, for
-/// anything else as it is.
+/// Returns standard output, buffered: for text in the characters that the terminal has, for
+/// anything else unchanged.
 pub(super) fn out(config: &Config, is_text: bool) -> BufWriter<Characters<io::Stdout>> {
     let is_ascii = is_text && only_ascii(config);
     BufWriter::with_capacity(1 << 16, Characters::new(io::stdout(), is_ascii))

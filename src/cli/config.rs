@@ -15,7 +15,8 @@ pub(super) enum ConfigCommand {
 
 pub(super) fn show(config: &Config) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
-    // What a variable or the file says of the output is one of the settings that are shown.
+    // Only the flag decides the form: the output in a variable or the file is one of the shown
+    // settings.
     let written = if config.is_json_flagged() {
         config.records().try_for_each(|record| write_line(&mut out, &record))
     } else {

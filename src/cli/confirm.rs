@@ -1,12 +1,12 @@
-//! Asks before something is deleted for good.
+//! Asks before something is permanently deleted.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use super::UsageError;
 use crate::text::Printable;
 
-/// Asks a question that is to be answered with yes, where a person can be asked. A script, whose
-/// standard input is no terminal, has said what it wants by running the command.
+/// Asks a question on the terminal and returns whether the answer is yes. Returns true without a
+/// terminal on standard input: a script has decided by running the command.
 pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);

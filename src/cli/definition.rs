@@ -1,18 +1,18 @@
-//! The command line as it is parsed and shown: each command's help has the settings that it uses.
+//! The definition of the command line: each command's help shows the settings that it uses.
 
 use clap::{Command, CommandFactory};
 
 use super::{Cli, uses};
 use crate::config::RelayKey;
 
-/// The whole definition, for the parser and for everything that is made from it.
+/// Returns the whole definition, for the parser and for everything that is generated from it.
 ///
-/// The parser takes the shared flags with every command, so that one which a command does not use is
-/// refused with a sentence that says who does (`uses::check`). Help and completions show only those
-/// that the command uses.
+/// The parser accepts the shared flags with every command, so that the error for an unused one can
+/// name the commands that use it (`uses::check`). Help and completions show only the flags that the
+/// command uses.
 pub(super) fn command() -> Command {
     let mut command = Cli::command();
-    // Hands the shared flags down to the commands.
+    // Propagates the shared flags to the commands.
     command.build();
     command.mut_subcommands(|command| {
         let name = command.get_name().to_owned();
@@ -38,7 +38,7 @@ fn showing(command: Command, name: &str) -> Command {
     })
 }
 
-/// A relay's shared flags mean the relay: their help is that of its own table of settings.
+/// Gives a relay's shared flags the help of the relay's own table of settings.
 fn of_a_relay(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_long().and_then(RelayKey::from_name) {
         Some(key) => arg.help(key.about()),

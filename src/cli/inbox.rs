@@ -120,7 +120,7 @@ pub(super) fn run(
         }
         InboxCommand::List => (Admin::List, None),
     };
-    // Before anything is made: a token that cannot be written down would be lost.
+    // Before the inbox is changed: a token that cannot be written would be lost.
     let file = token_file.map(TokenFile::create).transpose()?;
     match app::relay_admin(relay, command)? {
         AdminReply::Issued { name, publish_url, token, old_url_until } => {
@@ -143,7 +143,7 @@ pub(super) fn run(
     }
 }
 
-/// Asks whether an inbox is to be closed, where there is one and somebody to ask.
+/// Asks whether to close an inbox, if it exists and there is a terminal.
 fn may_revoke(relay: &RelayOptions, name: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
@@ -162,7 +162,7 @@ fn prune(name: InboxName, older_than: Option<SignedDuration>, dry_run: bool) -> 
     Admin::Prune { name, older_than, dry_run }
 }
 
-/// Asks whether what is unread is to be deleted, where there is some and somebody to ask.
+/// Asks whether to delete unread deliveries, if there are any and there is a terminal.
 fn may_prune(relay: &RelayOptions, name: &InboxName, span: SignedDuration) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);
@@ -176,7 +176,7 @@ fn may_prune(relay: &RelayOptions, name: &InboxName, span: SignedDuration) -> an
     }
 }
 
-/// Some of what an inbox holds.
+/// Describes deleted deliveries.
 fn pruned(deliveries: u64, unread: u64, bytes: u64) -> String {
     let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let deliveries = counted(count(deliveries), "delivery", "deliveries");
@@ -204,7 +204,7 @@ fn tell_pruned(
     Ok(())
 }
 
-/// What an inbox holds.
+/// Describes the contents of an inbox.
 fn held(deliveries: u64, bytes: u64, readers: &[String]) -> String {
     let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let deliveries = counted(count(deliveries), "delivery", "deliveries");
@@ -237,7 +237,7 @@ fn tell_revoked(
     Ok(())
 }
 
-/// A file for a token, made before the token; taken away again unless it gets one.
+/// A file for a token, created before the token; removed again if no token is written.
 struct TokenFile {
     path: PathBuf,
     file: fs::File,
@@ -256,7 +256,7 @@ impl TokenFile {
     }
 
     fn keep(mut self, token: &str) -> anyhow::Result<PathBuf> {
-        // Whatever fails from here on, the token exists: what is written of it stays.
+        // From here on the token exists: even if writing fails, the file stays.
         self.kept = true;
         writeln!(self.file, "{token}").and_then(|()| self.file.sync_all()).with_context(|| {
             format!("cannot write {}: rotate the inbox for another token", self.path.display())
@@ -273,16 +273,16 @@ impl Drop for TokenFile {
     }
 }
 
-/// Where a new token is told.
+/// Where a new token is shown.
 enum TokenOutput<'a> {
     Shown(&'a str),
     In(&'a Path),
 }
 
-/// How long a publish URL that is replaced is still taken, unless `--grace` says otherwise.
+/// How long a replaced publish URL is still accepted, unless `--grace` is given.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Reads a span of time that may be none.
+/// Parses a span of time that may be zero.
 fn parse_grace(text: &str) -> Result<SignedDuration, String> {
     if text == "0" { Ok(SignedDuration::ZERO) } else { parse_span(text) }
 }
@@ -332,7 +332,7 @@ fn issued(
     Ok(())
 }
 
-/// What `--relay` has to be for an inbox with this publish URL.
+/// Returns the `--relay` for an inbox with this publish URL.
 fn subscribe_url(publish_url: &str) -> Option<String> {
     let (base, _) = publish_url.rsplit_once(PUBLISH_PREFIX)?;
     let (scheme, rest) = base.split_once("://")?;

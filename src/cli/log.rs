@@ -43,7 +43,7 @@ pub(super) struct LogArgs {
 pub(super) fn run(config: &Config, args: &LogArgs) -> anyhow::Result<Exit> {
     let filter = filter(args)?;
     config.needs_journal()?;
-    // Before anything is said of the zone, so that what is wrong is the only thing said.
+    // Before a warning about the zone, so that an error is the only message.
     let follower = Follower::open(&config.db)?;
     let format = match config.output {
         Some(Output::Json) => Format::Json,
@@ -69,7 +69,7 @@ fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
     let filter =
         Filter::parse(&terms, Timestamp::now()).map_err(|error| UsageError(error.to_string()))?;
     if filter.is_about_versions() {
-        // It would let everything through.
+        // It would match everything.
         let why = "overdue is said of versions, and log lists deliveries; dubwatch status --filter \
                    overdue lists such versions";
         return Err(UsageError(why.to_owned()).into());
@@ -91,14 +91,14 @@ fn follow<W: Write + Send + 'static>(
         }
         follower
     } else {
-        // What is there is followed like what comes.
+        // Existing entries are read the same way as new ones.
         follower.behind(0)
     };
     let selection = Selection { filter, only_refusals: args.refused };
     app::follow(Face::new(records, follower).with_selection(selection))
 }
 
-/// Writes what was there when the journal was opened.
+/// Writes the entries that were in the journal when it was opened.
 fn what_is_there<W: Write>(
     follower: &Follower,
     args: &LogArgs,
@@ -118,8 +118,8 @@ fn what_is_there<W: Write>(
     }
 }
 
-/// Writes every delivery up to `head` that fits. Ends early when nobody reads any more, which a
-/// filter that nothing fits would never notice.
+/// Writes every matching delivery up to `head`. Ends early when the reader of standard output has
+/// gone, which a filter without matches would never notice.
 fn deliveries<W: Write>(
     reader: &JournalReader,
     filter: &Filter,
@@ -142,8 +142,8 @@ fn deliveries<W: Write>(
     Ok(())
 }
 
-/// The newest `limit` up to `head` that fit, oldest first, each with the name of its asset; read from
-/// the end, so that it is quick.
+/// Returns the newest `limit` matching deliveries up to `head`, oldest first, each with the name of
+/// its asset. Reads from the end, which is quick.
 fn newest(
     reader: &JournalReader,
     filter: &Filter,

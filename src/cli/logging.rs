@@ -1,4 +1,4 @@
-//! The log file: what a developer of dubwatch wants to know, never on the user's terminal.
+//! The log file: for developers of dubwatch, never on the user's terminal.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,14 +15,14 @@ use super::say;
 use crate::config::Config;
 use crate::sqlite::create_directory_of;
 
-/// A longer log is put aside at the next start, in bytes; one older log is kept.
+/// Length in bytes above which the log is rotated at the next start; one older log is kept.
 const MAX_LOG: u64 = 4 << 20;
 
-/// The variable that says how much is logged.
+/// The variable that sets how much is logged.
 pub(super) const VARIABLE: &str = "DUBWATCH_LOG";
 
-/// Starts the log in `$XDG_STATE_HOME/dubwatch/dubwatch.log`. Without one the program works all the
-/// same, and says so; where no place is known for it, only if the user asked for a log.
+/// Starts the log in `$XDG_STATE_HOME/dubwatch/dubwatch.log`. If that fails, the program warns and
+/// runs without a log; if no place is known for it, it only warns if the user asked for a log.
 pub(super) fn start(config: &Config) {
     let Some(directory) = config.state_dir() else {
         if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
@@ -35,7 +35,7 @@ pub(super) fn start(config: &Config) {
         Ok(file) => {
             let filter =
                 EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-            // Only fails when there is a subscriber already, as in a test that runs this twice.
+            // Only fails if there is already a subscriber, as in a test that runs this twice.
             let _ = tracing_subscriber::fmt()
                 .with_env_filter(filter)
                 .with_ansi(false)
@@ -49,15 +49,15 @@ pub(super) fn start(config: &Config) {
 
 /// Starts the log of a server: lines of JSON on standard error.
 ///
-/// Whatever `DUBWATCH_LOG` asks for, other crates say no more than what happened: in what they
-/// would tell a developer stand headers, and so tokens.
+/// Whatever `DUBWATCH_LOG` asks for, other crates log at `info` at most: their debug messages
+/// contain headers, and so tokens.
 pub(super) fn to_stderr() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     let ours = filter_fn(|meta| {
         meta.target().starts_with("dubwatch") || *meta.level() <= tracing::Level::INFO
     });
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
-    // Only fails when there is a subscriber already, as in a test that runs this twice.
+    // Only fails if there is already a subscriber, as in a test that runs this twice.
     let _ = tracing_subscriber::registry().with(filter).with(lines.with_filter(ours)).try_init();
 }
 

@@ -69,8 +69,8 @@ fn page() -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The section about one command. Of the settings it says only which ones the command heeds: they
-/// stand above once for all.
+/// Writes the section about one command. It only names the settings that the command uses: their
+/// descriptions are above.
 fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     writeln!(page, ".SH {}", name.to_uppercase().replace(' ', "\\ "))?;
@@ -95,7 +95,7 @@ fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
         man.render_extra_section(&mut notes)?;
         section.extend(with_tables(&retitled(&notes, ".SH EXTRA", ".SS NOTES")));
     }
-    // Sections become subsections, except that the description needs no title here.
+    // Sections become subsections; the description needs no title here.
     let section = retitled(&section, ".SH DESCRIPTION\n", "");
     page.extend(retitled(&section, ".SH ", ".SS "));
     if !heeded.is_empty() {
@@ -104,7 +104,7 @@ fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines that begin with a space are a table: they are set as they are.
+/// Formats lines that begin with a space as a table: unchanged.
 fn with_tables(section: &[u8]) -> Vec<u8> {
     let mut set = String::new();
     let mut in_table = false;

@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand, errors to one sentence, exit codes that tell the truth.
+//! The command line: one file for each subcommand, errors in one sentence, reliable exit codes.
 
 mod characters;
 mod completions;
@@ -96,8 +96,8 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = definition::command();
-    // `clap` repeats what it does not take as it is, secrets and all. Without styles of its own, all
-    // that a terminal would act on in what it says comes from there.
+    // `clap` repeats rejected arguments unchanged, including secrets. Without its own styles, every
+    // control character in its messages comes from an argument.
     let is_odd = arguments.iter().any(|argument| {
         argument.to_str().is_none_or(|text| {
             text.chars().any(|c| c.is_control() || is_hidden(c)) || without_secrets(text) != text
@@ -112,7 +112,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(exit) => exit.into(),
             Err(error) => report(&error),
         },
-        // A key that is taken for an option, as its dashes ask for: it may be private, and is not repeated.
+        // A key that was parsed as an option because of its dashes: it may be private, and is not
+        // repeated.
         Err(error) if error.to_string().contains("-----BEGIN ") => report(&KeyError::NoPath.into()),
         Err(error) if is_odd && error.use_stderr() => {
             let said = printable_lines(&without_secrets(&error.render().ansi().to_string()));
@@ -120,7 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(2)
         }
         Err(error) => {
-            // Help and version go to standard output, and are no failure.
+            // Help and version go to standard output, and are not failures.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
@@ -147,7 +148,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
     config.cautions.extend(cautions);
     let passed_over = uses::passed_over(command, matches, &config);
     config.cautions.extend(passed_over);
-    // What runs for long shows them where it shows everything else.
+    // Long-running commands show them in their own output.
     if !matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
         for caution in &config.cautions {
             say(caution);
@@ -168,7 +169,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
     }
 }
 
-/// One sentence on standard error. Settings and keys that cannot be used are a usage error.
+/// Writes one sentence on standard error. Unusable settings and keys are usage errors.
 fn report(error: &anyhow::Error) -> ExitCode {
     say(&format!("{error:#}"));
     let key = matches!(
@@ -182,18 +183,18 @@ fn report(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// A command line that `clap` let through and that makes no sense all the same.
+/// An invalid command line that `clap` accepted.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UsageError(String);
 
-/// A sentence for people, on standard error; nothing happens when nobody listens there. Names of
-/// files and the like stand in it as they are: what a terminal would act on is written out here.
+/// Writes a sentence for people on standard error; ignores a closed one. Escapes control
+/// characters, for example in file names.
 pub(crate) fn say(sentence: &str) {
     let _ = writeln!(io::stderr(), "dubwatch: {}", printable_lines(&without_secrets(sentence)));
 }
 
-/// Whether lines for people on standard output are coloured (<https://no-color.org>).
+/// Returns whether lines for people on standard output are coloured (<https://no-color.org>).
 fn colored(config: &Config) -> bool {
     match config.color {
         Color::Always => true,
@@ -205,7 +206,8 @@ fn colored(config: &Config) -> bool {
     }
 }
 
-/// Lines for people on standard output, with the times of `zone`: for a terminal, or for a pipe.
+/// Returns the formatter of lines for people on standard output, with times in `zone`: for a
+/// terminal, or for a pipe.
 fn lines_in(config: &Config, zone: TimeZone) -> Lines {
     let color = colored(config);
     if io::stdout().is_terminal() {
@@ -215,8 +217,8 @@ fn lines_in(config: &Config, zone: TimeZone) -> Lines {
     }
 }
 
-/// The same in UTC where that is asked for, else in the local zone. Says when that is not the one
-/// that `TZ` asks for.
+/// Returns the same in UTC if requested, else in the local zone. Warns if that is not the zone of
+/// `TZ`.
 fn lines(config: &Config, utc: bool) -> Lines {
     if utc {
         return lines_in(config, TimeZone::UTC);
@@ -228,7 +230,7 @@ fn lines(config: &Config, utc: bool) -> Lines {
     lines_in(config, zone)
 }
 
-/// The end of a command that writes much: a reader that has seen enough is no failure.
+/// Returns the exit of a command that writes a lot: a closed standard output is not a failure.
 fn done_unless(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
     match result {
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),

@@ -49,12 +49,12 @@ pub(super) fn run(config: &Config, args: &PruneArgs) -> anyhow::Result<Exit> {
     done_unless(say().map_err(Into::into))
 }
 
-/// Asks, where there is something to delete and somebody to ask.
+/// Asks, if there is something to delete and a terminal.
 fn may_delete(config: &Config, cutoff: Timestamp) -> anyhow::Result<bool> {
     let would = match Journal::prunable(&config.db, cutoff) {
         Ok(would) if would == PruneCounts::default() => return Ok(true),
         Ok(would) => spoken(would),
-        // Written by an older dubwatch: pruning brings it up to date first.
+        // Written by an older dubwatch: pruning migrates it first.
         Err(JournalError::Open(OpenError::Older { .. })) => "what is older".to_owned(),
         Err(error) => return Err(error.into()),
     };

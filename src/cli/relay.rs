@@ -51,11 +51,11 @@ pub(super) fn run(config: &Config, args: RelayArgs) -> anyhow::Result<Exit> {
     }
 }
 
-/// The settings that say where the relay listens and how.
+/// The settings of where and how the relay listens.
 const PLACE: [RelayKey; 3] = [RelayKey::Listen, RelayKey::TlsCert, RelayKey::TlsKey];
 
-/// The flags that say where the relay listens and how. Variables and file are there for the relay's
-/// own run as well.
+/// Returns the flags for where and how the relay listens. Not variables and file: the relay's own
+/// run uses these as well.
 fn placed_by(config: &Config) -> Vec<&'static str> {
     let flag = |key| match config.origins.of_relay(key) {
         Origin::Flag(flag) => Some(*flag),
@@ -64,13 +64,13 @@ fn placed_by(config: &Config) -> Vec<&'static str> {
     PLACE.into_iter().filter_map(flag).collect()
 }
 
-/// Whether a flag or the file says where the relay listens and how.
+/// Returns whether a flag or the file sets where and how the relay listens.
 fn is_placed(config: &Config) -> bool {
     let is_said = |key| matches!(config.origins.of_relay(key), Origin::Flag(_) | Origin::File(_));
     PLACE.into_iter().any(is_said)
 }
 
-/// The store's file: not beside a journal that the settings name, which is the watcher's.
+/// Returns the store's file: not beside the configured journal, which is the watcher's.
 fn store(own: &RelaySettings) -> Result<PathBuf, ConfigError> {
     if own.db.as_os_str().is_empty() {
         let instead = "name its file with --db";

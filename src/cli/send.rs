@@ -22,7 +22,7 @@ use crate::signature::PrivateKey;
 use crate::simulate::{Answer, Message, Sender, Tamper};
 use crate::text::Printable;
 
-/// How long a lifecycle waits between two callbacks, where nothing else is said.
+/// Default pause between two callbacks of a lifecycle.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ pub(super) struct SendArgs {
 }
 
 fn after_help() -> String {
-    // Bold, because `clap` takes a bare `{n}` for the end of a line.
+    // Bold, because `clap` replaces a bare `{n}` by a line end.
     let bold = anstyle::Style::new().bold();
     format!(
         "`{{{bold}n{bold:#}}}` in an id stands for the number of the callback: \
@@ -120,7 +120,7 @@ pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        // Made inside the runtime: the connection's tasks live in it.
+        // Created inside the runtime, in which the connection's tasks run.
         let sender = Sender::new(to, key, encoding, outbound)?;
         send_all(&sender, args, text_out(config)).await
     })
@@ -160,7 +160,7 @@ fn destination(config: &Config, args: &SendArgs) -> anyhow::Result<Uri> {
     Ok(to)
 }
 
-/// How the receiver is connected to. Certificates are only read where they are needed or named: a
+/// Returns how to connect to the receiver. Only reads certificates if they are needed or named: a
 /// machine without any can still post to itself.
 fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     let trust = match &config.cacert {
@@ -175,7 +175,7 @@ async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyh
     let body = args.body.as_deref().map(Payload::of_file).transpose()?;
     let mut pace = args.rate.map(|rate| {
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
-        // What was missed is caught up with: the rate is kept on the whole.
+        // Missed ticks are caught up, to keep the average rate.
         pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
         pace
     });
@@ -202,7 +202,7 @@ async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyh
             };
             tokio::select! {
                 biased;
-                // What is on its way is answered first.
+                // Waits for the response to the current request first.
                 () = gone.cancelled(), if sent > 0 => anyhow::bail!(
                     "stopped after {}: nobody reads standard output any more",
                     counted(sent, "callback", "callbacks")
@@ -222,7 +222,7 @@ async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyh
     Ok(if as_it_should_be { Exit::Done } else { Exit::Failed })
 }
 
-/// A body to post, and what it is called on the line about its answer.
+/// A body to post, and its label on the line about the response.
 #[derive(Debug, Clone)]
 struct Payload {
     label: String,
@@ -247,7 +247,7 @@ impl Payload {
     }
 }
 
-/// The callbacks of one number: one event, or those of a whole run of a version.
+/// Returns the callbacks of one number: one event, or a whole run of a version.
 fn messages(args: &SendArgs, n: u64) -> Vec<Message> {
     let outcome = if args.fail { State::GenerateFailed } else { State::Generated };
     let run = [State::Ready, State::Generating, outcome];
@@ -292,7 +292,7 @@ fn tell(args: &SendArgs, label: &str, answer: &Answer, out: &mut impl Write) -> 
         _ => line,
     };
     writeln!(out, "{line}").or_else(|error| match error.kind() {
-        // The last one was sent all the same, and before any other this is noticed.
+        // The last callback was sent; this is noticed before the next.
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error.into()),
     })

@@ -15,7 +15,7 @@ use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Notes, VersionRow};
 
-/// How many assets are named where a word fits several.
+/// Maximum number of assets that are listed if a word matches several.
 const NAMED: usize = 5;
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(super) fn run(config: &Config, args: &StatusArgs) -> anyhow::Result<Exit> {
     let terms = args.filter.as_deref().unwrap_or_default();
     let filter = Filter::parse(terms, now).map_err(|error| UsageError(error.to_string()))?;
     if filter.is_about_deliveries() {
-        // It would let every version through.
+        // It would match every version.
         let why = "--filter has a term about single deliveries, and status lists versions; \
                    dubwatch log --filter lists such deliveries";
         return Err(UsageError(why.to_owned()).into());
@@ -68,9 +68,9 @@ pub(super) fn run(config: &Config, args: &StatusArgs) -> anyhow::Result<Exit> {
     done_unless(report.end(args))
 }
 
-/// The id of the asset that a word means; otherwise why it means none.
+/// Returns the id of the asset that a word means, or why it means none.
 fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, String>> {
-    // As it is copied from a screen, where long ids end so.
+    // Copied from a screen, where long ids end like this.
     let word = word.trim().trim_end_matches('…');
     if word.is_empty() {
         return Ok(Err("ASSET is empty; name an asset by its id or its local name".to_owned()));
@@ -108,7 +108,7 @@ fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, Str
     })
 }
 
-/// Assets that a word fits.
+/// The assets that a word matches.
 #[derive(Default)]
 struct MatchingAssets {
     count: usize,
@@ -118,7 +118,7 @@ struct MatchingAssets {
 
 impl MatchingAssets {
     fn add(&mut self, asset_id: String) {
-        // An asset that becomes active while the others are read comes twice.
+        // An asset that becomes active while the others are read appears twice.
         if self.ids.contains(&asset_id) {
             return;
         }
@@ -129,7 +129,7 @@ impl MatchingAssets {
     }
 }
 
-/// Writes states.
+/// Writes the states of assets and versions.
 struct StatusReport<'a, W> {
     config: &'a Config,
     filter: Filter,
@@ -137,14 +137,16 @@ struct StatusReport<'a, W> {
     /// `None` for NDJSON.
     lines: Option<Lines>,
     out: W,
-    /// Cancelled when nobody reads any more, which a filter that nothing fits would never notice.
+    /// Cancelled when the reader of standard output has gone, which a filter without matches would
+    /// never notice.
     gone: CancellationToken,
     /// Whether anything was written.
     begun: bool,
 }
 
 impl<W: Write> StatusReport<'_, W> {
-    /// Writes an asset with those of its versions that fit; nothing where neither does.
+    /// Writes an asset with its matching versions; nothing if neither the asset nor a version
+    /// matches.
     fn asset(&mut self, mut row: AssetRow, notes: &Notes) -> anyhow::Result<()> {
         if self.gone.is_cancelled() {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
@@ -166,7 +168,7 @@ impl<W: Write> StatusReport<'_, W> {
         let (now, overdue) = (self.now, self.config.overdue);
         match &self.lines {
             None => {
-                // The asset is told as it is, whichever of its versions are.
+                // The asset's record is complete, whichever of its versions match.
                 write_line(&mut self.out, &AssetRecord::new(&row, name))?;
                 for version in &fitting {
                     let record = VersionRecord::new(&row.asset_id, name, version, now, overdue);
@@ -193,7 +195,7 @@ impl<W: Write> StatusReport<'_, W> {
         Ok(())
     }
 
-    /// Whether a version fits the filter, or where that is `None` the asset as a whole.
+    /// Returns whether a version matches the filter, or if that is `None`, the asset as a whole.
     fn fits(&self, row: &AssetRow, name: Option<&str>, version: Option<&VersionRow>) -> bool {
         self.filter.matches_version(&VersionFacts {
             asset_id: &row.asset_id,
@@ -210,7 +212,7 @@ impl<W: Write> StatusReport<'_, W> {
         })
     }
 
-    /// Names the columns, above the first line in a pipe, which is of this asset.
+    /// Writes the names of the columns above the first line in a pipe, which is about this asset.
     fn heading(&mut self, row: &AssetRow) -> anyhow::Result<()> {
         if !self.begun
             && let Some(lines) = &mut self.lines
@@ -223,14 +225,14 @@ impl<W: Write> StatusReport<'_, W> {
         Ok(())
     }
 
-    /// Says where there was nothing to write.
+    /// Reports if there was nothing to write.
     fn end(mut self, args: &StatusArgs) -> anyhow::Result<()> {
         if !self.begun && self.lines.is_some() {
             if self.filter.is_empty() && args.asset.is_none() {
                 let journal = self.config.db.to_string_lossy();
                 writeln!(self.out, "No callbacks yet in {}.", Printable::new(&journal))?;
             } else {
-                // Not on standard output, where it would be taken for an asset.
+                // Not on standard output, where it would look like an asset.
                 self.out.flush()?;
                 say("nothing fits");
             }

@@ -1,4 +1,4 @@
-//! The table of which command uses which shared setting: parsing, help and completions follow it.
+//! The table of which command uses which shared setting, for parsing, help and completions.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -9,7 +9,7 @@ use crate::config::{
 };
 use crate::text::nearest;
 
-/// What a command uses of the shared flags.
+/// The shared flags that a command uses.
 #[derive(Debug, Clone, Copy)]
 enum SharedFlags {
     /// Every one.
@@ -87,7 +87,7 @@ const ROWS: &[CommandUse] = &[
     only("man", &[]),
 ];
 
-/// Second names of commands, which are understood and not told.
+/// Hidden aliases of commands.
 const ALIASES: &[&str] = &["relay prune"];
 
 impl CommandUse {
@@ -98,7 +98,7 @@ impl CommandUse {
         }
     }
 
-    /// Whether it uses the flag of a setting, but not the variable: there the variable means the watcher.
+    /// Returns whether it uses the flag of a setting but not the variable, which is the watcher's.
     fn uses_flag_alone(&self, key: SettingKey) -> bool {
         let means_watcher = || {
             let own = RelayKey::from_name(key.setting().name);
@@ -107,14 +107,14 @@ impl CommandUse {
         self.of_relay && means_watcher()
     }
 
-    /// Whether it uses the variable of a setting.
+    /// Returns whether it uses the variable of a setting.
     fn uses_variable(&self, key: SettingKey) -> bool {
-        // The token has no flag: it belongs to the relay that is taken from.
+        // The token has no flag: it belongs to `--relay`.
         let flag = if key == SettingKey::RelayToken { SettingKey::Relay } else { key };
         self.uses(flag.setting().name) && !self.uses_flag_alone(key)
     }
 
-    /// Whether it writes lines on standard output for people or programs, and knows no other form.
+    /// Returns whether it only writes lines on standard output, for people or programs.
     fn writes_text_or_json(&self) -> bool {
         matches!(self.flags, SharedFlags::Only(_)) && self.command != "demo"
     }
@@ -124,19 +124,19 @@ fn row(command: &str) -> Option<&'static CommandUse> {
     ROWS.iter().find(|row| row.command == command)
 }
 
-/// Whether the help of a command shows a shared flag. `None` where the command has no row, because
-/// it only has subcommands.
+/// Returns whether the help of a command shows a shared flag. `None` if the command has no row,
+/// because it only has subcommands.
 pub(super) fn shows(command: &str, flag: &str) -> Option<bool> {
     let row = row(command)?;
-    // Of `--output` only `--json` says something there that is worth a line.
+    // Only the `--json` form of `--output` is useful there.
     Some(row.uses(flag) && !(flag == "output" && row.writes_text_or_json()))
 }
 
-/// What was parsed for the command that is to run, and its name.
+/// The parsed arguments of the command to run, and its name.
 struct Leaf<'a> {
     name: String,
     matches: &'a ArgMatches,
-    /// Those above it, the outermost first, with their definitions.
+    /// Its parents, the outermost first, with their definitions.
     above: Vec<(&'a Command, &'a ArgMatches)>,
 }
 
@@ -156,13 +156,13 @@ fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> Leaf<'a> {
     leaf
 }
 
-/// Whether a flag stands on the command line.
+/// Returns whether a flag is on the command line.
 pub(super) fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.try_get_raw(id), Ok(Some(_)))
         && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Refuses flags that the command does not use: whoever gives one expects it to do something.
+/// Refuses flags that the command does not use: a flag must have an effect.
 pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), UsageError> {
     let leaf = leaf(command, matches);
     let Some(row) = row(&leaf.name) else { return Ok(()) };
@@ -172,7 +172,7 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Usage
             return Err(unused(&leaf.name, flag));
         }
     }
-    // A flag of a command's own that stands before the name of a subcommand.
+    // A flag of a command itself, before the name of a subcommand.
     for (command, matches) in &leaf.above {
         for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
             let flag = arg.get_long().unwrap_or_default();
@@ -220,11 +220,10 @@ fn spoken(command: &str) -> String {
     if command.is_empty() { "dubwatch".to_owned() } else { format!("dubwatch {command}") }
 }
 
-/// What the variables of this process say to the command that is to run, and what is to be said
-/// about them.
+/// Returns the environment of the command to run, and warnings about it.
 ///
-/// A variable is set for a whole shell or service, and so for many commands: one that this command
-/// does not use says nothing to it, not even that its value is wrong.
+/// A variable is set for a whole shell or service, and so for many commands: a variable that this
+/// command does not use is ignored, even if its value is invalid.
 pub(super) fn heeded(
     command: &Command,
     matches: &ArgMatches,
@@ -247,7 +246,7 @@ pub(super) fn heeded(
             ));
         }
     }
-    // `config show` shows what a relay would take.
+    // `config show` shows what a relay would use.
     let is_relays = row.of_relay || row.command == SHOW;
     let environment = environment.retaining(|name| {
         let mut shared = SETTINGS.iter().filter(|setting| setting.env == name).peekable();
@@ -259,8 +258,8 @@ pub(super) fn heeded(
     (environment, cautions)
 }
 
-/// What is to be said about settings of the watcher in the configuration file, where a relay has one of
-/// the same name and the file no table for it.
+/// Returns warnings about settings of the watcher in the configuration file, if a relay has one of
+/// the same name and the file has no table for it.
 pub(super) fn passed_over(command: &Command, matches: &ArgMatches, config: &Config) -> Vec<String> {
     let leaf = leaf(command, matches);
     let Some(row) = row(&leaf.name).filter(|row| row.of_relay) else { return Vec::new() };
@@ -282,7 +281,8 @@ pub(super) fn passed_over(command: &Command, matches: &ArgMatches, config: &Conf
     RELAY_SETTINGS.iter().filter_map(is_passed_over).collect()
 }
 
-/// Variables that begin like ours and that nothing reads, each with the one that may be meant.
+/// Returns warnings about variables with our prefix that nothing reads, each with the one that may
+/// be meant.
 fn mistyped(command: &Command, environment: &Environment) -> Vec<String> {
     let known = known_variables(command);
     environment
@@ -296,7 +296,8 @@ fn mistyped(command: &Command, environment: &Environment) -> Vec<String> {
         .collect()
 }
 
-/// Compares without the prefix that all of them share, which would make all of them near.
+/// Finds the nearest variable. Compares without the shared prefix, which would make all of them
+/// near.
 fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let tail = |name: &str| name.split_once('_').map_or(name, |(_, tail)| tail).to_lowercase();
     let tails: Vec<String> = known.iter().map(|known| tail(known)).collect();
@@ -304,7 +305,7 @@ fn nearest_variable<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     known.iter().map(String::as_str).find(|known| tail(known) == near)
 }
 
-/// Every variable that something in the program reads.
+/// Returns every variable that the program reads.
 pub(super) fn known_variables(command: &Command) -> Vec<String> {
     let relay = RELAY_SETTINGS.iter().map(|setting| setting.env).filter(|env| !env.is_empty());
     let known = SETTINGS.iter().map(|setting| setting.env).chain(relay);

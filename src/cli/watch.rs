@@ -10,7 +10,7 @@ use crate::output::Format;
 use crate::tui::terminal::why_not_drawn_on;
 use crate::tui::widget::theme::Theme;
 
-/// What `dubwatch watch` takes after its name and `dubwatch` takes before any.
+/// The arguments of `dubwatch watch`, also of `dubwatch` without a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArgs {
     #[arg(long, help_heading = "Settings", value_name = "POLICY", hide_possible_values = true, help = SettingKey::Signature.about())]
@@ -24,8 +24,8 @@ pub(super) fn run(config: &Config) -> anyhow::Result<Exit> {
     app::watch(config, form, out, say)
 }
 
-/// Returns how a run is shown: by default in the dashboard, where both ends are a terminal that can
-/// be drawn on.
+/// Returns how a run is shown: by default in the dashboard, if stdin and stdout are a terminal that
+/// it can be drawn on.
 pub(super) fn form(config: &Config) -> Form {
     let output = config.output.unwrap_or_else(|| {
         match (io::stdin().is_terminal(), io::stdout().is_terminal()) {
@@ -48,8 +48,8 @@ pub(super) fn form(config: &Config) -> Form {
     }
 }
 
-/// Colours as everywhere; characters that every terminal has, where it is asked for or known to have
-/// no others.
+/// Returns the dashboard's look: colours as configured; ASCII on request, or if the terminal is
+/// known to have no other characters.
 fn theme(config: &Config) -> Theme {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let light = match config.theme {
@@ -60,8 +60,8 @@ fn theme(config: &Config) -> Theme {
     Theme { color: colored(config), ascii: only_ascii(config), light }
 }
 
-/// Whether `COLORFGBG`, foreground and background by their numbers among the 16, tells of a light
-/// ground: white, or one of the bright colours but their grey.
+/// Returns whether `COLORFGBG`, with foreground and background as numbers of the 16 colours, means
+/// a light background: white, or a bright colour except grey.
 fn is_light(colors: &str) -> bool {
     let background = colors.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
     background.is_some_and(|number| number == 7 || (9..=15).contains(&number))

@@ -8,7 +8,7 @@ use crate::text::Printable;
 /// The longest id, in bytes.
 const MAX_ID: usize = 1024;
 
-/// What is wrong with a file, to be put behind its name.
+/// What is wrong with a file; the message follows its name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CsvError {
     #[error(" is UTF-16: save it as CSV in UTF-8")]
@@ -87,14 +87,14 @@ pub(super) fn names(bytes: &[u8]) -> Result<Vec<NameChange>, CsvError> {
     if names.is_empty() { Err(CsvError::Empty) } else { Ok(names) }
 }
 
-/// How the two columns stand.
+/// The order of the two columns.
 #[derive(Debug, Clone, Copy)]
 enum Order {
     IdFirst,
     NameFirst,
 }
 
-/// What a heading calls a column.
+/// The column that a heading names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Id,
@@ -102,7 +102,7 @@ enum Column {
 }
 
 impl Column {
-    /// The column that a cell is the heading of; `None` for a cell that looks like data.
+    /// Returns the column whose heading a cell is; `None` for a cell that looks like data.
     fn of(cell: &str) -> Option<Self> {
         let is_letter = |c: &char| !matches!(c, ' ' | '_' | '-' | '.');
         let word: String = cell.trim().to_lowercase().chars().filter(is_letter).collect();
@@ -143,7 +143,7 @@ struct Record {
     cells: Vec<String>,
 }
 
-/// Takes a text apart. Lines without any text are left out.
+/// Splits a text into records. Skips blank lines.
 fn records(text: &str) -> Result<Vec<Record>, CsvError> {
     let delimiter = delimiter(text);
     let mut records = Vec::new();
@@ -195,7 +195,7 @@ fn records(text: &str) -> Result<Vec<Record>, CsvError> {
     }
 }
 
-/// What stands between the columns: the first of comma, semicolon and tab outside quotes.
+/// Returns the delimiter of the columns: the first comma, semicolon or tab outside quotes.
 fn delimiter(text: &str) -> char {
     let mut is_open = false;
     for c in text.chars() {
@@ -226,17 +226,18 @@ fn cell(text: &str) -> String {
     if is_plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
-/// Whether a spreadsheet could take a text for a formula, or it looks as if we had guarded it.
+/// Returns whether a spreadsheet could interpret a text as a formula, or the text looks as if it
+/// were guarded already.
 fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@'])
 }
 
-/// A text that a spreadsheet takes for no formula. Ids come from outside.
+/// Returns a text that a spreadsheet does not interpret as a formula. Ids come from outside.
 fn guarded(text: &str) -> String {
     if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// The text that [`guarded`] was given.
+/// Undoes [`guarded`].
 fn unguarded(text: &str) -> &str {
     text.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(text)
 }

@@ -71,7 +71,7 @@ fn import(config: &Config, file: &Path) -> anyhow::Result<Exit> {
     done_unless(writeln!(io::stdout(), "{}", sentence(named)).map_err(Into::into))
 }
 
-/// One byte more than is taken shows that a file is too long.
+/// Reads one byte more than is accepted, to notice a file that is too long.
 fn read(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
@@ -121,7 +121,7 @@ fn list(config: &Config) -> anyhow::Result<Exit> {
 
 fn export(config: &Config) -> anyhow::Result<Exit> {
     let text = csv::text(&names(config)?);
-    // A terminal would act on what a file only keeps.
+    // Control characters are escaped for a terminal, not for a file.
     let text = if io::stdout().is_terminal() {
         let lines = text.lines().map(|line| Printable::new(line).to_string() + "\n");
         lines.collect()
@@ -132,7 +132,7 @@ fn export(config: &Config) -> anyhow::Result<Exit> {
     done_unless(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Into::into))
 }
 
-/// Every asset that has a name, by id.
+/// Returns every asset that has a name, by id.
 fn names(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
     let notes = JournalReader::open(&config.db)?.all_notes()?;
     Ok(notes.into_iter().filter_map(|(id, notes)| Some((id, notes.name?))).collect())
