@@ -79,7 +79,7 @@ impl Listener {
 }
 
 async fn answer(State(listener): State<Listener>, request: Request) -> Response {
-    // A callback posted to `/healthz` went astray as on any other path, and is listed like it.
+    // A callback posted to `/healthz` is as wrong as on any other path, and is listed like it.
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     if asks && request.uri().path() == "/healthz" {
         let open = listener.0.intake.is_open();
@@ -91,7 +91,7 @@ async fn answer(State(listener): State<Listener>, request: Request) -> Response 
     exchange.answer(body).await
 }
 
-/// One request and what is known of it before its body is read.
+/// A request before its body is read.
 struct Exchange<'a> {
     inner: &'a Inner,
     received_at: Timestamp,
@@ -193,14 +193,15 @@ impl Exchange<'_> {
             .map_or_else(|| self.parts.uri.to_string(), ToString::to_string)
     }
 
-    /// The method and path, cut so that a reason stays a sentence.
+    /// Returns the method and path, cut so that a reason stays a sentence.
     fn request_line(&self) -> Printable {
         Printable::new(&format!("{} {}", self.parts.method, self.parts.uri.path())).cut(80)
     }
 }
 
-/// Why a request may be a web page's, where it may be one: browsers let any page post to any address,
-/// and only a signature tells a sender from that. Senders of callbacks have neither header.
+/// Returns why a request may come from a web page, if it may: browsers let any page post to any
+/// address, and only a signature shows that it is from a sender. Senders of callbacks set neither
+/// header.
 fn cross_site(headers: &HeaderMap) -> Option<&'static str> {
     if headers.contains_key(header::ORIGIN) {
         return Some(
@@ -213,7 +214,7 @@ fn cross_site(headers: &HeaderMap) -> Option<&'static str> {
     )
 }
 
-/// Returns whether a request's path is the callback path, with or without a slash at its end.
+/// Returns whether a request's path is the callback path, with or without a trailing slash.
 fn is_path(found: &str, wanted: &str) -> bool {
     found == wanted
         || found.strip_suffix('/') == Some(wanted)

@@ -1,8 +1,8 @@
-//! Text for people where only ASCII can be shown; NDJSON does not go through it.
+//! Text for people on terminals with ASCII only; NDJSON does not go through it.
 
 use std::io::{self, Write};
 
-/// What stands for the marks of our own lines, as on the dashboard.
+/// The ASCII replacements of the marks in our own lines, as on the dashboard.
 const STAND_INS: [(char, char); 11] = [
     ('✓', 'v'),
     ('✗', 'x'),
@@ -17,13 +17,13 @@ const STAND_INS: [(char, char); 11] = [
     ('…', '~'),
 ];
 
-/// A writer of text that leaves everything as it is, or only ASCII: our own marks become letters, and
-/// every other character an escape like `\u{e9}`, so that two ids that differ still do.
+/// A writer of text, unchanged or as ASCII only: our own marks become letters, and every other
+/// character an escape like `\u{e9}`, so that two different ids stay different.
 #[derive(Debug)]
 pub struct Characters<W> {
     out: W,
     is_ascii: bool,
-    /// The beginning of a character whose end is still to come.
+    /// The beginning of an incomplete character.
     begun: Vec<u8>,
 }
 

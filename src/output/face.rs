@@ -1,7 +1,7 @@
-//! The headless face: follows the journal and writes what it reads, at its own pace.
+//! The output without a dashboard: follows the journal and writes its entries, at its own pace.
 //!
-//! It runs in a thread of its own, because standard output may block for as long as its reader
-//! likes; the feed is only a hint, so that costs nobody anything and loses nothing.
+//! Runs in a thread of its own, because standard output may block for as long as its reader likes.
+//! The feed is only a hint, so a blocked output delays nothing else and loses nothing.
 
 use std::io::{self, Write};
 
@@ -18,37 +18,37 @@ use crate::journal::{Follower, JournalBatch, JournalError};
 use crate::status::{Counts, Link};
 use crate::text::printable_lines;
 
-/// Rows read at once: few enough that a memory journal is not locked for long, and that a warning
-/// does not wait for long.
+/// Rows read at once: few enough that a journal in memory is not locked for long, and that a
+/// warning does not wait for long.
 const PAGE: u32 = 256;
 
-/// What the face is told beside the feed.
+/// A message to the face, apart from the feed.
 #[derive(Debug)]
 pub enum Notice {
-    /// Something that a person should know.
+    /// A warning for a person.
     Warning {
         /// When.
         at: Timestamp,
-        /// What, as a sentence.
+        /// The warning, as a sentence.
         message: String,
     },
-    /// The link to a relay does something else than before.
+    /// The state of the link to a relay has changed.
     Link {
         /// When.
         at: Timestamp,
-        /// What it is doing.
+        /// Its state.
         link: Box<Link>,
     },
-    /// Whoever read standard output has closed it.
+    /// The reader of standard output has closed it.
     ReaderGone,
-    /// Nothing more will be committed: write what is left, then the summary, and end.
+    /// Nothing more will be committed: write the rest, then the summary, and end.
     Finish(Counts),
 }
 
 /// Why a face ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
-    /// Standard output takes no more.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
     /// The journal cannot be read.
@@ -56,32 +56,32 @@ pub enum Ended {
     Journal(#[from] JournalError),
 }
 
-/// Which of what is committed is written.
+/// Which committed entries are written.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// What deliveries and refusals have to fit.
+    /// The filter for deliveries and refusals.
     pub filter: Filter,
     /// Whether only refusals are written.
     pub only_refusals: bool,
 }
 
-/// What a face waited for.
+/// The event that a face waited for.
 enum Woken {
     /// There may be more to write.
     More,
     /// The journal is closed: nothing more will be committed.
     Closed,
-    /// A notice; `None` where there will be no further one.
+    /// A notice; `None` if there will be no further one.
     Notice(Option<Notice>),
 }
 
-/// What follows a notice.
+/// What to do after a notice.
 enum AfterNotice {
     GoOn,
     End,
 }
 
-/// Follows a journal and writes what is new in it.
+/// Follows a journal and writes its new entries.
 pub struct Face<W: Write> {
     records: RecordWriter<W>,
     follower: Follower,
@@ -89,19 +89,19 @@ pub struct Face<W: Write> {
 }
 
 impl<W: Write> Face<W> {
-    /// Creates a face that writes what `follower` hands out.
+    /// Creates a face that writes the entries of `follower`.
     pub fn new(records: RecordWriter<W>, follower: Follower) -> Self {
         Self { records, follower, selection: Selection::default() }
     }
 
-    /// The same for a part of what is committed.
+    /// Restricts it to a part of the committed entries.
     #[must_use]
     pub fn with_selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
         self
     }
 
-    /// Says that the socket accepts.
+    /// Writes that the socket accepts.
     pub fn announce(&mut self, ready: &Ready, sentence: &str) -> Result<(), Ended> {
         match &self.records.format {
             Format::Json => write_line(&mut self.records.out, ready)?,
@@ -114,18 +114,19 @@ impl<W: Write> Face<W> {
         Ok(self.records.flush()?)
     }
 
-    /// Writes until it is told to finish, or cannot. It also ends, without a summary, when whoever
-    /// sends notices has gone.
+    /// Writes until [`Notice::Finish`] or an error. Also ends, without a summary, when the channel
+    /// of notices is closed.
     pub fn run(
         mut self,
         runtime: &Handle,
         mut notices: mpsc::Receiver<Notice>,
     ) -> Result<(), Ended> {
-        // A face that writes nothing would be woken for nothing, and hold up the answers by it.
+        // A face that writes nothing need not follow the journal: each wake-up would delay the
+        // responses.
         let follows = !matches!(self.records.format, Format::Quiet);
         loop {
-            // What else there is to write goes between two pages: while deliveries come without an
-            // end there is always one more of those.
+            // Notices are written between two pages: while deliveries keep arriving, there is
+            // always another page.
             let has_more = follows && self.write_page()?;
             loop {
                 match notices.try_recv() {
@@ -164,9 +165,9 @@ impl<W: Write> Face<W> {
         }
     }
 
-    /// Writes what a notice says.
+    /// Handles a notice.
     fn heed(&mut self, notice: Notice) -> Result<AfterNotice, Ended> {
-        // Of the rest people read on standard error.
+        // In the other formats, people read it on standard error.
         let is_json = matches!(self.records.format, Format::Json);
         match notice {
             Notice::Warning { at, message } if is_json => {
@@ -188,7 +189,7 @@ impl<W: Write> Face<W> {
         Ok(AfterNotice::GoOn)
     }
 
-    /// Writes a page of what is on disk and was not written yet; returns `false` where there is none.
+    /// Writes a page of unwritten entries; returns `false` if there are none.
     fn write_page(&mut self) -> Result<bool, Ended> {
         let Some(batch) = self.follower.next(PAGE)? else { return Ok(false) };
         match batch {

@@ -1,4 +1,5 @@
-//! JSON that a terminal can be shown: nothing in it moves a cursor or turns text around.
+//! JSON that is safe to show on a terminal: nothing in it moves a cursor or changes the direction
+//! of text.
 
 use std::io::{self, Write};
 
@@ -9,8 +10,8 @@ use crate::text::is_hidden;
 
 /// Writes `value` as one line of JSON.
 ///
-/// `serde_json` escapes only what lies below U+0020; here U+007F–009F, bidi controls, U+2028/9 and
-/// U+FEFF are written as `\uXXXX` too. It stays the same JSON value (RFC 8259, section 7).
+/// `serde_json` escapes only characters below U+0020; this also escapes U+007F–009F, bidi controls,
+/// U+2028/9 and U+FEFF as `\uXXXX`. The JSON value stays the same (RFC 8259, section 7).
 pub fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Visible);
     value.serialize(&mut serializer)?;

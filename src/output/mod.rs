@@ -1,4 +1,4 @@
-//! What goes to standard output: NDJSON for programs, lines of text for people.
+//! The formats of standard output: NDJSON for programs, lines of text for people.
 
 mod ascii;
 #[cfg(test)]

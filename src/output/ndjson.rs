@@ -16,21 +16,21 @@ use crate::timeline::{AssetRow, Span, VersionRow};
 pub struct Ready {
     v: u8,
     r#type: &'static str,
-    /// The first address that was bound; `null` where nothing is listened on.
+    /// The first bound address; `null` if there is no listener.
     listen: Option<String>,
-    /// The further ones, where there are several.
+    /// The other bound addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     also_listen: Vec<String>,
-    /// `null` where only the relay knows it: the `link` records have it then.
+    /// `null` if only the relay knows it: then the `link` records have it.
     callback_url: Option<String>,
     journal: String,
-    /// Whether another process receives, and this one only follows what that writes.
+    /// Whether another process receives, and this one only follows its journal.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     read_only: bool,
 }
 
 impl Ready {
-    /// `bound` are the addresses that were bound, `journal` is the file or `memory`.
+    /// Creates the record. `bound` are the bound addresses, `journal` is the file or `memory`.
     pub fn new(bound: &[SocketAddr], callback_url: Option<String>, journal: String) -> Self {
         let mut addresses = bound.iter().map(ToString::to_string);
         Self {
@@ -44,7 +44,7 @@ impl Ready {
         }
     }
 
-    /// The record of a run that follows a journal which another process writes.
+    /// Returns the record of a run that follows a journal which another process writes.
     pub fn read_only(journal: String) -> Self {
         Self { read_only: true, ..Self::new(&[], None, journal) }
     }
@@ -77,7 +77,7 @@ pub struct DeliveryRecord<'a> {
     path: &'a str,
     #[serde(serialize_with = "pairs")]
     headers: &'a Headers,
-    /// Which of them are no UTF-8, so that each of their characters is one byte.
+    /// Indices of the values that are not UTF-8: each of their characters is one byte.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     headers_latin1: Vec<usize>,
     #[serde(serialize_with = "base64")]
@@ -92,7 +92,7 @@ enum VerdictDetail<'a> {
 }
 
 impl<'a> DeliveryRecord<'a> {
-    /// The record of a delivery, with the local name of its asset where that has one.
+    /// Creates the record of a delivery, with the local name of its asset, if it has one.
     pub fn new(delivery: &'a Delivery, asset_name: Option<&'a str>) -> Self {
         let Delivery { request, callback, .. } = delivery;
         let verdict_detail = match &delivery.verdict {
@@ -147,13 +147,13 @@ pub struct RefusalRecord<'a> {
     peer: &'a str,
     #[serde(serialize_with = "pairs")]
     headers: &'a Headers,
-    /// Which of them are no UTF-8, so that each of their characters is one byte.
+    /// Indices of the values that are not UTF-8: each of their characters is one byte.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     headers_latin1: Vec<usize>,
     #[serde(serialize_with = "base64")]
     body_b64: &'a [u8],
     body_truncated: bool,
-    /// `null` where the body names nothing.
+    /// `null` if the body names nothing.
     claims: Option<Claims<'a>>,
     /// The bodies before that, newest first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,7 +172,7 @@ struct EarlierRecord<'a> {
     claims: Option<Claims<'a>>,
 }
 
-/// What a refused body says that it is about. Nobody vouches for it.
+/// What a refused body claims to be about. Not verified.
 #[derive(Debug, Serialize)]
 struct Claims<'a> {
     event: Option<String>,
@@ -196,8 +196,8 @@ impl<'a> Claims<'a> {
 }
 
 impl<'a> RefusalRecord<'a> {
-    /// The record of an entry in the log of refusals, with the local name of the asset that its body
-    /// claims.
+    /// Creates the record of an entry in the log of refusals, with the local name of the asset that
+    /// its body claims.
     pub fn new(
         RefusalEntry { id, refusal, .. }: &'a RefusalEntry,
         asset_name: Option<&'a str>,
@@ -224,7 +224,7 @@ impl<'a> RefusalRecord<'a> {
         }
     }
 
-    /// The same with the entry's bodies before the last one.
+    /// Adds the entry's bodies before the last one.
     #[must_use]
     pub fn with_bodies(mut self, listed: &'a RefusalEntry) -> Self {
         let last = self.claims.as_ref();
@@ -245,7 +245,7 @@ impl<'a> RefusalRecord<'a> {
     }
 }
 
-/// Something that a person should know.
+/// A warning for a person.
 #[derive(Debug, Serialize)]
 pub struct WarningRecord<'a> {
     v: u8,
@@ -256,13 +256,13 @@ pub struct WarningRecord<'a> {
 }
 
 impl<'a> WarningRecord<'a> {
-    /// A warning of the moment `at`.
+    /// Creates a warning of the moment `at`.
     pub const fn new(at: Timestamp, message: &'a str) -> Self {
         Self { v: 1, r#type: "warning", at, message }
     }
 }
 
-/// What the link to a relay is doing, whenever it does something else than before.
+/// The state of the link to a relay, whenever it changes.
 #[derive(Debug, Serialize)]
 pub struct LinkRecord<'a> {
     v: u8,
@@ -272,9 +272,9 @@ pub struct LinkRecord<'a> {
     relay: &'a str,
     /// `dialling`, `up`, `retrying`, `refused` or `superseded`.
     state: &'static str,
-    /// What the sender has to call; `null` before the relay said it.
+    /// What the sender must call; `null` before the relay has sent it.
     callback_url: Option<&'a str>,
-    /// The relay's label of what comes now.
+    /// The relay's current epoch.
     epoch: Option<&'a str>,
     /// While it is up: deliveries at the relay that are not on our disk yet.
     behind: Option<u64>,
@@ -288,7 +288,7 @@ pub struct LinkRecord<'a> {
 }
 
 impl<'a> LinkRecord<'a> {
-    /// The record of a link at the moment `at`.
+    /// Creates the record of a link at the moment `at`.
     pub fn new(at: Timestamp, link: &'a Link) -> Self {
         let mut record = Self {
             v: 1,
@@ -334,13 +334,13 @@ pub struct GapRecord<'a> {
     to: u64,
     /// How many requests that was.
     count: u64,
-    /// A word of the relay protocol.
+    /// The reason, a word of the relay protocol.
     reason: &'a str,
     why: &'static str,
 }
 
 impl<'a> GapRecord<'a> {
-    /// The record of a gap.
+    /// Creates the record of a gap.
     pub fn new(NotedGap { id, gap }: &'a NotedGap) -> Self {
         Self {
             v: 1,
@@ -358,7 +358,7 @@ impl<'a> GapRecord<'a> {
     }
 }
 
-/// What became of the requests since the start: the last line.
+/// The counts of the requests since the start: the last line.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     v: u8,
@@ -372,7 +372,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of these counts.
+    /// Creates the summary of these counts.
     pub fn new(counts: &Counts) -> Self {
         Self {
             v: 1,
@@ -387,14 +387,14 @@ impl Summary {
     }
 }
 
-/// An asset as the fold has it, for `status --json`.
+/// The folded state of an asset, for `status --json`.
 #[derive(Debug, Serialize)]
 pub struct AssetRecord<'a> {
     v: u8,
     r#type: &'static str,
     asset_id: &'a str,
     asset_name: Option<&'a str>,
-    /// `failed` where the asset as a whole or one of its versions is, otherwise `ok`.
+    /// `failed` if the asset as a whole or one of its versions failed, otherwise `ok`.
     state: &'static str,
     /// When the asset as a whole failed.
     #[serde(serialize_with = "optional_microseconds")]
@@ -403,12 +403,12 @@ pub struct AssetRecord<'a> {
     failed_unchecked: bool,
     #[serde(serialize_with = "microseconds")]
     last_at: Timestamp,
-    /// How many versions are in each state; states that no version is in are left out.
+    /// The number of versions in each state; states without versions are left out.
     versions: std::collections::BTreeMap<&'static str, usize>,
 }
 
 impl<'a> AssetRecord<'a> {
-    /// The record of an asset and its versions.
+    /// Creates the record of an asset and its versions.
     pub fn new(row: &'a AssetRow, asset_name: Option<&'a str>) -> Self {
         let mut versions = std::collections::BTreeMap::new();
         for version in &row.versions {
@@ -431,7 +431,7 @@ impl<'a> AssetRecord<'a> {
     }
 }
 
-/// A version as the fold has it, for `status --json`.
+/// The folded state of a version, for `status --json`.
 #[derive(Debug, Serialize)]
 pub struct VersionRecord<'a> {
     v: u8,
@@ -450,7 +450,8 @@ pub struct VersionRecord<'a> {
     #[serde(serialize_with = "microseconds")]
     since: Timestamp,
     overdue: bool,
-    /// What the version went through, oldest first: the newest [`HISTORY`](crate::timeline::HISTORY).
+    /// The history of the version, oldest first: the newest [`HISTORY`](crate::timeline::HISTORY)
+    /// steps.
     steps: Vec<StepRecord>,
 }
 
@@ -467,8 +468,8 @@ struct StepRecord {
     /// `null` for the state that the version is in.
     #[serde(serialize_with = "optional_microseconds")]
     to: Option<Timestamp>,
-    /// How long it took; `null` where it still lasts, or where its time is not known because its
-    /// callback came after that of a later step.
+    /// How long it took; `null` if it still lasts, or if its time is not known because its callback
+    /// arrived after that of a later step.
     seconds: Option<f64>,
 }
 
@@ -483,14 +484,15 @@ impl StepRecord {
             to: span.to,
             seconds: took
                 .filter(|took| !took.is_zero())
-                // What comes before a thousandth is what a callback's way makes of it.
+                // Less than a thousandth is noise of the transport.
                 .map(|took| (took.as_secs_f64() * 1e3).round() / 1e3),
         }
     }
 }
 
 impl<'a> VersionRecord<'a> {
-    /// The record of a version; it is overdue when it has been generating for longer than `limit`.
+    /// Creates the record of a version; it is overdue when it has been generating for longer than
+    /// `limit`.
     pub fn new(
         asset_id: &'a str,
         asset_name: Option<&'a str>,
@@ -529,7 +531,7 @@ pub struct NameRecord<'a> {
 }
 
 impl<'a> NameRecord<'a> {
-    /// The record of an asset's name.
+    /// Creates the record of an asset's name.
     pub const fn new(asset_id: &'a str, asset_name: &'a str) -> Self {
         Self { v: 1, r#type: "name", asset_id, asset_name }
     }
@@ -550,7 +552,7 @@ fn optional_microseconds<S: Serializer>(
     }
 }
 
-/// Names and values as pairs, whatever their bytes are.
+/// Serialises names and values as pairs, whatever their bytes are.
 fn pairs<S: Serializer>(headers: &Headers, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(headers.iter())
 }

@@ -1,5 +1,5 @@
-//! Writes what a journal holds, a line each: as NDJSON, or as text with the names of the columns above
-//! it.
+//! Writes the entries of a journal, one line each: as NDJSON, or as text below the names of the
+//! columns.
 
 use std::io::{self, Write};
 
@@ -10,18 +10,18 @@ use super::ndjson::{DeliveryRecord, GapRecord, RefusalRecord};
 use super::text::Lines;
 use crate::callback::{Delivery, NotedGap, RefusalEntry};
 
-/// How things are written.
+/// The format of the output.
 #[derive(Debug, Clone)]
 pub enum Format {
     /// Lines for people.
     Text(Lines),
     /// NDJSON.
     Json,
-    /// Nothing but what goes wrong.
+    /// Nothing but errors.
     Quiet,
 }
 
-/// What the columns of a list of lines hold.
+/// The kind of a list, which decides its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heading {
     /// Deliveries.
@@ -35,22 +35,22 @@ pub enum Heading {
 pub struct RecordWriter<W> {
     pub(super) out: W,
     pub(super) format: Format,
-    /// What is to stand above the first line of text, where that was not written yet.
+    /// The heading to write above the first line of text, if it was not written yet.
     heading: Option<Heading>,
 }
 
 impl<W: Write> RecordWriter<W> {
-    /// Creates a writer of lines without names of columns.
+    /// Creates a writer without a heading.
     pub const fn new(out: W, format: Format) -> Self {
         Self { out, format, heading: None }
     }
 
-    /// Creates a writer that names the columns above the first line of text.
+    /// Creates a writer with the names of the columns above the first line of text.
     pub const fn with_heading(out: W, format: Format, heading: Heading) -> Self {
         Self { out, format, heading: Some(heading) }
     }
 
-    /// Writes a delivery, with the local name of its asset where that has one.
+    /// Writes a delivery, with the local name of its asset, if it has one.
     pub fn delivery(&mut self, delivery: &Delivery, name: Option<&str>) -> io::Result<()> {
         let callback = &delivery.callback;
         let ids = [&callback.asset_id, &callback.version_id].map(Option::as_deref);
@@ -62,8 +62,8 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
-    /// Writes an entry of the log of refusals with all bodies that are kept of it, where there is room
-    /// for them. While an entry is followed, each of them has been its last one.
+    /// Writes an entry of the log of refusals with all of its kept bodies, if the format has room
+    /// for them. Not for followed entries: there each body has been shown as the last one.
     pub fn refusal_with_bodies(
         &mut self,
         listed: &RefusalEntry,
@@ -88,7 +88,7 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
-    /// Writes what a relay took and will never pass on.
+    /// Writes a gap.
     pub fn gap(&mut self, noted: &NotedGap) -> io::Result<()> {
         self.begin(noted.gap.at, [None; 2])?;
         match &self.format {
@@ -98,13 +98,13 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
-    /// Passes on what was written.
+    /// Flushes the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Writes the names of the columns above the first line, which is of the moment `at` and has
-    /// these ids of an asset and a version.
+    /// Writes the heading above the first line, whose time is `at` and whose asset and version have
+    /// these ids.
     fn begin(&mut self, at: Timestamp, [asset, version]: [Option<&str>; 2]) -> io::Result<()> {
         let (Some(heading), Format::Text(lines)) = (self.heading.take(), &mut self.format) else {
             return Ok(());

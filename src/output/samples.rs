@@ -14,14 +14,14 @@ pub(super) fn at(second: i64) -> Timestamp {
     nine + jiff::SignedDuration::from_secs(second)
 }
 
-/// The body of a callback about a version.
+/// Returns the body of a callback about a version.
 pub(super) fn body(event: &str) -> String {
     format!(
         r#"{{"event":"{event}","asset_id":"ast_9f3c81","version_id":"ver_03","version_locale":"es-ES"}}"#
     )
 }
 
-/// A valid delivery of `body`, applied.
+/// Returns a valid delivery of `body`, applied.
 pub(super) fn delivery(body: &str) -> Delivery {
     Delivery {
         seq: 7,
@@ -41,7 +41,7 @@ pub(super) fn delivery(body: &str) -> Delivery {
     }
 }
 
-/// A refused forgery.
+/// Returns a refused forgery.
 pub(super) fn refusal() -> Refusal {
     Refusal {
         at: at(0),
@@ -57,12 +57,12 @@ pub(super) fn refusal() -> Refusal {
     }
 }
 
-/// The asset that these events lead to, in seconds; `None` is the failure of the asset.
+/// Returns the asset that these events lead to, in seconds; `None` is the failure of the asset.
 pub(super) fn asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
     asset_of(events, Provenance::Verified)
 }
 
-/// The same where nothing was verified.
+/// Returns the same where nothing was verified.
 pub(super) fn unchecked_asset(events: &[(i64, &str, Option<State>)]) -> AssetRow {
     asset_of(events, Provenance::Unchecked)
 }

@@ -1,4 +1,5 @@
-//! Lines of text for people: a delivery, a refusal, an asset. Never colour alone: glyph, word, colour.
+//! Lines of text for people: a delivery, a refusal, an asset. States never differ by colour alone,
+//! but by glyph, word and colour.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -22,7 +23,7 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
 
-/// How lines are written: with or without colour, in which time zone, for a screen or a pipe.
+/// The formatter of lines: with or without colour, in a time zone, for a screen or a pipe.
 #[derive(Debug, Clone)]
 pub struct Lines {
     color: bool,
@@ -30,16 +31,16 @@ pub struct Lines {
     layout: Layout,
 }
 
-/// Where lines go.
+/// The destination of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     /// To a person: long ids are cut, and times of the day on which the command began have no date.
     Screen {
         /// When the command began.
         now: Timestamp,
-        /// The day of that.
+        /// The day on which the command began.
         today: Date,
-        /// Whether times without a date are indented to stand below those that have one.
+        /// Whether times without a date are indented to align with those that have one.
         dated: bool,
     },
     /// To another program or a file: ids are whole and times have their date and offset.
@@ -56,23 +57,23 @@ struct IdWidths {
     version: usize,
 }
 
-/// The least.
+/// The minimum widths.
 const IDS: IdWidths = IdWidths { asset: 16, version: 12 };
 
 impl Lines {
-    /// Creates lines for a terminal, where `now` is of the day that needs no date.
+    /// Creates a formatter for a terminal. Times on the day of `now` have no date.
     pub fn for_screen(color: bool, zone: TimeZone, now: Timestamp) -> Self {
         let today = now.to_zoned_datetime(zone.clone()).date();
         Self { color, zone, layout: Layout::Screen { now, today, dated: false } }
     }
 
-    /// Creates lines for a pipe or a file.
+    /// Creates a formatter for a pipe or a file.
     pub const fn for_pipe(color: bool, zone: TimeZone) -> Self {
         Self { color, zone, layout: Layout::Pipe { ids: IDS } }
     }
 
-    /// The same for a list in whose first line these ids stand: the ids of one service are all of a
-    /// length, so what follows stands below the names of the columns.
+    /// Fits the columns to the ids of the first line: the ids of one service have the same length,
+    /// so the following lines align with the heading.
     #[must_use]
     pub fn fitting(mut self, asset_id: Option<&str>, version_id: Option<&str>) -> Self {
         let width = |id: Option<&str>| id.map_or(0, |id| Printable::new(id).width());
@@ -90,8 +91,8 @@ impl Lines {
         }
     }
 
-    /// The same for a list that begins with `first`: where that has a date, what follows stands in
-    /// the same column.
+    /// Fits the times to a list that begins with `first`: if that has a date, the following times
+    /// align with it.
     #[must_use]
     pub fn beginning_with(mut self, first: Timestamp) -> Self {
         if let Layout::Screen { today, dated, .. } = &mut self.layout {
@@ -100,12 +101,12 @@ impl Lines {
         self
     }
 
-    /// Whether they are for a pipe or a file.
+    /// Returns whether the lines are for a pipe or a file.
     pub const fn is_for_pipe(&self) -> bool {
         matches!(self.layout, Layout::Pipe { .. })
     }
 
-    /// The names of the columns above deliveries, with the zone of the times.
+    /// Returns the names of the columns above deliveries, with the zone of the times.
     pub fn delivery_heading(&self) -> String {
         let IdWidths { asset, version } = self.ids();
         let columns = format!(
@@ -115,7 +116,7 @@ impl Lines {
         self.heading(&columns)
     }
 
-    /// The names of the columns above refusals, with the zone of the times.
+    /// Returns the names of the columns above refusals, with the zone of the times.
     pub fn refusal_heading(&self) -> String {
         self.heading(&format!("{:<11}  STATUS AND REASON", "VERDICT"))
     }
@@ -123,7 +124,7 @@ impl Lines {
     fn heading(&self, columns: &str) -> String {
         match self.layout {
             Layout::Pipe { .. } => format!("{:<25}  {columns}", "TIME"),
-            // A line of its own for the zone: its name can be longer than the column.
+            // The zone has a line of its own: its name can be longer than the column.
             Layout::Screen { now, dated, .. } => {
                 let width = if dated { 19 } else { 8 };
                 let zone = format!("Times are in {}.", zone_name(&self.zone, now));
@@ -133,7 +134,7 @@ impl Lines {
         }
     }
 
-    /// One delivery, with the local name of its asset where that has one.
+    /// Returns the line of a delivery, with the local name of its asset, if it has one.
     pub fn delivery(&self, delivery: &Delivery, name: Option<&str>) -> String {
         let (glyph, style, word) = match &delivery.verdict {
             Verdict::Valid { key, .. } if &**key == "dev" => ('✓', ODD, "dev key"),
@@ -165,11 +166,12 @@ impl Lines {
         if let Some(why) = &callback.unreadable {
             line.push(self.paint(ODD, format_args!("unreadable: {}", Printable::new(why))));
         }
-        line.extend(self.doubt(delivery.outcome.uncertain));
+        line.extend(self.ambiguity(delivery.outcome.uncertain));
         line.join("  ")
     }
 
-    /// One entry of the log of refusals, with the local name of the asset that it claims.
+    /// Returns the line of an entry of the log of refusals, with the local name of the asset that
+    /// it claims.
     pub fn refusal(&self, listed: &RefusalEntry, name: Option<&str>) -> String {
         let refusal = &listed.refusal;
         let mut line = vec![
@@ -199,19 +201,19 @@ impl Lines {
         line.join("  ")
     }
 
-    /// Text that others chose: whole in a pipe, cut where a person reads it.
+    /// Returns text from outside: complete in a pipe, cut on a screen.
     fn piece(&self, text: &str) -> String {
         let text = Printable::new(text);
         if self.is_for_pipe() { text.to_string() } else { text.cut(40).to_string() }
     }
 
-    /// What a relay took and will never pass on.
+    /// Returns what a relay took and will never pass on.
     pub fn gap(&self, gap: &Gap) -> String {
         let mark = self.paint(BAD, format_args!("╳ {:<9}", "GAP"));
         format!("{}  {mark}  {}", self.time(gap.at), gap.sentence())
     }
 
-    /// An asset, above its versions, with its local name where it has one.
+    /// Returns the line of an asset, above its versions, with its local name, if it has one.
     pub fn asset(&self, row: &AssetRow, name: Option<&str>) -> String {
         let done = row.versions.iter().filter(|v| v.version.state() == State::Generated).count();
         let seen = match row.versions.len() {
@@ -234,7 +236,8 @@ impl Lines {
         line.join("  ")
     }
 
-    /// A version, below its asset. It is overdue when it generates for longer than `overdue`.
+    /// Returns the line of a version, below its asset. It is overdue when it has been generating
+    /// for longer than `overdue`.
     pub fn version(&self, row: &VersionRow, now: Timestamp, overdue: SignedDuration) -> String {
         let version = &row.version;
         let (glyph, style, word) = match version.state() {
@@ -256,20 +259,21 @@ impl Lines {
             line.push(self.paint(ODD, "overdue"));
         }
         line.extend(counts(version).map(|count| self.paint(DIM, count)));
-        line.extend(self.doubt(version.uncertain()));
+        line.extend(self.ambiguity(version.uncertain()));
         line.join("  ")
     }
 
-    /// The word for a state from an unchecked delivery.
+    /// Returns the word for a state from an unchecked delivery.
     fn unchecked(&self, provenance: Provenance) -> Option<String> {
         provenance.is_unchecked().then(|| self.paint(ODD, Verdict::Unchecked.name()))
     }
 
-    fn doubt(&self, doubt: Option<Ambiguity>) -> Option<String> {
-        doubt.map(|doubt| self.paint(ODD, format_args!("uncertain: {}", doubt.sentence())))
+    fn ambiguity(&self, ambiguity: Option<Ambiguity>) -> Option<String> {
+        ambiguity
+            .map(|ambiguity| self.paint(ODD, format_args!("uncertain: {}", ambiguity.sentence())))
     }
 
-    /// The names of the columns of `Lines::status_row`.
+    /// Returns the names of the columns of `Lines::status_row`.
     pub fn status_heading(&self) -> String {
         let IdWidths { asset, version } = self.ids();
         format!(
@@ -278,7 +282,7 @@ impl Lines {
         )
     }
 
-    /// An asset that failed as a whole, as one line of a table; `None` for one that did not.
+    /// Returns the row of an asset that failed as a whole; `None` for one that did not.
     pub fn failed_asset_row(&self, row: &AssetRow, name: Option<&str>) -> Option<String> {
         let failure = row.asset.failure.as_ref()?;
         let since = failure.events_since;
@@ -289,7 +293,8 @@ impl Lines {
         Some(self.status_row(&row.asset_id, cells, name, notes))
     }
 
-    /// A version as one line of a table. It is overdue when it generates for longer than `overdue`.
+    /// Returns the row of a version. It is overdue when it has been generating for longer than
+    /// `overdue`.
     pub fn version_row(
         &self,
         asset_id: &str,
@@ -307,7 +312,7 @@ impl Lines {
         };
         let late = version.overdue(now, overdue).then(|| "overdue".to_owned());
         let notes = self.unchecked(version.provenance()).into_iter().chain(late);
-        let notes = notes.chain(counts(version)).chain(self.doubt(version.uncertain()));
+        let notes = notes.chain(counts(version)).chain(self.ambiguity(version.uncertain()));
         self.status_row(asset_id, cells, name, notes)
     }
 
@@ -336,7 +341,8 @@ impl Lines {
         line.join("  ")
     }
 
-    /// Text filled to a width in columns, and cut to it on a screen; a dash where there is none.
+    /// Returns text padded to a width in columns, and cut to it on a screen; a dash if there is
+    /// none.
     fn column(&self, text: Option<&str>, width: usize) -> String {
         match self.layout {
             Layout::Screen { .. } => column(text, width),
@@ -347,7 +353,7 @@ impl Lines {
         }
     }
 
-    /// When something was: on a screen without the date where that is today's, in a pipe as RFC 3339.
+    /// Formats a time: on a screen without today's date, in a pipe as RFC 3339.
     fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned_datetime(self.zone.clone());
         match self.layout {
@@ -360,7 +366,7 @@ impl Lines {
         }
     }
 
-    /// A day and a time.
+    /// Formats a day and a time.
     fn moment(&self, at: Timestamp) -> String {
         at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     }
@@ -370,7 +376,7 @@ impl Lines {
     }
 }
 
-/// The first columns of a line of the table of states.
+/// The first columns of a row in the table of states.
 #[derive(Clone, Copy)]
 struct StatusCells<'a> {
     version: Option<&'a str>,
@@ -379,7 +385,7 @@ struct StatusCells<'a> {
     since: Timestamp,
 }
 
-/// What is counted of a version, where there is something to count.
+/// Returns the counts of a version that are not zero.
 fn counts(version: &Version) -> impl Iterator<Item = String> {
     let earlier = u64::from(version.cycle().saturating_sub(1));
     [
@@ -396,7 +402,7 @@ fn counted(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
-/// The name of a zone, or its offset at the moment `now` where it has none.
+/// Returns the name of a zone, or its offset at the moment `now` if it has none.
 fn zone_name(zone: &TimeZone, now: Timestamp) -> String {
     if zone.is_unknown() {
         return "UTC".to_owned();
@@ -418,13 +424,13 @@ fn event_style(event: Option<&str>) -> Style {
     }
 }
 
-/// Text cut or filled to a width in columns; a dash where there is none.
+/// Returns text cut or padded to a width in columns; a dash if there is none.
 fn column(text: Option<&str>, width: usize) -> String {
     let text = text.map_or_else(|| Printable::new("-"), Printable::new).cut(width);
     format!("{text:<width$}")
 }
 
-/// How long ago something was, in the largest unit.
+/// Formats how long ago something was, in the largest unit.
 fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     match seconds {

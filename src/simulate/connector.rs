@@ -13,7 +13,7 @@ use tower::Service;
 use crate::outbound::{AnyStream, ConnectError, Outbound, Scheme, Target};
 use crate::text::Printable;
 
-/// Where a URL leads; `None` if it is neither of `http://` nor of `https://`.
+/// Returns the target of a URL; `None` if it is neither `http://` nor `https://`.
 pub(super) fn target(to: &Uri) -> Option<Target> {
     let (scheme, port) = match to.scheme_str()? {
         "http" => (Scheme::Http, 80),

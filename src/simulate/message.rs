@@ -5,7 +5,7 @@ use serde::Serialize;
 /// The fields of a callback, as they will be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// The event type; any text, so that receivers can be tried with unknown ones.
+    /// The event type; any text, so that receivers can be tested with unknown ones.
     pub event: String,
     /// The asset.
     pub asset_id: String,
@@ -16,7 +16,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// The body: JSON, fields in the documented order.
+    /// Returns the body: JSON, fields in the documented order.
     pub fn body(&self) -> Vec<u8> {
         // A struct of texts always has a JSON form.
         serde_json::to_vec(self).unwrap_or_default()

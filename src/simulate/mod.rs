@@ -1,5 +1,5 @@
-//! The signed sender behind `dubwatch send` and `dubwatch demo`: what a dubbing service would post,
-//! and what a broken or hostile one would.
+//! The signed sender behind `dubwatch send` and `dubwatch demo`: posts what a dubbing service
+//! would, and what a broken or hostile one would.
 
 mod connector;
 mod message;

@@ -1,4 +1,4 @@
-//! Plays a story: posts its scenes at their moments over real HTTP; decides nothing of what happens.
+//! Plays a story: posts its scenes at their times over real HTTP; decides nothing about the story.
 
 use http::{StatusCode, Uri};
 use tokio::time::{Instant, sleep_until};
@@ -10,20 +10,20 @@ use super::speed::Speed;
 use super::story::{How, Scene, Story};
 use super::tamper::Signed;
 
-/// What was played.
+/// The counts of a played story.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Played {
     /// Requests that were answered.
     pub posted: u64,
-    /// Those of them that were answered otherwise than a receiver should.
+    /// Those of them with an unexpected response.
     pub astonishing: u64,
 }
 
 /// Posts the scenes of each story in turn, until there are no more or `stop` is cancelled.
 ///
-/// One request at a time, so that they arrive in the story's order; when the receiver takes longer
-/// than the story allows, what is due follows at once. A request that is under way at the end is
-/// waited for. Gives up at the first request that gets no answer.
+/// Sends one request at a time, so that they arrive in the story's order; if the receiver takes
+/// longer than the story allows, overdue requests follow at once. Waits for a request that is in
+/// flight at the end. Gives up at the first request without a response.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub async fn play(
     let mut played = Played::default();
     for story in rounds {
         let begun = Instant::now();
-        // What may be sent again; no more than the story has scenes.
+        // Requests that may be sent again; no more than the story has scenes.
         let mut sent = Vec::new();
         for scene in story.scenes() {
             if !reached(begun + speed.pace(scene.at), stop).await {
@@ -60,7 +60,7 @@ pub async fn play(
     Ok(played)
 }
 
-/// Waits for a moment; `false` when it is told to stop before.
+/// Waits for a moment; returns `false` if it is cancelled before.
 async fn reached(moment: Instant, stop: &CancellationToken) -> bool {
     tokio::select! {
         biased;
@@ -69,7 +69,7 @@ async fn reached(moment: Instant, stop: &CancellationToken) -> bool {
     }
 }
 
-/// The bytes of a scene; those of a sound one are remembered for its retries.
+/// Returns the request of a scene; remembers a sound one for its retries.
 fn prepare(
     scene: &Scene,
     sender: &Sender,
@@ -92,7 +92,7 @@ fn prepare(
     Ok(signed)
 }
 
-/// What a receiver of the callbacks should answer.
+/// Returns the status that a receiver should answer.
 const fn deserved(how: How) -> StatusCode {
     match how {
         How::Sound | How::Again => StatusCode::OK,
@@ -101,7 +101,7 @@ const fn deserved(how: How) -> StatusCode {
     }
 }
 
-/// A path that is one letter off: what somebody typed into the service's settings.
+/// Returns a path that is one letter off, as if mistyped in the service's settings.
 fn astray(to: &Uri) -> Result<Uri, SendError> {
     let mut parts = to.clone().into_parts();
     let path = format!("{}s", to.path());

@@ -19,12 +19,12 @@ use crate::outbound::{ConnectError, Outbound, SpeaksTls};
 use crate::signature::{KeyError, PrivateKey};
 use crate::text::Printable;
 
-/// How long an answer may take.
+/// Time limit for a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much of an answer's body is read, in bytes.
+/// Maximum number of bytes of a response's body that are read.
 const MAX_ANSWER: usize = 64 << 10;
 
-/// What a receiver answered.
+/// The response of a receiver.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
@@ -35,7 +35,7 @@ pub struct Answer {
     pub took: Duration,
 }
 
-/// Why a callback was not answered.
+/// Why a callback got no response.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum SendError {
@@ -67,7 +67,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender to `to` that signs with `key` and connects as `outbound` says.
+    /// Creates a sender to `to` that signs with `key` and connects through `outbound`.
     pub fn new(
         to: Uri,
         key: PrivateKey,
@@ -79,7 +79,7 @@ impl Sender {
         Ok(Self { client, outbound, to, key, encoding })
     }
 
-    /// Where it posts to.
+    /// Returns the URL that it posts to.
     pub const fn to(&self) -> &Uri {
         &self.to
     }
@@ -142,13 +142,13 @@ impl Sender {
     }
 }
 
-/// What more to say of a receiver that closed a connection without TLS.
+/// Returns a hint about a receiver that closed a connection without TLS.
 fn tls_hint(to: &Uri) -> &'static str {
     if to.scheme_str() == Some("https") { "" } else { "; one that speaks TLS needs https://" }
 }
 
-/// Says why there was no answer. Our own errors know best; of the library's the innermost says what
-/// happened, those around it only that something did.
+/// Explains why there was no response. Prefers our own errors; of the library's errors the
+/// innermost says what happened, the outer ones only that something did.
 fn lost(to: &Uri, error: &(dyn Error + 'static)) -> SendError {
     let to = to.clone();
     let mut cause = error;
@@ -188,7 +188,7 @@ fn no_way(to: Uri, error: &ConnectError) -> SendError {
     }
 }
 
-/// Whether the receiver hung up.
+/// Returns whether the receiver closed the connection.
 fn is_end(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(kind, ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof)

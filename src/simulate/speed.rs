@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// How many times as fast as life a story is played.
+/// The speed of a story, as a multiple of real time.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Speed(f64);
 
 impl Speed {
-    /// As fast as life.
+    /// Real time.
     pub const LIFE: Self = Self(1.0);
 
-    /// A tenth to a thousand times as fast as life; `None` for anything else.
+    /// Creates a speed from 0.1 to 1000 times real time; `None` for anything else.
     pub fn new(times: f64) -> Option<Self> {
         (0.1..=1000.0).contains(&times).then_some(Self(times))
     }
 
-    /// How long it takes to play what takes so long in life.
+    /// Returns how long a span of real time takes when played.
     pub(super) fn pace(self, moment: Duration) -> Duration {
         moment.div_f64(self.0)
     }

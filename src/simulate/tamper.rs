@@ -1,4 +1,4 @@
-//! Ways in which a signed callback goes wrong between the sender's key and our door.
+//! Ways in which a signed callback goes wrong between the sender's key and the listener.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use crate::callback::{Encoding, SIGNATURE_HEADER};
 use crate::signature::{KeyError, PrivateKey};
 
-/// What is done to a callback after, or instead of, signing it properly.
+/// A manipulation of a callback after, or instead of, signing it properly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "Tamper::what says it")]
 pub enum Tamper {
@@ -47,7 +47,7 @@ impl Tamper {
         Self::Gzip,
     ];
 
-    /// The word for the command line.
+    /// Returns the name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -66,7 +66,7 @@ impl Tamper {
         }
     }
 
-    /// What is done, in a sentence.
+    /// Returns a description, as a sentence.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Body => "A letter of the body is changed after signing",
@@ -86,7 +86,7 @@ impl Tamper {
     }
 }
 
-/// A body and the signature headers that go with it: what a retry sends again.
+/// A body and its signature headers: what a retry sends again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The body, byte for byte.
@@ -100,7 +100,7 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// The headers that say what is sent and who vouches for it, in order.
+    /// Returns the headers of the body and its signature, in order.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fixed = [
             ("content-type", "application/json"),
@@ -150,7 +150,7 @@ pub fn sign(
         }
         Some(Tamper::Gzip) => body = gzip(&body),
         Some(Tamper::Body) => {
-            // A letter of a value, so that it is still JSON: what a proxy that "helps" would do.
+            // A letter of a value, so that it is still JSON, as a proxy that rewrites bodies would.
             if let Some(letter) = body.iter_mut().rfind(|byte| byte.is_ascii_lowercase()) {
                 *letter = letter.to_ascii_uppercase();
             }

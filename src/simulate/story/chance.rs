@@ -1,7 +1,7 @@
-//! A small seeded generator, so that a story can be told again; nothing secret may come from it.
+//! A small seeded random generator, so that a story can be repeated; not for secrets.
 
-/// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): every seed gives a stream of its own,
-/// neighbouring seeds too, and no platform or crate version changes it.
+/// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): every seed has its own stream, also
+/// neighbouring seeds, on every platform and with every crate version.
 #[derive(Debug, Clone)]
 pub(super) struct Chance(u64);
 
@@ -10,7 +10,7 @@ impl Chance {
         Self(seed)
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub(super) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -19,18 +19,18 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`, which is not 0. The ends here are so small against 2^64 that the
-    /// remainder favours none.
+    /// Returns a number below `end`, which is not 0. The ends here are so small compared to 2^64
+    /// that the bias of the remainder does not matter.
     pub(super) const fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    /// One of `choices`, of which there is at least one.
+    /// Returns one of `choices`, which is not empty.
     pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.place(choices.len())]
     }
 
-    /// Puts `items` into another order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for place in (1..items.len()).rev() {
             items.swap(place, self.place(place + 1));
@@ -38,7 +38,7 @@ impl Chance {
     }
 
     fn place(&mut self, length: usize) -> usize {
-        // Below the length of a slice in memory, so that it is an index on every platform.
+        // Below the length of a slice, so that it fits an index on every platform.
         usize::try_from(self.below(length as u64)).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! A story for the demo: what a service would send in a few minutes, and what went before. Pure: the
-//! same seed tells the same story; whoever plays it has the clock, the key and the network.
+//! A story for the demo: what a service would send in a few minutes, and its history. Pure: the
+//! same seed gives the same story; the player has the clock, the key and the network.
 
 mod chance;
 mod script;
@@ -20,13 +20,13 @@ const LOCALES: [&str; 20] = [
     "ja-JP", "ko-KR", "nl-NL", "pl-PL", "pt-BR", "sv-SE", "tr-TR", "uk-UA", "vi-VN", "zh-CN",
 ];
 
-/// What the seed adds to a moment of the story, in milliseconds at most: less than a second, so
+/// The most that the seed adds to a moment of the story, in milliseconds: less than a second, so
 /// that no two events of one version change places.
 const JITTER: u64 = 800;
-/// What it adds to a moment before the story, in milliseconds at most: less than a minute.
+/// The most that it adds to a moment before the story, in milliseconds: less than a minute.
 const PAST_JITTER: u64 = 50_000;
 
-/// A dozen assets and what becomes of them.
+/// A dozen assets and their events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     names: Vec<(String, &'static str)>,
@@ -34,12 +34,12 @@ pub struct Story {
     scenes: Vec<Scene>,
 }
 
-/// What came before the start, and how long before it.
+/// A message before the start, and how long before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ago {
-    /// In life.
+    /// In real time.
     in_life: Duration,
-    /// In the story: how long that is depends on how fast it is played.
+    /// In the story: its length depends on the speed.
     in_story: Duration,
     message: Message,
 }
@@ -47,9 +47,9 @@ struct Ago {
 /// One request of the story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scene {
-    /// When, from the start, at speed 1.
+    /// Its time from the start, at speed 1.
     pub at: Duration,
-    /// What it says.
+    /// The message.
     pub message: Message,
     /// How it travels.
     pub how: How,
@@ -60,7 +60,7 @@ pub struct Scene {
 pub enum How {
     /// As the service sends it: signed, to the right place.
     Sound,
-    /// The bytes in which this message was last sent soundly, signature included: a retry.
+    /// The bytes of the last sound request with this message, including the signature: a retry.
     Again,
     /// Spoiled on its way, or forged.
     Spoiled(Tamper),
@@ -68,21 +68,21 @@ pub enum How {
     Astray,
 }
 
-/// A callback that came before the story begins.
+/// A callback from before the start of the story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Past {
     /// When it came.
     pub at: Timestamp,
-    /// What it said.
+    /// The message.
     pub message: Message,
 }
 
 impl Story {
-    /// How long it is, at speed 1. The last scene lies before that.
+    /// Its length at speed 1. The last scene is before its end.
     pub const LENGTH: Duration = Duration::from_secs(LENGTH);
 
-    /// The story of this seed. Another seed has other ids, titles and locales, and slightly other
-    /// moments; what happens is the same.
+    /// Creates the story of this seed. Another seed has other ids, titles and locales, and slightly
+    /// different times; the events are the same.
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let mut story = Self { names: Vec::new(), past: Vec::new(), scenes: Vec::new() };
@@ -93,21 +93,22 @@ impl Story {
         story
     }
 
-    /// Stories without end, the first of them that of `seed`; no two share an asset.
+    /// Returns an endless sequence of stories, beginning with that of `seed`; no two share an
+    /// asset.
     pub fn rounds(seed: u64) -> impl Iterator<Item = Self> + Send {
         (0..).map(move |round| Self::new(seed.wrapping_add(round)))
     }
 
-    /// The assets by their ids, with the names that callbacks do not carry.
+    /// Returns the assets' ids with their names, which callbacks do not have.
     pub fn names(&self) -> &[(String, &'static str)] {
         &self.names
     }
 
-    /// What came in the hour before `start`, oldest first: sound callbacks all of them. What was
-    /// generated then took as long as it takes in a story that is played at `speed`.
+    /// Returns the callbacks of the hour before `start`, oldest first, all of them sound. Their
+    /// generations took as long as in a story that is played at `speed`.
     pub fn history(&self, start: Timestamp, speed: Speed) -> Vec<Past> {
         let past = self.past.iter().map(|ago| Past {
-            // Only fails in the first hours of recorded time.
+            // Only fails near the earliest timestamp.
             at: start.checked_sub(ago.in_life + speed.pace(ago.in_story)).unwrap_or(start),
             message: ago.message.clone(),
         });
@@ -116,12 +117,12 @@ impl Story {
         past
     }
 
-    /// What comes from the start on, in order.
+    /// Returns the scenes from the start on, in order.
     pub fn scenes(&self) -> &[Scene] {
         &self.scenes
     }
 
-    /// Gives a part its title, ids and locales, and puts down its events.
+    /// Gives an asset its title, ids and locales, and adds its events.
     fn cast(&mut self, part: &ScriptedAsset, chance: &mut Chance) {
         let asset_id = format!("ast_{:012x}", chance.next() >> 16);
         let mut locales = LOCALES;
@@ -135,7 +136,7 @@ impl Story {
         self.names.push((asset_id, chance.pick(&part.titles)));
     }
 
-    /// Puts down the events of a version, or those of an asset as a whole.
+    /// Adds the events of a version, or of an asset as a whole.
     fn put_down(
         &mut self,
         beats: &[ScriptedEvent],
@@ -143,8 +144,8 @@ impl Story {
         version: Option<(&str, &str)>,
         chance: &mut Chance,
     ) {
-        // From the last on, because a generation begins before what it led to. How long before the
-        // start that was, in life and in the story; less than nothing for what comes after it.
+        // Backwards, because a generation begins before its result. How long before the start it
+        // was, in real time and in the story; negative after the start.
         let (mut in_life, mut in_story) = (Duration::ZERO, SignedDuration::ZERO);
         for beat in beats.iter().rev() {
             let message = message(beat, asset_id, version);

@@ -1,11 +1,12 @@
-//! What happens in the story: its assets, their versions, every event's moment. A table; ids, titles
-//! and locales are chosen elsewhere.
+//! The script of the story: its assets, their versions, the time of every event. A table; ids,
+//! titles and locales are chosen elsewhere.
 
 use super::How;
 use crate::callback::{Event, State};
 use crate::simulate::Tamper;
 
-/// How long the story is, in seconds: it ends with dubs that wait and dubs that run, as it began.
+/// The length of the story, in seconds: it ends with some dubs waiting and some running, as it
+/// began.
 pub(super) const LENGTH: u64 = 220;
 
 /// An event type that the contract does not know (yet).
@@ -13,11 +14,11 @@ const UNKNOWN: &str = "version_published";
 
 /// One asset.
 pub(super) struct ScriptedAsset {
-    /// What it may be called.
+    /// Its possible titles.
     pub(super) titles: [&'static str; 3],
     /// Its versions, each in a locale of its own.
     pub(super) versions: &'static [&'static [ScriptedEvent]],
-    /// What is said of the asset as a whole.
+    /// The events of the asset as a whole.
     pub(super) whole: &'static [ScriptedEvent],
 }
 
@@ -28,17 +29,17 @@ pub(super) struct ScriptedEvent {
     pub(super) how: How,
 }
 
-/// When an event happens. The seed adds a little to each, less than what lies between any two of
-/// one version.
+/// The time of an event. The seed adds a little to each, less than the time between any two of one
+/// version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// Minutes before the start, and as much longer as the generations took that come after it.
+    /// Minutes before the start, plus the durations of the generations that follow it.
     Before(u32),
-    /// Before the start: so many seconds of the story before the version's next event. Like what
-    /// follows the start they are as fast as the story is played, so that how long generating
-    /// usually takes can be learnt from them.
+    /// Before the start: seconds of the story before the version's next event. They scale with the
+    /// speed, as all events after the start do, so that the usual time of generating can be learned
+    /// from them.
     Took(u32),
-    /// Seconds after it.
+    /// Seconds after the start.
     At(u32),
 }
 
@@ -50,7 +51,7 @@ const fn before(minutes: u32, state: State) -> ScriptedEvent {
     beat(When::Before(minutes), Event::Version(state), How::Sound)
 }
 
-/// A generation that began before the start.
+/// Returns a generation that began before the start.
 const fn took(seconds: u32) -> ScriptedEvent {
     beat(When::Took(seconds), Event::Version(State::Generating), How::Sound)
 }
@@ -59,7 +60,7 @@ const fn at(second: u32, state: State) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Sound)
 }
 
-/// A retry, byte for byte.
+/// Returns a retry, byte for byte.
 const fn again(second: u32, state: State) -> ScriptedEvent {
     beat(When::At(second), Event::Version(state), How::Again)
 }
@@ -77,12 +78,12 @@ use Tamper::{Body, Encoding, Key, Missing, Newline};
 
 /// The assets. Most dubs generate for about a minute.
 ///
-/// A version's steps are no nearer to each other than the fold needs to take them for what they
-/// are: a revision within a quarter of an hour of the result would be a late or repeated `ready`,
-/// so what is revised was finished before the story begins.
+/// A version's steps are far enough apart for the fold to recognise them: a revision within a
+/// quarter of an hour of the result would be a late or repeated `ready`, so revised versions were
+/// finished before the story begins.
 pub(super) const PARTS: [ScriptedAsset; 12] = [
-    // Fails before everybody's eyes, and stays failed: a second attempt would come within the
-    // quarter of an hour in which `generating` is a retry.
+    // Fails during the story, and stays failed: a second attempt would come within the quarter of
+    // an hour in which `generating` is a retry.
     ScriptedAsset {
         titles: ["Night Ferry, trailer", "The Ninth Harbour, trailer", "Salt & Iron, trailer"],
         versions: &[
@@ -96,7 +97,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
                 at(63, Generated),
             ],
             &[before(19, Ready), at(30, Generating), at(92, Generated)],
-            // Somebody without the key says that it is done.
+            // A forger without the key reports that it is done.
             &[
                 before(19, Ready),
                 spoiled(2, Generated, Key),
@@ -144,7 +145,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
         ],
         whole: &[],
     },
-    // Finished, and told something that nobody knows yet.
+    // Finished, and gets an event that is not known yet.
     ScriptedAsset {
         titles: ["Aurora launch film", "Kestrel launch film", "Field Two launch film"],
         versions: &[
@@ -164,7 +165,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
         ],
         whole: &[],
     },
-    // Arrives as the curtain rises.
+    // Arrives at the start.
     ScriptedAsset {
         titles: ["Soil science, lesson 3", "Beginner piano, lesson 8", "Knots & ropes, lesson 5"],
         versions: &[
@@ -175,7 +176,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
         ],
         whole: &[],
     },
-    // The slow one: three minutes where the others take one.
+    // The slow one: takes three minutes, the others one.
     ScriptedAsset {
         titles: ["Keynote: Ten Years On", "Keynote: Open Rivers", "Keynote: Small Machines"],
         versions: &[
@@ -185,7 +186,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
         ],
         whole: &[],
     },
-    // Fails as a whole; what was under way arrives all the same.
+    // Fails as a whole; events in flight still arrive.
     ScriptedAsset {
         titles: ["The Long Thaw", "Hollow Mountains", "Salt Roads"],
         versions: &[
@@ -250,7 +251,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
         ],
         whole: &[],
     },
-    // Begins late, so that the story does not end in silence; and meets every kind of trouble.
+    // Begins late, so that the story does not end quietly; has every kind of trouble.
     ScriptedAsset {
         titles: ["Winter spot, 30 s", "First Snow, 20 s spot", "Summer spot, 15 s"],
         versions: &[
