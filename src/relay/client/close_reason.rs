@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::super::protocol::{Close, CloseCode, Draining, Fault};
-use super::end::{ConnectionEnd, lost};
+use super::connection_end::{ConnectionEnd, lost};
 use crate::text::Printable;
 
 /// Delay after a relay closed as draining without an announcement.

@@ -11,15 +11,15 @@
 //! | `dial`, `counting_stream` | from an address to a websocket; the number of received bytes |
 //! | `session` | one connection, from hello to its end |
 //! | `incoming`, `pipeline`, `outgoing` | conversion of messages; messages on their way to the disk; frames to send |
-//! | `end`, `close_reason` | why a connection ended; the reason that the relay announced before |
+//! | `connection_end`, `close_reason` | why a connection ended; the reason that the relay announced before |
 //! | `sleep_detector` | whether the machine slept |
 //! | this one | when to dial again |
 
 mod address;
 mod close_reason;
+mod connection_end;
 mod counting_stream;
 mod dial;
-mod end;
 mod incoming;
 mod outgoing;
 mod pipeline;
@@ -48,8 +48,8 @@ use crate::text::Printable;
 pub use address::{Address, AddressError};
 pub use token::{SubscribeToken, TokenError, TokenPlace};
 
+use connection_end::ConnectionEnd;
 use dial::DialError;
-use end::ConnectionEnd;
 use sleep_detector::{LOOK_EVERY, SleepDetector};
 
 /// Delay before the next attempt after a relay refused us: its operator may have added us meanwhile.

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use super::super::protocol::{ClientFrame, Close, Cursor};
 
 /// Something that goes out beside acks.
-pub(super) enum Out {
+pub(super) enum OutgoingFrame {
     Frame(ClientFrame),
     Close(Option<Close>),
 }
@@ -18,7 +18,7 @@ pub(super) enum Out {
 /// Sends until a close went out or nobody has anything to say any more.
 pub(super) async fn write(
     mut sink: impl Sink<Message, Error = Error> + Unpin,
-    mut frames: mpsc::Receiver<Out>,
+    mut frames: mpsc::Receiver<OutgoingFrame>,
     mut acks: watch::Receiver<Option<Cursor>>,
 ) -> Result<(), Error> {
     loop {
@@ -32,8 +32,8 @@ pub(super) async fn write(
                 }
             }
             frame = frames.recv() => match frame {
-                Some(Out::Frame(frame)) => sink.feed(text(&frame)).await?,
-                Some(Out::Close(close)) => {
+                Some(OutgoingFrame::Frame(frame)) => sink.feed(text(&frame)).await?,
+                Some(OutgoingFrame::Close(close)) => {
                     let (code, reason) = close.as_ref().map_or((Code::Normal, ""), |close| {
                         (Code::from(close.code.number()), close.reason())
                     });

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::protocol::{Cursor, WINDOW};
-use super::end::{ConnectionEnd, lost};
+use super::connection_end::{ConnectionEnd, lost};
 use crate::callback::{MessagePosition, Received};
 use crate::intake::{Intake, Verified, WriteError};
 
@@ -24,19 +24,20 @@ const CHUNK: usize = 32;
 /// How long the disk may take before we say that it cannot be written.
 const DISK: Duration = Duration::from_secs(10);
 
-/// A message that is to be taken over, in its turn.
-pub(super) struct Work {
+/// A message of the relay, in order.
+pub(super) struct IncomingMessage {
     pub(super) cursor: Cursor,
     pub(super) position: MessagePosition,
-    /// Of its body.
+    /// Length of its body.
     pub(super) bytes: usize,
-    pub(super) what: What,
+    pub(super) verification: Verification,
 }
 
-pub(super) enum What {
-    /// Its signature has to be checked.
+/// Whether a message needs a check of its signature.
+pub(super) enum Verification {
+    /// The signature must be checked.
     Check(Box<Received>),
-    /// Nothing has to be checked.
+    /// No check is needed.
     Ready(Verified),
 }
 
@@ -48,14 +49,14 @@ pub(super) struct OnDisk {
     pub(super) count: usize,
 }
 
-struct Checked {
+struct CheckedMessage {
     cursor: Cursor,
     position: MessagePosition,
     bytes: usize,
     verified: Verified,
 }
 
-struct Taken {
+struct WrittenMessage {
     cursor: Cursor,
     bytes: usize,
     upto: Result<u64, WriteError>,
@@ -65,24 +66,24 @@ struct Taken {
 pub(super) struct Pipeline {
     intake: Arc<Intake>,
     /// What came and is not being checked yet; empty whenever anybody waits.
-    came: Vec<Work>,
+    came: Vec<IncomingMessage>,
     /// What is being checked, in order: a check takes most of the time that a delivery takes.
-    checking: FuturesOrdered<JoinHandle<Vec<Checked>>>,
-    taking: FuturesOrdered<BoxFuture<'static, Taken>>,
+    checking: FuturesOrdered<JoinHandle<Vec<CheckedMessage>>>,
+    taking: FuturesOrdered<BoxFuture<'static, WrittenMessage>>,
     under_way: usize,
     bytes: usize,
     /// When the disk last took something, or began to have something to take.
     moved: Instant,
 }
 
-impl Work {
-    fn check(self, intake: &Intake) -> Checked {
-        let Self { cursor, position, bytes, what } = self;
-        let verified = match what {
-            What::Check(request) => intake.verify_relayed(*request),
-            What::Ready(verified) => verified,
+impl IncomingMessage {
+    fn check(self, intake: &Intake) -> CheckedMessage {
+        let Self { cursor, position, bytes, verification } = self;
+        let verified = match verification {
+            Verification::Check(request) => intake.verify_relayed(*request),
+            Verification::Ready(verified) => verified,
         };
-        Checked { cursor, position, bytes, verified }
+        CheckedMessage { cursor, position, bytes, verified }
     }
 }
 
@@ -120,7 +121,7 @@ impl Pipeline {
     }
 
     /// A message came.
-    pub(super) fn put(&mut self, work: Work) {
+    pub(super) fn put(&mut self, work: IncomingMessage) {
         self.under_way += 1;
         self.bytes += work.bytes;
         self.came.push(work);
@@ -164,8 +165,8 @@ impl Pipeline {
         }
     }
 
-    fn take_over(&mut self, checked: Checked) -> Result<(), ConnectionEnd> {
-        let Checked { cursor, position, bytes, verified } = checked;
+    fn take_over(&mut self, checked: CheckedMessage) -> Result<(), ConnectionEnd> {
+        let CheckedMessage { cursor, position, bytes, verified } = checked;
         let taking = match self.intake.take_over(position, verified) {
             Ok(taking) => taking,
             Err(error) => {
@@ -177,13 +178,13 @@ impl Pipeline {
             self.moved = Instant::now();
         }
         self.taking.push_back(
-            async move { Taken { cursor, bytes, upto: taking.receipt().await } }.boxed(),
+            async move { WrittenMessage { cursor, bytes, upto: taking.receipt().await } }.boxed(),
         );
         Ok(())
     }
 
     /// A message is on disk, or is known not to be.
-    fn settle(&mut self, taken: Taken) -> Result<Cursor, ConnectionEnd> {
+    fn settle(&mut self, taken: WrittenMessage) -> Result<Cursor, ConnectionEnd> {
         self.bytes -= taken.bytes;
         self.under_way -= 1;
         self.moved = Instant::now();

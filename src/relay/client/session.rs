@@ -17,12 +17,12 @@ use super::super::protocol::{
     Heartbeat, Hello, PingPayload, RelayFrame, Resume, Resumed, Versions, Welcome, callback_url,
 };
 use super::close_reason::CloseReason;
+use super::connection_end::{ConnectionEnd, lost};
 use super::counting_stream::ByteCount;
 use super::dial::RelaySocket;
-use super::end::{ConnectionEnd, lost};
 use super::incoming;
-use super::outgoing::{Out, write};
-use super::pipeline::{OnDisk, Pipeline, What, Work};
+use super::outgoing::{OutgoingFrame, write};
+use super::pipeline::{IncomingMessage, OnDisk, Pipeline, Verification};
 use super::sleep_detector::{LOOK_EVERY, SleepDetector};
 use super::{ClientShared, Reporter};
 use crate::callback::MessagePosition;
@@ -87,7 +87,7 @@ pub(super) async fn run(
             if close.is_none() {
                 let _ = timeout(LAST_ACKS, session.settle_all()).await;
             }
-            let _ = session.frames.send(Out::Close(close)).await;
+            let _ = session.frames.send(OutgoingFrame::Close(close)).await;
         };
         let both = async { tokio::join!(last, &mut writing) };
         let _ = timeout(LAST_ACKS + Close::PATIENCE, both).await;
@@ -122,7 +122,7 @@ struct ClientSession<'a> {
     shared: &'a ClientShared,
     reporter: &'a Reporter,
     sleep_detector: &'a SleepDetector,
-    frames: mpsc::Sender<Out>,
+    frames: mpsc::Sender<OutgoingFrame>,
     acks: watch::Sender<Option<Cursor>>,
     heart: Heartbeat,
     byte_count: ByteCount,
@@ -350,12 +350,12 @@ impl ClientSession<'_> {
         let bytes = delivery.body.len();
         let request = incoming::request(delivery);
         let max_body = self.shared.settings.max_body;
-        let what = if bytes > max_body {
-            What::Ready(Verified::refused(incoming::too_large(request, max_body)))
+        let verification = if bytes > max_body {
+            Verification::Ready(Verified::refused(incoming::too_large(request, max_body)))
         } else {
-            What::Check(Box::new(request))
+            Verification::Check(Box::new(request))
         };
-        self.pipeline.put(Work { cursor, position, bytes, what });
+        self.pipeline.put(IncomingMessage { cursor, position, bytes, verification });
         Ok(())
     }
 
@@ -372,11 +372,11 @@ impl ClientSession<'_> {
         let callback_url = welcomed.callback_url.as_ref().map_or("", Printable::as_str);
         let noted = incoming::gap(&gap, callback_url);
         let position = self.position(cursor, gap.from)?;
-        self.pipeline.put(Work {
+        self.pipeline.put(IncomingMessage {
             cursor,
             position,
             bytes: 0,
-            what: What::Ready(Verified::gap(noted)),
+            verification: Verification::Ready(Verified::gap(noted)),
         });
         Ok(())
     }
@@ -419,7 +419,7 @@ impl ClientSession<'_> {
 
     /// Queues a frame, if there is room: a relay that does not read is soon found dead.
     fn say(&self, frame: ClientFrame) {
-        let _ = self.frames.try_send(Out::Frame(frame));
+        let _ = self.frames.try_send(OutgoingFrame::Frame(frame));
     }
 
     fn show(&self) {

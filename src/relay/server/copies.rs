@@ -16,25 +16,25 @@ use crate::signature::fingerprint::fingerprint_of;
 /// more than an inbox keeps, in at most about 10 MB.
 const GENERATION: usize = 1 << 17;
 
-type Copy = (InboxId, u64);
+type CopyKey = (InboxId, u64);
 
 /// The callbacks that were kept last.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    known: Mutex<Known>,
+    known: Mutex<KnownCopies>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    newer: HashSet<Copy>,
-    older: HashSet<Copy>,
+struct KnownCopies {
+    newer: HashSet<CopyKey>,
+    older: HashSet<CopyKey>,
 }
 
 /// A callback that came for the first time, and is forgotten again unless it is kept.
 #[derive(Debug)]
-pub(super) struct First<'a> {
+pub(super) struct FirstCopy<'a> {
     copies: &'a Copies,
-    copy: Copy,
+    copy: CopyKey,
     is_kept: bool,
 }
 
@@ -46,12 +46,12 @@ impl Copies {
         inbox: InboxId,
         headers: &Headers,
         body: &[u8],
-    ) -> Option<First<'_>> {
+    ) -> Option<FirstCopy<'_>> {
         let copy = (inbox, fingerprint_of(headers, body).copy);
-        self.note(copy).then(|| First { copies: self, copy, is_kept: false })
+        self.note(copy).then(|| FirstCopy { copies: self, copy, is_kept: false })
     }
 
-    fn note(&self, copy: Copy) -> bool {
+    fn note(&self, copy: CopyKey) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !known.older.contains(&copy);
         // Also of one that is old: it is remembered for as long as it goes on coming.
@@ -62,21 +62,21 @@ impl Copies {
         is_new
     }
 
-    fn forget(&self, copy: Copy) {
+    fn forget(&self, copy: CopyKey) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.newer.remove(&copy);
         known.older.remove(&copy);
     }
 }
 
-impl First<'_> {
+impl FirstCopy<'_> {
     /// It is on disk.
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
 }
 
-impl Drop for First<'_> {
+impl Drop for FirstCopy<'_> {
     fn drop(&mut self) {
         // Its sender will send it again, and that is no copy.
         if !self.is_kept {

@@ -35,7 +35,7 @@ pub(super) struct ConnNumber(u64);
 
 /// Which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crowded {
+pub(super) enum LimitReached {
     Inbox,
     Relay,
 }
@@ -67,14 +67,14 @@ impl ReaderRegistry {
         &self,
         inbox: InboxId,
         ConnNumber(number): ConnNumber,
-    ) -> Result<Registration<'_>, Crowded> {
+    ) -> Result<Registration<'_>, LimitReached> {
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         if registered.count >= self.all {
-            return Err(Crowded::Relay);
+            return Err(LimitReached::Relay);
         }
         let entry = registered.inboxes.entry(inbox).or_default();
         if entry.count >= self.each {
-            return Err(Crowded::Inbox);
+            return Err(LimitReached::Inbox);
         }
         entry.count += 1;
         registered.count += 1;
@@ -163,9 +163,9 @@ mod tests {
         assert!(!first.is_cancelled());
         let second = two.take(&name);
         assert!(first.is_cancelled() && !second.is_cancelled());
-        assert_eq!(registry.enter(1, registry.number()).err(), Some(Crowded::Inbox));
+        assert_eq!(registry.enter(1, registry.number()).err(), Some(LimitReached::Inbox));
         let other = registry.enter(2, registry.number()).unwrap();
-        assert_eq!(registry.enter(3, registry.number()).err(), Some(Crowded::Relay));
+        assert_eq!(registry.enter(3, registry.number()).err(), Some(LimitReached::Relay));
         // The older goes: the name stays with the newer.
         drop(one);
         let mut three = registry.enter(1, registry.number()).unwrap();

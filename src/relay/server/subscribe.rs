@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use tokio::sync::watch;
 
 use super::reader::{self, Subscriber};
-use super::reader_registry::Crowded;
+use super::reader_registry::LimitReached;
 use super::{Server, ServerSettings, ServerShared, answer, close, forwarded};
 use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use crate::relay::store::{Inbox, InboxState};
@@ -69,8 +69,8 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
                 Ok(registration) => reader::run(&server, socket, subscriber, registration).await,
                 Err(crowded) => {
                     let whose = match crowded {
-                        Crowded::Inbox => "this inbox",
-                        Crowded::Relay => "this relay",
+                        LimitReached::Inbox => "this inbox",
+                        LimitReached::Relay => "this relay",
                     };
                     close::turn_away(&server, socket, whose).await;
                 }

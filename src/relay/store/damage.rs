@@ -6,7 +6,7 @@
 //! than what is on it: a reader is told of a gap, and what makes room passes it by.
 //!
 //! SQLite writes nothing more in a transaction that met such a page. So the writer remembers what to
-//! pass by, beyond the transaction ([`Passed`]), and begins another.
+//! pass by, beyond the transaction ([`SkippedPieces`]), and begins another.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -182,10 +182,10 @@ fn is_reachable(connection: &Connection, inbox: InboxId, after: u64) -> bool {
 
 /// What was met of it. A clone is about the same store.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Damage(Arc<Met>);
+pub(super) struct Damage(Arc<DamageState>);
 
 #[derive(Debug, Default)]
-struct Met {
+struct DamageState {
     found: AtomicBool,
     /// When each inbox was last warned of, by its name; bounded by the number of inboxes.
     warned: Mutex<HashMap<String, Instant>>,
@@ -246,7 +246,7 @@ impl Damage {
 
 /// What the writer met and passes by from then on. It outlives failed transactions.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
+pub(super) struct SkippedPieces {
     pub(super) damage: Damage,
     pieces: HashSet<Piece>,
     /// Where nothing can be read from one place to another.
@@ -272,7 +272,7 @@ pub(super) enum Piece {
     Room,
 }
 
-impl Passed {
+impl SkippedPieces {
     pub(super) fn new(damage: Damage) -> Self {
         Self { damage, ..Self::default() }
     }

@@ -34,7 +34,7 @@ struct EpochLabel {
 
 /// Where a reader goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Begun {
+pub(super) struct ResumePoint {
     /// Reading begins after this one.
     pub(super) after: u64,
     pub(super) resumed: Resumed,
@@ -65,7 +65,7 @@ pub(super) fn begin(
     (head, retained_from): (u64, u64),
     (resume, acked): (Option<Resume>, Option<u64>),
     new: impl FnOnce() -> Option<Epoch>,
-) -> rusqlite::Result<Option<Begun>> {
+) -> rusqlite::Result<Option<ResumePoint>> {
     let rows = all(connection, inbox)?;
     let Some((mut begun, newest)) = find(&rows, (head, retained_from), (resume, acked)) else {
         return Ok(None);
@@ -86,7 +86,7 @@ pub(super) fn look(
     inbox: InboxId,
     bounds: (u64, u64),
     known: (Option<Resume>, Option<u64>),
-) -> rusqlite::Result<Option<Begun>> {
+) -> rusqlite::Result<Option<ResumePoint>> {
     Ok(find(&all(connection, inbox)?, bounds, known).map(|(begun, _)| begun))
 }
 
@@ -95,7 +95,7 @@ fn find(
     rows: &[EpochLabel],
     (head, retained_from): (u64, u64),
     (resume, acked): (Option<Resume>, Option<u64>),
-) -> Option<(Begun, EpochLabel)> {
+) -> Option<(ResumePoint, EpochLabel)> {
     let start = retained_from.saturating_sub(1);
     let (after, resumed) = match resume {
         Some(resume) => resolve(rows, head, start, resume),
@@ -104,7 +104,7 @@ fn find(
         None => (acked.map_or(start, |acked| acked.min(start)), Resumed::Start),
     };
     let newest = *rows.last()?;
-    Some((Begun { after, resumed, epoch: newest.epoch }, newest))
+    Some((ResumePoint { after, resumed, epoch: newest.epoch }, newest))
 }
 
 /// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's: the number

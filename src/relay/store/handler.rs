@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::damage::{self, Damage, Piece};
-use super::epochs::{self, Begun};
+use super::epochs::{self, ResumePoint};
 use super::log::OVERHEAD;
 use super::registry::{InboxId, Registry};
 use super::schema::{place, unsigned};
@@ -192,7 +192,7 @@ impl StoreHandler {
         else {
             return Ok(StoreReceipt::Refused(LogError::Random));
         };
-        let Begun { after, resumed, epoch } = begun;
+        let ResumePoint { after, resumed, epoch } = begun;
         if let Some(reader) = reader {
             let now = Timestamp::now();
             queries::note_reader(connection, inbox, reader.as_str(), after, now)?;

@@ -90,7 +90,7 @@ pub use secret::{Issued, IssuedToken};
 pub use crate::sqlite::WriterLimits;
 
 use damage::Damage;
-use epochs::Begun;
+use epochs::ResumePoint;
 use handler::{StoreHandler, StoreReceipt, Write};
 use registry::Registry;
 
@@ -306,7 +306,7 @@ impl Store {
                 None => None,
             };
             let begun = epochs::look(connection, inbox, (head, retained_from), (resume, acked))?;
-            Ok(begun.map(|Begun { after, resumed, epoch }| SubscriptionStart {
+            Ok(begun.map(|ResumePoint { after, resumed, epoch }| SubscriptionStart {
                 epoch,
                 head,
                 retained_from,

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::damage::{Damage, Passed, Piece};
+use super::damage::{Damage, Piece, SkippedPieces};
 use super::registry::InboxId;
 use super::schema::{place, seq_of, signed, unsigned};
 use super::{Caps, gaps, queries};
@@ -72,12 +72,12 @@ pub(super) struct Usages {
     counted: HashSet<InboxId>,
     /// Bytes of all inboxes, where that is known.
     total: Option<u64>,
-    pub(super) passed: Passed,
+    pub(super) passed: SkippedPieces,
 }
 
 impl Usages {
     pub(super) fn new(damage: Damage) -> Self {
-        Self { passed: Passed::new(damage), ..Self::default() }
+        Self { passed: SkippedPieces::new(damage), ..Self::default() }
     }
 
     /// Returns the usage of an open inbox; `None` if there is no such inbox.
