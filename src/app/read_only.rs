@@ -18,7 +18,7 @@ use super::supervisor::{self, PartEvent, Parts, in_runtime, warn};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::journal::{Follower, JournalError};
-use crate::output::{Face, Format, Ready, RecordWriter};
+use crate::output::{Format, Ready, RecordWriter, StreamOutput};
 use crate::signature::TrustedKeys;
 use crate::sqlite::OpenError;
 use crate::status::Status;
@@ -53,7 +53,7 @@ pub(super) fn lines(
 ) -> anyhow::Result<Exit> {
     let follower = Follower::open(&config.db)?;
     let is_read = !matches!(format, Format::Quiet);
-    let mut face = Face::new(RecordWriter::new(out, format), follower);
+    let mut face = StreamOutput::new(RecordWriter::new(out, format), follower);
     let pid = match in_use.downcast_ref() {
         Some(JournalError::Open(OpenError::InUse { pid: Some(pid), .. })) => {
             format!(" (process {pid})")
@@ -83,7 +83,7 @@ pub(super) fn lines(
 
 /// Writes what a face follows until a signal comes, its reader has closed standard output, or the
 /// journal cannot be read any more.
-pub fn follow<W: Write + Send + 'static>(face: Face<W>) -> anyhow::Result<Exit> {
+pub fn follow<W: Write + Send + 'static>(face: StreamOutput<W>) -> anyhow::Result<Exit> {
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
         // It has no warnings.

@@ -16,7 +16,7 @@ use super::signals::Signals;
 use super::supervisor::{self, Parts, in_runtime, warn};
 use super::{Exit, Form, is_in_use, is_unwritable, read_only};
 use crate::config::Config;
-use crate::output::{Face, RecordWriter};
+use crate::output::{RecordWriter, StreamOutput};
 use crate::tui::model::Banner;
 
 /// Receives callbacks until a signal comes, the user quits or something breaks. `print` takes sentences
@@ -82,7 +82,7 @@ pub(super) async fn receive<P: Parts>(
     match form {
         Form::Lines(format) => {
             // Before anything can come.
-            let face = Face::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
+            let face = StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
             let receiver = prepared.start(config).await?;
             let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));

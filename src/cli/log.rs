@@ -12,7 +12,7 @@ use crate::callback::{Callback, Delivery};
 use crate::config::{Config, Output};
 use crate::filter::Filter;
 use crate::journal::{Follower, JournalReader};
-use crate::output::{Face, Format, Heading, RecordWriter, Selection};
+use crate::output::{Format, Heading, RecordWriter, Selection, StreamOutput};
 
 /// Rows read at once.
 const PAGE: u32 = 512;
@@ -95,7 +95,7 @@ fn follow<W: Write + Send + 'static>(
         follower.behind(0)
     };
     let selection = Selection { filter, only_refusals: args.refused };
-    app::follow(Face::new(records, follower).with_selection(selection))
+    app::follow(StreamOutput::new(records, follower).with_selection(selection))
 }
 
 /// Writes the entries that were in the journal when it was opened.

@@ -3,20 +3,20 @@
 mod ascii;
 #[cfg(test)]
 mod documented;
-mod face;
 mod json;
 mod ndjson;
 mod records;
 #[cfg(test)]
 mod samples;
+mod stream_output;
 mod text;
 
 pub use ascii::Characters;
-pub use face::{Ended, Face, Notice, Selection};
 pub use json::write_line;
 pub use ndjson::{
     AssetRecord, DeliveryRecord, GapRecord, LinkRecord, NameRecord, Ready, RefusalRecord, Summary,
     VersionRecord, WarningRecord,
 };
 pub use records::{Format, Heading, RecordWriter};
+pub use stream_output::{Notice, Selection, StreamOutput, StreamOutputError};
 pub use text::Lines;

@@ -15,7 +15,7 @@ use super::super::welcome::{callback_url, first_steps};
 use super::super::worker::{Worker, or_never};
 use super::Frontend;
 use crate::config::{Config, SignaturePolicy, local_zone};
-use crate::output::{self, Ended, Format, Notice, Ready};
+use crate::output::{self, Format, Notice, Ready, StreamOutputError};
 use crate::status::{Counts, Link, LinkState, Status};
 
 /// How long standard output may take to accept the last lines.
@@ -30,7 +30,7 @@ const NOTICES: usize = 64;
 pub(in super::super) struct StreamFrontend {
     /// `None` once nothing more is to be written.
     notices: Option<mpsc::Sender<Notice>>,
-    writer: Worker<Result<(), Ended>>,
+    writer: Worker<Result<(), StreamOutputError>>,
     reports: Worker<Reported>,
     print: fn(&str),
     lines: LineSource,
@@ -57,7 +57,7 @@ impl StreamFrontend {
     /// Starts to write what `receiver` receives, which accepts by then. `print` takes sentences for
     /// people.
     pub(in super::super) fn of_receiver<W: Write + Send + 'static>(
-        mut face: output::Face<W>,
+        mut face: output::StreamOutput<W>,
         format: &Format,
         config: &Config,
         receiver: &Receiver,
@@ -73,7 +73,7 @@ impl StreamFrontend {
     /// says whether the process that writes the journal is there; `is_read` whether somebody waits
     /// for the lines, whose leaving ends it.
     pub(in super::super) fn following<W: Write + Send + 'static>(
-        face: output::Face<W>,
+        face: output::StreamOutput<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
         print: fn(&str),
@@ -82,7 +82,7 @@ impl StreamFrontend {
     }
 
     fn start<W: Write + Send + 'static>(
-        face: output::Face<W>,
+        face: output::StreamOutput<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
         lines: LineSource,
@@ -172,7 +172,7 @@ pub(in super::super) fn zone_caution(format: &Format) -> Option<String> {
 
 /// Says what there is to say before the first line.
 fn announce<W: Write>(
-    face: &mut output::Face<W>,
+    face: &mut output::StreamOutput<W>,
     format: &Format,
     config: &Config,
     receiver: &Receiver,
@@ -310,6 +310,6 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let is_broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(is_broken)
-            || matches!(cause.downcast_ref(), Some(Ended::Output(error)) if is_broken(error))
+            || matches!(cause.downcast_ref(), Some(StreamOutputError::Output(error)) if is_broken(error))
     })
 }

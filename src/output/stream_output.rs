@@ -22,7 +22,7 @@ use crate::text::printable_lines;
 /// warning does not wait for long.
 const PAGE: u32 = 256;
 
-/// A message to the face, apart from the feed.
+/// A message to the output, apart from the feed.
 #[derive(Debug)]
 pub enum Notice {
     /// A warning for a person.
@@ -45,9 +45,9 @@ pub enum Notice {
     Finish(Counts),
 }
 
-/// Why a face ended.
+/// Why an output ended.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
+pub enum StreamOutputError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -65,7 +65,7 @@ pub struct Selection {
     pub only_refusals: bool,
 }
 
-/// The event that a face waited for.
+/// The event that an output waited for.
 enum Woken {
     /// There may be more to write.
     More,
@@ -82,14 +82,14 @@ enum AfterNotice {
 }
 
 /// Follows a journal and writes its new entries.
-pub struct Face<W: Write> {
+pub struct StreamOutput<W: Write> {
     records: RecordWriter<W>,
     follower: Follower,
     selection: Selection,
 }
 
-impl<W: Write> Face<W> {
-    /// Creates a face that writes the entries of `follower`.
+impl<W: Write> StreamOutput<W> {
+    /// Creates an output that writes the entries of `follower`.
     pub fn new(records: RecordWriter<W>, follower: Follower) -> Self {
         Self { records, follower, selection: Selection::default() }
     }
@@ -102,7 +102,7 @@ impl<W: Write> Face<W> {
     }
 
     /// Writes that the socket accepts.
-    pub fn announce(&mut self, ready: &Ready, sentence: &str) -> Result<(), Ended> {
+    pub fn announce(&mut self, ready: &Ready, sentence: &str) -> Result<(), StreamOutputError> {
         match &self.records.format {
             Format::Json => write_line(&mut self.records.out, ready)?,
             Format::Text(_) if sentence.is_empty() => {}
@@ -120,8 +120,8 @@ impl<W: Write> Face<W> {
         mut self,
         runtime: &Handle,
         mut notices: mpsc::Receiver<Notice>,
-    ) -> Result<(), Ended> {
-        // A face that writes nothing need not follow the journal: each wake-up would delay the
+    ) -> Result<(), StreamOutputError> {
+        // An output that writes nothing need not follow the journal: each wake-up would delay the
         // responses.
         let follows = !matches!(self.records.format, Format::Quiet);
         loop {
@@ -166,7 +166,7 @@ impl<W: Write> Face<W> {
     }
 
     /// Handles a notice.
-    fn heed(&mut self, notice: Notice) -> Result<AfterNotice, Ended> {
+    fn heed(&mut self, notice: Notice) -> Result<AfterNotice, StreamOutputError> {
         // In the other formats, people read it on standard error.
         let is_json = matches!(self.records.format, Format::Json);
         match notice {
@@ -190,7 +190,7 @@ impl<W: Write> Face<W> {
     }
 
     /// Writes a page of unwritten entries; returns `false` if there are none.
-    fn write_page(&mut self) -> Result<bool, Ended> {
+    fn write_page(&mut self) -> Result<bool, StreamOutputError> {
         let Some(batch) = self.follower.next(PAGE)? else { return Ok(false) };
         match batch {
             JournalBatch::Deliveries(page) if !self.selection.only_refusals => {
@@ -210,7 +210,7 @@ impl<W: Write> Face<W> {
         Ok(true)
     }
 
-    fn delivery(&mut self, delivery: &Delivery) -> Result<(), Ended> {
+    fn delivery(&mut self, delivery: &Delivery) -> Result<(), StreamOutputError> {
         let name = self.follower.reader().name_of(delivery)?;
         if self.selection.filter.matches_named(delivery, name.as_deref()) {
             self.records.delivery(delivery, name.as_deref())?;
@@ -218,7 +218,7 @@ impl<W: Write> Face<W> {
         Ok(())
     }
 
-    fn refusal(&mut self, listed: &RefusalEntry) -> Result<(), Ended> {
+    fn refusal(&mut self, listed: &RefusalEntry) -> Result<(), StreamOutputError> {
         let reader = self.follower.reader();
         if reader.refusal_matches(&self.selection.filter, listed)? {
             let claim = Callback::claimed(&listed.refusal.body.bytes);
@@ -228,7 +228,7 @@ impl<W: Write> Face<W> {
         Ok(())
     }
 
-    fn sum_up(&mut self, counts: &Counts) -> Result<(), Ended> {
+    fn sum_up(&mut self, counts: &Counts) -> Result<(), StreamOutputError> {
         match &self.records.format {
             Format::Json => write_line(&mut self.records.out, &Summary::new(counts))?,
             Format::Text(_) => {
@@ -307,8 +307,12 @@ mod tests {
         Follower::of_feed(journal.reader().unwrap(), journal.feed())
     }
 
-    fn face(journal: &Journal, format: Format, out: Blocking) -> Face<io::BufWriter<Blocking>> {
-        Face::new(RecordWriter::new(io::BufWriter::new(out), format), follower(journal))
+    fn output(
+        journal: &Journal,
+        format: Format,
+        out: Blocking,
+    ) -> StreamOutput<io::BufWriter<Blocking>> {
+        StreamOutput::new(RecordWriter::new(io::BufWriter::new(out), format), follower(journal))
     }
 
     fn runtime() -> tokio::runtime::Runtime {
@@ -334,11 +338,11 @@ mod tests {
         append(&journal, 3);
         let (open, gate) = sync_channel(1);
         let (out, written) = sync_channel(1 << 16);
-        let face = face(&journal, Format::Json, Blocking { gate, out });
+        let output = output(&journal, Format::Json, Blocking { gate, out });
         let runtime = runtime();
         let (notices, inbox) = mpsc::channel(4);
         let handle = runtime.handle().clone();
-        let thread = std::thread::spawn(move || face.run(&handle, inbox));
+        let thread = std::thread::spawn(move || output.run(&handle, inbox));
 
         // More than one page, all of it with a receipt while standard output takes nothing.
         append(&journal, 2 * u64::from(PAGE) + 5);
@@ -354,13 +358,13 @@ mod tests {
         assert_eq!(others, ["refusal", "summary"]);
     }
 
-    /// Runs a face over what `committed` puts in the journal, told to finish at once.
+    /// Runs an output over what `committed` puts in the journal, told to finish at once.
     fn written(format: Format, committed: impl FnOnce(&Journal)) -> String {
         let journal = journal();
         let (open, gate) = sync_channel(1);
         drop(open);
         let (out, written) = sync_channel(1 << 16);
-        let face = face(&journal, format, Blocking { gate, out });
+        let output = output(&journal, format, Blocking { gate, out });
         committed(&journal);
         let (notices, inbox) = mpsc::channel(4);
         let at = super::super::samples::at(0);
@@ -368,7 +372,7 @@ mod tests {
         notices.blocking_send(Notice::Warning { at, message }).unwrap();
         let counts = Counts { valid: 2, ..Counts::default() };
         notices.blocking_send(Notice::Finish(counts)).unwrap();
-        face.run(runtime().handle(), inbox).unwrap();
+        output.run(runtime().handle(), inbox).unwrap();
         String::from_utf8(written.iter().collect::<Vec<_>>().concat()).unwrap()
     }
 
@@ -440,12 +444,12 @@ mod tests {
         let journal = Arc::new(journal());
         let (lines, written) = sync_channel(1 << 14);
         let out = Unending { journal: Arc::clone(&journal), lines, begun: Vec::new() };
-        let face = Face::new(RecordWriter::new(out, Format::Json), follower(&journal));
+        let output = StreamOutput::new(RecordWriter::new(out, Format::Json), follower(&journal));
         append(&journal, 1);
         let (notices, inbox) = mpsc::channel(4);
         let runtime = runtime();
         let handle = runtime.handle().clone();
-        let thread = std::thread::spawn(move || face.run(&handle, inbox));
+        let thread = std::thread::spawn(move || output.run(&handle, inbox));
 
         let read = |kind: &str| {
             let wanted = format!(r#"{{"v":1,"type":"{kind}""#);
@@ -469,7 +473,7 @@ mod tests {
         read("delivery");
         drop(written);
         let ended = thread.join().unwrap().unwrap_err();
-        assert!(matches!(ended, Ended::Output(_)), "{ended}");
+        assert!(matches!(ended, StreamOutputError::Output(_)), "{ended}");
     }
 
     #[test]
@@ -481,7 +485,8 @@ mod tests {
         let now = super::super::samples::at(0);
         let filter = Filter::parse("version_ready trailer", now).unwrap();
         let selection = Selection { filter, only_refusals: false };
-        let face = face(&journal, Format::Json, Blocking { gate, out }).with_selection(selection);
+        let output =
+            output(&journal, Format::Json, Blocking { gate, out }).with_selection(selection);
         append(&journal, 1);
         let named = journal.name("ast_9f3c81".to_owned(), Some("Trailer S2".to_owned()));
         named.unwrap().blocking_receipt().unwrap();
@@ -489,7 +494,7 @@ mod tests {
         refuse(&journal, 1);
         let (notices, inbox) = mpsc::channel(4);
         notices.blocking_send(Notice::Finish(Counts::default())).unwrap();
-        face.run(runtime().handle(), inbox).unwrap();
+        output.run(runtime().handle(), inbox).unwrap();
         let out = written.iter().collect::<Vec<_>>().concat();
         let (seqs, others) = summary(&out);
         assert_eq!(seqs, [1, 2], "the name counts when the line is written");
@@ -502,12 +507,12 @@ mod tests {
         let journal = journal();
         let (_open, gate) = sync_channel(1);
         let (out, _written) = sync_channel(1);
-        let face = face(&journal, Format::Json, Blocking { gate, out });
+        let output = output(&journal, Format::Json, Blocking { gate, out });
         let (notices, inbox) = mpsc::channel(4);
         notices.blocking_send(Notice::ReaderGone).unwrap();
-        let ended = face.run(runtime().handle(), inbox).unwrap_err();
+        let ended = output.run(runtime().handle(), inbox).unwrap_err();
         assert!(
-            matches!(&ended, Ended::Output(e) if e.kind() == io::ErrorKind::BrokenPipe),
+            matches!(&ended, StreamOutputError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe),
             "{ended}"
         );
     }
@@ -519,12 +524,12 @@ mod tests {
         drop(open);
         let (out, written) = sync_channel(1);
         drop(written);
-        let face = face(&journal, Format::Json, Blocking { gate, out });
+        let output = output(&journal, Format::Json, Blocking { gate, out });
         append(&journal, 1);
         let (_notices, inbox) = mpsc::channel(4);
-        let ended = face.run(runtime().handle(), inbox).unwrap_err();
+        let ended = output.run(runtime().handle(), inbox).unwrap_err();
         assert!(
-            matches!(&ended, Ended::Output(e) if e.kind() == io::ErrorKind::BrokenPipe),
+            matches!(&ended, StreamOutputError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe),
             "{ended}"
         );
     }
