@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Message, Speed, Tamper};
 use chance::Chance;
-use script::{LENGTH, PARTS, ScriptedAsset, ScriptedEvent, When};
+use script::{EventTime, LENGTH, PARTS, ScriptedAsset, ScriptedEvent};
 
 /// Languages that a catalogue is dubbed into, from the vendor's list.
 const LOCALES: [&str; 20] = [
@@ -30,13 +30,13 @@ const PAST_JITTER: u64 = 50_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     names: Vec<(String, &'static str)>,
-    past: Vec<Ago>,
+    past: Vec<PastMessage>,
     scenes: Vec<Scene>,
 }
 
 /// A message before the start, and how long before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Ago {
+struct PastMessage {
     /// In real time.
     in_life: Duration,
     /// In the story: its length depends on the speed.
@@ -70,7 +70,7 @@ pub enum How {
 
 /// A callback from before the start of the story.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
+pub struct PastCallback {
     /// When it came.
     pub at: Timestamp,
     /// The message.
@@ -106,13 +106,13 @@ impl Story {
 
     /// Returns the callbacks of the hour before `start`, oldest first, all of them sound. Their
     /// generations took as long as in a story that is played at `speed`.
-    pub fn history(&self, start: Timestamp, speed: Speed) -> Vec<Past> {
-        let past = self.past.iter().map(|ago| Past {
+    pub fn history(&self, start: Timestamp, speed: Speed) -> Vec<PastCallback> {
+        let past = self.past.iter().map(|ago| PastCallback {
             // Only fails near the earliest timestamp.
             at: start.checked_sub(ago.in_life + speed.pace(ago.in_story)).unwrap_or(start),
             message: ago.message.clone(),
         });
-        let mut past: Vec<Past> = past.collect();
+        let mut past: Vec<PastCallback> = past.collect();
         past.sort_by_key(|past| past.at);
         past
     }
@@ -150,7 +150,7 @@ impl Story {
         for beat in beats.iter().rev() {
             let message = message(beat, asset_id, version);
             match beat.when {
-                When::At(second) => {
+                EventTime::At(second) => {
                     let later = Duration::from_millis(chance.below(JITTER));
                     let at = Duration::from_secs(second.into()) + later;
                     in_story =
@@ -158,15 +158,15 @@ impl Story {
                     self.scenes.push(Scene { at, message, how: beat.how });
                     continue;
                 }
-                When::Took(seconds) => in_story += SignedDuration::from_secs(seconds.into()),
-                When::Before(minutes) => {
+                EventTime::Took(seconds) => in_story += SignedDuration::from_secs(seconds.into()),
+                EventTime::Before(minutes) => {
                     let later = Duration::from_millis(chance.below(PAST_JITTER));
                     in_life = Duration::from_secs(60 * u64::from(minutes)).saturating_sub(later);
                 }
             }
             in_story = in_story.max(SignedDuration::ZERO);
             let in_story = Duration::try_from(in_story).unwrap_or_default();
-            self.past.push(Ago { in_life, in_story, message });
+            self.past.push(PastMessage { in_life, in_story, message });
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct ScriptedAsset {
 
 /// One event of an asset or a version.
 pub(super) struct ScriptedEvent {
-    pub(super) when: When,
+    pub(super) when: EventTime,
     pub(super) event: &'static str,
     pub(super) how: How,
 }
@@ -32,7 +32,7 @@ pub(super) struct ScriptedEvent {
 /// The time of an event. The seed adds a little to each, less than the time between any two of one
 /// version.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum EventTime {
     /// Minutes before the start, plus the durations of the generations that follow it.
     Before(u32),
     /// Before the start: seconds of the story before the version's next event. They scale with the
@@ -43,34 +43,34 @@ pub(super) enum When {
     At(u32),
 }
 
-const fn beat(when: When, event: Event, how: How) -> ScriptedEvent {
+const fn beat(when: EventTime, event: Event, how: How) -> ScriptedEvent {
     ScriptedEvent { when, event: event.name(), how }
 }
 
 const fn before(minutes: u32, state: State) -> ScriptedEvent {
-    beat(When::Before(minutes), Event::Version(state), How::Sound)
+    beat(EventTime::Before(minutes), Event::Version(state), How::Sound)
 }
 
 /// Returns a generation that began before the start.
 const fn took(seconds: u32) -> ScriptedEvent {
-    beat(When::Took(seconds), Event::Version(State::Generating), How::Sound)
+    beat(EventTime::Took(seconds), Event::Version(State::Generating), How::Sound)
 }
 
 const fn at(second: u32, state: State) -> ScriptedEvent {
-    beat(When::At(second), Event::Version(state), How::Sound)
+    beat(EventTime::At(second), Event::Version(state), How::Sound)
 }
 
 /// Returns a retry, byte for byte.
 const fn again(second: u32, state: State) -> ScriptedEvent {
-    beat(When::At(second), Event::Version(state), How::Again)
+    beat(EventTime::At(second), Event::Version(state), How::Again)
 }
 
 const fn spoiled(second: u32, state: State, tamper: Tamper) -> ScriptedEvent {
-    beat(When::At(second), Event::Version(state), How::Spoiled(tamper))
+    beat(EventTime::At(second), Event::Version(state), How::Spoiled(tamper))
 }
 
 const fn astray(second: u32, state: State) -> ScriptedEvent {
-    beat(When::At(second), Event::Version(state), How::Astray)
+    beat(EventTime::At(second), Event::Version(state), How::Astray)
 }
 
 use State::{Failed, GenerateFailed, Generated, Generating, Ready};
@@ -153,7 +153,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
                 before(47, Ready),
                 took(62),
                 before(36, Generated),
-                ScriptedEvent { when: When::At(21), event: UNKNOWN, how: How::Sound },
+                ScriptedEvent { when: EventTime::At(21), event: UNKNOWN, how: How::Sound },
             ],
             &[before(47, Ready), took(59), before(35, Generated)],
             &[before(46, Ready), took(56), before(34, Generated)],
@@ -195,8 +195,8 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
             &[before(6, Failed)],
         ],
         whole: &[
-            beat(When::At(88), Event::AssetFailed, How::Sound),
-            beat(When::At(93), Event::AssetFailed, How::Again),
+            beat(EventTime::At(88), Event::AssetFailed, How::Sound),
+            beat(EventTime::At(93), Event::AssetFailed, How::Again),
         ],
     },
     // Overtaken on the way: generated arrives before generating.
