@@ -14,7 +14,7 @@ use tower::Service as _;
 use super::proxy::{PATIENCE, Proxy, ProxyError, authority};
 use super::stream::AnyStream;
 use super::tls::TlsError;
-use super::{Connection, Outbound, Target, reasons, tunnel};
+use super::{Connection, Destination, Outbound, reasons, tunnel};
 use crate::text::Printable;
 
 /// Why there is no connection.
@@ -35,7 +35,7 @@ pub enum ConnectError {
 
 impl Outbound {
     /// Connects to a target. Sets no limit on the time that it takes.
-    pub async fn connect(&self, target: &Target) -> Result<Connection, ConnectError> {
+    pub async fn connect(&self, target: &Destination) -> Result<Connection, ConnectError> {
         let proxy = self.proxies.to(target).map_err(ConnectError::Proxy)?;
         let is_forwarded = proxy.is_some_and(|proxy| proxy.is_forwarding(target));
         let tcp = match proxy {
@@ -59,7 +59,11 @@ impl Outbound {
         Ok(Connection { stream, is_forwarded })
     }
 
-    async fn secure(&self, target: &Target, tcp: TcpStream) -> Result<AnyStream, ConnectError> {
+    async fn secure(
+        &self,
+        target: &Destination,
+        tcp: TcpStream,
+    ) -> Result<AnyStream, ConnectError> {
         let connector = self.trust.connector().await.map_err(ConnectError::Setup)?;
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| ConnectError::Name(Printable::new(&target.host)))?;
@@ -74,7 +78,7 @@ impl Outbound {
 }
 
 /// Connects to a proxy and has it open the way, unless it takes whole requests.
-async fn through(proxy: &Proxy, target: &Target) -> Result<TcpStream, ProxyError> {
+async fn through(proxy: &Proxy, target: &Destination) -> Result<TcpStream, ProxyError> {
     let tcp = tcp(&proxy.host, proxy.port).await.map_err(|cause| proxy.is_down(target, cause))?;
     if proxy.is_forwarding(target) { Ok(tcp) } else { tunnel::open(tcp, proxy, target).await }
 }
@@ -111,7 +115,8 @@ mod tests {
                 (name == "ALL_PROXY").then(|| format!("{scheme}://{at}"))
             });
             let outbound = Outbound::new(proxies, Trust::System);
-            let target = Target { scheme: Scheme::Wss, host: "relay.invalid".into(), port: 443 };
+            let target =
+                Destination { scheme: Scheme::Wss, host: "relay.invalid".into(), port: 443 };
             let error = outbound.connect(&target).await.err().unwrap().to_string();
             for words in [&at, "ALL_PROXY", "no way to relay.invalid:443 within 10 s"] {
                 assert!(error.contains(words), "{error}");

@@ -49,7 +49,7 @@ impl Scheme {
 
 /// Where a connection is to lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct Destination {
     /// What is spoken there.
     pub scheme: Scheme,
     /// A name or an address, without brackets.
@@ -58,7 +58,7 @@ pub struct Target {
     pub port: u16,
 }
 
-impl Target {
+impl Destination {
     /// Whether it is this machine, which no proxy leads to.
     fn is_this_machine(&self) -> bool {
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();
@@ -69,7 +69,7 @@ impl Target {
 }
 
 /// Host and port, as `CONNECT` names them.
-impl fmt::Display for Target {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         proxy::authority(&self.host, self.port).fmt(f)
     }
@@ -97,18 +97,18 @@ impl Outbound {
     }
 
     /// Checks that the proxy on the way to a target can be used, if there is one.
-    pub fn check(&self, target: &Target) -> Result<(), ProxyError> {
+    pub fn check(&self, target: &Destination) -> Result<(), ProxyError> {
         self.proxies.to(target).map(drop)
     }
 
     /// The `Proxy-Authorization` of requests that a proxy forwards.
-    pub fn authorization(&self, target: &Target) -> Option<HeaderValue> {
+    pub fn authorization(&self, target: &Destination) -> Option<HeaderValue> {
         let proxy = self.proxies.to(target).ok()??;
         proxy.is_forwarding(target).then(|| proxy.authorization()).flatten()
     }
 
     /// Explains a 407 to a request that a proxy forwards; `None` if no proxy is on the way.
-    pub fn refused(&self, target: &Target, headers: &http::HeaderMap) -> Option<ProxyError> {
+    pub fn refused(&self, target: &Destination, headers: &http::HeaderMap) -> Option<ProxyError> {
         let proxy = self.proxies.to(target).ok()??;
         let offers = headers.get_all(http::header::PROXY_AUTHENTICATE).iter();
         let offers = offers.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn this_machine_is_told_from_others() {
         let here = |host: &str| {
-            Target { scheme: Scheme::Http, host: host.to_owned(), port: 1 }.is_this_machine()
+            Destination { scheme: Scheme::Http, host: host.to_owned(), port: 1 }.is_this_machine()
         };
         for host in ["localhost", "LocalHost.", "a.localhost", "127.9.9.9", "::1", "0.0.0.0", "::"]
         {

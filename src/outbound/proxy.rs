@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 
-use super::{Scheme, Target};
+use super::{Destination, Scheme};
 use crate::text::Printable;
 
 /// The most of a proxy's authentication schemes that a message names, in columns.
@@ -170,7 +170,7 @@ impl Proxies {
     }
 
     /// The proxy on the way to a target. This machine is always reached directly.
-    pub(super) fn to(&self, target: &Target) -> Result<Option<&Proxy>, ProxyError> {
+    pub(super) fn to(&self, target: &Destination) -> Result<Option<&Proxy>, ProxyError> {
         let named = if target.scheme.is_tls() { self.secure.as_ref() } else { self.plain.as_ref() };
         let Some(Named { variable, proxy }) = named.filter(|_| !self.is_direct(target)) else {
             return Ok(None);
@@ -183,12 +183,12 @@ impl Proxies {
     }
 
     /// Whether a target is reached directly whatever proxies there are.
-    fn is_direct(&self, target: &Target) -> bool {
+    fn is_direct(&self, target: &Destination) -> bool {
         target.is_this_machine() || self.direct.iter().any(|name| is_meant(name, target))
     }
 
     /// What to say of a variable that a target would be reached by if it was one that is used.
-    pub(super) fn hint(&self, target: &Target) -> &'static str {
+    pub(super) fn hint(&self, target: &Destination) -> &'static str {
         if self.has_unused && !target.scheme.is_tls() && !self.is_direct(target) {
             "; HTTP_PROXY in capitals is not used, because a web server can set it: name the proxy in http_proxy"
         } else {
@@ -199,7 +199,7 @@ impl Proxies {
 
 /// Whether an entry of `NO_PROXY` names a target: a host and all below it, an address, either with a
 /// port, or a network like `10.0.0.0/8`.
-fn is_meant(entry: &str, target: &Target) -> bool {
+fn is_meant(entry: &str, target: &Destination) -> bool {
     let host = target.host.to_ascii_lowercase();
     if entry == "*" {
         return true;
@@ -278,7 +278,7 @@ impl Proxy {
     }
 
     /// Whether it takes whole requests to the target, in place of opening a way.
-    pub(super) fn is_forwarding(&self, target: &Target) -> bool {
+    pub(super) fn is_forwarding(&self, target: &Destination) -> bool {
         self.kind == Kind::Http && target.scheme == Scheme::Http
     }
 
@@ -303,7 +303,7 @@ impl Proxy {
     }
 
     /// It cannot be connected to.
-    pub(super) fn is_down(&self, target: &Target, cause: io::Error) -> ProxyError {
+    pub(super) fn is_down(&self, target: &Destination, cause: io::Error) -> ProxyError {
         ProxyError::Down { via: self.via(), cause, around: Printable::new(&target.host) }
     }
 
@@ -342,7 +342,7 @@ impl Proxy {
     }
 
     /// It let nobody know anything in time.
-    pub(super) fn is_silent(&self, target: &Target) -> ProxyError {
+    pub(super) fn is_silent(&self, target: &Destination) -> ProxyError {
         ProxyError::Silent { via: self.via(), to: Printable::new(&target.to_string()) }
     }
 
@@ -379,7 +379,7 @@ mod tests {
         })
     }
 
-    fn target(url: &str) -> Target {
+    fn target(url: &str) -> Destination {
         let uri: http::Uri = url.parse().unwrap();
         let (scheme, port) = match uri.scheme_str().unwrap() {
             "http" => (Scheme::Http, 80),
@@ -388,7 +388,7 @@ mod tests {
             _ => (Scheme::Wss, 443),
         };
         let host = uri.host().unwrap().trim_matches(['[', ']']).to_owned();
-        Target { scheme, host, port: uri.port_u16().unwrap_or(port) }
+        Destination { scheme, host, port: uri.port_u16().unwrap_or(port) }
     }
 
     fn way(variables: &[(&str, &str)], url: &str) -> Option<String> {

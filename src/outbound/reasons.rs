@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InvalidMessage};
 
-use super::Target;
+use super::Destination;
 use crate::text::Printable;
 
 /// The longest reason in a library's words, in columns.
@@ -17,7 +17,7 @@ const MAX_NAMES: usize = 5;
 
 /// Explains what ended a handshake with a target, where `cacert` replaces the system's
 /// certificates.
-pub(super) fn handshake(target: &Target, cacert: Option<&Path>, cause: &io::Error) -> String {
+pub(super) fn handshake(target: &Destination, cacert: Option<&Path>, cause: &io::Error) -> String {
     match cause.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(why)) => certificate(target, cacert, why),
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => format!(
@@ -44,7 +44,7 @@ fn is_end(kind: io::ErrorKind) -> bool {
     matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
-fn certificate(target: &Target, cacert: Option<&Path>, why: &CertificateError) -> String {
+fn certificate(target: &Destination, cacert: Option<&Path>, why: &CertificateError) -> String {
     let file = cacert.map(|path| Printable::new(&path.display().to_string()));
     match why {
         CertificateError::UnknownIssuer => match file {

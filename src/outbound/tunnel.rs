@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower::{Service as _, service_fn};
 
-use super::Target;
+use super::Destination;
 use super::proxy::{Kind, Proxy, ProxyError, authority};
 use crate::text::Printable;
 
@@ -20,7 +20,7 @@ const MAX_HEAD: usize = 16 << 10;
 pub(super) async fn open(
     mut tcp: TcpStream,
     proxy: &Proxy,
-    target: &Target,
+    target: &Destination,
 ) -> Result<TcpStream, ProxyError> {
     match proxy.kind {
         Kind::Http => connect(&mut tcp, proxy, target).await.map(|()| tcp),
@@ -29,7 +29,11 @@ pub(super) async fn open(
 }
 
 /// Has the proxy resolve the name: it may be the only one who can.
-async fn socks(tcp: TcpStream, proxy: &Proxy, target: &Target) -> Result<TcpStream, ProxyError> {
+async fn socks(
+    tcp: TcpStream,
+    proxy: &Proxy,
+    target: &Destination,
+) -> Result<TcpStream, ProxyError> {
     let failed = |why: String| proxy.answered(Printable::new(&why).cut(120));
     let uri = |host: &str, port| {
         let uri = Uri::builder().scheme("http").authority(authority(host, port));
@@ -58,7 +62,7 @@ async fn socks(tcp: TcpStream, proxy: &Proxy, target: &Target) -> Result<TcpStre
 async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     proxy: &Proxy,
-    target: &Target,
+    target: &Destination,
 ) -> Result<(), ProxyError> {
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     if let Some(login) = proxy.authorization() {

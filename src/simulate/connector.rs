@@ -10,18 +10,18 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tower::Service;
 
-use crate::outbound::{AnyStream, ConnectError, Outbound, Scheme, Target};
+use crate::outbound::{AnyStream, ConnectError, Destination, Outbound, Scheme};
 use crate::text::Printable;
 
 /// Returns the target of a URL; `None` if it is neither `http://` nor `https://`.
-pub(super) fn target(to: &Uri) -> Option<Target> {
+pub(super) fn target(to: &Uri) -> Option<Destination> {
     let (scheme, port) = match to.scheme_str()? {
         "http" => (Scheme::Http, 80),
         "https" => (Scheme::Https, 443),
         _ => return None,
     };
     let host = to.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Some(Target { scheme, host, port: to.port_u16().unwrap_or(port) })
+    Some(Destination { scheme, host, port: to.port_u16().unwrap_or(port) })
 }
 
 /// Makes the connections of a client.

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use http::Uri;
 
 use super::super::protocol::SUBSCRIBE_PATH;
-use crate::outbound::{Scheme, Target};
+use crate::outbound::{Destination, Scheme};
 use crate::text::Printable;
 
 /// A relay's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    target: Target,
+    target: Destination,
     /// Host and port as they stand in a request.
     pub(super) authority: String,
     /// What the relay's own paths stand behind; without a slash at its end.
@@ -55,7 +55,7 @@ impl Address {
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let scheme = if tls { Scheme::Wss } else { Scheme::Ws };
         let address = Self {
-            target: Target { scheme, host, port },
+            target: Destination { scheme, host, port },
             authority: authority.as_str().to_owned(),
             prefix: uri.path().trim_end_matches('/').to_owned(),
         };
@@ -84,7 +84,7 @@ impl Address {
     }
 
     /// Where a connection to it has to lead.
-    pub const fn target(&self) -> &Target {
+    pub const fn target(&self) -> &Destination {
         &self.target
     }
 }
