@@ -23,7 +23,7 @@ use crate::status::Counts;
 pub use crate::journal::WriteError;
 
 use counters::Counters;
-use refusal_log::{RefusalLog, Report};
+use refusal_log::{RefusalLog, RefusedRequest};
 
 /// Time that a source waits for the disk before it answers that the delivery could not be kept.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,14 +67,14 @@ pub struct Verified(VerifiedKind);
 
 enum VerifiedKind {
     Accepted(Box<Accepted>),
-    Refused(Box<Report>),
+    Refused(Box<RefusedRequest>),
     Gap(Gap),
 }
 
 impl Verified {
     /// Creates a refused delivery, for one that its source rejected.
     pub fn refused(refusal: Refusal) -> Self {
-        Self(VerifiedKind::Refused(Box::new(Report { refusal, body: None })))
+        Self(VerifiedKind::Refused(Box::new(RefusedRequest { refusal, body: None })))
     }
 
     /// Creates a gap in the relay's deliveries.
@@ -243,7 +243,7 @@ impl Intake {
     }
 
     /// Checks the signature; returns the report for the log of refusals if it does not hold.
-    fn verify(&self, request: Received) -> Result<Accepted, Box<Report>> {
+    fn verify(&self, request: Received) -> Result<Accepted, Box<RefusedRequest>> {
         // The signature is over the raw bytes, so it comes before any parsing.
         let signatures: Vec<&str> = request.headers.all(SIGNATURE_HEADER).collect();
         let verdict = match self.policy {
@@ -266,7 +266,7 @@ impl Intake {
 
     /// Lists a request that its source refused.
     pub fn refuse(&self, refusal: Refusal) {
-        self.refusals.list(Report { refusal, body: None });
+        self.refusals.list(RefusedRequest { refusal, body: None });
     }
 
     /// Counts a request that its source answered 503 because there was no memory for its body.
@@ -329,7 +329,7 @@ impl Intake {
 }
 
 /// Returns the report of a request whose signature does not hold.
-fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
+fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> RefusedRequest {
     let why = match verdict.why() {
         Some(why) => why.to_owned(),
         None => explain_missing(&request.headers, &request.body),
@@ -347,5 +347,5 @@ fn refused(request: Received, kind: RefusalKind, verdict: &Verdict) -> Report {
         headers: request.headers,
         body: BodySample::of(&request.body),
     };
-    Report { refusal, body: Some(request.body) }
+    RefusedRequest { refusal, body: Some(request.body) }
 }

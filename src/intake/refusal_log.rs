@@ -35,7 +35,7 @@ const TOO_MANY: &str = "what happened to it was not looked into: too many were r
 const TOO_LONG: &str = "what happened to it was not looked into: it is over 64 KiB";
 
 /// A refused request.
-pub(super) struct Report {
+pub(super) struct RefusedRequest {
     pub(super) refusal: Refusal,
     /// The whole body, if the signature was rejected.
     pub(super) body: Option<Vec<u8>>,
@@ -44,7 +44,7 @@ pub(super) struct Report {
 /// The handle of the log: queues reports for the [`RefusalWorker`].
 pub(super) struct RefusalLog {
     /// `None` once closed.
-    reports: Mutex<Option<SyncSender<Report>>>,
+    reports: Mutex<Option<SyncSender<RefusedRequest>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<Counters>,
 }
@@ -74,7 +74,7 @@ impl RefusalLog {
     }
 
     /// Counts a refusal and queues it, if there is room.
-    pub(super) fn list(&self, mut report: Report) {
+    pub(super) fn list(&self, mut report: RefusedRequest) {
         self.counters.refused(report.refusal.kind);
         if report.body.as_ref().is_some_and(|body| body.len() > MAX_BODY) {
             report.body = None;
@@ -108,9 +108,9 @@ impl Drop for RefusalLog {
 struct RefusalWorker {
     keys: Arc<TrustedKeys>,
     journal: Arc<Journal>,
-    inbox: Receiver<Report>,
+    inbox: Receiver<RefusedRequest>,
     /// Reports with bodies that are worth an analysis.
-    waiting: VecDeque<Report>,
+    waiting: VecDeque<RefusedRequest>,
     analyses: TokenBucket,
     coalesced: Coalesced,
     /// Since when `coalesced` has changes that are not on disk.
@@ -167,7 +167,7 @@ impl RefusalWorker {
     }
 
     /// Queues a report for its analysis if that is useful and within the limit; else adds it as it is.
-    fn take(&mut self, mut report: Report) {
+    fn take(&mut self, mut report: RefusedRequest) {
         let is_worth_it = report.refusal.kind != RefusalKind::Missing
             || may_be_misplaced(&report.refusal.headers);
         if report.body.is_none() || !is_worth_it {
@@ -180,7 +180,7 @@ impl RefusalWorker {
         }
     }
 
-    fn analyze(&mut self, Report { mut refusal, body }: Report) {
+    fn analyze(&mut self, RefusedRequest { mut refusal, body }: RefusedRequest) {
         if let Some(found) = body.and_then(|body| self.found(&refusal, &body)) {
             refusal.why = found;
         }
@@ -265,7 +265,7 @@ mod tests {
                 headers: headers.clone(),
                 body: BodySample::of(&body),
             };
-            refusals.list(Report { refusal, body: Some(body.clone()) });
+            refusals.list(RefusedRequest { refusal, body: Some(body.clone()) });
         }
         refusals.close();
         let (listed, _) = journal.reader().unwrap().refusals_after(0, 1000).unwrap();

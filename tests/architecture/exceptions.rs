@@ -15,5 +15,5 @@ pub(crate) const CIRCLES: &[(&str, &str)] = &[
 /// Names of several types.
 pub(crate) const DOUBLED: &[&str] = &[
     "Backend", "Columns", "Cursor", "Entry", "Event", "Held", "Key", "Line", "Lines", "Part",
-    "Report", "Row", "Running", "Screen", "State", "Wanted", "Woken",
+    "Row", "Running", "Screen", "State", "Wanted", "Woken",
 ];
