@@ -66,10 +66,10 @@ fn what(violations: &[Violation]) -> Vec<&str> {
     "text uses crate::journal"
 )]
 #[case::self_up("src/text.rs", "use self::super::journal;", "text uses crate::journal")]
-#[case::one_door_and_the_other(
+#[case::one_source_and_the_other(
     "src/relay/client.rs",
-    "use crate::listener::Door;",
-    "relay::client uses crate::listener::Door"
+    "use crate::listener::Listener;",
+    "relay::client uses crate::listener::Listener"
 )]
 #[case::view_and_loop(
     "src/tui/view/lane.rs",

@@ -1,6 +1,6 @@
-//! The import table of the design, as data: a row a module, and why it stops there.
+//! The import table of the design, as data: one row for each module, with a reason.
 
-/// What one module may use. The row with the longest matching name counts.
+/// The permissions of one module. The row with the longest matching name counts.
 pub(crate) struct Row {
     /// The module, from the crate's root.
     pub(crate) module: &'static str,
@@ -10,19 +10,19 @@ pub(crate) struct Row {
     pub(crate) crates: &'static [&'static str],
     /// Whether it is a function of its arguments: no files, sockets, threads, environment or clock.
     pub(crate) pure: bool,
-    /// Why it stops there.
+    /// The reason.
     pub(crate) why: &'static str,
 }
 
 /// Everything.
 pub(crate) const ALL: &[&str] = &["*"];
 
-/// The row for a module: the longest that it begins with.
+/// Returns the row of a module: the longest that it begins with.
 pub(crate) fn row_of<'a>(rows: &'a [Row], module: &[String]) -> Option<&'a Row> {
     rows.iter().filter(|row| begins_with(module, row.module)).max_by_key(|row| row.module.len())
 }
 
-/// Whether a path begins with the module `prefix`, as it is written.
+/// Returns whether a path begins with the module `prefix`, which is written like `relay::store`.
 pub(crate) fn begins_with(path: &[String], prefix: &str) -> bool {
     let mut parts = path.iter();
     prefix.split("::").all(|part| parts.next().is_some_and(|own| own == part))
@@ -42,14 +42,14 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &["callback"],
         crates: &["serde", "jiff"],
         pure: true,
-        why: "the fold has to give the same state from the same journal, always",
+        why: "the fold must compute the same state from the same journal, always",
     },
     Row {
         module: "status",
         ours: &["callback"],
         crates: &["jiff"],
         pure: true,
-        why: "what is shown of sources and journal must not hold them",
+        why: "the shown status must not own sources or journal",
     },
     Row {
         module: "text",
@@ -70,14 +70,14 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &[],
         crates: &["rustix"],
         pure: false,
-        why: "keys, settings and databases are opened alike, whoever needs them",
+        why: "keys, settings and databases are opened alike",
     },
     Row {
         module: "config",
         ours: &["files", "text"],
         crates: &["clap", "toml", "etcetera", "jiff", "serde", "thiserror", "http"],
         pure: false,
-        why: "settings are a plain value: whoever acts on them is handed it",
+        why: "settings are a plain value that is passed to the code that acts on them",
     },
     Row {
         module: "signature",
@@ -91,7 +91,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &["callback", "signature"],
         crates: &["hex", "ring"],
         pure: true,
-        why: "intake and a journal that is folded anew make the same digest of the same delivery",
+        why: "intake and the journal's refold make the same digest of the same delivery",
     },
     Row {
         module: "sqlite",
@@ -105,7 +105,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: &["callback", "timeline", "filter", "sqlite", "signature::fingerprint"],
         crates: &["rusqlite", "serde", "serde_json", "jiff", "thiserror", "tokio", "tracing"],
         pure: false,
-        why: "it keeps what it is given; who may write is decided before it",
+        why: "it stores deliveries; intake decides which are accepted",
     },
     Row {
         module: "intake",
@@ -183,7 +183,7 @@ pub(crate) const ROWS: &[Row] = &[
             "tracing",
         ],
         pure: false,
-        why: "a relay keeps for others what it does not understand",
+        why: "a relay stores callbacks without interpreting them",
     },
     Row {
         module: "relay::server",
@@ -270,14 +270,14 @@ pub(crate) const ROWS: &[Row] = &[
             "tracing",
         ],
         pure: false,
-        why: "the signed sender comes in by the door like any other",
+        why: "the signed sender uses HTTP like any other sender",
     },
     Row {
         module: "simulate::story",
         ours: &["callback", "simulate"],
         crates: &["jiff"],
         pure: true,
-        why: "the same seed has to tell the same story, always",
+        why: "the same seed must give the same story, always",
     },
     Row {
         module: "output",
@@ -359,21 +359,21 @@ pub(crate) const ROWS: &[Row] = &[
             "tokio_util",
         ],
         pure: false,
-        why: "app hands it ports: it never blocks on a door, a key or a disk",
+        why: "app passes it ports: it never blocks on a source, a key or a disk",
     },
     Row {
         module: "app",
         ours: ALL,
         crates: ALL,
         pure: false,
-        why: "the composition root knows everybody",
+        why: "the composition root uses every module",
     },
     Row {
         module: "cli",
         ours: ALL,
         crates: ALL,
         pure: false,
-        why: "a command knows whom it calls",
+        why: "a command uses the modules that it needs",
     },
     Row {
         module: "docs",
@@ -391,19 +391,19 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// The one module that may write what a terminal acts on: its file, and those below it.
+/// The one module that may write escape sequences: its file, and those below it.
 pub(crate) const TERMINAL: [&str; 2] = ["src/tui/terminal.rs", "src/tui/terminal/"];
 
-/// The rows that may hold SQL, whatever else a row allows.
+/// The rows that may contain SQL, whatever else a row allows.
 pub(crate) const SQL: &[&str] = &["sqlite", "journal", "relay::store"];
 
-/// Macros that panic on a closed pipe, or are left over.
+/// Macros that panic on a closed pipe, or are leftovers of debugging.
 pub(crate) const MACROS: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 
-/// What reaches nothing although it stands below what does: how bytes in memory are decompressed.
+/// Exceptions from [`IMPURE`]: decompressing bytes in memory.
 pub(crate) const IN_MEMORY: &[&str] = &["std::io::Read"];
 
-/// What reaches out of a function although `std` gives it.
+/// Paths of `std` that reach files, sockets, threads, the environment or the clock.
 pub(crate) const IMPURE: &[&str] = &[
     "std::env",
     "std::fs",
