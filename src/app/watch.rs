@@ -30,7 +30,7 @@ pub fn watch(
     out: impl Write + Send + 'static,
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
-    config.doors()?;
+    config.check_sources()?;
     if !config.ephemeral {
         config.needs_journal()?;
     }

@@ -154,7 +154,7 @@ impl Config {
     }
 
     /// Fails for a run without a source, and for flags that would have no effect.
-    pub fn doors(&self) -> Result<(), ConfigError> {
+    pub fn check_sources(&self) -> Result<(), ConfigError> {
         let idle = |keys: &[SettingKey]| {
             let is_flag = |key: &&SettingKey| matches!(self.origins.of(**key), Origin::Flag(_));
             keys.iter().find(is_flag).map(|key| key.setting().flag)

@@ -447,22 +447,23 @@ fn a_variable_that_a_command_does_not_use_says_nothing_to_it() {
 #[test]
 fn a_flag_that_would_do_nothing_is_refused() {
     let place = Place::new();
-    let doors = |arguments: &[&str]| place.load(arguments).unwrap().doors();
+    let sources = |arguments: &[&str]| place.load(arguments).unwrap().check_sources();
     let relay = ["--relay", "wss://relay.example"];
     for flag in ["--relay-name=a", "--relay-token-file=t", "--relay-insecure", "--cacert=c.pem"] {
-        let error = doors(&[flag]).unwrap_err().to_string();
+        let error = sources(&[flag]).unwrap_err().to_string();
         let name = flag.split('=').next().unwrap();
         assert!(error.starts_with(&format!("{name} does nothing without --relay")), "{error}");
-        doors(&[&relay[..], &[flag]].concat()).unwrap();
+        sources(&[&relay[..], &[flag]].concat()).unwrap();
     }
     for flag in ["--listen=1", "--path=/x", "--trust-forwarded-for"] {
-        let error = doors(&[&relay[..], &["--no-listen", flag]].concat()).unwrap_err().to_string();
+        let error =
+            sources(&[&relay[..], &["--no-listen", flag]].concat()).unwrap_err().to_string();
         assert!(error.contains("does nothing where --no-listen is set"), "{error}");
-        doors(&[&relay[..], &[flag]].concat()).unwrap();
+        sources(&[&relay[..], &[flag]].concat()).unwrap();
     }
     // What is set for good may wait for a relay.
     let place = Place::new().file("relay-name = 'a'").variable("DUBWATCH_CACERT", "c.pem");
-    place.load(&[]).unwrap().doors().unwrap();
+    place.load(&[]).unwrap().check_sources().unwrap();
 }
 
 #[test]

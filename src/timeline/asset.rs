@@ -52,7 +52,7 @@ impl Asset {
     }
 
     /// Notes a delivery for one of its versions.
-    pub(super) fn hear_of_version(&mut self, at: Timestamp) {
+    pub(super) fn note_version_delivery(&mut self, at: Timestamp) {
         self.hear(at);
         if let Some(failure) = &mut self.failure {
             failure.events_since = failure.events_since.saturating_add(1);

@@ -127,7 +127,7 @@ pub fn fold(
     match *subject {
         Subject::AssetFailed { .. } => asset.fail(at, fingerprint, provenance),
         Subject::Version { locale, state, .. } => {
-            asset.hear_of_version(at);
+            asset.note_version_delivery(at);
             let occurrence = Occurrence { state, at, locale, fingerprint, provenance };
             if let Some(version) = version {
                 version.apply(&occurrence)

@@ -200,22 +200,22 @@ impl Version {
     }
 
     /// Rules 3 to 8: returns the effect of a delivery on the version.
-    fn judge(&self, told: &Occurrence<'_>) -> Outcome {
-        let event = told.state;
+    fn judge(&self, occurrence: &Occurrence<'_>) -> Outcome {
+        let event = occurrence.state;
         if event == self.state {
             // Rule 4.
-            return if within_window(self.last, told.at) {
+            return if within_window(self.last, occurrence.at) {
                 Outcome::certain(DeliveryEffect::Repeat)
             } else {
                 guess(DeliveryEffect::NewCycle, Ambiguity::SameEventLater)
             };
         }
-        let close = within_window(self.since, told.at);
-        let same_bytes = self.same_bytes(told);
+        let close = within_window(self.since, occurrence.at);
+        let same_bytes = self.same_bytes(occurrence);
         if let Some(first) = self.first_seen(event) {
             // Rule 5.
-            return if !close && !within_window(first, told.at) {
-                self.revise(told)
+            return if !close && !within_window(first, occurrence.at) {
+                self.revise(occurrence)
             } else if same_bytes.is_some() {
                 Outcome::certain(DeliveryEffect::Repeat)
             } else if event == State::Failed || self.is_over() {
@@ -224,7 +224,7 @@ impl Version {
                 guess(DeliveryEffect::Repeat, Ambiguity::SignedAnew)
             };
         }
-        if same_bytes.is_some_and(|copy| within_window(copy.at, told.at)) {
+        if same_bytes.is_some_and(|copy| within_window(copy.at, occurrence.at)) {
             // Rule 5, for a retry of the previous cycle.
             return Outcome::certain(DeliveryEffect::Repeat);
         }
@@ -247,7 +247,7 @@ impl Version {
                 }
             },
             // Rules 8 and 7.
-            std::cmp::Ordering::Less if !close => self.revise(told),
+            std::cmp::Ordering::Less if !close => self.revise(occurrence),
             std::cmp::Ordering::Less if event.is_failure() => {
                 guess(DeliveryEffect::NewCycle, Ambiguity::FailureOutOfOrder)
             }
@@ -266,8 +266,8 @@ impl Version {
     /// If both ambiguities apply, returns the same bytes: they are evidence from this delivery and
     /// explain the odd step (a very late retry), while the odd step alone would make the reader
     /// look for a lost callback. The lane shows the step either way.
-    fn revise(&self, told: &Occurrence<'_>) -> Outcome {
-        let uncertain = if self.same_bytes(told).is_some() {
+    fn revise(&self, occurrence: &Occurrence<'_>) -> Outcome {
+        let uncertain = if self.same_bytes(occurrence).is_some() {
             Some(Ambiguity::SameBytesLater)
         } else if self.state == State::Generating {
             // Whatever ranks below `generating` is `ready` or `failed`.
@@ -279,39 +279,41 @@ impl Version {
     }
 
     /// Records the outcome of a delivery.
-    fn record(&mut self, told: &Occurrence<'_>, outcome: Outcome) {
+    fn record(&mut self, occurrence: &Occurrence<'_>, outcome: Outcome) {
         match outcome.effect {
             DeliveryEffect::Repeat => {
                 self.repeats = self.repeats.saturating_add(1);
                 self.uncertain = outcome.uncertain.or(self.uncertain);
-                if told.state == self.state {
+                if occurrence.state == self.state {
                     // The latest, not the newest: a relay may pass on an older copy, which must not
                     // make the next retry look like a new cycle.
-                    self.last = self.last.max(told.at);
+                    self.last = self.last.max(occurrence.at);
                 }
                 // What was received before the outcome says nothing about a run after it.
-                if told.state == State::Generating
-                    && self.state.rank() > told.state.rank()
-                    && told.at >= self.since
+                if occurrence.state == State::Generating
+                    && self.state.rank() > occurrence.state.rank()
+                    && occurrence.at >= self.since
                 {
-                    self.generating_again
-                        .get_or_insert(Again { at: told.at, provenance: told.provenance });
+                    self.generating_again.get_or_insert(Again {
+                        at: occurrence.at,
+                        provenance: occurrence.provenance,
+                    });
                 }
-                if told.provenance.is_verified() {
-                    self.prove(told.state);
+                if occurrence.provenance.is_verified() {
+                    self.prove(occurrence.state);
                 }
             }
             DeliveryEffect::Late => {
                 self.late = self.late.saturating_add(1);
-                self.remember(told.state, told.at, told.provenance, outcome);
+                self.remember(occurrence.state, occurrence.at, occurrence.provenance, outcome);
             }
             DeliveryEffect::Applied | DeliveryEffect::NewCycle => {
                 let again = self.generating_again.take();
                 if outcome.effect == DeliveryEffect::NewCycle {
                     self.cycle = self.cycle.saturating_add(1);
                     if let Some(again) = again
-                        && told.state != self.state
-                        && told.state.rank() == self.state.rank()
+                        && occurrence.state != self.state
+                        && occurrence.state.rank() == self.state.rank()
                     {
                         // Rule 6, in hindsight: that copy was the first step of this cycle.
                         self.repeats = self.repeats.saturating_sub(1);
@@ -323,18 +325,18 @@ impl Version {
                         }
                     }
                 }
-                self.state = told.state;
-                self.since = told.at;
-                self.last = told.at;
+                self.state = occurrence.state;
+                self.since = occurrence.at;
+                self.last = occurrence.at;
                 self.uncertain = outcome.uncertain;
-                self.remember(told.state, told.at, told.provenance, outcome);
+                self.remember(occurrence.state, occurrence.at, occurrence.provenance, outcome);
             }
             // Not for a readable delivery.
             DeliveryEffect::None => {}
         }
-        self.copies.get_or_insert_default()[told.state.index()] =
-            Some(LastCopy { digest: told.fingerprint.copy, at: told.at });
-        if let Some(locale) = told.locale {
+        self.copies.get_or_insert_default()[occurrence.state.index()] =
+            Some(LastCopy { digest: occurrence.fingerprint.copy, at: occurrence.at });
+        if let Some(locale) = occurrence.locale {
             self.locale = Some(locale.to_owned());
         }
     }
@@ -372,8 +374,8 @@ impl Version {
     }
 
     /// Returns the last copy of the event, if it had the very same bytes.
-    fn same_bytes(&self, told: &Occurrence<'_>) -> Option<LastCopy> {
-        self.last_copy(told.state).filter(|copy| copy.digest == told.fingerprint.copy)
+    fn same_bytes(&self, occurrence: &Occurrence<'_>) -> Option<LastCopy> {
+        self.last_copy(occurrence.state).filter(|copy| copy.digest == occurrence.fingerprint.copy)
     }
 }
 
