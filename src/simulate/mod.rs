@@ -13,5 +13,5 @@ pub use message::Message;
 pub use play::{Played, play};
 pub use sender::{Answer, SendError, Sender};
 pub use speed::Speed;
-pub use story::{How, PastCallback, Scene, Story};
+pub use story::{PastCallback, RequestKind, Scene, Story};
 pub use tamper::{Signed, Tamper, sign};

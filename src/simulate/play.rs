@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::Message;
 use super::sender::{SendError, Sender};
 use super::speed::Speed;
-use super::story::{How, Scene, Story};
+use super::story::{RequestKind, Scene, Story};
 use super::tamper::Signed;
 
 /// The counts of a played story.
@@ -45,10 +45,10 @@ pub async fn play(
                 return Ok(played);
             }
             let signed = prepare(scene, sender, &mut sent)?;
-            let to = if scene.how == How::Astray { &astray } else { sender.to() };
+            let to = if scene.kind == RequestKind::Astray { &astray } else { sender.to() };
             let answer = sender.post(to, signed).await?;
             played.posted += 1;
-            if answer.status != deserved(scene.how) {
+            if answer.status != deserved(scene.kind) {
                 tracing::warn!(status = %answer.status, ?scene, "an astonishing answer");
                 played.astonishing += 1;
             }
@@ -76,28 +76,28 @@ fn prepare(
     sent: &mut Vec<(Message, Signed)>,
 ) -> Result<Signed, SendError> {
     let message = &scene.message;
-    let tamper = match scene.how {
-        How::Spoiled(tamper) => Some(tamper),
-        How::Sound | How::Again | How::Astray => None,
+    let tamper = match scene.kind {
+        RequestKind::Spoiled(tamper) => Some(tamper),
+        RequestKind::Sound | RequestKind::Again | RequestKind::Astray => None,
     };
-    if scene.how == How::Again
+    if scene.kind == RequestKind::Again
         && let Some((_, signed)) = sent.iter().rfind(|(earlier, _)| earlier == message)
     {
         return Ok(signed.clone());
     }
     let signed = sender.sign(message, tamper)?;
-    if scene.how == How::Sound {
+    if scene.kind == RequestKind::Sound {
         sent.push((message.clone(), signed.clone()));
     }
     Ok(signed)
 }
 
 /// Returns the status that a receiver should answer.
-const fn deserved(how: How) -> StatusCode {
-    match how {
-        How::Sound | How::Again => StatusCode::OK,
-        How::Spoiled(_) => StatusCode::UNAUTHORIZED,
-        How::Astray => StatusCode::NOT_FOUND,
+const fn deserved(kind: RequestKind) -> StatusCode {
+    match kind {
+        RequestKind::Sound | RequestKind::Again => StatusCode::OK,
+        RequestKind::Spoiled(_) => StatusCode::UNAUTHORIZED,
+        RequestKind::Astray => StatusCode::NOT_FOUND,
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
         for scene in story.scenes() {
             let signed = prepare(scene, &sender, &mut sent).unwrap();
             let known = seen.contains(&signed);
-            assert_eq!(known, scene.how == How::Again, "{scene:?}");
+            assert_eq!(known, scene.kind == RequestKind::Again, "{scene:?}");
             retries += usize::from(known);
             seen.push(signed);
         }

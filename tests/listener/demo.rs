@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use dubwatch::simulate::{How, Message, Story, Tamper};
+use dubwatch::simulate::{Message, RequestKind, Story, Tamper};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -34,13 +34,13 @@ fn said(delivery: &Value) -> Message {
 }
 
 /// The word for a refused scene in the log of refusals.
-fn kind(how: How) -> Option<&'static str> {
+fn kind(how: RequestKind) -> Option<&'static str> {
     match how {
-        How::Sound | How::Again => None,
-        How::Astray => Some("wrong_path"),
-        How::Spoiled(Tamper::Missing) => Some("missing"),
-        How::Spoiled(Tamper::Encoding) => Some("malformed"),
-        How::Spoiled(_) => Some("invalid"),
+        RequestKind::Sound | RequestKind::Again => None,
+        RequestKind::Astray => Some("wrong_path"),
+        RequestKind::Spoiled(Tamper::Missing) => Some("missing"),
+        RequestKind::Spoiled(Tamper::Encoding) => Some("malformed"),
+        RequestKind::Spoiled(_) => Some("invalid"),
     }
 }
 
@@ -61,7 +61,7 @@ fn every_scene_is_accounted_for() {
     assert!(cautions[0]["message"].as_str().unwrap().starts_with("DEMO: "), "{cautions:?}");
 
     let deliveries: Vec<_> = of_type(&records, "delivery").collect();
-    let sound: Vec<_> = story.scenes().iter().filter(|scene| kind(scene.how).is_none()).collect();
+    let sound: Vec<_> = story.scenes().iter().filter(|scene| kind(scene.kind).is_none()).collect();
     assert_eq!(deliveries.len(), sound.len());
     let mut effects = BTreeMap::<&str, usize>::new();
     for (delivery, scene) in deliveries.iter().zip(&sound) {
@@ -84,7 +84,7 @@ fn every_scene_is_accounted_for() {
         *refused.entry(entry["kind"].as_str().unwrap()).or_default() += count;
     }
     let mut wanted = BTreeMap::<&str, u64>::new();
-    for kind in story.scenes().iter().filter_map(|scene| kind(scene.how)) {
+    for kind in story.scenes().iter().filter_map(|scene| kind(scene.kind)) {
         *wanted.entry(kind).or_default() += 1;
     }
     assert_eq!(refused, wanted);

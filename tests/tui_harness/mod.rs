@@ -9,7 +9,7 @@ use dubwatch::callback::{
     RefusalKind, Source, Verdict,
 };
 use dubwatch::signature::fingerprint;
-use dubwatch::simulate::{How, Message, Speed, Story, Tamper};
+use dubwatch::simulate::{Message, RequestKind, Speed, Story, Tamper};
 use dubwatch::status::Counts;
 use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::effect::Effect;
@@ -123,20 +123,20 @@ impl TuiHarness {
                 break;
             }
             tui.tick(at);
-            let (row, touched) = match scene.how {
-                How::Sound | How::Again => {
+            let (row, touched) = match scene.kind {
+                RequestKind::Sound | RequestKind::Again => {
                     let touched = BTreeSet::from([scene.message.asset_id.clone()]);
                     // A retry has the bytes of the last copy, everything else is signed anew.
-                    let signature = match scene.how {
-                        How::Again => tui.signed.get(&scene.message.body()).copied(),
+                    let signature = match scene.kind {
+                        RequestKind::Again => tui.signed.get(&scene.message.body()).copied(),
                         _ => None,
                     };
                     (tui.signed_delivery(&scene.message, at, signature), touched)
                 }
-                How::Spoiled(tamper) => {
+                RequestKind::Spoiled(tamper) => {
                     (tui.refusal(&scene.message, Some(tamper), at), BTreeSet::new())
                 }
-                How::Astray => (tui.refusal(&scene.message, None, at), BTreeSet::new()),
+                RequestKind::Astray => (tui.refusal(&scene.message, None, at), BTreeSet::new()),
             };
             tui.news(vec![row], &touched, false);
         }

@@ -51,13 +51,13 @@ pub struct Scene {
     pub at: Duration,
     /// The message.
     pub message: Message,
-    /// How it travels.
-    pub how: How,
+    /// Its kind.
+    pub kind: RequestKind,
 }
 
-/// How a request travels.
+/// The kinds of requests of a story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum RequestKind {
     /// As the service sends it: signed, to the right place.
     Sound,
     /// The bytes of the last sound request with this message, including the signature: a retry.
@@ -155,7 +155,7 @@ impl Story {
                     let at = Duration::from_secs(second.into()) + later;
                     in_story =
                         SignedDuration::ZERO - SignedDuration::try_from(at).unwrap_or_default();
-                    self.scenes.push(Scene { at, message, how: beat.how });
+                    self.scenes.push(Scene { at, message, kind: beat.kind });
                     continue;
                 }
                 EventTime::Took(seconds) => in_story += SignedDuration::from_secs(seconds.into()),

@@ -1,7 +1,7 @@
 //! The script of the story: its assets, their versions, the time of every event. A table; ids,
 //! titles and locales are chosen elsewhere.
 
-use super::How;
+use super::RequestKind;
 use crate::callback::{Event, State};
 use crate::simulate::Tamper;
 
@@ -26,7 +26,7 @@ pub(super) struct ScriptedAsset {
 pub(super) struct ScriptedEvent {
     pub(super) when: EventTime,
     pub(super) event: &'static str,
-    pub(super) how: How,
+    pub(super) kind: RequestKind,
 }
 
 /// The time of an event. The seed adds a little to each, less than the time between any two of one
@@ -43,34 +43,34 @@ pub(super) enum EventTime {
     At(u32),
 }
 
-const fn beat(when: EventTime, event: Event, how: How) -> ScriptedEvent {
-    ScriptedEvent { when, event: event.name(), how }
+const fn beat(when: EventTime, event: Event, kind: RequestKind) -> ScriptedEvent {
+    ScriptedEvent { when, event: event.name(), kind }
 }
 
 const fn before(minutes: u32, state: State) -> ScriptedEvent {
-    beat(EventTime::Before(minutes), Event::Version(state), How::Sound)
+    beat(EventTime::Before(minutes), Event::Version(state), RequestKind::Sound)
 }
 
 /// Returns a generation that began before the start.
 const fn took(seconds: u32) -> ScriptedEvent {
-    beat(EventTime::Took(seconds), Event::Version(State::Generating), How::Sound)
+    beat(EventTime::Took(seconds), Event::Version(State::Generating), RequestKind::Sound)
 }
 
 const fn at(second: u32, state: State) -> ScriptedEvent {
-    beat(EventTime::At(second), Event::Version(state), How::Sound)
+    beat(EventTime::At(second), Event::Version(state), RequestKind::Sound)
 }
 
 /// Returns a retry, byte for byte.
 const fn again(second: u32, state: State) -> ScriptedEvent {
-    beat(EventTime::At(second), Event::Version(state), How::Again)
+    beat(EventTime::At(second), Event::Version(state), RequestKind::Again)
 }
 
 const fn spoiled(second: u32, state: State, tamper: Tamper) -> ScriptedEvent {
-    beat(EventTime::At(second), Event::Version(state), How::Spoiled(tamper))
+    beat(EventTime::At(second), Event::Version(state), RequestKind::Spoiled(tamper))
 }
 
 const fn astray(second: u32, state: State) -> ScriptedEvent {
-    beat(EventTime::At(second), Event::Version(state), How::Astray)
+    beat(EventTime::At(second), Event::Version(state), RequestKind::Astray)
 }
 
 use State::{Failed, GenerateFailed, Generated, Generating, Ready};
@@ -153,7 +153,7 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
                 before(47, Ready),
                 took(62),
                 before(36, Generated),
-                ScriptedEvent { when: EventTime::At(21), event: UNKNOWN, how: How::Sound },
+                ScriptedEvent { when: EventTime::At(21), event: UNKNOWN, kind: RequestKind::Sound },
             ],
             &[before(47, Ready), took(59), before(35, Generated)],
             &[before(46, Ready), took(56), before(34, Generated)],
@@ -195,8 +195,8 @@ pub(super) const PARTS: [ScriptedAsset; 12] = [
             &[before(6, Failed)],
         ],
         whole: &[
-            beat(EventTime::At(88), Event::AssetFailed, How::Sound),
-            beat(EventTime::At(93), Event::AssetFailed, How::Again),
+            beat(EventTime::At(88), Event::AssetFailed, RequestKind::Sound),
+            beat(EventTime::At(93), Event::AssetFailed, RequestKind::Again),
         ],
     },
     // Overtaken on the way: generated arrives before generating.

@@ -49,9 +49,11 @@ impl Told {
     /// Tells a scene, if it gets in.
     fn scene(&mut self, scene: &Scene) -> Option<Outcome> {
         let at = start() + SignedDuration::try_from(scene.at).unwrap();
-        match scene.how {
-            How::Sound | How::Again => Some(self.tell(&scene.message, at, scene.how == How::Again)),
-            How::Spoiled(_) | How::Astray => None,
+        match scene.kind {
+            RequestKind::Sound | RequestKind::Again => {
+                Some(self.tell(&scene.message, at, scene.kind == RequestKind::Again))
+            }
+            RequestKind::Spoiled(_) | RequestKind::Astray => None,
         }
     }
 
@@ -123,12 +125,12 @@ fn it_covers_whatever_can_happen() {
         let mut ambiguities = BTreeSet::new();
         let mut refusals = BTreeSet::new();
         for scene in story.scenes() {
-            match (told.scene(scene), scene.how) {
+            match (told.scene(scene), scene.kind) {
                 (Some(outcome), _) => {
                     *effects.entry(outcome.effect.name()).or_default() += 1;
                     ambiguities.extend(outcome.uncertain.map(Ambiguity::code));
                 }
-                (None, How::Spoiled(tamper)) => drop(refusals.insert(tamper.name())),
+                (None, RequestKind::Spoiled(tamper)) => drop(refusals.insert(tamper.name())),
                 (None, _) => drop(refusals.insert("astray")),
             }
         }
@@ -148,7 +150,7 @@ fn one_is_three_times_as_slow_as_the_rest() {
     let story = Story::new(7);
     let mut begun: BTreeMap<&str, Duration> = BTreeMap::new();
     let mut took = Vec::new();
-    for scene in story.scenes().iter().filter(|scene| scene.how == How::Sound) {
+    for scene in story.scenes().iter().filter(|scene| scene.kind == RequestKind::Sound) {
         let Some(version) = scene.message.version_id.as_deref() else { continue };
         match scene.message.event.as_str() {
             "version_generating" => drop(begun.insert(version, scene.at)),
