@@ -23,7 +23,7 @@ pub enum ConfigError {
     },
     /// The configuration file contains something that is not a setting.
     #[error("{0}")]
-    InFile(Box<InFile>),
+    InFile(Box<FileMistake>),
     /// The configuration file contains a secret, and other users can read it.
     #[error(
         "others can read relay-token in the configuration file {path} (mode {mode:03o}); `chmod 600` it, or move the token into a file of its own"
@@ -74,7 +74,7 @@ pub(super) fn shown(path: &Path) -> Printable {
 
 /// A mistake in the configuration file: its position, and the line with the mistake marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFile {
+pub struct FileMistake {
     path: Printable,
     /// Counted from 1.
     line: usize,
@@ -87,7 +87,7 @@ pub struct InFile {
     mark: Range<usize>,
 }
 
-impl InFile {
+impl FileMistake {
     /// Creates the mistake at `span`, in bytes, of the file's `text`. Does not show the value of the
     /// setting `secret`.
     pub(super) fn new(
@@ -136,7 +136,7 @@ fn columns(piece: &str) -> usize {
     if piece.trim_matches(' ').is_empty() { piece.len() } else { Printable::new(piece).width() }
 }
 
-impl fmt::Display for InFile {
+impl fmt::Display for FileMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, line, column, why, excerpt, mark } = self;
         let number = line.to_string();

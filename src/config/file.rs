@@ -9,8 +9,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::InFile;
-use super::kind::Written;
+use super::error::FileMistake;
+use super::kind::WrittenValue;
 use super::relay::{RELAY_SETTINGS, RELAY_TABLE, RelayKey, RelayLayer};
 use super::setting::Layer;
 use super::table::Table;
@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 /// The settings in a configuration file.
 #[derive(Debug, Default)]
-pub(super) struct FromFile {
+pub(super) struct FileLayers {
     /// Those of the watcher.
     pub(super) watcher: Layer,
     /// Those of a relay that runs here.
@@ -31,7 +31,7 @@ pub(super) struct FromFile {
 }
 
 /// Reads the file at `path`; `None` if there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<Option<FileLayers>, ConfigError> {
     let mut bytes = Vec::new();
     let read = files::open(path)
         .and_then(|(file, found)| file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| found));
@@ -55,7 +55,7 @@ pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8"))?;
     let found = parse(path, &text).map_err(|(span, why)| {
         let secret = SettingKey::RelayToken.setting().name;
-        ConfigError::InFile(Box::new(InFile::new(path, &text, span, why, secret)))
+        ConfigError::InFile(Box::new(FileMistake::new(path, &text, span, why, secret)))
     })?;
     // As for a file of the token alone: the token gives access to the inbox.
     if found.watcher.relay_token.is_some() && mode & 0o077 != 0 {
@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path) -> Result<Option<FromFile>, ConfigError> {
 type Mistake = (Range<usize>, String);
 
 /// Returns the settings in `text`, or the first mistake.
-fn parse(path: &Path, text: &str) -> Result<FromFile, Mistake> {
+fn parse(path: &Path, text: &str) -> Result<FileLayers, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let mut why = Printable::new(error.message()).to_string();
@@ -78,7 +78,7 @@ fn parse(path: &Path, text: &str) -> Result<FromFile, Mistake> {
         (span, why)
     })?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let mut found = FromFile::default();
+    let mut found = FileLayers::default();
     for (name, value) in in_order(table.get_ref()) {
         match value.get_ref() {
             DeValue::Table(relay) if name.get_ref() == RELAY_TABLE => {
@@ -126,18 +126,18 @@ fn take<L: Table>(
         .map_err(|why| (value.span(), format!("{}: {why}", row.name)))
 }
 
-fn written<'a>(value: &'a Spanned<DeValue<'_>>) -> Result<Written<'a>, String> {
+fn written<'a>(value: &'a Spanned<DeValue<'_>>) -> Result<WrittenValue<'a>, String> {
     match value.get_ref() {
-        DeValue::String(text) => Ok(Written::Text(text.as_ref().into())),
+        DeValue::String(text) => Ok(WrittenValue::Text(text.as_ref().into())),
         // `listen = 3829` and `max-body = 1048576` are as clear as with quotes.
-        DeValue::Integer(number) => Ok(Written::Text(number.to_string().into())),
-        DeValue::Boolean(flag) => Ok(Written::Flag(*flag)),
+        DeValue::Integer(number) => Ok(WrittenValue::Text(number.to_string().into())),
+        DeValue::Boolean(flag) => Ok(WrittenValue::Flag(*flag)),
         DeValue::Array(items) => {
             let texts = items.iter().map(|item| match item.get_ref() {
                 DeValue::String(text) => Ok(text.as_ref().into()),
                 other => Err(format!("expected a list of texts, found {} in it", article(other))),
             });
-            texts.collect::<Result<_, _>>().map(Written::List)
+            texts.collect::<Result<_, _>>().map(WrittenValue::List)
         }
         other => Err(format!("expected text, found {}", article(other))),
     }

@@ -13,7 +13,7 @@ use super::value::{self, ListenAddress, ProxyNetworks, Secret};
 
 /// The value of a setting in a variable or the file.
 #[derive(Debug)]
-pub enum Written<'a> {
+pub enum WrittenValue<'a> {
     /// A text, also a number.
     Text(Cow<'a, str>),
     /// True or false.
@@ -22,7 +22,7 @@ pub enum Written<'a> {
     List(Vec<Cow<'a, str>>),
 }
 
-impl Written<'_> {
+impl WrittenValue<'_> {
     fn text(&self) -> Result<&str, String> {
         match self {
             Self::Text(text) if text.is_empty() => Err("it is empty".to_owned()),
@@ -64,12 +64,12 @@ pub trait SettingKind {
     }
 
     /// Reads the text of a variable, or of a default, as the file would have it.
-    fn of_text(text: &str) -> Result<Written<'_>, String> {
-        Ok(Written::Text(text.into()))
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        Ok(WrittenValue::Text(text.into()))
     }
 
     /// Reads the setting; file names are relative to `base`. The error says what is expected.
-    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String>;
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String>;
 
     /// Checks the value of a shared flag for a table with stricter requirements.
     fn adopt(value: Self::Value) -> Result<Self::Value, String> {
@@ -115,7 +115,7 @@ macro_rules! texts {
                 arg.value_parser($read)$(.value_hint($hint))?
             }
 
-            fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+            fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
                 $read(written.text()?)
             }
 
@@ -159,7 +159,7 @@ impl SettingKind for AddressList {
         Some(matches.remove_many(id)?.collect())
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         value::listen_list(&written.list()?)
     }
 
@@ -183,7 +183,7 @@ impl SettingKind for RelayPublicUrl {
         PublicUrl::flag(arg)
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         value::relay_public_url(written.text()?)
     }
 
@@ -219,7 +219,7 @@ where
         arg.value_parser(Self::of)
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         Self::of(written.text()?)
     }
 
@@ -243,13 +243,13 @@ impl SettingKind for FileList {
         Some(matches.remove_many(id)?.collect())
     }
 
-    fn of_text(text: &str) -> Result<Written<'_>, String> {
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
         // As in PATH: an empty part, as after a trailing colon, is ignored.
         let pieces = text.split(':').filter(|piece| !piece.is_empty());
-        Ok(Written::List(pieces.map(Cow::Borrowed).collect()))
+        Ok(WrittenValue::List(pieces.map(Cow::Borrowed).collect()))
     }
 
-    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String> {
         Ok(written.list()?.into_iter().map(|file| base.join(file)).collect())
     }
 
@@ -277,7 +277,7 @@ impl SettingKind for FileName {
         arg.value_parser(value_parser!(PathBuf)).value_hint(ValueHint::FilePath)
     }
 
-    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String> {
         Ok(base.join(written.text()?))
     }
 
@@ -307,7 +307,7 @@ impl SettingKind for DataFile {
         FileName::flag(arg)
     }
 
-    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String> {
         FileName::read(written, base)
     }
 
@@ -336,11 +336,11 @@ impl SettingKind for Switch {
         optional(arg, value_parser!(bool))
     }
 
-    fn of_text(text: &str) -> Result<Written<'_>, String> {
-        value::flag(text).map(Written::Flag)
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        value::flag(text).map(WrittenValue::Flag)
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         written.flag()
     }
 
@@ -352,9 +352,9 @@ impl SettingKind for Switch {
 /// Yes or no, of a setting whose name begins with `no-`: the value is the opposite of what is
 /// written.
 #[derive(Debug, Clone, Copy)]
-pub enum Not {}
+pub enum NegatedSwitch {}
 
-impl SettingKind for Not {
+impl SettingKind for NegatedSwitch {
     type Value = bool;
 
     fn flag(arg: Arg) -> Arg {
@@ -365,11 +365,11 @@ impl SettingKind for Not {
         Switch::of_flag(matches, id).map(|flag| !flag)
     }
 
-    fn of_text(text: &str) -> Result<Written<'_>, String> {
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
         Switch::of_text(text)
     }
 
-    fn read(written: &Written<'_>, base: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String> {
         Switch::read(written, base).map(|flag| !flag)
     }
 
@@ -389,7 +389,7 @@ impl<T: ValueEnum + Clone + Send + Sync + 'static> SettingKind for OneOf<T> {
         arg.value_parser(clap::builder::EnumValueParser::<T>::new()).hide_possible_values(true)
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         value::word(written.text()?)
     }
 
@@ -410,9 +410,9 @@ impl SettingKind for ProxyList {
         optional(arg, value::proxies as fn(&str) -> Result<ProxyNetworks, String>)
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         match written {
-            Written::Flag(trusted) => Ok(ProxyNetworks::on_loopback(*trusted)),
+            WrittenValue::Flag(trusted) => Ok(ProxyNetworks::on_loopback(*trusted)),
             written => value::proxies(&written.list()?.join(",")),
         }
     }
@@ -437,7 +437,7 @@ impl SettingKind for SecretText {
         arg
     }
 
-    fn read(written: &Written<'_>, _: &Path) -> Result<Self::Value, String> {
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
         written.text().map(Secret::new)
     }
 

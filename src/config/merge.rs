@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::error::shown;
-use super::file::{self, FromFile};
+use super::file::{self, FileLayers};
 use super::flags::{CONFIG_VARIABLE, Flags};
 use super::origin::Origin;
 use super::relay::{RelayKey, RelayLayer};
@@ -89,7 +89,7 @@ pub(super) fn load(flags: Flags, environment: &Environment) -> Result<Config, Co
 fn read_file(
     flag: Option<PathBuf>,
     environment: &Environment,
-) -> Result<(PathBuf, FromFile, Option<String>), ConfigError> {
+) -> Result<(PathBuf, FileLayers, Option<String>), ConfigError> {
     let variable = environment.variable(CONFIG_VARIABLE)?.map(PathBuf::from);
     if let Some(path) = flag.or(variable) {
         let path = environment.working_dir.join(path);
@@ -100,7 +100,7 @@ fn read_file(
         return Ok((path, layer, None));
     }
     let Some(path) = environment.config_file.clone() else {
-        return Ok((PathBuf::new(), FromFile::default(), None));
+        return Ok((PathBuf::new(), FileLayers::default(), None));
     };
     // This user may not look into the directory, such as `/root` in a container that runs as
     // another user: it is not known whether there is a file, and none was named.
@@ -111,7 +111,7 @@ fn read_file(
             "cannot look for the configuration file {}: {error}; went on without one, --config names another",
             shown(&path)
         );
-        return Ok((path, FromFile::default(), Some(caution)));
+        return Ok((path, FileLayers::default(), Some(caution)));
     }
     let layer = file::read(&path)?.unwrap_or_default();
     Ok((path, layer, None))

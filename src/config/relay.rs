@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::kind::{
     AddressList, BodySize, Bytes, Count, DataFile, FileList, FileName, ProxyList, RelayPublicUrl,
-    SettingKind, TimeSpan, Written,
+    SettingKind, TimeSpan, WrittenValue,
 };
 use super::origin::Origin;
 use super::shown_value::ShownValue;

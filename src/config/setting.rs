@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::kind::{
-    AddressList, BodySize, DataFile, FileList, FileName, Not, OneOf, ProxyList, PublicUrl,
-    RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath, Written,
+    AddressList, BodySize, DataFile, FileList, FileName, NegatedSwitch, OneOf, ProxyList,
+    PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath,
+    WrittenValue,
 };
 use super::origin::Origin;
 use super::shown_value::ShownValue;
@@ -65,7 +66,7 @@ settings! {
         name: "no-dev-key",
         flag: global("--no-dev-key", "BOOL"),
         env: "DUBWATCH_NO_DEV_KEY",
-        kind: Not,
+        kind: NegatedSwitch,
         default: "false",
         help: "Do not trust the development key, not even on loopback; with a public URL, where a tunnel or proxy leads to the listener, only =false trusts it",
     }
@@ -138,7 +139,7 @@ settings! {
         name: "no-bell",
         flag: global("--no-bell", "BOOL"),
         env: "DUBWATCH_NO_BELL",
-        kind: Not,
+        kind: NegatedSwitch,
         default: "false",
         help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
     }
@@ -147,7 +148,7 @@ settings! {
         name: "no-confirm-quit",
         flag: global("--no-confirm-quit", "BOOL"),
         env: "DUBWATCH_NO_CONFIRM_QUIT",
-        kind: Not,
+        kind: NegatedSwitch,
         default: "false",
         help: "Let q end the dashboard at once, also while it receives callbacks",
     }
@@ -237,7 +238,7 @@ settings! {
         name: "no-listen",
         flag: global("--no-listen", "BOOL"),
         env: "DUBWATCH_NO_LISTEN",
-        kind: Not,
+        kind: NegatedSwitch,
         default: "false",
         help: "Listen on nothing: take callbacks from the relay alone",
     }

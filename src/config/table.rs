@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Arg;
 
-use super::kind::Written;
+use super::kind::WrittenValue;
 use super::origin::Origin;
 use super::shown_value::ShownValue;
 use super::{ConfigError, Environment};
@@ -111,7 +111,12 @@ pub(super) trait Table: Clone + Default {
     const ROWS: &'static [Setting<Self::Key>];
 
     /// Sets a setting from the file; file names are relative to `base`.
-    fn set(&mut self, key: Self::Key, written: &Written<'_>, base: &Path) -> Result<(), String>;
+    fn set(
+        &mut self,
+        key: Self::Key,
+        written: &WrittenValue<'_>,
+        base: &Path,
+    ) -> Result<(), String>;
 
     /// Sets a setting from the text of a variable.
     fn set_text(&mut self, key: Self::Key, text: &str, base: &Path) -> Result<(), String>;
@@ -267,7 +272,7 @@ macro_rules! settings {
 
             const ROWS: &'static [Setting<$Key>] = &$TABLE;
 
-            fn set(&mut self, key: $Key, written: &Written<'_>, base: &Path) -> Result<(), String> {
+            fn set(&mut self, key: $Key, written: &WrittenValue<'_>, base: &Path) -> Result<(), String> {
                 match key {
                     $($Key::$Variant => self.$field = Some(<$Kind>::read(written, base)?),)*
                 }
