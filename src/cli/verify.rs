@@ -37,7 +37,7 @@ pub(super) fn run(config: &Config, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut out = text_out(config);
     let mut say = || -> io::Result<()> {
         for step in steps(&keys, &headers, &body) {
-            let mark = match step.mark {
+            let mark = match step.result {
                 StepResult::Passed => '✓',
                 StepResult::Failed => '✗',
                 StepResult::Skipped => '·',

@@ -21,14 +21,14 @@ pub struct CheckStep {
     /// What is examined: `header`, `hex`, `encoding`, `range`, or `key` and its name.
     pub name: String,
     /// How it ended.
-    pub mark: StepResult,
+    pub result: StepResult,
     /// The finding, and what to do if the step failed; empty if it was not reached.
     pub note: String,
 }
 
 /// Returns the steps that lead to the verdict of [`TrustedKeys::check`] on the same arguments.
 ///
-/// The verdict is valid exactly when the mark of some key is [`StepResult::Passed`].
+/// The verdict is valid exactly when the result of some key is [`StepResult::Passed`].
 pub fn steps(keys: &TrustedKeys, signature_headers: &[&str], body: &[u8]) -> Vec<CheckStep> {
     let parsed = header::parse(signature_headers);
     let stages = ["header", "hex", "encoding", "range"];
@@ -86,8 +86,8 @@ fn stage(fault: &HeaderFault) -> usize {
     }
 }
 
-fn step(name: &str, mark: StepResult, note: String) -> CheckStep {
-    CheckStep { name: name.to_owned(), mark, note }
+fn step(name: &str, result: StepResult, note: String) -> CheckStep {
+    CheckStep { name: name.to_owned(), result, note }
 }
 
 #[cfg(test)]
@@ -101,14 +101,15 @@ mod tests {
     fn lines(keys: &TrustedKeys, headers: &[&str], body: &[u8]) -> Vec<String> {
         let steps = steps(keys, headers, body);
         let valid = keys.check(headers, body).is_valid();
-        let made = steps.iter().any(|s| s.name.starts_with("key ") && s.mark == StepResult::Passed);
+        let made =
+            steps.iter().any(|s| s.name.starts_with("key ") && s.result == StepResult::Passed);
         assert_eq!(valid, made, "the steps tell what the check says");
-        let glyph = |mark| match mark {
+        let glyph = |result| match result {
             StepResult::Passed => '+',
             StepResult::Failed => 'x',
             StepResult::Skipped => '-',
         };
-        steps.iter().map(|s| format!("{} {}: {}", glyph(s.mark), s.name, s.note)).collect()
+        steps.iter().map(|s| format!("{} {}: {}", glyph(s.result), s.name, s.note)).collect()
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Occurrence<'a> {
 
 /// A copy of `generating` that was taken for a repeat and may have begun a new cycle (rule 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Again {
+struct GeneratingCopy {
     #[serde(with = "nanos")]
     at: Timestamp,
     /// The provenance of it and of the copies after it (rule 11).
@@ -70,7 +70,7 @@ pub struct Version {
     late: u64,
     /// The first copy of `generating` that was taken for a repeat since the current outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    generating_again: Option<Again>,
+    generating_again: Option<GeneratingCopy>,
     /// The last copy of each event in any cycle, by [`State::index`].
     #[serde(default)]
     copies: Option<Box<[Option<LastCopy>; State::ALL.len()]>>,
@@ -294,7 +294,7 @@ impl Version {
                     && self.state.rank() > occurrence.state.rank()
                     && occurrence.at >= self.since
                 {
-                    self.generating_again.get_or_insert(Again {
+                    self.generating_again.get_or_insert(GeneratingCopy {
                         at: occurrence.at,
                         provenance: occurrence.provenance,
                     });
@@ -317,7 +317,7 @@ impl Version {
                     {
                         // Rule 6, in hindsight: that copy was the first step of this cycle.
                         self.repeats = self.repeats.saturating_sub(1);
-                        let Again { at, provenance } = again;
+                        let GeneratingCopy { at, provenance } = again;
                         let outcome = Outcome::certain(DeliveryEffect::NewCycle);
                         self.remember(State::Generating, at, provenance, outcome);
                         if let Some(step) = self.steps.back_mut() {

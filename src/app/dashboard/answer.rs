@@ -129,7 +129,7 @@ fn check(keys: &TrustedKeys, headers: &Headers, body: &[u8]) -> (Verdict, Vec<St
     let signatures: Vec<&str> = headers.all(SIGNATURE_HEADER).collect();
     let steps = steps(keys, &signatures, body).into_iter().map(|step| StepView {
         name: step.name,
-        passed: match step.mark {
+        passed: match step.result {
             StepResult::Passed => Some(true),
             StepResult::Failed => Some(false),
             StepResult::Skipped => None,
