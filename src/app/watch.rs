@@ -82,7 +82,8 @@ pub(super) async fn receive<P: Parts>(
     match form {
         Form::Lines(format) => {
             // Before anything can come.
-            let face = StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
+            let face =
+                StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
             let receiver = prepared.start(config).await?;
             let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));

@@ -150,7 +150,7 @@ pub struct InboxSummary {
     pub readers: Vec<(String, u64, Timestamp)>,
 }
 
-/// An answer of the log that is to come.
+/// The future result of an operation on the log.
 pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
 
 /// A durable log of deliveries by inbox, as a relay's server uses it.
