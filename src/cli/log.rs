@@ -12,7 +12,7 @@ use crate::callback::{Callback, Delivery};
 use crate::config::{Config, Output};
 use crate::filter::Filter;
 use crate::journal::{Follower, JournalReader};
-use crate::output::{Format, Heading, RecordWriter, Selection, StreamOutput};
+use crate::output::{EntrySelection, Format, Heading, RecordWriter, StreamOutput};
 
 /// Rows read at once.
 const PAGE: u32 = 512;
@@ -94,7 +94,7 @@ fn follow<W: Write + Send + 'static>(
         // Existing entries are read the same way as new ones.
         follower.behind(0)
     };
-    let selection = Selection { filter, only_refusals: args.refused };
+    let selection = EntrySelection { filter, only_refusals: args.refused };
     app::follow(StreamOutput::new(records, follower).with_selection(selection))
 }
 

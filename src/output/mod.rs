@@ -18,5 +18,5 @@ pub use ndjson::{
     VersionRecord, WarningRecord,
 };
 pub use records::{Format, Heading, RecordWriter};
-pub use stream_output::{Notice, Selection, StreamOutput, StreamOutputError};
+pub use stream_output::{EntrySelection, Notice, StreamOutput, StreamOutputError};
 pub use text::Lines;

@@ -58,7 +58,7 @@ pub enum StreamOutputError {
 
 /// Which committed entries are written.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct EntrySelection {
     /// The filter for deliveries and refusals.
     pub filter: Filter,
     /// Whether only refusals are written.
@@ -85,18 +85,18 @@ enum AfterNotice {
 pub struct StreamOutput<W: Write> {
     records: RecordWriter<W>,
     follower: Follower,
-    selection: Selection,
+    selection: EntrySelection,
 }
 
 impl<W: Write> StreamOutput<W> {
     /// Creates an output that writes the entries of `follower`.
     pub fn new(records: RecordWriter<W>, follower: Follower) -> Self {
-        Self { records, follower, selection: Selection::default() }
+        Self { records, follower, selection: EntrySelection::default() }
     }
 
     /// Restricts it to a part of the committed entries.
     #[must_use]
-    pub fn with_selection(mut self, selection: Selection) -> Self {
+    pub fn with_selection(mut self, selection: EntrySelection) -> Self {
         self.selection = selection;
         self
     }
@@ -484,7 +484,7 @@ mod tests {
         let (out, written) = sync_channel(1 << 16);
         let now = super::super::samples::at(0);
         let filter = Filter::parse("version_ready trailer", now).unwrap();
-        let selection = Selection { filter, only_refusals: false };
+        let selection = EntrySelection { filter, only_refusals: false };
         let output =
             output(&journal, Format::Json, Blocking { gate, out }).with_selection(selection);
         append(&journal, 1);

@@ -6,14 +6,10 @@ pub(crate) const CIRCLES: &[(&str, &str)] = &[
     ("app::dashboard::search", "app::dashboard::backend"),
     ("app::dashboard::writes", "app::dashboard::backend"),
     ("app::supervisor", "app::frontend"),
-    ("tui::effect", "tui::msg"),
     ("tui::input", "tui::terminal"),
     ("tui::model::mode", "tui::model::detail"),
     ("tui::model::search", "tui::model::rows"),
 ];
 
 /// Names of several types.
-pub(crate) const DOUBLED: &[&str] = &[
-    "Backend", "Columns", "Cursor", "Entry", "Event", "Held", "Key", "Line", "Lines", "Part",
-    "Row", "Running", "Screen", "State", "Wanted", "Woken",
-];
+pub(crate) const DOUBLED: &[&str] = &["Row"];
