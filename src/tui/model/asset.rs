@@ -1,4 +1,5 @@
-//! An asset as the dashboard shows it: what the fold knows, its local name, what was acknowledged.
+//! An asset as the dashboard shows it: the state that the fold computed, its local name, and the
+//! alerts that were marked as seen.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,26 +7,27 @@ use crate::callback::State;
 use crate::filter::{Filter, VersionFacts};
 use crate::timeline::{AssetRow, Notes, Step, Version, VersionRow, WINDOW};
 
-/// How far back the lanes of an asset reach at least.
+/// Minimum time that the lanes of an asset cover.
 const LEAST_SHOWN: SignedDuration = SignedDuration::from_secs(60);
-/// How far back they reach without being asked to, while something happens.
+/// Maximum time that the lanes cover by default while the asset is active.
 const LONG_AGO: SignedDuration = SignedDuration::from_hours(3);
 
-/// What its places in the maps and lists of a catalogue take, in bytes.
+/// Estimated bytes that an asset takes in the maps and lists of an
+/// [`AssetList`](super::asset_list::AssetList).
 const PLACES: usize = 256;
-/// What the mark of a seen failure takes beside its text.
+/// Estimated bytes that one "seen" mark takes beside its text.
 const MARK: usize = 64;
 
-/// What a person has to do about an asset.
+/// What has to be done about an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     /// Something failed: find out why.
     Failed,
-    /// A version is ready and waits for its quality check, or is overdue: check it, look after it.
+    /// A version is ready and waits for its quality check, or is overdue.
     ForYou,
-    /// The machine works: wait.
+    /// Work is in progress: nothing to do.
     Running,
-    /// All versions that were seen are done.
+    /// All known versions are done.
     Done,
 }
 
@@ -33,7 +35,7 @@ impl Group {
     /// Every group, in the order of the list.
     pub const ALL: [Self; 4] = [Self::Failed, Self::ForYou, Self::Running, Self::Done];
 
-    /// The words above the group.
+    /// Returns the group's heading in the list.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Failed => "FAILED",
@@ -47,42 +49,42 @@ impl Group {
 /// An asset on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetView {
-    /// What the fold knows.
+    /// The asset and its versions, from the fold.
     pub row: AssetRow,
-    /// What the user said.
+    /// The local name and the marks of seen alerts.
     pub notes: Notes,
-    /// Versions that have been generating since before this moment are overdue. The catalogue moves
-    /// it on, so that an asset in a frozen picture does not age.
+    /// Versions that have been generating since before this time are overdue.
+    /// [`AssetList`](super::asset_list::AssetList) updates it, so that an asset in a frozen
+    /// snapshot does not age.
     overdue_before: Timestamp,
 }
 
-/// What nobody may miss: a failure that stands, of a version or of the asset as a whole, or a
-/// version that is overdue.
+/// A current failure, of a version or of the asset as a whole, or an overdue version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alert<'a> {
     /// The asset.
     pub asset: &'a AssetView,
-    /// The version; `None` where the asset as a whole failed.
+    /// The version, or `None` if the asset as a whole failed.
     pub version: Option<&'a VersionRow>,
-    /// What it is.
+    /// What happened.
     pub kind: AlertKind,
-    /// When it failed; of an overdue version, when it began to generate. Marks name this time.
+    /// When it failed or, for an overdue version, when generating began. Marks refer to this time.
     pub at: Timestamp,
-    /// Whether the user has seen it.
+    /// Whether the alert was marked as seen.
     pub acknowledged: bool,
 }
 
-/// What an alert is about.
+/// The kind of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertKind {
-    /// It failed.
+    /// The version or asset failed.
     Failed,
-    /// It has been generating for longer than `--overdue`.
+    /// The version has been generating for longer than `--overdue`.
     Overdue,
 }
 
 impl AssetView {
-    /// An asset with what was said about it.
+    /// Creates the view of an asset. Nothing is overdue in it yet.
     pub fn new(mut row: AssetRow, notes: Notes) -> Self {
         let shown = |row: VersionRow| VersionRow { version: row.version.to_be_shown(), ..row };
         row.versions = row.versions.into_iter().map(shown).collect();
@@ -90,17 +92,19 @@ impl AssetView {
         Self { row, notes, overdue_before: Timestamp::MIN }
     }
 
-    /// Has versions count as overdue that have been generating since before this moment.
+    /// Treats versions that have been generating since before this time as overdue.
     pub(super) const fn age(&mut self, overdue_before: Timestamp) {
         self.overdue_before = overdue_before;
     }
 
-    /// Whether a version of it has been generating for too long (rule 10 of the fold).
+    /// Returns whether a version of this asset has been generating for too long (rule 10 of the
+    /// fold).
     pub fn is_overdue(&self, version: &Version) -> bool {
         version.state() == State::Generating && version.since() < self.overdue_before
     }
 
-    /// When the next of its versions has been generating for `limit`.
+    /// Returns when the next version will have been generating for `limit`, or `None` if none is
+    /// generating in time.
     pub(super) fn next_overdue(&self, limit: SignedDuration) -> Option<Timestamp> {
         self.row
             .versions
@@ -111,7 +115,7 @@ impl AssetView {
             .min()
     }
 
-    /// How many bytes it takes in a catalogue, as nearly as that matters for a limit.
+    /// Returns the estimated memory of this asset in an asset list, in bytes.
     pub(super) fn weight(&self) -> usize {
         let versions = self.row.versions.iter().map(|row| {
             size_of::<VersionRow>()
@@ -119,7 +123,8 @@ impl AssetView {
                 + row.version.locale().map_or(0, str::len)
                 + row.version.steps().len() * size_of::<Step>()
         });
-        // The id stands in the row, in the key, and in the order of names, with its tail.
+        // The id is stored in the row, in the key, and in the index of names together with its
+        // tail.
         let asset = size_of::<Self>() + PLACES + 4 * self.row.asset_id.len();
         let name = self.notes.name.as_deref().map_or(0, str::len);
         let marks =
@@ -127,17 +132,17 @@ impl AssetView {
         asset + name + versions.sum::<usize>() + marks.sum::<usize>()
     }
 
-    /// Its id.
+    /// Returns the asset's id.
     pub fn id(&self) -> &str {
         &self.row.asset_id
     }
 
-    /// When anything last came for it.
+    /// Returns when the latest callback for it was received.
     pub const fn last_at(&self) -> Timestamp {
         self.row.asset.last_at
     }
 
-    /// What has to be done about it.
+    /// Returns the group to list it under.
     pub fn group(&self) -> Group {
         let states = || self.row.versions.iter().map(|version| version.version.state());
         if self.row.asset.failure.is_some() || states().any(State::is_failure) {
@@ -151,23 +156,23 @@ impl AssetView {
         }
     }
 
-    /// How many versions are in a state; an overdue one is still generating.
+    /// Returns how many versions are in a state. An overdue version counts as generating.
     pub fn count(&self, state: State) -> usize {
         self.row.versions.iter().filter(|version| version.version.state() == state).count()
     }
 
-    /// How many versions are overdue.
+    /// Returns how many versions are overdue.
     pub fn overdue(&self) -> usize {
         self.row.versions.iter().filter(|row| self.is_overdue(&row.version)).count()
     }
 
-    /// Whether some version is overdue.
+    /// Returns whether a version is overdue.
     pub fn has_overdue(&self) -> bool {
         self.row.versions.iter().any(|row| self.is_overdue(&row.version))
     }
 
-    /// What nobody may miss about it: its failures that stand, the asset as a whole first, then its
-    /// overdue versions; each in the order of its versions.
+    /// Returns its alerts: a failure of the whole asset, then failed versions, then overdue
+    /// versions, each in the order of the versions.
     pub fn alerts(&self) -> impl Iterator<Item = Alert<'_>> {
         let whole = self.row.asset.failure.as_ref();
         let whole = whole.map(|failure| self.alert(AlertKind::Failed, None, failure.at));
@@ -188,18 +193,18 @@ impl AssetView {
         Alert { asset: self, version, kind, at, acknowledged }
     }
 
-    /// Whether this version of it failed or is overdue, and nobody has seen it.
+    /// Returns whether this version has an alert that was not marked as seen.
     pub fn shouts_for(&self, row: &VersionRow) -> bool {
         self.kind(row)
             .is_some_and(|kind| !self.is_acknowledged(kind, Some(row), row.version.since()))
     }
 
-    /// Whether some failure or overdue version has not been seen yet.
+    /// Returns whether an alert was not marked as seen.
     pub fn shouts(&self) -> bool {
         self.alerts().any(|alert| !alert.acknowledged)
     }
 
-    /// What there is to be seen about a version of it.
+    /// Returns the kind of alert that a version has, if any.
     fn kind(&self, row: &VersionRow) -> Option<AlertKind> {
         if row.version.state().is_failure() {
             Some(AlertKind::Failed)
@@ -208,7 +213,8 @@ impl AssetView {
         }
     }
 
-    /// How many generations it has seen the end of; changes when how long they take can be learnt.
+    /// Returns how many generations have ended. If this changes, the usual generation time may have
+    /// changed as well.
     pub fn finished(&self) -> usize {
         let outcomes = |row: &VersionRow| {
             row.version.steps().filter(|step| step.state.rank() == State::Generated.rank()).count()
@@ -216,8 +222,9 @@ impl AssetView {
         self.row.versions.iter().map(outcomes).sum()
     }
 
-    /// From when on its lanes are worth showing: what the machine did lately, with a little before
-    /// it. What waits for a person has waited for long, and how long is told beside its lane.
+    /// Returns the time at which the lanes should begin: shortly before the latest activity. How
+    /// long a version has been waiting for a person is shown beside its lane and needs no room on
+    /// the axis.
     pub fn worth_showing(&self, now: Timestamp) -> Timestamp {
         let latest = |row: &VersionRow, state| {
             row.version.steps().filter(|step| step.state == state).last().map(|step| step.at)
@@ -236,8 +243,7 @@ impl AssetView {
         now.checked_sub(span + span / 5).unwrap_or(begun)
     }
 
-    /// Its versions in the order of the lanes, which is that of the groups: failed, overdue, ready,
-    /// generating, done; then by locale.
+    /// Returns the versions in the order of the lanes: by urgency, then by locale and id.
     pub fn lanes(&self) -> Vec<&VersionRow> {
         let mut lanes: Vec<&VersionRow> = self.row.versions.iter().collect();
         lanes
@@ -245,8 +251,8 @@ impl AssetView {
         lanes
     }
 
-    /// Which of its versions is to be seen first, the least first: failed, overdue, ready,
-    /// generating, done.
+    /// Returns the rank of a version, most urgent (0) first: failed, overdue, ready, generating,
+    /// done.
     pub fn urgency(&self, version: &Version) -> u8 {
         match version.state() {
             State::Failed | State::GenerateFailed => 0,
@@ -257,7 +263,7 @@ impl AssetView {
         }
     }
 
-    /// Whether a filter lets one of its versions through.
+    /// Returns whether the filter matches the asset or one of its versions.
     pub fn fits(&self, filter: &Filter) -> bool {
         if filter.is_empty() {
             return true;
@@ -283,11 +289,11 @@ impl AssetView {
         }
     }
 
-    /// Whether the user marked this alert as seen. A mark names when the failure came, or when the
-    /// overdue version began to generate, and holds for that alone: whoever has seen that a version
-    /// is overdue has not seen that it failed.
+    /// Returns whether this alert was marked as seen. A mark names the time of the failure, or the
+    /// time when generating began, and holds for that alert only: a mark on an overdue version does
+    /// not hide its later failure.
     fn is_acknowledged(&self, kind: AlertKind, row: Option<&VersionRow>, at: Timestamp) -> bool {
-        // Most alerts are not marked, and then nothing has to be looked up.
+        // Fast path: most assets have no marks.
         if self.notes.acknowledged.is_empty() {
             return false;
         }
@@ -296,8 +302,8 @@ impl AssetView {
         match kind {
             AlertKind::Overdue => *seen == at,
             AlertKind::Failed => {
-                // Times of arrival can go back: the mark of the generation that failed afterwards
-                // may well be later than the failure.
+                // Times of arrival can go backwards, so the mark of the generation that then failed
+                // may be later than the failure.
                 let begun = row.and_then(|row| row.version.first_seen(State::Generating));
                 *seen >= at && (begun != Some(*seen) || *seen == at)
             }
@@ -305,14 +311,15 @@ impl AssetView {
     }
 }
 
-/// How many of the latest generations say how long it usually takes.
+/// How many of the latest generations the usual duration is computed from.
 const LATEST: usize = 9;
 
-/// What is generated faster than this comes from somebody who tries callbacks out.
+/// Shorter generations are ignored: they come from callbacks sent by hand.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long generating usually takes: the median of those runs that led to a result last. One that
-/// failed says nothing of how long the others take.
+/// Returns the usual duration of a generation: the median of the latest successful ones. Failed
+/// generations are ignored: they say nothing about the others. Returns `None` if there are fewer
+/// than two, or if they are too short to be real.
 pub fn usual_generation<'a>(versions: impl Iterator<Item = &'a Version>) -> Option<SignedDuration> {
     let mut finished: Vec<(Timestamp, SignedDuration)> = Vec::new();
     for version in versions {

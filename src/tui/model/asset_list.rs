@@ -1,4 +1,4 @@
-//! The assets on the screen, grouped and ordered, a change at a time.
+//! The assets on the screen, grouped and sorted incrementally.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,68 +10,69 @@ use super::asset::{Alert, AssetView, Group};
 use super::counts::DubCounts;
 use super::names::Names;
 
-/// Assets that are held at most; beyond it the longest quiet ones go (they stay in the journal). So
-/// many that with six versions each the program stays within 60 MB.
+/// Maximum number of assets held. Beyond it the assets that have been inactive longest are dropped;
+/// they stay in the journal. With six versions each, this many keep the program below 60 MB.
 pub const MAX_ASSETS: usize = 17_500;
 
-/// What the assets held may weigh, in bytes: as much as so many with six versions each and ids of
-/// some 40 bytes. Senders choose ids and how many versions there are; beyond it fewer assets are held.
+/// Maximum memory of the assets held, in bytes: enough for [`MAX_ASSETS`] with six versions each
+/// and ids of about 40 bytes. Senders choose ids and the number of versions; with larger ones,
+/// fewer assets are held.
 const MAX_WEIGHT: usize = 48 << 20;
 
-/// From so many places that change at once, the whole list is sorted instead.
+/// From this many changes at once, the whole list is sorted again instead of moving each asset.
 const SORTED_ANEW: usize = 64;
 
-/// Every asset that was active within the horizon. A copy is cheap: assets are shared.
+/// All assets that were active within the horizon. A copy is cheap: assets are shared.
 #[derive(Debug, Clone)]
 pub struct AssetList {
     assets: HashMap<Arc<str>, Arc<AssetView>>,
-    /// By group, the latest active first. Sorted but for what moved while `held`.
+    /// By group, then latest activity first. Sorted, except for changes made while `held`.
     order: Vec<ListedAsset>,
-    /// Whether places stand still, because the user is moving among them.
+    /// Whether positions are kept, because the user is moving in the list.
     held: bool,
-    /// Whether something moved while they were.
+    /// Whether something changed its position while `held`.
     stale: bool,
     names: Names,
-    /// How many dubs are in which state.
+    /// How many versions are in each state.
     counts: DubCounts,
-    /// What the assets weigh together, in bytes.
+    /// The estimated memory of all assets, in bytes.
     weight: usize,
-    /// How many versions there are in each locale; `None` where no callback named one.
+    /// How many versions there are in each locale; `None` is for versions without one.
     locales: BTreeMap<Option<Box<str>>, usize>,
     /// How long a version may generate before it is overdue.
     limit: SignedDuration,
-    /// How late it is.
+    /// The current time.
     now: Timestamp,
-    /// The assets of which a version generates and is not overdue, by when the next one will be: what
-    /// is looked at when time goes by.
+    /// Assets that have a version generating in time, by when the next one becomes overdue.
     ageing: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 impl Default for AssetList {
-    /// A catalogue in which nothing is ever overdue.
+    /// Creates an empty list in which nothing is ever overdue.
     fn default() -> Self {
         Self::new(SignedDuration::MAX, Timestamp::MIN)
     }
 }
 
-/// An asset that looks different because time went by.
+/// An asset that changed because time passed.
 #[derive(Debug, Clone)]
 pub struct Aged {
-    /// As it was.
+    /// Before.
     pub before: Arc<AssetView>,
-    /// As it is now.
+    /// After.
     pub after: Arc<AssetView>,
 }
 
-/// Where an asset stands in the list.
+/// An asset's entry in the list, with what determines its position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedAsset {
-    /// Its group when it was put there.
+    /// The group it was sorted into.
     pub group: Group,
-    /// Whether nothing is overdue among what is for you: what is comes first.
+    /// Whether it is not in [`Group::ForYou`] because of an overdue version; overdue ones come
+    /// first.
     is_calm: bool,
     latest: std::cmp::Reverse<Timestamp>,
-    /// Its id.
+    /// The asset's id.
     pub id: Arc<str>,
 }
 
@@ -82,19 +83,19 @@ impl ListedAsset {
         Self { group, is_calm, latest, id: Arc::clone(id) }
     }
 
-    /// Whether it is for you because a version is overdue.
+    /// Returns whether it is listed in [`Group::ForYou`] because of an overdue version.
     pub const fn is_overdue(&self) -> bool {
         !self.is_calm
     }
 
-    /// Whether all that stands here and below needs nobody at once.
+    /// Returns whether neither this entry nor any below it has an alert.
     fn is_below_alerts(&self) -> bool {
         self.group != Group::Failed && self.is_calm
     }
 }
 
 impl AssetList {
-    /// An empty catalogue. A version that generates for longer than `limit` is overdue.
+    /// Creates an empty list. A version that generates for longer than `limit` is overdue.
     pub fn new(limit: SignedDuration, now: Timestamp) -> Self {
         Self {
             assets: HashMap::new(),
@@ -111,7 +112,7 @@ impl AssetList {
         }
     }
 
-    /// Puts an asset in, or in the place of what was known of it.
+    /// Adds an asset, or replaces it.
     pub fn put(&mut self, mut asset: AssetView) {
         asset.age(self.overdue_before());
         let id: Arc<str> = match self.assets.get_key_value(asset.id()) {
@@ -139,7 +140,7 @@ impl AssetList {
         }
     }
 
-    /// Lets go of an asset.
+    /// Removes an asset.
     pub fn remove(&mut self, id: &str) {
         let Some((id, asset)) = self.assets.remove_entry(id) else { return };
         self.recount(&id, Some(&asset), None);
@@ -147,19 +148,20 @@ impl AssetList {
         self.take_out(&ListedAsset::of(&id, &asset));
     }
 
-    /// When the next version becomes overdue; `None` where none generates that is not overdue yet.
+    /// Returns when the next version becomes overdue, or `None` if no version can.
     pub fn next_overdue(&self) -> Option<Timestamp> {
         let (at, _) = self.ageing.first()?;
-        // Longer than the limit, not as long as it.
+        // A version is overdue after more than the limit, not after exactly the limit.
         Some(at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(*at))
     }
 
-    /// Lets it get this late; returns the assets of which a version has become overdue. Costs
-    /// nothing while none has.
+    /// Sets the current time; returns the assets of which a version has become overdue. Costs
+    /// nothing if there are none.
     pub fn age(&mut self, now: Timestamp) -> Vec<Aged> {
         let was_set_back = now < std::mem::replace(&mut self.now, now);
         if was_set_back {
-            // What was overdue may not be any more, and nobody is told of what was known before.
+            // Versions may no longer be overdue. This is a correction, not news, so nothing is
+            // reported.
             let all: Vec<Arc<str>> = self.assets.keys().cloned().collect();
             self.age_all(&all);
             return Vec::new();
@@ -201,7 +203,7 @@ impl AssetList {
         self.now.checked_sub(self.limit).unwrap_or(Timestamp::MIN)
     }
 
-    /// Lets places stand still, or has them follow again.
+    /// Keeps all positions while `held` is true; sorts again when it is false.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
         if !held {
@@ -209,7 +211,7 @@ impl AssetList {
         }
     }
 
-    /// Puts everything in order where something is not.
+    /// Sorts the list again if it is stale.
     fn sort_anew(&mut self) {
         if std::mem::take(&mut self.stale) {
             self.order = self.assets.iter().map(|(id, asset)| ListedAsset::of(id, asset)).collect();
@@ -217,49 +219,49 @@ impl AssetList {
         }
     }
 
-    /// An asset by its id.
+    /// Returns an asset by its id.
     pub fn get(&self, id: &str) -> Option<&Arc<AssetView>> {
         self.assets.get(id)
     }
 
-    /// How many there are.
+    /// Returns how many assets there are.
     pub fn len(&self) -> usize {
         self.assets.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no assets.
     pub fn is_empty(&self) -> bool {
         self.assets.is_empty()
     }
 
-    /// The places in the order of the list.
+    /// Returns the entries in the order of the list.
     pub fn order(&self) -> &[ListedAsset] {
         &self.order
     }
 
-    /// The assets in the order of the list, with the group under which each stands.
+    /// Returns the assets in the order of the list, each with the group it is listed under.
     pub fn iter(&self) -> impl Iterator<Item = (Group, &Arc<AssetView>)> {
         self.order.iter().filter_map(|place| Some((place.group, self.get(&place.id)?)))
     }
 
-    /// How many dubs are in which state.
+    /// Returns how many versions are in each state.
     pub const fn counts(&self) -> &DubCounts {
         &self.counts
     }
 
-    /// The place of an asset in the order of the list.
+    /// Returns the index of an asset in the list.
     pub fn place_of(&self, asset: &AssetView) -> Option<usize> {
         let (id, _) = self.assets.get_key_value(asset.id())?;
-        // While places stand still, an asset may not be where it would be put.
+        // While positions are kept, an asset may not be where it would be sorted.
         match self.order.binary_search(&ListedAsset::of(id, asset)) {
             Ok(at) => Some(at),
             Err(_) => self.order.iter().position(|place| place.id == *id),
         }
     }
 
-    /// Failures that stand and overdue versions, in the order of the list. Stops at the first asset
-    /// without any, so its cost is that of what needs somebody; unless places stand still and assets
-    /// failed or became overdue meanwhile.
+    /// Returns all alerts in the order of the list. Stops at the first asset without any, so the
+    /// cost depends on the number of alerts only, unless assets failed or became overdue while
+    /// positions are kept.
     pub fn alerts(&self) -> impl Iterator<Item = Alert<'_>> {
         self.order
             .iter()
@@ -268,7 +270,8 @@ impl AssetList {
             .flat_map(|asset| asset.alerts())
     }
 
-    /// What to call an asset: its local name, else the shortest piece of its id. Untrusted text.
+    /// Returns what to call an asset: its local name, or else the shortest piece of its id.
+    /// Untrusted text.
     pub fn label<'a>(&self, asset: &'a AssetView) -> Cow<'a, str> {
         match asset.notes.name.as_deref() {
             Some(name) => Cow::Borrowed(name),
@@ -276,26 +279,27 @@ impl AssetList {
         }
     }
 
-    /// The shortest piece of an asset's id that tells it from the others. Untrusted text.
+    /// Returns the shortest piece of an asset's id that no other id shares. Untrusted text.
     pub fn piece<'a>(&self, id: &'a str) -> Cow<'a, str> {
         self.names.piece(id)
     }
 
-    /// Lets pieces of ids get longer that do not tell theirs from all others any more. For when the
-    /// screen changes anyway: a piece stays as it is while it is looked at.
+    /// Lengthens pieces of ids that have become ambiguous. Call it when the screen changes anyway:
+    /// a piece stays the same while the user looks at it.
     pub fn renew_pieces(&mut self) {
         self.names.renew();
     }
 
-    /// The locales of the versions held, in alphabetical order; `None` comes first where some
-    /// version has none.
+    /// Returns the locales of all versions in alphabetical order; `None`, for versions without a
+    /// locale, comes first.
     pub fn locales(&self) -> impl Iterator<Item = Option<&str>> {
         self.locales.keys().map(Option::as_deref)
     }
 
-    /// Counts an asset as it is now in the place of what it was.
+    /// Replaces an asset's contribution to all counts.
     fn recount(&mut self, id: &Arc<str>, before: Option<&AssetView>, after: Option<&AssetView>) {
-        // In this order: both may age at the same moment, which is kept once.
+        // The old entry first: both may become overdue at the same time, and the set holds that
+        // once.
         if let Some(before) = before {
             self.count(id, before, false);
         }
@@ -304,7 +308,7 @@ impl AssetList {
         }
     }
 
-    /// Counts what an asset adds, or takes with it.
+    /// Adds an asset's contribution to all counts, or removes it.
     fn count(&mut self, id: &Arc<str>, asset: &AssetView, come: bool) {
         let counts = DubCounts::of(asset);
         if come {
@@ -348,7 +352,7 @@ impl AssetList {
         self.order.insert(at, place);
     }
 
-    /// Lets go of the asset that has been quiet longest.
+    /// Removes the asset that has been inactive longest.
     fn let_one_go(&mut self) {
         let quietest = self.order.iter().max_by_key(|place| (place.latest, &place.id)).cloned();
         if let Some(place) = quietest {
@@ -372,7 +376,7 @@ mod tests {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
     }
 
-    /// An asset with a version in each of these states, reached at a second.
+    /// Returns an asset with a version in each of these states, reached at `second`.
     fn asset(id: &str, second: i64, states: &[State]) -> AssetView {
         let mut whole = None;
         let mut versions = Vec::new();
@@ -443,7 +447,7 @@ mod tests {
 
         assert_eq!(asset_list.age(at(1000)).len(), 1);
         assert_eq!(asset_list.next_overdue(), None, "nothing ages any more");
-        // What came of it: it is not overdue any more, and what is put in late is at once.
+        // A finished version is no longer overdue; one that is added late is overdue at once.
         asset_list.put(asset("late", 1000, &[State::Generated, State::Generated]));
         asset_list.put(asset("lost", 1, &[State::Generating]));
         assert_eq!(ids(&asset_list), ["later", "lost", "waits", "late"]);
@@ -461,8 +465,7 @@ mod tests {
         assert_eq!(asset_list.age(at(101)).len(), 1);
     }
 
-    /// However much ages at once, and whatever is counted a change at a time: it comes to what
-    /// counting all of it comes to.
+    /// However many assets change at once, the incremental counts equal counts made from scratch.
     #[test]
     fn many_age_at_once_also_while_places_stand_still() {
         for (many, held) in [(10, false), (10, true), (500, false), (500, true)] {
@@ -526,7 +529,8 @@ mod tests {
         assert_eq!(locales(&asset_list), [Some("es-ES".to_owned())]);
     }
 
-    /// A version at the end of these steps, each a state and when it came.
+    /// Returns an asset with one version that went through these steps: state and second of
+    /// arrival.
     fn version(steps: &[(State, i64)]) -> AssetView {
         let (mut whole, mut version) = (None, None);
         for (number, (state, second)) in steps.iter().enumerate() {
@@ -553,7 +557,7 @@ mod tests {
         assert_eq!(asset_list.counts().unseen_overdue, 1);
         asset_list.put(mark(overdue(), 0));
         assert_eq!((asset_list.counts().overdue, asset_list.counts().unseen()), (1, 0));
-        // Also one whose time of arrival lies before, by a relay's clock.
+        // This includes a failure that arrived earlier by a relay's clock.
         for second in [300, 1, -60] {
             let failed = || version(&[(State::Generating, 0), (State::GenerateFailed, second)]);
             asset_list.put(mark(failed(), 0));
@@ -561,7 +565,7 @@ mod tests {
             asset_list.put(mark(failed(), second));
             assert_eq!(asset_list.counts().unseen_failures, 0, "{second}");
         }
-        // Nor does the mark of a failure hide that its next run is overdue.
+        // Nor does the mark of a failure hide that the next run is overdue.
         let again = version(&[
             (State::Generating, -5000),
             (State::GenerateFailed, -4000),
@@ -571,7 +575,7 @@ mod tests {
         assert_eq!(asset_list.counts().unseen_overdue, 1);
     }
 
-    /// Senders choose how long ids are and how many versions an asset has.
+    /// Senders choose the length of ids and the number of versions.
     #[test]
     fn what_is_held_is_bounded_in_bytes_and_not_only_in_number() {
         let long = |prefix: &str, number: i64| format!("{prefix}_{number:08}_{}", "x".repeat(470));
@@ -598,7 +602,7 @@ mod tests {
             assert!(held < usize::try_from(many).unwrap() && held > 300, "{held}");
             assert!(asset_list.get(make(many - 1).id()).is_some(), "the newest stays");
             assert!(asset_list.get(make(0).id()).is_none(), "the longest quiet goes");
-            // What grows counts as well, not only what is new.
+            // Growing assets count as well, not only new ones.
             let grown = asset(make(many - 1).id(), many, &[State::Generated; 10_000]);
             asset_list.put(grown);
             assert!(asset_list.weight <= MAX_WEIGHT && asset_list.len() < held);

@@ -1,14 +1,14 @@
-//! The time axis of the lanes: zoom, pan, follow; and the column of each moment.
+//! The time axis of the lanes: zoom, pan, follow, and the column of each moment.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Seconds a column, from near to far.
+/// Seconds per column, from closest to widest.
 const STEPS: [i64; 20] = [
     1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 1800, 3600, 10_800, 21_600, 86_400,
     172_800, 604_800,
 ];
 
-/// Which stretch of time the lanes show.
+/// The zoom and position of the time axis.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Axis {
     zoom: Zoom,
@@ -17,7 +17,7 @@ pub struct Axis {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Zoom {
-    /// What is wanted fits.
+    /// Chosen so that everything relevant fits.
     #[default]
     Fit,
     /// One of [`STEPS`].
@@ -26,34 +26,35 @@ enum Zoom {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum AxisEnd {
-    /// The right edge stays ahead of now, and jumps when now comes near it.
+    /// The right edge stays ahead of now and jumps when now gets close to it.
     #[default]
     Follow,
-    /// The right edge stands still.
+    /// The right edge is fixed.
     At(Timestamp),
 }
 
 impl Axis {
-    /// Whether it follows now.
+    /// Returns whether the axis follows now.
     pub fn is_following(&self) -> bool {
         self.end == AxisEnd::Follow
     }
 
-    /// Zooms in (positive) or out, by steps; the right edge stays. `shown` is the stretch that is
-    /// shown now.
+    /// Zooms in (positive) or out (negative) by `by` steps, keeping the right edge. `shown` is the
+    /// current range.
     pub fn zoom(&mut self, by: isize, shown: &TimeRange) {
         let step = STEPS.iter().position(|step| *step >= shown.step).unwrap_or(STEPS.len() - 1);
         self.zoom = Zoom::Step(step.saturating_add_signed(-by).min(STEPS.len() - 1));
     }
 
-    /// Follows now again, at a zoom at which all that is wanted is on the screen.
+    /// Follows now again, at a zoom that fits everything relevant.
     pub fn fit(&mut self) {
         *self = Self::default();
     }
 
-    /// Moves the stretch by quarters of its width, back (negative) or on. Coming to now, it follows.
+    /// Moves the range back (negative) or forward by quarters of its width. Follows again if it
+    /// reaches now.
     pub fn pan(&mut self, quarters: i64, now: Timestamp, shown: &TimeRange) {
-        // The zoom stays what it is, although another stretch would fit otherwise.
+        // Keep the zoom, although `Fit` would choose another one for the new range.
         self.zoom(0, shown);
         let by = SignedDuration::from_secs(quarters * shown.seconds() / 4);
         let end = shown.end().checked_add(by).unwrap_or(shown.end());
@@ -62,12 +63,14 @@ impl Axis {
         self.end = if end >= newest { AxisEnd::Follow } else { AxisEnd::At(end) };
     }
 
-    /// The stretch that `columns` show, from `since` on where it is to fit.
+    /// Returns the range that `columns` columns show. If the zoom is `Fit`, the range includes
+    /// `since`.
     pub fn time_range(&self, since: Timestamp, now: Timestamp, columns: u16) -> TimeRange {
         let step = match self.zoom {
             Zoom::Step(step) => STEPS[step],
             Zoom::Fit => {
-                // An eighth lies ahead of now at most, and an eighth is left for what comes.
+                // At most an eighth lies ahead of now; another eighth is spare for what arrives
+                // next.
                 let room = i64::from((columns - columns / 4).max(1));
                 let wanted = now.duration_since(since).as_secs().max(0) / room;
                 STEPS.into_iter().find(|step| *step > wanted).unwrap_or(STEPS[STEPS.len() - 1])
@@ -76,8 +79,8 @@ impl Axis {
         let width = i64::from(columns.max(1)) * step;
         let end = match self.end {
             AxisEnd::At(end) => end.as_second(),
-            // The edge moves in jumps of an eighth of the width, so that the passing of time
-            // repaints a cell or two and not the screen.
+            // The edge jumps by an eighth of the width, so that passing time repaints only a cell
+            // or two and not the whole screen.
             AxisEnd::Follow => {
                 let jump = (i64::from(columns / 8).max(1)) * step;
                 (now.as_second() + step).div_euclid(jump).saturating_add(1).saturating_mul(jump)
@@ -87,48 +90,48 @@ impl Axis {
     }
 }
 
-/// A stretch of time, cut into columns.
+/// A range of time, divided into columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
-    /// The second at which the first column begins, since 1970.
+    /// When the first column begins, in seconds since 1970.
     start: i64,
-    /// Seconds a column.
+    /// Seconds per column.
     step: i64,
     columns: u16,
 }
 
 impl TimeRange {
-    /// Seconds a column.
+    /// Returns the seconds per column.
     pub const fn step(&self) -> i64 {
         self.step
     }
 
-    /// How many columns.
+    /// Returns the number of columns.
     pub const fn columns(&self) -> u16 {
         self.columns
     }
 
-    /// Its length in seconds.
+    /// Returns the length in seconds.
     pub const fn seconds(&self) -> i64 {
         self.step * self.columns as i64
     }
 
-    /// When it begins.
+    /// Returns when the range begins.
     pub fn start(&self) -> Timestamp {
         Timestamp::from_second(self.start).unwrap_or(Timestamp::MIN)
     }
 
-    /// When it ends.
+    /// Returns when the range ends.
     pub fn end(&self) -> Timestamp {
         Timestamp::from_second(self.start.saturating_add(self.seconds())).unwrap_or(Timestamp::MAX)
     }
 
-    /// The column of a moment: below 0 before the stretch, `columns` and more after it.
+    /// Returns the column of a moment: negative before the range, `columns` or more after it.
     pub fn column(&self, at: Timestamp) -> i64 {
         at.as_second().saturating_sub(self.start).div_euclid(self.step)
     }
 
-    /// When a column begins.
+    /// Returns when a column begins.
     pub fn time_of(&self, column: u16) -> Timestamp {
         let second = self.start.saturating_add(i64::from(column) * self.step);
         Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
@@ -143,7 +146,7 @@ mod tests {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
     }
 
-    /// An axis of half a minute a column.
+    /// Returns an axis with half a minute per column.
     fn half_minutes() -> Axis {
         Axis { zoom: Zoom::Step(7), ..Axis::default() }
     }

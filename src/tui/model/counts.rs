@@ -1,34 +1,34 @@
-//! How many dubs are in which state, over all assets held; kept a change at a time.
+//! How many versions are in each state, over all assets held. Updated incrementally.
 
 use super::asset::{AlertKind, AssetView};
 use crate::callback::State;
 
-/// How the dubs of the assets held are doing. Each dub is counted once: `done`, `generating`,
+/// The number of versions in each state. Each version is counted once: `done`, `generating`,
 /// `ready`, `overdue` and `failed` add up to `all`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DubCounts {
-    /// Versions that were seen.
+    /// All versions.
     pub all: usize,
-    /// Those that are done.
+    /// Done.
     pub done: usize,
-    /// Those that the machine works on, without the overdue ones.
+    /// Generating in time.
     pub generating: usize,
-    /// Those that are ready: they wait for a person to check them.
+    /// Ready: waiting for a person to check them.
     pub ready: usize,
-    /// Those that have been generating for too long.
+    /// Generating for too long.
     pub overdue: usize,
-    /// Those that failed.
+    /// Failed.
     pub failed: usize,
     /// Assets that failed as a whole, whatever their versions did.
     pub failed_assets: usize,
-    /// Failures that were not marked as seen, those of whole assets included.
+    /// Failures not marked as seen, those of whole assets included.
     pub unseen_failures: usize,
-    /// Overdue versions that were not marked as seen.
+    /// Overdue versions not marked as seen.
     pub unseen_overdue: usize,
 }
 
 impl DubCounts {
-    /// The counts of one asset.
+    /// Returns the counts of one asset.
     pub fn of(asset: &AssetView) -> Self {
         let mut counts = Self::default();
         for row in &asset.row.versions {
@@ -51,27 +51,27 @@ impl DubCounts {
         counts
     }
 
-    /// Versions that wait for a person: to be checked, or to be looked after.
+    /// Returns how many versions wait for a person.
     pub const fn for_you(&self) -> usize {
         self.ready + self.overdue
     }
 
-    /// Failures that stand: of versions, and of assets as a whole.
+    /// Returns how many failures there are, of versions and of whole assets.
     pub const fn failures(&self) -> usize {
         self.failed + self.failed_assets
     }
 
-    /// Alerts that were not marked as seen.
+    /// Returns how many alerts are not marked as seen.
     pub const fn unseen(&self) -> usize {
         self.unseen_failures + self.unseen_overdue
     }
 
-    /// Adds the counts of an asset that came.
+    /// Adds the counts of an asset.
     pub(super) fn add(&mut self, other: &Self) {
         self.each(other, |own, other| *own += other);
     }
 
-    /// Takes away the counts of an asset that went.
+    /// Subtracts the counts of an asset.
     pub(super) fn take(&mut self, other: &Self) {
         self.each(other, |own, other| *own = own.saturating_sub(other));
     }

@@ -1,4 +1,4 @@
-//! One delivery or refusal in full, as it was read from the journal, and its parts as lines.
+//! One delivery or refusal in full, as read from the journal, and its tabs as lines.
 
 use std::fmt::Write as _;
 
@@ -10,64 +10,64 @@ use super::rows::Row;
 use crate::callback::{EarlierBody, Headers, Verdict, without_mark};
 use crate::text::Printable;
 
-/// Bytes of a body that are laid out, and lines that are made of them, at most: more than anybody
-/// scrolls through, and made in a moment. Copying copies all.
+/// Maximum bytes of a body that are formatted, and maximum lines made of them: formatting stays
+/// fast, and the rest can still be copied.
 const MOST_BYTES: usize = 256 * 1024;
 const MOST_LINES: usize = 20_000;
-/// Bytes that a line of the hex form shows.
+/// Bytes per line in hex.
 const HEX_BYTES: usize = 16;
 
-/// A delivery or refusal with its bytes and the steps of its signature check.
+/// A delivery or refusal with its body and the steps of its signature check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
-    /// What its row says.
+    /// Its summary.
     pub row: Row,
-    /// When it was written; refusals are not told.
+    /// When it was written to the journal; `None` for refusals.
     pub committed_at: Option<Timestamp>,
     /// Method and path, as sent.
     pub request: String,
-    /// The headers, secrets replaced.
+    /// The headers, with secrets removed.
     pub headers: Headers,
     /// The body, byte for byte.
     pub body: Vec<u8>,
-    /// Whether the body had more than that.
+    /// Whether the stored body is cut.
     pub truncated: bool,
-    /// Of a refusal, the bodies before that, newest first.
+    /// For a refusal, the earlier bodies of the same kind, newest first.
     pub earlier: Vec<EarlierBody>,
-    /// What the check finds now, with the keys of this run.
+    /// The result of checking it now, with the keys of this run.
     pub verdict: Verdict,
-    /// Each step of the check.
+    /// The steps of the check.
     pub steps: Vec<StepView>,
 }
 
 /// One step of the signature check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepView {
-    /// What is looked at.
+    /// What the step checks.
     pub name: String,
-    /// How it ended; `None` where the check did not come so far.
+    /// Whether it passed; `None` if the check did not reach it.
     pub passed: Option<bool>,
-    /// What was found, and what to do.
+    /// What was found, and what to do about it.
     pub note: String,
 }
 
-/// A line of a part, ready to be drawn.
+/// A line of a tab, ready to be drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetailLine {
-    /// What it is, for its colour.
+    /// The kind of line, which decides its colour.
     pub kind: LineKind,
-    /// The first column: a name, an offset. Empty where there is none.
+    /// The first column: a name or an offset. Empty if there is none.
     pub lead: Printable,
     /// The text.
     pub text: Printable,
 }
 
-/// What a line of a part is.
+/// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
     /// Content.
     Plain,
-    /// A remark of ours.
+    /// A remark by dubwatch.
     Remark,
     /// A step that passed.
     Passed,
@@ -78,8 +78,8 @@ pub enum LineKind {
 }
 
 impl Detail {
-    /// A part as lines of at most `columns` columns; `other` chooses its other form: as sent in
-    /// place of pretty, hex in place of text.
+    /// Returns a tab as lines of at most `columns` columns. `other` selects its other form: as sent
+    /// instead of pretty, hex instead of text.
     pub fn lines(&self, tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
         let columns = columns.max(8);
         let body = &self.body[..self.body.len().min(MOST_BYTES)];
@@ -171,9 +171,10 @@ impl Detail {
         lines
     }
 
-    /// What the check says, and what to do.
+    /// Returns the result of the check as a sentence, with what to do about it.
     fn verdict_sentence(&self) -> String {
-        // What was found out when it was refused, from the whole body, says more than the check.
+        // The reason found at the time, from the whole body, is more precise than a check of the
+        // cut body.
         if let Row::Refusal { listed, .. } = &self.row
             && let Some(verdict) = listed.refusal.kind.verdict()
         {
@@ -194,7 +195,7 @@ impl Detail {
     }
 }
 
-/// A body as lines: pretty or as sent, text or hex.
+/// Formats a body as lines: pretty or as sent, text or hex.
 fn laid_out(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
     let beginning = &body[..body.len().min(MOST_BYTES)];
     match (tab, other) {
@@ -204,7 +205,8 @@ fn laid_out(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLin
     }
 }
 
-/// A body as indented JSON, every token as it was sent; all as sent where it is no JSON.
+/// Formats a body as indented JSON that keeps every token as it was sent; a body that is not JSON
+/// is shown as sent.
 fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
     if body.len() > MOST_BYTES {
         let mut lines = wrapped(&body[..MOST_BYTES], columns);
@@ -230,7 +232,7 @@ fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
     }
 }
 
-/// A span in its largest unit.
+/// Formats a duration in its largest unit.
 fn spelt(span: SignedDuration) -> String {
     match span.as_secs().max(0) {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -239,8 +241,8 @@ fn spelt(span: SignedDuration) -> String {
     }
 }
 
-/// JSON with a line for each value, tokens untouched: whoever looks for the byte that differs must
-/// not be shown a number or an escape that was written anew. `json` has to be valid.
+/// Indents JSON with one line per value. Tokens stay unchanged: a reader who compares bytes must
+/// not see a number or an escape in another notation. `json` must be valid.
 fn indented(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -287,7 +289,7 @@ fn indented(json: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Deeper than this, a line is indented no further: nobody could read it, and it would be long.
+/// Maximum indentation depth: deeper lines would be too long to read.
 const DEEPEST: usize = 16;
 
 fn new_line(out: &mut Vec<u8>, depth: usize) {
@@ -295,7 +297,7 @@ fn new_line(out: &mut Vec<u8>, depth: usize) {
     out.resize(out.len() + 2 * depth.min(DEEPEST), b' ');
 }
 
-/// Text cut into lines of at most `columns` columns, at line ends and wherever it has to be.
+/// Cuts text into lines of at most `columns` columns, at line ends and wherever a line is too long.
 fn wrapped(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = |text| DetailLine { kind: LineKind::Plain, lead: Printable::default(), text };
@@ -312,7 +314,7 @@ fn wrapped(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
         .collect()
 }
 
-/// Words put into lines of at most `columns` columns.
+/// Wraps words into lines of at most `columns` columns.
 fn words(text: &str, columns: usize) -> Vec<Printable> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -329,7 +331,7 @@ fn words(text: &str, columns: usize) -> Vec<Printable> {
     lines.iter().map(|line| Printable::new(line)).collect()
 }
 
-/// Sixteen bytes a line: in hex, and as ASCII.
+/// Formats bytes as hex and ASCII, sixteen per line.
 fn hex(bytes: &[u8]) -> Vec<DetailLine> {
     let line = |(number, chunk): (usize, &[u8])| {
         let mut text = String::with_capacity(70);
@@ -355,7 +357,7 @@ fn remark(text: &str) -> DetailLine {
     DetailLine { kind: LineKind::Remark, lead: blank_or(""), text: blank_or(text) }
 }
 
-/// Nothing stays nothing, where [`Printable`] would say that it is empty.
+/// Keeps empty text empty; [`Printable::new`] would mark it as empty.
 fn blank_or(text: &str) -> Printable {
     if text.is_empty() { Printable::default() } else { Printable::new(text) }
 }

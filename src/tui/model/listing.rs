@@ -1,4 +1,4 @@
-//! What is listed of the shown picture, under the filter; kept, so that a frame costs what it shows.
+//! The rows listed under the filter. Cached, so that the cost of a frame depends on what it shows.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use super::mode::{Mode, Target};
 use super::rows::{Row, RowWindow};
 use super::snapshot::Snapshot;
 
-/// What the filter leaves; `None` where nothing narrows it, so that all is listed.
+/// The rows that match the filter; each `None` if there is no filter and all rows are listed.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     assets: Option<Vec<ListedAsset>>,
     asset_rows: Option<Vec<Arc<Row>>>,
-    /// Whether the picture or the filter changed since.
+    /// Whether the data or the filter changed since.
     pub stale: bool,
 }
 
 impl Model {
-    /// Brings [`Model::listing`] up to date with picture and filter. Before anything is drawn.
+    /// Updates [`Model::listing`] and the lines of the detail view. Call it before drawing.
     pub fn settle(&mut self) {
         self.lay_out_detail();
         if !std::mem::take(&mut self.listing.stale) {
@@ -49,8 +49,8 @@ impl Model {
         };
     }
 
-    /// Makes the lines of the open part anew where it or the width changed. Once a frame: a storm
-    /// of resizes must not lay a large body out each time.
+    /// Makes the lines of the open tab again if it or the width changed. At most once per frame, so
+    /// that a burst of resizes does not format a large body each time.
     fn lay_out_detail(&mut self) {
         let width = self.size.0;
         let page = self.detail_page();
@@ -66,12 +66,12 @@ impl Model {
         }
     }
 
-    /// The places of the assets that are listed, in order.
+    /// Returns the listed assets, in order.
     pub fn assets(&self) -> &[ListedAsset] {
         self.listing.assets.as_deref().unwrap_or_else(|| self.shown().asset_list.order())
     }
 
-    /// The place of the selected asset among [`Model::assets`].
+    /// Returns the index of the selected asset in [`Model::assets`].
     pub fn selected_place(&self) -> usize {
         let Some(asset) = self.selected_asset() else { return 0 };
         let place = match &self.listing.assets {
@@ -81,30 +81,31 @@ impl Model {
         place.unwrap_or(0)
     }
 
-    /// How many assets are listed in each group.
+    /// Returns how many assets are listed in each group.
     pub fn group_sizes(&self) -> [usize; Group::ALL.len()] {
         group_sizes(self.assets())
     }
 
-    /// How many of the assets listed for you have an overdue version. They come first there.
+    /// Returns how many assets listed under [`Group::ForYou`] have an overdue version. They come
+    /// first.
     pub fn overdue_listed(&self) -> usize {
         let [failed, for_you, ..] = self.group_sizes();
         let for_you = self.assets().iter().skip(failed).take(for_you);
         for_you.take_while(|place| place.is_overdue()).count()
     }
 
-    /// How many rows are listed on the Deliveries screen.
+    /// Returns how many rows the Deliveries screen lists.
     pub fn row_count(&self) -> usize {
         self.listed_rows().map_or(0, RowWindow::len)
     }
 
-    /// A row listed there, counted from the oldest.
+    /// Returns a row of the Deliveries screen, counted from the oldest.
     pub fn row(&self, place: usize) -> Option<&Arc<Row>> {
         self.listed_rows()?.at(place)
     }
 
-    /// The rows of the Deliveries screen: all, or what the filter leaves of them. `None` where that
-    /// was not searched for yet.
+    /// Returns the rows of the Deliveries screen: all, or those that match the filter. Returns
+    /// `None` if the filter has not been searched for yet.
     pub fn listed_rows(&self) -> Option<&RowWindow> {
         if self.is_narrowed() {
             return self.shown().results.as_ref().map(|found| &found.rows);
@@ -112,7 +113,7 @@ impl Model {
         Some(&self.shown().rows)
     }
 
-    /// The same, to be changed.
+    /// Like [`Self::listed_rows`], for changes.
     pub fn listed_rows_mut(&mut self) -> Option<&mut RowWindow> {
         if self.is_narrowed() {
             return self.shown_mut().results.as_mut().map(|found| &mut found.rows);
@@ -120,17 +121,17 @@ impl Model {
         Some(&mut self.shown_mut().rows)
     }
 
-    /// The place of the selected row there; of the newest, where it follows.
+    /// Returns the index of the selected row on the Deliveries screen; the newest while it follows.
     pub fn selected_row(&self) -> Option<usize> {
         place(self.row_count(), self.selection.row, |place| self.row(place))
     }
 
-    /// How many rows are listed of the selected asset.
+    /// Returns how many rows are listed for the selected asset.
     pub fn asset_row_count(&self) -> usize {
         self.listing.asset_rows.as_ref().map_or_else(|| self.shown().of_asset.rows.len(), Vec::len)
     }
 
-    /// A row listed there, counted from the oldest.
+    /// Returns a row of the selected asset, counted from the oldest.
     pub fn asset_row(&self, place: usize) -> Option<&Arc<Row>> {
         match &self.listing.asset_rows {
             Some(rows) => rows.get(place),
@@ -138,19 +139,19 @@ impl Model {
         }
     }
 
-    /// The place of the selected row there; of the newest, where it follows.
+    /// Returns the index of the selected row of the selected asset; the newest while it follows.
     pub fn selected_asset_row(&self) -> Option<usize> {
         place(self.asset_row_count(), self.selection.asset_row, |place| self.asset_row(place))
     }
 }
 
-/// The local name of the asset that a row is about.
+/// Returns the local name of the asset that a row is about.
 pub fn name_of<'a>(snapshot: &'a Snapshot, row: &Row) -> Option<&'a str> {
     let asset_id = row.callback().asset_id.as_deref()?;
     snapshot.asset_list.get(asset_id)?.notes.name.as_deref()
 }
 
-/// How many of these places, which are in order, are in each group.
+/// Returns how many of these entries are in each group. They must be in order.
 pub fn group_sizes(places: &[ListedAsset]) -> [usize; Group::ALL.len()] {
     let mut begin = 0;
     Group::ALL.map(|group| {
@@ -161,7 +162,7 @@ pub fn group_sizes(places: &[ListedAsset]) -> [usize; Group::ALL.len()] {
     })
 }
 
-/// Where the target stands; where it is not listed, the one that came before it. `None` where
+/// Returns the index of the target; if it is not listed, of the row before it. Returns `None` if
 /// nothing is listed.
 fn place<'a>(
     count: usize,

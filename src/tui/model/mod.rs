@@ -1,5 +1,5 @@
-//! Everything the dashboard knows: what it was told, and where the user is in it. Pure data; the
-//! views read it, only [`update`](crate::tui::update) changes it.
+//! The state of the dashboard: the data it received and what the user has selected. Pure data: the
+//! views read it, and only [`update`](crate::tui::update) changes it.
 
 pub mod asset;
 pub mod asset_list;
@@ -29,114 +29,112 @@ use mode::{Mode, Pane, Screen, Target};
 use search::Query;
 use snapshot::{FrozenSnapshot, Snapshot};
 
-/// What does not change during a run.
+/// Facts that do not change during a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunInfo {
-    /// The URL that the sender has to call; empty where nothing listens.
+    /// The URL for the sender to call; empty if nothing listens.
     pub callback_url: String,
-    /// The address and path that are listened on, as short as the header shows it.
+    /// The address and path of the listener, in the short form of the header.
     pub door: String,
-    /// A `send` line that works when pasted; empty where there is none, because no key that it
-    /// could sign with is trusted.
+    /// A `send` command to paste; empty if no trusted key can sign for it.
     pub send_line: String,
-    /// What becomes such a line once the relay has said what its URL is; empty where there is no
-    /// relay, or no key to sign with.
+    /// The same through a relay, without the URL, which the relay reports later; empty if there is
+    /// no relay or no key to sign with.
     pub send_by_relay: String,
-    /// Where the journal is.
+    /// The path of the journal.
     pub journal: String,
     /// The names of the trusted keys.
     pub keys: Vec<String>,
-    /// What stays on the screen all the time, where something does: a demo, a policy, a journal
-    /// that another one writes.
+    /// The permanent banner, if any.
     pub banner: Option<Banner>,
-    /// Whether the user is asked before `q` ends what receives.
+    /// Whether `q` asks for confirmation, because it ends the receiver.
     pub confirm_quit: bool,
-    /// Whether the user wants to be called when something failed or is done.
+    /// Whether to notify the user of failures and of finished work.
     pub bell: bool,
     /// How long a version may generate before it is overdue.
     pub overdue: SignedDuration,
     /// When the run began.
     pub started: Timestamp,
-    /// The zone in which times are shown.
+    /// The time zone of the times shown.
     pub zone: TimeZone,
 }
 
-/// What stays on the screen all the time.
+/// A permanent banner at the top of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Banner {
-    /// Everything shown is made up.
+    /// All data is made up.
     Demo,
-    /// `--signature off`: anybody can put anything in.
+    /// `--signature off`: anyone can send callbacks.
     Unchecked,
-    /// Another dubwatch writes this journal; this one only looks.
+    /// Another dubwatch process writes this journal; this one only reads it.
     ReadOnly,
-    /// The journal cannot be written here: on read-only media, or somebody else's file.
+    /// The journal cannot be written here: it is on read-only media or belongs to another user.
     Unwritable,
 }
 
-/// Where the user is.
+/// What the user has selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The selected asset.
     pub asset: Option<Arc<str>>,
-    /// Whether the user chose it. Until then a new failure is selected as it comes: a dashboard
-    /// that nobody touches shows what went wrong last.
+    /// Whether the user selected it. Until then each new failure is selected automatically, so that
+    /// an unattended dashboard shows the latest one.
     pub chosen: bool,
-    /// The selected version of it; `None`: the first lane.
+    /// The selected version of the asset; `None` is the first lane.
     pub version: Option<String>,
     /// The selected row on the Deliveries screen; `None` follows the newest.
     pub row: Option<Target>,
     /// The selected row among the asset's deliveries; `None` follows the newest.
     pub asset_row: Option<Target>,
-    /// Rows that came on the Deliveries screen since it stopped following.
+    /// Rows that arrived on the Deliveries screen since it stopped following.
     pub since: u64,
-    /// The selected column of the matrix; `None`: the first. Of its two options the inner one is
-    /// that of versions without a locale.
+    /// The selected column of the matrix; `None` is the first. `Some(None)` is the column of
+    /// versions without a locale.
     pub locale: Option<Option<String>>,
 }
 
-/// The filter in force.
+/// The current filter.
 #[derive(Debug, Clone, Default)]
 pub struct Filtering {
-    /// As typed.
+    /// The text, as typed.
     pub text: String,
-    /// As understood.
+    /// The parsed filter.
     pub filter: Filter,
-    /// Why the text could not be understood; then the filter before it stays in force.
+    /// Why the text could not be parsed. The previous filter stays active then.
     pub error: Option<String>,
 }
 
-/// What of a delivery is to be copied.
+/// What to copy of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyKind {
     /// The body, as text.
     Body,
     /// The body in base64.
     Base64,
-    /// A command that posts it again.
+    /// A curl command that posts it again.
     Curl,
 }
 
-/// The state of the dashboard of one run.
+/// The complete state of the dashboard.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// What does not change.
+    /// Facts that do not change.
     pub run_info: RunInfo,
-    /// The time of the last tick: what the views call now.
+    /// The time of the last tick, used as the current time by all views.
     pub now: Timestamp,
-    /// Columns and rows of the terminal.
+    /// Size of the terminal in columns and rows.
     pub size: (u16, u16),
-    /// What is known.
+    /// The data, always current.
     pub live: Snapshot,
-    /// What is shown in its place while frozen.
+    /// The data shown instead while frozen.
     pub frozen: Option<FrozenSnapshot>,
-    /// The screen.
+    /// The current screen.
     pub screen: Screen,
-    /// The pane of the Timeline screen that keys go to.
+    /// The focused pane of the Timeline screen.
     pub pane: Pane,
-    /// What keys mean.
+    /// The mode, which decides what keys do.
     pub mode: Mode,
-    /// Where the user is.
+    /// What the user has selected.
     pub selection: Selection,
     /// The time axis of the lanes.
     pub axis: Axis,
@@ -144,25 +142,25 @@ pub struct Model {
     pub filtering: Filtering,
     /// Whether only failures are listed.
     pub failures_only: bool,
-    /// What is listed, under filter and failures only; see [`Model::settle`].
+    /// The rows listed under the filter and "failures only"; see [`Model::settle`].
     pub listing: Listing,
-    /// Whether it was said that the keyboard's layout has none of the keys.
+    /// Whether the warning about the keyboard layout was shown.
     pub layout_told: bool,
-    /// A word about what was just done, and until when it stands.
+    /// A short message about the last action, and when to remove it.
     pub status_message: Option<(String, Timestamp)>,
-    /// Until when places in the list stand still.
+    /// Until when positions in the asset list are kept.
     pub hold_until: Option<Timestamp>,
-    /// How many searches for rows there were: the number of the last.
+    /// The number of the last search for rows.
     pub searches: u64,
-    /// What is to be copied of a delivery once it has been read.
+    /// What to copy of a delivery once it has been read.
     pub wanted: Option<(Target, CopyKind)>,
-    /// Requests that the run behind this demo has received since the demo started; `None` where this
-    /// is no demo that hides a run.
+    /// Requests that the real receiver got since this demo started; `None` if this is not a demo
+    /// started from a running dashboard.
     pub behind: Option<u64>,
 }
 
 impl Model {
-    /// A dashboard that was told nothing yet.
+    /// Creates an empty dashboard.
     pub fn new(run_info: RunInfo, now: Timestamp, size: (u16, u16)) -> Self {
         let asset_list = AssetList::new(run_info.overdue, now);
         Self {
@@ -188,12 +186,12 @@ impl Model {
         }
     }
 
-    /// What is shown: the live picture, or the frozen one.
+    /// Returns the data to show: the frozen snapshot if there is one, or else the live one.
     pub fn shown(&self) -> &Snapshot {
         self.frozen.as_ref().map_or(&self.live, |frozen| &frozen.snapshot)
     }
 
-    /// The same, to be changed.
+    /// Like [`Self::shown`], for changes.
     pub fn shown_mut(&mut self) -> &mut Snapshot {
         match &mut self.frozen {
             Some(frozen) => &mut frozen.snapshot,
@@ -201,17 +199,17 @@ impl Model {
         }
     }
 
-    /// What narrows the rows that are listed.
+    /// Returns the query for the rows that are listed.
     pub fn query(&self) -> Query {
         Query { filter: self.filtering.filter.clone(), failures_only: self.failures_only }
     }
 
-    /// The moment that is shown.
+    /// Returns the time to show: when the screen was frozen, or else now.
     pub fn shown_at(&self) -> Timestamp {
         self.frozen.as_ref().map_or(self.now, |frozen| frozen.at)
     }
 
-    /// The selected asset; `None` where none is listed.
+    /// Returns the selected asset, or `None` if no asset is listed.
     pub fn selected_asset(&self) -> Option<&Arc<AssetView>> {
         let chosen = self.selection.asset.as_ref().and_then(|id| self.shown().asset_list.get(id));
         chosen.filter(|asset| self.lists(asset)).or_else(|| {
@@ -220,44 +218,44 @@ impl Model {
         })
     }
 
-    /// The index of the selected version among the lanes of the selected asset.
+    /// Returns the index of the selected version among the lanes of the selected asset.
     pub fn selected_lane(&self) -> usize {
         let Some(asset) = self.selected_asset() else { return 0 };
         let Some(version) = &self.selection.version else { return 0 };
         asset.lanes().iter().position(|lane| lane.version_id == *version).unwrap_or(0)
     }
 
-    /// The stretch of time that the lanes show.
+    /// Returns the range of time that the lanes show.
     pub fn time_range(&self) -> TimeRange {
         let now = self.shown_at();
         let since = self.selected_asset().map_or(now, |asset| asset.worth_showing(now));
         self.axis.time_range(since, now, layout::axis_columns(self.size.0))
     }
 
-    /// The place of the selected locale among those of the catalogue.
+    /// Returns the index of the selected locale among all locales.
     pub fn selected_column(&self) -> usize {
         let Some(locale) = &self.selection.locale else { return 0 };
         let mut locales = self.shown().asset_list.locales();
-        // Where it is gone, the one that comes after it in order.
+        // If the locale is gone, the next one in order is selected.
         let wanted = locale.as_deref();
         let place = locales.position(|other| other >= wanted);
         let count = self.shown().asset_list.locales().count();
         place.unwrap_or(count.saturating_sub(1))
     }
 
-    /// The selected locale of the matrix; `None` where there are none.
+    /// Returns the selected locale of the matrix, or `None` if there are no locales.
     pub fn selected_locale(&self) -> Option<Option<&str>> {
         self.shown().asset_list.locales().nth(self.selected_column())
     }
 
-    /// Whether nothing was ever let in: then the screen says how to begin.
+    /// Returns whether no delivery was ever accepted; the screen then explains how to begin.
     pub fn is_empty(&self) -> bool {
         let shown = self.shown();
         shown.loaded && shown.asset_list.is_empty() && shown.rows.newest_seq().is_none()
     }
 
-    /// What is said of failures while none shouts, and whether it is as good as it can be. That
-    /// nothing has failed is only said where no request says otherwise, a refused one included.
+    /// Returns the text to show while there is no unseen alert, and whether all is well. "Nothing
+    /// has failed" appears only if no request, refused ones included, says otherwise.
     pub fn all_clear(&self) -> (String, bool) {
         let shown = self.shown();
         let (failures, overdue) =
@@ -284,23 +282,23 @@ impl Model {
         }
     }
 
-    /// Whether anything narrows what is listed.
+    /// Returns whether a filter or "failures only" is active.
     pub fn is_narrowed(&self) -> bool {
         self.failures_only || !self.filtering.filter.is_empty()
     }
 
-    /// Whether the filter that is being typed is understood. While it is not, the last one that was
-    /// understood is in force.
+    /// Returns whether the filter being typed is valid. While it is not, the last valid one stays
+    /// active.
     pub const fn is_understood(&self) -> bool {
         !matches!(self.mode, Mode::Filter { .. }) || self.filtering.error.is_none()
     }
 
-    /// Whether places in the asset list stand still at the moment.
+    /// Returns whether positions in the asset list are kept at the moment.
     pub fn is_held(&self) -> bool {
         self.hold_until.is_some()
     }
 
-    /// Whether an asset is listed: by the filter, and as failed or overdue where only those are.
+    /// Returns whether an asset is listed under the filter and "failures only".
     pub fn lists(&self, asset: &AssetView) -> bool {
         (!self.failures_only || asset.alerts().next().is_some())
             && asset.fits(&self.filtering.filter)

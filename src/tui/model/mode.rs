@@ -1,5 +1,5 @@
-//! Which screen, pane and mode the dashboard is in: enums, so that no mode is unreachable or two at
-//! once.
+//! The screens, panes and modes of the dashboard: enums, so that every mode is reachable and no two
+//! are active at once.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use super::detail::{Detail, DetailLine};
 /// One of the four screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Screen {
-    /// Assets, lanes, deliveries of the selected asset.
+    /// Assets, lanes and the deliveries of the selected asset.
     Timeline,
-    /// Assets × locales.
+    /// Assets by locales.
     Matrix,
     /// All deliveries and refusals.
     Deliveries,
-    /// How the program is doing.
+    /// The state of the program itself.
     Health,
 }
 
@@ -22,7 +22,7 @@ impl Screen {
     /// Every screen, in the order of the tab bar.
     pub const ALL: [Self; 4] = [Self::Timeline, Self::Matrix, Self::Deliveries, Self::Health];
 
-    /// The word in the tab bar.
+    /// Returns the label in the tab bar.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Timeline => "Timeline",
@@ -33,7 +33,7 @@ impl Screen {
     }
 }
 
-/// The part of the Timeline screen that keys go to.
+/// A pane of the Timeline screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pane {
     /// The list of assets.
@@ -45,7 +45,7 @@ pub enum Pane {
 }
 
 impl Pane {
-    /// The pane after this one.
+    /// Returns the next pane.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
@@ -55,7 +55,7 @@ impl Pane {
         }
     }
 
-    /// The pane before this one.
+    /// Returns the previous pane.
     #[must_use]
     pub const fn previous(self) -> Self {
         match self {
@@ -66,18 +66,18 @@ impl Pane {
     }
 }
 
-/// What keys mean at the moment.
+/// The mode of the dashboard: what keys do at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    /// Looking around.
+    /// Browsing.
     Normal,
-    /// Typing a filter. Holds what was before, for `esc`.
+    /// Typing a filter. Holds the previous state, which `esc` restores.
     Filter {
         /// What is typed.
         line: Line,
-        /// What was in force before.
+        /// The filter before.
         before: String,
-        /// The asset that was selected before.
+        /// The asset selected before.
         asset: Option<Arc<str>>,
     },
     /// Typing a name for an asset.
@@ -87,23 +87,23 @@ pub enum Mode {
         /// What is typed.
         line: Line,
     },
-    /// Asked whether to end, at the top of what receives.
+    /// Confirming that the dashboard, and with it the receiver, should end.
     Quit,
-    /// Choosing what to copy. Holds the mode that it was opened from.
+    /// Choosing what to copy. Holds the mode below.
     Copy(Box<Mode>),
     /// One delivery or refusal, in full.
     Detail(DetailMode),
-    /// All keys. Holds the mode that it was opened from.
+    /// The list of all keys.
     Help {
         /// The first line shown.
         scroll: usize,
-        /// The mode that it was opened from.
+        /// The mode below.
         under: Box<Mode>,
     },
 }
 
 impl Mode {
-    /// The mode under the menus that are open over it.
+    /// Returns the mode below all open menus.
     pub fn innermost(&self) -> &Self {
         match self {
             Self::Copy(under) | Self::Help { under, .. } => under.innermost(),
@@ -111,7 +111,7 @@ impl Mode {
         }
     }
 
-    /// The same, to be changed.
+    /// Like [`Self::innermost`], for changes.
     pub fn innermost_mut(&mut self) -> &mut Self {
         match self {
             Self::Copy(under) | Self::Help { under, .. } => under.innermost_mut(),
@@ -120,53 +120,52 @@ impl Mode {
     }
 }
 
-/// One delivery or refusal on the screen.
+/// One delivery or refusal, in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetailMode {
-    /// Which one.
+    /// The delivery or refusal.
     pub target: Target,
-    /// The part that is shown.
+    /// The tab that is shown.
     pub tab: Tab,
-    /// Whether the other form of the part is shown: as sent in place of pretty, hex in place of
-    /// text.
+    /// Whether the tab shows its other form: as sent instead of pretty, hex instead of text.
     pub other_form: bool,
     /// The first line shown.
     pub scroll: usize,
-    /// What was read of it; `None` until it is there.
+    /// Its content; `None` until it has been read.
     pub detail: Option<Arc<Detail>>,
-    /// The part as it is shown, a line each; see [`super::Model::settle`].
+    /// The lines of the tab; see [`super::Model::settle`].
     pub lines: Arc<Vec<DetailLine>>,
-    /// The columns for which the lines were made; `None` when they have to be made anew.
+    /// The width for which the lines were made, in columns; `None` if they are out of date.
     pub laid_out: Option<u16>,
 }
 
-/// A row of the Deliveries screen, by what never changes about it.
+/// Identifies a row of the Deliveries screen. Stays the same when the row changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// A delivery, by its `seq`.
     Delivery(u64),
-    /// An entry of the log of refusals, by its id.
+    /// An entry of the refusal log, by its id.
     Refusal(u64),
 }
 
-/// A part of the detail view.
+/// A tab of the detail view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tab {
     /// The body, pretty or as sent.
     Payload,
     /// The request line and the headers.
     Headers,
-    /// The body's bytes, as text or hex.
+    /// The bytes of the body, as text or hex.
     Raw,
-    /// Each step of the signature check.
+    /// The steps of the signature check.
     Signature,
 }
 
 impl Tab {
-    /// Every part, in order.
+    /// All tabs, in order.
     pub const ALL: [Self; 4] = [Self::Payload, Self::Headers, Self::Raw, Self::Signature];
 
-    /// The word shown.
+    /// Returns the tab's label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Payload => "Payload",
@@ -176,7 +175,7 @@ impl Tab {
         }
     }
 
-    /// The part `by` further, around the corner.
+    /// Returns the tab `by` positions further, wrapping around.
     #[must_use]
     pub fn moved(self, by: isize) -> Self {
         let count = Self::ALL.len().cast_signed();
@@ -184,7 +183,7 @@ impl Tab {
     }
 }
 
-/// A line that is being typed: text and the cursor, counted in characters.
+/// A line being typed: its text and the cursor, in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     text: String,
@@ -193,18 +192,18 @@ pub struct Line {
     left_out: usize,
 }
 
-/// The longest filter, in characters: a long list of ids can be pasted.
+/// Maximum length of a filter, in characters: enough to paste a long list of ids.
 const LONGEST_FILTER: usize = 10_000;
-/// The longest name, in characters: the journal keeps no more of it.
+/// Maximum length of a name, in characters: the journal stores no more.
 const LONGEST_NAME: usize = 200;
 
 impl Line {
-    /// A filter with the cursor at its end.
+    /// Creates a filter line with the cursor at its end.
     pub fn filter(text: &str) -> Self {
         Self::new(text, LONGEST_FILTER)
     }
 
-    /// A name with the cursor at its end.
+    /// Creates a name line with the cursor at its end.
     pub fn name(text: &str) -> Self {
         Self::new(text, LONGEST_NAME)
     }
@@ -213,28 +212,28 @@ impl Line {
         Self { text: text.to_owned(), cursor: text.chars().count(), longest, left_out: 0 }
     }
 
-    /// What is typed.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// How many characters stand before the cursor.
+    /// Returns the number of characters before the cursor.
     pub const fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// How many characters it takes.
+    /// Returns the maximum length, in characters.
     pub const fn longest(&self) -> usize {
         self.longest
     }
 
-    /// How many characters found no room in it since something was last taken out.
+    /// Returns how many characters did not fit since the last deletion.
     pub const fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// Puts text in at the cursor. Line ends and tabs become a space, in a row one; other controls
-    /// are left out, and so is what finds no room.
+    /// Inserts text at the cursor. A run of line ends and tabs becomes one space; other control
+    /// characters are dropped, and so is text that does not fit.
     pub fn insert(&mut self, text: &str) {
         let room = self.longest.saturating_sub(self.text.chars().count());
         let (mut fitting, mut taken) = (String::new(), 0);
@@ -258,7 +257,7 @@ impl Line {
         self.cursor += taken;
     }
 
-    /// Takes out the character before the cursor.
+    /// Deletes the character before the cursor.
     pub fn backspace(&mut self) {
         if self.cursor > 0 {
             self.cursor -= 1;
@@ -266,19 +265,19 @@ impl Line {
         }
     }
 
-    /// Takes out the character under the cursor.
+    /// Deletes the character under the cursor.
     pub fn delete(&mut self) {
         if self.cursor < self.text.chars().count() {
             self.remove();
         }
     }
 
-    /// Moves the cursor.
+    /// Moves the cursor by this many characters.
     pub fn move_by(&mut self, by: isize) {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.text.chars().count());
     }
 
-    /// Takes out everything.
+    /// Deletes everything.
     pub fn clear(&mut self) {
         *self = Self::new("", self.longest);
     }
@@ -293,7 +292,7 @@ impl Line {
     }
 }
 
-/// Whether `c` stands between two lines or columns of a text.
+/// Returns whether `c` separates lines or columns.
 const fn parts_lines(c: char) -> bool {
     matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }

@@ -1,40 +1,40 @@
-//! The shortest piece of an id that no other id shares: callbacks carry long ids, screens are narrow.
+//! The shortest unambiguous piece of an id: callbacks carry long ids, and screens are narrow.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// The fewest characters that are shown of an id.
+/// Minimum number of characters shown of an id.
 const LEAST: usize = 6;
 
-/// An id of no more characters is shown whole.
+/// Ids of up to this many characters are shown whole.
 const SHORT: usize = 10;
 
-/// What stands in the place of what was cut off.
+/// Marks the end of an id that was cut.
 const ELLIPSIS: char = '…';
 
-/// Ids by what follows their prefix (`ast_9f3c81…` is looked up as `9f3c81…`).
+/// Ids, indexed by the part after their prefix (`ast_9f3c81…` is found under `9f3c81…`).
 ///
-/// A piece tells its id from all others that are there when the id comes, and then stays: it does
-/// not change while it is looked at. An id that comes later and begins with it gets a longer piece
-/// of its own, so that no two are the same; the older piece gets longer by [`Names::renew`].
+/// When an id is added, it gets the shortest piece that no other id shares. That piece then stays
+/// the same while the user looks at it. A later id that begins with the same characters gets a
+/// longer piece, so no two are the same; [`Names::renew`] lengthens the older piece.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    /// With the characters of the tail that are shown.
+    /// Each with the number of characters shown of its tail.
     tails: BTreeMap<IdKey, usize>,
-    /// Ids whose piece has become the beginning of another id.
+    /// Ids whose piece is also the beginning of another id.
     ambiguous: BTreeSet<Arc<str>>,
 }
 
-/// The tail of an id, then the id.
+/// The tail of an id and the whole id.
 type IdKey = (Box<str>, Arc<str>);
 
 impl Names {
-    /// Takes an id in.
+    /// Adds an id.
     pub fn insert(&mut self, id: &Arc<str>) {
         let key = (Box::from(tail(id)), Arc::clone(id));
-        // Those that now share more with another than is shown of them stand beside it.
+        // An id is ambiguous if it shares more characters with a neighbour than are shown of it.
         for (other, shown) in self.neighbours(&key).into_iter().flatten() {
             if shared(&other.0, &key.0) >= shown {
                 self.ambiguous.insert(Arc::clone(&other.1));
@@ -44,13 +44,13 @@ impl Names {
         self.tails.insert(key, needed);
     }
 
-    /// Lets go of an id.
+    /// Removes an id.
     pub fn remove(&mut self, id: &Arc<str>) {
         self.tails.remove(&(Box::from(tail(id)), Arc::clone(id)));
         self.ambiguous.remove(id);
     }
 
-    /// Lets those pieces get longer that do not tell their ids from all others any more.
+    /// Lengthens the pieces that have become ambiguous.
     pub fn renew(&mut self) {
         for id in std::mem::take(&mut self.ambiguous) {
             let key = (Box::from(tail(&id)), id);
@@ -61,8 +61,8 @@ impl Names {
         }
     }
 
-    /// A short piece of `id` that tells it from every id held: its first characters after the
-    /// prefix with `…` behind them, or all of it where no fewer do.
+    /// Returns the shortest piece of `id` that no other id shares: the first characters after its
+    /// prefix and `…`, or the whole id if nothing shorter is unambiguous.
     pub fn piece<'a>(&self, id: &'a str) -> Cow<'a, str> {
         if id.chars().count() <= SHORT {
             return Cow::Borrowed(id);
@@ -70,7 +70,7 @@ impl Names {
         let own = tail(id);
         let key = (Box::from(own), Arc::from(id));
         let shown = self.tails.get(&key).copied().unwrap_or_else(|| self.needed(&key));
-        // In the place of one last character the mark would save nothing.
+        // Replacing only one last character by the ellipsis would save nothing.
         match own.char_indices().nth(shown) {
             Some((end, last)) if own.len() > end + last.len_utf8() => {
                 Cow::Owned(format!("{}{}", &own[..end], ELLIPSIS))
@@ -79,14 +79,14 @@ impl Names {
         }
     }
 
-    /// How many characters of its tail tell an id from all that are held.
+    /// Returns how many characters of its tail distinguish an id from all others.
     fn needed(&self, key: &IdKey) -> usize {
         let beside = self.neighbours(key).into_iter().flatten();
         let most = beside.map(|(other, _)| shared(&other.0, &key.0) + 1).max();
         most.unwrap_or(0).max(LEAST)
     }
 
-    /// The ids before and after one, in the order of their tails.
+    /// Returns the ids before and after one, in the order of their tails.
     fn neighbours(&self, key: &IdKey) -> [Option<(IdKey, usize)>; 2] {
         let before = self.tails.range((Bound::Unbounded, Bound::Excluded(key))).next_back();
         let after = self.tails.range((Bound::Excluded(key), Bound::Unbounded)).next();
@@ -94,17 +94,18 @@ impl Names {
     }
 }
 
-/// A short piece of an id that is told from no other: the same whatever else there is.
+/// Returns a short piece of an id without looking at other ids, so that it is always the same.
 pub fn cut(id: &str) -> Cow<'_, str> {
     Names::default().piece(id)
 }
 
-/// How many characters two tails have in common at their beginning.
+/// Returns how many characters two tails have in common at the beginning.
 fn shared(one: &str, other: &str) -> usize {
     one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count()
 }
 
-/// What follows a short prefix that ends in `_`: `ast_`, `ver_`. All of it where there is none.
+/// Returns the part after a short prefix that ends in `_`, as in `ast_` or `ver_`. Returns the
+/// whole id if there is no such prefix.
 fn tail(id: &str) -> &str {
     match id.split_once('_') {
         Some((prefix, tail)) if prefix.len() <= 8 && !tail.is_empty() => tail,

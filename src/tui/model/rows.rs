@@ -1,4 +1,4 @@
-//! The rows of the Deliveries screen: a window on deliveries and refusals, newest last.
+//! The rows of the Deliveries screen: a window of deliveries and refusals, newest last.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use crate::callback::{
 };
 use crate::filter::{DeliveryFacts, Filter};
 
-/// Rows that are held at most. Beyond it those furthest from where the user is go; they come back
-/// when they are scrolled to.
+/// Maximum number of rows held. Beyond it, the rows furthest from the selection are dropped; they
+/// are read again when they are scrolled to.
 pub const MAX_ROWS: usize = 5_000;
 
-/// A delivery or a refusal in one line: without its body and headers, which are read when it is
+/// A delivery or a refusal as a summary, without its body and headers, which are read when it is
 /// opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
-    /// A delivery on disk.
+    /// A delivery in the journal.
     Delivery(DeliverySummary),
-    /// Requests that were refused.
+    /// Requests that were refused for the same reason.
     Refusal {
-        /// The entry in the log of refusals.
+        /// The entry in the refusal log.
         listed: RefusalEntry,
-        /// What the last body says it is about. Nobody vouches for it: it is shown, and that is all.
+        /// What the last body claims to be about. Not verified: it is for display only.
         claim: Callback,
     },
 }
@@ -37,13 +37,13 @@ impl Row {
         Self::Delivery(delivery.into())
     }
 
-    /// The row of a refusal.
+    /// Creates the row of a refusal.
     pub fn refusal(mut listed: RefusalEntry) -> Self {
         let body = std::mem::take(&mut listed.refusal.body);
         let claim = Callback::claimed(&body.bytes);
         listed.refusal.body = BodySample { bytes: Vec::new(), truncated: body.truncated };
         listed.refusal.headers = Headers::default();
-        // Of the earlier ones what else they claim is enough to be found by.
+        // Of the earlier bodies, keep only distinct claims, so that the row can be found by them.
         let mut claims = vec![claim];
         listed.earlier.retain_mut(|earlier| {
             earlier.body = BodySample::default();
@@ -57,7 +57,7 @@ impl Row {
         Self::Refusal { listed, claim }
     }
 
-    /// What its bodies claim, the last one first; nothing for a delivery.
+    /// Returns what its bodies claim, the last one first; nothing for a delivery.
     pub fn claims(&self) -> impl Iterator<Item = &Callback> {
         let (last, earlier) = match self {
             Self::Delivery(_) => (None, &[][..]),
@@ -66,7 +66,7 @@ impl Row {
         last.into_iter().chain(earlier.iter().map(|earlier| &earlier.claim))
     }
 
-    /// Which one it is.
+    /// Returns what identifies it.
     pub const fn target(&self) -> Target {
         match self {
             Self::Delivery(delivery) => Target::Delivery(delivery.seq),
@@ -74,7 +74,7 @@ impl Row {
         }
     }
 
-    /// When it was received; of a refusal, when the last of its kind was.
+    /// Returns when it was received; for a refusal, when the last one of its kind was.
     pub const fn at(&self) -> Timestamp {
         match self {
             Self::Delivery(delivery) => delivery.received_at,
@@ -82,7 +82,7 @@ impl Row {
         }
     }
 
-    /// What it says; of a refusal, what it claims.
+    /// Returns its content; for a refusal, what it claims.
     pub const fn callback(&self) -> &Callback {
         match self {
             Self::Delivery(delivery) => &delivery.callback,
@@ -90,18 +90,18 @@ impl Row {
         }
     }
 
-    /// Whether it is about this asset, or claims to be.
+    /// Returns whether it is about this asset, or claims to be.
     pub fn is_of(&self, asset_id: &str) -> bool {
         self.callback().asset_id.as_deref() == Some(asset_id)
             || self.claims().any(|claim| claim.asset_id.as_deref() == Some(asset_id))
     }
 
-    /// Whether it is a refusal.
+    /// Returns whether it is a refusal.
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refusal { .. })
     }
 
-    /// Whether it tells of something that went wrong.
+    /// Returns whether it reports a failure or is a refusal.
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Refusal { .. } => true,
@@ -109,13 +109,13 @@ impl Row {
         }
     }
 
-    /// Whether it was refused although it says that something failed.
+    /// Returns whether it is a refusal whose body claims a failure.
     pub fn claims_failure(&self) -> bool {
         let event = |claim: &Callback| Event::from_name(claim.event.as_deref()?);
         self.claims().any(|claim| event(claim).is_some_and(Event::is_failure))
     }
 
-    /// Whether it made its version what it was then: more than a repeat or a late arrival.
+    /// Returns whether it changed the state of its version, unlike a repeat or a late arrival.
     pub const fn made_a_state(&self) -> bool {
         match self {
             Self::Delivery(delivery) => {
@@ -128,7 +128,7 @@ impl Row {
         }
     }
 
-    /// How many requests it stands for.
+    /// Returns how many requests it represents.
     pub const fn count(&self) -> u64 {
         match self {
             Self::Delivery(_) => 1,
@@ -136,8 +136,8 @@ impl Row {
         }
     }
 
-    /// Whether a filter lets it through; `name` is the local name of its asset, or of the one that it
-    /// claims.
+    /// Returns whether a filter matches it. `name` is the local name of its asset, or of the asset
+    /// that it claims to be about.
     pub fn fits(&self, filter: &Filter, name: Option<&str>) -> bool {
         match self {
             Self::Delivery(delivery) => filter.matches_facts(&delivery.into(), name),
@@ -148,27 +148,27 @@ impl Row {
     }
 }
 
-/// A window on the rows that a query lists: without holes, at most [`MAX_ROWS`]. A copy is cheap.
+/// A window of the rows that a query lists: contiguous, at most [`MAX_ROWS`]. A copy is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct RowWindow {
     held: VecDeque<Arc<Row>>,
-    /// From this `seq` on everything was looked at; `None` where there was nothing yet.
+    /// Everything from this `seq` on has been read; `None` if there was nothing yet.
     from: Option<u64>,
-    /// Whether nothing older is in the journal.
+    /// Whether the journal has no older rows.
     complete: bool,
-    /// Where the user looks at older ones, and what came last is not among them: the `seq` from
-    /// which on nothing was looked at.
+    /// If the user looks at older rows and the newest are not held: the `seq` from which on nothing
+    /// has been read.
     to: Option<u64>,
-    /// Whether nothing was looked at yet, of a journal that has something.
+    /// Whether nothing has been read yet, although the journal is not empty.
     unread: bool,
-    /// What is being read to go on.
+    /// The search in progress for further rows.
     pub searching: Option<Searching>,
-    /// How much was looked at, and of how much.
+    /// How many rows have been read, and out of how many.
     pub searched: (u64, u64),
 }
 
 impl RowWindow {
-    /// A window that begins with what another one holds: what `lists` says.
+    /// Creates a window from the rows of another one for which `lists` returns true.
     pub fn of(window: &Self, mut lists: impl FnMut(&Row) -> bool) -> Self {
         if window.is_behind() {
             return Self { unread: true, ..Self::default() };
@@ -186,49 +186,49 @@ impl RowWindow {
         }
     }
 
-    /// The rows, oldest first.
+    /// Returns the rows, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> + ExactSizeIterator {
         self.held.iter()
     }
 
-    /// The row at a place, counted from the oldest.
+    /// Returns a row by its index, counted from the oldest.
     pub fn at(&self, place: usize) -> Option<&Arc<Row>> {
         self.held.get(place)
     }
 
-    /// How many there are.
+    /// Returns how many rows there are.
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// Whether nothing older is in the journal.
+    /// Returns whether the journal has no older rows.
     pub fn is_complete(&self) -> bool {
-        // Where nothing was looked at there is nothing; the first `seq` is 1.
+        // If nothing was read there is nothing to read; the first `seq` is 1.
         let is_down = self.to.is_none() && self.from.is_none_or(|from| from <= 1);
         !self.unread && (self.complete || is_down)
     }
 
-    /// Whether what came last is not among them, because the user looks at older ones.
+    /// Returns whether the newest rows are not held, because the user looks at older ones.
     pub const fn is_behind(&self) -> bool {
         self.to.is_some()
     }
 
-    /// Whether it holds everything that the query lists.
+    /// Returns whether it holds everything that the query lists.
     pub fn is_whole(&self) -> bool {
         self.is_complete() && !self.is_behind()
     }
 
-    /// Whether a delivery was looked at, and so is held if it is listed.
+    /// Returns whether a delivery has been read, and so is held if it is listed.
     pub fn covers(&self, seq: u64) -> bool {
         self.from.is_some_and(|from| from <= seq) && self.to.is_none_or(|to| seq < to)
     }
 
-    /// Where reading goes on towards older rows; `None` where there are none.
+    /// Returns where to continue reading towards older rows, or `None` if there are none.
     pub fn below(&self) -> Option<SearchStart> {
         if self.unread {
             return Some(SearchStart::Newest);
@@ -236,21 +236,22 @@ impl RowWindow {
         (!self.is_complete()).then(|| self.from.map(SearchStart::Below))?
     }
 
-    /// Where reading goes on towards newer rows; `None` where those come by themselves.
+    /// Returns where to continue reading towards newer rows, or `None` if those arrive by
+    /// themselves.
     pub fn above(&self) -> Option<SearchStart> {
         self.to.map(SearchStart::From)
     }
 
-    /// Adds a row at the end; a refusal that is there already moves there. Returns how many requests
-    /// it stands for that were not told before.
+    /// Adds a row at the end; a refusal that is already listed moves there. Returns how many new
+    /// requests it represents.
     ///
-    /// When there are too many, the oldest goes; where `stay` says that the user looks at one of
-    /// them, they stay, and what comes now is left to be read again.
+    /// If there are too many rows, the oldest is dropped. If `stay` is true, because the user looks
+    /// at an old row, they are kept, and the new row has to be read again later.
     pub fn push(&mut self, row: Arc<Row>, stay: bool) -> u64 {
         let mut came = row.count();
         if row.is_refusal() {
             let same = |other: &Arc<Row>| other.target() == row.target();
-            // It was written within the last hour, so it is not far from the end.
+            // It was written within the last hour, so it is close to the end.
             if let Some(before) =
                 self.held.iter().rposition(same).and_then(|at| self.held.remove(at))
             {
@@ -263,7 +264,7 @@ impl RowWindow {
         if self.is_behind() {
             return came;
         }
-        // Refusals are told up to a second late: keep the order of their times.
+        // Refusals arrive up to a second late: keep the rows in order of time.
         let at = if row.is_refusal() {
             self.held.iter().rposition(|other| other.at() <= row.at()).map_or(0, |at| at + 1)
         } else {
@@ -280,8 +281,8 @@ impl RowWindow {
         came
     }
 
-    /// Takes a page of the search that it waits for. When there are too many rows, those at the
-    /// other end go; where the user follows the newest (`stay` is false), the oldest.
+    /// Adds a page of the current search. If there are too many rows, those at the other end are
+    /// dropped; if the user follows the newest (`stay` is false), the oldest.
     pub fn take(&mut self, page: RowsPage, stay: bool) {
         if page.is_first && page.start.is_anew() {
             self.held.clear();
@@ -292,14 +293,14 @@ impl RowWindow {
         }
         let end = if page.start.goes_up() { self.to } else { self.from };
         if end != Some(page.begun) {
-            // Rows went meanwhile: there would be a hole.
+            // Rows were dropped meanwhile: adding the page would leave a hole.
             self.searching = None;
             return;
         }
         if !page.goes_on {
             self.searching = None;
         }
-        // A refusal that came again meanwhile stands where it came last.
+        // A refusal that arrived again meanwhile is already listed, at its newer time.
         let known: HashSet<u64> = self.held.iter().filter_map(|row| refusal_id(row)).collect();
         let rows = page
             .rows
@@ -334,18 +335,18 @@ impl RowWindow {
         }
     }
 
-    /// Lets go of what is not listed any more, as time goes by.
+    /// Removes rows that are no longer listed as time passes.
     pub fn retain(&mut self, mut lists: impl FnMut(&Row) -> bool) {
         self.held.retain(|row| lists(row));
     }
 
-    /// The oldest rows went: what is older than those that are left has to be read again.
+    /// The oldest rows were dropped: anything older than the remaining ones has to be read again.
     fn forget_older(&mut self) {
         self.complete = false;
         self.from = self.oldest_seq().or(self.from);
     }
 
-    /// The `seq` of the oldest delivery held.
+    /// Returns the `seq` of the oldest delivery held.
     pub fn oldest_seq(&self) -> Option<u64> {
         self.held.iter().find_map(|row| match row.target() {
             Target::Delivery(seq) => Some(seq),
@@ -353,7 +354,7 @@ impl RowWindow {
         })
     }
 
-    /// The `seq` of the newest delivery held.
+    /// Returns the `seq` of the newest delivery held.
     pub fn newest_seq(&self) -> Option<u64> {
         self.held.iter().rev().find_map(|row| match row.target() {
             Target::Delivery(seq) => Some(seq),
@@ -369,7 +370,7 @@ const fn refusal_id(row: &Row) -> Option<u64> {
     }
 }
 
-/// The rows that a query lists, as far as they were searched for.
+/// The results of a query, as far as it has been searched.
 #[derive(Debug, Clone)]
 pub struct SearchResults {
     /// The query.

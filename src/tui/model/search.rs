@@ -1,39 +1,39 @@
-//! What is read of the journal's rows: which ones, from where, and the pages that come of it.
+//! Searches for rows in the journal: which rows, where to start, and the pages of results.
 
 use jiff::Timestamp;
 
 use super::rows::{MAX_ROWS, Row};
 use crate::filter::{DeliveryFacts, Filter};
 
-/// Which rows are listed. The default lists all.
+/// Which rows to list. The default lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
-    /// What has to hold for a row.
+    /// The filter that a row has to match.
     pub filter: Filter,
     /// Whether only failures are listed.
     pub failures_only: bool,
 }
 
 impl Query {
-    /// Whether a row is listed; `name` is the local name of its asset.
+    /// Returns whether a row is listed. `name` is the local name of its asset.
     pub fn lists(&self, row: &Row, name: Option<&str>) -> bool {
         (!self.failures_only || row.is_failure()) && row.fits(&self.filter, name)
     }
 
-    /// The same of a delivery as the journal has it.
+    /// Like [`Self::lists`], for a delivery as the journal stores it.
     pub fn lists_facts(&self, delivery: &DeliveryFacts<'_>, name: Option<&str>) -> bool {
         (!self.failures_only || delivery.is_failure()) && self.filter.matches_facts(delivery, name)
     }
 }
 
-/// Where reading begins, and in which direction it goes.
+/// Where a search starts, and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchStart {
-    /// At the newest, towards older ones; what is held goes.
+    /// At the newest row, towards older ones. Replaces the rows held.
     Newest,
-    /// At the very first, towards newer ones; what is held goes.
+    /// At the oldest row, towards newer ones. Replaces the rows held.
     Oldest,
-    /// Half a page before this `seq`, towards newer ones; what is held goes.
+    /// Half a page before this `seq`, towards newer ones. Replaces the rows held.
     Around(u64),
     /// Below this `seq`, towards older ones.
     Below(u64),
@@ -42,73 +42,73 @@ pub enum SearchStart {
 }
 
 impl SearchStart {
-    /// Whether what is held goes.
+    /// Returns whether the results replace the rows held.
     pub const fn is_anew(self) -> bool {
         matches!(self, Self::Newest | Self::Oldest | Self::Around(_))
     }
 
-    /// Whether it goes towards newer rows.
+    /// Returns whether the search goes towards newer rows.
     pub const fn goes_up(self) -> bool {
         matches!(self, Self::Oldest | Self::From(_) | Self::Around(_))
     }
 }
 
-/// A question for rows of the journal.
+/// A search for rows in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
-    /// Its number: pages say whose they are, and a new search ends the one before.
+    /// The number of the search. Pages carry it, and a new search replaces the previous one.
     pub id: u64,
-    /// Which rows.
+    /// Which rows to find.
     pub query: Query,
-    /// Where it begins.
+    /// Where to start.
     pub start: SearchStart,
-    /// How many rows it ends with at the latest.
+    /// Maximum number of rows to return.
     pub limit: usize,
-    /// Of a picture that stands still: its newest `seq` and its time. Nothing newer is read.
+    /// For a frozen snapshot, its newest `seq` and its time. Nothing newer is read.
     pub until: Option<(u64, Timestamp)>,
 }
 
-/// What a search has come to since its last page.
+/// A page of results: what the search found since the page before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowsPage {
-    /// The search.
+    /// The number of the search.
     pub id: u64,
-    /// Where that began.
+    /// Where the search started.
     pub start: SearchStart,
-    /// Whether it is its first page.
+    /// Whether this is the first page.
     pub is_first: bool,
-    /// The rows, in the direction in which it goes.
+    /// The rows, in the direction of the search.
     pub rows: Vec<Row>,
-    /// Where the page begins: the `seq` below which, or from which on, it looked.
+    /// Where the page begins: the `seq` below which, or from which, it looked.
     pub begun: u64,
-    /// How far it has come: the lowest `seq` that it looked at, or the one to go on from.
+    /// How far the search got: the lowest `seq` that it read, or the `seq` to continue from.
     pub reached: u64,
     /// Whether nothing is left in its direction.
     pub is_end: bool,
-    /// Whether it goes on by itself.
+    /// Whether more pages will follow without another request.
     pub goes_on: bool,
-    /// How many deliveries and refusals it has looked at.
+    /// How many deliveries and refusals the search has read.
     pub searched: u64,
-    /// How many the journal has.
+    /// How many deliveries and refusals the journal holds.
     pub total: u64,
 }
 
-/// A search under way.
+/// A search in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Searching {
-    /// Its number.
+    /// The number of the search.
     pub id: u64,
-    /// Where it began.
+    /// Where it started.
     pub start: SearchStart,
-    /// When it was last heard of. It can be lost where too many requests wait; after a while it is
-    /// made again.
+    /// When its last page arrived. A request can be lost if too many are queued; it is then sent
+    /// again after a while.
     pub at: Timestamp,
-    /// Whether the first row that comes is to be selected.
+    /// Whether to select the first row that arrives.
     pub selects_first: bool,
 }
 
-/// How many rows a search for further ones ends with.
+/// Maximum number of rows of a search for further rows.
 pub const PAGE: usize = 500;
 
-/// How many rows the first search of a query ends with: what is held.
+/// Maximum number of rows of the first search of a query: as many as are held.
 pub const FIRST: usize = MAX_ROWS;

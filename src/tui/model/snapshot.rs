@@ -1,4 +1,4 @@
-//! What the dashboard was told: a value that can be kept while the world goes on.
+//! The data of the dashboard: a value that can be kept while new data arrives.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -12,73 +12,74 @@ use super::rows::{Row, RowWindow, SearchResults};
 use crate::callback::Gap;
 use crate::status::{Counts, JournalHealth, Link};
 
-/// Minutes that the little chart of arrivals shows.
+/// Minutes that the small chart of arrivals covers.
 pub const CHART_MINUTES: usize = 8;
-/// Warnings that are held at most; the oldest go.
+/// Maximum number of warnings held; the oldest are dropped.
 pub const MAX_WARNINGS: usize = 50;
-/// Gaps that are held at most; the oldest go.
+/// Maximum number of gaps held; the oldest are dropped.
 pub const MAX_GAPS: usize = 1000;
-/// Refusals of which it is known that they claim a failure, at most: as many as the log holds.
+/// Maximum number of refusals known to claim a failure: as many as the refusal log holds.
 const MAX_REFUSALS: usize = 1000;
-/// Deliveries of the selected asset that are held at most.
+/// Maximum number of deliveries held for the selected asset.
 pub const MAX_ASSET_ROWS: usize = 500;
-/// Assets that say how long generating usually takes: the first of the list that finished any.
+/// Number of assets used to compute the usual generation time: the first in the list that finished
+/// any.
 const USUAL_OF: usize = 300;
 
-/// What the dashboard was told so far. A copy is cheap, so freezing the screen is one.
+/// The data received so far. A copy is cheap: freezing the screen makes one.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The assets.
     pub asset_list: AssetList,
     /// The deliveries and refusals.
     pub rows: RowWindow,
-    /// What a filter leaves of them, searched for in the journal; `None` where nothing narrows the
-    /// list, or it was not looked at since.
+    /// Those that match the filter, from the journal; `None` if there is no filter, or if they have
+    /// not been needed since it was set.
     pub results: Option<SearchResults>,
-    /// Deliveries of the selected asset.
+    /// The deliveries of the selected asset.
     pub of_asset: AssetRows,
-    /// What became of the requests since the start.
+    /// Outcomes of the requests since the start.
     pub counts: Counts,
-    /// When what came lately came.
+    /// How many requests arrived in each of the last minutes.
     pub chart: Chart,
     /// Whether the journal can be written.
     pub store: JournalHealth,
-    /// What the link to the relay is doing, where there is one.
+    /// The state of the relay link, if there is one.
     pub link: Option<Link>,
-    /// What relays took and never passed on, in the order in which it was told.
+    /// The gaps reported by relays, in the order in which they were received.
     pub gaps: VecDeque<Gap>,
-    /// What people should know, newest last.
+    /// The warnings, newest last.
     pub warnings: VecDeque<(Timestamp, String)>,
     /// How long generating usually takes.
     pub usual: Option<SignedDuration>,
-    /// The refusals, by their ids, whose body claims that something failed.
+    /// The ids of refusals whose body claims a failure.
     pub refused_failures: BTreeSet<u64>,
     /// The newest `seq`.
     pub head: u64,
     /// How many deliveries the journal holds.
     pub held: u64,
-    /// Whether nobody writes the journal any more, where that was another process.
+    /// Whether the other process that wrote the journal has ended.
     pub orphaned: bool,
-    /// Whether it is of a demo whose story has come to its end.
+    /// Whether this is a demo that has finished.
     pub story_over: bool,
-    /// How many requests came since the start.
+    /// How many requests were received since the start.
     pub came: u64,
-    /// Whether the journal's assets are all loaded.
+    /// Whether all assets of the journal are loaded.
     pub loaded: bool,
 }
 
-/// A picture that stands still while the world goes on.
+/// A frozen snapshot, shown while new data arrives.
 #[derive(Debug, Clone)]
 pub struct FrozenSnapshot {
-    /// What is shown.
+    /// The data to show.
     pub snapshot: Snapshot,
     /// When it was frozen.
     pub at: Timestamp,
-    /// Deliveries and refusals that came since.
+    /// Deliveries and refusals that have arrived since.
     pub waiting: u64,
 }
 
-/// Deliveries of one asset, oldest first, and the refusals that claim to be of it.
+/// The deliveries of one asset, oldest first, with the refusals that claim to be about it.
 #[derive(Debug, Clone, Default)]
 pub struct AssetRows {
     /// The asset.
@@ -88,7 +89,7 @@ pub struct AssetRows {
 }
 
 impl AssetRows {
-    /// Begins with what the window holds of an asset, until the journal has told more.
+    /// Creates the list from the rows already held, until the journal's answer arrives.
     pub fn begin(asset: &Arc<str>, window: &RowWindow) -> Self {
         let mut rows: VecDeque<Arc<Row>> = window
             .iter()
@@ -101,7 +102,7 @@ impl AssetRows {
         Self { asset: Some(Arc::clone(asset)), rows }
     }
 
-    /// Adds a row at the end; a refusal that is there already moves there.
+    /// Adds a row at the end. A refusal that is already listed moves there.
     pub fn push(&mut self, row: &Arc<Row>) {
         if row.is_refusal() {
             self.rows.retain(|other| other.target() != row.target());
@@ -112,7 +113,7 @@ impl AssetRows {
         }
     }
 
-    /// Puts in what the journal holds of the asset, `older` first: newest last.
+    /// Adds the rows that the journal holds of this asset. `older` is sorted oldest first.
     pub fn complete(&mut self, older: Vec<Row>) {
         let held: std::collections::HashSet<Target> =
             self.rows.iter().map(|row| row.target()).collect();
@@ -128,15 +129,15 @@ impl AssetRows {
     }
 }
 
-/// How many requests came in each of the last minutes.
+/// The number of requests in each of the last minutes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chart {
-    /// Minutes since 1970 with how much came in them; only those in which something did.
+    /// Minutes since 1970, each with its count; only minutes with requests.
     minutes: VecDeque<(i64, u32)>,
 }
 
 impl Chart {
-    /// Counts so many that came at `at`.
+    /// Counts `count` requests received at `at`.
     pub fn count(&mut self, at: Timestamp, came: u64) {
         let came = u32::try_from(came).unwrap_or(u32::MAX);
         let minute = minute(at);
@@ -149,7 +150,7 @@ impl Chart {
         }
     }
 
-    /// What came in each of the last minutes, the running one last.
+    /// Returns the counts of the last minutes, the current minute last.
     pub fn minutes(&self, now: Timestamp) -> [u32; CHART_MINUTES] {
         let mut counts = [0; CHART_MINUTES];
         for (place, count) in counts.iter_mut().rev().enumerate() {
@@ -159,7 +160,7 @@ impl Chart {
         counts
     }
 
-    /// Whether all that it shows is nothing.
+    /// Returns whether all minutes shown are zero.
     pub fn is_flat(&self, now: Timestamp) -> bool {
         self.minutes(now).iter().all(|count| *count == 0)
     }
@@ -170,7 +171,7 @@ fn minute(at: Timestamp) -> i64 {
 }
 
 impl Snapshot {
-    /// Looks again how long generating usually takes.
+    /// Computes the usual generation time again.
     pub fn learn_usual(&mut self) {
         let versions = self
             .asset_list
@@ -181,7 +182,7 @@ impl Snapshot {
         self.usual = usual_generation(versions);
     }
 
-    /// Adds gaps; those that are news are also warned of.
+    /// Adds gaps; adds a warning for each unless the journal is still loading.
     pub fn miss(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
             if self.loaded {
@@ -194,10 +195,10 @@ impl Snapshot {
         }
     }
 
-    /// Takes note of refusals that claim that something failed.
+    /// Adds refusals that claim a failure.
     pub fn claim_failures(&mut self, refusals: impl IntoIterator<Item = u64>) {
         self.refused_failures.extend(refusals);
-        // Ids ascend, and the log holds no more: what is over has left it.
+        // Ids ascend, and the log holds no more than this: older ones are no longer in it.
         while self.refused_failures.len() > MAX_REFUSALS {
             self.refused_failures.pop_first();
         }
