@@ -1,4 +1,4 @@
-//! Copying: ids, URLs and commands at once; what needs a whole delivery once it has been read.
+//! Copying: ids, URLs and commands immediately; bodies after the delivery has been read.
 
 use std::fmt::Write as _;
 
@@ -14,14 +14,14 @@ use super::{enter, show_message};
 use crate::callback::{Headers, SIGNATURE_HEADER};
 use crate::text::{ClipText, Printable, shell_word};
 
-/// Opens the menu.
+/// Opens the copy menu.
 pub(super) fn begin(model: &mut Model) -> Vec<Effect> {
     let under = Box::new(std::mem::replace(&mut model.mode, Mode::Normal));
     model.mode = Mode::Copy(under);
     Vec::new()
 }
 
-/// A choice from the menu.
+/// Applies a choice from the menu.
 pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     let Mode::Copy(under) = std::mem::replace(&mut model.mode, Mode::Normal) else {
         return Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
         show_message(model, format!("{what}: there is none here"));
         return Vec::new();
     };
-    // Ids come from outside, and what is pasted into a shell is obeyed.
+    // Ids come from outside, and a shell executes what is pasted.
     match ClipText::line(&text) {
         Ok(text) if Printable::new(text.as_str()).as_str() == text.as_str() => {
             vec![Effect::Copy { what: what.to_owned(), text }]
@@ -81,7 +81,7 @@ fn copy_of_delivery(model: &mut Model, wanted: CopyKind) -> Vec<Effect> {
     vec![Effect::Request(Request::Detail(target))]
 }
 
-/// Copies what was waited for, when this is it.
+/// Copies the requested part if this is the delivery that was waited for.
 pub(super) fn arrived(model: &mut Model, target: Target, detail: Option<&Detail>) -> Vec<Effect> {
     match (model.wanted, detail) {
         (Some((wanted_of, wanted)), Some(detail)) if wanted_of == target => {
@@ -123,7 +123,7 @@ fn copied(model: &mut Model, wanted: CopyKind, detail: &Detail) -> Vec<Effect> {
     }
 }
 
-/// A body as text that can be pasted; a sentence where it is none.
+/// Returns a body as text that can be pasted safely, or a sentence that says why it cannot.
 fn body(body: &[u8]) -> Result<ClipText, String> {
     let text = std::str::from_utf8(body)
         .map_err(|_| "the body is no text; y B copies it in base64".to_owned())?;
@@ -131,15 +131,16 @@ fn body(body: &[u8]) -> Result<ClipText, String> {
         .map_err(|control| format!("the body is not copied: {control}; y B copies it in base64"))
 }
 
-/// A command that posts the same bytes under the same signature. Headers are text from outside, so
-/// each stands in single quotes; a sentence where one has controls, which no quotes hold.
+/// Returns a command that posts the same bytes with the same signature. Headers are text from
+/// outside, so each is in single quotes. Returns a sentence if one has control characters, which no
+/// quotes can hold.
 fn curl(headers: &Headers, body: &[u8], url: &str) -> Result<ClipText, String> {
     let of_whom = "its headers are not copied into a command";
     let latin1 = headers.latin1();
     let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(body));
     for (at, (name, value)) in headers.iter().enumerate() {
         if matches!(name, "content-type" | SIGNATURE_HEADER | "x-signature-algorithm") {
-            // What is pasted is UTF-8: other bytes.
+            // The pasted text is UTF-8, so the bytes would differ.
             if latin1.contains(&at) {
                 return Err(format!("{of_whom}: {name} is not UTF-8; y B copies the body"));
             }
@@ -176,7 +177,7 @@ fn version_id(model: &Model) -> Option<String> {
     let asset = model.selected_asset()?;
     let lanes = asset.lanes();
     let lane = if model.screen == Screen::Matrix {
-        // That of the selected cell; of several the one that is drawn.
+        // The version of the selected cell; if it has several, the one that is drawn.
         let locale = model.selected_locale()?;
         lanes.iter().find(|row| row.version.locale() == locale)
     } else {
@@ -185,23 +186,23 @@ fn version_id(model: &Model) -> Option<String> {
     Some(lane?.version_id.clone())
 }
 
-/// The service's API, and its *Get Version*.
+/// The *Get Version* URL of the service's API.
 const GET_VERSION: &str = "https://api.panjaya.ai/v1/versions/";
 
-/// A command that asks the service's API for a version. The key is the shell's to fill in: it never
-/// passes through here.
+/// Returns a command that requests a version from the service's API. The shell fills in the key,
+/// which never passes through here.
 ///
 /// # Errors
 ///
-/// Why there is none, as a sentence.
+/// Returns a sentence that says why there is no command.
 fn get_version(id: &str) -> Result<String, String> {
-    // RFC 3986, section 6.2.2.3: these are taken out of a path before it is asked for.
+    // RFC 3986, section 6.2.2.3: these are removed from a path before the request.
     if matches!(id, "." | "..") {
         return Err(format!("an id that is {id} cannot stand in a URL"));
     }
     let mut url = GET_VERSION.to_owned();
     for byte in id.bytes() {
-        // RFC 3986, section 2.3: everything else is encoded; so is `~`, which shells know.
+        // RFC 3986, section 2.3: everything else is encoded, and so is `~`, which shells expand.
         if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
             url.push(byte.into());
         } else {
@@ -216,7 +217,7 @@ fn get_version(id: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    /// A body that ends the terminal's bracketed paste, and a command behind it.
+    /// A body that ends the terminal's bracketed paste, followed by a command.
     const PASTE: &str = "{}\u{1b}[201~\rtouch /tmp/x\r";
 
     #[test]

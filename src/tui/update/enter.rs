@@ -1,4 +1,4 @@
-//! Opening a delivery, and what is open.
+//! Opens a delivery, and handles the keys of the detail view.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{go_to, show_message};
 use crate::callback::RefusalKind;
 use crate::timeline::VersionRow;
 
-/// Opens what is selected.
+/// Opens the selected item.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     model.selection.chosen = true;
     match (model.screen, model.pane) {
@@ -27,7 +27,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         (Screen::Timeline, Pane::Lanes) => {
-            // The delivery that made the version what it is.
+            // The delivery that led to the version's current state.
             let version = model.selected_asset().and_then(|asset| {
                 Some(asset.lanes().get(model.selected_lane())?.version_id.clone())
             });
@@ -44,7 +44,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         (Screen::Matrix, _) => {
             let locale = model.selected_locale().map(|locale| locale.map(str::to_owned));
             let lanes = model.selected_asset().map(|asset| asset.lanes()).unwrap_or_default();
-            // Of several in one locale the first lane is that which most needs somebody.
+            // If there are several versions in one locale, the first lane is the most urgent one.
             let here = |row: &&&VersionRow| {
                 locale.as_ref().is_some_and(|locale| row.version.locale() == locale.as_deref())
             };
@@ -58,7 +58,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// The selected row of the list that has the keys.
+/// Returns the selected row of the focused list.
 pub(super) fn selected_delivery(model: &Model) -> Option<&Arc<Row>> {
     match model.screen {
         Screen::Deliveries => model.row(model.selected_row()?),
@@ -66,12 +66,12 @@ pub(super) fn selected_delivery(model: &Model) -> Option<&Arc<Row>> {
     }
 }
 
-/// Which one it is.
+/// Returns what identifies the selected row.
 pub(super) fn selected_target(model: &Model) -> Option<Target> {
     selected_delivery(model).map(|row| row.target())
 }
 
-/// Opens one delivery or refusal.
+/// Opens a delivery or refusal.
 fn open_target(model: &mut Model, target: Target, tab: Tab) -> Vec<Effect> {
     let tab = match reason(model, target) {
         Some(kind) if tab == Tab::Payload => reason_tab(kind),
@@ -89,7 +89,7 @@ fn open_target(model: &mut Model, target: Target, tab: Tab) -> Vec<Effect> {
     vec![Effect::Request(Request::Detail(target))]
 }
 
-/// Why a refusal was refused; `None` of a delivery.
+/// Returns why a refusal was refused, or `None` for a delivery.
 fn reason(model: &Model, target: Target) -> Option<RefusalKind> {
     let shown = model.shown();
     let found = shown.results.iter().flat_map(|found| found.rows.iter());
@@ -100,13 +100,13 @@ fn reason(model: &Model, target: Target) -> Option<RefusalKind> {
     }
 }
 
-/// The part in which the reason is seen: the steps of the check, or the request line where the
-/// door refused it before the signature was looked at.
+/// Returns the tab that shows the reason: the steps of the check, or the request line if the
+/// request was refused before its signature was checked.
 const fn reason_tab(kind: RefusalKind) -> Tab {
     if kind.verdict().is_some() { Tab::Signature } else { Tab::Headers }
 }
 
-/// A key while a delivery is open.
+/// Handles a key in the detail view.
 pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     let page = model.detail_page();
     let Mode::Detail(detail) = &mut model.mode else { return Vec::new() };
@@ -146,7 +146,7 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The row beside the open one in the list that it was opened from; becomes the selected one.
+/// Returns the row next to the open one in the list it was opened from, and selects it.
 fn neighbour(model: &mut Model, target: Target, by: isize) -> Option<Target> {
     let everywhere = model.screen == Screen::Deliveries;
     let count = if everywhere { model.row_count() } else { model.asset_row_count() };

@@ -1,4 +1,4 @@
-//! Applies the events of a backend: assets, deliveries, details, status.
+//! Applies the events of the backend: assets, deliveries, details, status.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
     match event {
         BackendEvent::Assets(assets) => {
             for asset in assets {
-                // News may have been faster than the page that they are on.
+                // A news event may have arrived before the page with the asset's older state.
                 if model.live.asset_list.get(asset.id()).is_none() {
                     model.live.asset_list.put(asset);
                 }
@@ -31,7 +31,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
         }
         BackendEvent::Loaded => {
             model.live.loaded = true;
-            // Each page gave its ids their pieces before the next one was known.
+            // Each page chose its pieces of ids before the next page was known.
             model.live.asset_list.renew_pieces();
             model.live.learn_usual();
             changed(model)
@@ -55,8 +55,8 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             changed(model)
         }
         BackendEvent::Asset(asset) => {
-            // A name or a mark is the user's own doing: it shows at once, also on a picture that
-            // stands still.
+            // Names and marks are changed by the user, so they show at once, even on a frozen
+            // screen.
             if let Some(frozen) = &mut model.frozen
                 && let Some(then) = frozen.snapshot.asset_list.get(asset.id())
             {
@@ -122,7 +122,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
 }
 
 fn apply_link(model: &mut Model, link: Link) {
-    // By the relay is how the sender reaches us: that is what is shown and copied.
+    // The sender reaches us through the relay, so that URL is shown and copied.
     if let Some(url) = &link.callback_url {
         model.run_info.callback_url.clone_from(url);
         if !model.run_info.send_by_relay.is_empty() {
@@ -133,7 +133,7 @@ fn apply_link(model: &mut Model, link: Link) {
     model.live.link = Some(link);
 }
 
-/// The journal's rows of an asset, for those pictures in which it is selected.
+/// Adds the journal's rows of an asset to each snapshot in which the asset is selected.
 fn apply_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
     let of_this = |asset: &Option<Arc<str>>| asset.as_deref() == Some(asset_id);
     if let Some(frozen) = &mut model.frozen
@@ -152,14 +152,14 @@ fn apply_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
     }
 }
 
-/// Waits no longer for the answer to a request.
+/// Stops waiting for the answer to a request.
 fn give_up(model: &mut Model, request: &Request) {
     match request {
         Request::Rows(search) => search::give_up(model, search),
         Request::Detail(target) => {
             model.wanted = model.wanted.filter(|(wanted, _)| wanted != target);
         }
-        // It is asked for again when the asset is selected again.
+        // Requested again when the asset is selected again.
         Request::OfAsset(asset_id) if model.live.of_asset.asset.as_deref() == Some(&**asset_id) => {
             model.live.of_asset.asset = None;
         }
@@ -201,7 +201,7 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     for asset in news.assets {
         let before = model.live.asset_list.get(asset.id()).cloned();
         let id = asset.id().to_owned();
-        // Before it is compared: only the catalogue knows what is overdue.
+        // Before the comparison: only the asset list knows what is overdue.
         model.live.asset_list.put(asset);
         let Some(after) = model.live.asset_list.get(&id).cloned() else { continue };
         if !news.old {
@@ -218,7 +218,7 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     effects
 }
 
-/// The id of a refusal that claims that something failed.
+/// Returns the id of a refusal that claims a failure.
 fn claim_of_failure(row: &Row) -> Option<u64> {
     match row.target() {
         Target::Refusal(id) if row.claims_failure() => Some(id),
@@ -226,7 +226,7 @@ fn claim_of_failure(row: &Row) -> Option<u64> {
     }
 }
 
-/// Time went by, and made versions of these assets overdue.
+/// Applies changes caused by passing time: versions of these assets have become overdue.
 pub(super) fn apply_aged(model: &mut Model, aged: &[Aged]) -> Vec<Effect> {
     if aged.is_empty() {
         return Vec::new();
@@ -239,8 +239,8 @@ pub(super) fn apply_aged(model: &mut Model, aged: &[Aged]) -> Vec<Effect> {
     effects
 }
 
-/// An asset changed: what is new about it is selected, where the user looks at nothing else, and
-/// called out.
+/// Handles a change of an asset: selects it if it has a new alert and the user has selected nothing
+/// else, and notifies the user of what is new.
 fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) -> Option<Effect> {
     let news = whats_new(model, before, after);
     let untouched = !model.selection.chosen && model.mode == Mode::Normal && model.frozen.is_none();
@@ -262,23 +262,23 @@ fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) 
     Some(Effect::Notify(Printable::new(&format!("{label}: {words}"))))
 }
 
-/// What of an asset is to be called out.
+/// What is new about an asset.
 enum AssetNews {
-    /// Something failed, or is overdue.
+    /// A version failed or is overdue.
     Alert(AlertKind),
-    /// So many versions became ready and wait for a person.
+    /// This many versions became ready.
     Ready(usize),
-    /// All versions that were seen are done.
+    /// All known versions are done.
     Done,
 }
 
-/// The most urgent of what is new about an asset and came since the start: what was so before a
-/// restart is no news.
+/// Returns the most urgent news about an asset since the start. Anything older is not news after a
+/// restart.
 fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<AssetNews> {
     let started = model.run_info.started;
     let is_news = |kind: AlertKind, began: Timestamp| match kind {
         AlertKind::Failed => began >= started,
-        // Not when it began, but when it was too long.
+        // Overdue counts from when the limit was exceeded, not from when generating began.
         AlertKind::Overdue => {
             began.checked_add(model.run_info.overdue).is_ok_and(|since| since >= started)
         }
@@ -322,20 +322,20 @@ fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Op
     }
 }
 
-/// The picture changed: what is listed has to be looked at again.
+/// Marks the listing as stale after a change of the data.
 fn changed(model: &mut Model) -> Vec<Effect> {
     model.listing.stale = true;
-    // A frame may be far away; the selection has to hold for the next key all the same. While
-    // nothing narrows the list that costs nothing.
+    // The next frame may be far away, but the selection has to be valid for the next key. Without a
+    // filter that costs nothing.
     if model.is_narrowed() && model.selection.asset.is_some() {
         return Vec::new();
     }
     follow_selection(model)
 }
 
-/// Whether the journal can be written, in the words of the alert bar.
+/// The state of the journal for the alert bar.
 impl Model {
-    /// Why nothing can be kept at the moment; `None` where it can.
+    /// Returns why nothing can be written at the moment, or `None` if it can.
     pub fn store_trouble(&self) -> Option<&str> {
         match &self.shown().store {
             JournalHealth::Writing => None,

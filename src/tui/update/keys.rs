@@ -1,4 +1,4 @@
-//! What each key does.
+//! Handles keys.
 
 use super::super::effect::{Effect, Request};
 use super::super::help::Help;
@@ -12,9 +12,9 @@ use super::super::model::{Banner, Model};
 use super::moves::{self, By};
 use super::{copy, enter, follow_selection, go_to, line, search, show_message};
 
-/// Takes a key in.
+/// Handles a key.
 pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    // Selections are by place in what is listed, which has to be what is known.
+    // Selections are indices into the listing, which has to be up to date.
     model.settle();
     model.status_message = None;
     let Some(action) = keymap::action(model, &chord) else {
@@ -31,7 +31,7 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
         Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, action),
         Mode::Copy(_) => copy::press(model, action),
         Mode::Help { .. } => help(model, action),
-        // What else is bound then means to stay.
+        // Every other bound key cancels.
         Mode::Quit => {
             model.mode = Mode::Normal;
             Vec::new()
@@ -46,17 +46,17 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
     effects
 }
 
-/// Takes in a key that nothing is bound to.
+/// Handles a key without a binding.
 fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if chord.alt {
-        // Escape and a quick key come as one from terminals, and tmux makes one of them that come
+        // Terminals send Escape and a quickly following key as one, and tmux joins keys that arrive
         // within its escape time.
         let mut effects = press(model, Chord::plain(Key::Esc));
         effects.extend(press(model, chord.without_alt()));
         return effects;
     }
     if chord.shift {
-        // Only some terminals tell it apart.
+        // Only some terminals report it.
         return press(model, chord.without_shift());
     }
     let is_typing = matches!(model.mode, Mode::Filter { .. } | Mode::Name { .. });
@@ -143,7 +143,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Why a read-only dashboard keeps no names and marks.
+/// Returns why a read-only dashboard cannot store names and marks.
 fn read_only(model: &Model) -> &'static str {
     match model.run_info.banner {
         Some(Banner::Unwritable) => "the journal cannot be written here: no names and marks",
@@ -155,14 +155,14 @@ fn is_read_only(model: &Model) -> bool {
     matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable))
 }
 
-/// Moves, and asks for rows that are not held where the end of those that are comes near.
+/// Moves the selection, and requests further rows if it gets close to the end of those held.
 fn go(model: &mut Model, by: By) -> Vec<Effect> {
     if model.screen != Screen::Deliveries {
         moves::go(model, by);
         return Vec::new();
     }
     let Some(rows) = model.listed_rows() else { return Vec::new() };
-    // The very first row, and the newest, are somewhere else than what is held.
+    // The first and the newest row may not be among the rows held.
     let elsewhere = match by {
         By::First if !rows.is_complete() => Some(SearchStart::Oldest),
         By::Last if rows.is_behind() => Some(SearchStart::Newest),
@@ -186,7 +186,7 @@ fn go(model: &mut Model, by: By) -> Vec<Effect> {
     start.and_then(|start| search::ask(model, start, PAGE)).into_iter().collect()
 }
 
-/// One level back: the pane, the filter, the freeze, the screen, the demo; then, by `q`, the end.
+/// Goes one level back: freeze, filter, pane, screen, demo, time axis; then `q` quits.
 fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
     let is_q = chord.to_string() == "q";
     if model.frozen.is_some() {
@@ -214,20 +214,20 @@ fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Stops the picture, or lets it go on.
+/// Freezes the screen, or continues.
 fn freeze(model: &mut Model) {
     model.frozen = match model.frozen.take() {
         Some(_) => None,
         None => Some(FrozenSnapshot { snapshot: model.live.clone(), at: model.now, waiting: 0 }),
     };
     if model.frozen.is_none() && model.live.of_asset.asset != model.selection.asset {
-        // What the user looked at while it stood still is not what the live picture has.
+        // The asset selected while frozen may differ from the one that the live data has.
         model.live.of_asset = AssetRows::default();
     }
     model.listing.stale = true;
 }
 
-/// What is said where there is no failure to go to.
+/// Returns the message for when there is no failure to go to.
 fn no_failure(model: &Model) -> String {
     if model.screen == Screen::Deliveries && model.is_narrowed() {
         return "no failure and no refusal is listed; esc shows all".to_owned();
@@ -240,8 +240,8 @@ fn no_failure(model: &Model) -> String {
 
 const NO_ALERT: &str = "what is selected has not failed and is not overdue";
 
-/// Marks the selected failure or overdue version as seen, or takes that back: that of the selected
-/// lane, cell or delivery; in the asset list, all of the asset's.
+/// Marks the selected alert as seen, or removes the mark: the alert of the selected lane, cell or
+/// delivery, or all alerts of the asset selected in the list.
 fn acknowledge(model: &mut Model) -> Vec<Effect> {
     let Some((asset_id, versions)) = subject(model) else {
         show_message(model, NO_ALERT);
@@ -283,8 +283,8 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
         .collect()
 }
 
-/// What is selected: an asset, and which of its versions; `None` of them means all, and among them
-/// `None` is the asset as a whole.
+/// Returns the selected asset and versions. Instead of a list, `None` means all of its alerts;
+/// inside the list, `None` is the asset as a whole.
 fn subject(model: &Model) -> Option<(String, Option<Vec<Option<String>>>)> {
     let asset = || model.selected_asset().map(|asset| asset.id().to_owned());
     match (model.screen, model.pane) {
@@ -305,7 +305,7 @@ fn subject(model: &Model) -> Option<(String, Option<Vec<Option<String>>>)> {
         }
         (Screen::Deliveries, _) | (Screen::Timeline, Pane::Deliveries) => {
             let row = enter::selected_delivery(model)?;
-            // Only what was believed: nobody vouches for what a refused body says.
+            // Only for accepted deliveries: what a refused body claims is not verified.
             if row.is_refusal() {
                 return None;
             }

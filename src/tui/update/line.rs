@@ -1,4 +1,4 @@
-//! Typing: the filter, which is in force while it is typed, and the name of an asset.
+//! Typing: the filter, which is active while it is typed, and the name of an asset.
 
 use super::super::effect::{Effect, Request};
 use super::super::input::Chord;
@@ -8,14 +8,14 @@ use super::super::model::mode::{Line, Mode, Screen};
 use super::{enter, show_message};
 use crate::filter::Filter;
 
-/// Begins to type a filter.
+/// Begins typing a filter.
 pub(super) fn begin_filter(model: &mut Model) {
     let before = model.filtering.text.clone();
     let asset = model.selection.asset.clone();
     model.mode = Mode::Filter { line: Line::filter(&before), before, asset };
 }
 
-/// Begins to type a name for the selected asset, or that of the selected delivery.
+/// Begins typing a name for the selected asset, or for the asset of the selected delivery.
 pub(super) fn begin_name(model: &mut Model) {
     let id = match model.screen {
         Screen::Deliveries => {
@@ -32,14 +32,14 @@ pub(super) fn begin_name(model: &mut Model) {
     model.mode = Mode::Name { asset_id: asset.id().to_owned(), line };
 }
 
-/// A character that is typed into a line. Also what has a meaning elsewhere: `q` is a letter.
+/// Handles a typed character, even if it is a command elsewhere: `q` is a letter here.
 pub(super) fn typed(model: &mut Model, chord: Chord) {
     if let Some(character) = chord.text() {
         paste(model, character.encode_utf8(&mut [0; 4]));
     }
 }
 
-/// Text that goes into the line that is being typed; nowhere else.
+/// Inserts text into the line being typed; ignored in every other mode.
 pub(super) fn paste(model: &mut Model, text: &str) {
     if let Some(line) = line(model) {
         line.insert(text);
@@ -47,7 +47,7 @@ pub(super) fn paste(model: &mut Model, text: &str) {
     }
 }
 
-/// An editing key.
+/// Handles an editing key.
 pub(super) fn edit(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Accept => return accept(model),
@@ -69,12 +69,12 @@ pub(super) fn edit(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Whether a filter lets other things through as time goes by.
+/// Returns whether the matches of a filter change as time passes.
 pub(super) fn is_about_time(text: &str) -> bool {
     text.contains("since:") || text.contains("until:")
 }
 
-/// Puts a filter in force, or says why it cannot be.
+/// Activates a filter, or stores why it is invalid.
 pub(super) fn set_filter(model: &mut Model, text: &str) {
     text.clone_into(&mut model.filtering.text);
     match Filter::parse(text, model.shown_at()) {
@@ -110,7 +110,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             let name = (!name.is_empty()).then(|| name.to_owned());
             vec![Effect::Request(Request::Name { asset_id, name })]
         }
-        // A filter that cannot be understood stays open, so that it can be mended.
+        // An invalid filter stays open, so that it can be corrected.
         mode @ Mode::Filter { .. } if model.filtering.error.is_some() => {
             model.mode = mode;
             Vec::new()

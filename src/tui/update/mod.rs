@@ -1,4 +1,4 @@
-//! What each message makes of the model, and what is to be done about it. Does no IO.
+//! Applies messages to the model and returns the effects to carry out. Does no IO.
 
 mod copy;
 mod enter;
@@ -20,13 +20,13 @@ pub use next_change::next_change;
 
 /// How long a status message is shown.
 const STATUS_MESSAGE_LASTS: SignedDuration = SignedDuration::from_secs(4);
-/// How long places in the asset list stand still after a key.
+/// How long positions in the asset list are kept after a key.
 const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
 
 /// Applies one message. Call [`Model::settle`] before the next frame is drawn.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = apply(model, msg);
-    // Whatever it was: what is listed now has to be what is looked for.
+    // After every message, start the search that the listing needs.
     effects.extend(search::seek(model));
     effects
 }
@@ -46,14 +46,14 @@ fn apply(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     let minute = |at: Timestamp| at.as_second().div_euclid(60);
-    // What `since:1h` lets through changes with the time.
+    // The matches of `since:1h` change as time passes.
     if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
         let text = model.filtering.text.clone();
         line::set_filter(model, &text);
         search::narrow(model);
     }
     model.now = now;
-    // Also when the clock was set back: nothing stands for longer than it was meant to.
+    // Also if the clock was set back: nothing is shown for longer than intended.
     let is_over = |until: Timestamp| until <= now || until.duration_since(now) > HELD_FOR;
     if model.status_message.as_ref().is_some_and(|(_, until)| is_over(*until)) {
         model.status_message = None;
@@ -73,13 +73,13 @@ fn show_message(model: &mut Model, message: impl Into<String>) {
     model.status_message = Some((message.into(), until));
 }
 
-/// Has the asset list stand still for a while, because the user moves in it.
+/// Keeps the positions in the asset list for a while, because the user is moving in it.
 fn hold(model: &mut Model) {
     model.live.asset_list.hold(true);
     model.hold_until = model.now.checked_add(HELD_FOR).ok();
 }
 
-/// Selects what has to be selected, and asks for what the selection needs.
+/// Selects an asset if necessary, and requests the data that the selection needs.
 fn follow_selection(model: &mut Model) -> Vec<Effect> {
     model.settle();
     let Some(asset) = model.selected_asset().cloned() else { return Vec::new() };
@@ -90,7 +90,7 @@ fn follow_selection(model: &mut Model) -> Vec<Effect> {
             std::sync::Arc::from(asset.id())
         }
     };
-    // The selection sticks: what becomes active elsewhere does not change what is looked at.
+    // The selection stays: activity elsewhere does not change what the user looks at.
     model.selection.asset = Some(std::sync::Arc::clone(&id));
     if model.shown().of_asset.asset.as_ref() == Some(&id) {
         return Vec::new();
@@ -106,9 +106,9 @@ fn follow_selection(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Request(Request::OfAsset(asset.id().to_owned()))]
 }
 
-/// Goes to a screen.
+/// Switches to a screen.
 fn go_to(model: &mut Model, screen: Screen) {
-    // All of the screen changes, so nothing that is looked at does.
+    // The whole screen changes, so pieces of ids may change as well.
     model.live.asset_list.renew_pieces();
     model.screen = screen;
     if screen != Screen::Timeline {

@@ -1,4 +1,5 @@
-//! Moving: in the asset list, the lanes, the deliveries, the matrix, and from failure to failure.
+//! Moves the selection: in the asset list, the lanes, the deliveries, the matrix, and from failure
+//! to failure.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::super::model::mode::{Pane, Screen, Target};
 use super::super::model::rows::{Row, RowWindow};
 use super::hold;
 
-/// How far a move goes.
+/// The distance of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Steps(isize),
@@ -17,7 +18,7 @@ pub(super) enum By {
 }
 
 impl By {
-    /// The place that it leads to from `at`, of `count`.
+    /// Returns the index that the move leads to from `at`, out of `count`.
     fn from(self, at: usize, count: usize, page: usize) -> usize {
         let newest = count.saturating_sub(1);
         match self {
@@ -29,7 +30,7 @@ impl By {
     }
 }
 
-/// Moves whatever has the keys.
+/// Moves the selection of the focused list.
 pub(super) fn go(model: &mut Model, by: By) {
     model.selection.chosen = true;
     match (model.screen, model.pane) {
@@ -74,7 +75,7 @@ fn rows(model: &mut Model, by: By) {
     let Some(at) = model.selected_row() else { return };
     let to = by.from(at, count, page(model));
     let is_behind = model.listed_rows().is_some_and(RowWindow::is_behind);
-    // Behind the last row that is held there are others: moving on does not pass them over.
+    // There are more rows after the last one held: moving down must not skip them.
     let by = if is_behind && by != By::Last { By::Steps(0) } else { by };
     model.selection.row = target(by, at, to, model.row(to));
     if model.selection.row.is_none() {
@@ -82,7 +83,8 @@ fn rows(model: &mut Model, by: By) {
     }
 }
 
-/// What a move selects: the newest row follows when it was asked for, or moved on to once more.
+/// Returns the row to select after a move. `None` follows the newest row: on request, or when
+/// moving down from the last row.
 fn target(by: By, at: usize, to: usize, row: Option<&Arc<Row>>) -> Option<Target> {
     let onward = matches!(by, By::Steps(1..) | By::Pages(1..));
     if by == By::Last || (onward && at == to) {
@@ -91,7 +93,7 @@ fn target(by: By, at: usize, to: usize, row: Option<&Arc<Row>>) -> Option<Target
     row.map(|row| row.target())
 }
 
-/// Goes to the next failure or overdue version, or to the one before.
+/// Selects the next or previous failure or overdue version. Returns false if there is none.
 pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
     if model.screen == Screen::Deliveries {
         return to_failing_row(model, by);
@@ -102,7 +104,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
         let version = alert.version.map(|version| version.version_id.clone());
         failures.push((id, version, alert.acknowledged));
     }
-    // Those that nobody has seen; when all were, all of them.
+    // Only those not seen; if all were seen, all of them.
     if failures.iter().any(|(_, _, seen)| !seen) {
         failures.retain(|(_, _, seen)| !seen);
     }
@@ -116,7 +118,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
     let to = if let Some(at) = here {
         (at.cast_signed() + by).rem_euclid(count)
     } else {
-        // From where the user is: the first failure from there on, or the last before.
+        // Relative to the selection: the first failure from there on, or the last one before.
         let selected = model.selected_place();
         let place = |id: &Arc<str>| {
             let shown = &model.shown().asset_list;
@@ -137,7 +139,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
     if model.screen != Screen::Matrix {
         model.screen = Screen::Timeline;
     }
-    // What a filter hides cannot be shown: the failure counts more.
+    // If the filter hides it, the filter is removed: the failure is more important.
     if model.selected_asset().map(|asset| asset.id()) != model.selection.asset.as_deref() {
         super::line::set_filter(model, "");
     }
@@ -160,7 +162,7 @@ fn to_failing_row(model: &mut Model, by: isize) -> bool {
     true
 }
 
-/// Moves to another column of the matrix.
+/// Selects another column of the matrix.
 pub(super) fn locales(model: &mut Model, by: isize) {
     let to = model.selected_column().saturating_add_signed(by);
     let mut locales = model.shown().asset_list.locales().map(|locale| locale.map(str::to_owned));

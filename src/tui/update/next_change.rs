@@ -1,4 +1,4 @@
-//! When what is on the screen will look different although nothing happens: the next time to wake.
+//! When the screen will change although no message arrives: the next time to wake up.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,11 +11,11 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Returns the next moment at which something on the screen ages; `None` while nothing does.
-/// `behind` is the model of the run behind a demo, which is not shown.
+/// Returns the next time at which something on the screen changes, or `None`. `behind` is the model
+/// of the real receiver behind a demo, which is not shown.
 pub fn next_change(model: &Model, behind: Option<&Model>) -> Option<Timestamp> {
     let word = model.status_message.as_ref().map(|(_, until)| *until);
-    // Also of what a demo or a frozen picture hides: the user is notified of it.
+    // Also if a demo or a frozen screen hides it: the user is notified.
     let [shown, hidden] = [Some(model), behind]
         .map(|model| model.and_then(|model| model.live.asset_list.next_overdue()));
     let soonest = [word, model.hold_until, shown, hidden, ages(model)].into_iter().flatten().min();
@@ -25,7 +25,7 @@ pub fn next_change(model: &Model, behind: Option<&Model>) -> Option<Timestamp> {
 
 fn ages(model: &Model) -> Option<Timestamp> {
     let now = model.now;
-    // Time stands still on a frozen picture.
+    // Nothing ages on a frozen screen.
     if model.frozen.is_some() {
         return None;
     }
@@ -43,7 +43,7 @@ fn ages(model: &Model) -> Option<Timestamp> {
     [list, chart(model), link(model)].into_iter().flatten().min()
 }
 
-/// A lane that is being generated counts seconds; every other age counts minutes, then hours.
+/// A generating lane counts seconds; every other age counts minutes, then hours.
 fn timeline(model: &Model) -> Option<Timestamp> {
     let now = model.now;
     let asset = model.selected_asset()?;
@@ -61,14 +61,14 @@ fn timeline(model: &Model) -> Option<Timestamp> {
     ages.chain(lanes).chain(next_column(model)).min()
 }
 
-/// When now comes to the next column of the axis, where it is on the axis.
+/// Returns when now reaches the next column of the axis, if it is on the axis.
 fn next_column(model: &Model) -> Option<Timestamp> {
     let time_range = model.time_range();
     let column = u16::try_from(time_range.column(model.now)).ok()?;
     (column < time_range.columns()).then(|| time_range.time_of(column + 1))
 }
 
-/// When an age that is shown in minutes, or in hours from an hour on, shows another number.
+/// Returns when an age shown in minutes, or in hours from one hour on, changes.
 fn next_age(since: Timestamp, now: Timestamp) -> Timestamp {
     let age = now.duration_since(since);
     let unit = if age < HOUR { MINUTE } else { HOUR };
@@ -77,14 +77,14 @@ fn next_age(since: Timestamp, now: Timestamp) -> Timestamp {
     next.unwrap_or(Timestamp::MAX)
 }
 
-/// A link that waits counts the seconds down.
+/// A link that waits to reconnect counts down the seconds.
 fn link(model: &Model) -> Option<Timestamp> {
     let link = model.shown().link.as_ref()?;
     let waits = matches!(link.state, LinkState::Retrying { at, .. } if at > model.now);
     waits.then(|| next_multiple(model.now, SECOND))
 }
 
-/// The chart moves with the minute for as long as it shows anything.
+/// The chart moves every minute while it shows anything.
 fn chart(model: &Model) -> Option<Timestamp> {
     let shown = model.shown();
     (!shown.chart.is_flat(model.now)).then(|| next_multiple(model.now, MINUTE))

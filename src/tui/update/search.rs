@@ -1,5 +1,5 @@
-//! Has the journal searched for what the Deliveries screen lists: under a filter, and beyond the rows
-//! that are held.
+//! Searches the journal for the rows that the Deliveries screen lists: for a filter, and beyond the
+//! rows held.
 
 use jiff::SignedDuration;
 
@@ -10,10 +10,11 @@ use super::super::model::mode::{Screen, Target};
 use super::super::model::rows::{MAX_ROWS, Row, RowWindow, SearchResults};
 use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, SearchStart, Searching};
 
-/// After how long a search that was not heard of counts as lost.
+/// Time without a page after which a search counts as lost.
 const LOST: SignedDuration = SignedDuration::from_secs(3);
 
-/// Begins the search that the filter needs, where there is none, and ends one that nobody needs.
+/// Starts the search that the filter needs, unless it exists, and ends one that is no longer
+/// needed.
 pub(super) fn seek(model: &mut Model) -> Option<Effect> {
     if !model.is_narrowed() {
         let live = model.live.results.take();
@@ -21,7 +22,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
         let was_narrowed = live.is_some() || frozen.is_some();
         let is_under_way =
             [live, frozen].iter().flatten().any(|found| found.rows.searching.is_some());
-        // What was found far back is now to be seen among its neighbours.
+        // Show the selected row, which may be far back, among its neighbours.
         if let Some(Target::Delivery(seq)) = model.selection.row.filter(|_| was_narrowed)
             && !model.shown().rows.covers(seq)
         {
@@ -29,7 +30,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
         }
         return is_under_way.then_some(Effect::Request(Request::EndSearch));
     }
-    // Elsewhere only their number is shown, which is worth no search through the journal.
+    // Other screens show only the number of rows, which is not worth a search.
     if model.screen != Screen::Deliveries && !model.shown().rows.is_whole() {
         return None;
     }
@@ -37,7 +38,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
     if model.shown().results.as_ref().is_none_or(|found| found.query != query) {
         return begin(model, query);
     }
-    // What was lost is made up for; a window that is full is read on from where the user scrolls.
+    // Repeats a search that was lost; a full window continues where the user scrolls.
     let rows = &model.shown().results.as_ref()?.rows;
     if rows.is_behind() || rows.len() >= MAX_ROWS {
         return None;
@@ -46,7 +47,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
     ask(model, start, FIRST)
 }
 
-/// Begins with what the window on all rows holds: that is there at once.
+/// Starts a search with the matching rows that are already held, which are available at once.
 fn begin(model: &mut Model, query: Query) -> Option<Effect> {
     let shown = model.shown();
     let rows = RowWindow::of(&shown.rows, |row| query.lists(row, name_of(shown, row)));
@@ -59,8 +60,8 @@ fn begin(model: &mut Model, query: Query) -> Option<Effect> {
     }
 }
 
-/// Asks for more of the listed rows, unless that was done and is not lost. A search that begins anew
-/// takes the place of another one.
+/// Requests more of the listed rows, unless a request is pending and not lost. A search that starts
+/// anew replaces another one.
 pub(super) fn ask(model: &mut Model, start: SearchStart, limit: usize) -> Option<Effect> {
     let now = model.now;
     let is_waited_for = |searching: &Searching| {
@@ -84,7 +85,7 @@ pub(super) fn ask(model: &mut Model, start: SearchStart, limit: usize) -> Option
     Some(Effect::Request(Request::Rows(Box::new(search))))
 }
 
-/// Takes a page in, wherever it was asked for.
+/// Adds a page to the windows that requested it.
 pub(super) fn take(model: &mut Model, page: &RowsPage) {
     let mut first = None;
     let (now, stay) = (model.now, model.selection.row.is_some());
@@ -113,7 +114,7 @@ pub(super) fn take(model: &mut Model, page: &RowsPage) {
     }
 }
 
-/// A search came to nothing.
+/// Forgets a search that failed.
 pub(super) fn give_up(model: &mut Model, search: &Search) {
     let pictures = std::iter::once(&mut model.live)
         .chain(model.frozen.as_mut().map(|frozen| &mut frozen.snapshot));
@@ -125,7 +126,7 @@ pub(super) fn give_up(model: &mut Model, search: &Search) {
     }
 }
 
-/// Whether a row that came is among those that were searched for, and then adds it to them.
+/// Adds a new row to the results if it matches the query; returns whether it does.
 pub(super) fn add(model: &mut Model, row: &std::sync::Arc<Row>, stay: bool) -> bool {
     let name = name_of(&model.live, row).map(str::to_owned);
     let Some(found) = &mut model.live.results else { return false };
@@ -136,8 +137,8 @@ pub(super) fn add(model: &mut Model, row: &std::sync::Arc<Row>, stay: bool) -> b
     true
 }
 
-/// The same filter at a later time: what does not fit any more goes. Only where nothing else can
-/// change; then the search goes on.
+/// Applies the same filter at a later time: removes rows that no longer match. Only for filters
+/// that can only lose matches; the search then continues.
 pub(super) fn narrow(model: &mut Model) {
     if !model.filtering.filter.only_narrows_with_time() {
         return;
@@ -152,7 +153,7 @@ pub(super) fn narrow(model: &mut Model) {
     model.live.results = found;
 }
 
-/// An asset has another name now: what looks for names has to be searched anew.
+/// Handles a new name of an asset: if the filter looks at names, the search starts again.
 pub(super) fn renamed(model: &mut Model) {
     if model.filtering.filter.looks_at_names() {
         model.live.results = None;
