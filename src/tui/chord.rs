@@ -1,12 +1,12 @@
-//! A key with its modifiers, and its name; knows what is on the keyboard, not what it does.
+//! A key with its modifiers, and its name. What a key does is decided elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A key on the keyboard.
+/// A key of the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
-    /// What writes a character.
+    /// A key that types a character.
     Char(char),
     /// A function key.
     F(u8),
@@ -14,7 +14,7 @@ pub enum Key {
     Enter,
     /// Escape.
     Esc,
-    /// The tabulator.
+    /// Tab.
     Tab,
     /// Deletes before the cursor.
     Backspace,
@@ -40,7 +40,7 @@ pub enum Key {
     PageDown,
 }
 
-/// The keys that have a name, each with it.
+/// The named keys, each with its name.
 const NAMES: &[(Key, &str)] = &[
     (Key::Char(' '), "space"),
     (Key::Enter, "enter"),
@@ -59,11 +59,11 @@ const NAMES: &[(Key, &str)] = &[
     (Key::PageDown, "pgdn"),
 ];
 
-/// A key with the modifiers that are held: `ctrl-c`, `G`, `shift-tab`, `f1`.
+/// A key with its modifiers: `ctrl-c`, `G`, `shift-tab`, `f1`.
 ///
-/// Where a key writes a character, shift is in the character: `G`, not `shift-g`. With ctrl there
-/// is no upper case, because terminals send the same for both. Its text form is the one that is
-/// shown and configured, and reads back as the same chord.
+/// If a key types a character, shift is part of the character: `G`, not `shift-g`. With ctrl there
+/// is no upper case, because terminals send the same bytes for both. The text form is used on the
+/// screen and in the key table, and parses back to the same chord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chord {
     /// The key.
@@ -74,28 +74,28 @@ pub struct Chord {
     pub alt: bool,
     /// Whether shift is held; never with a character.
     pub shift: bool,
-    /// What the same key writes on the US layout, where the terminal tells that. Its name does not
-    /// contain it.
+    /// The character that the same key types on the US layout, if the terminal reports it. Not part
+    /// of the name.
     pub physical: Option<char>,
 }
 
 impl Chord {
-    /// A key alone.
+    /// Returns a key without modifiers.
     pub const fn plain(key: Key) -> Self {
         Self { key, ctrl: false, alt: false, shift: false, physical: None }
     }
 
-    /// A key with ctrl.
+    /// Returns a key with ctrl.
     pub const fn ctrl(key: Key) -> Self {
         Self { ctrl: true, ..Self::plain(key) }
     }
 
-    /// A character as a terminal sends it, without ctrl or alt.
+    /// Returns a character without ctrl or alt.
     pub const fn char(c: char) -> Self {
         Self::plain(Key::Char(c))
     }
 
-    /// The character to be entered into a line of text; `None` for a command.
+    /// Returns the character to insert into a line of text, or `None` if the key is a command.
     pub const fn text(self) -> Option<char> {
         match self.key {
             Key::Char(c) if !self.ctrl && !self.alt => Some(c),
@@ -103,8 +103,8 @@ impl Chord {
         }
     }
 
-    /// Returns the same key on the US layout if it writes a character of another script than Latin:
-    /// `й` is `q` there. `None` if the terminal does not tell.
+    /// Returns the same key on the US layout if it types a character of a non-Latin script: `й` is
+    /// `q` there. Returns `None` if the terminal does not report it.
     pub fn on_us_layout(self) -> Option<Self> {
         match (self.key, self.physical) {
             (Key::Char(c), Some(physical)) if is_of_another_script(c) => {
@@ -114,29 +114,29 @@ impl Chord {
         }
     }
 
-    /// Whether it is a letter of another script than Latin, alone or with modifiers.
+    /// Returns whether it is a letter of a non-Latin script, with or without modifiers.
     pub fn is_of_another_script(self) -> bool {
         matches!(self.key, Key::Char(c) if is_of_another_script(c) && c.is_alphabetic())
     }
 
-    /// The same without alt.
+    /// Returns the chord without alt.
     pub(super) const fn without_alt(self) -> Self {
         Self { alt: false, ..self }
     }
 
-    /// The same without shift.
+    /// Returns the chord without shift.
     pub(super) const fn without_shift(self) -> Self {
         Self { shift: false, ..self }
     }
 
-    /// The one form of a chord that terminals send in several.
+    /// Returns the canonical form of a chord that terminals send in several forms.
     pub(super) fn folded(mut self) -> Self {
         if let Key::Char(c) = &mut self.key {
             if self.ctrl {
                 *c = c.to_ascii_lowercase();
             } else if self.shift && c.is_lowercase() {
                 let mut upper = c.to_uppercase();
-                // What has no capital of one character stays as it is.
+                // A character without a one-character capital stays as it is.
                 if let (Some(one), None) = (upper.next(), upper.next()) {
                     *c = one;
                 }
@@ -147,7 +147,7 @@ impl Chord {
     }
 }
 
-/// Whether `c` is beyond the Latin blocks, where Greek begins.
+/// Returns whether `c` is beyond the Latin blocks, that is, from Greek on.
 const fn is_of_another_script(c: char) -> bool {
     c >= '\u{370}'
 }
@@ -169,7 +169,7 @@ impl fmt::Display for Chord {
     }
 }
 
-/// A text that names no key.
+/// A text that is not the name of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no key is called that; keys are written like g, G, ctrl-c, shift-tab, enter, pgup, f1")]
 pub struct NoSuchKey;
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(key('Й', 'Q').on_us_layout(), Some(Chord::char('Q')));
         let ctrl = Chord { ctrl: true, ..key('с', 'c') };
         assert_eq!(ctrl.on_us_layout(), Some(Chord::ctrl(Key::Char('c'))));
-        // On a German keyboard z stands where y does on that of the US, and is z all the same.
+        // On a German keyboard, z is where y is on a US keyboard; it still means z.
         assert_eq!(key('z', 'y').on_us_layout(), None);
         assert_eq!(key('ü', '[').on_us_layout(), None);
         assert_eq!(Chord::char('й').on_us_layout(), None);

@@ -1,4 +1,4 @@
-//! What follows from an update outside of the model: values, carried out by the loop and by the
+//! What an update requests outside the model: values, carried out by the event loop and the
 //! backend.
 
 use jiff::Timestamp;
@@ -7,57 +7,57 @@ use super::model::mode::Target;
 use super::model::search::Search;
 use crate::text::{ClipText, Printable};
 
-/// One thing to be done.
+/// One effect of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// End the program.
     Quit,
-    /// Hand the terminal back to the shell until it calls us again.
+    /// Return the terminal to the shell until the program is continued.
     Suspend,
-    /// Draw the next frame whole, whatever the terminal shows.
+    /// Redraw the whole screen with the next frame.
     Repaint,
-    /// Put text on the clipboard.
+    /// Copy text to the clipboard.
     Copy {
-        /// What the text is, in words.
+        /// A short description of the text.
         what: String,
         /// The text.
         text: ClipText,
     },
-    /// Call the user, who may be looking elsewhere.
+    /// Notify the user, who may be looking elsewhere.
     Notify(Printable),
-    /// Request something from the backend of this run, which answers with events.
+    /// Request something from the backend, which answers with events.
     Request(Request),
-    /// Start a demo and show it in place of this run, which goes on behind it.
+    /// Start a demo and show it instead of the real data. The receiver continues in the background.
     StartDemo,
-    /// End the demo and show the run behind it again.
+    /// End the demo and show the real data again.
     StopDemo,
 }
 
-/// What the dashboard requests from the backend of a run.
+/// What the dashboard requests from the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A delivery or refusal in full.
     Detail(Target),
-    /// Rows of the journal. Pages come until the search ends, or another one begins.
+    /// Rows of the journal. Pages arrive until the search ends or another one starts.
     Rows(Box<Search>),
-    /// The last search is of no use any more.
+    /// Stop the current search.
     EndSearch,
-    /// Deliveries of an asset.
+    /// The deliveries of an asset.
     OfAsset(String),
-    /// Give an asset a local name, or take it away.
+    /// Set or remove the local name of an asset.
     Name {
         /// The asset.
         asset_id: String,
         /// The name.
         name: Option<String>,
     },
-    /// Mark a failure as seen, or take that back.
+    /// Mark an alert as seen, or remove the mark.
     Acknowledge {
         /// The asset.
         asset_id: String,
-        /// The version; `None` where the asset as a whole failed.
+        /// The version; `None` if the asset as a whole failed.
         version_id: Option<String>,
-        /// When the failure came; `None` takes the mark back.
+        /// The time of the alert; `None` removes the mark.
         at: Option<Timestamp>,
     },
 }

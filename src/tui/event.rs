@@ -1,4 +1,4 @@
-//! What a backend reports about the run that the dashboard shows.
+//! The events that a backend sends to the dashboard.
 
 use jiff::Timestamp;
 
@@ -11,56 +11,56 @@ use super::model::search::RowsPage;
 use crate::callback::Gap;
 use crate::status::{Counts, JournalHealth, Link};
 
-/// Something that the backend of a run reports.
+/// An event from the backend.
 #[derive(Debug, Clone)]
 pub enum BackendEvent {
-    /// Assets as they were when the program began, the latest active first, a page at a time.
+    /// A page of assets loaded at the start, the most recently active first.
     Assets(Vec<AssetView>),
     /// Everything that is loaded at the start has been sent.
     Loaded,
-    /// Deliveries and refusals, as they were committed, and what they made of their assets.
+    /// New deliveries and refusals, and the resulting state of their assets.
     News(News),
-    /// What a search for rows has come to.
+    /// A page of results of a search.
     Rows(Box<RowsPage>),
-    /// Deliveries of an asset, oldest first.
+    /// The deliveries of an asset, oldest first.
     OfAsset(String, Vec<Row>),
-    /// An asset, after its name or marks changed.
+    /// An asset whose name or marks changed.
     Asset(Box<AssetView>),
-    /// An asset that the journal does not hold any more.
+    /// An asset that is no longer in the journal.
     Gone(String),
-    /// A request that could not be answered, and a sentence that says why.
+    /// A request that failed, and a sentence that says why.
     Unanswered(Request, String),
-    /// A delivery or refusal in full; `None` where it is there no more.
+    /// A delivery or refusal in full; `None` if it is no longer in the journal.
     Detail(Target, Option<Box<Detail>>),
-    /// The story of a demo has come to its end.
+    /// The demo has finished.
     StoryOver,
-    /// What became of the requests so far.
+    /// The outcomes of all requests so far.
     Counts(Counts),
     /// Whether the journal can be written.
     Store(JournalHealth),
-    /// Whether another process, which wrote the journal, has ended.
+    /// Whether the other process, which wrote the journal, has ended.
     Orphaned(bool),
-    /// What the link to the relay is doing.
+    /// The state of the relay link.
     Link(Box<Link>),
-    /// The refusals in the log, by their ids, that claim that something failed; as the program began.
+    /// The ids of refusals that claim a failure, as of the start.
     RefusedFailures(Vec<u64>),
-    /// What relays took and never passed on, oldest first.
+    /// Gaps reported by relays, oldest first.
     Gaps(Vec<Gap>),
-    /// Something that a person should know.
+    /// A warning for the user.
     Warning(Timestamp, String),
 }
 
-/// What was committed since the last news.
+/// Deliveries and refusals committed since the last event of this kind.
 #[derive(Debug, Clone, Default)]
 pub struct News {
     /// The rows, oldest first.
     pub rows: Vec<Row>,
-    /// The assets that they are about, as they are now.
+    /// The assets that they belong to, in their current state.
     pub assets: Vec<AssetView>,
-    /// The newest `seq` that they reach to.
+    /// The newest `seq` included.
     pub head: u64,
-    /// How many deliveries the journal holds with them.
+    /// How many deliveries the journal holds, these included.
     pub held: u64,
-    /// Whether they were there before the program began, so that nobody is called for them.
+    /// Whether they were committed before the program started, so that the user is not notified.
     pub old: bool,
 }

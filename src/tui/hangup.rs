@@ -1,5 +1,5 @@
-//! Notices a terminal that is gone without a word (no SIGHUP, or an ignored one), also while what was
-//! read waits to be handled. Never reads itself.
+//! Detects a terminal that is gone without SIGHUP (or with SIGHUP ignored), even while input is
+//! still waiting to be handled. Never reads from the terminal.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 static GONE: Mutex<Option<CancellationToken>> = Mutex::new(None);
 
-/// The token that is cancelled when the terminal of standard input or output is gone.
+/// Returns a token that is cancelled when the terminal of standard input or output is gone.
 ///
-/// One thread for the whole process waits for that. It asks for no event, so only the hang-up
-/// wakes it, and it may be left waiting when the program ends.
+/// One thread per process waits for that. It polls for no event, so only a hang-up wakes it, and it
+/// may still be waiting when the program ends.
 pub(super) fn gone() -> io::Result<CancellationToken> {
     let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(token) = gone.as_ref() {
@@ -34,9 +34,9 @@ fn wait() {
         let mut ends =
             [PollFd::new(&stdin, PollFlags::empty()), PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut ends, None) {
-            // A signal, or a stop and its end.
+            // A signal, or a stop and its continuation.
             Err(Errno::INTR) | Ok(0) => {}
-            // Whatever else it is, there is no terminal to watch any more.
+            // Whatever the reason, there is no terminal to watch any more.
             Ok(_) | Err(_) => return,
         }
     }

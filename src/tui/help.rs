@@ -1,65 +1,66 @@
-//! What the list of keys says, as lines: made from the tables of keys and of the filter language.
+//! The lines of the help screen, made from the key table and the table of filter terms.
 
 use crate::filter::TERMS;
 
 use super::keymap::{Context, KEYMAP};
 use super::widget::glyph;
 
-/// Columns that one column of the list takes.
+/// Minimum width of one column of the help, in columns of the screen.
 const COLUMN: u16 = 58;
 /// Columns between two of them.
 const GAP: u16 = 2;
-/// Columns of the keys, or of a term, in front of what they mean.
+/// Columns for the keys or the term in front of their description.
 const LEAD: u16 = 19;
-/// The same where the screen is narrow.
+/// The same on a narrow screen.
 const NARROW_LEAD: u16 = 14;
 
-/// A line of the list.
+/// A line of the help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HelpLine {
-    /// Nothing.
+    /// An empty line.
     Blank,
-    /// The words above a part.
+    /// The heading of a section.
     Title(&'static str),
-    /// Words over the whole width.
+    /// Text across the whole width.
     Text(String),
-    /// Keys, or a term, and what they mean; either goes on in the next line.
+    /// Keys or a term with a description; both can continue on the next line.
     Entry {
         /// The keys or the term.
         lead: String,
-        /// What they mean.
+        /// The description.
         text: String,
     },
-    /// A glyph and what it stands for.
+    /// A glyph and its meaning.
     Sign(char, &'static str),
 }
 
-/// The list, laid out for a screen.
+/// The help, laid out for a screen width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Help {
-    /// The columns, from left to right, each its lines from top to bottom.
+    /// The columns from left to right, each with its lines from top to bottom.
     pub columns: Vec<Vec<HelpLine>>,
-    /// How wide each is.
+    /// The width of each column.
     pub width: u16,
-    /// How wide the lead of an entry is in it, with the blank after it.
+    /// The width of the lead of an entry, including the blank after it.
     pub lead: u16,
 }
 
 impl Help {
-    /// The list for a screen of this width.
+    /// Lays out the help for a screen of this width.
     pub fn new(width: u16) -> Self {
         let count = (width / COLUMN).clamp(1, 3);
         let column = (width / count).saturating_sub(GAP).max(1);
         let lead = if column < 50 { NARROW_LEAD } else { LEAD };
         let parts = parts(lead.into(), column.into());
-        // Parts stay whole and in order; each column is filled up to its share.
+        // Sections stay whole and in order; each column is filled up to its share.
         let total: usize = parts.iter().map(|part| part.len() + 1).sum();
         let mut columns: Vec<Vec<HelpLine>> = vec![Vec::new()];
         let mut before = 0;
         for part in parts {
             let share = (total * columns.len()).div_ceil(count.into());
             let last = columns.len() == usize::from(count);
-            // A part begins the next column when most of it would stand beyond this one's share.
+            // A section starts the next column if more than half of it would exceed this one's
+            // share.
             if !last && before + part.len() / 2 > share {
                 columns.push(Vec::new());
             }
@@ -74,13 +75,13 @@ impl Help {
         Self { columns, width: column, lead }
     }
 
-    /// How many rows it has.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.columns.iter().map(Vec::len).max().unwrap_or(0)
     }
 }
 
-/// The parts of the list: a context's keys each, the lanes' grammar, the filter language.
+/// Returns the sections: the keys of each context, how to read lanes, and the filter terms.
 fn parts(lead: usize, column: usize) -> Vec<Vec<HelpLine>> {
     let mut parts: Vec<Vec<HelpLine>> = Context::ALL
         .into_iter()
@@ -90,7 +91,7 @@ fn parts(lead: usize, column: usize) -> Vec<Vec<HelpLine>> {
                 .chain(rows.flat_map(|row| entry(&row.keys.join(" "), row.help, lead, column)))
                 .collect::<Vec<_>>()
         })
-        // A context without keys of its own has nothing to say.
+        // Drop contexts without keys of their own.
         .filter(|part| part.len() > 1)
         .collect();
     parts.insert(2.min(parts.len()), grammar());
@@ -98,7 +99,7 @@ fn parts(lead: usize, column: usize) -> Vec<Vec<HelpLine>> {
     parts
 }
 
-/// How lanes are read.
+/// Explains the glyphs.
 fn grammar() -> Vec<HelpLine> {
     let signs = [
         (glyph::THIN, "thin: waits for a person"),
@@ -125,7 +126,7 @@ fn filter(lead: usize, column: usize) -> Vec<HelpLine> {
     let mut part = vec![HelpLine::Title("Filter terms, after /")];
     part.extend(wrapped(general, column.saturating_sub(2)).into_iter().map(HelpLine::Text));
     for term in &TERMS {
-        // What it is an example of, where that says more than the example.
+        // The forms, if they say more than the example.
         let text = if term.forms.contains([' ', ':']) {
             format!("{}: {}", term.matches, term.forms)
         } else {
@@ -147,7 +148,8 @@ fn entry(words: &str, text: &str, lead: usize, column: usize) -> Vec<HelpLine> {
         .collect()
 }
 
-/// Our own words, which are one column a character, in lines of at most `columns` columns.
+/// Wraps our own text, in which each character is one column wide, into lines of at most `columns`
+/// columns.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

@@ -1,5 +1,5 @@
-//! Stopping and coming back as a shell's job: ^Z, `kill -TSTP`, `fg`. Owns those signals while it
-//! lives; the signals that end the program are not its business.
+//! Job control: ^Z, `kill -TSTP`, `fg`. Owns SIGTSTP and SIGCONT while it exists; the signals that
+//! end the program are handled elsewhere.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,27 +11,27 @@ use tokio::time::timeout;
 
 use super::terminal::{TerminalError, TerminalScreen};
 
-/// How long the end of a stop may take to be noticed. It only passes where stopping had no effect.
+/// How long to wait for SIGCONT after a stop. This time passes only if stopping had no effect.
 const PROMPT: Duration = Duration::from_secs(1);
 
-/// What the shell, or whoever sends signals, wants.
+/// A request from the shell, or from another process, by signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobSignal {
-    /// Stop, as for ^Z: [`JobControl::suspend`] is to be called.
+    /// Stop, as for ^Z: call [`JobControl::suspend`].
     Stop,
-    /// We were stopped in a way that cannot be caught, and are back: the terminal is to be taken
-    /// over again with [`TerminalScreen::resume`]. The system sends SIGCONT also when the terminal is gone;
-    /// then that fails.
+    /// The process was stopped in a way that cannot be caught, and continues: take the terminal
+    /// over again with [`TerminalScreen::resume`]. The system also sends SIGCONT when the terminal
+    /// is gone; `resume` fails then.
     Continued,
 }
 
 /// Why the program did not stop.
 #[derive(Debug, thiserror::Error)]
 pub enum SuspendError {
-    /// Stopping would be for good, and callbacks would go unanswered.
+    /// There is no shell to continue the process, so callbacks would go unanswered for good.
     #[error("no shell is here that could bring the dashboard back, so it goes on")]
     Alone,
-    /// The system did not let us stop.
+    /// The system call failed.
     #[error("cannot stop: {0}")]
     Signal(#[source] io::Error),
     /// The terminal could not be taken over again.
@@ -39,8 +39,8 @@ pub enum SuspendError {
     Terminal(#[from] TerminalError),
 }
 
-/// Listens for SIGTSTP and SIGCONT from its making on. From then on SIGTSTP stops the process only
-/// by way of [`JobControl::suspend`].
+/// Listens for SIGTSTP and SIGCONT from its creation on. From then on, SIGTSTP stops the process
+/// only through [`JobControl::suspend`].
 #[derive(Debug)]
 pub struct JobControl {
     stop: unix::Signal,
@@ -48,7 +48,7 @@ pub struct JobControl {
 }
 
 impl JobControl {
-    /// Starts to listen; needs a running tokio runtime.
+    /// Starts listening. Must be called inside a Tokio runtime.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
@@ -56,44 +56,44 @@ impl JobControl {
         })
     }
 
-    /// Waits for the next one. Nothing is lost when it is dropped before.
+    /// Waits for the next signal. Cancel-safe.
     pub async fn next(&mut self) -> JobSignal {
         tokio::select! {
-            // A stop that is asked for takes the terminal over anew when it is through.
+            // A requested stop also takes the terminal over again afterwards, so it goes first.
             biased;
             _ = self.stop.recv() => JobSignal::Stop,
             _ = self.cont.recv() => JobSignal::Continued,
         }
     }
 
-    /// Gives the terminal back, stops, and comes back when the shell says so, with the next frame
-    /// to be drawn whole.
+    /// Returns the terminal to the shell, stops the process, and takes the terminal over when it
+    /// continues; the next frame redraws the whole screen.
     ///
-    /// Everything else in the process stops meanwhile, doors included.
+    /// Every thread of the process stops meanwhile, including the listener and the relay client.
     pub async fn suspend<W: Write>(
         &mut self,
         screen: &mut TerminalScreen<W>,
     ) -> Result<(), SuspendError> {
-        // A session leader's own group is nobody's job: `xterm -e dubwatch`, `ssh -t`, a container.
-        // The system ignores ^Z there too.
+        // The process group of a session leader is not a job of any shell: `xterm -e dubwatch`,
+        // `ssh -t`, a container. The system ignores ^Z there too.
         if getsid(None).is_ok_and(|session| session == getpgrp()) {
             return Err(SuspendError::Alone);
         }
         screen.leave();
         let stopped = self.stop().await;
-        // In the background this stops again (SIGTTOU), until the shell gives us the terminal.
+        // In the background this stops again (SIGTTOU) until the shell hands over the terminal.
         screen.resume()?;
         stopped.map_err(SuspendError::Signal)
     }
 
     async fn stop(&mut self) -> io::Result<()> {
         while self.cont.recv().now_or_never().is_some() {}
-        // The whole group, as a real ^Z: a script around us has to stop too, or its shell would
-        // wait for us in vain. Not SIGTSTP, as ^Z sends: our own copy would come by our handler,
-        // which stops nothing, and stopping ourselves after that could come after the SIGCONT.
+        // Stop the whole group, as a real ^Z does: a script that started us has to stop too, or its
+        // shell would wait in vain. Not with SIGTSTP: our own copy would reach our handler, which
+        // stops nothing, and stopping ourselves after that could happen after the SIGCONT.
         kill_current_process_group(Signal::STOP)?;
-        // Other threads run on for a moment after the call. The terminal must not be ours again
-        // before we were really stopped and continued.
+        // Other threads keep running for a moment after the call. Wait, so that the terminal is not
+        // taken over before the process was really stopped and continued.
         let _ = timeout(PROMPT, self.cont.recv()).await;
         Ok(())
     }

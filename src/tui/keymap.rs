@@ -1,10 +1,11 @@
-//! The one table of keys: drives dispatch, footer, help screen and the README's list of keys.
+//! The key table. It drives dispatch, the footer, the help screen and the list of keys in the
+//! README.
 
 use super::input::Chord;
 use super::model::mode::{Mode, Pane, Screen};
 use super::model::{Banner, Model};
 
-/// Something that a key does.
+/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each row of the table says what its action does")]
 pub enum Action {
@@ -59,35 +60,35 @@ pub enum Action {
     CursorEnd,
 }
 
-/// Where a key means what its row says.
+/// Where a row of the table applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
     /// Everywhere.
     Always,
-    /// On every screen, where nothing is open over it.
+    /// On every screen, if nothing is open over it.
     Screens,
     /// On the Timeline.
     Timeline,
-    /// Where a list of deliveries has the keys.
+    /// In a list of deliveries.
     Rows,
     /// In the matrix.
     Matrix,
-    /// While nothing was received yet.
+    /// Before the first callback.
     Empty,
-    /// In one delivery.
+    /// In the detail view.
     Detail,
-    /// In the list of keys.
+    /// In the help.
     Help,
-    /// While choosing what to copy.
+    /// In the copy menu.
     Copy,
-    /// While typing.
+    /// While typing a line.
     Line,
-    /// While it is asked whether to end.
+    /// While confirming the end.
     Quitting,
 }
 
 impl Context {
-    /// Every context, in the order of the help screen.
+    /// All contexts, in the order of the help.
     pub const ALL: [Self; 11] = [
         Self::Screens,
         Self::Timeline,
@@ -102,7 +103,7 @@ impl Context {
         Self::Always,
     ];
 
-    /// The words above its keys.
+    /// Returns the heading of the context in the help.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Always => "Always",
@@ -123,15 +124,15 @@ impl Context {
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
-    /// Where.
+    /// Where it applies.
     pub context: Context,
-    /// The keys, as [`Chord`] spells them.
+    /// The keys, in the text form of [`Chord`].
     pub keys: &'static [&'static str],
-    /// What they do.
+    /// The action.
     pub action: Action,
-    /// The same in words.
+    /// The description for the help.
     pub help: &'static str,
-    /// The same in a word or two for the footer; empty where it is not shown there.
+    /// A word or two for the footer; empty if it is not shown there.
     pub footer: &'static str,
 }
 
@@ -148,7 +149,7 @@ const fn bind(
 use Action as A;
 use Context as C;
 
-/// The table. Of two rows for one key, that of the nearer context counts.
+/// The table. If two rows have the same key, the one in the inner context applies.
 pub const KEYMAP: &[Binding] = &[
     bind(C::Screens, &["1"], A::Show(Screen::Timeline), "", "the Timeline"),
     bind(C::Screens, &["2"], A::Show(Screen::Matrix), "", "the Matrix: assets by locales"),
@@ -287,7 +288,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Always, &["ctrl-c"], A::Quit, "", "end the program at once"),
 ];
 
-/// The contexts that hold at the moment, the nearest first.
+/// Returns the contexts that apply at the moment, innermost first.
 pub fn contexts(model: &Model) -> Vec<Context> {
     let mut contexts = match &model.mode {
         Mode::Normal => {
@@ -317,7 +318,7 @@ pub fn contexts(model: &Model) -> Vec<Context> {
     contexts
 }
 
-/// What a key does at the moment.
+/// Returns the action of a key at the moment, if it has one.
 pub fn action(model: &Model, chord: &Chord) -> Option<Action> {
     let spelt = chord.to_string();
     contexts(model).into_iter().find_map(|context| {
@@ -326,7 +327,7 @@ pub fn action(model: &Model, chord: &Chord) -> Option<Action> {
     })
 }
 
-/// What the footer shows at the moment: the first key of each row that has a word for it.
+/// Returns the rows to show in the footer at the moment; it shows the first key of each.
 pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
     // Before the first callback there is nothing to move in.
     let empty = contexts(model).contains(&Context::Empty);
@@ -338,7 +339,7 @@ pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
         .flat_map(|context| KEYMAP.iter().filter(move |row| row.context == context))
         .filter(|row| !row.footer.is_empty())
         .filter(useful)
-        // A filter that is not understood cannot be kept.
+        // An invalid filter cannot be kept.
         .filter(|row| row.action != Action::Accept || model.is_understood())
 }
 

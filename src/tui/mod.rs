@@ -1,5 +1,5 @@
-//! The dashboard: what the terminal tells and is told, the model, what changes it and what it looks
-//! like. Reads no journal and knows no door: `app` tells it what happened and does what it asks for.
+//! The dashboard: terminal input and output, the model, its updates and its views. Independent of
+//! the journal and the sources: `app` sends it events and carries out its requests.
 
 mod chord;
 pub mod effect;

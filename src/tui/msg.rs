@@ -5,21 +5,21 @@ use jiff::Timestamp;
 use super::event::BackendEvent;
 use super::input::Chord;
 
-/// One thing that happened.
+/// A message.
 #[derive(Debug, Clone)]
 pub enum Msg {
     /// A key was pressed.
     Key(Chord),
     /// Text was pasted.
     Paste(String),
-    /// The terminal has this many columns and rows now.
+    /// The new size of the terminal, in columns and rows.
     Resize(u16, u16),
-    /// The time now.
+    /// The current time.
     Tick(Timestamp),
-    /// The backend reported something.
+    /// The backend sent an event.
     Event(BackendEvent),
-    /// The run behind this demo has received this many requests since the demo started.
+    /// How many requests the real receiver got since this demo started.
     Behind(u64),
-    /// A sentence for the user.
+    /// A status message to show.
     Message(String),
 }

@@ -1,5 +1,5 @@
-//! What the loop shows things on: the terminal with the shell around it; in tests, a record of what
-//! was asked of one.
+//! The terminal that the event loop draws on, together with the shell's job control. Tests use a
+//! recording implementation.
 
 use std::future::Future;
 
@@ -10,42 +10,42 @@ use super::job_control::{JobControl, JobSignal, SuspendError};
 use super::terminal::{Multiplexer, TerminalError, TerminalScreen};
 use crate::text::{ClipText, Printable};
 
-/// What the loop asks of a terminal.
+/// The terminal operations that the event loop needs.
 pub trait Terminal {
-    /// Columns and rows.
+    /// Returns the size in columns and rows.
     fn size(&self) -> Result<(u16, u16), TerminalError>;
 
-    /// Draws a frame, which shows at once.
+    /// Draws a frame, visible immediately.
     fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError>;
 
-    /// Names the window.
+    /// Sets the window title.
     fn title(&mut self, title: &Printable) -> Result<(), TerminalError>;
 
-    /// Has the next frame drawn whole, whatever the terminal shows now.
+    /// Redraws the whole screen with the next frame.
     fn repaint(&mut self);
 
-    /// Takes in what the terminal says of itself.
+    /// Handles an answer of the terminal.
     fn answered(&mut self, report: Report) -> Result<(), TerminalError>;
 
-    /// Hands text to the clipboard; returns to whom it was handed.
+    /// Copies text to the clipboard; returns the multiplexer it was sent through.
     fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError>;
 
-    /// Calls the user, who may be looking elsewhere.
+    /// Notifies the user, who may be looking elsewhere.
     fn notify(&mut self, words: &Printable) -> Result<(), TerminalError>;
 
-    /// Waits until the shell wants something. Nothing is lost when it is dropped before.
+    /// Waits for a signal from the shell. Cancel-safe.
     fn job(&mut self) -> impl Future<Output = JobSignal>;
 
-    /// Gives the terminal back, stops, and comes back when the shell says so; the next frame is
-    /// drawn whole then.
+    /// Returns the terminal to the shell and stops; takes the terminal over when the process
+    /// continues. The next frame then redraws the whole screen.
     fn suspend(&mut self) -> impl Future<Output = Result<(), SuspendError>>;
 
-    /// Takes the terminal over anew, after a stop that could not be caught; the next frame is drawn
-    /// whole.
+    /// Takes the terminal over again after a stop that could not be caught. The next frame redraws
+    /// the whole screen.
     fn resume(&mut self) -> Result<(), TerminalError>;
 }
 
-/// The terminal of standard input and output, as a job of its shell.
+/// The terminal of standard input and output, with job control.
 #[derive(Debug)]
 pub struct ShellTerminal {
     screen: TerminalScreen,
@@ -53,7 +53,7 @@ pub struct ShellTerminal {
 }
 
 impl ShellTerminal {
-    /// The terminal that was taken over, and the signals of its shell.
+    /// Combines the terminal and the shell's signals.
     pub const fn new(screen: TerminalScreen, job_control: JobControl) -> Self {
         Self { screen, job_control }
     }

@@ -1,9 +1,9 @@
-//! What the terminal shows, a row at a time, so that a row can be drawn whole whose graphemes a
-//! terminal may see wider or narrower than they are counted here. Writes nothing.
+//! The cells that the terminal shows, by row, so that a row can be redrawn whole if it has
+//! graphemes that terminals may draw wider or narrower than they are counted here. Writes nothing.
 
 use ratatui::buffer::{Cell, CellWidth as _};
 
-/// The cells that were drawn since the screen was cleared.
+/// The cells drawn since the screen was cleared.
 #[derive(Debug, Default)]
 pub(super) struct ShownRows {
     rows: Vec<Row>,
@@ -12,14 +12,14 @@ pub(super) struct ShownRows {
 
 #[derive(Debug, Default)]
 struct Row {
-    /// From the left on; what was never drawn, or is covered by a wide grapheme, is blank.
+    /// The cells from the left; cells never drawn, or covered by a wide grapheme, are blank.
     cells: Vec<Cell>,
     /// Whether one of them may have another width in the terminal.
     is_doubtful: bool,
 }
 
 impl Row {
-    /// Takes a changed cell in. Returns whether that uncovers columns of a wide grapheme, which
+    /// Stores a changed cell. Returns whether that uncovers columns of a wide grapheme, which
     /// terminals blank in different ways.
     fn put(&mut self, x: usize, cell: &Cell) -> bool {
         let end = x + usize::from(cell.cell_width()).max(1);
@@ -29,22 +29,22 @@ impl Row {
         let covered = (x..end).map(|x| x + usize::from(self.cells[x].cell_width()));
         let uncovers = covered.max().is_some_and(|covered| covered > end);
         self.cells[x].clone_from(cell);
-        // The terminal shows nothing else there, and what is to come back is not sent as a change:
-        // it has been blank all the time.
+        // The terminal shows nothing else there. When these cells come back, they are not sent as
+        // changes, because they have been blank all along.
         self.cells[x + 1..end].fill(Cell::EMPTY);
         uncovers
     }
 }
 
 impl ShownRows {
-    /// Forgets everything: the screen is blank, and this wide.
+    /// Forgets everything: the screen is blank and `columns` wide.
     pub(super) fn clear(&mut self, columns: u16) {
         self.rows.clear();
         self.columns = columns.into();
     }
 
-    /// Takes the changed cells of row `y` in. Returns whether the row has to be drawn whole: only
-    /// then is it known what the terminal shows in it.
+    /// Stores the changed cells of row `y`. Returns whether the row has to be redrawn whole,
+    /// because its content in the terminal is uncertain.
     pub(super) fn change(&mut self, y: u16, changes: &[(u16, u16, &Cell)]) -> bool {
         let y = usize::from(y);
         if self.rows.len() <= y {
@@ -63,7 +63,7 @@ impl ShownRows {
         was_doubtful || row.is_doubtful || is_uncovered
     }
 
-    /// The cells of row `y` that are seen, each with its column.
+    /// Returns the visible cells of row `y`, each with its column and row.
     pub(super) fn cells(&self, y: u16) -> impl Iterator<Item = (u16, u16, &Cell)> {
         let cells = self.rows.get(usize::from(y)).map(|row| row.cells.as_slice());
         let mut next = 0;
@@ -77,8 +77,8 @@ impl ShownRows {
     }
 }
 
-/// Whether terminals disagree about the width of a grapheme, or about where they draw it: several
-/// characters in one cell, scripts that are joined, stacked or written from right to left, emoji.
+/// Returns whether terminals disagree about the width or position of a grapheme: several characters
+/// in one cell, scripts that are joined, stacked or written from right to left, emoji.
 pub(super) fn is_doubtful(symbol: &str) -> bool {
     if symbol.len() <= 1 {
         return false;
@@ -104,7 +104,7 @@ pub(super) fn is_doubtful(symbol: &str) -> bool {
     }
 }
 
-/// Whether it is a glyph of the dashboard itself, which stand in nearly every row.
+/// Returns whether it is one of the dashboard's own glyphs, which appear in nearly every row.
 const fn is_own(c: char) -> bool {
     matches!(c, '✓' | '✗')
 }

@@ -1,5 +1,5 @@
-//! Owns the terminal's modes and every escape sequence: what is switched on is switched off on each
-//! way out, once. Knows nothing of what is drawn.
+//! Owns the terminal's modes and all escape sequences: what is switched on is switched off exactly
+//! once, however the program ends. Independent of what is drawn.
 
 mod modes;
 mod multiplexer;
@@ -33,67 +33,68 @@ use modes::{
 };
 pub use multiplexer::Multiplexer;
 
-/// The longest text that [`TerminalScreen::copy`] takes, in bytes: terminals drop what is longer than
-/// 74,994 bytes in base64 (hterm's limit, which others took over).
+/// Maximum length of a text for [`TerminalScreen::copy`], in bytes: terminals drop anything longer
+/// than 74,994 bytes in base64 (hterm's limit, which others adopted).
 pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
 
-/// What a terminal is taken for that says it has no size, as some serial lines do.
+/// The size assumed for terminals that report none, as some serial lines do.
 const FALLBACK: Size = Size { width: 80, height: 24 };
 
-/// How long after a question its answer is waited for before the terminal is given back: it would
+/// How long to wait for the answer to a query before returning the terminal: a late answer would
 /// appear as text in the shell.
 const ANSWERED_BY_THEN: Duration = Duration::from_millis(200);
 
-/// What went wrong with the terminal, and what to do.
+/// Why the terminal cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
     /// Standard input or output is a pipe or a file.
     #[error("{0} is no terminal, so there is nothing to draw on; use --output text or json")]
     NoTerminal(&'static str),
-    /// `TERM` names a terminal that takes no escape sequences, or names none.
+    /// `TERM` is not set, or names a terminal without escape sequences.
     #[error(
         "{0}; use --output text or json, or set TERM to what the terminal is, like TERM=xterm-256color"
     )]
     Dumb(String),
-    /// The terminal did not let its modes be changed.
+    /// The terminal's modes could not be changed.
     #[error("cannot take over the terminal: {0}")]
     Enter(#[source] io::Error),
-    /// What was drawn could not be written.
+    /// Output could not be written.
     #[error("cannot write to the terminal: {0}")]
     Write(#[source] io::Error),
-    /// Terminals drop longer texts without a word.
+    /// Terminals silently drop longer texts.
     #[error("{bytes} bytes are too many to copy through the terminal; the limit is {COPY_LIMIT}")]
     TooLong {
-        /// How long the text is.
+        /// The length of the text.
         bytes: usize,
     },
 }
 
-/// The terminal while the dashboard has it: raw mode, alternate screen, hidden cursor, bracketed
-/// paste. Dropping it gives the terminal back.
+/// The terminal while the dashboard uses it: raw mode, alternate screen, hidden cursor, bracketed
+/// paste. Dropping it restores the terminal.
 pub struct TerminalScreen<W: Write = File> {
     terminal: ratatui::Terminal<TerminalBackend<W>>,
     held: Arc<TerminalOwner>,
-    /// Whether raw mode is ours to switch, besides writing to `W`.
+    /// Whether to switch raw mode in addition to writing to `W`.
     is_real: bool,
     multiplexer: Multiplexer,
-    /// When the terminal was asked something last.
+    /// When the last query was sent to the terminal.
     asked: Option<Instant>,
     title: Option<Printable>,
-    /// Whether the terminal may show something else than what was drawn last.
+    /// Whether the terminal may show something other than the last frame.
     is_stale: bool,
 }
 
-/// Who has the terminal; shared with the panic hook.
+/// The state of the terminal, shared with the panic hook.
 #[derive(Default)]
 struct TerminalOwner {
-    /// Whoever sets this to false gives the terminal back: that happens once.
+    /// Whether we own the terminal. The thread that sets this to false restores it, so that happens
+    /// once.
     by_us: AtomicBool,
-    /// Whether anything may be written.
+    /// Whether output may be written.
     open: Arc<AtomicBool>,
-    /// Whether physical keys are told.
+    /// Whether physical keys are reported.
     physical_keys: AtomicBool,
-    /// Whether changes of the ground are reported.
+    /// Whether changes of the background colour are reported.
     background_reports: AtomicBool,
 }
 
@@ -106,7 +107,7 @@ impl TerminalOwner {
     }
 }
 
-/// What the panic hook gives back, and whom it tells.
+/// What the panic hook restores and cancels.
 struct PanicTarget {
     held: Arc<TerminalOwner>,
     out: File,
@@ -119,8 +120,8 @@ static HOOK: Once = Once::new();
 impl TerminalScreen {
     /// Takes over the terminal of standard input and output.
     ///
-    /// A panic in any thread gives it back before its message is printed, then cancels `broken`:
-    /// the program has to end, because part of it is gone.
+    /// A panic in any thread restores it before the message is printed, then cancels `broken`: the
+    /// program has to end, because part of it is gone.
     pub fn enter(broken: CancellationToken) -> Result<Self, TerminalError> {
         if !io::stdin().is_terminal() {
             return Err(TerminalError::NoTerminal("standard input"));
@@ -131,11 +132,11 @@ impl TerminalScreen {
         if let Some(why) = why_not_drawn_on() {
             return Err(TerminalError::Dumb(why));
         }
-        // A descriptor of our own: no line buffer under ours, no lock that a panic could wait for.
+        // Our own descriptor: no line buffer in between, and no lock that a panic could wait for.
         let out = || io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let (writer, watched, measured_at) =
             (|| Ok((out()?, out()?, out()?)))().map_err(TerminalError::Enter)?;
-        // With NO_COLOR crossterm would drop bold and reverse too, which the theme needs then.
+        // With NO_COLOR, crossterm would also drop bold and reverse, which the theme then needs.
         force_color_output(true);
         let measure = Box::new(move || Ok(measured(&measured_at)?));
         let mut screen = Self::closed(writer, measure, Multiplexer::of_environment(), true)?;
@@ -153,8 +154,7 @@ impl TerminalScreen {
     }
 }
 
-/// Returns why the terminal can show nothing but lines of text, as `TERM` has it; `None` if it can
-/// be drawn on.
+/// Returns why nothing can be drawn on the terminal, according to `TERM`, or `None` if it can.
 pub fn why_not_drawn_on() -> Option<String> {
     match std::env::var_os("TERM").filter(|term| !term.is_empty()) {
         None => Some("TERM is not set, so the terminal may not be drawn on".to_owned()),
@@ -164,9 +164,9 @@ pub fn why_not_drawn_on() -> Option<String> {
 }
 
 impl<W: Write> TerminalScreen<W> {
-    /// A screen on any writer, without raw mode: for tests, which read what is written.
+    /// Creates a screen on any writer, without raw mode, for tests that read what is written.
     ///
-    /// `measure` tells how large it is.
+    /// `measure` returns the size.
     pub fn over(
         writer: W,
         measure: impl Fn() -> Size + Send + 'static,
@@ -191,20 +191,19 @@ impl<W: Write> TerminalScreen<W> {
         Ok(Self { terminal, held, is_real, multiplexer, asked: None, title: None, is_stale: true })
     }
 
-    /// Draws a frame. The terminal shows it at once and is sent only what changed; nothing, where
-    /// nothing did.
+    /// Draws a frame, visible immediately. Sends only what changed; sends nothing if nothing did.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError> {
         self.terminal.backend_mut().begin_frame();
         let drawn = self.paint(render);
-        // Also after a failure: the terminal must not go on holding back what it is sent.
+        // Also after an error: the terminal must not keep holding back output.
         let ended = self.terminal.backend_mut().end_frame();
         drawn.and(ended).map_err(TerminalError::Write)
     }
 
     fn paint(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         if self.is_stale {
-            // Clears the screen and forgets what was drawn. `Terminal::clear` would ask the
-            // terminal where its cursor is, and wait for the answer.
+            // Clears the screen and forgets the last frame. `Terminal::clear` would ask the
+            // terminal for its cursor position and wait for the answer.
             let area = Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size()?));
             self.terminal.resize(area)?;
             self.is_stale = false;
@@ -212,25 +211,25 @@ impl<W: Write> TerminalScreen<W> {
         self.terminal.draw(render).map(drop)
     }
 
-    /// Has the next frame drawn whole, whatever the terminal shows now.
+    /// Redraws the whole screen with the next frame.
     pub fn repaint(&mut self) {
         self.is_stale = true;
     }
 
-    /// How large the terminal is.
+    /// Returns the size of the terminal.
     pub fn size(&self) -> Result<Size, TerminalError> {
         self.terminal.backend().size().map_err(TerminalError::Write)
     }
 
-    /// Asks what the ground is, and has every change of it reported, from now on and after each
-    /// [`TerminalScreen::resume`]. The answers are [`Report`]s among the inputs, if any come.
+    /// Asks for the background colour and subscribes to its changes, now and after each
+    /// [`TerminalScreen::resume`]. Answers, if any, arrive as [`Report`]s among the inputs.
     pub fn follow_background(&mut self) -> Result<(), TerminalError> {
         self.held.background_reports.store(true, Ordering::Release);
         self.asked = Some(Instant::now());
         self.send(Print(ASK_BACKGROUND))
     }
 
-    /// Takes an answer of the terminal in.
+    /// Handles an answer of the terminal.
     pub fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
         if report == Report::PhysicalKeys
             && self.held.by_us.load(Ordering::Acquire)
@@ -241,10 +240,11 @@ impl<W: Write> TerminalScreen<W> {
         Ok(())
     }
 
-    /// Hands text to the user's clipboard (OSC 52), also from another machine. Returns to whom.
+    /// Copies text to the user's clipboard (OSC 52), also from a remote machine. Returns the
+    /// multiplexer that it was sent through.
     ///
-    /// Terminals say nothing about whether they took it. Under a multiplexer it is sent twice,
-    /// because each way can be switched off there: to it (tmux: `set-clipboard on`) and past it
+    /// Terminals do not say whether they accepted it. Under a multiplexer it is sent twice, because
+    /// each way can be disabled: to the multiplexer (tmux: `set-clipboard on`) and through it
     /// (tmux: `allow-passthrough on`).
     pub fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {
         let text = text.as_str();
@@ -257,7 +257,7 @@ impl<W: Write> TerminalScreen<W> {
         Ok(self.multiplexer)
     }
 
-    /// Names the window. What it was called before comes back with the terminal.
+    /// Sets the window title. The previous title is restored with the terminal.
     pub fn title(&mut self, title: &Printable) -> Result<(), TerminalError> {
         if self.title.as_ref() == Some(title) {
             return Ok(());
@@ -266,15 +266,15 @@ impl<W: Write> TerminalScreen<W> {
         self.send(SetTitle(title))
     }
 
-    /// Rings.
+    /// Rings the bell.
     pub fn bell(&mut self) -> Result<(), TerminalError> {
         self.send(Print(BELL))
     }
 
-    /// Shows a notification of the desktop, where the terminal can (OSC 9).
+    /// Shows a desktop notification if the terminal can (OSC 9).
     pub fn notify(&mut self, text: &Printable) -> Result<(), TerminalError> {
-        // Some terminals take a text that begins with a number for a command of theirs, and what is
-        // called out begins with an id from outside.
+        // The prefix is needed: some terminals interpret a text that begins with a number as a
+        // command, and the text begins with an id from outside.
         let sequence = format!("\u{1b}]9;dubwatch: {text}{BELL}");
         match self.multiplexer {
             Multiplexer::None => self.send(Print(sequence)),
@@ -282,8 +282,8 @@ impl<W: Write> TerminalScreen<W> {
         }
     }
 
-    /// Gives the terminal back until [`TerminalScreen::resume`]; errors are ignored, because nobody could
-    /// do anything about them. Does nothing where it was given back already.
+    /// Restores the terminal until [`TerminalScreen::resume`]. Ignores errors, because nothing
+    /// could be done about them. Does nothing if it is restored already.
     pub fn leave(&mut self) {
         if !self.held.by_us.swap(false, Ordering::AcqRel) {
             return;
@@ -300,8 +300,8 @@ impl<W: Write> TerminalScreen<W> {
         }
     }
 
-    /// Takes the terminal over again after [`TerminalScreen::leave`], with everything as it was. The next
-    /// frame is drawn whole.
+    /// Takes the terminal over again after [`TerminalScreen::leave`], with the same modes and
+    /// title. The next frame redraws the whole screen.
     pub fn resume(&mut self) -> Result<(), TerminalError> {
         self.leave();
         self.take()?;
@@ -318,7 +318,7 @@ impl<W: Write> TerminalScreen<W> {
         self.is_stale = true;
         self.held.by_us.store(true, Ordering::Release);
         self.held.open.store(true, Ordering::Release);
-        // Asked anew: another terminal may be there by now, as when a session of tmux moves.
+        // Query again: it may be another terminal by now, as when a tmux session moves.
         self.held.physical_keys.store(false, Ordering::Release);
         let is_real = self.is_real;
         self.asked = is_real.then(Instant::now);
@@ -339,11 +339,11 @@ impl<W: Write> TerminalScreen<W> {
         queue!(backend, command).and_then(|()| backend.send()).map_err(TerminalError::Write)
     }
 
-    /// Lets an answer come that was asked for a moment ago. Whoever reads the keys takes it in.
+    /// Waits for an answer to a recent query; the input reader consumes it.
     fn let_answers_come(&self) {
         let left = self.asked.and_then(|at| ANSWERED_BY_THEN.checked_sub(at.elapsed()));
         if let Some(left) = left.and_then(|left| Timespec::try_from(left).ok()) {
-            // Waits for nothing but the time.
+            // Only waits for the time to pass.
             let _ = poll(&mut [], Some(&left));
         }
     }
@@ -353,7 +353,7 @@ impl<W: Write> Drop for TerminalScreen<W> {
     fn drop(&mut self) {
         self.leave();
         if self.is_real {
-            // A later panic has nothing to do with the dashboard any more.
+            // From here on, a panic has nothing to do with the dashboard.
             lock(&WATCHED).take_if(|watched| Arc::ptr_eq(&watched.held, &self.held));
         }
     }
@@ -365,7 +365,7 @@ impl<W: Write> fmt::Debug for TerminalScreen<W> {
     }
 }
 
-/// What the panic hook does.
+/// The panic hook: restores the terminal and cancels the token.
 fn give_back_and_tell() {
     let watched = lock(&WATCHED);
     let Some(PanicTarget { held, out, broken }) = watched.as_ref() else { return };
@@ -380,7 +380,7 @@ fn give_back_and_tell() {
     broken.cancel();
 }
 
-/// The size of a terminal.
+/// Returns the size of a terminal.
 pub(super) fn measured(out: impl AsFd) -> rustix::io::Result<Size> {
     let size = tcgetwinsize(out)?;
     if size.ws_col == 0 || size.ws_row == 0 {
@@ -391,7 +391,7 @@ pub(super) fn measured(out: impl AsFd) -> rustix::io::Result<Size> {
 
 fn ansi(command: impl Command) -> String {
     let mut sequence = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = command.write_ansi(&mut sequence);
     sequence
 }

@@ -1,5 +1,5 @@
-//! What ratatui draws through: one write a frame, none for a frame that changed nothing, and never
-//! a question to the terminal, which may not answer.
+//! The backend that ratatui draws through: one write per frame, none for a frame without changes,
+//! and no queries to the terminal, which may not answer.
 
 #[cfg(test)]
 mod tests;
@@ -20,13 +20,13 @@ use ratatui::layout::{Position, Size};
 
 use super::shown_rows::{ShownRows, is_doubtful};
 
-/// Holds a whole frame of a large screen, so that it leaves in one system call.
+/// Holds a whole frame of a large screen, so that it is written in one system call.
 const BUFFER: usize = 64 * 1024;
 
-/// Tells how large the terminal is.
+/// Returns the size of the terminal.
 pub(super) type TerminalSize = Box<dyn Fn() -> io::Result<Size> + Send>;
 
-/// Draws to `W`; what is drawn between the beginning and the end of a frame is a synchronized
+/// Draws to `W`. Everything drawn between the beginning and the end of a frame is one synchronized
 /// update.
 pub struct TerminalBackend<W: Write> {
     inner: CrosstermBackend<BufWriter<OutputGate<W>>>,
@@ -36,28 +36,28 @@ pub struct TerminalBackend<W: Write> {
     shown: ShownRows,
 }
 
-/// How far a frame has come.
+/// The progress of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FrameState {
-    /// None is being drawn.
+    /// No frame is being drawn.
     Outside,
-    /// One is being drawn and has changed nothing yet.
+    /// A frame is being drawn and has changed nothing yet.
     Unchanged,
-    /// One is being drawn, and the terminal was told to hold it back until its end.
+    /// A frame is being drawn, and the synchronized update has begun.
     Begun,
 }
 
-/// What is known of the terminal's cursor.
+/// The state of the terminal's cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CursorState {
     Hidden,
-    /// Shown, after cells were drawn wherever they ended.
+    /// Shown, at an unknown position after drawing cells.
     Adrift,
     At(Position),
 }
 
 impl<W: Write> TerminalBackend<W> {
-    /// Draws to `writer` for as long as `open` says so.
+    /// Creates a backend that draws to `writer` while `open` is true.
     pub(super) fn new(writer: W, open: Arc<AtomicBool>, measure: TerminalSize) -> Self {
         let writer = BufWriter::with_capacity(BUFFER, OutputGate { writer, open });
         Self {
@@ -69,12 +69,12 @@ impl<W: Write> TerminalBackend<W> {
         }
     }
 
-    /// Starts a frame: what is drawn until its end shows at once.
+    /// Begins a frame: everything drawn until its end becomes visible at once.
     pub(super) fn begin_frame(&mut self) {
         self.frame = FrameState::Unchanged;
     }
 
-    /// Ends a frame and sends it; sends nothing where nothing changed.
+    /// Ends a frame and sends it; sends nothing if nothing changed.
     pub(super) fn end_frame(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.frame, FrameState::Outside) == FrameState::Begun {
             queue!(self.inner, EndSynchronizedUpdate)?;
@@ -82,12 +82,12 @@ impl<W: Write> TerminalBackend<W> {
         self.send()
     }
 
-    /// Sends what was written.
+    /// Sends everything written so far.
     pub(super) fn send(&mut self) -> io::Result<()> {
         Write::flush(&mut self.inner)
     }
 
-    /// The terminal was entered anew, with its cursor hidden.
+    /// Records that the terminal was taken over again, with its cursor hidden.
     pub(super) fn forget_cursor(&mut self) {
         self.cursor = CursorState::Hidden;
     }
@@ -100,8 +100,8 @@ impl<W: Write> TerminalBackend<W> {
         Ok(())
     }
 
-    /// Draws cells from left to right. Behind a grapheme whose width the terminal may see otherwise
-    /// the column is named, wherever the terminal believes that its cursor is.
+    /// Draws cells from left to right. After a grapheme of uncertain width the column is set
+    /// explicitly, wherever the terminal believes its cursor to be.
     fn draw_cells<'a>(
         inner: &mut CrosstermBackend<BufWriter<OutputGate<W>>>,
         cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
@@ -114,7 +114,7 @@ impl<W: Write> TerminalBackend<W> {
                 is_over = cell.is_some_and(|(.., cell)| is_doubtful(cell.symbol()));
                 cell
             });
-            // Names the column of its first cell.
+            // Sets the column of its first cell.
             ratatui::backend::Backend::draw(inner, part)?;
         }
         Ok(())
@@ -139,7 +139,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let content: Vec<_> = content.collect();
-        // For no cells at all, colours would still be reset.
+        // Even without cells, the colours would be reset.
         if content.is_empty() {
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         if self.cursor != CursorState::Hidden {
             self.cursor = CursorState::Adrift;
         }
-        // Rows that are drawn by what changed go together.
+        // Rows of which only the changes are drawn are sent together.
         let mut plain = 0..0;
         for row in content.chunk_by(|(_, one, _), (_, other, _)| one == other) {
             let y = row[0].1;
@@ -183,7 +183,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         queue!(self.inner, Show)
     }
 
-    /// Never asks: a terminal that does not answer would stall the dashboard for seconds.
+    /// Always fails: a terminal that does not answer would stall the dashboard for seconds.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
         let why = "the terminal is not asked for its cursor; repaint instead of clearing";
         Err(io::Error::new(io::ErrorKind::Unsupported, why))
@@ -207,7 +207,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
 
     fn clear_region(&mut self, part: ClearType) -> io::Result<()> {
         self.change()?;
-        // The screen is cleared in whole, see `Screen::paint`.
+        // Only the whole screen is ever cleared, see `TerminalScreen::paint`.
         self.shown.clear(self.size()?.width);
         let part = match part {
             ClearType::All => Part::All,
@@ -227,7 +227,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         Ok(WindowSize { columns_rows: self.size()?, pixels: Size::default() })
     }
 
-    /// Leaves it to the end of the frame.
+    /// Does nothing: a frame is sent at its end.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -239,9 +239,9 @@ impl<W: Write> fmt::Debug for TerminalBackend<W> {
     }
 }
 
-/// Swallows what comes after the terminal was given back: the panic hook does that from any thread,
-/// and the rest of a frame must not land in the shell. It stands behind the buffer, which would
-/// otherwise empty itself when dropped.
+/// Drops output after the terminal was restored: the panic hook does that from any thread, and the
+/// rest of a frame must not end up in the shell. It is behind the buffer, which would otherwise
+/// flush itself when dropped.
 pub(super) struct OutputGate<W> {
     writer: W,
     open: Arc<AtomicBool>,

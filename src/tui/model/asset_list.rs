@@ -68,8 +68,7 @@ pub struct Aged {
 pub struct ListedAsset {
     /// The group it was sorted into.
     pub group: Group,
-    /// Whether it is not in [`Group::ForYou`] because of an overdue version; overdue ones come
-    /// first.
+    /// False if it is in [`Group::ForYou`] because of an overdue version; those come first.
     is_calm: bool,
     latest: std::cmp::Reverse<Timestamp>,
     /// The asset's id.
