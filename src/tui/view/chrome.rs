@@ -1,4 +1,4 @@
-//! What stands around every screen: header, banners, alert bar, filter line, footer.
+//! The frame around every screen: header, banners, alert bar, filter line, footer.
 
 use std::fmt::Write as _;
 
@@ -20,10 +20,10 @@ use super::row::number;
 use super::{deliveries, dubs, link};
 use crate::text::Printable;
 
-/// The least columns in which an address says anything.
+/// Minimum columns in which to show an address.
 const LEAST_SOURCE: usize = 14;
 
-/// Draws header, banners, alert bar and footer; returns what is left between them.
+/// Draws header, banners, alert bar and footer; returns the area left between them.
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
     let mut top = 0;
     header(model, theme, &mut Pen::new(buffer, area, top));
@@ -44,7 +44,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     Rect { y: area.y + top, height: bottom.saturating_sub(top), ..area }
 }
 
-/// Where the cursor of the line that is being typed stands.
+/// Returns the position of the cursor in the line being typed.
 pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
     let (prompt, line) = typing(model)?;
     let prompt = u16::try_from(prompt.len()).unwrap_or(u16::MAX);
@@ -57,7 +57,7 @@ pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
     })
 }
 
-/// The line that is being typed, and what stands before it.
+/// Returns the line being typed and its prompt.
 const fn typing(model: &Model) -> Option<(&'static str, &Line)> {
     match &model.mode {
         Mode::Name { line, .. } => Some((" name: ", line)),
@@ -68,8 +68,8 @@ const fn typing(model: &Model) -> Option<(&'static str, &Line)> {
 
 const FILTER_PROMPT: &str = " / ";
 
-/// The title of the terminal's window: dubs done of those seen, failures and overdue ones that
-/// stand, and how many wait for the user.
+/// Returns the window title: versions done of those known, failures, overdue versions, and versions
+/// for the user.
 pub fn title(model: &Model) -> Printable {
     let counts = model.live.asset_list.counts();
     let mut title = format!("dubwatch {}/{} {}", counts.done, counts.all, glyph::DONE);
@@ -105,20 +105,20 @@ fn header(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let shown = model.shown();
     let counts = shown.asset_list.counts();
     let minutes = shown.chart.minutes(model.shown_at());
-    // The running minute has only begun: what is told is the more lively of the last two.
+    // The current minute has only begun: show the busier of the last two.
     let [.., before, now] = minutes;
     let chart = vec![
         (format!("  {}", chart(&minutes)), Role::Generating),
         (format!(" {}/min", before.max(now)), Role::Plain),
     ];
     let room = usize::from(pen.left()).saturating_sub(2);
-    // The source gets what is left, where that says something.
+    // The source gets the remaining columns, if they are enough to show it.
     let least = match &shown.link {
         Some(_) => link::LEAST + 4,
         None if model.run_info.door.is_empty() => 0,
         None => LEAST_SOURCE + 4,
     };
-    // A link has to be seen, and whether the journal takes anything; an address can be looked up.
+    // A link or a journal that cannot be written has to be visible; an address can be looked up.
     let must = if shown.link.is_some() || model.store_trouble().is_some() { least } else { 0 };
     let fits = |parts: &[(String, Role)], beside: usize| dubs::width(parts) + beside <= room;
     let mut said = Vec::with_capacity(4);
@@ -167,7 +167,7 @@ fn chart(minutes: &[u32]) -> String {
     minutes.iter().map(|count| glyph::CHART[step(*count)]).collect()
 }
 
-/// What has to be known before anything below it is believed.
+/// Returns the banners: what the user has to know before trusting anything below.
 fn banners(model: &Model) -> Vec<(Role, String)> {
     let mut banners = Vec::new();
     match model.run_info.banner {
@@ -222,7 +222,7 @@ fn demo_banner(model: &Model) -> String {
     }
 }
 
-/// Failures and overdue versions that nobody has seen; without any, how the catalogue stands.
+/// Draws the alerts that were not marked as seen or, if there are none, a summary.
 fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let counts = model.shown().asset_list.counts();
     if counts.unseen() == 0 {
@@ -235,7 +235,7 @@ fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let room = width.saturating_sub(keys.len().try_into().unwrap_or(0));
     let mut words = Vec::new();
     let mut wide = 0;
-    // Only as many as there is room for are put into words, however many there are.
+    // Formats only as many alerts as fit.
     for alert in shouting {
         if wide > usize::from(room) {
             break;
@@ -259,7 +259,7 @@ fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
             pen.within(end.saturating_sub(pen.x()), &format!("  {}  ", glyph::DOT), style);
         }
         let left = end.saturating_sub(pen.x());
-        // Less than this says nothing.
+        // Fewer columns would show nothing useful.
         if left < 12 {
             break;
         }
@@ -271,7 +271,7 @@ fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     pen.text(keys, style);
 }
 
-/// An alert in a few words: what it is about, what is wrong, since when.
+/// Describes an alert in a few words: the asset, what is wrong, since when.
 fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
     let clock = |at| ago::moment(at, model.shown_at(), &model.run_info.zone);
     let label = model.shown().asset_list.label(alert.asset);
@@ -288,20 +288,20 @@ fn alert_words(model: &Model, alert: &Alert<'_>) -> String {
             format!("{label}  {locale}  {what} {}{unchecked}", clock(alert.at))
         }
         AlertKind::Overdue => {
-            // A moment and no age: what stands in the bar on every screen must not make it wake.
+            // A time and not an age: the bar is on every screen and must not cause wake-ups.
             let since = alert.at.checked_add(model.run_info.overdue).unwrap_or(alert.at);
             format!("{label}  {locale}  overdue since {}", clock(since))
         }
     }
 }
 
-/// The word behind a failure that is unchecked, but under the banner that says it of all that comes.
+/// Returns the suffix of an unchecked failure; empty if the banner says it of everything.
 fn unchecked_word(model: &Model, is_unchecked: bool) -> &'static str {
     let says = is_unchecked && model.run_info.banner != Some(Banner::Unchecked);
     if says { ", unchecked" } else { "" }
 }
 
-/// What failed, in a word or two.
+/// Returns what failed, in two words.
 pub(super) const fn failed_word(state: crate::callback::State) -> &'static str {
     match state {
         crate::callback::State::GenerateFailed => "generate failed",
@@ -376,7 +376,7 @@ fn line(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(3).text(&counts, theme.of(Role::Dim));
 }
 
-/// How much the filter leaves.
+/// Returns how many assets and rows match the filter.
 fn counts(model: &Model) -> String {
     let (listed, all) = (model.assets().len(), model.shown().asset_list.len());
     let mut counts = format!("{listed} of {all} assets");
@@ -388,7 +388,7 @@ fn counts(model: &Model) -> String {
     counts
 }
 
-/// What is wrong with the line that is being typed; blank where nothing is.
+/// Returns what is wrong with the line being typed; blank if nothing is.
 fn complaint(model: &Model, line: &Line) -> Printable {
     let left_out = line.left_out();
     if left_out > 0 {
@@ -401,15 +401,15 @@ fn complaint(model: &Model, line: &Line) -> Printable {
     }
 }
 
-/// The columns that a line has which is being typed: what is wrong with it stands behind it.
+/// Returns the columns available to the line being typed; the error message follows it.
 fn typing_room(columns: u16, complaint: &Printable) -> u16 {
     let behind = u16::try_from(complaint.width()).unwrap_or(u16::MAX);
     let behind = if behind > 0 { behind.saturating_add(3) } else { 0 };
-    // It says what to mend, so it gets the larger part.
+    // The message says what to correct, so it gets the larger part.
     columns - behind.min(columns / 3 * 2)
 }
 
-/// A line that is being typed. The terminal's own cursor stands in it, see [`cursor`].
+/// Draws the line being typed. The terminal's own cursor is in it, see [`cursor`].
 fn typed(line: &Line, columns: u16, theme: Theme, pen: &mut Pen<'_>) {
     let style = theme.of(Role::Line);
     let end = pen.x().saturating_add(columns);
@@ -420,15 +420,15 @@ fn typed(line: &Line, columns: u16, theme: Theme, pen: &mut Pen<'_>) {
     pen.within(end.saturating_sub(pen.x()), after, style);
 }
 
-/// What of a line is shown before the cursor, and what stands behind it, in this many columns.
+/// Returns the visible parts of a line before and after the cursor, in this many columns.
 fn around_cursor(line: &Line, columns: u16) -> (Printable, &str) {
     let text = line.text();
     let at = text.char_indices().nth(line.cursor()).map_or(text.len(), |(at, _)| at);
     let (before, after) = text.split_at(at);
     let columns = usize::from(columns);
-    // The cursor needs a column, and what stands behind it a third of them at most.
+    // One column is for the cursor; the text after it gets at most a third.
     let behind = Printable::new_or_blank(after).width().clamp(1, (columns / 3).max(1));
-    // What does not fit is left out on the left: the place that is typed at stays in sight.
+    // Text that does not fit is cut on the left, so that the cursor stays visible.
     (Printable::new_or_blank(before).tail(columns.saturating_sub(behind)), after)
 }
 
@@ -438,7 +438,7 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let end = pen.x() + pen.left() - u16::try_from(right.len()).unwrap_or(0).min(pen.left());
     pen.skip(1);
     if let Some(frozen) = &model.frozen {
-        // In the place of the keys, and not in a row of its own: nothing else may move.
+        // Instead of the keys, and not in a row of its own: nothing else may move.
         let at = ago::second(frozen.at, &model.run_info.zone);
         let waiting = match frozen.waiting {
             0 => "receiving goes on".to_owned(),
@@ -446,7 +446,7 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         };
         let words = format!(" FROZEN {at} {} space goes on {} {waiting} ", glyph::DOT, glyph::DOT);
         pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Tab)).skip(1);
-        // A failure cannot be missed, not even so.
+        // New alerts have to be visible even while frozen.
         let (live, then) = (model.live.asset_list.counts(), frozen.snapshot.asset_list.counts());
         for (glyph, live, then, word) in [
             (glyph::FAILED, live.unseen_failures, then.unseen_failures, "FAILED"),
@@ -471,7 +471,7 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     } else if let Some((word, _)) = &model.status_message {
         pen.text(word, theme.of(Role::Strong)).skip(1);
     } else {
-        // The list of keys leads to all others, so it has its place before any of them.
+        // The help key leads to all others, so its place is reserved first.
         let all: Vec<&Binding> = keymap::footer(model).collect();
         let help = all.iter().find(|binding| binding.action == Action::Help).copied();
         let reserved = help.map_or(0, |help| width_of(help, theme));
@@ -491,18 +491,18 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// A key and its word.
+/// Draws a key and its description.
 fn entry(binding: &Binding, theme: Theme, pen: &mut Pen<'_>) {
     pen.text(shown_key(binding, theme), theme.of(Role::Key));
     pen.text(&format!(" {}  ", binding.footer), theme.of(Role::Dim));
 }
 
-/// Columns that they take.
+/// Returns the columns they take.
 fn width_of(binding: &Binding, theme: Theme) -> usize {
     Printable::new_or_blank(shown_key(binding, theme)).width() + binding.footer.len() + 3
 }
 
-/// A key as the footer shows it; in words where there is ASCII alone.
+/// Returns a key as the footer shows it; spelled out in ASCII mode.
 fn shown_key(binding: &Binding, theme: Theme) -> &'static str {
     match (binding.keys[0], theme.ascii) {
         ("enter", false) => "⏎",
@@ -512,7 +512,7 @@ fn shown_key(binding: &Binding, theme: Theme) -> &'static str {
     }
 }
 
-/// What the time axis shows.
+/// Describes the scale of the time axis.
 fn scale(model: &Model) -> String {
     if model.screen != Screen::Timeline || model.mode != Mode::Normal || model.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! The menu of what can be copied, over the bottom of whatever it was opened from.
+//! The copy menu, at the bottom of the screen it was opened from.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,8 @@ pub(super) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
         .filter(|row| row.context == Context::Copy && row.action != Action::Back)
         .collect();
     let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
-    // A rule above, a blank line below: what is under it stays in sight where there is room.
+    // A rule above and, if there is room, a blank line below, so that the screen underneath stays
+    // visible.
     let wanted = count + if area.height > count + 6 { 2 } else { 1 };
     let height = wanted.min(area.height);
     let menu = Rect { y: area.bottom() - height, height, ..area }.intersection(buffer.area);

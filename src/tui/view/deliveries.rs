@@ -1,5 +1,4 @@
-//! The Deliveries screen: all deliveries and refusals, newest last. Draws the rows that fit and looks
-//! at no others.
+//! The Deliveries screen: all deliveries and refusals, newest last. Reads only the rows that fit.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +13,7 @@ use super::NOT_UNDERSTOOD;
 use super::row::{self, RowColumns, number};
 use crate::callback::Verdict;
 
-/// From this height on the columns have heads and the selected row has a rule above its sentence.
+/// Minimum height for column headings and for a rule above the details of the selected row.
 const ROOMY: u16 = 14;
 
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -50,7 +49,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
 }
 
-/// How many rows there are, as far as is known: all, or those that are held.
+/// Returns the total number of rows as far as it is known: all, or those in the journal.
 pub(super) fn total(model: &Model) -> u64 {
     let all = &model.shown().rows;
     if all.is_whole() {
@@ -60,7 +59,7 @@ pub(super) fn total(model: &Model) -> u64 {
     searched.max(model.shown().held)
 }
 
-/// How many rows are listed, and of how many.
+/// Returns how many rows are listed, and out of how many.
 fn count(model: &Model) -> String {
     let listed = number(model.row_count() as u64);
     let total = number(total(model));
@@ -77,7 +76,7 @@ fn count(model: &Model) -> String {
     }
 }
 
-/// How far a search has come that goes on.
+/// Returns the progress of a running search.
 fn progress(model: &Model) -> String {
     let Some(rows) = model.listed_rows() else { return String::new() };
     if rows.searching.is_none() {
@@ -89,7 +88,7 @@ fn progress(model: &Model) -> String {
     format!("searched {} of {}", number(rows.searched.0), number(total(model)))
 }
 
-/// How many there are, what narrows them, and whether the newest is followed.
+/// Draws the number of rows, what narrows them, and whether the newest is followed.
 fn title(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let count = count(model);
     let failures = if model.failures_only { "failures and refusals only" } else { "" };
@@ -114,7 +113,7 @@ fn title(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     );
 }
 
-/// What the selected row does not have the room to say.
+/// Draws what does not fit in the selected row.
 fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let (sign, word, role) = row::verdict(row);
     pen.skip(1).glyph(sign, theme.of(role)).skip(1);
@@ -146,7 +145,7 @@ fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// Which one it is: its place, the ids in full, where it came from.
+/// Draws the number of the selected row, the full ids, and the peer.
 fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let callback = row.callback();
@@ -175,7 +174,7 @@ fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// Why nothing is listed, and how something is again.
+/// Says why nothing is listed, and how to change that.
 fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let total = total(model);
     let (what, how) = if !model.shown().loaded {

@@ -1,4 +1,4 @@
-//! How many dubs are in which state, in as many words as there is room for.
+//! The number of versions in each state, in as many words as fit.
 
 use super::super::model::counts::DubCounts;
 use super::super::widget::glyph;
@@ -9,14 +9,14 @@ use crate::text::Printable;
 /// Text in pieces, each with its role.
 pub(super) type StyledPieces = Vec<(String, Role)>;
 
-/// Columns that pieces take.
+/// Returns the columns that pieces take.
 pub(super) fn width(pieces: &[(String, Role)]) -> usize {
     pieces.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum()
 }
 
-/// In words: `418 of 465 done · 12 generating · 16 for you (▲ 2 overdue) · 19 failed`. What there is
-/// none of is left out; nothing where there are no dubs. `briefly`, an overdue dub is a glyph, and
-/// assets that failed as a whole are among what failed, as in the red bar.
+/// Returns the counts in words: `418 of 465 done · 12 generating · 16 for you (▲ 2 overdue) · 19
+/// failed`. Zeros are left out. If `briefly` is true, "overdue" is only a glyph, and assets that
+/// failed as a whole are counted as failed, as in the alert bar.
 pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
     let mut parts: Vec<StyledPieces> = Vec::new();
     let one = |text: String, role| vec![(text, role)];
@@ -49,11 +49,11 @@ pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
     parts.join(&(format!(" {} ", glyph::DOT), Role::Dim))
 }
 
-/// By glyphs, in at most `room` columns: `✓ 418/465 ◐ 12 ○ 14 ▲ 2 ✗ 19`. Where there is no room for
-/// all of them, what is most urgent stays.
+/// Returns the counts as glyphs in at most `room` columns: `✓ 418/465 ◐ 12 ○ 14 ▲ 2 ✗ 19`. If not
+/// all fit, the most urgent ones are kept.
 pub(super) fn glyphs(counts: &DubCounts, room: usize) -> StyledPieces {
     let done = format!("{} {}/{}", glyph::DONE, counts.done, counts.all);
-    // In the order in which they are drawn, each with how urgent it is.
+    // In the order drawn, each with its urgency.
     let parts = [
         (2, counts.all, done, Role::Done),
         (4, counts.generating, sign(glyph::GENERATING, counts.generating), Role::Generating),

@@ -1,4 +1,5 @@
-//! Before the first callback: what to give the sender, a line that posts one, and the demo.
+//! The screen before the first callback: the callback URL, a command that posts a test callback,
+//! and the demo.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,12 +10,12 @@ use super::super::widget::theme::{Role, Theme};
 use super::link;
 use crate::text::Printable;
 
-/// What a line of the screen is.
+/// A line of the screen.
 enum EmptyScreenLine {
     Title(String),
     Text(String),
     Alarm(String),
-    /// Something to be copied: never cut, so it goes on in the next line.
+    /// Text to be copied: never cut, so it continues on the next line.
     Paste(String),
     Key(&'static str, &'static str),
     Gap,
@@ -26,7 +27,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let room = area.width.saturating_sub(2 * left).max(1);
     let column = Rect { x: area.x + left.min(area.width), width: room.min(area.width), ..area };
     let height = parts.len();
-    // A little above the middle, where eyes go first.
+    // A little above the middle, where people look first.
     let mut row = area.height.saturating_sub(u16::try_from(height).unwrap_or(u16::MAX)) / 3;
     for part in parts {
         match part {
@@ -57,10 +58,10 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
 }
 
-/// What has to be done so that a service elsewhere reaches the URL.
+/// Returns a hint about how the sender can reach the URL.
 fn reach(url: &str, door: &str) -> Option<&'static str> {
     let host = url.split("//").nth(1)?.split('/').next()?;
-    // Port and path where every address is listened on; another URL than ours ends otherwise.
+    // The port and path of a listener on all addresses; a URL that is not ours ends differently.
     let everywhere = door.strip_prefix("0.0.0.0").or_else(|| door.strip_prefix("[::]"));
     if everywhere.is_some_and(|tail| url.starts_with("http://") && url.ends_with(tail)) {
         Some("It listens on every address: where the sender knows another name, set --public-url")
@@ -72,8 +73,8 @@ fn reach(url: &str, door: &str) -> Option<&'static str> {
     }
 }
 
-/// A command in lines that a shell joins again: cut at blanks, with a backslash at the end of each
-/// but the last. A word that is longer than a line goes on in the next one.
+/// Splits a command into lines that a shell joins again: broken at blanks, with a backslash at the
+/// end of each line but the last. A word longer than a line continues on the next one.
 fn pasted(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words(text) {
@@ -93,7 +94,7 @@ fn pasted(text: &str, room: usize) -> Vec<String> {
     lines.map(|piece| piece.to_string()).collect()
 }
 
-/// The words of a command; a blank in single quotes parts none.
+/// Returns the words of a command; blanks in single quotes do not separate words.
 fn words(text: &str) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(|c| {
@@ -153,7 +154,7 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
         ));
         parts.push(EmptyScreenLine::Paste(run_info.callback_url.clone()));
     }
-    // A relay's operator knows where it is reached.
+    // The operator of a relay knows its address.
     if model.shown().link.is_none()
         && let Some(hint) = reach(&run_info.callback_url, &run_info.door)
     {

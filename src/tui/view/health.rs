@@ -1,4 +1,4 @@
-//! How dubwatch itself is doing: its doors, its journal, what came of the requests, its warnings.
+//! The Health screen: sources, journal, rates, answers, warnings.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,16 +15,16 @@ use crate::status::{JournalHealth, LinkState};
 use crate::text::Printable;
 use crate::tui::model::Banner;
 
-/// From this width on there are two columns.
+/// Minimum width for two columns.
 const TWO: u16 = 100;
-/// Columns of the words in front of a line.
+/// Columns of the label in front of a line.
 const LEAD: u16 = 14;
 
-/// A line: what it is about, and pieces of text with their roles.
+/// A line: its label, and pieces of text with their roles.
 struct HealthLine {
     lead: &'static str,
     pieces: Vec<(String, Role)>,
-    /// Whether one that is too long goes on below, instead of being cut.
+    /// Whether a long text wraps onto the next lines instead of being cut.
     goes_on: bool,
 }
 
@@ -39,15 +39,15 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let brief = area.height < if two { 20 } else { 32 };
     let mut parts = vec![doors(model), journal(model), rates(model), answers(model, brief)];
     if brief && !two && !model.shown().warnings.is_empty() {
-        // The header has the same chart, and nothing else has the warnings.
+        // The header has the same chart; the warnings are shown nowhere else.
         parts.remove(2);
     }
     if area.height < 12 && !two {
-        // What came in matters most where nothing else has room.
+        // On a small screen, the answers matter most.
         parts.reverse();
     }
     let half = if two { area.width / 2 } else { area.width };
-    // Doors, journal and rates to the left, what was answered to the right.
+    // Sources, journal and rates on the left, answers on the right.
     let left = Rect { width: if two { half - 2 } else { half }, ..area };
     let right = Rect { x: area.x + half, width: area.width - half, ..area };
     let mut below = 0;
@@ -63,7 +63,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     warnings(model, theme, area, below, buffer);
 }
 
-/// Draws a part from a row on; returns the row after it and a gap.
+/// Draws a section from a row on; returns the row for the next one.
 fn draw_part(part: &HealthSection, theme: Theme, area: Rect, row: u16, buffer: &mut Buffer) -> u16 {
     rule::draw(&mut Pen::new(buffer, area, row), theme, part.title, &[]);
     let mut row = row + 1;
@@ -98,7 +98,7 @@ const fn pieces(lead: &'static str, pieces: Vec<(String, Role)>) -> HealthLine {
     HealthLine { lead, pieces, goes_on: false }
 }
 
-/// The same, but what is too long goes on below.
+/// Creates a line that wraps instead of being cut.
 fn long(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
     HealthLine { goes_on: true, ..line(lead, text, role) }
 }
@@ -221,7 +221,7 @@ fn rates(model: &Model) -> HealthSection {
     HealthSection { title: "Rate", lines }
 }
 
-/// A column of the chart: nothing is a line, and the least of something more than that.
+/// Returns a bar of the chart: zero is a line, and every other count is taller.
 fn bar(count: u32, most: u32) -> char {
     let steps = glyph::CHART.len() - 1;
     let step = if count == 0 || most == 0 {
@@ -232,9 +232,9 @@ fn bar(count: u32, most: u32) -> char {
     glyph::CHART[step]
 }
 
-/// `brief`: only what happened.
+/// Returns the answers section. If `brief` is true, it has only counts above zero.
 fn answers(model: &Model, brief: bool) -> HealthSection {
-    // Zeros would say that nothing came to the one that receives.
+    // Zeros would wrongly suggest that the receiving instance got nothing.
     if matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
         let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
         let words =
@@ -247,7 +247,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
         if brief && count == 0 && role != Role::Done {
             return;
         }
-        // What never happened is there, and quiet.
+        // Zeros are shown, but dim.
         let role = if count == 0 { Role::Dim } else { role };
         let counted = vec![(format!("{:>9}  ", number(count)), role), (what.to_owned(), Role::Dim)];
         lines.push(pieces(lead, counted));
@@ -283,7 +283,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
     HealthSection { title, lines }
 }
 
-/// Warnings, newest first, as far as there is room.
+/// Draws the warnings, newest first, as many as fit.
 fn warnings(model: &Model, theme: Theme, area: Rect, row: u16, buffer: &mut Buffer) {
     let warnings = &model.shown().warnings;
     let count = if warnings.is_empty() { String::new() } else { warnings.len().to_string() };

@@ -1,4 +1,4 @@
-//! All keys, how lanes are read, the filter language: lines that are made elsewhere.
+//! Draws the help: all keys, how to read the lanes, the filter terms.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! The link to a relay in words: as the header has room for, and in full for Health.
+//! The relay link in words: short for the header, in full for Health.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use super::row::number;
 use crate::status::{Link, LinkState};
 use crate::text::Printable;
 
-/// The least columns that say anything beside the glyph.
+/// Minimum columns for a text beside the glyph.
 pub(super) const LEAST: usize = 5;
 
-/// A glyph with its role, and what it stands for in as many words as `room` columns hold.
+/// Returns a glyph with its role, and the longest description that fits in `room` columns.
 pub(super) fn fitting(link: &Link, now: Timestamp, room: usize) -> (char, Role, Printable) {
     let (mark, role, words) = brief(link, now);
     let shorter = match &link.state {
@@ -24,7 +24,7 @@ pub(super) fn fitting(link: &Link, now: Timestamp, room: usize) -> (char, Role, 
     (mark, role, fits.unwrap_or_else(|| Printable::new("relay")))
 }
 
-/// The same, however long.
+/// Returns the same at any length.
 fn brief(link: &Link, now: Timestamp) -> (char, Role, String) {
     let relay = &link.relay;
     match &link.state {
@@ -50,7 +50,7 @@ fn brief(link: &Link, now: Timestamp) -> (char, Role, String) {
     }
 }
 
-/// The last round trip, where there was one.
+/// Returns the last round-trip time, if there is one.
 fn round_trip(link: &Link) -> String {
     match &link.state {
         LinkState::Up { rtt: Some(rtt), .. } => match rtt.as_millis() {
@@ -61,7 +61,7 @@ fn round_trip(link: &Link) -> String {
     }
 }
 
-/// What it is doing, in full.
+/// Returns the full description.
 pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
     let (mark, role, words) = brief(link, now);
     let words = match &link.state {

@@ -1,12 +1,12 @@
-//! The mark beside the glyph of a state: it is a guess, or unchecked.
+//! The mark beside the glyph of a state: a guess, or unchecked.
 
 use crate::timeline::Version;
 use crate::tui::model::{Banner, Model};
 use crate::tui::widget::glyph;
 use crate::tui::widget::theme::Role;
 
-/// The mark of a version's state. A guess goes first: where everything is unchecked, the banner says
-/// so already.
+/// Returns the mark of a version's state. A guess takes precedence: if everything is unchecked, the
+/// banner already says so.
 pub(super) fn of(model: &Model, version: &Version) -> Option<(char, Role)> {
     if version.uncertain().is_some() {
         return Some((glyph::DOUBT, Role::Doubt));
@@ -14,8 +14,8 @@ pub(super) fn of(model: &Model, version: &Version) -> Option<(char, Role)> {
     version.provenance().is_unchecked().then(|| (glyph::UNCHECKED, unchecked(model)))
 }
 
-/// The role of the mark and the word of an unchecked state: conspicuous among verified ones, dim under
-/// the banner that says it of all that comes.
+/// Returns the role of the mark and word for an unchecked state: prominent among verified ones, dim
+/// if the banner already says that everything is unchecked.
 pub(super) fn unchecked(model: &Model) -> Role {
     if model.run_info.banner == Some(Banner::Unchecked) { Role::Dim } else { Role::Doubt }
 }

@@ -1,4 +1,4 @@
-//! The matrix: assets by locales, a glyph a version. Draws the cells that fit and looks at no others.
+//! The Matrix: assets by locales, with a glyph per version. Reads only the cells that fit.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,24 +16,24 @@ use crate::callback::{State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
 
-/// The fewest and the most columns of a locale's name.
+/// Minimum and maximum width of a locale's name.
 const NAME: (usize, usize) = (3, 10);
-/// What stands where no callback named a locale.
+/// The heading for versions without a locale.
 const NO_LOCALE: &str = "none";
 
-/// What is seen of the locales.
+/// The visible columns.
 struct MatrixColumns<'a> {
-    /// Columns of the asset's name, with what stands around it.
+    /// Width of the asset's name, with its margins.
     label: u16,
-    /// Columns of a cell.
+    /// Width of a cell.
     cell: u16,
-    /// The locales that are seen.
+    /// The visible locales.
     locales: Vec<Option<&'a str>>,
-    /// The place of the first of them among all.
+    /// The index of the first visible locale among all.
     first: usize,
-    /// How many there are.
+    /// The number of locales.
     count: usize,
-    /// The selected one, counted from the first that is seen.
+    /// The selected locale, counted from the first visible one.
     selected: usize,
 }
 
@@ -101,9 +101,9 @@ impl<'a> MatrixColumns<'a> {
         let all = || model.shown().asset_list.locales();
         let count = all().count();
         let selected = model.selected_column();
-        // The last two columns are left to the sign that there are more.
+        // The last two columns are for the sign that there are more.
         let fit = |cell: usize| usize::from(width.saturating_sub(label + 2)) / cell;
-        // As many as could fit if their names were short; then those that do fit.
+        // First assume short names to find the candidates; then use those that do fit.
         let candidates = window(selected, count, fit(NAME.0 + 2));
         let names = all().skip(candidates.start).take(candidates.len());
         let longest = names.map(|name| Printable::new(name.unwrap_or(NO_LOCALE)).width()).max();
@@ -122,7 +122,7 @@ impl<'a> MatrixColumns<'a> {
 
 /// The lines of the list: a title above each group, and a gap before it.
 struct MatrixLines {
-    /// Of each group that has any: its size and the line of its title.
+    /// For each group that is not empty: its size and the line of its title.
     groups: Vec<(Group, usize, usize)>,
 }
 
@@ -146,7 +146,7 @@ impl MatrixLines {
         self.groups.last().map_or(0, |(_, size, line)| line + size + 1)
     }
 
-    /// The line of an asset.
+    /// Returns the line of an asset.
     fn of(&self, place: usize) -> usize {
         let mut before = 0;
         for (_, size, line) in &self.groups {
@@ -158,7 +158,7 @@ impl MatrixLines {
         self.count().saturating_sub(1)
     }
 
-    /// What stands in a line.
+    /// Returns what a line shows.
     fn at(&self, wanted: usize) -> MatrixLine {
         let mut before = 0;
         for (group, size, line) in &self.groups {
@@ -192,10 +192,10 @@ fn title(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<
     rule::draw(pen, theme, "Matrix", &words);
 }
 
-/// The names of the locales.
+/// Draws the names of the locales.
 fn heads(across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(across.label - 1);
-    // More to the left, more to the right.
+    // Arrows show that there are more on either side.
     pen.glyph(if across.first > 0 { '←' } else { ' ' }, theme.of(Role::Strong));
     let begin = pen.x();
     for (at, locale) in across.locales.iter().enumerate() {
@@ -212,7 +212,7 @@ fn heads(across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// An asset: its name, how many of its versions are done, and a cell for each locale.
+/// Draws an asset: its name, how many of its versions are done, and a cell for each locale.
 fn asset_row(
     model: &Model,
     asset: &AssetView,
@@ -231,7 +231,7 @@ fn asset_row(
     let (sign, role) = timeline::sign(asset);
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, theme.of(Role::Strong));
     pen.glyph(sign, theme.of(role)).skip(1);
-    // Mark and glyph take three columns, the count and what parts it from its neighbours eight.
+    // Mark and glyph take three columns; the count and its margins take eight.
     pen.field(across.label - 11, &model.shown().asset_list.label(asset), theme.of(name)).skip(1);
     let seen = asset.row.versions.len();
     if seen == 0 {
@@ -257,7 +257,7 @@ fn asset_row(
                 let mark = mark::of(model, version).map_or(String::new(), |(mark, _)| mark.into());
                 (format!("{glyph}{count}{mark}"), theme.of(role))
             }
-            // Without it the eye loses its row.
+            // A dot, so that the eye can follow the row.
             None => (glyph::DOT.to_string(), theme.of(Role::Dim)),
         };
         if on {
@@ -269,7 +269,7 @@ fn asset_row(
     pen.finish();
 }
 
-/// For each locale that is seen, the version that most needs somebody, and how many there are.
+/// Returns the most urgent version in each visible locale, and how many there are.
 fn cells<'a>(
     asset: &'a AssetView,
     across: &MatrixColumns<'_>,
@@ -277,7 +277,7 @@ fn cells<'a>(
     let mut cells: Vec<Option<(&Version, usize)>> = vec![None; across.locales.len()];
     for row in &asset.row.versions {
         let version = &row.version;
-        // Locales are in order.
+        // The locales are sorted.
         let at = across.locales.binary_search(&version.locale());
         let Some(cell) = at.ok().and_then(|at| cells.get_mut(at)) else { continue };
         *cell = Some(match *cell {
@@ -291,7 +291,7 @@ fn cells<'a>(
     cells
 }
 
-/// The selected cell in words.
+/// Draws a description of the selected cell.
 fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let Some(asset) = model.selected_asset() else { return };
@@ -325,7 +325,7 @@ fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'
     }
 }
 
-/// The glyph of a version, and its role.
+/// Returns the glyph and role of a version.
 fn state_sign(asset: &AssetView, version: &Version) -> (char, Role) {
     if asset.is_overdue(version) {
         return (glyph::OVERDUE, Role::Failed);
@@ -370,14 +370,14 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
     }
 }
 
-/// The word behind the failure of an asset, where that is unchecked.
+/// Marks the failure of an asset as unchecked, if it is.
 fn failed_unchecked(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     if asset.row.asset.provenance().is_unchecked() {
         pen.skip(1).text(Verdict::Unchecked.name(), theme.of(mark::unchecked(model)));
     }
 }
 
-/// What the glyphs stand for; `unchecked` is the role of that mark where there is one to be seen.
+/// Draws the legend. `unchecked` is the role of that mark if it is visible.
 fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(1);
     for (sign, role, word) in [

@@ -1,5 +1,4 @@
-//! What the dashboard looks like: a frame is a function of the model. Changes nothing but the
-//! buffer.
+//! The views: a frame is a function of the model. They change nothing but the buffer.
 
 mod chrome;
 mod copy;
@@ -27,11 +26,11 @@ use super::widget::theme::Theme;
 
 pub use chrome::title;
 
-/// What stands where nothing is listed while the filter has a mistake in it.
+/// The text shown while nothing is listed because the filter is invalid.
 const NOT_UNDERSTOOD: (&str, &str) =
     ("The filter is not understood", "what is wrong stands below; esc leaves it as it was");
 
-/// Draws a frame over all of `area`. [`Model::settle`] has to come before.
+/// Draws a frame over all of `area`. Call [`Model::settle`] first.
 pub fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         too_small::draw(model, theme, area, buffer);
@@ -44,13 +43,13 @@ pub fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Where the terminal's cursor stands: in the line that is being typed, and nowhere else.
+/// Returns the position of the terminal's cursor: in the line being typed, or nowhere.
 pub fn cursor(model: &Model, area: Rect) -> Option<Position> {
     let fits = area.width >= SMALLEST.0 && area.height >= SMALLEST.1;
     if fits { chrome::cursor(model, area) } else { None }
 }
 
-/// What stands between header and footer.
+/// Draws the area between header and footer.
 fn body_of(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer, mode: &Mode) {
     match mode {
         Mode::Help { scroll, .. } => help::draw(theme, *scroll, area, buffer),
@@ -103,7 +102,7 @@ mod tests {
         Model::new(run_info, Timestamp::UNIX_EPOCH, (80, 24))
     }
 
-    /// What a page is depends on how many rows the chrome leaves.
+    /// The size of a page depends on how many rows the frame leaves.
     #[test]
     fn the_model_knows_how_many_rows_the_body_has() {
         for state in 0..32_u8 {

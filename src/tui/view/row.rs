@@ -1,4 +1,4 @@
-//! One delivery or refusal in one line: the same in every list. Decides no layout beyond its line.
+//! One delivery or refusal in one line, the same in every list.
 
 use std::borrow::Cow;
 
@@ -11,22 +11,22 @@ use super::super::widget::theme::{Role, Theme};
 use super::super::widget::{ago, glyph};
 use crate::callback::{DeliveryEffect, DeliverySummary, Event, RefusalKind, State, Verdict};
 
-/// The name of the development key, which is drawn differently: whoever signs with it proves little.
+/// The name of the development key, which is drawn differently: its signatures prove little.
 const DEV_KEY: &str = "dev";
-/// Below this width a row keeps glyph, event, locale and one word.
+/// Below this width, a row has only glyph, event, locale and one more word.
 const COMPACT: u16 = 56;
-/// From this width on event names are written out.
+/// Minimum width for full event names.
 const FULL_EVENTS: u16 = 79;
-/// From this width on there is room for the id of the version beside its locale.
+/// Minimum width for the version's id beside its locale.
 const VERSIONS: u16 = 158;
 
-/// How wide each column of a list of rows is; 0 where it is not shown.
+/// The width of each column of a list of rows; 0 if it is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowColumns {
     time: u16,
-    /// Whether times have to name their day.
+    /// Whether times need a date.
     dated: bool,
-    /// Glyph and word; 1: the glyph alone, and the word stands in the place of the effect.
+    /// Glyph and word; 1 is the glyph alone, with the word in the effect column.
     verdict: u16,
     event: u16,
     asset: u16,
@@ -36,9 +36,9 @@ pub(super) struct RowColumns {
 }
 
 impl RowColumns {
-    /// The columns of a list that is `width` columns wide, the mark of the selected row included.
-    /// `everywhere`: the rows are of several assets, so each names its own. `oldest` is the first
-    /// row that is seen; it decides whether times need a date.
+    /// Returns the columns of a list that is `width` columns wide, including the selection mark. If
+    /// `everywhere` is true, the rows belong to several assets, so each names its own. `oldest` is
+    /// the first visible row; it decides whether times need a date.
     pub(super) fn new(model: &Model, everywhere: bool, width: u16, oldest: Option<&Row>) -> Self {
         let dated = oldest.is_some_and(|row| {
             let day =
@@ -76,7 +76,7 @@ impl RowColumns {
         }
     }
 
-    /// Writes what each column holds, without a mark.
+    /// Draws the headings.
     pub(super) fn heads(&self, theme: Theme, pen: &mut Pen<'_>) {
         let dim = theme.of(Role::Dim);
         pen.skip(1).field(self.time, "received", dim).skip(self.gap());
@@ -102,7 +102,7 @@ impl RowColumns {
     }
 }
 
-/// Writes a row, from the mark of the selected one to the end of the line.
+/// Draws a row, from the selection mark to the end of the line.
 pub(super) fn draw(
     model: &Model,
     row: &Row,
@@ -136,7 +136,7 @@ pub(super) fn draw(
         let label = id.map_or(Cow::Borrowed("–"), |id| {
             asset_list.get(id).map_or_else(|| asset_list.piece(id), |asset| asset_list.label(asset))
         });
-        // What a refusal claims to be about is nobody's word.
+        // What a refusal claims to be about is not verified.
         let style = if row.is_refusal() { quiet } else { Style::new() };
         pen.field(columns.asset, &label, style).skip(1);
     }
@@ -185,7 +185,7 @@ fn time(model: &Model, row: &Row, columns: RowColumns) -> String {
     }
 }
 
-/// What the signature check, or the door, said: glyph, word and role.
+/// Returns glyph, word and role of the signature check, or of the reason for a refusal.
 pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
     match row {
         Row::Delivery(delivery) => match &delivery.verdict {
@@ -213,7 +213,7 @@ pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
     }
 }
 
-/// What it tells, in a word. Of what changed nothing, and of what nobody vouches for, dim.
+/// Returns the event. Dim if it changed nothing or is not verified.
 pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
     let callback = row.callback();
     match (row, callback.event.as_deref()) {
@@ -225,7 +225,7 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
         (Row::Delivery(_), None) => (Cow::Borrowed("no event"), Role::Doubt),
         (Row::Delivery(delivery), Some(event)) => {
             let role = match Event::from_name(event) {
-                // A failure stands out, also where it was told before.
+                // A failure stands out even if it is a repeat.
                 Some(Event::AssetFailed) => Role::Failed,
                 Some(Event::Version(state)) if state.is_failure() => Role::Failed,
                 _ if changes_nothing(delivery) => Role::Dim,
@@ -250,7 +250,8 @@ const fn changes_nothing(delivery: &DeliverySummary) -> bool {
     matches!(delivery.outcome.effect, DeliveryEffect::Repeat | DeliveryEffect::Late)
 }
 
-/// What it did. `alone`: no other column says what was wrong with the signature.
+/// Returns the effect. If `alone` is true, there is no signature column, so this one shows the
+/// reason for a refusal.
 fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
     match row {
         Row::Refusal { .. } if alone => (verdict(row).1.into(), Role::Failed),
@@ -260,7 +261,7 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
         Row::Delivery(delivery) => {
             let (word, role) = effect_word(delivery);
             match delivery.outcome.uncertain {
-                // In nine columns the glyph alone has room beside the longest word.
+                // Nine columns have room only for the glyph beside the longest word.
                 Some(_) if alone && word.len() > 7 => {
                     (format!("{}{}", glyph::DOUBT, word.replace("new ", "")).into(), Role::Doubt)
                 }
@@ -271,7 +272,7 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
     }
 }
 
-/// What a delivery did to its version, in a word.
+/// Returns the effect of a delivery on its version, in a word or two.
 pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         DeliveryEffect::Applied => ("applied", Role::Dim),
@@ -282,7 +283,7 @@ pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Ro
     }
 }
 
-/// How many it stands for, where it is more than one.
+/// Returns the number of requests it represents, if more than one.
 pub(super) fn count(row: &Row) -> Option<String> {
     match row {
         Row::Refusal { listed, .. } if listed.refusal.count > 1 => {
@@ -292,7 +293,7 @@ pub(super) fn count(row: &Row) -> Option<String> {
     }
 }
 
-/// What else is to be said: why it was refused, why it is a guess, why it could not be read.
+/// Returns a further note: why it was refused, why it is a guess, or why it is unreadable.
 pub(super) fn note(row: &Row) -> Option<(Cow<'_, str>, Role)> {
     match row {
         Row::Refusal { listed, .. } => Some((listed.refusal.why.as_str().into(), Role::Plain)),
@@ -306,7 +307,7 @@ pub(super) fn note(row: &Row) -> Option<(Cow<'_, str>, Role)> {
     }
 }
 
-/// A number with its thousands apart: `1,204`.
+/// Formats a number with thousands separators: `1,204`.
 pub(super) fn number(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,4 +1,4 @@
-//! What is shown where nothing else has room: how much is needed, and whether something failed.
+//! The notice on a screen that is too small: the size needed, and whether something failed.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,7 +19,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
         (0, overdue) => Some(format!("{} {overdue} overdue", glyph::OVERDUE)),
         (failed, _) => Some(format!("{} {failed} failed", glyph::FAILED)),
     };
-    // The longest that fits; on a screen of one line, whichever counts more.
+    // The longest text that fits; with a single line, the most important one.
     let notice = [
         format!("dubwatch needs {columns}×{rows}, this is {width}×{height}"),
         format!("needs {columns}×{rows}, is {width}×{height}"),

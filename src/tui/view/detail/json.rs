@@ -1,22 +1,22 @@
-//! JSON in light colours, a line at a time. Judges nothing: what is no JSON is drawn all the same.
+//! JSON in colours, one line at a time. Does not validate: text that is not JSON is drawn as well.
 
 use crate::tui::model::detail::DetailLine;
 use crate::tui::widget::pen::Pen;
 use crate::tui::widget::theme::{Role, Theme};
 
-/// How many lines back it is looked for where a line begins that is cut in pieces. A string that is
-/// longer than that is taken for a string.
+/// How many lines to look back for the beginning of a wrapped line. A line further from its
+/// beginning is assumed to be inside a string.
 const FARTHEST: usize = 200;
 
-/// Whether a string is open where a line begins: long ones are cut into several lines.
+/// Whether a string is open at the beginning of a line: long ones are wrapped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct StringState {
     string: bool,
     escaped: bool,
 }
 
-/// What is open where the line at `first` begins. A line of almost `columns` columns goes on in the
-/// next one.
+/// Returns what is open at the beginning of the line at `first`. A line of almost `columns` columns
+/// continues on the next one.
 pub(super) fn inside_at(lines: &[DetailLine], first: usize, columns: usize) -> StringState {
     let goes_on = |line: &DetailLine| line.text.width() + 2 >= columns;
     let far = first.saturating_sub(FARTHEST);
@@ -44,7 +44,7 @@ impl StringState {
     }
 }
 
-/// Draws a line, and leaves in `inside` what is open at its end.
+/// Draws a line, and updates `inside` to what is open at its end.
 pub(super) fn draw(line: &DetailLine, inside: &mut StringState, theme: Theme, pen: &mut Pen<'_>) {
     let mut rest = line.text.as_str();
     while !rest.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn draw(line: &DetailLine, inside: &mut StringState, theme: Theme, pe
     }
 }
 
-/// Where the string that begins or goes on here ends, past its quote.
+/// Returns where the string that begins or continues here ends, including its quote.
 fn end_of_string(text: &str, inside: &mut StringState) -> usize {
     for (at, character) in text.char_indices() {
         inside.read(character);
@@ -89,7 +89,7 @@ mod tests {
         }
     }
 
-    /// A letter for the role of each column: k key, s string, a dot for the rest.
+    /// Returns a letter for the role of each column: k for key, s for string, a dot for the rest.
     fn roles(line: &DetailLine, inside: &mut StringState) -> String {
         let theme = Theme { color: true, ascii: false, light: false };
         let area = Rect::new(0, 0, 40, 1);

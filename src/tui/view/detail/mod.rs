@@ -1,4 +1,5 @@
-//! One delivery or refusal in full: what it is, and a part of it as lines, which the model has made.
+//! The detail view: one delivery or refusal in full, with one of its tabs as lines made by the
+//! model.
 
 mod json;
 
@@ -20,9 +21,9 @@ use crate::tui::widget::pen::Pen;
 use crate::tui::widget::theme::{Role, Theme};
 use crate::tui::widget::{ago, glyph, rule};
 
-/// Columns of a step's name, with the blank after it: what the model leaves for it.
+/// Columns of a step's name including a blank; the model reserves them.
 const STEP: u16 = 17;
-/// Of so many headers the longest name is looked for.
+/// How many headers are searched for the longest name.
 const NAMES: usize = 200;
 
 pub(super) fn draw(
@@ -55,7 +56,7 @@ pub(super) fn draw(
         Pen::new(buffer, area, head).skip(2).text("reading …", theme.of(Role::Dim));
         return;
     };
-    // The columns for which the model has made the lines.
+    // The width for which the model made the lines.
     let columns = model.size.0.saturating_sub(4);
     let names = open.lines.iter().take(NAMES).map(|line| line.lead.width()).max().unwrap_or(0);
     let names = u16::try_from(names).unwrap_or(u16::MAX).min(columns / 2);
@@ -90,7 +91,7 @@ fn text(line: &DetailLine, style: Style, pen: &mut Pen<'_>) {
     pen.printable(pen.left(), &line.text, style);
 }
 
-/// Its row: as it was read, or until then as the list has it.
+/// Returns its row: as read from the journal or, until then, from the list.
 fn row_of<'a>(model: &'a Model, open: &'a DetailMode) -> Option<&'a Row> {
     if let Some(detail) = &open.detail {
         return Some(&detail.row);
@@ -102,7 +103,7 @@ fn row_of<'a>(model: &'a Model, open: &'a DetailMode) -> Option<&'a Row> {
     row.map(|row| &**row).filter(|row| row.target() == open.target)
 }
 
-/// Which one, and when it came from where.
+/// Draws what it is, when it was received, and from where.
 fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let zone = &model.run_info.zone;
     let at = row.at();
@@ -125,7 +126,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
     let mut written = written.map_or(String::new(), |then| format!("on disk {}", later(at, then)));
     let mut from = format!("from {peer}");
     if matches!(row, Row::Delivery(delivery) if delivery.source == Source::Imported) {
-        // It came through no door.
+        // An imported delivery has no peer.
         written.clear();
         "imported".clone_into(&mut from);
     }
@@ -137,7 +138,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
     );
 }
 
-/// How long after one moment another was.
+/// Formats the time between two moments.
 fn later(from: Timestamp, to: Timestamp) -> String {
     let span = to.duration_since(from);
     match span.as_millis() {
@@ -147,7 +148,7 @@ fn later(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// What it tells of what.
+/// Draws the event and what it is about.
 fn what(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let callback = row.callback();
@@ -170,7 +171,7 @@ fn what(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// What the check found when it came, and what was answered.
+/// Draws the result of the signature check at the time, and the answer.
 fn verdict(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let (sign, word, role) = row::verdict(row);
     pen.skip(1).glyph(sign, theme.of(role)).skip(1);
@@ -194,7 +195,7 @@ fn verdict(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// What it did to the timeline.
+/// Draws its effect on the timeline.
 fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(3);
     match row {
@@ -210,7 +211,7 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
             let (mut text, role) = did(delivery);
             let doubt = delivery.outcome.uncertain.map(Ambiguity::sentence);
             if doubt.is_some_and(|doubt| text.len() + doubt.len() + 4 > pen.left().into()) {
-                // The reason matters more than what the word means.
+                // The reason is more important than the explanation of the effect.
                 text = row::effect_word(delivery).0;
             }
             if let Some(hindsight) = hindsight(model, delivery) {
@@ -229,7 +230,8 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// What a later outcome showed of a copy of `version_generating`: said of both deliveries.
+/// Returns what a later outcome revealed about a repeated `version_generating`; shown for both
+/// deliveries.
 fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
     let callback = &delivery.callback;
     let at = delivery.received_at;
@@ -261,7 +263,7 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
     })
 }
 
-/// The same as its effect, with what it means.
+/// Returns its effect with an explanation.
 const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         DeliveryEffect::Applied => ("applied: it became the state", Role::Plain),
@@ -272,11 +274,11 @@ const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
     }
 }
 
-/// The parts, the other form of the open one, and which lines are seen.
+/// Draws the tabs, the other form of the open tab, and the range of visible lines.
 fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     pen.glyph(glyph::THIN, dim);
-    // Where names do not fit, their beginnings do.
+    // If the names do not fit, abbreviate them.
     let short = pen.left() < 46;
     for tab in Tab::ALL {
         let name = if short && tab != open.tab { &tab.name()[..3] } else { tab.name() };
@@ -301,14 +303,14 @@ fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, theme: Theme, pen: &mu
         String::new()
     };
     let columns = u16::try_from(place.chars().count()).unwrap_or(u16::MAX);
-    // A piece of a number would be another number.
+    // Part of a number would be a different number.
     if let Some(line) = pen.left().checked_sub(columns + 1) {
         pen.glyphs(glyph::THIN, line, dim).text(&place, dim);
     }
     pen.glyphs(glyph::THIN, pen.left(), dim);
 }
 
-/// A step of the check, ticked or crossed; or what the check says in the end.
+/// Draws a step of the check, or the final result.
 fn step(detail: &Detail, line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
     let valid = detail.verdict.is_valid();
     let (sign, role) = match line.kind {
@@ -321,7 +323,7 @@ fn step(detail: &Detail, line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
             return text(line, theme.of(role), pen);
         }
         LineKind::Passed => (glyph::DONE, Role::Done),
-        // Of a valid one, a key that did not make it is not what anybody has to look at.
+        // If the signature is valid, keys that did not make it are unimportant.
         LineKind::Failed if valid => (glyph::FAILED, Role::Dim),
         LineKind::Failed => (glyph::FAILED, Role::Failed),
         LineKind::Skipped | LineKind::Remark => (glyph::DOT, Role::Dim),

@@ -1,4 +1,4 @@
-//! The list of assets, grouped by what a person has to do.
+//! The list of assets, grouped by what has to be done.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,7 @@ use super::super::super::widget::window::window;
 use super::super::row::number;
 use crate::callback::State;
 
-/// Cells of the little bar of an asset's versions.
+/// Cells of the small bar of an asset's versions.
 const BAR: u16 = 6;
 
 /// A line of the list.
@@ -30,7 +30,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let count = lines(&sizes);
     let selected = line_of(&sizes, model.selected_place());
     let height = usize::from(area.height);
-    // The title above the first asset of the list stays in sight with it.
+    // The title above the first asset stays visible with it.
     let seen = window(if model.selected_place() == 0 { 0 } else { selected }, count, height);
     for (row, line) in seen.clone().enumerate() {
         let row = u16::try_from(row).unwrap_or(u16::MAX);
@@ -62,13 +62,13 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
 }
 
-/// How many lines the list has: a title and its assets for each group that has any, a gap between.
+/// Returns the number of lines: a title and the assets of each non-empty group, with gaps between.
 fn lines(sizes: &[usize]) -> usize {
     let groups = sizes.iter().filter(|size| **size > 0).count();
     sizes.iter().sum::<usize>() + groups + groups.saturating_sub(1)
 }
 
-/// The line on which an asset stands.
+/// Returns the line of an asset.
 fn line_of(sizes: &[usize], place: usize) -> usize {
     let mut line = 0;
     let mut begin = 0;
@@ -82,7 +82,7 @@ fn line_of(sizes: &[usize], place: usize) -> usize {
     0
 }
 
-/// What stands on a line.
+/// Returns what a line shows.
 fn entry(sizes: &[usize], line: usize) -> AssetLine {
     let mut from = 0;
     let mut begin = 0;
@@ -136,7 +136,7 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pe
     pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), theme.of(Role::Dim));
 }
 
-/// The words above a group, how many assets it has, and how many of them are overdue.
+/// Draws the heading of a group: its title, its size, and how many of its assets are overdue.
 pub(in super::super) fn title(
     model: &Model,
     group: Group,
@@ -154,7 +154,7 @@ pub(in super::super) fn title(
     }
 }
 
-/// The glyph of an asset, by what has to be done about it.
+/// Returns the glyph of an asset's group, and its role.
 pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
     match asset.group() {
         Group::Failed => (glyph::FAILED, Role::Failed),
@@ -165,8 +165,8 @@ pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
     }
 }
 
-/// A cell for each version, or for each part of them where there are more than cells: what is done,
-/// what generates, what waits, what is overdue, what failed.
+/// Draws a bar with a cell per version, scaled down if there are more versions than cells: done,
+/// generating, ready, overdue, failed.
 fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let all = asset.row.versions.len();
     let end = pen.x() + BAR;
@@ -183,7 +183,7 @@ fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
         (asset.overdue(), glyph::OVERDUE, Role::Failed),
         (failed, glyph::FAILED, Role::Failed),
     ];
-    // Nothing that is there is without a cell: what is rounded away is taken from the largest.
+    // Every state that occurs gets a cell, at the cost of the largest.
     let mut sizes =
         parts.map(|(count, _, _)| if count == 0 { 0 } else { (count * cells / all).max(1) });
     while sizes.iter().sum::<usize>() > cells {

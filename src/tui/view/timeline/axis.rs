@@ -1,4 +1,4 @@
-//! The time axis above the lanes: marks at round times, and now.
+//! The time axis above the lanes: marks at round times, now, and gaps.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use super::super::super::widget::pen::Pen;
 use super::super::super::widget::theme::{Role, Theme};
 use crate::callback::Gap;
 
-/// Seconds between two marks, from near to far.
+/// Seconds between two marks, from closest to widest.
 const INTERVALS: [i64; 18] = [
     10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
     604_800, 2_592_000,
 ];
-/// Columns between two marks, at least.
+/// Minimum columns between two marks.
 const APART: i64 = 12;
 
-/// The moments of the marks, with their columns.
+/// Returns the times of the marks, with their columns.
 pub(super) fn marks(time_range: &TimeRange, zone: &TimeZone) -> Vec<(u16, Timestamp)> {
     let wanted = time_range.step() * APART;
     let interval = INTERVALS.into_iter().find(|interval| *interval >= wanted);
     let interval = interval.unwrap_or(INTERVALS[INTERVALS.len() - 1]);
-    // Round in the zone that they are shown in.
+    // Round in the time zone of the display.
     let offset = i64::from(zone.to_offset(time_range.start()).seconds());
     let start = time_range.start().as_second();
     let first = (start + offset).div_euclid(interval) * interval - offset;
@@ -42,7 +42,7 @@ pub(super) fn marks(time_range: &TimeRange, zone: &TimeZone) -> Vec<(u16, Timest
     marks
 }
 
-/// Writes the axis. `pen` stands at its first column.
+/// Draws the axis. `pen` is at its first column.
 pub(super) fn draw(
     time_range: &TimeRange,
     marks: &[(u16, Timestamp)],
@@ -56,11 +56,11 @@ pub(super) fn draw(
     let end = begin + time_range.columns();
     let now_column = time_range.column(now);
     let now_at = u16::try_from(now_column).ok().filter(|column| *column < time_range.columns());
-    // The word stands before the mark, where there is room for it.
+    // The word is before the mark if there is room for it.
     let now_from = now_at.map(|column| column.saturating_sub(4));
     let fine = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) < MINUTE);
     let coarse = marks.windows(2).any(|pair| pair[1].1.duration_since(pair[0].1) >= DAY);
-    // In the order of the columns: a pen never goes back.
+    // In the order of the columns: a pen only moves forward.
     let (before, after) =
         marks.split_at(marks.partition_point(|(column, _)| now_at.is_none_or(|now| *column < now)));
     let labels = |pen: &mut Pen<'_>, marks: &[(u16, Timestamp)]| {
@@ -89,7 +89,7 @@ pub(super) fn draw(
     labels(pen, after);
 }
 
-/// Marks what a relay lost, at its time. `pen` stands at the first column.
+/// Draws the gaps of a relay at their times. `pen` is at the first column.
 pub(super) fn gaps<'a>(
     time_range: &TimeRange,
     now: Timestamp,
@@ -118,13 +118,13 @@ pub(super) fn gaps<'a>(
         if let (Some(from), Some(at)) = (now_from, now_at)
             && (from..at).contains(&column)
         {
-            // Half a word says nothing; the mark of now does.
+            // Remove a word that would be cut in half; the mark of now is enough.
             pen.to(begin + from).text("    ", style);
         }
-        // The mark always; its words behind it or before it, where they cover no other mark.
+        // Always the mark; its words after or before it, unless they would cover another mark.
         pen.to(begin + column).glyph(glyph::GAP, style);
         let behind = column + 1;
-        // Nor the word and mark of now.
+        // Nor may they cover the word and mark of now.
         let nows = [now_from, now_at].into_iter().flatten().find(|now| *now > column);
         let next = nows.map_or(next, |now| next.min(now));
         if behind.saturating_add(wide) <= next {

@@ -1,4 +1,4 @@
-//! The line under the lanes: what became of the selected version, as a sentence.
+//! The line below the lanes: the history of the selected version as a sentence.
 
 use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
@@ -39,7 +39,7 @@ pub(super) fn draw(
     }
 }
 
-/// Words put into lines: the first of `first` columns, the others of `rest`.
+/// Wraps words into lines: the first of `first` columns, the others of `rest`.
 fn fold(text: &Printable, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut wide = 0;
@@ -62,7 +62,7 @@ fn fold(text: &Printable, first: usize, rest: usize) -> Vec<String> {
     lines
 }
 
-/// What became of a version.
+/// Describes the history of a version.
 fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     let version = &row.version;
     let now = model.shown_at();
@@ -96,7 +96,7 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
             (None, _) => format!("generating failed {since}"),
         },
     }];
-    // What has to be explained comes first: the end is cut where there is no room.
+    // Explanations come first: the end is cut if there is no room.
     if let Some(doubt) = version.uncertain() {
         parts.push(format!("a guess: {}", doubt.sentence()));
     }
@@ -122,18 +122,18 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     parts.join("; ")
 }
 
-/// How long the generation took that led to the current outcome.
+/// Returns how long the generation took that led to the current outcome.
 fn took(version: &Version) -> Option<SignedDuration> {
     let generating = version.first_seen(State::Generating)?;
     Some(version.since().duration_since(generating)).filter(SignedDuration::is_positive)
 }
 
-/// How long generating usually takes: for this asset, else for all of them.
+/// Returns the usual generation time of this asset or, if unknown, of all assets.
 pub(super) fn usual(model: &Model, asset: &AssetView) -> Option<SignedDuration> {
     usual_generation(asset.row.versions.iter().map(|row| &row.version)).or(model.shown().usual)
 }
 
-/// The asset's own failure, as a sentence.
+/// Describes the failure of the asset as a whole.
 pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> {
     let failure = asset.row.asset.failure.as_ref()?;
     let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
@@ -145,7 +145,7 @@ pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> 
     })
 }
 
-/// How many versions are in each state, in words. The sender never says how many there will be.
+/// Returns how many versions are in each state. The sender never says how many there will be.
 pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
     let all = asset.row.versions.len();
     let count = |state| asset.count(state);
@@ -164,7 +164,7 @@ pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
     parts
 }
 
-/// 2nd, 3rd, 4th …
+/// Formats an ordinal: 2nd, 3rd, 4th …
 pub(super) fn ordinal(number: u32) -> String {
     let end = match (number % 10, number % 100) {
         (1, hundred) if hundred != 11 => "st",

@@ -1,7 +1,8 @@
-//! The lanes: a version each, words in fixed columns, its history as a bar on the time axis.
+//! The lanes, one per version: words in fixed columns, and its history as a bar on the time axis.
 //!
-//! Thin waits for a person, thick is the machine at work, `╍` from `✗` to now is still broken,
-//! nothing is finished, `╌` is the expected end, `↻` begins the next cycle, `▲` begins what is overdue.
+//! A thin line means waiting for a person, a thick one generating, `╍` from `✗` to now still
+//! failed, and blank done. `╌` is the expected end, `↻` the start of the next cycle, `▲` the time
+//! from which it is overdue.
 
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -23,9 +24,9 @@ use super::{axis, explain};
 use crate::callback::{State, Verdict};
 use crate::timeline::VersionRow;
 
-/// How many rows the lanes of an asset want, the axis included.
+/// The rows needed for the lanes of an asset, including the axis.
 pub(super) struct RowsNeeded {
-    /// With a row between two lanes.
+    /// With a blank row between lanes.
     pub(super) airy: u16,
     /// Without.
     pub(super) dense: u16,
@@ -37,7 +38,7 @@ pub(super) fn wanted(asset: &AssetView) -> RowsNeeded {
     RowsNeeded { airy: head + (2 * lanes).max(1), dense: head + lanes }
 }
 
-/// Draws axis and lanes; returns how many rows they took.
+/// Draws axis and lanes; returns how many rows they take.
 pub(super) fn draw(
     model: &Model,
     asset: &AssetView,
@@ -103,7 +104,7 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Glyph, mark, locale, state and age.
+    /// Draws glyph, mark, locale, state and age.
     fn words(&self, width: u16, pen: &mut Pen<'_>) {
         let (theme, version) = (self.theme, &self.version.version);
         let state = version.state();
@@ -119,7 +120,7 @@ impl Lane<'_> {
             (false, true) => theme.of(Role::Failed),
             (false, false) => theme.state(state),
         };
-        // What is selected, glyph, mark and two blanks take five columns: these have to leave them.
+        // Selection mark, glyph, mark and two blanks take five columns of the width.
         let wide = width >= 28;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
         let piece = names::cut(&self.version.version_id);
@@ -164,7 +165,7 @@ impl Lane<'_> {
         self.asset.shouts_for(self.version)
     }
 
-    /// The history, on the axis.
+    /// Draws the history on the axis.
     fn bar(
         &self,
         time_range: &TimeRange,
@@ -188,14 +189,14 @@ impl Lane<'_> {
         let mut cycle = 1;
         for span in self.version.version.spans() {
             let from = time_range.column(span.from);
-            // The state that it is in reaches to now and has now's own column.
+            // The current state reaches to now and includes its column.
             let to = span.to.map_or(now_column + 1, |to| time_range.column(to)).max(from + 1);
             let style = theme.state(span.state);
             match span.state {
                 State::Ready => put(from, to, glyph::THIN, style),
                 State::Generating => {
                     put(from, to, glyph::THICK, style);
-                    // What is too long of it.
+                    // The part beyond the limit.
                     let limit = span.from.checked_add(self.model.run_info.overdue).ok();
                     if let Some(limit) = limit.filter(|_| span.to.is_none() && self.is_overdue()) {
                         let from = time_range.column(limit).max(from);
@@ -221,7 +222,7 @@ impl Lane<'_> {
         }
     }
 
-    /// When generating is expected to end.
+    /// Returns when generating is expected to end.
     fn expected(&self, usual: Option<jiff::SignedDuration>) -> Option<Timestamp> {
         let version = &self.version.version;
         if version.state() != State::Generating {
@@ -230,7 +231,8 @@ impl Lane<'_> {
         version.since().checked_add(usual?).ok()
     }
 
-    /// What failed, what is expected, what it waits for; where there is room, that it is unchecked.
+    /// Draws what failed, what is expected or what it waits for and, if there is room, that it is
+    /// unchecked.
     fn note(&self, usual: Option<jiff::SignedDuration>, width: u16, pen: &mut Pen<'_>) {
         let theme = self.theme;
         let version = &self.version.version;

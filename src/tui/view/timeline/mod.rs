@@ -1,4 +1,4 @@
-//! The Timeline: assets, the lanes of the selected one, its deliveries.
+//! The Timeline: the assets, the lanes of the selected asset, its deliveries.
 
 mod assets;
 mod axis;
@@ -21,7 +21,7 @@ use crate::text::Printable;
 
 pub(super) use assets::{sign, title};
 
-/// Rows that the deliveries get at least, their title included.
+/// Minimum rows for the deliveries, including their title.
 const LEAST_ROWS: u16 = 5;
 
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -43,7 +43,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
 }
 
-/// A narrow screen: the pane that has the keys, and where `tab` leads.
+/// Draws a narrow screen: only the focused pane, and the names of all panes.
 fn one_pane(model: &Model, theme: Theme, area: Rect, widths: TimelineColumns, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area, 0);
     for (pane, word) in
@@ -69,7 +69,7 @@ fn one_pane(model: &Model, theme: Theme, area: Rect, widths: TimelineColumns, bu
     }
 }
 
-/// The selected asset: its head, lanes, the line that explains, its deliveries.
+/// Draws the selected asset: its head, lanes, explanation and deliveries.
 fn of_asset(
     model: &Model,
     asset: &AssetView,
@@ -80,7 +80,7 @@ fn of_asset(
 ) {
     head(model, asset, theme, &mut Pen::new(buffer, area, 0));
     let wanted = lanes::wanted(asset);
-    // Head, the line that explains and one above it; then lanes and deliveries share the rest.
+    // The head, the explanation and a blank line first; lanes and deliveries share the rest.
     let room = area.height.saturating_sub(1 + 2 + LEAST_ROWS);
     let airy = wanted.airy <= room.saturating_sub(6);
     let height = if airy { wanted.airy } else { wanted.dense }.min(room.max(3));
@@ -94,7 +94,7 @@ fn of_asset(
     rows::draw(model, asset, theme, below(height + 3, area.height), buffer);
 }
 
-/// The name of the asset and how far its versions are.
+/// Draws the name of the asset and the states of its versions.
 fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let label = Printable::new(&model.shown().asset_list.label(asset));
     let parts = explain::tally(asset);
@@ -117,7 +117,7 @@ fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     }
 }
 
-/// Nothing is listed.
+/// Says why nothing is listed.
 fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (title, words) = if !model.shown().loaded {
         ("Reading the journal", "")
@@ -148,7 +148,7 @@ mod tests {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
     }
 
-    /// An asset with one version in each state, reached `age` seconds ago.
+    /// Returns an asset with one version in each state, reached `age` seconds ago.
     fn asset(age: i64) -> AssetView {
         let mut whole = None;
         let mut versions = Vec::new();
@@ -189,15 +189,15 @@ mod tests {
         model
     }
 
-    /// The columns in which a row of the screen has this glyph, from a column on.
+    /// Returns the columns of a row that show this glyph, from a column on.
     fn columns_of(buffer: &Buffer, row: u16, from: u16, glyph: char) -> Vec<u16> {
         let mut symbol = [0; 4];
         let symbol = &*glyph.encode_utf8(&mut symbol);
         (from..buffer.area.width).filter(|x| buffer[(*x, row)].symbol() == symbol).collect()
     }
 
-    /// In every width: each label of the axis is at the column of its time, its grid line and the
-    /// bars are below it, and the bar of what runs ends below the mark of now.
+    /// At every width, each label of the axis is at the column of its time, the grid lines and bars
+    /// line up with it, and bars that reach to now end below its mark.
     #[test]
     fn labels_grid_lines_and_bars_share_their_columns() {
         let theme = Theme { color: true, ascii: false, light: false };
@@ -211,7 +211,7 @@ mod tests {
                 let widths = columns(width);
                 let wall = u16::from(widths.assets > 0);
                 let begin = widths.assets + wall + widths.words + 1;
-                // Below the head, and on a narrow screen below the names of the panes.
+                // Below the head and, on a narrow screen, below the names of the panes.
                 let axis_row = if widths.assets > 0 { 1 } else { 2 };
                 let case = format!("{width} columns, {age} s");
                 let time_range = model.time_range();

@@ -1,4 +1,4 @@
-//! The deliveries of the selected asset, and the refusals that claim to be of it.
+//! The deliveries of the selected asset, and the refusals that claim to be about it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -34,7 +34,7 @@ pub(super) fn draw(
 
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let Some(selected) = model.selected_asset_row() else {
-        // Of an asset with more deliveries, only the newest are held.
+        // For an asset with many deliveries, only the newest are held.
         let words = match (model.is_narrowed(), model.shown().of_asset.rows.len()) {
             (true, held @ MAX_ASSET_ROWS..) => {
                 format!("none of the newest {held} that the filter lets through; 3 searches all")
