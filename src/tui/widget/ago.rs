@@ -1,14 +1,14 @@
-//! Times and spans of time in few columns.
+//! Times and durations in few columns.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long ago something was, in at most three columns: `now`, `5m`, `3h`, `12d`, `99d`.
+/// Formats how long ago something was in at most three columns: `now`, `5m`, `3h`, `12d`, `99d`.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     short(now.duration_since(at))
 }
 
-/// A span in at most three columns; less than a minute is `now`.
+/// Formats a duration in at most three columns; less than a minute is `now`.
 pub fn short(span: SignedDuration) -> String {
     let minutes = span.as_mins().max(0);
     match minutes {
@@ -19,7 +19,7 @@ pub fn short(span: SignedDuration) -> String {
     }
 }
 
-/// A span to the second, as it runs: `48s`, `6m12`, `2h05`, `3d`.
+/// Formats a running duration to the second: `48s`, `6m12`, `2h05`, `3d`.
 pub fn running(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     match seconds {
@@ -30,7 +30,7 @@ pub fn running(span: SignedDuration) -> String {
     }
 }
 
-/// A span as people say it: `48s`, `4m`, `1h 5m`.
+/// Formats a duration as people say it: `48s`, `4m`, `1h 5m`.
 pub fn said(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     let minutes = (seconds + 30) / 60;
@@ -43,31 +43,31 @@ pub fn said(span: SignedDuration) -> String {
     }
 }
 
-/// The time of day, to the minute.
+/// Formats the time of day, to the minute.
 pub fn minute(at: Timestamp, zone: &TimeZone) -> String {
     let time = at.to_zoned_datetime(zone.clone()).time();
     format!("{:02}:{:02}", time.hour(), time.minute())
 }
 
-/// The time of day where that was today, else how long ago it was.
+/// Formats the time of day if it is today, or else how long ago it was.
 pub fn today(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let day = |at: Timestamp| at.to_zoned_datetime(zone.clone()).date();
     if day(at) == day(now) { minute(at, zone) } else { ago(at, now) }
 }
 
-/// The day: month and day of the month.
+/// Formats the day: month and day of the month.
 pub fn day(at: Timestamp, zone: &TimeZone) -> String {
     let date = at.to_zoned_datetime(zone.clone()).date();
     format!("{:02}-{:02}", date.month(), date.day())
 }
 
-/// The time of day, to the second.
+/// Formats the time of day, to the second.
 pub fn second(at: Timestamp, zone: &TimeZone) -> String {
     let time = at.to_zoned_datetime(zone.clone()).time();
     format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
 }
 
-/// The time of day, to the minute, with the date where that is another day than now.
+/// Formats the time of day, to the minute, with the date if it is not today.
 pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (then, today) = (at.to_zoned_datetime(zone.clone()), now.to_zoned_datetime(zone.clone()));
     if then.date() == today.date() {

@@ -1,4 +1,4 @@
-//! The glyphs of the dashboard, each one column wide, and what stands for each in plain ASCII.
+//! The glyphs of the dashboard, each one column wide, and their ASCII replacements.
 
 use ratatui::buffer::Buffer;
 
@@ -6,11 +6,11 @@ use crate::callback::State;
 
 /// Failed.
 pub const FAILED: char = '✗';
-/// Being generated.
+/// Generating.
 pub const GENERATING: char = '◐';
-/// Being generated for too long.
+/// Generating for too long.
 pub const OVERDUE: char = '▲';
-/// Ready: waits for a person.
+/// Ready: waiting for a person.
 pub const READY: char = '○';
 /// Done.
 pub const DONE: char = '✓';
@@ -18,44 +18,44 @@ pub const DONE: char = '✓';
 pub const DOUBT: char = '?';
 /// Unchecked.
 pub const UNCHECKED: char = '–';
-/// The next cycle begins.
+/// The next cycle.
 pub const CYCLE: char = '↻';
-/// A lane that waits for a person.
+/// A lane waiting for a person.
 pub const THIN: char = '─';
-/// A lane on which the machine works.
+/// A lane that is generating.
 pub const THICK: char = '█';
-/// A lane that is still broken.
+/// A lane that is still failed.
 pub const BROKEN: char = '╍';
-/// An end that is expected.
+/// The expected end.
 pub const GHOST: char = '╌';
-/// What is selected.
+/// The selection mark.
 pub const SELECTED: char = '▌';
 /// A mark of the time axis.
 pub const TICK: char = '╎';
 /// Now, on the axis.
 pub const NOW: char = '▾';
-/// Between two panes.
+/// Separates two panes.
 pub const WALL: char = '│';
-/// A part of a bar that is generating.
+/// The part of a bar that is generating.
 pub const HALF: char = '▒';
-/// A part of a bar that waits.
+/// The part of a bar that is ready.
 pub const LIGHT: char = '░';
-/// A door that is open.
+/// An open source.
 pub const OPEN: char = '●';
-/// What is lost.
+/// A gap.
 pub const GAP: char = '╳';
-/// A door that is being opened.
+/// A source being opened.
 pub const OPENING: char = '◌';
-/// Between two pieces of a line.
+/// Separates two pieces of a line.
 pub const DOT: char = '·';
 /// More than fits.
 pub const MORE: char = '…';
-/// More came below.
+/// More rows below.
 pub const BELOW: char = '▼';
-/// The columns of a chart, from nothing to most.
+/// The bars of a chart, from zero to the maximum.
 pub const CHART: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The glyph of a state.
+/// Returns the glyph of a state.
 pub const fn of(state: State) -> char {
     match state {
         State::Ready => READY,
@@ -65,7 +65,7 @@ pub const fn of(state: State) -> char {
     }
 }
 
-/// What stands for a glyph where only ASCII can be shown.
+/// The ASCII replacement of each glyph.
 const ASCII: &[(char, char)] = &[
     (FAILED, 'x'),
     (GENERATING, '%'),
@@ -104,7 +104,7 @@ const ASCII: &[(char, char)] = &[
     ('‖', '|'),
 ];
 
-/// Puts ASCII in the place of everything else in a drawn frame. What has no stand-in becomes `?`.
+/// Replaces everything that is not ASCII in a drawn frame. Unknown characters become `?`.
 pub fn to_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         let symbol = cell.symbol();

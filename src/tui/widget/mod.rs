@@ -1,5 +1,5 @@
-//! What the views draw with: a pen for a line, the look of each role, the glyphs. Mutates nothing
-//! but the buffer it is handed.
+//! The drawing tools of the views: a pen for a line, the style of each role, the glyphs. They
+//! change nothing but the buffer passed to them.
 
 pub mod ago;
 pub mod glyph;

@@ -10,19 +10,19 @@ use crate::text::Printable;
 
 /// Writes into one row of an area.
 ///
-/// Whatever it is given is made printable first, so nothing from outside can reach a terminal by
-/// it as anything but text.
+/// All text is made printable first, so text from outside can never reach a terminal as anything
+/// but text.
 pub struct Pen<'a> {
     buffer: &'a mut Buffer,
     x: u16,
     y: u16,
     end: u16,
-    /// Added to every style: how a selected row is shown.
+    /// The style under every other one, used to show the selected row.
     under: Style,
 }
 
 impl<'a> Pen<'a> {
-    /// A pen at the beginning of a row of `area`, counted from its top. Outside of the area it
+    /// Creates a pen at the beginning of a row of `area`, counted from its top. Outside the area it
     /// writes nothing.
     pub fn new(buffer: &'a mut Buffer, area: Rect, row: u16) -> Self {
         let area = area.intersection(buffer.area);
@@ -30,24 +30,24 @@ impl<'a> Pen<'a> {
         Self { buffer, x: area.x, y: area.y.saturating_add(row), end, under: Style::new() }
     }
 
-    /// The same with a style under all that it writes.
+    /// Returns the pen with a style under everything it writes.
     #[must_use]
     pub const fn on(mut self, under: Style) -> Self {
         self.under = under;
         self
     }
 
-    /// How many columns are left.
+    /// Returns the number of columns left.
     pub const fn left(&self) -> u16 {
         self.end.saturating_sub(self.x)
     }
 
-    /// The column that it stands at, on the screen.
+    /// Returns its current column on the screen.
     pub const fn x(&self) -> u16 {
         self.x
     }
 
-    /// Writes a text; what does not fit is cut, with an ellipsis.
+    /// Writes a text; cuts it with an ellipsis if it does not fit.
     pub fn text(&mut self, text: &str, style: Style) -> &mut Self {
         self.within(self.left(), text, style)
     }
@@ -60,7 +60,7 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Writes what is printable already, in at most `columns` columns.
+    /// Writes printable text in at most `columns` columns.
     pub fn printable(&mut self, columns: u16, text: &Printable, style: Style) -> &mut Self {
         let columns = columns.min(self.left());
         let style = self.under.patch(style);
@@ -72,7 +72,7 @@ impl<'a> Pen<'a> {
             cut = text.cut(columns.into());
             &cut
         };
-        // What was there before shines through no more, neither its colour nor its dimness.
+        // Reset the cells, so that neither colour nor dimness of the previous content remains.
         for x in x..x.saturating_add(columns.min(u16::try_from(text.width()).unwrap_or(columns))) {
             if let Some(cell) = self.buffer.cell_mut((x, y)) {
                 cell.reset();
@@ -99,21 +99,21 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Writes a text and fills up to `columns` columns with blanks.
+    /// Writes a text and pads it with blanks to `columns` columns.
     pub fn field(&mut self, columns: u16, text: &str, style: Style) -> &mut Self {
         let end = self.x.saturating_add(columns).min(self.end);
         self.within(columns, text, style);
         self.to(end)
     }
 
-    /// The same, and the blanks are in the text's own style: for what stands in reverse.
+    /// Like [`Self::field`], with the blanks in the style of the text, as reversed text needs.
     pub fn field_in(&mut self, columns: u16, text: &str, style: Style) -> &mut Self {
         let end = self.x.saturating_add(columns).min(self.end);
         self.within(columns, text, style);
         self.glyphs(' ', end.saturating_sub(self.x), style)
     }
 
-    /// Writes a text at the right side of a field of `columns` columns.
+    /// Writes a text right-aligned in a field of `columns` columns.
     pub fn field_right(&mut self, columns: u16, text: &str, style: Style) -> &mut Self {
         let end = self.x.saturating_add(columns).min(self.end);
         let width = u16::try_from(Printable::new_or_blank(text).width()).unwrap_or(u16::MAX);
@@ -140,12 +140,12 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Leaves `columns` blank, in the style under the line.
+    /// Skips `columns` columns, in the style under the line.
     pub fn skip(&mut self, columns: u16) -> &mut Self {
         self.to(self.x.saturating_add(columns))
     }
 
-    /// Goes on to a column of the screen; what lies between is blank. Never goes back.
+    /// Moves to a column of the screen; the columns in between are blank. Never moves back.
     pub fn to(&mut self, x: u16) -> &mut Self {
         let x = x.min(self.end);
         while self.x < x {
@@ -157,7 +157,7 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Goes to where a text of `columns` columns ends at the right side. Never goes back.
+    /// Moves to where a right-aligned text of `columns` columns begins. Never moves back.
     pub fn to_right(&mut self, columns: u16) -> &mut Self {
         self.to(self.end.saturating_sub(columns))
     }

@@ -1,16 +1,16 @@
-//! A thin line with a title in it: what parts the screen in place of boxes.
+//! A thin line with a title, which separates parts of the screen instead of boxes.
 
 use super::glyph;
 use super::pen::Pen;
 use super::theme::{Role, Theme};
 
-/// Writes `─ Title ─ words ─ words ───` to the end of the row: the title strong, words as their
-/// roles say; empty words are left out. What does not fit is cut, the last words first.
+/// Draws `─ Title ─ words ─ words ───` to the end of the row: the title in bold, the words in their
+/// roles; empty words are left out. Cuts from the end if it does not fit.
 pub fn draw(pen: &mut Pen<'_>, theme: Theme, title: &str, words: &[(&str, Role)]) {
     let dim = theme.of(Role::Dim);
     pen.glyph(glyph::THIN, dim).skip(1).text(title, theme.of(Role::Title));
     for (word, role) in words.iter().filter(|(word, _)| !word.is_empty()) {
-        // A word of which nothing would be left but its beginning says nothing.
+        // Do not draw a word if only its beginning fits.
         if pen.left() < 8 {
             break;
         }

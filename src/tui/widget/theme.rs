@@ -1,59 +1,59 @@
-//! What each role looks like, in colour or without: the only place that names colours.
+//! The style of each role, in colour or without: the only module that names colours.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::callback::State;
 
-/// What something on the screen is.
+/// The role of something on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Text.
+    /// Normal text.
     Plain,
-    /// What matters less.
+    /// Less important.
     Dim,
-    /// What matters more.
+    /// More important.
     Strong,
-    /// The words above a part.
+    /// A heading.
     Title,
-    /// A key that can be pressed.
+    /// A key to press.
     Key,
-    /// A failure that shouts.
+    /// A failure not marked as seen.
     Shout,
     /// A failure.
     Failed,
-    /// Waits for a person.
+    /// Waiting for a person.
     Ready,
-    /// The machine works.
+    /// Generating.
     Generating,
     /// Done.
     Done,
     /// A guess.
     Doubt,
-    /// A banner that never leaves the screen.
+    /// A permanent banner.
     Banner,
     /// The selected tab.
     Tab,
-    /// The line that is being typed.
+    /// The line being typed.
     Line,
 }
 
 /// How roles are drawn: the user's own 16 colours on the user's own background, or no colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// Whether there are colours.
+    /// Whether to use colours.
     pub color: bool,
-    /// Whether only ASCII can be shown.
+    /// Whether to use ASCII only.
     pub ascii: bool,
-    /// Whether the ground is light.
+    /// Whether the background is light.
     pub light: bool,
 }
 
 impl Theme {
-    /// The style of a role.
+    /// Returns the style of a role.
     pub fn of(self, role: Role) -> Style {
         let style = Style::new();
-        // Reverse and bold say in black and white what red and green say in colour; glyphs and
-        // words say it a third time.
+        // Without colours, reverse and bold replace red and green; glyphs and words say the same
+        // again.
         if !self.color {
             return match role {
                 Role::Plain | Role::Ready | Role::Generating => style,
@@ -71,15 +71,16 @@ impl Theme {
         let flag = |background| {
             let style = style.add_modifier(Modifier::BOLD);
             if self.light {
-                // Palettes for a light ground have a white that is none.
+                // The white of palettes for a light background is often not white.
                 style.fg(background).add_modifier(Modifier::REVERSED)
             } else {
-                // What nobody may miss has both its colours set: red alone is dark on a dark ground.
+                // Sets both colours of what must not be missed: red alone is dark on a dark
+                // background.
                 style.fg(Color::White).bg(background)
             }
         };
-        // Yellow, cyan and green vanish on a light ground. What is done asks nothing of anybody, so
-        // it is what goes without a colour there.
+        // Yellow, cyan and green vanish on a light background. "Done" needs no attention, so it is
+        // the one without a colour there.
         let (waits, works, done) = if self.light {
             (Color::Magenta, Color::Blue, style)
         } else {
@@ -101,7 +102,7 @@ impl Theme {
         }
     }
 
-    /// The style of a version in a state.
+    /// Returns the style of a version in a state.
     pub fn state(self, state: State) -> Style {
         self.of(match state {
             State::Ready => Role::Ready,
@@ -186,7 +187,7 @@ mod tests {
         ),
     ];
 
-    /// The contrast of two colours (WCAG 2.2).
+    /// Returns the contrast of two colours (WCAG 2.2).
     fn contrast(one: u32, other: u32) -> f64 {
         let luminance = |color: u32| {
             let linear = |shift: u32| {
@@ -231,7 +232,8 @@ mod tests {
             let background = style.bg.and_then(number);
             for (name, palette) in PALETTES {
                 let background = background.map_or(0xff_ffff, |number| palette[number]);
-                // Without a colour it is the terminal's own, which the user reads all day.
+                // Without a colour, the terminal's own text colour applies, which the user can
+                // read.
                 let Some(text) = text else { continue };
                 let contrast = contrast(palette[text], background);
                 assert!(contrast >= 4.5, "{role:?} in {name}: {contrast:.2}");

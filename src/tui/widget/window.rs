@@ -1,11 +1,11 @@
-//! Which part of a long list is seen.
+//! The visible part of a long list.
 
 use std::ops::Range;
 
-/// The places that are seen of `count`, where `height` fit and `selected` has to be among them.
+/// Returns the visible indices of `count`, if `height` fit and `selected` has to be among them.
 ///
-/// The selected one stands in the middle while it can: it depends on nothing that would have to be
-/// remembered, and what comes next is seen on both sides.
+/// The selected one is in the middle if possible: this needs no remembered position, and shows what
+/// comes next on both sides.
 pub fn window(selected: usize, count: usize, height: usize) -> Range<usize> {
     let start = selected.saturating_sub(height / 2).min(count.saturating_sub(height));
     start..count.min(start + height)
