@@ -1,5 +1,5 @@
-//! Plays the demo's story into a dashboard without a clock or a network, and prints frames: what the
-//! tests of screens and the pictures of the README look at.
+//! Plays the demo's story to a dashboard without a clock or a network, and prints frames, for the
+//! screen tests and the pictures in the README.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -28,35 +28,35 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-/// The sizes that every screen is looked at in.
+/// The sizes at which every screen is tested.
 pub(crate) const SIZES: [(u16, u16); 5] = [(200, 50), (120, 30), (80, 24), (40, 10), (1, 1)];
 
 /// In colour.
 pub(crate) const COLOR: Theme = Theme { color: true, ascii: false, light: false };
 
-/// A dashboard and what has been played to it.
+/// A dashboard and the story played to it.
 pub(crate) struct TuiHarness {
     pub(crate) model: Model,
-    /// The model of the run behind a demo.
+    /// The model of the real run behind a demo.
     hidden: Option<Model>,
     timeline: Timeline,
     names: Vec<(String, String)>,
-    /// The signature under which each body was last sent.
+    /// The signature with which each body was last sent.
     signed: BTreeMap<Vec<u8>, u64>,
     seq: u64,
-    /// Which deliveries are accepted without a check, by their number.
+    /// Selects deliveries, by their number, to accept without a check.
     pub(crate) unchecked: fn(u64) -> bool,
     refusals: u64,
     counts: Counts,
     now: Timestamp,
 }
 
-/// When every story begins: the tests' now.
+/// Returns the time at which every story begins.
 pub(crate) fn now() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
 }
 
-/// The facts of a listener on the default port.
+/// Returns the facts of a listener on the default port.
 pub(crate) fn run_info(banner: Option<Banner>) -> RunInfo {
     RunInfo {
         callback_url: "http://127.0.0.1:3829/callback".to_owned(),
@@ -75,14 +75,14 @@ pub(crate) fn run_info(banner: Option<Banner>) -> RunInfo {
 }
 
 impl TuiHarness {
-    /// A dashboard on an empty journal.
+    /// Creates a dashboard on an empty journal.
     pub(crate) fn empty() -> Self {
         let mut tui = Self::of(Model::new(run_info(None), now(), (120, 30)));
         tui.event(BackendEvent::Loaded);
         tui
     }
 
-    /// A dashboard to which something was played elsewhere.
+    /// Creates a dashboard from a model.
     pub(crate) fn of(model: Model) -> Self {
         let now = model.now;
         Self {
@@ -99,12 +99,13 @@ impl TuiHarness {
         }
     }
 
-    /// The story of a seed, played up to a second of it.
+    /// Plays the story of a seed up to a second.
     pub(crate) fn story(seed: u64, second: u64) -> Self {
         Self::story_unchecked(seed, second, |_| false)
     }
 
-    /// The same where some deliveries, by their number, are accepted without a check.
+    /// Like [`Self::story`]; `unchecked` selects deliveries, by their number, to accept without a
+    /// check.
     pub(crate) fn story_unchecked(seed: u64, second: u64, unchecked: fn(u64) -> bool) -> Self {
         let mut tui = Self { unchecked, ..Self::empty() };
         let story = Story::new(seed);
@@ -126,7 +127,7 @@ impl TuiHarness {
             let (row, touched) = match scene.kind {
                 RequestKind::Sound | RequestKind::Again => {
                     let touched = BTreeSet::from([scene.message.asset_id.clone()]);
-                    // A retry has the bytes of the last copy, everything else is signed anew.
+                    // A retry has the bytes of the last copy; everything else is signed again.
                     let signature = match scene.kind {
                         RequestKind::Again => tui.signed.get(&scene.message.body()).copied(),
                         _ => None,
@@ -144,47 +145,47 @@ impl TuiHarness {
         tui
     }
 
-    /// The model that is shown.
+    /// Returns the model that is shown.
     pub(crate) fn model(&mut self) -> &mut Model {
         &mut self.model
     }
 
-    /// Lets it get this late.
+    /// Sets the current time.
     pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         self.now = now;
         self.send(Msg::Tick(now))
     }
 
-    /// Hands the dashboard a message.
+    /// Applies a message.
     pub(crate) fn send(&mut self, msg: Msg) -> Vec<Effect> {
         update(&mut self.model, msg)
     }
 
-    /// Hands the dashboard an event of the backend.
+    /// Applies an event of the backend.
     pub(crate) fn event(&mut self, event: BackendEvent) -> Vec<Effect> {
         self.send(Msg::Event(event))
     }
 
-    /// Shows a demo in place of the run.
+    /// Shows a demo instead of the real run.
     pub(crate) fn start_demo(&mut self) {
         let demo = Model::new(run_info(Some(Banner::Demo)), self.now, self.model.size);
         self.hidden = Some(std::mem::replace(&mut self.model, demo));
         self.send(Msg::Behind(0));
     }
 
-    /// Shows the run again that a demo has hidden.
+    /// Ends the demo and shows the real run again.
     pub(crate) fn stop_demo(&mut self) {
         if let Some(model) = self.hidden.take() {
             self.model = model;
         }
     }
 
-    /// The same dashboard, to be tried without a change to this one.
+    /// Returns a copy, for trying something without changing this one.
     pub(crate) fn copy(&self) -> Self {
         Self { hidden: self.hidden.clone(), ..Self::of(self.model.clone()) }
     }
 
-    /// Presses keys, given as in the keymap with blanks between.
+    /// Presses keys, written as in the key table and separated by blanks.
     pub(crate) fn press(&mut self, keys: &str) -> Vec<Effect> {
         let chords: Vec<Chord> =
             keys.split(' ').map(|key| key.parse().unwrap_or_else(|_| panic!("{key}"))).collect();
@@ -199,7 +200,7 @@ impl TuiHarness {
         }
     }
 
-    /// A frame of this size.
+    /// Returns a frame of this size.
     pub(crate) fn frame(&mut self, (columns, rows): (u16, u16), theme: Theme) -> Buffer {
         self.send(Msg::Resize(columns, rows));
         let model = &mut self.model;
@@ -210,7 +211,7 @@ impl TuiHarness {
         buffer
     }
 
-    /// Tells of rows and of what they made of their assets.
+    /// Sends new rows and the resulting assets.
     pub(crate) fn news(
         &mut self,
         rows: Vec<Row>,
@@ -225,12 +226,12 @@ impl TuiHarness {
         effects
     }
 
-    /// A sound delivery of a message, folded.
+    /// Returns a valid delivery of a message, after folding it.
     pub(crate) fn delivery(&mut self, message: &Message, at: Timestamp) -> Row {
         self.signed_delivery(message, at, None)
     }
 
-    /// The same with a certain signature, where equal numbers are equal signatures.
+    /// Like [`Self::delivery`], with a given signature; equal numbers are equal signatures.
     pub(crate) fn signed_delivery(
         &mut self,
         message: &Message,
@@ -261,7 +262,7 @@ impl TuiHarness {
         })
     }
 
-    /// The refusal of a message that was spoiled, or went to another path.
+    /// Returns the refusal of a message that was tampered with, or sent to a wrong path.
     pub(crate) fn refusal(
         &mut self,
         message: &Message,
@@ -313,7 +314,7 @@ impl TuiHarness {
         })
     }
 
-    /// An asset as the fold has it.
+    /// Returns an asset as the fold has it.
     pub(crate) fn asset(&self, id: &str) -> AssetView {
         let versions = self.timeline.versions(id).map(|(version_id, version)| VersionRow {
             version_id: version_id.to_owned(),
@@ -341,7 +342,7 @@ fn received(at: Timestamp, path: &str) -> Received {
     }
 }
 
-/// A frame as text, and under it, for each row, the columns of the cells that are not plain.
+/// Formats a frame as text, followed by the columns of all styled cells in each row.
 pub(crate) fn rendered(buffer: &Buffer) -> String {
     let (mut text, mut styles) = (String::new(), String::new());
     for (y, (row, style)) in rows(buffer).iter().enumerate() {
@@ -353,12 +354,12 @@ pub(crate) fn rendered(buffer: &Buffer) -> String {
     format!("{text}---\n{styles}")
 }
 
-/// The rows of a frame: the text, and which columns have which style.
+/// Returns the rows of a frame: the text, and the columns of each style.
 pub(crate) fn rows(buffer: &Buffer) -> Vec<(String, String)> {
     (0..buffer.area.height).map(|y| (text(buffer, y), styles(buffer, y))).collect()
 }
 
-/// The symbols of a row, each once, however many columns it takes.
+/// Returns the symbols of a row, each once, however many columns it takes.
 fn text(buffer: &Buffer, y: u16) -> String {
     let mut text = String::new();
     let mut skip = 0;
@@ -375,7 +376,7 @@ fn text(buffer: &Buffer, y: u16) -> String {
     text
 }
 
-/// The styles of a row that are not plain, in the order in which they appear, with their columns.
+/// Returns the styles of a row in order of appearance, with their columns.
 fn styles(buffer: &Buffer, y: u16) -> String {
     let mut styles: Vec<(String, String)> = Vec::new();
     let mut x = 0;
@@ -397,7 +398,7 @@ fn styles(buffer: &Buffer, y: u16) -> String {
     styles.collect::<Vec<_>>().join("; ")
 }
 
-/// A style in words; `None` for the plain one.
+/// Describes a style in words; `None` for the plain one.
 fn words(style: Style) -> Option<String> {
     let mut words = Vec::new();
     if let Some(color) = style.fg.filter(|color| *color != Color::Reset) {

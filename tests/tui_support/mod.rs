@@ -1,5 +1,5 @@
-//! A terminal for the real binary: a pty, what a user would see on it, and what a terminal would
-//! answer; asserts nothing about what the program draws.
+//! A terminal for the real binary: a pty, a terminal emulator that records what a user would see,
+//! and its answers to queries.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -13,26 +13,26 @@ use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_sy
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
-/// Nothing here takes this long unless it hangs.
+/// A limit that nothing here reaches unless it hangs.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// Held to start a program, and exclusively to have a journal open in this process: between fork and
-/// exec a child holds every file that its parent has open, locks included.
+/// Held while starting a program, and exclusively while a journal is open in this process: between
+/// fork and exec, a child has every file open that its parent has, with the locks.
 pub(crate) static STARTING: RwLock<()> = RwLock::new(());
 
-/// A program on a terminal of its own. It is the leader of a session, as in `xterm -e`; under a
-/// shell it is a job. Dropping it kills the program.
+/// A program on a terminal of its own. It is a session leader, as in `xterm -e`; under a shell it
+/// is a job. Dropping it kills the program.
 pub(crate) struct Pty {
     master: Option<Box<dyn MasterPty + Send>>,
-    /// The program's side, held open: its settings outlive the program.
+    /// The program's side, kept open so that its settings outlive the program.
     slave: File,
-    /// As it was before the program began.
+    /// The settings before the program started.
     before: Before,
     pid: Pid,
     seen: Arc<Seen>,
 }
 
-/// What the reading thread has seen, and what waits for it.
+/// The state of the reading thread, and a condition to wait for changes.
 #[derive(Default)]
 struct Seen {
     state: Mutex<State>,
@@ -43,7 +43,7 @@ struct State {
     terminal: vt100::Parser<BackendEvent>,
     log: Vec<u8>,
     keyboard: Option<Box<dyn Write + Send>>,
-    /// Set when the terminal is to die: the reading thread lets go of it then.
+    /// Set to close the terminal: the reading thread then drops it.
     is_dying: bool,
     has_let_go: bool,
     exit: Option<ExitStatus>,
@@ -62,18 +62,18 @@ impl Default for State {
     }
 }
 
-/// What the program told the terminal beside what it drew.
+/// What the program sent to the terminal besides drawing.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct BackendEvent {
-    /// The window's titles, in order.
+    /// The window titles, in order.
     pub(crate) titles: Vec<String>,
-    /// What was copied by OSC 52, in base64.
+    /// Texts copied with OSC 52, in base64.
     pub(crate) copied: Vec<String>,
-    /// How often it rang.
+    /// The number of bells.
     pub(crate) bells: usize,
-    /// The questions it asked: where the cursor is, what terminal this is.
+    /// The queries: cursor position, terminal type and so on.
     pub(crate) questions: Vec<String>,
-    /// What is to be answered, as typed.
+    /// The pending answers, as typed input.
     answers: Vec<u8>,
 }
 
@@ -116,8 +116,8 @@ impl vt100::Callbacks for BackendEvent {
 }
 
 impl Pty {
-    /// Starts `dubwatch` with `args` on a terminal; of the environment only `PATH`, what a terminal
-    /// sets, and `envs` are there.
+    /// Starts `dubwatch` with `args` on a terminal. The environment has only `PATH`, the variables
+    /// that a terminal sets, and `envs`.
     pub(crate) fn spawn<S: AsRef<OsStr>>(
         columns: u16,
         rows: u16,
@@ -138,7 +138,7 @@ impl Pty {
         envs: &[(&str, &str)],
     ) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
-        // Not as our own controlling terminal: its end would be ours.
+        // Not as our own controlling terminal: its hang-up would end us.
         let slave = OpenOptions::new()
             .read(true)
             .write(true)
@@ -165,7 +165,7 @@ impl Pty {
         }
         let (reader, to_reader) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&seen));
         std::thread::spawn(move || read(reader, &to_reader));
-        // A program that is quick would have changed them already.
+        // Before starting: a quick program would already have changed them.
         let before = Before {
             stty: format!("{:?}", tcgetattr(&slave).unwrap()),
             modes: Modes::of(seen.state.lock().unwrap().terminal.screen()),
@@ -189,7 +189,7 @@ impl Pty {
         self.send(text.replace('\n', "\r").as_bytes());
     }
 
-    /// Presses a key by its name: `enter`, `ctrl-c`, `pgup`. After `esc` wait for what it does
+    /// Presses a key by its name: `enter`, `ctrl-c`, `pgup`. After `esc`, wait for its effect
     /// before the next key, or the two are read as one with alt.
     pub(crate) fn key(&self, name: &str) {
         let arrows = if self.state().terminal.screen().application_cursor() { 'O' } else { '[' };
@@ -219,7 +219,7 @@ impl Pty {
         self.send(sequence.as_bytes());
     }
 
-    /// Pastes, as a terminal does that was asked to say where a paste begins and ends.
+    /// Pastes text in bracketed paste mode.
     pub(crate) fn paste(&self, text: &str) {
         self.send(format!("\u{1b}[200~{text}\u{1b}[201~").as_bytes());
     }
@@ -232,32 +232,32 @@ impl Pty {
         keyboard.flush().unwrap();
     }
 
-    /// Writes to the terminal as another program would that has it as well.
+    /// Writes to the terminal as another program on it would.
     pub(crate) fn scribble(&self, bytes: &[u8]) {
         (&self.slave).write_all(bytes).unwrap();
     }
 
-    /// Changes the size of the window.
+    /// Resizes the window.
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.state().terminal.screen_mut().set_size(rows, columns);
         self.master.as_ref().expect("the terminal is dead").resize(size(columns, rows)).unwrap();
     }
 
-    /// Waits until what is shown is as wanted.
+    /// Waits until the screen is as expected.
     #[track_caller]
     pub(crate) fn wait_for(&self, limit: Duration, wanted: impl Fn(&vt100::Screen) -> bool) {
         let is_shown = self.wait_until(limit, |state| wanted(state.terminal.screen())).is_some();
         assert!(is_shown, "not shown within {limit:?}; instead:\n{}", self.dump());
     }
 
-    /// Waits until text is shown somewhere.
+    /// Waits until the screen shows a text.
     #[track_caller]
     pub(crate) fn wait_for_text(&self, text: &str) {
         let is_shown = self.wait_until(LIMIT, |state| contents(state).contains(text)).is_some();
         assert!(is_shown, "{text:?} not shown; instead:\n{}", self.dump());
     }
 
-    /// Waits until the window is called so.
+    /// Waits until the window has this title.
     #[track_caller]
     pub(crate) fn wait_for_title(&self, title: &str) {
         let is_last = |told: &BackendEvent| told.titles.last().is_some_and(|last| last == title);
@@ -265,7 +265,7 @@ impl Pty {
         assert!(found.is_some(), "{title:?} not among {:?}", self.told().titles);
     }
 
-    /// Waits until the program has ended and everything it wrote was seen.
+    /// Waits until the program has ended and all its output has been read.
     #[track_caller]
     pub(crate) fn wait(&self, limit: Duration) -> ExitStatus {
         let ended = self.wait_until(limit, |state| state.exit.is_some());
@@ -276,12 +276,12 @@ impl Pty {
         exit
     }
 
-    /// Waits until everything that was written to the terminal before was seen.
+    /// Waits until everything written to the terminal so far has been read.
     pub(crate) fn settle(&self) {
         if self.state().is_dying {
             return;
         }
-        // An OSC that no terminal knows, put behind whatever the program wrote.
+        // An OSC that no terminal knows, sent after the program's output.
         let from = self.state().log.len();
         let mark = format!("\u{1b}]7770;{from}\u{7}");
         (&self.slave).write_all(mark.as_bytes()).unwrap();
@@ -289,42 +289,42 @@ impl Pty {
         assert!(found.is_some(), "the terminal reads nothing any more");
     }
 
-    /// The text on the screen, a line a row.
+    /// Returns the text on the screen, one line per row.
     pub(crate) fn screen_text(&self) -> String {
         contents(&self.state())
     }
 
-    /// Looks at everything vt100 knows of the screen: its modes, its cells.
+    /// Inspects the emulated screen: its modes, its cells.
     pub(crate) fn screen<T>(&self, theme: impl FnOnce(&vt100::Screen) -> T) -> T {
         theme(self.state().terminal.screen())
     }
 
-    /// What the program told the terminal beside what it drew.
+    /// Returns what the program sent to the terminal besides drawing.
     pub(crate) fn told(&self) -> BackendEvent {
         self.state().terminal.callbacks().clone()
     }
 
-    /// How many bytes came, from the start on.
+    /// Returns how many bytes were received since the start.
     pub(crate) fn bytes(&self) -> usize {
         self.state().log.len()
     }
 
-    /// Every byte that came, from the start on.
+    /// Returns all bytes received since the start.
     pub(crate) fn log(&self) -> Vec<u8> {
         self.state().log.clone()
     }
 
-    /// Whether these bytes came at some time.
+    /// Returns whether these bytes were received at any time.
     pub(crate) fn wrote(&self, bytes: impl AsRef<[u8]>) -> bool {
         finds(&self.state().log, bytes.as_ref())
     }
 
-    /// The modes of the terminal that outlive a program, for comparing before and after.
+    /// Returns the modes of the terminal that outlive a program, for comparing before and after.
     pub(crate) fn modes(&self) -> Modes {
         self.screen(Modes::of)
     }
 
-    /// The terminal is as it was before the program began.
+    /// Asserts that the terminal is as it was before the program started.
     #[track_caller]
     pub(crate) fn assert_restored(&self) {
         self.settle();
@@ -332,28 +332,28 @@ impl Pty {
         assert_eq!(self.modes(), self.before.modes);
     }
 
-    /// The settings of the line, as `stty -a` has them, for comparing before and after.
+    /// Returns the line settings, as `stty -a` has them, for comparing before and after.
     pub(crate) fn stty(&self) -> String {
         format!("{:?}", tcgetattr(&self.slave).unwrap())
     }
 
-    /// The process that was started.
+    /// Returns the process that was started.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Sends the started process a signal.
+    /// Sends a signal to the started process.
     pub(crate) fn kill(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
 
-    /// The terminal dies: its window is closed, its connection breaks.
+    /// Closes the terminal, as if its window was closed or its connection lost.
     pub(crate) fn die(&mut self) {
         self.state().is_dying = true;
-        // Wakes the reading thread, which holds the terminal as well.
+        // Wakes the reading thread, which also holds the terminal.
         (&self.slave).write_all(b"\0").unwrap();
         assert!(self.wait_until(LIMIT, |state| state.has_let_go).is_some());
-        // Letting go of the keyboard would type an end of file, if this line had a key for it.
+        // Dropping the keyboard would type an end of file, if this line had a key for it.
         let mut line = tcgetattr(&self.slave).unwrap();
         line.special_codes[SpecialCodeIndex::VEOF] = 0;
         tcsetattr(&self.slave, OptionalActions::Now, &line).unwrap();
@@ -361,7 +361,7 @@ impl Pty {
         self.master = None;
     }
 
-    /// Waits until the state is as wanted; `None` when it took too long.
+    /// Waits until the state is as expected; returns `None` on a timeout.
     fn wait_until(
         &self,
         limit: Duration,
@@ -422,7 +422,7 @@ struct Before {
     modes: Modes,
 }
 
-/// Shows what comes, and answers it, until the terminal dies.
+/// Processes the program's output, and answers its queries, until the terminal is closed.
 fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
     let mut buffer = [0; 16 * 1024];
     loop {
