@@ -1,6 +1,5 @@
-//! What comes from the terminal: keys, pasted text, its size, its answers, its end. Reads it on a
-//! thread of its own, because a read can block in the middle of a sequence; knows nothing of what it
-//! does.
+//! Input from the terminal: keys, pasted text, size changes, answers, hang-up. Reads on a thread of
+//! its own, because a read can block in the middle of a sequence.
 
 mod parser;
 
@@ -22,42 +21,42 @@ use super::hangup;
 use super::terminal::measured;
 use parser::Parser;
 
-/// The longest paste that is passed on, in bytes; the rest of a longer one is dropped.
+/// Maximum length of a paste in bytes; the rest of a longer one is dropped.
 pub const PASTE_LIMIT: usize = 64 * 1024;
 
-/// How much may wait to be handled. Then the thread stops reading, and the terminal's own buffer
-/// fills up.
+/// How many inputs can wait to be handled. Then the thread stops reading, and the terminal's own
+/// buffer fills up.
 const WAITING: usize = 256;
 
-/// Something that the user or the terminal did.
+/// An input from the user or the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A key was pressed, or repeats.
     Key(Chord),
-    /// Text was pasted, with its line ends as they came; at most [`PASTE_LIMIT`] bytes of it.
+    /// Text was pasted, with its original line ends; at most [`PASTE_LIMIT`] bytes of it.
     Paste(String),
-    /// The terminal has this many columns and rows now.
+    /// The new size of the terminal, in columns and rows.
     Resize(u16, u16),
-    /// The terminal answered, or told of a change by itself.
+    /// The terminal answered a query, or reported a change.
     Report(Report),
-    /// The terminal is gone, or cannot be read. Nothing comes after it.
+    /// The terminal is gone, or cannot be read. This is the last input.
     Gone,
 }
 
-/// What a terminal says of itself.
+/// A report of the terminal about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// Whether its ground is light.
+    /// The brightness of its background.
     Background {
-        /// Black is read better on it than white.
+        /// Whether black has more contrast with it than white.
         is_light: bool,
     },
-    /// It can tell which physical key was pressed (the kitty keyboard protocol).
+    /// It can report physical keys (the kitty keyboard protocol).
     PhysicalKeys,
 }
 
-/// Where the reading thread puts what it reads. It outlives a stream: a read cannot be called off
-/// without losing what it had read already.
+/// Where the reading thread sends its inputs. It outlives a stream, because a read cannot be
+/// cancelled without losing what it has already read.
 #[derive(Default)]
 struct InputQueue {
     is_running: bool,
@@ -66,11 +65,11 @@ struct InputQueue {
 
 static READING: Mutex<InputQueue> = Mutex::new(InputQueue { is_running: false, taker: None });
 
-/// Everything that comes from the terminal from now on, ended by [`Input::Gone`]. A stream that
-/// was made before gets nothing more.
+/// Returns all input from now on, ending with [`Input::Gone`]. An earlier stream gets no more
+/// input.
 ///
-/// The terminal has to be in raw mode. Nothing is to be done about it when the program is stopped
-/// and continued. Needs a running tokio runtime.
+/// The terminal has to be in raw mode. Stopping and continuing the program needs no action. Must be
+/// called inside a Tokio runtime.
 pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
     let gone = hangup::gone()?;
     let mut resized = signal(SignalKind::window_change())?;
@@ -87,7 +86,7 @@ pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
         if has_ended {
             return Poll::Ready(None);
         }
-        // The hang-up comes first: the thread may be waiting for a place to put what it read.
+        // The hang-up goes first: the thread may be waiting for space in the channel.
         let next = match gone.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => match resized.poll_recv(context) {
@@ -103,13 +102,13 @@ pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
     }))
 }
 
-/// The size of the terminal now; `None` where it has gone meanwhile.
+/// Returns the size of the terminal now, or `None` if it is gone.
 fn size() -> Option<Input> {
     let size = measured(io::stdout()).ok()?;
     Some(Input::Resize(size.width, size.height))
 }
 
-/// Reads until the terminal cannot be read; then whoever takes sees the end of the channel.
+/// Reads until the terminal cannot be read; the receiver then sees a closed channel.
 fn read_all() {
     let mut parser = Parser::default();
     let mut bytes = [0; 4096];
@@ -125,7 +124,7 @@ fn read_all() {
                 let reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
                 reading.taker.clone()
             };
-            // Without a taker it is dropped, as a key is that nobody waits for.
+            // Without a receiver the input is dropped.
             if let Some(taker) = taker {
                 let _ = taker.blocking_send(input);
             }
@@ -134,24 +133,24 @@ fn read_all() {
     *READING.lock().unwrap_or_else(PoisonError::into_inner) = InputQueue::default();
 }
 
-/// Waits for bytes, at most for `patience`; `None` when none came within it.
+/// Waits for bytes for at most `patience`; returns `None` if there were none.
 ///
-/// Reads only what is there already: a thread that is blocked in a read can still take what the
-/// shell should get after ^Z, on a machine too busy to stop it at once.
+/// Reads only what is available: a thread blocked in a read could still take input meant for the
+/// shell after ^Z, if the machine is too busy to stop it at once.
 fn read(bytes: &mut [u8], patience: Option<Duration>) -> rustix::io::Result<Option<usize>> {
     let stdin = io::stdin();
     let patience = patience.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
     loop {
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
             Ok(0) => return Ok(None),
-            // The rest is found out by reading.
+            // Reading shows what happened.
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error),
         }
         match rustix::io::read(&stdin, &mut *bytes) {
             Ok(count) => return Ok(Some(count)),
-            // Somebody else, who has the same terminal, may have made it non-blocking.
+            // Another process on the same terminal may have made it non-blocking.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error),
         }

@@ -1,8 +1,8 @@
-//! Understands the bytes that a terminal sends: keys, pastes and its answers, however
-//! they are cut into reads. Reads nothing and knows no clock.
+//! Parses the bytes that a terminal sends: keys, pastes and answers, however they are split into
+//! reads. Does no IO and has no clock.
 //!
-//! Answers come when they come. They are swallowed whole here, whatever they say, because their
-//! letters would act as keys otherwise.
+//! Answers can arrive at any time. They are consumed whole, whatever they contain, because their
+//! letters would otherwise act as keys.
 
 use std::time::Duration;
 
@@ -12,61 +12,61 @@ use super::{Input, PASTE_LIMIT, Report};
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 
-/// How long the rest of a key's sequence may take. Longer, and it was the Escape key.
+/// How long to wait for the rest of a key's sequence. After that, it was the Escape key.
 const KEY: Duration = Duration::from_millis(50);
-/// How long the rest of a sequence may take that has begun beyond doubt, or nearly so: slow lines
-/// cut anywhere.
+/// How long to wait for the rest of a sequence that has almost certainly begun: slow lines split
+/// them anywhere.
 const SEQUENCE: Duration = Duration::from_millis(250);
-/// How long the rest of an answer may take. Then it is given up, and keys act again.
+/// How long to wait for the rest of an answer. After that, keys work again.
 const ANSWER: Duration = Duration::from_secs(1);
-/// As much is kept of an answer; what is longer says nothing that is asked for here.
+/// Maximum bytes kept of an answer; no answer used here is longer.
 const LONGEST_ANSWER: usize = 256;
-/// As much is kept of the numbers in a sequence.
+/// Maximum bytes kept of the numbers in a sequence.
 const LONGEST_SEQUENCE: usize = 128;
 
-/// What was begun and is not over.
+/// The sequence in progress.
 #[derive(Debug, Default)]
 enum ParserState {
-    /// Nothing.
+    /// None.
     #[default]
     Ground,
-    /// ESC came.
+    /// After ESC.
     Escape,
-    /// ESC O.
+    /// After ESC O.
     Ss3,
-    /// ESC [ and this.
+    /// After ESC [ and these bytes.
     Csi(Vec<u8>),
-    /// ESC [ [, of the Linux console's function keys.
+    /// After ESC [ [, used by the function keys of the Linux console.
     Console,
-    /// ESC [ M, of a mouse that reports in the old way: as many bytes follow.
+    /// After ESC [ M, an old-style mouse report: this many bytes follow.
     OldMouse(usize),
     /// OSC, DCS or APC, by the byte after ESC; ends with ESC \ or BEL.
     Answer { kind: u8, text: Vec<u8>, at_escape: bool },
-    /// Between the marks of a paste.
+    /// Inside a bracketed paste.
     Paste(Vec<u8>),
-    /// A character of several bytes, this many in all.
+    /// A multi-byte character, of this length in all.
     Character { bytes: Vec<u8>, length: usize, alt: bool },
 }
 
-/// Takes bytes in, gives what they mean.
+/// Turns bytes into inputs.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     state: ParserState,
 }
 
 impl Parser {
-    /// Takes bytes in.
+    /// Parses bytes and adds the resulting inputs.
     pub(super) fn feed(&mut self, bytes: &[u8], inputs: &mut Vec<Input>) {
         for byte in bytes {
             self.take(*byte, inputs);
         }
     }
 
-    /// How long to wait for more before [`Parser::give_up`]; `None` where nothing was begun that
-    /// could be over.
+    /// Returns how long to wait for more bytes before calling [`Parser::give_up`], or `None` if
+    /// there is nothing to give up.
     pub(super) fn patience(&self) -> Option<Duration> {
         match &self.state {
-            // A paste has to end with its mark: its rest would act as keys.
+            // A paste has to end with its end mark: its rest would otherwise act as keys.
             ParserState::Ground | ParserState::Paste(_) => None,
             ParserState::Escape => Some(KEY),
             ParserState::Answer { text, .. } if !text.is_empty() => Some(ANSWER),
@@ -74,7 +74,7 @@ impl Parser {
         }
     }
 
-    /// Nothing more comes: what was begun is over.
+    /// Ends the sequence in progress, because no more bytes arrived in time.
     pub(super) fn give_up(&mut self, inputs: &mut Vec<Input>) {
         match std::mem::take(&mut self.state) {
             ParserState::Escape => inputs.push(key(Key::Esc, Modifiers::default())),
@@ -145,7 +145,7 @@ impl Parser {
                     self.state = ParserState::Ground;
                     inputs.extend(answer(kind, &text));
                 }
-                // Whatever it is, it begins something new, and an answer holds no control.
+                // Any byte here begins something new: an answer contains no control characters.
                 _ if *at_escape => {
                     if text.is_empty() {
                         inputs.push(alt(char::from(*kind)));
@@ -168,7 +168,7 @@ impl Parser {
             },
             ParserState::Paste(text) => {
                 const END: &[u8] = b"\x5b201~";
-                // Only as much is kept as is passed on, and what may be the mark of its end.
+                // Keep only what will be passed on, and what may be the end mark.
                 if text.len() >= PASTE_LIMIT + 2 * (END.len() + 1) {
                     text.drain(PASTE_LIMIT + 4..text.len() - END.len());
                 }
@@ -201,7 +201,7 @@ impl Parser {
         }
     }
 
-    /// What was begun is over, because this byte cannot belong to it.
+    /// Ends the sequence in progress, because this byte cannot belong to it.
     fn abandon(&mut self, byte: u8, inputs: &mut Vec<Input>) {
         self.give_up(inputs);
         self.begin(byte, false, inputs);
@@ -225,7 +225,7 @@ impl Parser {
         };
     }
 
-    /// A byte before which nothing was begun, but perhaps ESC.
+    /// Handles a byte outside a sequence, or after ESC if `alt` is true.
     fn begin(&mut self, byte: u8, alt: bool, inputs: &mut Vec<Input>) {
         let held = Modifiers { alt, ..Modifiers::default() };
         let ctrl = |c: u8| key(Key::Char(char::from(c)), Modifiers { ctrl: true, ..held });
@@ -255,7 +255,8 @@ impl Parser {
     }
 }
 
-/// Whether an answer of this kind can begin with `byte`; otherwise Escape and quick keys came.
+/// Returns whether an answer of this kind can begin with `byte`; if not, Escape and other keys were
+/// pressed quickly.
 const fn begins_answer(kind: u8, byte: u8) -> bool {
     match kind {
         // A number.
@@ -286,7 +287,7 @@ fn ss3(end: u8) -> Option<Input> {
     let named = match end {
         b'M' => Key::Enter,
         b'I' => Key::Tab,
-        // The keypad, where it sends what it is not asked for.
+        // The keypad, if it is in application mode without being asked to.
         b'j'..=b'y' => Key::Char(char::from(end - b'j' + b'*')),
         _ => by_letter(end)?,
     };
@@ -325,11 +326,11 @@ fn by_number(number: u32) -> Option<Key> {
     })
 }
 
-/// A whole control sequence.
+/// Handles a complete control sequence.
 fn csi(text: &[u8], end: u8, inputs: &mut Vec<Input>) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     if text.starts_with('<') {
-        // The mouse, which another program left switched on.
+        // A mouse report, which another program left switched on.
     } else if let Some(text) = text.strip_prefix('?') {
         inputs.extend(match (text, end) {
             ("997;1", b'n') => Some(Input::Report(Report::Background { is_light: false })),
@@ -342,7 +343,7 @@ fn csi(text: &[u8], end: u8, inputs: &mut Vec<Input>) {
     }
 }
 
-/// A control sequence that is a key, if it is one.
+/// Handles a control sequence that may be a key.
 fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
     let parts: Vec<Vec<Option<u32>>> = text
         .split(';')
@@ -350,8 +351,8 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
         .collect();
     let number = |part: usize, at: usize| parts.get(part)?.get(at).copied().flatten();
     let modifiers = number(1, 0).unwrap_or(1).saturating_sub(1);
-    // With super, hyper or meta it is another key, and nothing is bound to it. What is told of a
-    // key that was let go would have it act twice.
+    // With super, hyper or meta it is another key, which is not bound. A reported release must not
+    // act as a second press.
     if modifiers & 0b11_1000 != 0 || number(1, 1) == Some(3) {
         return;
     }
@@ -386,7 +387,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
             let code = number(0, 1).filter(|_| held.shift).or(number(0, 0));
             let Some(named) = code.and_then(by_code) else { return };
             let Modifiers { ctrl, alt, shift } = held;
-            // Terminals send the same for both, and fingers know that.
+            // Terminals traditionally send the same for both, and users rely on that.
             let (named, ctrl) = match named {
                 Key::Char('i') if ctrl => (Key::Tab, false),
                 Key::Char('m') if ctrl => (Key::Enter, false),
@@ -403,7 +404,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
     inputs.extend(named.map(|named| key(named, held)));
 }
 
-/// A key by its number in the kitty keyboard protocol: a character, or a key of the keypad.
+/// Returns a key by its number in the kitty keyboard protocol: a character, or a key of the keypad.
 fn by_code(code: u32) -> Option<Key> {
     Some(match code {
         9 => Key::Tab,
@@ -429,13 +430,13 @@ fn by_code(code: u32) -> Option<Key> {
         57_424 => Key::End,
         57_425 => Key::Insert,
         57_426 => Key::Delete,
-        // Modifiers alone, and keys of media.
+        // Modifiers alone, and media keys.
         57_344..=63_743 => return None,
         code => Key::Char(char::from_u32(code).filter(|c| !c.is_control())?),
     })
 }
 
-/// What a key writes with shift on the layout that physical keys are named by, that of the US.
+/// Returns the character of a key with shift on the US layout, by which physical keys are named.
 fn shifted(base: char) -> char {
     const PLAIN: &str = "`1234567890-=[]\\;',./";
     const SHIFTED: &str = "~!@#$%^&*()_+{}|:\"<>?";
@@ -443,7 +444,7 @@ fn shifted(base: char) -> char {
     known.map_or(base.to_ascii_uppercase(), |(_, shifted)| shifted)
 }
 
-/// What an answer says; `None` where that was not asked for.
+/// Returns the content of an answer, or `None` if it is not used here.
 fn answer(kind: u8, text: &[u8]) -> Option<Input> {
     if kind != b']' {
         return None;
@@ -452,7 +453,7 @@ fn answer(kind: u8, text: &[u8]) -> Option<Input> {
     Some(Input::Report(Report::Background { is_light: is_light(rgb(color)?) }))
 }
 
-/// Red, green and blue, each from 0 to 1, of a colour as X11 writes it.
+/// Parses an X11 colour: red, green and blue, each from 0 to 1.
 fn rgb(text: &str) -> Option<[f64; 3]> {
     let part = |digits: &str| {
         let most = 16_u32.checked_pow(u32::try_from(digits.len()).ok()?)? - 1;
@@ -473,16 +474,16 @@ fn rgb(text: &str) -> Option<[f64; 3]> {
     Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
-/// Whether black is read better on it than white (WCAG 2.2, relative luminance).
+/// Returns whether black has more contrast with it than white (WCAG 2.2, relative luminance).
 fn is_light([red, green, blue]: [f64; 3]) -> bool {
     let linear =
         |part: f64| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
     let luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-    // There the contrast with both is the same: (L + 0.05)² = 0.05 × 1.05.
+    // At this value the contrast with both is the same: (L + 0.05)² = 0.05 × 1.05.
     luminance > 0.1791
 }
 
-/// As much of a paste as is passed on, cut between characters.
+/// Returns the part of a paste that is passed on, cut between characters.
 fn paste(bytes: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     let mut end = text.len().min(PASTE_LIMIT);

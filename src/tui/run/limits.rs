@@ -1,4 +1,4 @@
-//! How often things may be done: frames, and calls to the user. Pure: the moment is an argument.
+//! Rate limits for frames and notifications. Pure: the time is an argument.
 
 use std::time::Duration;
 
@@ -6,50 +6,50 @@ use tokio::time::Instant;
 
 use crate::text::Printable;
 
-/// The time between two frames, at least: thirty a second are as many as anybody sees.
+/// Minimum time between two frames: more than thirty a second would not be visible.
 pub(super) const FRAME: Duration = Duration::from_millis(33);
-/// The time between two calls, at least.
+/// Minimum time between two notifications.
 pub(super) const CALL: Duration = Duration::from_secs(2);
 
-/// Lets the first frame after a pause through at once, and delays the next ones.
+/// Allows the first frame after a pause immediately, and delays the next ones.
 #[derive(Debug, Default)]
 pub(super) struct FrameLimiter {
-    /// The time before which none is drawn.
+    /// The earliest time of the next frame; `None` is immediately.
     due: Option<Instant>,
 }
 
 impl FrameLimiter {
-    /// The first frame is drawn at `first`; `None` means at once.
+    /// Creates a limiter. The first frame is drawn at `first`; `None` is immediately.
     pub(super) const fn from(first: Option<Instant>) -> Self {
         Self { due: first }
     }
 
-    /// From when on the next frame may be drawn.
+    /// Returns the earliest time of the next frame.
     pub(super) fn due(&self, now: Instant) -> Instant {
         self.due.unwrap_or(now)
     }
 
-    /// One was drawn.
+    /// Records that a frame was drawn.
     pub(super) fn drawn(&mut self, now: Instant) {
         self.due = Some(now + FRAME);
     }
 
-    /// The next one must not wait.
+    /// Allows the next frame immediately.
     pub(super) fn hurry(&mut self) {
         self.due = None;
     }
 }
 
-/// Lets the first call through at once; those that come soon after become one.
+/// Allows the first notification immediately; those that follow soon after are combined.
 #[derive(Debug, Default)]
 pub(super) struct BellLimiter {
     last: Option<Instant>,
-    /// The first of those that wait, and how many more there are.
+    /// The first waiting notification, and how many more are waiting.
     waiting: Option<(Printable, u32)>,
 }
 
 impl BellLimiter {
-    /// Takes a call in; it may have to wait.
+    /// Adds a notification.
     pub(super) fn add(&mut self, words: Printable) {
         match &mut self.waiting {
             Some((_, more)) => *more += 1,
@@ -57,12 +57,12 @@ impl BellLimiter {
         }
     }
 
-    /// When the waiting calls are due; `None` where none waits.
+    /// Returns when the waiting notifications are due, or `None` if there are none.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         self.waiting.as_ref().map(|_| self.last.map_or(now, |last| last + CALL))
     }
 
-    /// What is to be called out now; `None` where nothing is.
+    /// Returns the notification to send now, if one is due.
     pub(super) fn take(&mut self, now: Instant) -> Option<Printable> {
         if self.due(now)? > now {
             return None;

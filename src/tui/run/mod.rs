@@ -1,6 +1,6 @@
-//! The event loop of the dashboard: applies what arrives to the model, draws when something changed,
-//! carries out the effects. Terminal, keys, clock and channels are parameters, so that a test runs
-//! the same loop as the program. What is shown is decided elsewhere.
+//! The event loop of the dashboard: applies input and events to the model, draws after changes,
+//! carries out the effects. Terminal, input, clock and channels are parameters, so that a test runs
+//! the same loop as the program.
 
 mod limits;
 mod runs;
@@ -28,29 +28,29 @@ use runs::{Runs, Which};
 
 pub use runs::{DemoCommand, DemoEvent, DemoPorts, Run};
 
-/// Maximum number of messages that are applied before a frame is drawn.
+/// Maximum number of messages applied before a frame is drawn.
 const DRAIN: usize = 512;
 
-/// What the loop works with, beside the runs that it shows.
+/// What the loop works with, apart from the runs it shows.
 pub struct Ports<T, I, C> {
-    /// The terminal that is drawn on.
+    /// The terminal to draw on.
     pub terminal: T,
-    /// What the user does.
+    /// Input from the user.
     pub inputs: I,
-    /// Returns the time now.
+    /// Returns the current time.
     pub clock: C,
-    /// Starts and ends a demo, which is shown in place of the run.
+    /// Starts and stops a demo, which is shown instead of the run.
     pub demo: DemoPorts,
     /// Ends the loop.
     pub end: CancellationToken,
-    /// Colours and characters.
+    /// Colours and character set.
     pub theme: Theme,
-    /// Whether light or dark follows the background that the terminal reports.
+    /// Whether to switch between light and dark with the background that the terminal reports.
     pub follows_background: bool,
 }
 
-/// How long the first frame waits for the terminal to report its background: most answer at once,
-/// and some never.
+/// How long the first frame waits for the terminal to report its background: most answer
+/// immediately, and some never.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(50);
 
 /// Why the loop ended.
@@ -60,7 +60,7 @@ pub enum ExitReason {
     Quit,
     /// The terminal is gone.
     Gone,
-    /// It was cancelled.
+    /// The loop was cancelled.
     Cancelled,
 }
 
@@ -68,8 +68,8 @@ pub enum ExitReason {
 ///
 /// # Errors
 ///
-/// The terminal cannot be written. It is given back when the display is dropped, which is when this
-/// returns.
+/// Returns an error if the terminal cannot be written. The terminal is restored when `ports` is
+/// dropped, which is when this function returns.
 pub async fn run<T, I, C>(run: Run, ports: Ports<T, I, C>) -> Result<ExitReason, TerminalError>
 where
     T: Terminal,
@@ -98,9 +98,9 @@ where
 struct EventLoop<T, I, C> {
     ports: Ports<T, I, C>,
     runs: Runs,
-    /// Whether the terminal shows something else than what is known.
+    /// Whether the terminal shows something other than the current state.
     stale: bool,
-    /// When what is shown ages.
+    /// When the screen changes because time passes.
     wake: Option<Instant>,
     frames: FrameLimiter,
     bell: BellLimiter,
@@ -132,13 +132,13 @@ where
         self.ports.terminal.draw(|frame| {
             let area = frame.area();
             view::draw(model, theme, area, frame.buffer_mut());
-            // Where it is seen, and where a screen reader or an input method looks for it.
+            // Both the user and a screen reader or input method look for the cursor there.
             if let Some(position) = view::cursor(model, area) {
                 frame.set_cursor_position(position);
             }
         })?;
         self.ports.terminal.title(&view::title(model))?;
-        // Counted from the end: a terminal that is slow to take a frame must leave time between two.
+        // From the end of drawing: a slow terminal needs a pause between two frames.
         let now = Instant::now();
         self.frames.drawn(now);
         self.wake = next_change(model, self.runs.behind()).map(|at| {
@@ -148,17 +148,17 @@ where
         Ok(())
     }
 
-    /// Waits for something, and applies it with everything else that is ready.
+    /// Waits for something to happen, and applies it with everything else that is ready.
     async fn step(&mut self) -> Result<Option<ExitReason>, TerminalError> {
         let now = Instant::now();
-        // Of a frame that has to wait and one that would only show that time goes by, the first.
+        // A pending frame is due before one that would only show that time passed.
         let frame = if self.stale { Some(self.frames.due(now)) } else { self.wake };
         let alarm = [frame, self.bell.due(now)].into_iter().flatten().min();
         let Ports { terminal, inputs, demo, end, .. } = &mut self.ports;
         let woken = tokio::select! {
-            // In this order, because later arms can be ready all the time: the end ends it whatever
-            // else there is; keys come before events, so that a flood of events cannot keep a key
-            // waiting; the time comes last, because what arrived is applied before a frame is drawn.
+            // In this order, because later arms can be ready all the time. Cancellation goes first.
+            // Keys go before events, so that a flood of events cannot delay a key. The timer goes
+            // last, because everything that arrived is applied before a frame is drawn.
             biased;
             () = end.cancelled() => Wakeup::End,
             job = terminal.job() => Wakeup::Job(job),
@@ -167,7 +167,7 @@ where
             (which, event) = self.runs.next() => Wakeup::Msg(which, Msg::Event(event)),
             () = sleep_until(alarm.unwrap_or(now)), if alarm.is_some() => Wakeup::Time,
         };
-        // Before what arrived: nothing may come from the future.
+        // Before applying anything: no event may be later than the model's time.
         self.tick().await?;
         let left = match woken {
             Wakeup::End => Some(ExitReason::Cancelled),
@@ -202,7 +202,7 @@ where
         Ok(left)
     }
 
-    /// Applies what is ready. A key waits for one event at most.
+    /// Applies everything that is ready. A key waits for at most one event.
     async fn drain(&mut self) -> Result<Option<ExitReason>, TerminalError> {
         let begun = Instant::now();
         for _ in 0..DRAIN {
@@ -221,7 +221,7 @@ where
             {
                 return Ok(Some(left));
             }
-            // Large events: what came so far is to be seen before the rest is applied.
+            // With large events, draw what arrived so far before applying the rest.
             if begun.elapsed() >= limits::FRAME {
                 break;
             }
@@ -250,7 +250,7 @@ where
         self.apply(Which::Shown, msg).await
     }
 
-    /// Lets both runs know how late it is. Time alone changes nothing before `next_change`.
+    /// Tells both runs the current time. Time alone changes nothing before `next_change`.
     async fn tick(&mut self) -> Result<(), TerminalError> {
         let now = (self.ports.clock)();
         for which in [Which::Shown, Which::Behind] {
@@ -269,7 +269,7 @@ where
         self.apply(Which::Shown, Msg::Resize(columns, rows)).await
     }
 
-    /// Applies one message to a run and carries out the effects.
+    /// Applies a message to a run and carries out the effects.
     async fn apply(&mut self, which: Which, msg: Msg) -> Result<Option<ExitReason>, TerminalError> {
         self.stale = true;
         let effects = self.runs.update(which, msg);
@@ -326,8 +326,8 @@ where
         }
     }
 
-    /// Draws anew after the terminal was given back: it may have another size, it is later, and
-    /// nothing of what was drawn is on it.
+    /// Redraws after the terminal was taken over again: its size and the time may have changed, and
+    /// it shows nothing of the last frame.
     fn come_back(&mut self) -> Result<(), TerminalError> {
         let (columns, rows) = self.ports.terminal.size()?;
         let now = (self.ports.clock)();

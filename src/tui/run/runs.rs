@@ -1,5 +1,5 @@
-//! The runs that the dashboard knows: the one that is shown, and the one behind it while a demo is
-//! shown. Each has its own model, events and requests.
+//! The runs of the dashboard: the one that is shown and, during a demo, the real one behind it.
+//! Each has its own model, events and requests.
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -10,45 +10,46 @@ use super::super::model::{Model, RunInfo};
 use super::super::msg::Msg;
 use super::super::update::update;
 
-/// A run to show: what it is, and the channels of its backend.
+/// A run to show: its facts, and the channels of its backend.
 #[derive(Debug)]
 pub struct Run {
-    /// What does not change during the run.
+    /// Facts that do not change during the run.
     pub run_info: RunInfo,
-    /// Events of the backend. The channel is bounded: the backend waits while the dashboard is busy.
+    /// Events from the backend. The channel is bounded: the backend waits while the dashboard is
+    /// busy.
     pub events: mpsc::Receiver<BackendEvent>,
-    /// Requests to the backend. When it is full, the user is told and can try again.
+    /// Requests to the backend. If the channel is full, the user gets a message and can try again.
     pub requests: mpsc::Sender<Request>,
 }
 
-/// What the dashboard wants of the demo that can be started from it.
+/// A command to the demo that can be started from the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoCommand {
-    /// Start one, unless one runs.
+    /// Start a demo, unless one is running.
     Start,
-    /// End it.
+    /// Stop the demo.
     Stop,
 }
 
-/// What became of a demo.
+/// An event of the demo.
 #[derive(Debug)]
 pub enum DemoEvent {
-    /// It runs.
+    /// The demo has started.
     Started(Box<Run>),
-    /// It has ended or could not start; why, unless it was asked to end.
+    /// The demo has ended or could not start, with the reason unless it was stopped.
     Ended(Option<String>),
 }
 
-/// Starts and ends demos.
+/// Starts and stops demos.
 pub struct DemoPorts {
-    /// What is wanted.
+    /// Commands.
     pub commands: mpsc::Sender<DemoCommand>,
-    /// What became of it.
+    /// Events.
     pub events: mpsc::Receiver<DemoEvent>,
 }
 
 impl DemoPorts {
-    /// Sends a command; returns a sentence where that is not possible now.
+    /// Sends a command. Returns a message for the user if that is not possible now.
     pub(super) fn send(&self, command: DemoCommand) -> Result<(), String> {
         self.commands.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => "the demo is busy starting or ending; try again".to_owned(),
@@ -60,7 +61,7 @@ impl DemoPorts {
 /// One of the two runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The one that is shown and that keys go to.
+    /// The one that is shown and receives the keys.
     Shown,
     /// The one behind a demo.
     Behind,
@@ -77,7 +78,7 @@ struct LiveRun {
     model: Model,
     events: mpsc::Receiver<BackendEvent>,
     requests: mpsc::Sender<Request>,
-    /// How many requests had been received when a demo hid the run.
+    /// How many requests had been received when the demo started.
     received_before: u64,
 }
 
@@ -89,7 +90,7 @@ impl LiveRun {
 }
 
 impl Runs {
-    /// Shows a run, of which nothing is known yet.
+    /// Shows a run with an empty model.
     pub(super) fn new(run: Run, now: Timestamp, size: (u16, u16)) -> Self {
         Self { shown: LiveRun::new(run, now, size), behind: None }
     }
@@ -99,7 +100,7 @@ impl Runs {
         &self.shown.model
     }
 
-    /// Returns the model that is shown, to be changed.
+    /// Returns the model that is shown, for changes.
     pub(super) const fn shown_mut(&mut self) -> &mut Model {
         &mut self.shown.model
     }
@@ -109,7 +110,7 @@ impl Runs {
         self.behind.as_ref().map(|run| &run.model)
     }
 
-    /// Waits for the next event. Cancel safe.
+    /// Waits for the next event. Cancel-safe.
     pub(super) async fn next(&mut self) -> (Which, BackendEvent) {
         let Self { shown, behind } = self;
         let hidden = async {
@@ -139,7 +140,7 @@ impl Runs {
         let run = match (which, &mut self.behind) {
             (Which::Shown, _) => &mut self.shown,
             (Which::Behind, Some(run)) => run,
-            // It came to the front meanwhile.
+            // The demo has ended meanwhile.
             (Which::Behind, None) => return Vec::new(),
         };
         let before = run.model.live.came;
@@ -152,7 +153,8 @@ impl Runs {
         effects
     }
 
-    /// Sends a request of a run to its backend; returns a sentence where that is not possible now.
+    /// Sends a request of a run to its backend. Returns a message for the user if that is not
+    /// possible now.
     pub(super) fn request(&self, which: Which, request: Request) -> Result<(), String> {
         let run = match which {
             Which::Shown => Some(&self.shown),
@@ -167,7 +169,7 @@ impl Runs {
         })
     }
 
-    /// Shows a demo that has started, or the run behind one that has ended.
+    /// Shows a demo that has started, or the real run after the demo has ended.
     pub(super) fn demo(&mut self, event: DemoEvent) {
         match event {
             DemoEvent::Started(run) => {

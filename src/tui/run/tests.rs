@@ -1,4 +1,4 @@
-//! The loop on a recorded terminal, a scripted keyboard and time that stands still.
+//! Tests of the loop with a recording terminal, scripted input and paused time.
 
 use std::future::pending;
 use std::io;
@@ -27,7 +27,7 @@ use crate::tui::model::rows::Row;
 use crate::tui::model::{Banner, RunInfo};
 use crate::tui::terminal::Multiplexer;
 
-/// What was asked of the terminal.
+/// The calls of the terminal, and how it behaves.
 #[derive(Default)]
 struct Record {
     draws: Vec<Instant>,
@@ -39,17 +39,17 @@ struct Record {
     resumed: usize,
     repainted: usize,
     answers: Vec<Report>,
-    /// What the terminal is.
+    /// The multiplexer to report.
     multiplexer: Option<Multiplexer>,
-    /// What the terminal is like from now on.
+    /// Whether writing fails.
     is_gone: bool,
-    /// The size that it has when it comes back.
+    /// The size after a stop.
     comes_back: Option<(u16, u16)>,
     is_alone: bool,
     takes_no_copy: bool,
 }
 
-/// A terminal that records.
+/// A terminal that records its calls.
 struct Recorded {
     terminal: ratatui::Terminal<TestBackend>,
     record: Arc<Mutex<Record>>,
@@ -130,7 +130,7 @@ impl super::Terminal for Recorded {
     }
 }
 
-/// A loop that runs, and everything around it.
+/// A running loop and everything around it.
 struct LoopHarness {
     record: Arc<Mutex<Record>>,
     keyboard: mpsc::Sender<Input>,
@@ -140,7 +140,7 @@ struct LoopHarness {
     demo_events: mpsc::Sender<DemoEvent>,
     job_control: mpsc::Sender<JobSignal>,
     end: CancellationToken,
-    /// How often it was asked how late it is: once at the start, then once each time it woke.
+    /// How often the clock was read: once at the start, then once per wake-up.
     woken: Arc<AtomicUsize>,
     running: JoinHandle<Result<ExitReason, TerminalError>>,
 }
@@ -212,20 +212,20 @@ impl LoopHarness {
         }
     }
 
-    /// Lets the loop run until it waits. No time goes by.
+    /// Lets the loop run until it waits. No time passes.
     async fn settle(&self) {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// A loop that shows an empty journal and has waited for a while.
+    /// Creates a loop that shows an empty journal and has been waiting for a while.
     async fn idle(record: Record) -> Self {
         let harness = Self::open(record);
         harness.settle().await;
         harness.send(BackendEvent::Loaded);
         harness.settle().await;
-        // Once for the frame that had to wait, once so that the next one need not.
+        // First for the frame that had to wait, then so that the next one need not.
         for _ in 0..2 {
             advance(Duration::from_secs(10)).await;
             harness.settle().await;
@@ -258,7 +258,7 @@ impl LoopHarness {
     }
 }
 
-/// An event of which nothing but a sentence is seen.
+/// An event whose only effect is a message.
 fn message(text: &str) -> BackendEvent {
     BackendEvent::Unanswered(Request::EndSearch, text.to_owned())
 }
@@ -438,7 +438,7 @@ async fn one_request_too_many_is_a_message() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     harness.send(BackendEvent::News(deliveries(2)));
     harness.settle().await;
-    // There is room for one, which waits: the deliveries of the asset that is selected.
+    // There is room for one, which is taken: the deliveries of the selected asset.
     harness.press("3");
     harness.press("enter");
     harness.settle().await;
@@ -465,7 +465,7 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
     };
     shows(&harness, "DEMO  made up").await;
 
-    // What is received meanwhile is counted, and what becomes overdue is called out.
+    // Requests received meanwhile are counted, and overdue versions are notified of.
     harness.send(BackendEvent::News(deliveries(1)));
     shows(&harness, "1 real request came meanwhile: esc shows it").await;
     harness.send(BackendEvent::News(deliveries(2)));
@@ -543,7 +543,7 @@ async fn calls_keep_their_distance_and_say_how_many_they_are() {
     assert_eq!(bell.due(now), None);
 }
 
-/// So many deliveries of one version that generates, and what they made of its asset.
+/// Returns this many deliveries of one generating version, and the resulting asset.
 fn deliveries(count: u64) -> News {
     let mut timeline = Timeline::default();
     let at = Timestamp::from_second(1_800_000_000).unwrap();
@@ -592,7 +592,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
     assert_eq!(harness.draws().len(), 1, "at once");
     let light = harness.record.lock().unwrap().styles.clone();
 
-    // One that does not answer holds nothing up, and one that answers late is heard.
+    // A terminal that does not answer delays nothing, and a late answer is applied.
     let harness = LoopHarness::on_ground(Record::default(), true);
     harness.settle().await;
     advance(BACKGROUND_WAIT).await;

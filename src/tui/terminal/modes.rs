@@ -1,5 +1,5 @@
-//! What is switched on in the terminal while the dashboard has it, and off when it is given back;
-//! what the terminal is asked. Answers are read with the keys, and nothing waits for them.
+//! The modes switched on while the dashboard has the terminal and off when it is restored, and the
+//! queries sent to it. Answers arrive among the keys; nothing waits for them.
 
 use std::io::{self, Write};
 
@@ -14,32 +14,35 @@ use crossterm::terminal::{
     LeaveAlternateScreen,
 };
 
-/// Ends a string that was under way when a panic came; nothing anywhere else.
+/// Ends a string that a panic interrupted; has no effect otherwise.
 pub(super) const END_STRING: &str = "\u{1b}\\";
 const SAVE_TITLE: &str = "\u{1b}[22;0t";
 const RESTORE_TITLE: &str = "\u{1b}[23;0t";
 pub(super) const BELL: &str = "\u{7}";
-/// Which enhancements of the kitty keyboard protocol are on: only terminals that have it answer.
+/// Asks for the active enhancements of the kitty keyboard protocol; only terminals that support it
+/// answer.
 pub(super) const ASK_KEYBOARD: &str = "\u{1b}[?u";
-/// Of that protocol: unambiguous keys (1), what they write on other layouts (4), for all keys (8),
-/// with the text that they write (16).
+/// Enhancements of that protocol: unambiguous keys (1), alternate layouts (4), for all keys (8),
+/// with the associated text (16).
 pub(super) const PHYSICAL_KEYS_ON: &str = "\u{1b}[>29u";
 const PHYSICAL_KEYS_OFF: &str = "\u{1b}[<u";
-/// The colour of the ground (OSC 11), and reports when the terminal turns light or dark (mode
-/// 2031, <https://contour-terminal.org/vt-extensions/color-palette-update-notifications/>).
+/// Asks for the background colour (OSC 11), and switches on reports of changes between light and
+/// dark (mode 2031,
+/// <https://contour-terminal.org/vt-extensions/color-palette-update-notifications/>).
 pub(super) const ASK_BACKGROUND: &str = "\u{1b}]11;?\u{1b}\\\u{1b}[?2031h";
 const BACKGROUND_REPORTS_OFF: &str = "\u{1b}[?2031l";
 
-/// What is on besides what always is.
+/// Modes that are switched on only in some terminals.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ExtraModes {
-    /// Physical keys are told.
+    /// Physical keys are reported.
     pub(super) physical_keys: bool,
-    /// Changes of the ground are reported.
+    /// Changes of the background are reported.
     pub(super) background_reports: bool,
 }
 
-/// Text at the right edge must not run on into the next row, however wide the terminal thinks it.
+/// Switches the modes on. Line wrap is off, so that text at the right edge never continues on the
+/// next row, however wide the terminal thinks it is.
 pub(super) fn switch_on(out: &mut impl Write) -> io::Result<()> {
     queue!(
         out,
@@ -51,10 +54,10 @@ pub(super) fn switch_on(out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// The reverse, and more than that: what somebody may have left on is switched off as well.
+/// Switches the modes off, including modes that another program may have left on.
 pub(super) fn switch_off(out: &mut impl Write, more: ExtraModes) -> io::Result<()> {
     queue!(out, EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
-    // Before the alternate screen is left: each screen has a keyboard of its own.
+    // Before leaving the alternate screen: each screen has its own keyboard modes.
     if more.physical_keys {
         queue!(out, Print(PHYSICAL_KEYS_OFF))?;
     }

@@ -1,42 +1,42 @@
-//! What stands between the program and the terminal: tmux and GNU screen take some sequences
-//! themselves and pass on others only when they are wrapped.
+//! The multiplexer between program and terminal: tmux and GNU screen handle some sequences
+//! themselves, and pass on others only if they are wrapped.
 
 use std::env;
 
 use super::modes::{BELL, END_STRING};
 
-/// As many characters as go into one wrapped string: GNU screen takes 768 bytes.
+/// Maximum characters in one wrapped string: GNU screen takes 768 bytes.
 const SCREEN_LIMIT: usize = 180;
 
-/// What the program's terminal is.
+/// The multiplexer, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Multiplexer {
-    /// A terminal, as far as is known.
+    /// None, as far as is known.
     None,
     /// tmux.
     Tmux,
     /// GNU screen.
     Screen,
-    /// Either of them, on another machine: both call themselves `screen`.
+    /// One of the two, on another machine: both use `screen` as their TERM.
     Either,
 }
 
 impl Multiplexer {
-    /// What the environment says.
+    /// Detects the multiplexer from the environment.
     pub fn of_environment() -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let term = env::var("TERM").unwrap_or_default();
         match (is_set("TMUX"), is_set("STY")) {
             (true, _) => Self::Tmux,
             (false, true) => Self::Screen,
-            // Over ssh only TERM comes along.
+            // Over ssh, only TERM is passed on.
             _ if term.starts_with("tmux") => Self::Tmux,
             _ if term.starts_with("screen") => Self::Either,
             _ => Self::None,
         }
     }
 
-    /// What is known of a copy that was handed over: none of them says whether it took it.
+    /// Returns a message about a copy. None of them reports whether it was accepted.
     pub fn copied(self, what: &str) -> String {
         match self {
             Self::None => format!("sent {what} to the terminal's clipboard"),
@@ -52,7 +52,7 @@ impl Multiplexer {
         }
     }
 
-    /// A sequence as it reaches the terminal behind, however often it has to be sent.
+    /// Returns a sequence wrapped for the terminal outside, in as many parts as needed.
     pub(super) fn passed_on(self, sequence: &str) -> String {
         match self {
             Self::None => String::new(),
@@ -63,14 +63,14 @@ impl Multiplexer {
     }
 }
 
-/// tmux takes the rest of a string that begins with its name, if `allow-passthrough` is on.
+/// Wraps a sequence for tmux, which passes it on if `allow-passthrough` is on.
 fn tmux(sequence: &str) -> String {
     let doubled = sequence.replace('\u{1b}', "\u{1b}\u{1b}");
     format!("\u{1b}Ptmux;{doubled}{END_STRING}")
 }
 
-/// screen passes on any DCS string, which ends at the first end of a string in it, and drops one
-/// that is long.
+/// Wraps a sequence for screen, which passes on any DCS string up to its first string terminator,
+/// and drops long ones.
 fn screen(sequence: &str) -> String {
     let sequence = sequence.replace(END_STRING, BELL);
     let chars: Vec<char> = sequence.chars().collect();

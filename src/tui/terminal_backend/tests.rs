@@ -1,5 +1,5 @@
-//! What a terminal shows after one screen was drawn over another. It splits joined emoji into cells
-//! of their own, so that it sees many graphemes wider than they are counted here.
+//! What a terminal shows after one screen was drawn over another. The test terminal splits joined
+//! emoji into separate cells, so it draws many graphemes wider than they are counted here.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::tui::widget::pen::Pen;
 const COLUMNS: u16 = 24;
 const ROWS: u16 = 3;
 
-/// Writes to a terminal.
+/// A writer to a terminal.
 #[derive(Clone)]
 struct Line(Arc<Mutex<vt100::Parser>>);
 
@@ -29,7 +29,7 @@ impl Write for Line {
     }
 }
 
-/// Texts of a frame, each with its row, its pane and its style.
+/// The texts of a frame, each with its row, pane and style.
 type Texts = Vec<(u16, Pane, String, Style)>;
 
 /// The first column and the width of a part of each row.
@@ -37,7 +37,7 @@ type Pane = (u16, u16);
 
 const PANES: [Pane; 3] = [(0, 9), (9, 7), (16, 8)];
 
-/// A terminal and the screen that is drawn on it.
+/// A terminal and the screen drawn on it.
 struct Drawn {
     terminal: Line,
     screen: TerminalScreen<Line>,
@@ -45,7 +45,7 @@ struct Drawn {
 
 impl Drawn {
     fn new() -> Self {
-        // It cannot be kept from wrapping lines, so it has columns to spare.
+        // Its line wrap cannot be switched off, so it has columns to spare.
         let terminal = Line(Arc::new(Mutex::new(vt100::Parser::new(ROWS, 3 * COLUMNS, 0))));
         let size = || Size { width: COLUMNS, height: ROWS };
         let screen = TerminalScreen::over(terminal.clone(), size, Multiplexer::None).unwrap();
@@ -64,14 +64,14 @@ impl Drawn {
             .unwrap();
     }
 
-    /// Every cell, as it looks.
+    /// Returns the appearance of every cell.
     fn cells(&self) -> Vec<String> {
         let parser = self.terminal.0.lock().unwrap();
         let screen = parser.screen();
         let looks = |row, column| {
             let cell = screen.cell(row, column).unwrap();
             let text = if cell.has_contents() { cell.contents() } else { " " };
-            // The colour of letters shows on no blank.
+            // The text colour of a blank is not visible.
             let ink = if text == " " { vt100::Color::Default } else { cell.fgcolor() };
             format!("{text:?} {ink:?} {:?} {}", cell.bgcolor(), cell.inverse())
         };
@@ -95,13 +95,13 @@ fn nothing_stays_that_stood_under_a_wide_name() {
         drawn.draw(&plain(&format!("{name} क्षि")));
         drawn.draw(&plain("."));
         assert_eq!(drawn.text().trim(), ".", "{name}");
-        // The row is drawn whole once more.
+        // The row is redrawn whole once more.
         drawn.draw(&plain(". क्षि"));
         assert_eq!(drawn.text().trim(), ". क्षि", "{name}");
     }
 }
 
-/// Texts of which terminals and this program see different widths, and plain ones.
+/// Texts whose width terminals and this program count differently, and plain ones.
 const PIECES: &[&str] = &[
     "a",
     "bcd",

@@ -135,7 +135,7 @@ mod tests {
     ];
 
     /// The 16 colours of xterm, the VGA console, Windows Terminal, GNOME's Tango, macOS' Terminal
-    /// and Visual Studio Code on a light ground.
+    /// and Visual Studio Code on a light background.
     const PALETTES: [(&str, [u32; 16]); 6] = [
         (
             "xterm",

@@ -1,11 +1,11 @@
-//! What the bytes of terminals are taken for, whole and cut.
+//! Parser tests with the bytes of real terminals, whole and split.
 
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
 
-/// Bytes that come in these reads, after which nothing comes.
+/// Parses bytes that arrive in these reads, followed by a timeout.
 fn read(reads: &[&[u8]]) -> Vec<Input> {
     let (mut parser, mut inputs) = (Parser::default(), Vec::new());
     for bytes in reads {
@@ -65,7 +65,7 @@ fn names(inputs: &[Input]) -> String {
 #[case::broken_character("\u{1b}", "esc")]
 fn keys(#[case] bytes: &str, #[case] expected: &str) {
     assert_eq!(names(&read(&[bytes.as_bytes()])), expected);
-    // However they are cut, as long as it goes on in time.
+    // However they are split, as long as they continue in time.
     let single: Vec<&[u8]> = bytes.as_bytes().chunks(1).collect();
     assert_eq!(names(&read(&single)), expected);
 }
@@ -106,7 +106,7 @@ fn the_physical_key_is_known_where_it_is_told(
     assert_eq!(chord.on_us_layout().unwrap().to_string(), us);
 }
 
-/// What terminals answer to somebody who has gone, or to us.
+/// Answers of terminals to us, or to a program that has ended.
 const ANSWERS: [&str; 12] = [
     "\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\",
     "\u{1b}]11;rgb:0000/0000/0000\u{7}",
@@ -147,7 +147,7 @@ fn an_answer_that_does_not_end_holds_nothing_up() {
     parser.give_up(&mut inputs);
     parser.feed(b"x", &mut inputs);
     assert_eq!(names(&inputs), "x");
-    // What the user does meanwhile is done: no answer has a control in it.
+    // Keys pressed meanwhile work: no answer contains a control character.
     for (typed, keys) in
         [("\u{3}", "ctrl-c"), ("\r", "enter"), ("\u{1b}", "esc"), ("\u{1b}[A", "up")]
     {
@@ -206,7 +206,7 @@ proptest! {
             parser.feed(&bytes, &mut inputs);
         }
         parser.give_up(&mut inputs);
-        // A paste that was begun by accident ends with its mark.
+        // The end mark closes a paste that began by accident.
         parser.feed(b"\x1b[201~", &mut inputs);
         parser.give_up(&mut inputs);
         inputs.clear();
