@@ -1,8 +1,8 @@
-//! What a frame costs: every screen at 200×50, with 1,000, 100,000 and 1,000,000 deliveries told; and
-//! how many bytes go to the terminal when one lane changes.
+//! The cost of a frame: every screen at 200×50, after 1,000, 100,000 and 1,000,000 deliveries; and
+//! the number of bytes sent to the terminal when one lane changes.
 //!
-//! `cargo bench --bench screen`. The limit is 400 µs a frame, flat in the number of deliveries, and
-//! 2 KB for a lane.
+//! `cargo bench --bench screen`. The limit is 400 µs per frame, independent of the number of
+//! deliveries, and 2 KB for a lane.
 #![expect(clippy::unwrap_used, reason = "the harness is that of the tests")]
 
 #[path = "../tests/tui_harness/mod.rs"]
@@ -31,7 +31,7 @@ const EVENTS: [&str; 5] = [
     "version_failed",
 ];
 
-/// A dashboard that was told this many deliveries, of up to 20,000 assets.
+/// Creates a dashboard with this many deliveries, of up to 20,000 assets.
 fn told(deliveries: u32) -> TuiHarness {
     let mut tui = TuiHarness::story(7, 130);
     let mut rows = Vec::new();
@@ -89,8 +89,8 @@ fn frames(c: &mut Criterion) {
     group.finish();
 }
 
-/// Prints the bytes that reach the terminal when a lane begins to generate, when one fails, and when
-/// a lane ticks by a second.
+/// Prints the bytes sent to the terminal when a lane begins generating, when one fails, and when a
+/// lane advances by a second.
 fn bytes(_: &mut Criterion) {
     let mut tui = TuiHarness::story(7, 130);
     let selected = tui.model().selected_asset().unwrap().clone();
@@ -128,7 +128,7 @@ fn bytes(_: &mut Criterion) {
     ));
 }
 
-/// A line on standard output; nothing happens when nobody listens there.
+/// Writes a line to standard output, ignoring errors.
 fn show_message(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,8 +1,8 @@
-//! The real program on a terminal of its own: from the post of a callback to the painted cell, idle
-//! and under load; what it costs when nothing happens; how soon it is there on a large journal.
+//! The real program on a terminal of its own: the time from a POST to the painted cell, idle and
+//! under load; the cost while nothing happens; the start-up time with a large journal.
 //!
-//! `cargo bench --bench dashboard`, with `-- --startup 1000000` for start-up and memory instead, by
-//! the number of deliveries in the journal.
+//! `cargo bench --bench dashboard`, or `-- --startup 1000000` for start-up time and memory, up to
+//! that number of deliveries in the journal.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -38,23 +38,23 @@ use tui_support::Pty;
 
 /// Longer than anything takes here.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Callbacks that are looked for on the screen.
+/// Number of callbacks to find on the screen.
 const PROBES: usize = 300;
-/// What lies between two of them, so that the dashboard has long drawn its last frame.
+/// The pause between two of them, so that the dashboard has finished its last frame.
 const IDLE: Duration = Duration::from_millis(120);
-/// Times that each of two keys is pressed.
+/// How often each of two keys is pressed.
 const KEYS: usize = 50;
-/// Callbacks a second that come beside them.
+/// Callbacks per second of the load.
 const LOAD: u32 = 1000;
-/// How long the processor time of a quiet dashboard is taken.
+/// How long the processor time of an idle dashboard is measured.
 const QUIET: Duration = Duration::from_secs(20);
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
-/// Starts, of which the middle one counts.
+/// Number of starts; the median counts.
 const STARTS: usize = 7;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo bench` passes this; `cargo test --benches` does not, and is no place to measure.
+    // `cargo bench` passes this; `cargo test --benches` does not, and must not measure.
     if !args.iter().any(|arg| arg == "--bench") {
         return Ok(());
     }
@@ -77,7 +77,7 @@ impl<'a> Bench<'a> {
     fn new(place: &'a Path) -> Result<Self> {
         let key = PrivateKey::generate()?;
         std::fs::write(place.join("public.pem"), key.public_pem())?;
-        // Bound and let go: free for the program a moment later.
+        // Bound and released: free for the program a moment later.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         Ok(Self { place, key, address })
     }
@@ -94,7 +94,7 @@ impl<'a> Bench<'a> {
     fn painted_and_quiet(&self) -> Result<()> {
         let pty = self.start("journal.db");
         pty.wait_for_text("Waiting for the first callback");
-        // Only probes are listed, so that one stays on the screen until it was seen.
+        // Only probes are listed, so that each stays on the screen until it has been found.
         pty.type_keys("3/asset:probe\n");
         pty.wait_for_text("0 of 0 rows");
         let mut sender = Connection::new(self.address)?;
@@ -117,7 +117,7 @@ impl<'a> Bench<'a> {
         self.quiet()
     }
 
-    /// From the first byte of a post to the frame with its row; the times, ascending.
+    /// Measures from the first byte of a POST to the frame with its row; returns the sorted times.
     fn probes(
         &self,
         pty: &Pty,
@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
                 r#"{{"event":"version_ready","asset_id":"{asset}","version_id":"ver_{number}","version_locale":"es-ES"}}"#
             );
             let request = self.request(body.as_bytes())?;
-            // What is shown of the id is its beginning.
+            // The screen shows the beginning of the id.
             let wanted = asset[4..10].to_owned();
             std::thread::park_timeout(rest);
             let begun = Instant::now();
@@ -144,7 +144,7 @@ impl<'a> Bench<'a> {
         Ok(times)
     }
 
-    /// Posts [`LOAD`] callbacks a second until it is stopped; returns how many a second were
+    /// Posts [`LOAD`] callbacks per second until stopped; returns how many per second were
     /// answered.
     fn load(&self, stop: &Arc<AtomicBool>) -> Result<std::thread::JoinHandle<Result<f64>>> {
         let requests: Vec<Vec<u8>> =
@@ -173,7 +173,8 @@ impl<'a> Bench<'a> {
         }))
     }
 
-    /// What it costs when nothing happens: with nothing that ages, and with one lane that ticks.
+    /// Measures the cost while nothing happens: with nothing that ages, and with one generating
+    /// lane.
     fn quiet(&self) -> Result<()> {
         let pty = self.start("quiet.db");
         pty.wait_for_text("Waiting for the first callback");
@@ -203,7 +204,7 @@ impl<'a> Bench<'a> {
                 paints.push(begun.elapsed());
                 pty.wait_for_text("RUNNING");
                 assets.push(begun.elapsed());
-                // All that it loads, it has loaded by then.
+                // Everything has been loaded by then.
                 pty.type_keys("4");
                 pty.wait_for_text("assets shown");
                 std::thread::park_timeout(Duration::from_secs(2));
@@ -234,9 +235,9 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Processor time and wake-ups of a dashboard that is left alone.
+/// Measures processor time and wake-ups of an idle dashboard.
 fn quiet(pty: &Pty, what: &str) -> Result<()> {
-    // What the last callback caused is over by then.
+    // The effects of the last callback are over by then.
     std::thread::park_timeout(Duration::from_secs(3));
     let before = (cpu(pty)?, switches(pty)?, pty.bytes());
     std::thread::park_timeout(QUIET);
@@ -285,7 +286,7 @@ impl Connection {
     }
 }
 
-/// From a key to the screen that it opens; the times, ascending.
+/// Measures from a key to the screen that it opens; returns the sorted times.
 fn keys(pty: &Pty) -> Vec<Duration> {
     let mut times = Vec::new();
     for _ in 0..KEYS {
@@ -314,10 +315,10 @@ fn report(what: &str, times: &[Duration]) {
     ));
 }
 
-/// Processor time taken so far, all threads, user and kernel.
+/// Returns the processor time used so far by all threads, user and kernel.
 fn cpu(pty: &Pty) -> Result<Duration> {
     let mut nanos = 0_u64;
-    // In nanoseconds, where `/proc/PID/stat` has ticks of 10 ms (proc_pid_schedstat(5)).
+    // In nanoseconds; `/proc/PID/stat` has ticks of 10 ms (proc_pid_schedstat(5)).
     for task in std::fs::read_dir(format!("/proc/{}/task", pid(pty)))? {
         let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
         nanos += text.split(' ').next().context("no schedstat")?.parse::<u64>()?;
@@ -325,7 +326,7 @@ fn cpu(pty: &Pty) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
-/// How often its threads were woken so far.
+/// Returns how often its threads have been woken so far.
 fn switches(pty: &Pty) -> Result<u64> {
     let mut all = 0;
     for task in std::fs::read_dir(format!("/proc/{}/task", pid(pty)))? {
@@ -335,7 +336,7 @@ fn switches(pty: &Pty) -> Result<u64> {
     Ok(all)
 }
 
-/// A figure of `/proc/PID/status`, in its own unit.
+/// Returns a value of `/proc/PID/status`, in its own unit.
 fn status(pty: &Pty, name: &str) -> Result<f64> {
     field(&std::fs::read_to_string(format!("/proc/{}/status", pid(pty)))?, name)
 }
@@ -358,7 +359,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A line on standard output; nothing happens when nobody listens there.
+/// Writes a line to standard output, ignoring errors.
 fn show_message(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
