@@ -1,4 +1,5 @@
-//! The dashboard on a terminal: the real binary, and the module that takes and returns the terminal.
+//! Tests of the dashboard on a terminal: the real binary, and the module that takes over and
+//! restores the terminal.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 #[expect(dead_code, reason = "the tests of commands use the rest")]

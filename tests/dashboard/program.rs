@@ -1,4 +1,4 @@
-//! The dashboard of the real binary on a terminal of its own: begins, shows what comes, obeys, ends.
+//! The dashboard of the real binary on a terminal of its own: start, data, keys, end.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use crate::cli_support::Home;
 use crate::tui_support::{LIMIT, Pty};
 
-/// A dashboard with a home.
+/// A running dashboard.
 struct Watch {
     pty: Pty,
 }
@@ -43,7 +43,7 @@ impl Watch {
         Self { pty: Pty::spawn(columns, 30, args.split_whitespace(), &envs) }
     }
 
-    /// What follows a word on the screen, up to the next blank.
+    /// Returns the text after a word on the screen, up to the next blank.
     fn after(&self, word: &str) -> String {
         self.pty.wait_for_text(word);
         let text = self.pty.screen_text();
@@ -51,14 +51,14 @@ impl Watch {
         rest.split_whitespace().next().unwrap().to_owned()
     }
 
-    /// Ends what receives by `q`, which is asked about.
+    /// Ends a receiving dashboard with `q`, which asks for confirmation.
     fn quit(&self) {
         self.pty.type_keys("q");
         self.pty.wait_for_text("Callbacks are being received");
         self.pty.type_keys("q");
     }
 
-    /// The program ended; its terminal is as it was.
+    /// Waits for the program to end and asserts that its terminal is restored.
     #[track_caller]
     fn ended(&self) -> (ExitStatus, String) {
         let exit = self.pty.wait(LIMIT);
@@ -89,7 +89,7 @@ fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
     assert!(home.run("status").done().contains("ast_9f3c81"));
 }
 
-/// The line is there to be pasted, as it stands, in another terminal.
+/// The command on the empty screen works when pasted into another terminal.
 #[test]
 fn the_line_that_is_shown_posts_a_callback() {
     let home = Home::new();
@@ -101,7 +101,7 @@ fn the_line_that_is_shown_posts_a_callback() {
         let rows: Vec<String> = watch.pty.screen(|screen| screen.rows(0, 80).collect());
         let above = rows.iter().position(|row| row.contains("from another terminal:")).unwrap();
         let shown = rows[above + 1..].iter().take_while(|row| !row.trim().is_empty());
-        // As a mouse would take it up: a row is a line.
+        // As copied with a mouse: each row is a line.
         let line = shown.map(|row| row.trim()).collect::<Vec<_>>().join("\n");
         assert!(line.contains('\n'), "more than a row: {line}");
 
@@ -135,7 +135,7 @@ fn a_lane_moves_with_every_callback() {
     }
 }
 
-/// A version becomes overdue by time alone: nothing comes, and nobody presses a key.
+/// A version becomes overdue as time passes: no callback and no key is needed.
 #[test]
 fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     let home = Home::new();
@@ -181,7 +181,7 @@ fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
     assert!(!watch.pty.screen_text().contains("nothing has failed"));
     watch.quit();
     watch.ended();
-    // What was refused is in the log, so it is still known.
+    // Refusals are in the log, so they are still known.
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("0 of 1 done · 1 for you");
     watch.pty.wait_for_text("1 refused request claims a failure");
@@ -269,7 +269,7 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.type_keys("?");
     watch.pty.wait_for_text("─ Keys ─");
-    // The list is left, the end is asked about, and meant.
+    // Leaves the help, asks to quit, and confirms.
     watch.pty.type_keys("qqq");
     let (exit, text) = watch.ended();
     // It may have found out already that nobody is there any more.
@@ -301,7 +301,7 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
         let script = format!("{program} {run} --output tui </dev/null");
         let pty = Pty::start(200, 30, ["sh", "-c", &script], &envs);
         assert_eq!(pty.wait(LIMIT).exit_code(), 1);
-        // All of it: nothing may break down on the way out.
+        // All of the output: the way out must not fail either.
         let said = "dubwatch: standard input is no terminal, so there is nothing to draw on; use --output text or json";
         assert_eq!(pty.screen_text().trim(), said, "{run}");
     }
@@ -311,7 +311,7 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
     assert!(!watch.pty.screen(vt100::Screen::alternate_screen));
 }
 
-/// Emacs' shell, some consoles of CI: what they would show is the escape sequences themselves.
+/// Emacs' shell and some CI consoles would show the escape sequences themselves.
 #[test]
 fn a_terminal_that_cannot_be_drawn_on_gets_text() {
     let home = Home::new();
@@ -328,7 +328,7 @@ fn a_terminal_that_cannot_be_drawn_on_gets_text() {
             let exit = watch.pty.wait(LIMIT);
             assert_eq!(exit.exit_code(), 143);
             let log = String::from_utf8(watch.pty.log()).unwrap();
-            // The harness itself writes one sequence, to know when everything was read.
+            // The harness writes one sequence itself, to know when everything has been read.
             let log = log.split("\u{1b}]7770;").next().unwrap();
             assert!(!log.contains('\u{1b}'), "{log:?}");
             let said = log.matches(": text instead of the dashboard").count();
@@ -403,7 +403,7 @@ fn a_journal_in_use_is_looked_at_and_followed() {
     assert!(!second.pty.screen_text().contains("callback_url"), "nothing listens there");
     send(&home, &url, "--event version_ready --asset ast_77aa02 --locale de-DE");
     second.pty.wait_for_text("FOR YOU 1");
-    // A name that is given in the first one comes to the second.
+    // A name given in the first one appears in the second.
     first.pty.wait_for_text("FOR YOU 1");
     first.pty.type_keys("L");
     first.pty.type_keys("Interview\r");
@@ -414,7 +414,7 @@ fn a_journal_in_use_is_looked_at_and_followed() {
     first.pty.key("ctrl-c");
     assert_eq!(first.ended().0.exit_code(), 0);
     second.pty.wait_for_text("NOTHING IS RECEIVED");
-    // Another one that begins is seen as well.
+    // A new writer is detected as well.
     let third = Watch::open(&home, "--listen 0");
     second.pty.wait_for_text("READ ONLY");
     third.pty.key("ctrl-c");
@@ -474,7 +474,7 @@ fn a_demo_stays_when_its_story_has_ended() {
     let home = Home::new();
     let watch = Watch::open(&home, "demo --speed 1000 --seed 7");
     watch.pty.wait_for_text("DEMO");
-    // What its last scene comes to.
+    // The result of its last scene.
     watch.pty.wait_for_text("DONE 6");
     watch.pty.wait_for_text("the story is over");
     watch.pty.type_keys("4");
@@ -521,7 +521,7 @@ fn characters_and_colours_are_those_that_there_are() {
     assert!(!colours(&Watch::open(&home, "--ephemeral --listen 0 --color never")));
 }
 
-/// A walk through everything, by keys alone, each step waited for by what it shows.
+/// A walk through all screens with keys, waiting for what each step shows.
 #[test]
 fn a_script_of_keys_leads_through_every_screen_and_back() {
     let home = Home::new();
@@ -536,9 +536,10 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
     home.run(&format!("send --to {url} --event version_ready --asset ast_second --tamper newline"));
     watch.pty.wait_for_text("FAILED 1");
     let script = [
-        // The refusal comes by another way than what was kept: until it is there, enter opens that.
+        // The refusal arrives on another path than accepted deliveries; until it is there, enter
+        // would open one of those.
         ("3", "INVALID"),
-        // The refusal, its reason, and its parts.
+        // The refusal, its reason, and its tabs.
         ("enter", "trailing newline"),
         ("tab", "\"event\""),
         ("shift-tab", "key panjaya"),
@@ -546,7 +547,7 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
         ("/failed\n", "of 2 assets"),
         ("1", "ast_second"),
         ("esc", "RUNNING 1"),
-        // The failure is looked at, marked, named.
+        // The failure is shown, marked and named.
         ("n", "FAILED"),
         ("x", "1 failure, marked as seen"),
         ("LThe second\n", "The second"),
@@ -581,11 +582,11 @@ fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
     watch.pty.wait_for_text("q or y ends dubwatch, any other key stays");
     watch.pty.type_keys("4");
     watch.pty.wait_for(LIMIT, |screen| !screen.contents().contains("Callbacks are being received"));
-    // It goes on, and the key did nothing else.
+    // It keeps running, and the key did nothing else.
     send(&home, &url, "--event version_ready --asset ast_1 --locale de-DE");
     watch.pty.wait_for_text("ast_1");
 
-    // What only looks receives nothing.
+    // A read-only dashboard receives nothing.
     let second = Watch::open(&home, "--listen 0");
     second.pty.wait_for_text("READ ONLY");
     second.pty.type_keys("q");
@@ -609,7 +610,7 @@ fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
     }
 }
 
-/// tmux makes one of keys that come within its escape time, 500 ms in many.
+/// tmux joins keys that arrive within its escape time, often 500 ms.
 #[test]
 fn escape_and_a_key_that_come_as_one_are_both_taken() {
     let home = Home::new();
@@ -623,7 +624,7 @@ fn escape_and_a_key_that_come_as_one_are_both_taken() {
     watch.pty.wait_for_text("callback URL");
     watch.pty.type_keys("1");
     watch.pty.wait_for_text("ast_1");
-    // Cut in two by a slow line, an arrow is an arrow.
+    // An arrow key split by a slow line is still an arrow key.
     watch.pty.type_keys("?");
     watch.pty.wait_for_text("─ Keys ─");
     watch.pty.send(b"\x1bq");
@@ -650,7 +651,7 @@ fn answers_that_come_late_act_as_no_keys() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
-    // Each of them would lead somewhere, letter by letter.
+    // Each of their letters would be a key.
     for answer in [
         &b"\x1b]11;rgb:1414/1414/1414\x1b\\"[..],
         b"\x1b]52;c;NHE0cTRx\x07",
@@ -689,7 +690,7 @@ fn a_line_is_typed_at_a_cursor_that_is_seen_and_takes_a_paste_of_several_lines()
 
 #[test]
 fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
-    // Where a key is named: cyan on a dark ground, blue on a light one.
+    // The colour of a key in the header: cyan on a dark background, blue on a light one.
     const DARK: vt100::Color = vt100::Color::Idx(6);
     const LIGHT: vt100::Color = vt100::Color::Idx(4);
     let home = Home::new();
@@ -715,7 +716,7 @@ fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
     watch.ended();
     assert!(watch.pty.wrote("\u{1b}[?2031h") && watch.pty.wrote("\u{1b}[?2031l"));
 
-    // Who said what the ground is, is not contradicted.
+    // A theme chosen by the user is kept.
     for (args, envs, color) in [
         ("--theme dark", &[][..], DARK),
         ("--theme light", &[], LIGHT),
@@ -734,7 +735,7 @@ fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
     watch.pty.wait_for_text("Waiting for the first callback");
     watch.pty.type_keys("й");
     watch.pty.wait_for_text("keys are Latin letters, and й is none");
-    // The terminal of these tests has the keyboard protocol; this is how one tells of the key.
+    // This test terminal supports the keyboard protocol and reports keys like this.
     assert!(watch.pty.wrote("\u{1b}[>29u"));
     watch.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
     watch.pty.wait_for_text("Callbacks are being received");
@@ -776,7 +777,7 @@ fn names_that_joiners_hold_together_are_shown_whole() {
         watch.pty.wait_for(LIMIT, |screen| {
             !screen.contents().contains(" name: ") && screen.contents().contains(end)
         });
-        // Each piece is put at its column, so the name is not written as one.
+        // Each grapheme is written at its column, so the name is not written in one piece.
         for grapheme in name.graphemes(true) {
             assert!(watch.pty.wrote(grapheme), "{name}: {grapheme}");
         }
@@ -784,8 +785,7 @@ fn names_that_joiners_hold_together_are_shown_whole() {
     }
 }
 
-/// The terminal of these tests gives each part of an emoji its own cells, where others draw one
-/// picture.
+/// The test terminal draws the parts of an emoji in separate cells, where others draw one picture.
 #[test]
 fn columns_stay_where_they_are_however_wide_the_terminal_sees_a_name() {
     let home = Home::new();

@@ -1,5 +1,5 @@
-//! The terminal is as it was after every way out, and nothing waits for its answers: a small dashboard of
-//! nothing runs on a pty.
+//! The terminal is restored however the program ends, and nothing waits for its answers. A small
+//! test program without data runs on a pty.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tui_support::{LIMIT, Pty};
 
-/// How soon a program whose terminal is gone has to be gone too: meanwhile it may keep a core busy.
+/// How soon the program has to end after its terminal is gone; meanwhile it may keep a core busy.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// Set for the stage, to the file it writes its last words to.
+/// Set for the test program; the file to which it writes its result.
 const STAGE: &str = "DUBWATCH_TEST_STAGE";
 
-/// The program on the terminal: shows what it was told and how often it drew, obeys keys.
+/// The test program: shows the last input and how often the keyboard answered, and obeys keys.
 #[test]
 #[ignore = "runs on the terminals of the other tests"]
 fn stage() {
@@ -33,7 +33,7 @@ fn stage() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(perform());
-    // What the reading thread and the watchdog wait for does not come.
+    // The reading thread and the hang-up thread would wait for ever.
     runtime.shutdown_background();
     std::fs::write(file, ended).unwrap();
 }
@@ -50,7 +50,7 @@ async fn perform() -> String {
     let mut last = "ready".to_owned();
     let mut keyboards = 0;
     loop {
-        // A terminal that is gone may be noticed here first.
+        // A terminal that is gone may be detected here first.
         let Ok(size) = screen.size() else { return "gone".to_owned() };
         let text = format!("pid {}\n{last} in {size}\nkeyboards: {keyboards}", std::process::id());
         let drawn = screen.draw(|frame| frame.render_widget(Paragraph::new(text), frame.area()));
@@ -63,7 +63,7 @@ async fn perform() -> String {
                 match job {
                     JobSignal::Stop => last = suspended(&mut job_control, &mut screen).await,
                     JobSignal::Continued => {
-                        // The system sends SIGCONT also when the terminal is gone.
+                        // The system also sends SIGCONT when the terminal is gone.
                         if screen.resume().is_err() {
                             return "gone".to_owned();
                         }
@@ -83,7 +83,7 @@ async fn perform() -> String {
                 if screen.answered(report).is_err() {
                     return "gone".to_owned();
                 }
-                // It comes at any time after the beginning.
+                // It arrives at any time after the start.
                 match report {
                     Report::PhysicalKeys => keyboards += 1,
                     Report::Background { .. } => last = format!("{report:?}"),
@@ -128,7 +128,7 @@ async fn suspended(job_control: &mut JobControl, screen: &mut TerminalScreen) ->
     }
 }
 
-/// A terminal with the stage on it, and how that terminal was before.
+/// The test program on a terminal, and the state of that terminal before.
 struct Theatre {
     pty: Pty,
     words: tempfile::NamedTempFile,
@@ -145,14 +145,14 @@ impl Theatre {
         Self::started(&[], envs)
     }
 
-    /// The stage as a job of a shell that says when it was stopped, and continues it on enter.
+    /// Starts it as a job of a shell that reports a stop, and continues the job on enter.
     fn under_a_shell() -> Self {
         let script =
             r#"set -m; "$0" "$@"; echo "stopped: $?"; read line; fg >/dev/null; echo "ended: $?""#;
         Self::started(&["sh", "-c", script], &[])
     }
 
-    /// The same with a script around the stage, which belongs to the job.
+    /// Like [`Self::under_a_shell`], with a script around the program that belongs to the job.
     fn in_a_script_under_a_shell() -> Self {
         let script = r#"
             set -m
@@ -177,7 +177,7 @@ impl Theatre {
             .collect();
         let mut all = vec![(STAGE, words.path().to_str().unwrap())];
         all.extend_from_slice(envs);
-        // As it is before anything runs on it.
+        // The state before anything runs on it.
         let blank = Pty::start(80, 24, ["true"], &[]);
         blank.wait(LIMIT);
         let (stty, modes) = (blank.stty(), blank.modes());
@@ -190,7 +190,7 @@ impl Theatre {
         Self { pty, words, stty, modes }
     }
 
-    /// The process on the stage, as it says itself.
+    /// Returns the process id that the program shows.
     fn actor(&self) -> Pid {
         let text = self.pty.screen_text();
         let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).unwrap().trim();
@@ -201,7 +201,7 @@ impl Theatre {
         std::fs::read_to_string(self.words.path()).unwrap()
     }
 
-    /// The program ended with these words and left the terminal as it was, for good and once.
+    /// Asserts that the program ended with this result and restored the terminal exactly once.
     #[track_caller]
     fn assert_restored(&self, words: &str) {
         let exit = self.pty.wait(LIMIT);
@@ -211,9 +211,9 @@ impl Theatre {
         let count = |sequence: &str| log.matches(sequence).count();
         assert_eq!(count("\u{1b}[?1049h"), count("\u{1b}[?1049l"));
         assert_eq!(count("\u{1b}[22;0t"), count("\u{1b}[23;0t"));
-        // Whoever gives the terminal back does not know whether a frame was under way.
+        // Restoring the terminal ends a frame whether or not one had begun.
         assert_eq!(count("\u{1b}[?2026h") + count("\u{1b}[?1049l"), count("\u{1b}[?2026l"));
-        // One question, and nothing waited for its answer.
+        // One query, and nothing waited for its answer.
         assert!(self.pty.told().questions.iter().all(|asked| asked == "keyboard"));
         assert_eq!(count("\u{1b}[>29u"), count("\u{1b}[<u"));
         assert_eq!(count("\u{1b}[?7l"), count("\u{1b}[?7h"));
@@ -318,14 +318,14 @@ fn a_return_from_a_stop_that_cannot_be_caught_paints_anew() {
     let theatre = Theatre::under_a_shell();
     kill_process(theatre.actor(), Signal::STOP).unwrap();
     theatre.pty.wait_for_text("stopped: ");
-    // The terminal is still raw, and this shell does not mend that.
+    // The terminal is still raw, and this shell does not restore it.
     theatre.pty.send(b"\n");
     theatre.pty.wait_for_text("continued in 80x24");
     assert!(!theatre.pty.screen_text().contains("stopped: "));
     theatre.pty.type_keys("x");
     theatre.pty.wait_for_text("x in 80x24");
     theatre.pty.type_keys("q");
-    // The shell's line went to the alternate screen, where it found the terminal.
+    // The shell wrote its line to the alternate screen, which was active then.
     theatre.pty.wait_for_text("ended: 0");
     assert_eq!(theatre.last_words(), "left");
 }
@@ -339,7 +339,7 @@ fn nobody_to_come_back_to_means_no_stop() {
     theatre.assert_restored("left");
 }
 
-/// Has a program ignore SIGHUP, as `nohup` does.
+/// Makes the program ignore SIGHUP, as `nohup` does.
 const DEAF: &str = r#"trap "" HUP; exec "$0" "$@""#;
 
 #[test]
@@ -353,7 +353,8 @@ fn a_dead_terminal_ends_the_program() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs setsid(1)")]
 fn a_terminal_that_dies_without_any_signal_ends_the_program() {
-    // It is nobody's controlling terminal: the only sign is that reading gives nothing.
+    // It is not the controlling terminal of any process: the only sign is that reading returns
+    // nothing.
     let mut theatre = Theatre::started(&["sh", "-c", DEAF, "setsid", "--wait"], &[]);
     theatre.pty.die();
     let exit = theatre.pty.wait(PROMPT);
@@ -399,7 +400,7 @@ fn answers_of_the_terminal_are_no_keys() {
         theatre.pty.send(end.as_bytes());
         theatre.pty.wait_for_text(shown);
     }
-    // None of them was asked for; d would end it.
+    // None of them was requested; d would end the program.
     theatre.pty.send(b"\x1bP1$r0d\x1b\\\x1b_Gd\x1b\\\x1b]52;c;ZGRk\x07\x1b[?62;4d\x1b[24;80Rx");
     theatre.pty.wait_for_text("x in");
     theatre.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
@@ -451,7 +452,7 @@ fn a_frame_that_changes_nothing_writes_nothing() {
     theatre.pty.settle();
     let before = theatre.pty.bytes();
     theatre.pty.type_keys("x");
-    // Rings after the frame that the second x drew.
+    // Rings after the frame that the second x caused.
     theatre.pty.type_keys("b");
     theatre.pty.wait_for_text("b in");
     let frames = String::from_utf8(theatre.pty.log().split_off(before)).unwrap();
@@ -477,7 +478,7 @@ fn inside_tmux_copies_go_past_it_too() {
     let theatre = Theatre::with(&[("TMUX", "/tmp/tmux-0/default,1,0")]);
     theatre.pty.type_keys("cn");
     theatre.pty.wait_for_text("n in");
-    // This terminal is no tmux, so it takes the second one as well.
+    // This terminal is not tmux, so it also accepts the second one.
     assert_eq!(theatre.pty.told().copied, ["c29tZSB0ZXh0", "c29tZSB0ZXh0"]);
     assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]52;c;c29tZSB0ZXh0\u{1b}\u{1b}\\\u{1b}\\"));
     assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
@@ -522,7 +523,7 @@ fn what_is_too_long_to_copy_is_refused() {
     assert!(matches!(refused, Err(TerminalError::TooLong { bytes }) if bytes == COPY_LIMIT + 1));
 }
 
-/// Remembers every write on its own.
+/// Records every write separately.
 #[derive(Clone, Default)]
 struct Writes(Arc<Mutex<Vec<String>>>);
 
@@ -572,8 +573,8 @@ fn a_frame_leaves_in_one_write_and_shows_at_once() {
     assert_eq!(writes.take().concat(), "\u{1b}[?2026h\u{1b}[?25l\u{1b}[?2026l");
 }
 
-/// Terminals differ in how many columns they give to such text: where anything changed beside it,
-/// all of the row is drawn anew, from its beginning, each piece at its column.
+/// Terminals use different numbers of columns for such text: if anything beside it changes, the
+/// whole row is redrawn from its beginning, each grapheme at its column.
 #[test]
 fn a_row_whose_width_the_terminal_may_see_otherwise_is_drawn_whole() {
     let writes = Writes::default();
@@ -602,13 +603,14 @@ fn a_row_whose_width_the_terminal_may_see_otherwise_is_drawn_whole() {
         assert_eq!(graphemes.replace(' ', ""), format!("{name}2"), "{row:?}");
         let is_put = row.contains(&format!("\u{1b}[2;{second}H"));
         assert!(is_put, "the second grapheme is put where it belongs: {row:?}");
-        // What follows it is drawn whole once, so that nothing of it stays, then by what changes.
+        // The text that follows is drawn whole once, so that nothing remains, and then only changes
+        // are drawn.
         assert!(draw("plain again", "2").contains("\u{1b}[2;1H\u{1b}[K"));
         assert!(!draw("plain again", "3").contains("\u{1b}[K"));
     }
 }
 
-/// What is printed after a control sequence.
+/// Returns the text printed after a control sequence.
 fn after_sequence(text: &str) -> &str {
     let text = text.strip_prefix('[').unwrap_or(text);
     text.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, printed)| printed)

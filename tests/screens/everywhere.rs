@@ -1,4 +1,4 @@
-//! What holds of every view in every state, size and theme.
+//! Properties of every view in every state, size and theme.
 
 use std::collections::HashMap;
 
@@ -32,12 +32,12 @@ const MONO: Theme = Theme { color: false, ..COLOR };
 const ASCII: Theme = Theme { ascii: true, ..MONO };
 const THEMES: [Theme; 4] = [COLOR, LIGHT, MONO, ASCII];
 
-/// Stands in every cell around the area that is drawn on.
+/// The content of every cell around the area that is drawn.
 const OUTSIDE: &str = "\u{25a9}";
 
-/// The rows of a frame, which is drawn into the middle of a larger buffer: nothing else of it may
-/// change, no cell may have what a terminal acts on or hides, and none may be wider than what is left
-/// of its row.
+/// Draws a frame into the middle of a larger buffer and returns its rows. Asserts that nothing else
+/// of the buffer changes, that no cell contains characters that a terminal acts on or hides, and
+/// that no grapheme exceeds its row.
 fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String> {
     let around = Rect::new(0, 0, size.0 + 5, size.1 + 3);
     let area = Rect::new(3, 2, size.0, size.1);
@@ -46,7 +46,7 @@ fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String
         frame[position].reset();
     }
     view::draw(model, theme, area, &mut frame);
-    // All of the buffer is translated, and this has no translation.
+    // The ASCII replacement is applied to the whole buffer, and this character has none.
     let outside = Cell::new(if theme.ascii { "?" } else { OUTSIDE });
     for position in around.positions().filter(|position| !area.contains(*position)) {
         assert_eq!(frame[position], outside, "{case}: outside of its area at {position}");
@@ -54,7 +54,7 @@ fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String
     area.rows().map(|line| row(&frame, line, theme, case)).collect()
 }
 
-/// The symbols of a row, each once, however many columns it takes.
+/// Returns the symbols of a row, each once, however many columns it takes.
 fn row(frame: &Buffer, line: Rect, theme: Theme, case: &str) -> String {
     let mut text = String::new();
     let mut x = line.x;
@@ -81,13 +81,13 @@ const fn fits(size: (u16, u16)) -> bool {
     size.0 >= SMALLEST.0 && size.1 >= SMALLEST.1
 }
 
-/// The model is told the size, and what is listed on it.
+/// Resizes the dashboard and updates its listing.
 fn resize(tui: &mut TuiHarness, size: (u16, u16)) {
     tui.send(Msg::Resize(size.0, size.1));
     tui.model().settle();
 }
 
-/// What the selected row of the list that has the keys begins with, where a list has them.
+/// Returns the beginning of the selected row of the focused list, if a list is focused.
 fn selected(model: &Model) -> Option<String> {
     if !matches!(model.mode, Mode::Normal) || !fits(model.size) {
         return None;
@@ -112,11 +112,11 @@ fn selected(model: &Model) -> Option<String> {
     }
 }
 
-/// The selected row is seen, and marked.
+/// Asserts that the selected row is visible and marked.
 fn selection_is_seen(model: &Model, rows: &[String], theme: Theme, case: &str) {
     let Some(wanted) = selected(model) else { return };
     let mark = if theme.ascii { '>' } else { glyph::SELECTED };
-    // Of a long one the beginning is enough; what is not ASCII has no translation.
+    // The beginning of a long one is enough; non-ASCII characters are replaced in ASCII mode.
     let wanted = Printable::new(&wanted).to_string();
     let begin = wanted.chars().take_while(|c| !theme.ascii || c.is_ascii());
     let begin: String = begin.take(4).collect();
@@ -169,7 +169,7 @@ fn everywhere_the_frame_is_sound(
                 let case = format!("{view} {name} {size:?} {theme:?}");
                 let rows = rows(tui.model(), size, theme, &case);
                 selection_is_seen(tui.model(), &rows, theme, &case);
-                // To be asked whether to end, one has to come back from a frozen picture first.
+                // While frozen, the first q ends the freeze instead of asking.
                 if fits(size) && (view, name) != ("quit", "frozen") {
                     let edges = [&rows[1..3], &rows[rows.len() - 1..]].concat();
                     let is_there = edges.iter().any(|row| row.contains(banner));
@@ -210,8 +210,8 @@ fn the_selected_row_is_seen_wherever_it_is() {
     }
 }
 
-/// A dashboard with a version of which these events came, this many minutes ago; `beside` is what
-/// came of another version of the asset.
+/// Creates a dashboard with a version that received these events, this many minutes ago. `beside`
+/// are the events of another version of the asset.
 fn version(events: &[&str], beside: &[&str], minutes: i64) -> TuiHarness {
     let mut tui = TuiHarness::empty();
     let ours = events.iter().map(|event| (event, "es-ES"));
@@ -229,13 +229,13 @@ fn version(events: &[&str], beside: &[&str], minutes: i64) -> TuiHarness {
     tui
 }
 
-/// Each state of a version, at the same time and with the same names; alone, and beside one that
-/// decides what is said of the whole asset.
+/// Returns a dashboard for each state of a version, with the same times and names; alone, and
+/// beside a version that determines the state of the whole asset.
 fn versions() -> Vec<TuiHarness> {
     let events = ["ready", "generating", "generated", "failed", "generate_failed"];
     let mut all = Vec::new();
     for beside in [&[][..], &["failed"]] {
-        // Within three hours and after them, when one that generates is overdue.
+        // Before and after three hours, when a generating version is overdue.
         for minutes in [10, 200] {
             all.extend(events.iter().map(|event| version(&[event], beside, minutes)));
         }
@@ -245,7 +245,7 @@ fn versions() -> Vec<TuiHarness> {
     all
 }
 
-/// A version that failed, which the user has seen.
+/// Returns a dashboard with a failed version that was marked as seen.
 fn acknowledged() -> TuiHarness {
     let mut tui = version(&["failed"], &[], 10);
     let mut notes = Notes::default();
@@ -255,26 +255,26 @@ fn acknowledged() -> TuiHarness {
     tui
 }
 
-/// A row without its colours, and its colours.
+/// Returns a row without its colours, and its colours.
 fn parts(frame: &Buffer, y: u16) -> (String, Vec<(Color, Color)>) {
     let mut plain = String::new();
     let mut colors = Vec::new();
     for x in 0..frame.area.width {
         let cell = &frame[(x, y)];
         plain.push_str(cell.symbol());
-        // A ground of its own is seen without telling its colour, like the reverse.
+        // A background is visible whatever its colour, like reverse.
         let is_filled = cell.bg != Color::Reset || cell.modifier.contains(Modifier::REVERSED);
         plain.push(if is_filled { '■' } else { '□' });
         plain.push(char::from(u8::try_from(cell.modifier.bits()).unwrap()));
-        // The colour of letters shows on no blank.
+        // The text colour of a blank is not visible.
         let is_blank = cell.symbol() == " " && !cell.modifier.contains(Modifier::REVERSED);
         colors.push((if is_blank { Color::Reset } else { cell.fg }, cell.bg));
     }
     (plain, colors)
 }
 
-/// Of all rows that a view has in any state, those that look the same without colours look the same
-/// with them: whatever a colour says, a character or a weight says too.
+/// Rows of a view that look the same without colours, in any state, look the same with them:
+/// everything a colour says is also said by a character or a weight.
 #[test]
 fn no_state_is_told_apart_by_colour_alone() {
     let mut all: Vec<TuiHarness> = STATES.iter().map(|(name, _)| state(name)).collect();
@@ -282,7 +282,8 @@ fn no_state_is_told_apart_by_colour_alone() {
     for (view, keys) in VIEWS {
         let mut all: Vec<TuiHarness> =
             all.iter().map(|tui| TuiHarness::of(tui.model.clone())).collect();
-        // The matrix shows only in the colour of the selected asset's name that a failure was seen.
+        // In the matrix, only the colour of the selected asset's name shows that a failure was
+        // seen.
         if view != "matrix" {
             all.push(acknowledged());
         }

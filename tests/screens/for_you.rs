@@ -1,5 +1,5 @@
-//! What the dashboard says that its user has to do: what failed, what is overdue, what waits for
-//! them; and how far the dubs are, whatever is shown and however little room there is.
+//! What the user has to do: failed, overdue and ready versions; and the counts of versions on every
+//! screen at every size.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn at(minute: i64) -> Timestamp {
     now() + SignedDuration::from_mins(minute)
 }
 
-/// A version's callback.
+/// Returns a version's callback.
 fn about(asset: &str, version: &str, event: &str) -> Message {
     Message {
         event: format!("version_{event}"),
@@ -30,19 +30,19 @@ fn about(asset: &str, version: &str, event: &str) -> Message {
     }
 }
 
-/// Lets a callback come; returns what is to be done about it.
+/// Delivers a callback; returns the effects.
 fn deliver(tui: &mut TuiHarness, message: &Message, minute: i64) -> Vec<Effect> {
     tui.tick(at(minute));
     let row = tui.delivery(message, at(minute));
     tui.news(vec![row], &BTreeSet::from([message.asset_id.clone()]), false)
 }
 
-/// Lets it get this late; returns what is to be done about it.
+/// Sets the time; returns the effects.
 fn tick(tui: &mut TuiHarness, minute: i64) -> Vec<Effect> {
     tui.tick(at(minute))
 }
 
-/// What is called out.
+/// Returns the notifications among the effects.
 fn notifications(effects: &[Effect]) -> Vec<String> {
     let notifications = effects.iter().filter_map(|effect| match effect {
         Effect::Notify(words) => Some(words.to_string()),
@@ -51,7 +51,7 @@ fn notifications(effects: &[Effect]) -> Vec<String> {
     notifications.collect()
 }
 
-/// The frame in this size, a line a row.
+/// Returns the frame at this size, one line per row.
 fn lines(tui: &mut TuiHarness, size: (u16, u16)) -> Vec<String> {
     lines_in(tui, size, COLOR)
 }
@@ -74,14 +74,14 @@ fn what_is_ready_is_for_you_and_is_called_out_once() {
     let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 1);
     assert_eq!(notifications(&effects), ["ast_a: ready for QC"]);
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
-    // A retry is no news; another version is.
+    // A retry is not news; another version is.
     assert!(notifications(&deliver(&mut tui, &about("ast_a", "es-1", "ready"), 2)).is_empty());
     assert_eq!(notifications(&deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 3)).len(), 1);
     assert!(notifications(&deliver(&mut tui, &about("ast_a", "es-1", "generating"), 4)).is_empty());
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
     deliver(&mut tui, &about("ast_a", "fr-1", "generating"), 5);
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("RUNNING 1")));
-    // What is revised is to be checked again.
+    // A revised version has to be checked again.
     deliver(&mut tui, &about("ast_a", "es-1", "generated"), 10);
     let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 60);
     assert_eq!(notifications(&effects), ["ast_a: ready for QC"]);
@@ -94,7 +94,7 @@ fn a_version_becomes_overdue_by_time_alone() {
     deliver(&mut tui, &about("ast_b", "fr-1", "ready"), 1);
     tui.press("3");
     tui.tick(at(2));
-    // On a screen on which nothing ages it sleeps until then.
+    // On a screen on which nothing ages, it sleeps until then.
     let mut sleeper = TuiHarness::of(tui.model.clone());
     sleeper.tick(at(30));
     let wake = next_change(&sleeper.model, None).unwrap();
@@ -105,7 +105,7 @@ fn a_version_becomes_overdue_by_time_alone() {
     assert_eq!(notifications(&tick(&mut tui, 200)), Vec::<String>::new(), "once");
     assert_eq!(next_change(&tui.model, None), None, "nothing ages any more");
 
-    // On every screen, in every size, in colour and without: the bar, the header, the title.
+    // On every screen, at every size, in colour and without: the bar, the header, the title.
     for theme in [COLOR, ALL] {
         for (keys, size) in [("1", (200, 50)), ("2", (120, 40)), ("3", (80, 24)), ("4", (40, 10))] {
             tui.press(keys);
@@ -147,7 +147,7 @@ fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
     assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"));
 }
 
-/// A dashboard that begins at a minute, on a journal with a version that generates since 0.
+/// Creates a dashboard that starts at `minute`, on a journal with a version generating since 0.
 fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
     let mut before = TuiHarness::empty();
     deliver(&mut before, &about("ast_a", "es-1", "generating"), 0);
@@ -168,15 +168,15 @@ fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
 fn a_restart_calls_nobody_for_what_was_overdue_before() {
     let (mut tui, mut effects) = restarted(500, false);
     effects.extend(tick(&mut tui, 501));
-    // Nor when its asset is told anew.
+    // Nor when its asset is sent again.
     effects.extend(deliver(&mut tui, &about("ast_b", "fr-1", "generated"), 502));
     assert_eq!(notifications(&effects), Vec::<String>::new());
     assert!(lines(&mut tui, (120, 30))[1].contains("1 OVERDUE"), "but it is shown");
-    // What becomes overdue after the start is called out, whenever it began.
+    // Versions that become overdue after the start are notified of, whenever they began.
     let (mut tui, effects) = restarted(100, false);
     assert!(notifications(&effects).is_empty());
     assert_eq!(notifications(&tick(&mut tui, 181)), ["ast_a: overdue"]);
-    // What was marked stays quiet.
+    // A marked version stays quiet.
     let (mut tui, _) = restarted(100, true);
     assert!(notifications(&tick(&mut tui, 181)).is_empty());
     assert!(!lines(&mut tui, (120, 30))[1].contains("OVERDUE"));
@@ -215,7 +215,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
     assert!(bar.contains("1 FAILED") && !bar.contains("OVERDUE"), "{bar}");
     assert!(lines(&mut tui, (120, 30)).iter().any(|line| line.contains("FOR YOU 1")));
 
-    // The mark holds for what was seen, and not for what becomes of it.
+    // The mark holds for what was seen, not for what happens next.
     let row = tui.delivery(&about("ast_a", "es-1", "generate_failed"), at(200));
     tui.tick(at(200));
     let mut failed = tui.asset("ast_a");
@@ -302,7 +302,7 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
     assert!(!everywhere(&mut tui, "refused request"));
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     assert!(everywhere(&mut tui, "nothing has failed"));
-    // One that claims something else says nothing of failures.
+    // A refusal that claims something else says nothing about failures.
     let harmless = tui.refusal(&about("ast_a", "es-1", "generated"), Some(Tamper::Key), at(1));
     tui.news(vec![harmless], &BTreeSet::new(), false);
     assert!(everywhere(&mut tui, "nothing has failed"));
@@ -312,7 +312,7 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
     assert!(!everywhere(&mut tui, "nothing has failed"));
     assert!(everywhere(&mut tui, "1 refused request claims a failure"));
 
-    // Also after a restart, and on a journal of which nothing else is known.
+    // Also after a restart, and if nothing else is known about the journal.
     let mut tui = TuiHarness::of(Model::new(run_info(None), now(), (120, 30)));
     tui.event(BackendEvent::RefusedFailures(vec![4, 9]));
     tui.event(BackendEvent::Loaded);
@@ -340,7 +340,7 @@ fn a_version_is_copied_as_the_command_that_gets_it() {
     };
     assert_eq!(copied(tui.press("y r")), [line("es-1")]);
     assert_eq!(copied(tui.press("tab down y r")), [line("fr-1")]);
-    // In the Matrix that of the selected cell, also for the id alone.
+    // In the Matrix, the version of the selected cell, also for the id alone.
     assert_eq!(copied(tui.press("2 y r")), [line("es-1")]);
     assert_eq!(copied(tui.press("right y r")), [line("fr-1")]);
     assert_eq!(copied(tui.press("y v")), ["fr-1"]);
@@ -362,12 +362,12 @@ fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
     }
     assert!(shown(&mut tui, "9f3c81… ") && shown(&mut tui, "9f3c81b…"));
     assert!(shown(&mut tui, "9f3c81c…") && !shown(&mut tui, "9f3c81a"));
-    // Another screen is drawn anew: then nothing changes that is looked at.
+    // Another screen is drawn completely, so nothing changes while the user looks at it.
     tui.press("2 1");
     assert!(shown(&mut tui, "9f3c81a…") && !shown(&mut tui, "9f3c81… "));
 }
 
-/// What is forecast is right from the first second on: about as long as it takes in the end.
+/// The demo's forecasts are right from the first second on: close to the actual durations.
 #[test]
 fn the_forecasts_of_the_demo_do_not_start_wrong() {
     for second in [0, 1, 5, 20, 60, 120, 200] {

@@ -1,4 +1,4 @@
-//! Hostile text in every field: it does nothing to a frame.
+//! Hostile text in every field does not damage a frame.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use ratatui::buffer::Buffer;
 
 use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, run_info};
 
-/// Text that does something to a terminal, hides, or is too much.
+/// Text that controls a terminal, is hidden, or is too long.
 const HOSTILE: [&str; 12] = [
     "\u{1b}[2J\u{1b}[31m",
     "\u{9b}31m",
@@ -86,7 +86,7 @@ fn sound(frame: &Buffer, what: &str) {
     }
 }
 
-/// A link and gaps that are full of this text.
+/// Sends a link and gaps full of this text.
 fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
     let all = text.to_owned();
     tui.event(BackendEvent::Link(Box::new(Link {
@@ -179,7 +179,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
                 note: all.clone(),
             }],
         };
-        // Opened by hand: which row has the keys does not matter here.
+        // Selected by hand: which pane is focused does not matter here.
         tui.press("g");
         for _ in 0..200 {
             if tui

@@ -1,5 +1,5 @@
-//! What keys do: scripts, and thousands of random keys, deliveries and sizes, after any of which the
-//! dashboard draws and leads back to where it began.
+//! What keys do: scripts, and thousands of random keys, deliveries and sizes, after each of which
+//! the dashboard can be drawn and `esc` leads back to the start.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 
-/// What copying a text asks for.
+/// Returns the effect of copying a text.
 fn copied(what: &str, text: &str) -> Effect {
     Effect::Copy { what: what.to_owned(), text: ClipText::new(text).unwrap() }
 }
@@ -54,7 +54,7 @@ fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
     }
     assert_eq!(seen.len(), failures, "each failure once");
     tui.press("n");
-    // The ring begins anew with one that was seen first.
+    // The cycle starts again with the first one.
     let effects = tui.press("x");
     let asked = asks(&effects);
     assert_eq!(asked.len(), 1, "{asked:?}");
@@ -75,7 +75,7 @@ fn what_was_marked_stops_shouting_and_stays_listed() {
     let asset = tui.model().selected_asset().unwrap().clone();
     assert!(!asset.shouts());
     assert!(asset.alerts().count() > 0);
-    // Once more takes it back.
+    // Pressing it again removes the mark.
     let effects = tui.press("x");
     assert!(
         asks(&effects).iter().all(|r| matches!(r, Request::Acknowledge { at: None, .. })),
@@ -97,8 +97,7 @@ fn a_filter_is_in_force_while_it_is_typed_and_esc_takes_it_back() {
     tui.model().settle();
     assert_eq!(tui.model().assets().len(), all);
 
-    // Letters that mean something elsewhere are letters here, and a filter that cannot be
-    // understood stays open.
+    // Letters that are keys elsewhere are letters here, and an invalid filter stays open.
     tui.press("/");
     tui.type_text("nosuch:q");
     tui.press("enter");
@@ -136,7 +135,7 @@ fn a_frozen_picture_stands_still_and_counts_what_waits() {
     let body = |buffer: &ratatui::buffer::Buffer| -> Vec<String> {
         (1..29).map(|y| (0..120).map(|x| buffer[(x, y)].symbol()).collect()).collect()
     };
-    // The footer says that it is frozen; everything else stays where and what it is.
+    // The footer says that it is frozen; everything else stays the same.
     assert_eq!(body(&before), body(&frozen));
     assert_eq!(body(&frozen), body(&later));
     tui.press("space");
@@ -234,10 +233,10 @@ fn q_asks_once_before_it_ends_what_receives() {
         tui.press("q");
         assert_eq!(tui.press(ends), [Effect::Quit], "{ends}");
     }
-    // One level back is one level back, there and everywhere.
+    // `q` goes one level back everywhere else.
     tui.press("3 q");
     assert_eq!((tui.model().mode.clone(), tui.model().screen), (Mode::Normal, Screen::Timeline));
-    // What only looks, and what is made up, ends at once.
+    // Read-only dashboards and demos end at once.
     tui.model().run_info.confirm_quit = false;
     assert_eq!(tui.press("q"), [Effect::Quit]);
 }
@@ -378,7 +377,7 @@ fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
     let tui = TuiHarness::empty();
     assert_eq!(next_change(&tui.model, None), None);
     let mut tui = TuiHarness::story(7, 60);
-    // An asset one of whose versions is being generated.
+    // An asset with a generating version.
     while tui.model().selected_asset().unwrap().count(State::Generating) == 0 {
         tui.press("down");
     }
@@ -392,7 +391,7 @@ fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
     assert!((178..=182).contains(&minutes), "nothing changes until one is overdue: {next}");
 }
 
-/// A version's callback.
+/// Returns a version's callback.
 fn about(asset: &str, version: &str, event: &str) -> Message {
     Message {
         event: format!("version_{event}"),
@@ -451,24 +450,25 @@ fn older_rows_come_and_the_newest_come_back() {
     tui.press("3");
     // The first of them is the first of the journal: there is nothing to read.
     assert_eq!(asks(&tui.press("g")), Vec::<&Request>::new());
-    // What is looked at stays, whatever comes.
+    // The selected row stays, whatever arrives.
     let selected = tui.model().selection.row;
     deliver(&mut tui, &about("ast_a", "v1", "generating"), 60);
     assert_eq!(tui.model().selection.row, selected);
     assert_eq!(tui.model().selected_row(), Some(0));
     assert!(tui.model().shown().rows.is_behind());
-    // A filter begins at the newest, and says nothing of them before they were looked at.
+    // A filter starts at the newest rows, and makes no claim about them before they have been
+    // searched.
     tui.press("/");
     tui.type_text("ast_z");
     tui.press("enter");
     let text = crate::tui_harness::rendered(&tui.frame((120, 30), COLOR));
     assert!(text.contains("and none yet fits the filter"), "{text}");
     tui.press("esc");
-    // Following again begins anew with the newest.
+    // Following again starts with the newest rows.
     let effects = tui.press("G");
     let search = searched(&effects).expect("the newest are asked for");
     assert_eq!(search.start, SearchStart::Newest);
-    // An answer that was lost is asked for again, in time.
+    // A lost answer is requested again after a while.
     assert_eq!(searched(&tui.press("G")), None);
     tui.tick(now() + SignedDuration::from_secs(70));
     let search = searched(&tui.press("G")).expect("it is asked for again");
@@ -479,7 +479,7 @@ fn older_rows_come_and_the_newest_come_back() {
     assert_eq!(model.selected_row(), Some(0));
 }
 
-/// What the dashboard asks the journal to search for, if it does.
+/// Returns the search that the dashboard requests, if any.
 fn searched(effects: &[Effect]) -> Option<Search> {
     asks(effects).into_iter().find_map(|request| match request {
         Request::Rows(search) => Some((**search).clone()),
@@ -487,7 +487,7 @@ fn searched(effects: &[Effect]) -> Option<Search> {
     })
 }
 
-/// The last page of a search.
+/// Returns the last page of a search.
 fn page(search: &Search, begun: u64, reached: u64, rows: Vec<Row>) -> RowsPage {
     RowsPage {
         id: search.id,
@@ -551,7 +551,7 @@ fn the_timeline_says_none_only_of_what_it_holds() {
 #[test]
 fn a_filter_says_none_only_at_the_end_of_the_journal() {
     let mut tui = TuiHarness::empty();
-    // The newest of a journal that holds more.
+    // The newest rows of a journal that holds more.
     for _ in 0..3 {
         drop(tui.delivery(&about("ast_a", "v1", "ready"), now()));
     }
@@ -654,7 +654,7 @@ fn coalesced_refusals_are_counted_once_each() {
     assert_eq!(tui.model().row_count(), 1);
 }
 
-/// Numbers that look random and are the same every time (xorshift64*).
+/// Pseudo-random numbers, the same every time (xorshift64*).
 struct Dice(u64);
 
 impl Dice {
@@ -746,7 +746,7 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
     }
 }
 
-/// What `app` might say to a request: something, nothing, or that it cannot.
+/// Answers a request as `app` might: with data, not at all, or with an error.
 fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::Timestamp) {
     if dice.below(4) == 0 {
         if dice.below(2) == 0 {
@@ -791,7 +791,7 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
     tui.event(event);
 }
 
-/// Starts or ends a demo where the dashboard wants that.
+/// Starts or stops a demo if the dashboard requests it.
 fn follow_demo(tui: &mut TuiHarness, effects: &[Effect]) {
     for effect in effects {
         match effect {
@@ -802,7 +802,8 @@ fn follow_demo(tui: &mut TuiHarness, effects: &[Effect]) {
     }
 }
 
-/// Whether `esc` leads from here to the Timeline with everything listed, and `q` ends it there.
+/// Returns whether `esc` leads from here to the Timeline with everything listed, and `q` ends it
+/// there.
 fn leads_back(tui: &TuiHarness) -> bool {
     let mut copy = tui.copy();
     for _ in 0..12 {
@@ -827,7 +828,7 @@ fn keys_are_spelt_where_there_is_ascii_alone() {
         for binding in keymap::footer(tui.model()) {
             let key = if binding.keys[0] == "up" { "up/down" } else { binding.keys[0] };
             let entry = format!(" {key} {}", binding.footer);
-            // Where it is asked whether to end, the question stands in their place.
+            // While confirming the end, the question replaces the keys.
             assert!(footer.contains(&entry) || keys == "q", "{entry:?} after {keys}: {footer}");
         }
     }

@@ -1,7 +1,6 @@
-//! The link to a relay on every screen that shows it, and gaps on the axis, as text with the runs of
-//! cells that are not plain.
+//! The relay link on every screen that shows it, and gaps on the axis.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
+//! `INSTA_UPDATE=always cargo test --test screens` updates the snapshots. Look at them.
 
 use std::time::Duration;
 
@@ -53,7 +52,7 @@ fn gap(second: i64, count: u64) -> Gap {
     }
 }
 
-/// A minute of the story with this link.
+/// Creates a minute of the story with this link.
 fn tui(link: Link) -> TuiHarness {
     let mut tui = TuiHarness::story(7, 60);
     tui.frame((120, 30), COLOR);
@@ -61,7 +60,7 @@ fn tui(link: Link) -> TuiHarness {
     tui
 }
 
-/// The header's first line in each state.
+/// The first line of the header in each state.
 #[test]
 fn headers() {
     let states = [

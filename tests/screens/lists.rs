@@ -1,5 +1,4 @@
-//! The lists, one delivery, keys, matrix, health: in every size, and in the states that they can be
-//! in.
+//! The lists, the detail view, the help, the matrix and Health at every size and in unusual states.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +20,7 @@ const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 /// The second of the story at which most is going on.
 const BUSY: u64 = 160;
 
-/// The story at its busiest, with the screen of a key open.
+/// Plays the story up to its busiest moment and presses keys.
 fn busy(keys: &str) -> TuiHarness {
     let mut tui = TuiHarness::story(7, BUSY);
     if !keys.is_empty() {
@@ -30,7 +29,7 @@ fn busy(keys: &str) -> TuiHarness {
     tui
 }
 
-/// Holds a screen to its snapshots.
+/// Compares a screen with its snapshots in two sizes.
 fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
     for (columns, rows) in [(120, 40), (80, 24)] {
         let frame = tui.frame((columns, rows), COLOR);
@@ -38,7 +37,7 @@ fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
     }
 }
 
-/// Holds a screen to its snapshot, in the size that most terminals have.
+/// Compares a screen with its snapshot, in the most common size.
 fn at_80(name: &str, tui: &mut TuiHarness, theme: Theme) {
     let frame = tui.frame((80, 24), theme);
     insta::assert_snapshot!(name, rendered(&frame));
@@ -79,7 +78,7 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
         for size in [(200, 50), (80, 24)] {
             let screen = rendered(&tui.frame(size, COLOR));
             assert!(!screen.contains("writing"), "{screen}");
-            // Nothing is answered here, which is not the same as nothing at all.
+            // Nothing is answered here, which is not the same as zero answers.
             assert!(!screen.contains("since the start"), "{screen}");
             assert!(!screen.contains("200, signed by a trusted key"), "{screen}");
             assert!(screen.contains(&format!(" state         {state}")), "{screen}");
@@ -104,7 +103,7 @@ fn a_screen_that_is_too_small() {
     }
 }
 
-/// Whatever is open, every size can be drawn.
+/// Every screen can be drawn at every size.
 #[test]
 fn no_size_is_too_odd() {
     for keys in ["2", "3", "4", "?", "3 enter", "3 enter v", "3 y", "3 enter y"] {
@@ -117,7 +116,7 @@ fn no_size_is_too_odd() {
     }
 }
 
-/// The last line can be scrolled to, and no further: what a page is agrees with what is seen.
+/// The last line can be scrolled to, and no further: the page size agrees with what is visible.
 #[test]
 fn the_end_is_where_the_last_line_is() {
     for (size, keys, last) in
@@ -138,7 +137,7 @@ fn the_end_is_where_the_last_line_is() {
     }
 }
 
-/// A delivery of the story, changed.
+/// Returns a delivery with a change.
 fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
     let at = tui.model().now;
     let message = Message {
@@ -152,7 +151,7 @@ fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
     Row::Delivery(delivery)
 }
 
-/// A refusal of the story, changed.
+/// Returns a refusal with a change.
 fn odd_refusal(tui: &mut TuiHarness, change: impl FnOnce(&mut Refusal)) -> Row {
     let at = tui.model().now;
     let message = Message {
@@ -221,7 +220,7 @@ fn rows_that_are_not_what_rows_are() {
     at_80("unreadable", &mut tui, COLOR);
 }
 
-/// A version's deliveries a minute apart; those with a `=` have one and the same signature.
+/// Delivers the events of a version one minute apart; those with a `=` share one signature.
 fn run_of(tui: &mut TuiHarness, events: &str) {
     let mut at = tui.model().now - SignedDuration::from_mins(9);
     for event in events.split(' ') {
@@ -237,7 +236,7 @@ fn run_of(tui: &mut TuiHarness, events: &str) {
     }
 }
 
-/// A guess and what was found in hindsight are explained where they are selected, in 80 columns too.
+/// A guess and a later correction are explained where they are selected, also at 80 columns.
 #[test]
 fn a_new_run_says_why_it_is_taken_for_one() {
     let shown = |tui: &mut TuiHarness| rendered(&tui.frame((80, 24), PLAIN));

@@ -1,4 +1,4 @@
-//! The dashboard without a terminal: what its screens show, and what keys do.
+//! Tests of the dashboard without a terminal: what the screens show, and what keys do.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 #[path = "../tui_harness/mod.rs"]

@@ -1,7 +1,7 @@
-//! The pictures of the README, drawn from the program's own screen buffer.
+//! The pictures in the README, drawn from the program's own screen buffer.
 //!
-//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures` writes them anew into `assets/` and the
-//! README; without it, this test fails when they are not what the program shows.
+//! `DUBWATCH_WRITE_PICTURES=1 cargo test --test screens pictures` writes them into `assets/`;
+//! without it, this test fails if they differ from what the program shows.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +12,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::tui_harness::{COLOR, TuiHarness, rows};
 
-/// The size of a cell, in the picture's units: that of a common monospaced font at 14.
+/// The size of a cell in the picture's units: that of a common monospaced font at 14.
 const CELL: (f64, f64) = (8.4, 17.0);
-/// What is left free around the screen.
+/// The margin around the screen.
 const MARGIN: f64 = 14.0;
 const BACKGROUND: &str = "#16161a";
 /// The size of the picture that is text, in columns and rows.
@@ -85,7 +85,7 @@ fn check(name: &str, title: &str, frame: &Buffer) {
     );
 }
 
-/// A frame as a picture.
+/// Returns a frame as an SVG picture.
 fn svg(title: &str, frame: &Buffer) -> String {
     let (columns, rows) = (f64::from(frame.area.width), f64::from(frame.area.height));
     let (width, height) = (columns * CELL.0 + 2.0 * MARGIN, rows * CELL.1 + 2.0 * MARGIN);
@@ -115,7 +115,7 @@ fn svg(title: &str, frame: &Buffer) -> String {
     out
 }
 
-/// How cells are painted.
+/// The style of a run of cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Paint {
     ink: &'static str,
@@ -141,7 +141,7 @@ impl Paint {
     }
 }
 
-/// The 16 colours as a common dark scheme has them; those that the dashboard uses.
+/// Returns the colours of a common dark scheme, for those that the dashboard uses.
 fn color(color: Color) -> Option<&'static str> {
     Some(match color {
         Color::Reset => return None,
@@ -173,7 +173,7 @@ fn run(out: &mut String, paint: &Paint, (x, y): (u16, u16), columns: u16, text: 
             .unwrap();
     }
     let opacity = if paint.dim { 0.55 } else { 1.0 };
-    // Lines and blocks as shapes, which meet whatever the font; words as text, held to the grid.
+    // Lines and blocks are shapes, which join in any font; words are text, aligned to the grid.
     let mut word = String::new();
     let mut word_at = 0;
     let mut at = 0;
@@ -207,7 +207,7 @@ fn run(out: &mut String, paint: &Paint, (x, y): (u16, u16), columns: u16, text: 
 }
 
 fn words(out: &mut String, paint: &Paint, opacity: f64, left: f64, top: f64, at: i32, text: &str) {
-    // A gap ends a piece, so that a font with other widths does not carry an error across it.
+    // Two blanks end a piece, so that a font with other widths does not carry an error across them.
     let mut at = f64::from(at);
     for piece in text.split_inclusive("  ") {
         let words = piece.trim_end();
@@ -245,7 +245,7 @@ impl Shape {
     }
 }
 
-/// A run of a glyph that is a line or a block, as a path.
+/// Returns a run of a glyph that is a line or a block as a path.
 fn shape(glyph: char, left: f64, top: f64, count: usize) -> Option<Shape> {
     let width = CELL.0 * f64::from(u32::try_from(count).unwrap());
     let middle = top + CELL.1 / 2.0;

@@ -1,4 +1,4 @@
-//! The views of the dashboard and the states that it can be in, by name.
+//! The views of the dashboard and its states, by name.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use jiff::SignedDuration;
 
 use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
-/// Every view, by the keys that lead to it. A refusal is opened at its signature, so the parts of one
-/// come in another order.
+/// Every view, with the keys that lead to it. A refusal opens at its signature, so its tabs come in
+/// another order.
 pub(crate) const VIEWS: [(&str, &str); 17] = [
     ("timeline", "1"),
     ("lanes", "1 tab"),
@@ -37,7 +37,7 @@ pub(crate) const VIEWS: [(&str, &str); 17] = [
     ("quit", "1 q"),
 ];
 
-/// Every state, by what has to stand in the banner, or in the footer where it is frozen.
+/// Every state, with the text required in the banner or, while frozen, in the footer.
 pub(crate) const STATES: [(&str, &str); 27] = [
     ("empty", ""),
     ("empty_without_key", ""),
@@ -68,7 +68,8 @@ pub(crate) const STATES: [(&str, &str); 27] = [
     ("wide_text", ""),
 ];
 
-/// The dashboard in a state, before a view is opened. Most are `failed`, and what the name says.
+/// Creates the dashboard in a state, before a view is opened. Most are `failed` plus what the name
+/// says.
 pub(crate) fn state(name: &str) -> TuiHarness {
     let mut tui = match name {
         "empty" | "empty_without_key" => TuiHarness::empty(),
@@ -78,7 +79,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "busy" => TuiHarness::story(7, 60),
         _ => TuiHarness::story(7, 140),
     };
-    // The width decides what keys reach, and what is seen first is what was there first.
+    // The width decides what keys do, and the order of arrival decides the first selection.
     tui.frame((120, 30), COLOR);
     let banner = match name {
         "demo" | "demo_over" => Some(Banner::Demo),
@@ -153,7 +154,7 @@ fn gap(second: i64, count: u64) -> Gap {
     }
 }
 
-/// Delivers a version of each asset, the first latest.
+/// Delivers a version of each asset, the first one latest.
 fn fill(tui: &mut TuiHarness, ids: impl Iterator<Item = String>) {
     for (number, id) in (0..).zip(ids) {
         let message = Message {
@@ -167,7 +168,7 @@ fn fill(tui: &mut TuiHarness, ids: impl Iterator<Item = String>) {
     }
 }
 
-/// Presses keys, and answers what they ask for.
+/// Presses keys, and answers requests for details.
 pub(crate) fn open(tui: &mut TuiHarness, keys: &str) {
     for effect in tui.press(keys) {
         if let Effect::Request(Request::Detail(target)) = effect {
@@ -180,7 +181,7 @@ pub(crate) fn open(tui: &mut TuiHarness, keys: &str) {
     }
 }
 
-/// A row as it is read from the journal.
+/// Returns a row as it is read from the journal.
 pub(crate) fn detail(row: &Row) -> Detail {
     let callback = row.callback();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The line in which a filter or a name is typed: what is seen of it, and what it says of itself.
+//! The line in which a filter or a name is typed: the visible part of it, and its messages.
 
 use dubwatch::text::Printable;
 use dubwatch::tui::model::mode::Mode;
@@ -8,13 +8,13 @@ use ratatui::layout::Rect;
 
 use crate::tui_harness::{COLOR, TuiHarness, rendered};
 
-/// The rows of a frame, as text.
+/// Returns the rows of a frame as text.
 fn rows(tui: &mut TuiHarness, columns: u16) -> Vec<String> {
     let screen = rendered(&tui.frame((columns, 24), COLOR));
     screen.lines().take(24).map(str::to_owned).collect()
 }
 
-/// The row in which is typed, and the text in it before the cursor.
+/// Returns the row of the line being typed, and the text in it before the cursor.
 fn line(tui: &mut TuiHarness, columns: u16) -> (String, String) {
     let row = rows(tui, columns)[22].clone();
     let cursor = view::cursor(tui.model(), Rect::new(0, 0, columns, 24)).unwrap();
@@ -49,7 +49,7 @@ fn what_stands_before_the_cursor_is_seen_at_every_length() {
             let end: String = typed.chars().skip(typed.chars().count().saturating_sub(9)).collect();
             assert!(before.ends_with(&end) || before.trim_end().ends_with(end.trim_end()), "{row}");
         }
-        // As much as there is room for, and not what a multiple of the row leaves.
+        // The whole width is used, whatever the length of the text.
         let (row, before) = line(&mut tui, columns);
         let width = Printable::new_or_blank(&before).width();
         assert!(width + 4 >= columns.into(), "{width} columns of {columns}: {row}");
@@ -101,7 +101,7 @@ fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
         tui.press(screen);
         tui.press("/");
         assert!(rows(&mut tui, 80)[23].contains("⏎ keep"));
-        // What is typed on the way to the mistake is a filter that nothing fits.
+        // The text typed before the mistake is a filter without matches.
         tui.type_text("nosuch:q");
         let frame = rows(&mut tui, 80);
         let (screen, footer) = (frame.join("\n"), &frame[23]);
@@ -128,7 +128,7 @@ fn what_is_wrong_stands_beside_a_long_filter() {
         let (_, behind) = row.split_at(before.len());
         assert!(behind.trim_start().len() > 20 && behind.contains("nosuch"), "{row}");
     }
-    // And beside one that is kept, how much it leaves.
+    // A long filter that is kept also leaves room for the counts.
     tui.press("ctrl-u");
     paste(&mut tui, &"word ".repeat(50));
     tui.press("enter");

@@ -1,6 +1,6 @@
-//! States of deliveries that were accepted without a check, among verified ones.
+//! States from deliveries that were accepted without a check, among verified ones.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
+//! `INSTA_UPDATE=always cargo test --test screens` updates the snapshots. Look at them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::tui_harness::{COLOR, TuiHarness, now, rendered};
 
 const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 
-/// An asset that failed, with two versions of which only the first was not checked.
+/// Creates a failed asset with two versions, of which only the first was not checked.
 fn two_versions(event: &str) -> TuiHarness {
     let mut tui = TuiHarness::empty();
     tui.unchecked = |seq| seq < 3;
@@ -32,13 +32,13 @@ fn two_versions(event: &str) -> TuiHarness {
     tui
 }
 
-/// The lines of a frame.
+/// Returns the lines of a frame.
 fn lines(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> Vec<String> {
     let frame = rendered(&tui.frame(size, theme));
     frame.lines().take_while(|line| *line != "---").map(str::to_owned).collect()
 }
 
-/// A mark beside the glyph in every size, the word where there is room, with and without colour.
+/// A mark beside the glyph at every size, and the word if there is room, with and without colour.
 #[test]
 fn a_lane_says_that_its_state_is_unchecked() {
     for (size, theme, marks) in [
@@ -52,13 +52,13 @@ fn a_lane_says_that_its_state_is_unchecked() {
         for mark in marks {
             assert!(lines.iter().any(|line| line.contains(mark)), "{mark} {size:?}\n{lines:#?}");
         }
-        // Beside the list of assets, where there is one.
+        // Beside the list of assets, if it is shown.
         let beside = lines.iter().filter_map(|line| line.split(['│', '|']).next_back());
         let said: String = beside.map(str::trim).collect::<Vec<_>>().join(" ");
         assert!(said.contains("unchecked (--signature off)"), "{size:?}\n{lines:#?}");
         assert!(said.contains("ASSET FAILED 13:55, unchecked, then 2 events of"), "{lines:#?}");
     }
-    // A lane that has nothing else to note.
+    // A lane without any other note.
     let lanes = lines(&mut two_versions("version_generated"), (120, 40), COLOR);
     let lane = |locale: &str| lanes.iter().find(|line| line.contains(locale)).unwrap();
     assert!(lane("–es-E1").ends_with(" unchecked"), "{lanes:#?}");
@@ -78,7 +78,7 @@ fn a_cell_of_the_matrix_says_so_too() {
     assert!(!seen.iter().any(|line| line.contains("since 13:55 - unchecked")), "{seen:#?}");
 }
 
-/// The bar of failures, and the banner that makes the word in it needless.
+/// The alert bar says it, unless the banner already does.
 #[test]
 fn the_bar_says_which_failures_are_unchecked() {
     let mut tui = two_versions("version_failed");
@@ -90,7 +90,7 @@ fn the_bar_says_which_failures_are_unchecked() {
     assert!(bar.contains("FAILED") && !bar.contains("unchecked"), "{bar}");
 }
 
-/// Where everything is unchecked, the banner says it and the marks stay in the background.
+/// If everything is unchecked, the banner says so and the marks are dim.
 #[test]
 fn marks_are_dim_under_the_banner() {
     let mut tui = two_versions("version_ready");

@@ -1,7 +1,7 @@
-//! Pictures for a person: every view in a state that shows most of it, and how the other states
-//! differ from that.
+//! Snapshots for people: every view in its most telling state, and the differences in the other
+//! states.
 //!
-//! `INSTA_UPDATE=always cargo test --test screens` writes the snapshots anew. Look at them.
+//! `INSTA_UPDATE=always cargo test --test screens` updates the snapshots. Look at them.
 
 use std::fmt::Write as _;
 
@@ -12,12 +12,12 @@ use crate::states::{VIEWS, open, state};
 use crate::tui_harness::{COLOR, TuiHarness, rendered, rows};
 
 const BASE: &str = "failed";
-/// Views that change a line of the timeline.
+/// Views that change one line of the Timeline.
 const LINES: [&str; 3] = ["filter", "name", "quit"];
 const LARGE: (u16, u16) = (120, 40);
 const SMALL: (u16, u16) = (80, 24);
 
-/// A state with a view opened on it.
+/// Creates a state and opens a view.
 fn opened(view: &str, name: &str) -> TuiHarness {
     let (_, keys) = VIEWS.iter().find(|(other, _)| *other == view).unwrap();
     let mut tui = state(name);
@@ -41,7 +41,7 @@ fn views() {
     }
 }
 
-/// States that leave little of the others' pictures.
+/// States that share little with the other snapshots.
 #[test]
 fn states_of_their_own() {
     for (view, name) in [
@@ -127,7 +127,7 @@ fn what_states_change() {
     snapshot("timeline_empty_without_key", &difference(&base, &frame));
 }
 
-/// The rows in which a frame differs from another, each with its place and its styles.
+/// Returns the rows that differ between two frames, with their positions and styles.
 fn difference(base: &Buffer, frame: &Buffer) -> String {
     let (old, new) = (rows(base), rows(frame));
     let mut text = String::new();
@@ -137,7 +137,7 @@ fn difference(base: &Buffer, frame: &Buffer) -> String {
             let _ = writeln!(text, "{sign}   ~ {styles}");
         }
     };
-    // The longest common part of what is left of both, from each pair of places on.
+    // The length of the longest common subsequence from each pair of positions on.
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for before in (0..old.len()).rev() {
         for after in (0..new.len()).rev() {
