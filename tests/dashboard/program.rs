@@ -272,7 +272,7 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
     // Leaves the help, asks to quit, and confirms.
     watch.pty.type_keys("qqq");
     let (exit, text) = watch.ended();
-    // It may have found out already that nobody is there any more.
+    // It may have failed already, because nothing is listening any more.
     let _ = sending.kill();
     sending.wait().unwrap();
     assert_eq!(exit.exit_code(), 0, "{text}");

@@ -240,7 +240,7 @@ fn run_of(tui: &mut TuiHarness, events: &str) {
 #[test]
 fn a_new_run_says_why_it_is_taken_for_one() {
     let shown = |tui: &mut TuiHarness| rendered(&tui.frame((80, 24), PLAIN));
-    // The words in the right pane, in one line.
+    // The words in the right pane, on one line.
     let lanes = |tui: &mut TuiHarness| {
         let frame = shown(tui);
         let right = frame.lines().filter_map(|line| line.rsplit_once('│'));
