@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::model::mode::Target;
 use super::model::search::Search;
+use super::model::target::Target;
 use crate::text::{ClipText, Printable};
 
 /// One effect of an update.

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::effect::Request;
 use super::model::asset::AssetView;
 use super::model::detail::Detail;
-use super::model::mode::Target;
-use super::model::rows::Row;
+use super::model::row::Row;
 use super::model::search::RowsPage;
+use super::model::target::Target;
 use crate::callback::Gap;
 use crate::status::{Counts, JournalHealth, Link};
 

@@ -14,6 +14,7 @@ pub mod msg;
 pub mod run;
 pub mod shell_terminal;
 mod shown_rows;
+mod size;
 pub mod terminal;
 mod terminal_backend;
 pub mod update;

@@ -6,19 +6,19 @@ use ratatui::buffer::{Cell, CellWidth as _};
 /// The cells drawn since the screen was cleared.
 #[derive(Debug, Default)]
 pub(super) struct ShownRows {
-    rows: Vec<Row>,
+    rows: Vec<ShownRow>,
     columns: usize,
 }
 
 #[derive(Debug, Default)]
-struct Row {
+struct ShownRow {
     /// The cells from the left; cells never drawn, or covered by a wide grapheme, are blank.
     cells: Vec<Cell>,
     /// Whether one of them may have another width in the terminal.
     is_doubtful: bool,
 }
 
-impl Row {
+impl ShownRow {
     /// Stores a changed cell. Returns whether that uncovers columns of a wide grapheme, which
     /// terminals blank in different ways.
     fn put(&mut self, x: usize, cell: &Cell) -> bool {
@@ -48,7 +48,7 @@ impl ShownRows {
     pub(super) fn change(&mut self, y: u16, changes: &[(u16, u16, &Cell)]) -> bool {
         let y = usize::from(y);
         if self.rows.len() <= y {
-            self.rows.resize_with(y + 1, Row::default);
+            self.rows.resize_with(y + 1, ShownRow::default);
         }
         let row = &mut self.rows[y];
         if row.cells.len() < self.columns {

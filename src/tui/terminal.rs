@@ -20,10 +20,10 @@ use ratatui::backend::Backend as _;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 use rustix::event::{Timespec, poll};
-use rustix::termios::tcgetwinsize;
 use tokio_util::sync::CancellationToken;
 
 use super::input::Report;
+use super::size::measured;
 pub use super::terminal_backend::TerminalBackend;
 use super::terminal_backend::TerminalSize;
 use crate::text::{ClipText, Printable};
@@ -36,9 +36,6 @@ pub use multiplexer::Multiplexer;
 /// Maximum length of a text for [`TerminalScreen::copy`], in bytes: terminals drop anything longer
 /// than 74,994 bytes in base64 (hterm's limit, which others adopted).
 pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
-
-/// The size assumed for terminals that report none, as some serial lines do.
-const FALLBACK: Size = Size { width: 80, height: 24 };
 
 /// How long to wait for the answer to a query before returning the terminal: a late answer would
 /// appear as text in the shell.
@@ -378,15 +375,6 @@ fn give_back_and_tell() {
         let _ = disable_raw_mode();
     }
     broken.cancel();
-}
-
-/// Returns the size of a terminal.
-pub(super) fn measured(out: impl AsFd) -> rustix::io::Result<Size> {
-    let size = tcgetwinsize(out)?;
-    if size.ws_col == 0 || size.ws_row == 0 {
-        return Ok(FALLBACK);
-    }
-    Ok(Size { width: size.ws_col, height: size.ws_row })
 }
 
 fn ansi(command: impl Command) -> String {

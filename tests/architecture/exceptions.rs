@@ -6,10 +6,7 @@ pub(crate) const CIRCLES: &[(&str, &str)] = &[
     ("app::dashboard::search", "app::dashboard::backend"),
     ("app::dashboard::writes", "app::dashboard::backend"),
     ("app::supervisor", "app::frontend"),
-    ("tui::input", "tui::terminal"),
-    ("tui::model::mode", "tui::model::detail"),
-    ("tui::model::search", "tui::model::rows"),
 ];
 
 /// Names of several types.
-pub(crate) const DOUBLED: &[&str] = &["Row"];
+pub(crate) const DOUBLED: &[&str] = &[];

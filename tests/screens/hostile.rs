@@ -12,8 +12,8 @@ use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::tui::event::{BackendEvent, News};
 use dubwatch::tui::model::asset::AssetView;
 use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::mode::Target;
-use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::row::Row;
+use dubwatch::tui::model::target::Target;
 use dubwatch::tui::model::{Banner, Model};
 use ratatui::buffer::Buffer;
 

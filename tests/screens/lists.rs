@@ -8,7 +8,7 @@ use dubwatch::callback::{
 };
 use dubwatch::simulate::Message;
 use dubwatch::tui::model::Banner;
-use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::row::Row;
 use dubwatch::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 

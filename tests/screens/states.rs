@@ -8,8 +8,9 @@ use dubwatch::status::{JournalHealth, Link, LinkState};
 use dubwatch::tui::effect::{Effect, Request};
 use dubwatch::tui::event::BackendEvent;
 use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::mode::{Pane, Target};
-use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::mode::Pane;
+use dubwatch::tui::model::row::Row;
+use dubwatch::tui::model::target::Target;
 use dubwatch::tui::model::{Banner, Model};
 use jiff::SignedDuration;
 

@@ -16,7 +16,7 @@ use dubwatch::tui::effect::Effect;
 use dubwatch::tui::event::{BackendEvent, News};
 use dubwatch::tui::input::Chord;
 use dubwatch::tui::model::asset::AssetView;
-use dubwatch::tui::model::rows::Row;
+use dubwatch::tui::model::row::Row;
 use dubwatch::tui::model::{Banner, Model, RunInfo};
 use dubwatch::tui::msg::Msg;
 use dubwatch::tui::update::update;

@@ -8,8 +8,8 @@ use crate::signature::{StepResult, TrustedKeys, steps};
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
 use crate::tui::model::detail::{Detail, StepView};
-use crate::tui::model::mode::Target;
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
+use crate::tui::model::target::Target;
 
 impl Backend {
     /// Answers; an error becomes a status message, because the next request may succeed.

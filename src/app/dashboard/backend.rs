@@ -26,7 +26,7 @@ use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::asset_list::MAX_ASSETS;
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
 
 /// Requests of the dashboard that may wait.
 const REQUESTS: usize = 64;

@@ -15,7 +15,8 @@ use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
 use crate::tui::model::asset_list::MAX_ASSETS;
-use crate::tui::model::rows::{MAX_ROWS, Row};
+use crate::tui::model::row::Row;
+use crate::tui::model::search::MAX_ROWS;
 
 /// Deliveries and refusals that are read at once.
 const PAGE: u32 = 256;

@@ -1,6 +1,6 @@
 //! Puts deliveries and refusals in one order. Pure.
 
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
 
 /// Both in the order of their times, deliveries among themselves as they were: in the order of the
 /// journal. `deliveries` are oldest first.

@@ -14,7 +14,7 @@ use crate::filter::DeliveryFacts;
 use crate::journal::JournalError;
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
 use crate::tui::model::search::{PAGE, RowsPage, Search, SearchStart};
 
 /// Deliveries that are looked at in a batch: some milliseconds.

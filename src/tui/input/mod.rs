@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 pub use super::chord::{Chord, Key, NoSuchKey};
 use super::hangup;
-use super::terminal::measured;
+use super::size::measured;
 use parser::Parser;
 
 /// Maximum length of a paste in bytes; the rest of a longer one is dropped.

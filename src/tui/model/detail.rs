@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::IgnoredAny;
 
-use super::mode::Tab;
-use super::rows::Row;
+use super::row::Row;
+use super::tab::Tab;
 use crate::callback::{EarlierBody, Headers, Verdict, without_mark};
 use crate::text::Printable;
 

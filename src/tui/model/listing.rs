@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::Model;
 use super::asset::Group;
 use super::asset_list::ListedAsset;
-use super::mode::{Mode, Target};
-use super::rows::{Row, RowWindow};
+use super::mode::Mode;
+use super::row::Row;
+use super::row_window::RowWindow;
 use super::snapshot::Snapshot;
+use super::target::Target;
 
 /// The rows that match the filter; each `None` if there is no filter and all rows are listed.
 #[derive(Debug, Clone, Default)]

@@ -10,9 +10,12 @@ pub mod layout;
 pub mod listing;
 pub mod mode;
 pub mod names;
-pub mod rows;
+pub mod row;
+pub mod row_window;
 pub mod search;
 pub mod snapshot;
+pub mod tab;
+pub mod target;
 
 use std::sync::Arc;
 
@@ -25,9 +28,10 @@ use asset::AssetView;
 use asset_list::AssetList;
 use axis::{Axis, TimeRange};
 use listing::Listing;
-use mode::{Mode, Pane, Screen, Target};
+use mode::{Mode, Pane, Screen};
 use search::Query;
 use snapshot::{FrozenSnapshot, Snapshot};
+use target::Target;
 
 /// Facts that do not change during a run.
 #[derive(Debug, Clone, PartialEq)]

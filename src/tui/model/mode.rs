@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use super::detail::{Detail, DetailLine};
+use super::tab::Tab;
+use super::target::Target;
 
 /// One of the four screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,50 +139,6 @@ pub struct DetailMode {
     pub lines: Arc<Vec<DetailLine>>,
     /// The width for which the lines were made, in columns; `None` if they are out of date.
     pub laid_out: Option<u16>,
-}
-
-/// Identifies a row of the Deliveries screen. Stays the same when the row changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Target {
-    /// A delivery, by its `seq`.
-    Delivery(u64),
-    /// An entry of the refusal log, by its id.
-    Refusal(u64),
-}
-
-/// A tab of the detail view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tab {
-    /// The body, pretty or as sent.
-    Payload,
-    /// The request line and the headers.
-    Headers,
-    /// The bytes of the body, as text or hex.
-    Raw,
-    /// The steps of the signature check.
-    Signature,
-}
-
-impl Tab {
-    /// All tabs, in order.
-    pub const ALL: [Self; 4] = [Self::Payload, Self::Headers, Self::Raw, Self::Signature];
-
-    /// Returns the tab's label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Payload => "Payload",
-            Self::Headers => "Headers",
-            Self::Raw => "Raw",
-            Self::Signature => "Signature",
-        }
-    }
-
-    /// Returns the tab `by` positions further, wrapping around.
-    #[must_use]
-    pub fn moved(self, by: isize) -> Self {
-        let count = Self::ALL.len().cast_signed();
-        Self::ALL[(self as isize + by).rem_euclid(count).cast_unsigned()]
-    }
 }
 
 /// A line being typed: its text and the cursor, in characters.

@@ -2,8 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::rows::{MAX_ROWS, Row};
+use super::row::Row;
 use crate::filter::{DeliveryFacts, Filter};
+
+/// Maximum number of rows held. Beyond it, the rows furthest from the selection are dropped; they
+/// are read again when they are scrolled to.
+pub const MAX_ROWS: usize = 5_000;
 
 /// Which rows to list. The default lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::asset::usual_generation;
 use super::asset_list::AssetList;
-use super::mode::Target;
-use super::rows::{Row, RowWindow, SearchResults};
+use super::row::Row;
+use super::row_window::{RowWindow, SearchResults};
+use super::target::Target;
 use crate::callback::Gap;
 use crate::status::{Counts, JournalHealth, Link};
 

@@ -23,7 +23,7 @@ use crate::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
 use crate::tui::model::{Banner, RunInfo};
 use crate::tui::terminal::Multiplexer;
 

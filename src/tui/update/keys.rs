@@ -5,7 +5,7 @@ use super::super::help::Help;
 use super::super::input::{Chord, Key};
 use super::super::keymap::{self, Action, KEYMAP};
 use super::super::model::mode::{Mode, Pane, Screen};
-use super::super::model::rows::RowWindow;
+use super::super::model::row_window::RowWindow;
 use super::super::model::search::{PAGE, SearchStart};
 use super::super::model::snapshot::{AssetRows, FrozenSnapshot};
 use super::super::model::{Banner, Model};

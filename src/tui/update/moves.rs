@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use super::super::model::Model;
-use super::super::model::mode::{Pane, Screen, Target};
-use super::super::model::rows::{Row, RowWindow};
+use super::super::model::mode::{Pane, Screen};
+use super::super::model::row::Row;
+use super::super::model::row_window::RowWindow;
+use super::super::model::target::Target;
 use super::hold;
 
 /// The distance of a move.

@@ -6,9 +6,12 @@ use jiff::SignedDuration;
 use super::super::effect::{Effect, Request};
 use super::super::model::Model;
 use super::super::model::listing::name_of;
-use super::super::model::mode::{Screen, Target};
-use super::super::model::rows::{MAX_ROWS, Row, RowWindow, SearchResults};
+use super::super::model::mode::Screen;
+use super::super::model::row::Row;
+use super::super::model::row_window::{RowWindow, SearchResults};
+use super::super::model::search::MAX_ROWS;
 use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, SearchStart, Searching};
+use super::super::model::target::Target;
 
 /// Time without a page after which a search counts as lost.
 const LOST: SignedDuration = SignedDuration::from_secs(3);

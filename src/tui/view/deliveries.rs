@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::model::Model;
-use super::super::model::rows::Row;
+use super::super::model::row::Row;
 use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
 use super::super::widget::window::window;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::style::Style;
 
-use super::super::model::rows::Row;
+use super::super::model::row::Row;
 use super::super::model::{Model, names};
 use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};

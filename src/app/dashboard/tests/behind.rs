@@ -2,7 +2,7 @@
 //! is too much is passed over.
 
 use super::*;
-use crate::tui::model::rows::MAX_ROWS;
+use crate::tui::model::search::MAX_ROWS;
 
 /// Keeps a backend from sending: news fills the inbox, an answer has to wait, and whoever gives it.
 async fn hold_up(scene: &Scene, second: i64) {

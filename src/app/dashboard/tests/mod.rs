@@ -27,9 +27,9 @@ use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
 use crate::tui::effect::Request;
 use crate::tui::event::{BackendEvent, News};
 use crate::tui::model::asset::AssetView;
-use crate::tui::model::mode::Target;
-use crate::tui::model::rows::Row;
+use crate::tui::model::row::Row;
 use crate::tui::model::search::{Query, Search, SearchStart};
+use crate::tui::model::target::Target;
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(60);

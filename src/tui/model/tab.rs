@@ -1,0 +1,36 @@
+//! The tabs of the detail view.
+
+/// A tab of the detail view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tab {
+    /// The body, pretty or as sent.
+    Payload,
+    /// The request line and the headers.
+    Headers,
+    /// The bytes of the body, as text or hex.
+    Raw,
+    /// The steps of the signature check.
+    Signature,
+}
+
+impl Tab {
+    /// All tabs, in order.
+    pub const ALL: [Self; 4] = [Self::Payload, Self::Headers, Self::Raw, Self::Signature];
+
+    /// Returns the tab's label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Payload => "Payload",
+            Self::Headers => "Headers",
+            Self::Raw => "Raw",
+            Self::Signature => "Signature",
+        }
+    }
+
+    /// Returns the tab `by` positions further, wrapping around.
+    #[must_use]
+    pub fn moved(self, by: isize) -> Self {
+        let count = Self::ALL.len().cast_signed();
+        Self::ALL[(self as isize + by).rem_euclid(count).cast_unsigned()]
+    }
+}
