@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dubwatch::callback::Encoding;
-use dubwatch::signature::{PrivateKey, PublicKey, TrustedKeys};
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::{PrivateKey, PublicKey, TrustedKeys};
 
 fn check(c: &mut Criterion) {
     let body: Vec<u8> = (b' '..=b'~').cycle().take(200).collect();

@@ -14,8 +14,8 @@ use std::hint::black_box;
 use std::io::Write as _;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dubwatch::simulate::Message;
-use dubwatch::tui::view;
+use dubwatch::internals::simulate::Message;
+use dubwatch::internals::tui::view;
 use jiff::SignedDuration;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;

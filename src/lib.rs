@@ -59,6 +59,7 @@
 //! | [`cli`] | the command line, one file per subcommand |
 //! | [`app`] | the composition root: starts everything, stops it in order |
 //! | [`docs`] | the reference pages |
+//! | [`internals`] | what tests and benches use: all else is private |
 //!
 //! # What is absent
 //!
@@ -72,25 +73,29 @@
 //! - No clock, file or socket in a pure module. `tests/architecture` checks that, and which module uses
 //!   which.
 #![forbid(unsafe_code)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the page is read with its private modules")]
 
-pub mod app;
-pub mod callback;
-pub mod cli;
-pub mod config;
+mod app;
+mod callback;
+mod cli;
+mod config;
 pub mod docs;
-pub mod files;
-pub mod filter;
-pub mod intake;
-pub mod journal;
-pub mod listener;
-pub mod outbound;
-pub mod output;
-pub mod relay;
-pub mod serve;
-pub mod signature;
-pub mod simulate;
-pub mod sqlite;
-pub mod status;
-pub mod text;
-pub mod timeline;
-pub mod tui;
+mod files;
+mod filter;
+mod intake;
+pub mod internals;
+mod journal;
+mod listener;
+mod outbound;
+mod output;
+mod relay;
+mod serve;
+mod signature;
+mod simulate;
+mod sqlite;
+mod status;
+mod text;
+mod timeline;
+mod tui;
+
+pub use cli::run;

@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dubwatch::cli::run(std::env::args_os())
+    dubwatch::run(std::env::args_os())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dubwatch::callback::{Encoding, Verdict};
-use dubwatch::signature::{PrivateKey, PublicKey, TrustedKeys};
+use dubwatch::internals::callback::{Encoding, Verdict};
+use dubwatch::internals::signature::{PrivateKey, PublicKey, TrustedKeys};
 use proptest::prelude::*;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde::Deserialize;

@@ -32,8 +32,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use dubwatch::callback::Encoding;
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::PrivateKey;
 use tui_support::Pty;
 
 /// Longer than anything takes here.

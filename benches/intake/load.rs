@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use dubwatch::callback::Encoding;
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::PrivateKey;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 

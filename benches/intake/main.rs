@@ -25,8 +25,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use dubwatch::callback::Encoding;
-use dubwatch::signature::{PrivateKey, TrustedKeys};
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::{PrivateKey, TrustedKeys};
 
 use load::{Answers, Enough};
 use server::{PUBLIC_KEY, Server};

@@ -10,9 +10,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use dubwatch::callback::{Accepted, Callback, Encoding, Headers, Received, Source, Verdict};
-use dubwatch::journal::{Journal, Location, WriterLimits};
-use dubwatch::signature::{PrivateKey, fingerprint};
+use dubwatch::internals::callback::{
+    Accepted, Callback, Encoding, Headers, Received, Source, Verdict,
+};
+use dubwatch::internals::journal::{Journal, Location, WriterLimits};
+use dubwatch::internals::signature::{PrivateKey, fingerprint};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::load::{self, Enough};
@@ -68,7 +70,7 @@ pub(crate) fn fill(path: &Path, numbers: std::ops::Range<usize>) -> Result<()> {
     let mut pending = VecDeque::with_capacity(AHEAD);
     for n in numbers {
         if pending.len() == AHEAD {
-            let oldest: dubwatch::journal::PendingCommit<u64> =
+            let oldest: dubwatch::internals::journal::PendingCommit<u64> =
                 pending.pop_front().context("the queue is not empty")?;
             oldest.blocking_receipt()?;
         }

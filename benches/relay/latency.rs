@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::signature::PrivateKey;
 use serde_json::Value;
 
 use crate::figures::{millis, say, share};

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::signature::PrivateKey;
 
 use figures::{Flow, median, micros, millis, report_flows, say};
 use latency::{BESIDE, Ways};
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
     let after = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
     let only = after("--only");
     let on = after("--on").map_or(env!("CARGO_TARGET_TMPDIR"), |place| place);
-    dubwatch::serve::raise_open_files();
+    dubwatch::internals::serve::raise_open_files();
     let key = PrivateKey::generate()?;
     for part in ["latency", "inboxes", "catch-up", "memory"] {
         if only.is_some_and(|only| only != part) {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dubwatch::journal::JournalReader;
+use dubwatch::internals::journal::JournalReader;
 use serde_json::Value;
 
 /// Longer than anything takes here.

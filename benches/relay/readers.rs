@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use dubwatch::relay::protocol::{
+use dubwatch::internals::relay::protocol::{
     ClientFrame, Cursor, Hello, PingPayload, RelayFrame, SUBPROTOCOL, SUBSCRIBE_PATH, Versions,
 };
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};

@@ -153,7 +153,7 @@ pub(super) fn sender(
     key: PrivateKey,
 ) -> anyhow::Result<Sender> {
     let to: Uri = format!("http://{bound}{}", config.path).parse().context("--path is no path")?;
-    Ok(Sender::new(to, key, Encoding::Der, Outbound::default())?)
+    Ok(Sender::new(to, key, Encoding::Der, Outbound::default()))
 }
 
 /// Plays the stories of a program; their assets get their names before they are heard of.

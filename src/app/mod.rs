@@ -38,7 +38,7 @@ use crate::tui::widget::theme::Theme;
 
 pub use demo::{DemoOptions, any_seed, demo};
 pub use frontend::stream::is_closed_pipe;
-pub use keys::{DevKeyError, dev_key_path, load_dev_key, trusted_keys};
+pub use keys::{DevKeyError, load_dev_key, trusted_keys};
 pub use read_only::follow;
 pub use reader_gone::reader_gone;
 pub use relay::{RelayOptions, relay, relay_admin};

@@ -13,12 +13,16 @@ mod outcome;
 mod refusal;
 mod verdict;
 
-pub use body::{Callback, MAX_ID, Subject, without_mark};
+#[cfg(test)]
+pub use body::MAX_ID;
+pub use body::{Callback, Subject, without_mark};
 pub use compressed::{Compression, decompress};
 pub use delivery::{Accepted, Delivery, DeliverySummary, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use gap::{Gap, MessagePosition, NotedGap};
-pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
+#[cfg(test)]
+pub use headers::REDACTED;
+pub use headers::{Headers, SIGNATURE_HEADER};
 pub use outcome::{Ambiguity, DeliveryEffect, Outcome};
 pub use refusal::{
     BODY_SAMPLE, BodySample, EarlierBody, MAX_BODIES, Refusal, RefusalEntry, RefusalKind,

@@ -121,7 +121,7 @@ pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         // Created inside the runtime, in which the connection's tasks run.
-        let sender = Sender::new(to, key, encoding, outbound)?;
+        let sender = Sender::new(to, key, encoding, outbound);
         send_all(&sender, args, text_out(config)).await
     })
 }

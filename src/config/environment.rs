@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 
 use super::ConfigError;
 use crate::text::Printable;
@@ -33,9 +35,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The prefix of all our variables.
-    pub const PREFIX: &str = "DUBWATCH_";
-
     /// Returns the environment of this process: its `DUBWATCH_*` variables and the XDG directories,
     /// on every platform.
     ///
@@ -61,30 +60,6 @@ impl Environment {
             data_dir: directory("XDG_DATA_HOME", ".local/share"),
             state_dir: directory("XDG_STATE_HOME", ".local/state"),
         }
-    }
-
-    /// Returns an environment without variables, with every directory below `root`; for tests.
-    pub fn below(root: &Path) -> Self {
-        Self {
-            variables: BTreeMap::new(),
-            working_dir: root.to_owned(),
-            config_file: Some(root.join("config").join(NAME).join("config.toml")),
-            data_dir: Some(root.join("data").join(NAME)),
-            state_dir: Some(root.join("state").join(NAME)),
-        }
-    }
-
-    /// Removes every directory; for tests.
-    #[must_use]
-    pub fn without_home(self) -> Self {
-        Self { config_file: None, data_dir: None, state_dir: None, ..self }
-    }
-
-    /// Adds a variable.
-    #[must_use]
-    pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.insert(name.to_owned(), value.into());
-        self
     }
 
     /// Returns the environment with those variables alone that `keeps` accepts by name.
@@ -124,5 +99,32 @@ impl Environment {
         };
         let text = value.to_str().ok_or_else(|| ConfigError::named(name, "it is not UTF-8"))?;
         Ok(Some(text))
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// Returns an environment without variables, with every directory below `root`.
+    pub fn below(root: &Path) -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            working_dir: root.to_owned(),
+            config_file: Some(root.join("config").join(NAME).join("config.toml")),
+            data_dir: Some(root.join("data").join(NAME)),
+            state_dir: Some(root.join("state").join(NAME)),
+        }
+    }
+
+    /// Removes every directory.
+    #[must_use]
+    pub fn without_home(self) -> Self {
+        Self { config_file: None, data_dir: None, state_dir: None, ..self }
+    }
+
+    /// Adds a variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
     }
 }

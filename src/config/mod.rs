@@ -33,8 +33,7 @@ pub use setting::{Layer, SETTINGS, SettingKey, WatcherSettings};
 pub use show::SettingRecord;
 pub use table::Setting;
 pub use value::{
-    Color, ListenAddress, Output, ProxyNetworks, Secret, SignaturePolicy, ThemeChoice,
-    size as parse_size, span as parse_span,
+    Color, ListenAddress, Output, ProxyNetworks, SignaturePolicy, ThemeChoice, span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
 

@@ -47,7 +47,7 @@ use crate::callback::{
 use crate::text::Printable;
 use test::Test;
 
-pub use terms::{TERMS, TermDoc};
+pub use terms::TERMS;
 
 /// The condition for a delivery or a refusal to be shown. The default filter matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

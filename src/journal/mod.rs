@@ -36,7 +36,7 @@ pub use follow::{Follower, JournalBatch};
 pub use handler::{RelayReceipt, Relayed};
 pub use notes::{MAX_NAME, NameChange, NamingCounts};
 pub use prune::PruneCounts;
-pub use reader::{AssetPlace, JournalReader, Scanned};
+pub use reader::{AssetPlace, JournalReader};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
 pub use watermarks::Watermarks;
@@ -56,7 +56,6 @@ pub struct Journal {
 
 /// Why a journal could not be used. As in [`OpenError`], the cause's words are in the message.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum JournalError {
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -19,7 +19,6 @@ use crate::text::Printable;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum ConnectError {
     #[error("cannot connect to {to}: {cause}{hint}")]
     Tcp { to: Printable, cause: io::Error, hint: &'static str },

@@ -17,7 +17,7 @@ use http::HeaderValue;
 pub use connect::ConnectError;
 pub use proxy::{Proxies, ProxyError};
 pub use stream::{AnyStream, SpeaksTls};
-pub use tls::{TlsError, Trust};
+pub use tls::Trust;
 
 /// What is spoken to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

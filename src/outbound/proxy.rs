@@ -86,7 +86,6 @@ impl fmt::Display for Via {
 
 /// Why the way through a proxy cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum ProxyError {
     #[error(
         "{0} is no URL of a proxy that can be used; expected one like http://proxy.example:3128 or socks5://proxy.example:1080"

@@ -26,7 +26,6 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// Why TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum TlsError {
     #[error("cannot use the certificates in {path} (--cacert): {why}")]
     File { path: PathBuf, why: String },

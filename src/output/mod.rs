@@ -13,10 +13,7 @@ mod text;
 
 pub use ascii::Characters;
 pub use json::write_line;
-pub use ndjson::{
-    AssetRecord, DeliveryRecord, GapRecord, LinkRecord, NameRecord, Ready, RefusalRecord, Summary,
-    VersionRecord, WarningRecord,
-};
+pub use ndjson::{AssetRecord, NameRecord, Ready, VersionRecord};
 pub use records::{Format, Heading, RecordWriter};
 pub use stream_output::{EntrySelection, Notice, StreamOutput, StreamOutputError};
 pub use text::Lines;

@@ -450,7 +450,7 @@ pub struct VersionRecord<'a> {
     #[serde(serialize_with = "microseconds")]
     since: Timestamp,
     overdue: bool,
-    /// The history of the version, oldest first: the newest [`HISTORY`](crate::timeline::HISTORY)
+    /// The history of the version, oldest first: the newest `timeline::version::HISTORY`
     /// steps.
     steps: Vec<StepRecord>,
 }

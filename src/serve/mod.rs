@@ -43,7 +43,7 @@ use connection::ConnContext;
 use service::RouterService;
 use socket::{AcceptedStream, accept};
 
-pub use body::{BodyError, MemoryBudget, Permit, read_body};
+pub use body::{BodyError, MemoryBudget, read_body};
 pub use conn_failure::{ConnFailure, FailureReason};
 pub use forwarded::TrustedProxies;
 pub use open_files::raise_open_files;

@@ -10,8 +10,8 @@ mod story;
 mod tamper;
 
 pub use message::Message;
-pub use play::{Played, play};
-pub use sender::{Answer, SendError, Sender};
+pub use play::play;
+pub use sender::{Answer, Sender};
 pub use speed::Speed;
-pub use story::{PastCallback, RequestKind, Scene, Story};
-pub use tamper::{Signed, Tamper, sign};
+pub use story::{RequestKind, Story};
+pub use tamper::{Tamper, sign};

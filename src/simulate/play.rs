@@ -120,7 +120,7 @@ mod tests {
     fn sender(to: &str) -> Sender {
         let key = PrivateKey::generate().unwrap();
         let outbound = crate::outbound::Outbound::default();
-        Sender::new(to.parse().unwrap(), key, Encoding::Der, outbound).unwrap()
+        Sender::new(to.parse().unwrap(), key, Encoding::Der, outbound)
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {

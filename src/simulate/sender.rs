@@ -37,7 +37,6 @@ pub struct Answer {
 
 /// Why a callback got no response.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum SendError {
     #[error("cannot sign")]
     Sign(#[from] KeyError),
@@ -68,29 +67,15 @@ pub struct Sender {
 
 impl Sender {
     /// Creates a sender to `to` that signs with `key` and connects through `outbound`.
-    pub fn new(
-        to: Uri,
-        key: PrivateKey,
-        encoding: Encoding,
-        outbound: Outbound,
-    ) -> Result<Self, SendError> {
+    pub fn new(to: Uri, key: PrivateKey, encoding: Encoding, outbound: Outbound) -> Self {
         let connector = Connector::new(outbound.clone());
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { client, outbound, to, key, encoding })
+        Self { client, outbound, to, key, encoding }
     }
 
     /// Returns the URL that it posts to.
     pub const fn to(&self) -> &Uri {
         &self.to
-    }
-
-    /// Signs and posts one callback, spoiled as asked.
-    pub async fn send(
-        &self,
-        message: &Message,
-        tamper: Option<Tamper>,
-    ) -> Result<Answer, SendError> {
-        self.send_body(message.body(), tamper).await
     }
 
     /// Signs and posts a body as it is, spoiled as asked.

@@ -12,7 +12,6 @@ use crate::signature::{KeyError, PrivateKey};
 
 /// A manipulation of a callback after, or instead of, signing it properly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "Tamper::what says it")]
 pub enum Tamper {
     Body,
     Newline,

@@ -35,7 +35,6 @@ pub enum Location {
 ///
 /// It has the cause's words in it, so none is a `source`: a chain of errors would say them twice.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant and field is")]
 pub enum OpenError {
     #[error("cannot create the directory {} for the {what}: {cause}; choose another place with --db", path.display())]
     Directory { what: &'static str, path: PathBuf, cause: io::Error },

@@ -11,7 +11,7 @@ use std::fmt;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-pub use clip::{ClipText, ControlFound};
+pub use clip::ClipText;
 pub use escape::is_hidden;
 pub use nearest::nearest;
 pub use secret::without_secrets;

@@ -88,13 +88,13 @@ mod version;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use asset::{Asset, AssetFailure};
+pub use asset::Asset;
 pub use notes::Notes;
 pub use rows::{AssetRow, VersionRow};
 pub use spans::Span;
 pub use step::Step;
 pub use timeline::Timeline;
-pub use version::{HISTORY, Occurrence, Version};
+pub use version::{Occurrence, Version};
 
 #[cfg(doc)]
 use crate::callback::Ambiguity;

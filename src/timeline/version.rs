@@ -148,7 +148,7 @@ impl Version {
     /// Returns the version without the fingerprints of the last copies, which are more than half of
     /// it. For showing only: folding needs the fingerprints.
     #[must_use]
-    pub fn to_be_shown(mut self) -> Self {
+    pub fn without_fingerprints(mut self) -> Self {
         self.copies = None;
         self.steps.shrink_to_fit();
         self

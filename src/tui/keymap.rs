@@ -7,7 +7,6 @@ use super::model::{Banner, Model};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each row of the table says what its action does")]
 pub enum Action {
     Quit,
     Suspend,

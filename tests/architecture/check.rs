@@ -125,7 +125,7 @@ impl Crate {
 }
 
 /// `src/tui/view/lane.rs` is `tui::view::lane`; the library's root is nothing.
-fn module_of(path: &str) -> Vec<String> {
+pub(crate) fn module_of(path: &str) -> Vec<String> {
     let path = path.strip_prefix("src/").unwrap_or(path);
     let path = path.strip_suffix(".rs").unwrap_or(path);
     let mut module: Vec<String> = path.split('/').map(str::to_owned).collect();

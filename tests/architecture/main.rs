@@ -2,6 +2,7 @@
 
 mod check;
 mod circles;
+mod documented;
 mod exceptions;
 mod names;
 mod self_test;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use check::{Crate, Reading, SourceFile, Violation};
 use circles::circles;
+use documented::undocumented;
 use exceptions::{CIRCLES, DOUBLED};
 use names::doubled;
 use table::ROWS;
@@ -82,6 +84,11 @@ fn no_modules_use_each_other_in_a_circle() {
 #[test]
 fn no_two_types_have_one_name() {
     assert_none(&doubled(&read(), DOUBLED));
+}
+
+#[test]
+fn what_a_module_exports_is_documented() {
+    assert_none(&undocumented(&sources(), &read()));
 }
 
 #[test]

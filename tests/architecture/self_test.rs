@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use crate::check::{Crate, Reading, SourceFile, Violation};
 use crate::circles::circles;
+use crate::documented::undocumented;
 use crate::names::doubled;
 use crate::table::Row;
 use crate::unused::unused;
@@ -13,14 +14,15 @@ fn check(files: &[(&str, &str)]) -> Vec<Violation> {
 }
 
 fn read(files: &[(&str, &str)]) -> Reading {
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, text)| SourceFile {
-            path: (*path).to_owned(),
-            text: format!("//! Owns it.\n{text}"),
-        })
-        .collect();
-    Crate { dependencies: crate::dependencies() }.read(&files)
+    Crate { dependencies: crate::dependencies() }.read(&sources(files))
+}
+
+fn sources(files: &[(&str, &str)]) -> Vec<SourceFile> {
+    let source = |(path, text): &(&str, &str)| SourceFile {
+        path: (*path).to_owned(),
+        text: format!("//! Owns it.\n{text}"),
+    };
+    files.iter().map(source).collect()
 }
 
 fn what(violations: &[Violation]) -> Vec<&str> {
@@ -371,4 +373,21 @@ fn a_known_name_is_let_be_until_it_is_no_double() {
     assert_eq!(what(&doubled(&doubles, &["Row"])), [""; 0]);
     let single = read(&[("src/a.rs", "struct Row;")]);
     assert_eq!(what(&doubled(&single, &["Row"])), ["Row is listed and no name of two types"]);
+}
+
+#[test]
+fn finds_what_is_exported_and_not_documented() {
+    let source = (
+        "src/a.rs",
+        "pub fn bare() {}\n\
+         /// Says.\n\
+         pub struct Said { pub bare: u8, kept: u8 }\n\
+         /// Says.\n\
+         pub enum Each { Bare, #[error(\"says\")] Said { field: u8 } }\n\
+         impl Said { pub fn method(&self) {} fn own(&self) {} }\n\
+         fn private() {} pub(super) fn inner() {} #[cfg(test)] pub fn in_a_test() {}",
+    );
+    let found = undocumented(&sources(&[source]), &read(&[source]));
+    let bare = ["bare", "bare", "Bare", "method"];
+    assert_eq!(what(&found), bare.map(|name| format!("{name} is exported and not documented")));
 }

@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use dubwatch::callback::Encoding;
-use dubwatch::signature::{PrivateKey, PublicKey, TrustedKeys};
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::{PrivateKey, PublicKey, TrustedKeys};
 use insta::assert_snapshot;
 use rstest::rstest;
 
@@ -316,7 +316,7 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
         &["--json", "--db", hostile],
         &["--output", "text", "--db", hostile],
     ];
-    let acts = |c: char| c != '\n' && (c.is_control() || dubwatch::text::is_hidden(c));
+    let acts = |c: char| c != '\n' && (c.is_control() || dubwatch::internals::text::is_hidden(c));
     for command in commands {
         let ran = home.ran(&mut home.command(*command));
         assert!(!ran.out.is_empty() || !ran.err.is_empty(), "{command:?} says nothing");
@@ -385,7 +385,7 @@ const WITH_ARGUMENTS: [(&str, &str); 18] = [
 #[test]
 fn a_flag_that_a_command_does_not_use_is_refused() {
     let home = Home::new();
-    let shared: Vec<(&str, String)> = dubwatch::config::SETTINGS
+    let shared: Vec<(&str, String)> = dubwatch::internals::config::SETTINGS
         .iter()
         .filter(|setting| !setting.flag.is_empty() && setting.flag != "--signature")
         .map(|setting| {
@@ -804,7 +804,7 @@ fn send_takes_a_key_and_an_encoding() {
     let key = PublicKey::from_file(&home.path("k.pub.pem")).unwrap();
     let post = &target.posted()[0];
     let verdict = TrustedKeys::new(key).check(&post.headers("x-signature"), &post.body);
-    let dubwatch::callback::Verdict::Valid { encoding, .. } = verdict else {
+    let dubwatch::internals::callback::Verdict::Valid { encoding, .. } = verdict else {
         panic!("{verdict:?}")
     };
     assert_eq!(encoding, Encoding::Raw);
@@ -1174,7 +1174,8 @@ fn config_show_in_json_has_a_line_a_setting() {
     let ran = home.ran(command.env("DUBWATCH_RELAY_TOKEN", "secret").env("DUBWATCH_KEEP", "90d"));
     let records: Vec<serde_json::Value> =
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (watcher, relay) = (dubwatch::config::SETTINGS, dubwatch::config::RELAY_SETTINGS);
+    let (watcher, relay) =
+        (dubwatch::internals::config::SETTINGS, dubwatch::internals::config::RELAY_SETTINGS);
     assert_eq!(records.len(), watcher.len() + relay.len(), "{ran:?}");
     assert!(!ran.out.contains("secret"));
     assert!(ran.out.contains(r"/a\u009b2J\u202e.db"), "{}", ran.out);

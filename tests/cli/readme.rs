@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use dubwatch::callback::Event;
-use dubwatch::config::{RELAY_SETTINGS, SETTINGS, Setting};
-use dubwatch::filter::TERMS;
-use dubwatch::tui::keymap::{Context, KEYMAP};
+use dubwatch::internals::callback::Event;
+use dubwatch::internals::config::{RELAY_SETTINGS, SETTINGS, Setting};
+use dubwatch::internals::filter::TERMS;
+use dubwatch::internals::tui::keymap::{Context, KEYMAP};
 
 /// A newcomer reads the README in one go.
 const README_LINES: usize = 250;

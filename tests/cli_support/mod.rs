@@ -10,9 +10,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dubwatch::callback::Verdict;
-use dubwatch::callback::{Accepted, Callback, Encoding, Fingerprint, Headers, Received, Source};
-use dubwatch::journal::{Journal, Location};
+use dubwatch::internals::callback::Verdict;
+use dubwatch::internals::callback::{
+    Accepted, Callback, Encoding, Fingerprint, Headers, Received, Source,
+};
+use dubwatch::internals::journal::{Journal, Location};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;

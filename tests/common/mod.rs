@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dubwatch::callback::{Delivery, Encoding};
-use dubwatch::journal::JournalReader;
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::{Delivery, Encoding};
+use dubwatch::internals::journal::JournalReader;
+use dubwatch::internals::signature::PrivateKey;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dubwatch::text::{ClipText, Printable};
-use dubwatch::tui::input::{self, Chord, Input, Key, Report};
-use dubwatch::tui::job_control::{JobControl, JobSignal, SuspendError};
-use dubwatch::tui::terminal::{COPY_LIMIT, Multiplexer, TerminalError, TerminalScreen};
-use dubwatch::tui::widget::pen::Pen;
+use dubwatch::internals::text::{ClipText, Printable};
+use dubwatch::internals::tui::input::{self, Chord, Input, Key, Report};
+use dubwatch::internals::tui::job_control::{JobControl, JobSignal, SuspendError};
+use dubwatch::internals::tui::terminal::{COPY_LIMIT, Multiplexer, TerminalError, TerminalScreen};
+use dubwatch::internals::tui::widget::pen::Pen;
 use futures_util::StreamExt as _;
 use ratatui::style::Style;
 use ratatui::widgets::Paragraph;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use dubwatch::simulate::{Message, RequestKind, Story, Tamper};
+use dubwatch::internals::simulate::{Message, RequestKind, Story, Tamper};
 use rustix::process::Signal;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use dubwatch::journal::{JournalReader, MAX_REFUSALS};
+use dubwatch::internals::journal::{JournalReader, MAX_REFUSALS};
 use rustix::process::Signal;
 
 use crate::common::{Client, LIMIT, Site, callback, get, post};
@@ -112,7 +112,7 @@ impl Rude {
 
 #[test]
 fn a_thousand_ill_mannered_connections_keep_no_callback_out() {
-    dubwatch::serve::raise_open_files();
+    dubwatch::internals::serve::raise_open_files();
     let site = Site::new();
     let watch = site.watch();
     let address = watch.address;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dubwatch::relay::protocol::{Resume, Resumed};
+use dubwatch::internals::relay::protocol::{Resume, Resumed};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;

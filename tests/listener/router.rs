@@ -10,13 +10,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use dubwatch::callback::{Encoding, RefusalKind, Source, Verdict};
-use dubwatch::intake::{Intake, Policy};
-use dubwatch::journal::{WriteError, WriterLimits};
-use dubwatch::listener::{Listener, ListenerSettings};
-use dubwatch::serve::Peer;
-use dubwatch::signature::{PrivateKey, TrustedKeys};
-use dubwatch::status::Counts;
+use dubwatch::internals::callback::{Encoding, RefusalKind, Source, Verdict};
+use dubwatch::internals::intake::{Intake, Policy};
+use dubwatch::internals::journal::{WriteError, WriterLimits};
+use dubwatch::internals::listener::{Listener, ListenerSettings};
+use dubwatch::internals::serve::Peer;
+use dubwatch::internals::signature::{PrivateKey, TrustedKeys};
+use dubwatch::internals::status::Counts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -105,7 +105,7 @@ impl House {
     }
 
     /// The one refusal that was listed, and what was counted.
-    fn only_refusal(&self) -> (dubwatch::callback::Refusal, Counts) {
+    fn only_refusal(&self) -> (dubwatch::internals::callback::Refusal, Counts) {
         self.intake.close();
         let listed = self.store.listed();
         let [listed] = listed.as_slice() else { panic!("one refusal was expected: {listed:?}") };

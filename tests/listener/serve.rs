@@ -14,7 +14,9 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use dubwatch::serve::{ConnFailure, FailureReason, ListeningSockets, Peer, ServeLimits, serve};
+use dubwatch::internals::serve::{
+    ConnFailure, FailureReason, ListeningSockets, Peer, ServeLimits, serve,
+};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dubwatch::callback::{Delivery, RefusalEntry};
-use dubwatch::journal::{Journal, JournalReader, Location, WriterLimits};
+use dubwatch::internals::callback::{Delivery, RefusalEntry};
+use dubwatch::internals::journal::{Journal, JournalReader, Location, WriterLimits};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::signature::PrivateKey;
 use rustix::fs::Mode;
 use rustix::process::umask;
 

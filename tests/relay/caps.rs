@@ -1,8 +1,8 @@
 //! What happens when room runs out, and what of it is told.
 
-use dubwatch::callback::Encoding;
-use dubwatch::relay::protocol::{GapReason, RelayFrame};
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::relay::protocol::{GapReason, RelayFrame};
+use dubwatch::internals::signature::PrivateKey;
 use p256::ecdsa::Signature;
 
 use crate::common::{Client, request};

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use dubwatch::relay::protocol::{CloseCode, Cursor, Epoch, RelayFrame};
+use dubwatch::internals::relay::protocol::{CloseCode, Cursor, Epoch, RelayFrame};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 

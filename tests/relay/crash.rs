@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dubwatch::relay::protocol::{Cursor, RelayFrame, Resume, Resumed};
+use dubwatch::internals::relay::protocol::{Cursor, RelayFrame, Resume, Resumed};
 
 use crate::common::Client;
 use crate::relay_support::{Heard, Inbox, Relay, form};

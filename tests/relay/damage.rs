@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use dubwatch::relay::protocol::{GapReason, RelayFrame};
+use dubwatch::internals::relay::protocol::{GapReason, RelayFrame};
 
 use crate::common::get;
 use crate::relay_support::{Heard, Inbox, Reader, Relay, form, within};

@@ -1,6 +1,8 @@
 //! Nothing of one inbox is ever at another: bodies, tokens, cursors, epochs, readers' places.
 
-use dubwatch::relay::protocol::{CloseCode, Cursor, Epoch, RelayFrame, Resume, Resumed, WINDOW};
+use dubwatch::internals::relay::protocol::{
+    CloseCode, Cursor, Epoch, RelayFrame, Resume, Resumed, WINDOW,
+};
 
 use crate::common::Client;
 use crate::relay_support::{Heard, Inbox, Reader, Relay, Seeded, form};

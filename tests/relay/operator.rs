@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use dubwatch::relay::protocol::{CloseCode, GapReason, RelayFrame};
+use dubwatch::internals::relay::protocol::{CloseCode, GapReason, RelayFrame};
 
 use rustix::process::Signal;
 

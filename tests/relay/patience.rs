@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use dubwatch::relay::protocol::{CloseCode, DEAD_AFTER, HEARTBEAT, HELLO_TIMEOUT, RelayFrame};
+use dubwatch::internals::relay::protocol::{
+    CloseCode, DEAD_AFTER, HEARTBEAT, HELLO_TIMEOUT, RelayFrame,
+};
 
 use crate::common::Client;
 use crate::relay_support::{Heard, Relay, form};
@@ -58,7 +60,7 @@ fn a_reader_that_talks_and_takes_nothing_is_given_up() {
 }
 
 fn ping(id: u64) -> tokio_tungstenite::tungstenite::Message {
-    use dubwatch::relay::protocol::{ClientFrame, PingPayload};
+    use dubwatch::internals::relay::protocol::{ClientFrame, PingPayload};
     tokio_tungstenite::tungstenite::Message::text(ClientFrame::Ping(PingPayload { id }).encode())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dubwatch::relay::protocol::{CloseCode, Draining, RelayFrame};
+use dubwatch::internals::relay::protocol::{CloseCode, Draining, RelayFrame};
 
 use crate::common::{Client, LIMIT};
 use crate::relay_support::Relay;
@@ -144,12 +144,14 @@ fn a_hello_that_was_long_on_its_way_takes_over_nothing() {
     // Its line hangs before its hello is through; its owner gives it up and dials again.
     let mut late = relay.connect(&inbox);
     let mut newer = relay.reader(&inbox, Some("a"), None);
-    late.say(&dubwatch::relay::protocol::ClientFrame::Hello(dubwatch::relay::protocol::Hello {
-        protocol: dubwatch::relay::protocol::Versions::OURS,
-        reader: Some("a".parse().unwrap()),
-        resume: None,
-        agent: None,
-    }));
+    late.say(&dubwatch::internals::relay::protocol::ClientFrame::Hello(
+        dubwatch::internals::relay::protocol::Hello {
+            protocol: dubwatch::internals::relay::protocol::Versions::OURS,
+            reader: Some("a".parse().unwrap()),
+            resume: None,
+            agent: None,
+        },
+    ));
     drop(late);
     newer.hears_nothing();
     relay.post_all(&inbox, ["1".to_owned()]);

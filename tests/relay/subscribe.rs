@@ -1,6 +1,6 @@
 //! What comes to a reader, in which order, from where.
 
-use dubwatch::relay::protocol::{Resume, Resumed, WINDOW};
+use dubwatch::internals::relay::protocol::{Resume, Resumed, WINDOW};
 
 use crate::common::{Client, get, request};
 use crate::relay_support::{Reader, Relay, subscription};

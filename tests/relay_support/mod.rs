@@ -8,12 +8,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use dubwatch::callback::Encoding;
-use dubwatch::relay::protocol::{
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::relay::protocol::{
     ClientFrame, CloseCode, Cursor, DeliveryFrame, Hello, PingPayload, RelayFrame, Resume,
     SUBPROTOCOL, SUBSCRIBE_PATH, Versions, Welcome,
 };
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::signature::PrivateKey;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use dubwatch::simulate::Message;
-use dubwatch::text::{Printable, is_hidden};
-use dubwatch::timeline::Notes;
-use dubwatch::tui::event::BackendEvent;
-use dubwatch::tui::model::Model;
-use dubwatch::tui::model::asset::AssetView;
-use dubwatch::tui::model::layout::SMALLEST;
-use dubwatch::tui::model::mode::{Mode, Pane, Screen};
-use dubwatch::tui::msg::Msg;
-use dubwatch::tui::view;
-use dubwatch::tui::widget::glyph;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::simulate::Message;
+use dubwatch::internals::text::{Printable, is_hidden};
+use dubwatch::internals::timeline::Notes;
+use dubwatch::internals::tui::event::BackendEvent;
+use dubwatch::internals::tui::model::Model;
+use dubwatch::internals::tui::model::asset::AssetView;
+use dubwatch::internals::tui::model::layout::SMALLEST;
+use dubwatch::internals::tui::model::mode::{Mode, Pane, Screen};
+use dubwatch::internals::tui::msg::Msg;
+use dubwatch::internals::tui::view;
+use dubwatch::internals::tui::widget::glyph;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use dubwatch::simulate::{Message, Tamper};
-use dubwatch::tui::effect::{Effect, Request};
-use dubwatch::tui::event::BackendEvent;
-use dubwatch::tui::model::Model;
-use dubwatch::tui::model::asset::AssetView;
-use dubwatch::tui::model::mode::Pane;
-use dubwatch::tui::update::next_change;
-use dubwatch::tui::view;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::simulate::{Message, Tamper};
+use dubwatch::internals::tui::effect::{Effect, Request};
+use dubwatch::internals::tui::event::BackendEvent;
+use dubwatch::internals::tui::model::Model;
+use dubwatch::internals::tui::model::asset::AssetView;
+use dubwatch::internals::tui::model::mode::Pane;
+use dubwatch::internals::tui::update::next_change;
+use dubwatch::internals::tui::view;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
@@ -157,7 +157,8 @@ fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
         notes.acknowledged.insert(Some("es-1".to_owned()), at(0));
     }
     let asset = AssetView::new(asset.row.clone(), notes);
-    let run_info = dubwatch::tui::model::RunInfo { started: at(minute), ..run_info(None) };
+    let run_info =
+        dubwatch::internals::tui::model::RunInfo { started: at(minute), ..run_info(None) };
     let mut tui = TuiHarness::of(Model::new(run_info, at(minute), (120, 30)));
     let mut effects = tui.event(BackendEvent::Assets(vec![asset]));
     effects.extend(tui.event(BackendEvent::Loaded));
@@ -220,7 +221,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
     tui.tick(at(200));
     let mut failed = tui.asset("ast_a");
     failed.notes = notes;
-    let news = dubwatch::tui::event::News {
+    let news = dubwatch::internals::tui::event::News {
         rows: vec![row],
         assets: vec![failed],
         head: 9,

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use dubwatch::callback::{
+use dubwatch::internals::callback::{
     BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Outcome, Provenance,
     Received, Refusal, RefusalEntry, RefusalKind, Source, Verdict,
 };
-use dubwatch::status::{JournalHealth, Link, LinkState};
-use dubwatch::text::is_hidden;
-use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
-use dubwatch::tui::event::{BackendEvent, News};
-use dubwatch::tui::model::asset::AssetView;
-use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::row::Row;
-use dubwatch::tui::model::target::Target;
-use dubwatch::tui::model::{Banner, Model};
+use dubwatch::internals::status::{JournalHealth, Link, LinkState};
+use dubwatch::internals::text::is_hidden;
+use dubwatch::internals::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use dubwatch::internals::tui::event::{BackendEvent, News};
+use dubwatch::internals::tui::model::asset::AssetView;
+use dubwatch::internals::tui::model::detail::{Detail, StepView};
+use dubwatch::internals::tui::model::row::Row;
+use dubwatch::internals::tui::model::target::Target;
+use dubwatch::internals::tui::model::{Banner, Model};
 use ratatui::buffer::Buffer;
 
 use crate::tui_harness::{COLOR, SIZES, TuiHarness, now, run_info};

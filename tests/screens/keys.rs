@@ -3,23 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use dubwatch::callback::{Headers, State, Verdict};
-use dubwatch::simulate::{Message, Tamper};
-use dubwatch::text::ClipText;
-use dubwatch::tui::effect::{Effect, Request};
-use dubwatch::tui::event::BackendEvent;
-use dubwatch::tui::input::Chord;
-use dubwatch::tui::keymap::{self, KEYMAP};
-use dubwatch::tui::model::detail::Detail;
-use dubwatch::tui::model::mode::{Mode, Pane, Screen};
-use dubwatch::tui::model::row::Row;
-use dubwatch::tui::model::search::{RowsPage, Search, SearchStart};
-use dubwatch::tui::model::tab::Tab;
-use dubwatch::tui::model::target::Target;
-use dubwatch::tui::msg::Msg;
-use dubwatch::tui::update::next_change;
-use dubwatch::tui::view;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::callback::{Headers, State, Verdict};
+use dubwatch::internals::simulate::{Message, Tamper};
+use dubwatch::internals::text::ClipText;
+use dubwatch::internals::tui::effect::{Effect, Request};
+use dubwatch::internals::tui::event::BackendEvent;
+use dubwatch::internals::tui::input::Chord;
+use dubwatch::internals::tui::keymap::{self, KEYMAP};
+use dubwatch::internals::tui::model::detail::Detail;
+use dubwatch::internals::tui::model::mode::{Mode, Pane, Screen};
+use dubwatch::internals::tui::model::row::Row;
+use dubwatch::internals::tui::model::search::{RowsPage, Search, SearchStart};
+use dubwatch::internals::tui::model::tab::Tab;
+use dubwatch::internals::tui::model::target::Target;
+use dubwatch::internals::tui::msg::Msg;
+use dubwatch::internals::tui::update::next_change;
+use dubwatch::internals::tui::view;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::layout::Rect;
 

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use dubwatch::callback::Gap;
-use dubwatch::status::{Link, LinkState};
-use dubwatch::text::ClipText;
-use dubwatch::tui::effect::Effect;
-use dubwatch::tui::event::BackendEvent;
-use dubwatch::tui::update::next_change;
+use dubwatch::internals::callback::Gap;
+use dubwatch::internals::status::{Link, LinkState};
+use dubwatch::internals::text::ClipText;
+use dubwatch::internals::tui::effect::Effect;
+use dubwatch::internals::tui::event::BackendEvent;
+use dubwatch::internals::tui::update::next_change;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::tui_harness::{COLOR, TuiHarness, now, rendered};

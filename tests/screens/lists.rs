@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use dubwatch::callback::{
+use dubwatch::internals::callback::{
     Ambiguity, Callback, DeliveryEffect as FoldEffect, DeliverySummary, Encoding, Outcome, Refusal,
     RefusalKind, Verdict,
 };
-use dubwatch::simulate::Message;
-use dubwatch::tui::model::Banner;
-use dubwatch::tui::model::row::Row;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::simulate::Message;
+use dubwatch::internals::tui::model::Banner;
+use dubwatch::internals::tui::model::row::Row;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 
 use crate::states::open;

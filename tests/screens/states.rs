@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use dubwatch::callback::{Encoding, Gap, Headers, Verdict};
-use dubwatch::simulate::Message;
-use dubwatch::status::{JournalHealth, Link, LinkState};
-use dubwatch::tui::effect::{Effect, Request};
-use dubwatch::tui::event::BackendEvent;
-use dubwatch::tui::model::detail::{Detail, StepView};
-use dubwatch::tui::model::mode::Pane;
-use dubwatch::tui::model::row::Row;
-use dubwatch::tui::model::target::Target;
-use dubwatch::tui::model::{Banner, Model};
+use dubwatch::internals::callback::{Encoding, Gap, Headers, Verdict};
+use dubwatch::internals::simulate::Message;
+use dubwatch::internals::status::{JournalHealth, Link, LinkState};
+use dubwatch::internals::tui::effect::{Effect, Request};
+use dubwatch::internals::tui::event::BackendEvent;
+use dubwatch::internals::tui::model::detail::{Detail, StepView};
+use dubwatch::internals::tui::model::mode::Pane;
+use dubwatch::internals::tui::model::row::Row;
+use dubwatch::internals::tui::model::target::Target;
+use dubwatch::internals::tui::model::{Banner, Model};
 use jiff::SignedDuration;
 
 use crate::tui_harness::{COLOR, TuiHarness, now, run_info};

@@ -1,9 +1,9 @@
 //! The line in which a filter or a name is typed: the visible part of it, and its messages.
 
-use dubwatch::text::Printable;
-use dubwatch::tui::model::mode::Mode;
-use dubwatch::tui::msg::Msg;
-use dubwatch::tui::view;
+use dubwatch::internals::text::Printable;
+use dubwatch::internals::tui::model::mode::Mode;
+use dubwatch::internals::tui::msg::Msg;
+use dubwatch::internals::tui::view;
 use ratatui::layout::Rect;
 
 use crate::tui_harness::{COLOR, TuiHarness, rendered};

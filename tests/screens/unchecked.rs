@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use dubwatch::simulate::Message;
-use dubwatch::tui::model::Banner;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::simulate::Message;
+use dubwatch::internals::tui::model::Banner;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::SignedDuration;
 use ratatui::style::Modifier;
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::tui::widget::theme::Theme;
 use ratatui::buffer::Buffer;
 
 use crate::states::{VIEWS, open, state};

@@ -4,24 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use dubwatch::callback::{
+use dubwatch::internals::callback::{
     BodySample, Callback, Delivery, Encoding, Headers, Received, Refusal, RefusalEntry,
     RefusalKind, Source, Verdict,
 };
-use dubwatch::signature::fingerprint;
-use dubwatch::simulate::{Message, RequestKind, Speed, Story, Tamper};
-use dubwatch::status::Counts;
-use dubwatch::timeline::{AssetRow, Notes, Timeline, VersionRow};
-use dubwatch::tui::effect::Effect;
-use dubwatch::tui::event::{BackendEvent, News};
-use dubwatch::tui::input::Chord;
-use dubwatch::tui::model::asset::AssetView;
-use dubwatch::tui::model::row::Row;
-use dubwatch::tui::model::{Banner, Model, RunInfo};
-use dubwatch::tui::msg::Msg;
-use dubwatch::tui::update::update;
-use dubwatch::tui::view;
-use dubwatch::tui::widget::theme::Theme;
+use dubwatch::internals::signature::fingerprint;
+use dubwatch::internals::simulate::{Message, RequestKind, Speed, Story, Tamper};
+use dubwatch::internals::status::Counts;
+use dubwatch::internals::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use dubwatch::internals::tui::effect::Effect;
+use dubwatch::internals::tui::event::{BackendEvent, News};
+use dubwatch::internals::tui::input::Chord;
+use dubwatch::internals::tui::model::asset::AssetView;
+use dubwatch::internals::tui::model::row::Row;
+use dubwatch::internals::tui::model::{Banner, Model, RunInfo};
+use dubwatch::internals::tui::msg::Msg;
+use dubwatch::internals::tui::update::update;
+use dubwatch::internals::tui::view;
+use dubwatch::internals::tui::widget::theme::Theme;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;

@@ -111,7 +111,7 @@ impl RunningDemo {
         let run_info = RunInfo { bell: false, ..run_info };
         let (to, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, to.clone())?;
-        let run = Run { run_info, events, requests: backend.requests.clone() };
+        let run = Run { info: run_info, events, requests: backend.requests.clone() };
         let story_over = CancellationToken::new();
         let reports =
             Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };

@@ -75,7 +75,7 @@ impl TuiFrontend {
         let DashboardSource { run_info, sources, reports } = shows;
         let (to, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, to.clone())?;
-        let run = Run { run_info, events, requests: backend.requests.clone() };
+        let run = Run { info: run_info, events, requests: backend.requests.clone() };
         // One command and one event at a time.
         let (commands, commanded) = mpsc::channel(1);
         let (demo_events, events) = mpsc::channel(1);

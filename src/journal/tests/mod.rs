@@ -244,7 +244,7 @@ fn shown(reader: &JournalReader) -> Vec<AssetRow> {
     let mut rows = states(reader);
     for row in &mut rows {
         for version in &mut row.versions {
-            version.version = version.version.clone().to_be_shown();
+            version.version = version.version.clone().without_fingerprints();
         }
         if let Some(failure) = &mut row.asset.failure {
             failure.fingerprint = Fingerprint::default();

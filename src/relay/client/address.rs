@@ -20,7 +20,6 @@ pub struct Address {
 
 /// A URL that is no relay's, or none that may be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum AddressError {
     #[error("{0} is no URL of a relay; expected one like wss://relay.example.com")]
     NoRelay(Printable),

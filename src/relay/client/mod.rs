@@ -45,8 +45,8 @@ use crate::outbound::Outbound;
 use crate::status::{Link, LinkState};
 use crate::text::Printable;
 
-pub use address::{Address, AddressError};
-pub use token::{SubscribeToken, TokenError, TokenPlace};
+pub use address::Address;
+pub use token::{SubscribeToken, TokenPlace};
 
 use connection_end::ConnectionEnd;
 use dial::DialError;

@@ -21,7 +21,6 @@ pub struct SubscribeToken(String);
 
 /// A token that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum TokenError {
     #[error("cannot read the relay token in {path}: {cause}")]
     Read { path: Printable, cause: io::Error },

@@ -18,17 +18,17 @@ use std::time::Duration;
 
 pub use callback_url::callback_url;
 pub use close::{Close, CloseCode, Redial};
-pub use cursor::{Cursor, Epoch, EpochFault, Resume};
-pub use expect::{Expected, Hole};
+pub use cursor::{Cursor, Epoch, Resume};
+pub use expect::Expected;
 pub use frame::{
     ClientFrame, DeliveryFrame, Draining, Fault, GapFrame, GapReason, Hello, PingPayload,
     RelayFrame, Resumed, Versions, Welcome,
 };
 pub use heartbeat::{Due, Heartbeat};
-pub use inbox::{IdentityFault, InboxIdentity};
+pub use inbox::InboxIdentity;
 pub use outstanding::{AckFault, Outstanding};
+pub use reader_name::ReaderName;
 pub(crate) use reader_name::is_sound as is_sound_name;
-pub use reader_name::{NameFault, ReaderName};
 pub use session::{Session, SessionAction};
 pub use wire::{EncodedFrame, FrameFault, decode_client, message_limit};
 

@@ -50,16 +50,6 @@ impl Outstanding {
         self.window.saturating_sub(self.sent.len())
     }
 
-    /// How many frames are unacked.
-    pub fn len(&self) -> usize {
-        self.sent.len()
-    }
-
-    /// Whether everything that was sent is acked.
-    pub fn is_empty(&self) -> bool {
-        self.sent.is_empty()
-    }
-
     /// A frame goes out. The caller has seen that there is room, and keeps the order.
     pub fn sent(&mut self, cursor: Cursor) {
         self.sent.push_back(cursor);
@@ -108,14 +98,14 @@ mod tests {
         let other = Cursor { epoch: Epoch(2), seq: 9 };
         assert_eq!(outstanding.ack(other), Err(AckFault::Unsent(9)));
         // A wrong ack changes nothing.
-        assert_eq!(outstanding.len(), 4);
+        assert_eq!(outstanding.sent.len(), 4);
 
         assert_eq!(outstanding.ack(at(9)), Ok(3));
         assert_eq!(outstanding.room(), 3);
         assert_eq!(outstanding.ack(at(9)), Err(AckFault::Replayed(9)));
         assert_eq!(outstanding.ack(at(10)), Ok(1));
         assert_eq!(outstanding.ack(at(10)), Err(AckFault::Replayed(10)));
-        assert!(outstanding.is_empty());
+        assert!(outstanding.sent.is_empty());
         assert_eq!(outstanding.ack(at(11)), Err(AckFault::Future(11)));
     }
 
@@ -141,7 +131,7 @@ mod tests {
                         Err(_) => proptest::prop_assert!(seq <= acked || seq > head),
                     }
                 }
-                proptest::prop_assert!(outstanding.len() <= 8);
+                proptest::prop_assert!(outstanding.sent.len() <= 8);
                 proptest::prop_assert_eq!(settled, acked);
             }
         }

@@ -80,7 +80,7 @@ use tokio::sync::{Semaphore, watch};
 use super::protocol::{Epoch, InboxIdentity, ReaderName, Resume};
 use crate::sqlite::{Database, Health, Location, OpenError, WriteConnection, WriteError, Writer};
 
-pub use inbox_name::{InboxName, InboxNameFault};
+pub use inbox_name::InboxName;
 pub use log::{Arrival, Caps, InboxSummary, Item, Log, LogFuture, SubscriptionStart};
 pub use log_error::LogError;
 pub use prune::InboxPruneCounts;

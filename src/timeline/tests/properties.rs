@@ -5,7 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::super::{Asset, HISTORY, Occurrence, Version, WINDOW, fold};
+use super::super::version::HISTORY;
+use super::super::{Asset, Occurrence, Version, WINDOW, fold};
 use super::{epoch, fingerprint};
 use crate::callback::{DeliveryEffect, MAX_ID, Outcome, Provenance, State, Subject};
 

@@ -2,7 +2,8 @@
 
 use rstest::rstest;
 
-use super::super::{HISTORY, Span};
+use super::super::Span;
+use super::super::version::HISTORY;
 use super::{at, epoch, play, star};
 
 /// A span in minutes from the epoch: `1 ready 0..60`, or `1 ready* 0..60` of an unchecked one.

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-pub use super::chord::{Chord, Key, NoSuchKey};
+pub use super::chord::{Chord, Key};
 use super::hangup;
 use super::size::measured;
 use parser::Parser;

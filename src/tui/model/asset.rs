@@ -86,7 +86,8 @@ pub enum AlertKind {
 impl AssetView {
     /// Creates the view of an asset. Nothing is overdue in it yet.
     pub fn new(mut row: AssetRow, notes: Notes) -> Self {
-        let shown = |row: VersionRow| VersionRow { version: row.version.to_be_shown(), ..row };
+        let shown =
+            |row: VersionRow| VersionRow { version: row.version.without_fingerprints(), ..row };
         row.versions = row.versions.into_iter().map(shown).collect();
         row.versions.shrink_to_fit();
         Self { row, notes, overdue_before: Timestamp::MIN }

@@ -94,6 +94,10 @@ pub struct Selection {
     pub since: u64,
     /// The selected column of the matrix; `None` is the first. `Some(None)` is the column of
     /// versions without a locale.
+    #[expect(
+        clippy::option_option,
+        reason = "none chosen, and a version without a locale, differ"
+    )]
     pub locale: Option<Option<String>>,
 }
 

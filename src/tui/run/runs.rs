@@ -14,7 +14,7 @@ use super::super::update::update;
 #[derive(Debug)]
 pub struct Run {
     /// Facts that do not change during the run.
-    pub run_info: RunInfo,
+    pub info: RunInfo,
     /// Events from the backend. The channel is bounded: the backend waits while the dashboard is
     /// busy.
     pub events: mpsc::Receiver<BackendEvent>,
@@ -84,8 +84,8 @@ struct LiveRun {
 
 impl LiveRun {
     fn new(run: Run, now: Timestamp, size: (u16, u16)) -> Self {
-        let Run { run_info, events, requests } = run;
-        Self { model: Model::new(run_info, now, size), events, requests, received_before: 0 }
+        let Run { info, events, requests } = run;
+        Self { model: Model::new(info, now, size), events, requests, received_before: 0 }
     }
 }
 

@@ -167,7 +167,7 @@ fn a_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Rece
     let (sender, events) = mpsc::channel(4 * DRAIN);
     let (requests, requested) = mpsc::channel(1);
     let run_info = RunInfo { banner, ..run_info() };
-    (sender, Run { run_info, events, requests }, requested)
+    (sender, Run { info: run_info, events, requests }, requested)
 }
 
 impl LoopHarness {

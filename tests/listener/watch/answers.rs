@@ -93,7 +93,7 @@ fn both_encodings_of_a_signature_hold() {
     let site = Site::new();
     let mut watch = site.watch();
     let sent = callback(1);
-    let raw = site.key.sign(sent.as_bytes(), dubwatch::callback::Encoding::Raw).unwrap();
+    let raw = site.key.sign(sent.as_bytes(), dubwatch::internals::callback::Encoding::Raw).unwrap();
     let upper = hex::encode_upper(raw);
     assert_eq!(watch.ask(post(&[("x-signature", &upper)], sent.as_bytes())).status, 200);
     assert_eq!(watch.delivery()["verdict_detail"]["encoding"], "raw");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
-use dubwatch::callback::Encoding;
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::PrivateKey;
 
 use crate::common::{LIMIT, Site, Watch, callback, post};
 

@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use dubwatch::callback::Encoding;
-use dubwatch::signature::PrivateKey;
+use dubwatch::internals::callback::Encoding;
+use dubwatch::internals::signature::PrivateKey;
 
 use crate::common::{Answer, Site, callback, get, post, request, until};
 
@@ -434,7 +434,7 @@ fn secrets_of_the_sender_are_in_no_output_and_no_file() {
 }
 
 fn site_refusals(site: &Site) -> usize {
-    let reader = dubwatch::journal::JournalReader::open(&site.db).unwrap();
+    let reader = dubwatch::internals::journal::JournalReader::open(&site.db).unwrap();
     reader.refusals_after(0, 2000).unwrap().0.len()
 }
 

@@ -6,7 +6,7 @@ use crate::common::get;
 use crate::link::laptop::{Laptop, acked, callbacks};
 use crate::link::wire::Wire;
 use crate::relay_support::{Inbox, Relay, Seeded, form, within};
-use dubwatch::relay::protocol::WINDOW;
+use dubwatch::internals::relay::protocol::WINDOW;
 
 /// A number of the relay's metrics.
 fn metric(relay: &Relay, name: &str) -> usize {

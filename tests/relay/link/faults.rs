@@ -67,7 +67,7 @@ fn what_the_relay_dropped_is_told() {
     assert!(gap["count"].as_u64().unwrap() >= 8, "{gap}");
     laptop.has(3);
     watch.stop(Signal::TERM);
-    let reader = dubwatch::journal::JournalReader::open(&laptop.site.db).unwrap();
+    let reader = dubwatch::internals::journal::JournalReader::open(&laptop.site.db).unwrap();
     assert!(!reader.gaps_after(0, 10).unwrap().is_empty());
 }
 

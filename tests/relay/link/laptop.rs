@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use dubwatch::journal::JournalReader;
+use dubwatch::internals::journal::JournalReader;
 use serde_json::Value;
 
 use crate::common::{Site, Watch};

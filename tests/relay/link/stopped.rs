@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dubwatch::relay::protocol::{DEAD_AFTER, WINDOW};
+use dubwatch::internals::relay::protocol::{DEAD_AFTER, WINDOW};
 use rustix::process::Signal;
 
 use crate::link::laptop::{Laptop, callbacks, link, link_within};

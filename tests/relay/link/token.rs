@@ -144,7 +144,7 @@ fn a_token_that_was_a_variable_is_not_read_again_and_that_is_said() {
     // It was let in before, so it stays: what posts to its listener is still taken.
     let body = crate::common::callback("direct");
     let signature = hex::encode(
-        relay.site.key.sign(body.as_bytes(), dubwatch::callback::Encoding::Der).unwrap(),
+        relay.site.key.sign(body.as_bytes(), dubwatch::internals::callback::Encoding::Der).unwrap(),
     );
     let posted = crate::common::post(&[("x-signature", &signature)], body.as_bytes());
     assert_eq!(watch.ask(posted).status, 200);

@@ -123,12 +123,12 @@ fn a_flooded_and_stalled_inbox_does_nothing_to_another() {
     let (mut at, mut read) = (0, 0);
     while at < head {
         match reader.next() {
-            Heard::Frame(dubwatch::relay::protocol::RelayFrame::Delivery(delivery)) => {
+            Heard::Frame(dubwatch::internals::relay::protocol::RelayFrame::Delivery(delivery)) => {
                 let body = String::from_utf8(delivery.body).unwrap();
                 assert!(body.len() >= 100 * MARK.len() && body.replace(MARK, "").is_empty());
                 (at, read) = (delivery.cursor.seq, read + 1);
             }
-            Heard::Frame(dubwatch::relay::protocol::RelayFrame::Gap(gap)) => at = gap.to,
+            Heard::Frame(dubwatch::internals::relay::protocol::RelayFrame::Gap(gap)) => at = gap.to,
             other => panic!("{other:?}"),
         }
     }

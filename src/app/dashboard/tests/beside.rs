@@ -25,9 +25,9 @@ async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
             commands.send(DemoCommand::Start).await.unwrap();
         }
         let DemoEvent::Started(mut run) = next(&mut events).await else { panic!("no start") };
-        assert_eq!(run.run_info.banner, Some(Banner::Demo));
-        assert!(!run.run_info.bell, "what is made up calls no user");
-        assert!(run.run_info.door.starts_with("127.0.0.1:"), "{}", run.run_info.door);
+        assert_eq!(run.info.banner, Some(Banner::Demo));
+        assert!(!run.info.bell, "what is made up calls no user");
+        assert!(run.info.door.starts_with("127.0.0.1:"), "{}", run.info.door);
         let first = tokio::time::timeout(LIMIT, run.events.recv()).await.unwrap();
         assert!(matches!(first, Some(BackendEvent::Assets(_))), "{first:?}");
         commands.send(DemoCommand::Stop).await.unwrap();
