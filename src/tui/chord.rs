@@ -171,7 +171,7 @@ impl fmt::Display for Chord {
 
 /// A text that is not the name of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no key is called that; keys are written like g, G, ctrl-c, shift-tab, enter, pgup, f1")]
+#[error("not the name of a key; keys are written like g, G, ctrl-c, shift-tab, enter, pgup, f1")]
 pub struct NoSuchKey;
 
 impl FromStr for Chord {

@@ -102,27 +102,27 @@ fn parts(lead: usize, column: usize) -> Vec<Vec<HelpLine>> {
 /// Explains the glyphs.
 fn grammar() -> Vec<HelpLine> {
     let signs = [
-        (glyph::THIN, "thin: waits for a person"),
-        (glyph::THICK, "thick: the machine works"),
-        (glyph::BROKEN, "red: still broken"),
-        (glyph::GHOST, "ghost: where it is expected to end"),
-        (glyph::CYCLE, "the next cycle begins: revised or made again"),
+        (glyph::THIN, "thin line: waiting for a person"),
+        (glyph::THICK, "thick line: generating"),
+        (glyph::BROKEN, "red dashes: still failed"),
+        (glyph::GHOST, "faint dashes: until the expected end"),
+        (glyph::CYCLE, "new cycle: revised or generated again"),
         (glyph::FAILED, "failed"),
         (glyph::OVERDUE, "overdue: generating for longer than --overdue"),
-        (glyph::READY, "ready: waits for a person"),
-        (glyph::GENERATING, "being generated"),
-        (glyph::DONE, "done; of a delivery: its signature holds"),
+        (glyph::READY, "ready: waiting for a person"),
+        (glyph::GENERATING, "generating"),
+        (glyph::DONE, "done; for a delivery: valid signature"),
         (glyph::DOUBT, "a guess; open the delivery for the reason"),
         (glyph::UNCHECKED, "unchecked: accepted with --signature off"),
     ];
     let signs = signs.into_iter().map(|(sign, text)| HelpLine::Sign(sign, text));
-    std::iter::once(HelpLine::Title("How lanes and lists are read")).chain(signs).collect()
+    std::iter::once(HelpLine::Title("Reading lanes and lists")).chain(signs).collect()
 }
 
 fn filter(lead: usize, column: usize) -> Vec<HelpLine> {
-    let general = "Terms with a space between; what fits all of them is listed. ! before a term \
-                   turns it round. Quotes keep spaces and colons together. TIME is a span back from \
-                   now (90m, 2d) or RFC 3339.";
+    let general = "Separate terms with spaces; all of them have to match. ! negates a term. Quotes \
+                   allow spaces and colons in a term. TIME is a time ago (90m, 2d) or an RFC 3339 \
+                   time.";
     let mut part = vec![HelpLine::Title("Filter terms, after /")];
     part.extend(wrapped(general, column.saturating_sub(2)).into_iter().map(HelpLine::Text));
     for term in &TERMS {

@@ -29,10 +29,10 @@ pub enum JobSignal {
 #[derive(Debug, thiserror::Error)]
 pub enum SuspendError {
     /// There is no shell to continue the process, so callbacks would go unanswered for good.
-    #[error("no shell is here that could bring the dashboard back, so it goes on")]
+    #[error("not suspended: there is no shell that could resume the dashboard")]
     Alone,
     /// The system call failed.
-    #[error("cannot stop: {0}")]
+    #[error("cannot suspend: {0}")]
     Signal(#[source] io::Error),
     /// The terminal could not be taken over again.
     #[error(transparent)]

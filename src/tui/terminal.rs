@@ -45,11 +45,11 @@ const ANSWERED_BY_THEN: Duration = Duration::from_millis(200);
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
     /// Standard input or output is a pipe or a file.
-    #[error("{0} is no terminal, so there is nothing to draw on; use --output text or json")]
+    #[error("{0} is not a terminal, so there is nothing to draw on; use --output text or json")]
     NoTerminal(&'static str),
     /// `TERM` is not set, or names a terminal without escape sequences.
     #[error(
-        "{0}; use --output text or json, or set TERM to what the terminal is, like TERM=xterm-256color"
+        "{0}; use --output text or json, or set TERM to the type of the terminal, such as TERM=xterm-256color"
     )]
     Dumb(String),
     /// The terminal's modes could not be changed.
@@ -154,8 +154,8 @@ impl TerminalScreen {
 /// Returns why nothing can be drawn on the terminal, according to `TERM`, or `None` if it can.
 pub fn why_not_drawn_on() -> Option<String> {
     match std::env::var_os("TERM").filter(|term| !term.is_empty()) {
-        None => Some("TERM is not set, so the terminal may not be drawn on".to_owned()),
-        Some(term) if term == "dumb" => Some("TERM=dumb cannot be drawn on".to_owned()),
+        None => Some("TERM is not set, so the dashboard cannot be drawn".to_owned()),
+        Some(term) if term == "dumb" => Some("TERM=dumb cannot show the dashboard".to_owned()),
         Some(_) => None,
     }
 }

@@ -186,7 +186,7 @@ fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
     watch.pty.wait_for_text("0 of 1 done · 1 for you");
     watch.pty.wait_for_text("1 refused request claims a failure");
     watch.pty.type_keys("n");
-    watch.pty.wait_for_text("claims a failure, 3 shows it");
+    watch.pty.wait_for_text("claims a failure (3: show)");
     watch.pty.key("ctrl-c");
     watch.ended();
 }
@@ -205,7 +205,7 @@ fn the_earlier_bodies_of_a_refusal_are_below_the_last_one() {
     watch.pty.key("enter");
     watch.pty.wait_for_text("key panjaya");
     watch.pty.key("tab");
-    for body in ["ver_three", "before that, from 127.0.0.1", "ver_two", "ver_one"] {
+    for body in ["ver_three", "earlier, from 127.0.0.1", "ver_two", "ver_one"] {
         watch.pty.wait_for_text(body);
     }
     watch.pty.key("ctrl-c");
@@ -244,17 +244,17 @@ fn a_filter_searches_the_whole_journal_and_g_goes_to_its_first_row() {
     watch.pty.wait_for_text("─ 5 of 10,000 ─");
     watch.pty.type_keys("g");
     watch.pty.wait_for_text("#3 · ast_needle");
-    assert!(!watch.pty.wrote("None of"), "it is said before the end was reached");
+    assert!(!watch.pty.wrote("No match"), "it is said before the end was reached");
     watch.pty.type_keys("/");
     watch.pty.key("ctrl-u");
     watch.pty.type_keys("asset:first\n");
     watch.pty.wait_for_text("─ 1 of 10,000 ─");
-    assert!(!watch.pty.wrote("None of"), "it is said before the end was reached");
+    assert!(!watch.pty.wrote("No match"), "it is said before the end was reached");
     watch.pty.type_keys("/");
     watch.pty.key("ctrl-u");
     watch.pty.type_keys("asset:chaff\n");
-    watch.pty.wait_for_text("None of 10,000 fits the filter.");
-    assert!(watch.pty.wrote("None of"));
+    watch.pty.wait_for_text("No match in 10,000 rows.");
+    assert!(watch.pty.wrote("No match"));
 }
 
 #[test]
@@ -296,13 +296,17 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
     let script = format!("{program} --output tui </dev/null");
     let pty = Pty::start(120, 30, ["sh", "-c", &script], &envs);
     assert_eq!(pty.wait(LIMIT).exit_code(), 1);
-    assert!(pty.screen_text().contains("standard input is no terminal"), "{}", pty.screen_text());
+    assert!(
+        pty.screen_text().contains("standard input is not a terminal"),
+        "{}",
+        pty.screen_text()
+    );
     for run in ["", "demo", "--ephemeral"] {
         let script = format!("{program} {run} --output tui </dev/null");
         let pty = Pty::start(200, 30, ["sh", "-c", &script], &envs);
         assert_eq!(pty.wait(LIMIT).exit_code(), 1);
         // All of the output: the way out must not fail either.
-        let said = "dubwatch: standard input is no terminal, so there is nothing to draw on; use --output text or json";
+        let said = "dubwatch: standard input is not a terminal, so there is nothing to draw on; use --output text or json";
         assert_eq!(pty.screen_text().trim(), said, "{run}");
     }
 
@@ -315,7 +319,7 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
 #[test]
 fn a_terminal_that_cannot_be_drawn_on_gets_text() {
     let home = Home::new();
-    let why = [("dumb", "TERM=dumb cannot be drawn on"), ("", "TERM is not set")];
+    let why = [("dumb", "TERM=dumb cannot show the dashboard"), ("", "TERM is not set")];
     for (term, why) in why {
         for run in ["--listen 0", "demo --speed 1000"] {
             let watch = Watch::sized(200, &home, run, &[("TERM", term)]);
@@ -413,7 +417,7 @@ fn a_journal_in_use_is_looked_at_and_followed() {
     second.pty.wait_for_text("another dubwatch writes this journal");
     first.pty.key("ctrl-c");
     assert_eq!(first.ended().0.exit_code(), 0);
-    second.pty.wait_for_text("NOTHING IS RECEIVED");
+    second.pty.wait_for_text("NOT RECEIVING");
     // A new writer is detected as well.
     let third = Watch::open(&home, "--listen 0");
     second.pty.wait_for_text("READ ONLY");
@@ -460,7 +464,7 @@ fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
     watch.pty.wait_for_text("DEMO");
     watch.pty.wait_for_text("FOR YOU");
     send(&home, &url, "--event version_ready --asset ast_real --locale de-DE");
-    watch.pty.wait_for_text("1 real request came meanwhile");
+    watch.pty.wait_for_text("1 real request received meanwhile");
     watch.pty.key("esc");
     watch.pty.wait_for_text("FOR YOU 1");
     assert!(!watch.pty.screen_text().contains("DEMO"));
@@ -476,7 +480,7 @@ fn a_demo_stays_when_its_story_has_ended() {
     watch.pty.wait_for_text("DEMO");
     // The result of its last scene.
     watch.pty.wait_for_text("DONE 6");
-    watch.pty.wait_for_text("the story is over");
+    watch.pty.wait_for_text("the demo is over");
     watch.pty.type_keys("4");
     watch.pty.wait_for_text("memory");
     watch.pty.type_keys("1");
@@ -543,7 +547,7 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
         ("enter", "trailing newline"),
         ("tab", "\"event\""),
         ("shift-tab", "key panjaya"),
-        ("q", "enter opens it"),
+        ("q", "enter: open"),
         ("/failed\n", "of 2 assets"),
         ("1", "ast_second"),
         ("esc", "RUNNING 1"),
@@ -579,7 +583,7 @@ fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
     watch.pty.type_keys("q");
-    watch.pty.wait_for_text("q or y ends dubwatch, any other key stays");
+    watch.pty.wait_for_text("q or y: quit, any other key: cancel");
     watch.pty.type_keys("4");
     watch.pty.wait_for(LIMIT, |screen| !screen.contents().contains("Callbacks are being received"));
     // It keeps running, and the key did nothing else.
@@ -734,7 +738,7 @@ fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
     watch.pty.type_keys("й");
-    watch.pty.wait_for_text("keys are Latin letters, and й is none");
+    watch.pty.wait_for_text("keys are Latin letters, and й is not one");
     // This test terminal supports the keyboard protocol and reports keys like this.
     assert!(watch.pty.wrote("\u{1b}[>29u"));
     watch.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
@@ -748,9 +752,9 @@ fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
 fn a_copy_is_not_called_sent_that_tmux_or_screen_may_keep() {
     let home = Home::new();
     for (envs, said) in [
-        (("TMUX", "/tmp/tmux-0/default,1,0"), "handed the callback URL to tmux; nothing to paste?"),
-        (("STY", "1.pts-0.host"), "handed the callback URL to screen"),
-        (("TERM", "screen-256color"), "handed the callback URL to tmux or screen"),
+        (("TMUX", "/tmp/tmux-0/default,1,0"), "passed the callback URL to tmux; nothing to paste?"),
+        (("STY", "1.pts-0.host"), "passed the callback URL to screen"),
+        (("TERM", "screen-256color"), "passed the callback URL to tmux or screen"),
         (("TERM", "xterm-256color"), "sent the callback URL to the terminal's clipboard"),
     ] {
         let watch = Watch::with(&home, "--ephemeral --listen 0", &[envs]);

@@ -509,7 +509,7 @@ fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
         .unwrap();
     assert!(status.success());
     let said = std::fs::read_to_string(words.path()).unwrap();
-    assert!(said.starts_with("standard input is no terminal"), "{said}");
+    assert!(said.starts_with("standard input is not a terminal"), "{said}");
     assert!(said.contains("--output"), "{said}");
 }
 

@@ -176,7 +176,7 @@ fn the_dashboard_says_on_every_screen_that_the_disk_is_full() {
         pty.wait_for_text("✗ THE JOURNAL CANNOT BE WRITTEN  database or disk is full");
     }
     pty.wait_for_text("✗ FAILING, callbacks are answered 503");
-    pty.wait_for_text("503, the journal could not take it");
+    pty.wait_for_text("503, the journal was not writable");
     assert!(!pty.screen_text().contains("✓ writing"), "{}", pty.screen_text());
 
     fs::remove_file(&ballast).unwrap();

@@ -105,7 +105,7 @@ fn before_the_relay_said_its_url_the_screen_says_so() {
     tui.model().run_info.callback_url = String::new();
     tui.event(BackendEvent::Link(Box::new(Link::new("relay.example".to_owned()))));
     let frame = rendered(&tui.frame((120, 30), COLOR));
-    assert!(frame.contains("has not said it yet"), "{frame}");
+    assert!(frame.contains("Waiting for the relay to report the URL"), "{frame}");
     assert!(frame.contains("relay.example  connecting"), "{frame}");
 }
 

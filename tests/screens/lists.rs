@@ -84,7 +84,7 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
             assert!(screen.contains(&format!(" state         {state}")), "{screen}");
         }
         let screen = rendered(&tui.frame((80, 24), COLOR));
-        let is_said = screen.contains("NOTHING IS RECEIVED");
+        let is_said = screen.contains("NOT RECEIVING");
         assert_eq!(is_said, banner == Banner::Unwritable || is_orphaned, "{screen}");
     }
 }
@@ -261,15 +261,15 @@ fn a_new_run_says_why_it_is_taken_for_one() {
     let clock = tui.model().now - SignedDuration::from_mins(7);
     let clock = clock.strftime("%H:%M").to_string();
     let explained = lanes(&mut tui);
-    let why = format!("redrawn from {clock}, when a repeat of generating began it");
+    let why = format!("redrawn from {clock}, when a repeat began this cycle");
     assert!(explained.contains(&why), "{explained}");
     open(&mut tui, "3 enter");
     let outcome = shown(&mut tui);
     let why =
-        format!("new cycle: the repeat of version_generating began it; lane redrawn from {clock}");
+        format!("new cycle, begun by a repeat of version_generating; lane redrawn from {clock}");
     assert!(outcome.contains(&why), "{outcome}");
     open(&mut tui, "esc up enter");
     let copy = shown(&mut tui);
-    let why = "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here";
-    assert!(copy.contains(&why[..70]), "{copy}");
+    let why = "not a repeat: the next outcome shows a new cycle; lane redrawn from here";
+    assert!(copy.contains(why), "{copy}");
 }

@@ -79,17 +79,17 @@ fn a_line_that_is_full_says_what_it_left_out() {
     tui.press("/");
     paste(&mut tui, &"asset:ast_9f3c81 ".repeat(500));
     let (row, _) = line(&mut tui, 80);
-    assert!(!row.contains("left out"), "{row}");
+    assert!(!row.contains("dropped"), "{row}");
     paste(&mut tui, &"x".repeat(3_000));
     let (row, before) = line(&mut tui, 80);
-    assert!(row.ends_with("1,500 left out: it takes 10,000 characters"), "{row}");
+    assert!(row.ends_with("1,500 characters dropped: the limit is 10,000"), "{row}");
     assert!(before.ends_with("xxxx"), "{row}");
     tui.press("backspace");
-    assert!(!line(&mut tui, 80).0.contains("left out"));
+    assert!(!line(&mut tui, 80).0.contains("dropped"));
     tui.press("esc L");
     paste(&mut tui, &"n".repeat(300));
     let (row, _) = line(&mut tui, 80);
-    assert!(row.contains(" left out: it takes 200 characters"), "{row}");
+    assert!(row.contains(" characters dropped: the limit is 200"), "{row}");
     let Mode::Name { line, .. } = &tui.model().mode else { unreachable!() };
     assert_eq!(line.text().chars().count(), 200);
 }
@@ -100,20 +100,20 @@ fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(screen);
         tui.press("/");
-        assert!(rows(&mut tui, 80)[23].contains("⏎ keep"));
+        assert!(rows(&mut tui, 80)[23].contains("⏎ apply"));
         // The text typed before the mistake is a filter without matches.
         tui.type_text("nosuch:q");
         let frame = rows(&mut tui, 80);
         let (screen, footer) = (frame.join("\n"), &frame[23]);
-        assert!(!footer.contains("keep") && footer.contains("esc leave"), "{footer}");
-        assert!(screen.contains("The filter is not understood"), "{screen}");
-        for claim in ["None of", "Nothing fits", "Nothing is listed", "none yet"] {
+        assert!(!footer.contains("apply") && footer.contains("esc cancel"), "{footer}");
+        assert!(screen.contains("The filter is not valid"), "{screen}");
+        for claim in ["No match", "Nothing is listed", "no match"] {
             assert!(!screen.contains(claim), "{claim}: {screen}");
         }
         assert!(frame[22].contains(" / nosuch:q") && frame[22].contains("nosuch:"), "{screen}");
         tui.press("ctrl-u");
         let frame = rows(&mut tui, 80);
-        assert!(frame[23].contains("⏎ keep"), "{}", frame[23]);
+        assert!(frame[23].contains("⏎ apply"), "{}", frame[23]);
     }
 }
 
@@ -133,5 +133,5 @@ fn what_is_wrong_stands_beside_a_long_filter() {
     paste(&mut tui, &"word ".repeat(50));
     tui.press("enter");
     let row = rows(&mut tui, 80)[22].clone();
-    assert!(row.ends_with("esc shows all") && row.starts_with(" / word word "), "{row}");
+    assert!(row.ends_with("esc: show all") && row.starts_with(" / word word "), "{row}");
 }

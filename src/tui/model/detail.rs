@@ -96,24 +96,25 @@ impl Detail {
         let all = self.body.len();
         match (self.body.is_empty(), self.truncated) {
             (true, true) => {
-                lines = vec![remark("the body was not kept: it was too long, or never came")];
+                lines = vec![remark("the body was not kept: it was too long or did not arrive")];
             }
             (true, false) => lines = vec![remark("the body is empty")],
             (false, true) => {
                 lines.push(remark(&format!(
-                    "cut: of refused bodies the first {all} bytes are kept"
+                    "cut: only the first {all} bytes of a refused body are kept"
                 )));
             }
             (false, false) if is_cut => {
-                lines
-                    .push(remark(&format!("the beginning of {all} bytes; y b copies all of them")));
+                lines.push(remark(&format!(
+                    "only the beginning of {all} bytes is shown; y b copies all"
+                )));
             }
             (false, false) => {}
         }
         for earlier in &self.earlier {
             let before = spelt(self.row.at().duration_since(earlier.at));
             lines.push(remark(""));
-            lines.push(remark(&format!("{before} before that, from {}:", earlier.peer)));
+            lines.push(remark(&format!("{before} earlier, from {}:", earlier.peer)));
             lines.extend(laid_out(&earlier.body.bytes, tab, other, columns));
             if earlier.body.truncated {
                 lines.push(remark("cut"));
@@ -144,7 +145,7 @@ impl Detail {
         let mut lines = Vec::new();
         if self.truncated {
             lines.push(remark(
-                "the body was cut when it was refused, so the steps below are about what is left of it",
+                "the body was cut when it was refused; the steps below check only the part that was kept",
             ));
         }
         let room = columns.saturating_sub(20).max(8);
@@ -182,7 +183,7 @@ impl Detail {
         }
         match &self.verdict {
             Verdict::Valid { key, encoding } => {
-                format!("valid: the key {key} made it, {} encoding.", encoding.name())
+                format!("valid: signed by the key {key}, {} encoding.", encoding.name())
             }
             Verdict::Invalid { why } => format!("invalid: {why}."),
             Verdict::Malformed { why } => format!("malformed: {why}."),
@@ -190,7 +191,7 @@ impl Detail {
                 "missing: there is no X-Signature header; the sender signs every callback."
                     .to_owned()
             }
-            Verdict::Unchecked => "unchecked: --signature off lets everything in.".to_owned(),
+            Verdict::Unchecked => "unchecked: --signature off accepts everything.".to_owned(),
         }
     }
 }
@@ -210,7 +211,7 @@ fn laid_out(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLin
 fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
     if body.len() > MOST_BYTES {
         let mut lines = wrapped(&body[..MOST_BYTES], columns);
-        lines.insert(0, remark("too long to be shown line by line; as sent:"));
+        lines.insert(0, remark("too long to format; shown as sent:"));
         return lines;
     }
     let json = without_mark(body);
@@ -218,14 +219,14 @@ fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
         Ok(_) => {
             let mut lines = wrapped(&indented(json), columns);
             if json.len() < body.len() {
-                lines.insert(0, remark("after a byte order mark, which v shows:"));
+                lines.insert(0, remark("JSON after a byte order mark, which v shows:"));
             }
             lines
         }
         Err(error) => {
             let mut lines = wrapped(body, columns);
             if !body.is_empty() {
-                lines.insert(0, remark(&format!("not JSON ({error}); as sent:")));
+                lines.insert(0, remark(&format!("not JSON ({error}); shown as sent:")));
             }
             lines
         }

@@ -284,9 +284,9 @@ impl Model {
         }
         match shown.refused_failures.len() {
             0 if shown.loaded => ("nothing has failed".to_owned(), true),
-            0 => ("no failure so far, reading the journal".to_owned(), true),
-            1 => ("1 refused request claims a failure, 3 shows it".to_owned(), false),
-            count => (format!("{count} refused requests claim a failure, 3 shows them"), false),
+            0 => ("no failures so far, still reading the journal".to_owned(), true),
+            1 => ("1 refused request claims a failure (3: show)".to_owned(), false),
+            count => (format!("{count} refused requests claim a failure (3: show)"), false),
         }
     }
 

@@ -53,7 +53,7 @@ impl DemoPorts {
     pub(super) fn send(&self, command: DemoCommand) -> Result<(), String> {
         self.commands.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => "the demo is busy starting or ending; try again".to_owned(),
-            TrySendError::Closed(_) => "no demo can be started any more".to_owned(),
+            TrySendError::Closed(_) => "the demo can no longer be started".to_owned(),
         })
     }
 }
@@ -163,9 +163,9 @@ impl Runs {
         let Some(run) = run else { return Ok(()) };
         run.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => {
-                "the journal is busy with what was asked before; try again".to_owned()
+                "the journal is busy with earlier requests; try again".to_owned()
             }
-            TrySendError::Closed(_) => "the journal is closed already".to_owned(),
+            TrySendError::Closed(_) => "the journal is already closed".to_owned(),
         })
     }
 

@@ -400,7 +400,7 @@ async fn a_stop_that_cannot_be_is_a_word() {
     let harness = LoopHarness::idle(Record { is_alone: true, ..Record::default() }).await;
     harness.press("ctrl-z");
     harness.settle().await;
-    assert!(harness.shows("no shell is here"), "{}", harness.record.lock().unwrap().screen);
+    assert!(harness.shows("there is no shell"), "{}", harness.record.lock().unwrap().screen);
 }
 
 #[tokio::test(start_paused = true)]
@@ -463,13 +463,13 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
         harness.settle().await;
         assert!(harness.shows(text), "{text}: {}", harness.record.lock().unwrap().screen);
     };
-    shows(&harness, "DEMO  made up").await;
+    shows(&harness, "DEMO  made-up data").await;
 
     // Requests received meanwhile are counted, and overdue versions are notified of.
     harness.send(BackendEvent::News(deliveries(1)));
-    shows(&harness, "1 real request came meanwhile: esc shows it").await;
+    shows(&harness, "1 real request received meanwhile (esc: show)").await;
     harness.send(BackendEvent::News(deliveries(2)));
-    shows(&harness, "3 real requests came meanwhile: esc shows them").await;
+    shows(&harness, "3 real requests received meanwhile (esc: show)").await;
     sleep(Duration::from_secs(4 * 3600)).await;
     assert_eq!(harness.record.lock().unwrap().notifications, ["ast_a: overdue"]);
 
@@ -642,7 +642,7 @@ async fn control_l_has_the_next_frame_drawn_whole() {
 async fn a_copy_is_said_to_be_with_whom_it_is() {
     for (multiplexer, said) in [
         (Multiplexer::None, "sent the callback URL to the terminal's clipboard"),
-        (Multiplexer::Tmux, "handed the callback URL to tmux; nothing to paste?"),
+        (Multiplexer::Tmux, "passed the callback URL to tmux; nothing to paste?"),
     ] {
         let record = Record { multiplexer: Some(multiplexer), ..Record::default() };
         let harness = LoopHarness::idle(record).await;

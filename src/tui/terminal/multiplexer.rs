@@ -41,13 +41,13 @@ impl Multiplexer {
         match self {
             Self::None => format!("sent {what} to the terminal's clipboard"),
             Self::Tmux => {
-                format!("handed {what} to tmux; nothing to paste? tmux set -g set-clipboard on")
+                format!("passed {what} to tmux; nothing to paste? tmux set -g set-clipboard on")
             }
             Self::Screen => {
-                format!("handed {what} to screen, for the terminal's clipboard")
+                format!("passed {what} to screen, for the terminal's clipboard")
             }
             Self::Either => format!(
-                "handed {what} to tmux or screen; nothing to paste? tmux set -g set-clipboard on"
+                "passed {what} to tmux or screen; nothing to paste? tmux set -g set-clipboard on"
             ),
         }
     }

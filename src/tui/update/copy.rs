@@ -46,7 +46,7 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => return Vec::new(),
     };
     let Some(text) = text else {
-        show_message(model, format!("{what}: there is none here"));
+        show_message(model, format!("{what}: nothing to copy here"));
         return Vec::new();
     };
     // Ids come from outside, and a shell executes what is pasted.
@@ -57,7 +57,7 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => {
             show_message(
                 model,
-                format!("{what} has characters in it that do not show: see the body"),
+                format!("{what} is not copied: it has invisible characters, see the body"),
             );
             Vec::new()
         }
@@ -95,14 +95,11 @@ pub(super) fn arrived(model: &mut Model, target: Target, detail: Option<&Detail>
 
 fn copied(model: &mut Model, wanted: CopyKind, detail: &Detail) -> Vec<Effect> {
     if detail.truncated {
-        show_message(
-            model,
-            "its body was cut when it was refused: a copy would not be what was sent",
-        );
+        show_message(model, "not copied: the body was cut when it was refused");
         return Vec::new();
     }
     if wanted == CopyKind::Curl && model.run_info.callback_url.is_empty() {
-        show_message(model, "nothing listens here that it could be posted to");
+        show_message(model, "not copied: nothing is listening here, so there is no URL");
         return Vec::new();
     }
     let (what, text) = match wanted {
@@ -127,7 +124,7 @@ fn copied(model: &mut Model, wanted: CopyKind, detail: &Detail) -> Vec<Effect> {
 /// Returns a body as text that can be pasted safely, or a sentence that says why it cannot.
 fn body(body: &[u8]) -> Result<ClipText, String> {
     let text = std::str::from_utf8(body)
-        .map_err(|_| "the body is no text; y B copies it in base64".to_owned())?;
+        .map_err(|_| "the body is not text; y B copies it in base64".to_owned())?;
     ClipText::new(text)
         .map_err(|control| format!("the body is not copied: {control}; y B copies it in base64"))
 }
@@ -199,7 +196,7 @@ const GET_VERSION: &str = "https://api.panjaya.ai/v1/versions/";
 fn get_version(id: &str) -> Result<String, String> {
     // RFC 3986, section 6.2.2.3: these are removed from a path before the request.
     if matches!(id, "." | "..") {
-        return Err(format!("an id that is {id} cannot stand in a URL"));
+        return Err(format!("the id {id} cannot be used in a URL"));
     }
     let mut url = GET_VERSION.to_owned();
     for byte in id.bytes() {

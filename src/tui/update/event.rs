@@ -258,7 +258,7 @@ fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) 
         AssetNews::Alert(AlertKind::Overdue) => "overdue".to_owned(),
         AssetNews::Ready(1) => "ready for QC".to_owned(),
         AssetNews::Ready(count) => format!("{count} versions ready for QC"),
-        AssetNews::Done => "all seen versions done".to_owned(),
+        AssetNews::Done => "all known versions done".to_owned(),
     };
     Some(Effect::Notify(Printable::new(&format!("{label}: {words}"))))
 }

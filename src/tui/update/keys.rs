@@ -74,7 +74,7 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
         model.layout_told = true;
         show_message(
             model,
-            format!("keys are Latin letters, and {chord} is none: switch the keyboard's layout"),
+            format!("keys are Latin letters, and {chord} is not one: switch the keyboard layout"),
         );
     }
     follow_selection(model)
@@ -112,9 +112,9 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
             model.failures_only = !model.failures_only;
             model.listing.stale = true;
             let word = if model.failures_only {
-                "only what failed or is overdue; ! shows all"
+                "showing only failed and overdue ones; !: show all"
             } else {
-                "everything"
+                "showing everything"
             };
             show_message(model, word);
         }
@@ -134,7 +134,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::Fit => model.axis.fit(),
         Action::Help => return open_help(model),
         Action::Demo => {
-            show_message(model, "the demo begins");
+            show_message(model, "starting the demo");
             return vec![Effect::StartDemo];
         }
         Action::Back => return back(model, chord),
@@ -146,8 +146,10 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
 /// Returns why a read-only dashboard cannot store names and marks.
 fn read_only(model: &Model) -> &'static str {
     match model.run_info.banner {
-        Some(Banner::Unwritable) => "the journal cannot be written here: no names and marks",
-        _ => "another dubwatch writes this journal: names and marks are given there",
+        Some(Banner::Unwritable) => {
+            "the journal cannot be written here, so names and marks cannot be saved"
+        }
+        _ => "another dubwatch writes this journal: set names and marks there",
     }
 }
 
@@ -209,7 +211,7 @@ fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
     } else {
         let key =
             KEYMAP.iter().find(|row| row.action == Action::Quit).map_or("", |row| row.keys[0]);
-        show_message(model, format!("q or {key} ends dubwatch"));
+        show_message(model, format!("press q or {key} to quit"));
     }
     Vec::new()
 }
@@ -230,15 +232,15 @@ fn freeze(model: &mut Model) {
 /// Returns the message for when there is no failure to go to.
 fn no_failure(model: &Model) -> String {
     if model.screen == Screen::Deliveries && model.is_narrowed() {
-        return "no failure and no refusal is listed; esc shows all".to_owned();
+        return "no failures or refusals are listed; esc: show all".to_owned();
     }
     if model.screen == Screen::Deliveries && !model.listed_rows().is_some_and(RowWindow::is_whole) {
-        return "no failure among the rows that are read; ! searches all of them".to_owned();
+        return "no failures in the rows loaded so far; !: search all".to_owned();
     }
     model.all_clear().0
 }
 
-const NO_ALERT: &str = "what is selected has not failed and is not overdue";
+const NO_ALERT: &str = "the selection has not failed and is not overdue";
 
 /// Marks the selected alert as seen, or removes the mark: the alert of the selected lane, cell or
 /// delivery, or all alerts of the asset selected in the list.
@@ -248,7 +250,7 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let Some(asset) = model.shown().asset_list.get(&asset_id).cloned() else {
-        show_message(model, "its asset is not among those that are shown");
+        show_message(model, "its asset is not among those shown");
         return Vec::new();
     };
     let meant = |version: Option<&str>| match &versions {
@@ -266,9 +268,9 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
     let take_back = alerts.iter().all(|alert| alert.acknowledged);
     let marked: Vec<_> = alerts.iter().filter(|alert| take_back || !alert.acknowledged).collect();
     let word = match (take_back, marked.len()) {
-        (true, _) => "not seen after all".to_owned(),
-        (false, 1) => "marked as seen: it stays listed and stops shouting".to_owned(),
-        (false, count) => format!("{count} marked as seen: they stay listed and stop shouting"),
+        (true, _) => "no longer marked as seen".to_owned(),
+        (false, 1) => "marked as seen: still listed, no longer highlighted".to_owned(),
+        (false, count) => format!("{count} marked as seen: still listed, no longer highlighted"),
     };
     show_message(model, word);
     marked

@@ -174,13 +174,13 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
         Some(Banner::Demo) => banners.push((Role::Banner, demo_banner(model))),
         Some(Banner::Unchecked) => banners.push((
             Role::Shout,
-            "UNCHECKED  --signature off: anyone who reaches the listener can put anything here"
+            "UNCHECKED  --signature off: anyone who can reach the listener can send anything"
                 .to_owned(),
         )),
         Some(Banner::ReadOnly) if model.live.orphaned => banners.push((
             Role::Shout,
             format!(
-                "NOTHING IS RECEIVED  the other dubwatch has ended  {}  q, then start one again",
+                "NOT RECEIVING  the other dubwatch has ended  {}  quit, then start dubwatch again",
                 glyph::DOT
             ),
         )),
@@ -191,7 +191,7 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
         Some(Banner::Unwritable) => banners.push((
             Role::Shout,
             format!(
-                "NOTHING IS RECEIVED  {} cannot be written here  {}  --db names another journal",
+                "NOT RECEIVING  {} cannot be written here  {}  choose another journal with --db",
                 model.run_info.journal,
                 glyph::DOT
             ),
@@ -200,7 +200,7 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
     }
     if let Some(why) = model.store_trouble() {
         let words = format!(
-            "{} THE JOURNAL CANNOT BE WRITTEN  {why}  {}  callbacks are answered 503 until it can",
+            "{} THE JOURNAL CANNOT BE WRITTEN  {why}  {}  callbacks are answered 503 until it can be",
             glyph::FAILED,
             glyph::DOT
         );
@@ -211,14 +211,17 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
 
 fn demo_banner(model: &Model) -> String {
     match model.behind {
-        Some(1) => "DEMO  1 real request came meanwhile: esc shows it".to_owned(),
+        Some(1) => "DEMO  1 real request received meanwhile (esc: show)".to_owned(),
         Some(requests @ 2..) => {
-            format!("DEMO  {requests} real requests came meanwhile: esc shows them")
+            format!("DEMO  {requests} real requests received meanwhile (esc: show)")
         }
         _ if model.live.story_over => {
-            format!("DEMO  the story is over  {}  look around, q ends it", glyph::DOT)
+            format!("DEMO  the demo is over  {}  look around; q: quit", glyph::DOT)
         }
-        _ => format!("DEMO  made up, signed and posted to itself  {}  nothing is kept", glyph::DOT),
+        _ => format!(
+            "DEMO  made-up data, signed and posted by dubwatch itself  {}  nothing is kept",
+            glyph::DOT
+        ),
     }
 }
 
@@ -331,7 +334,7 @@ fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
             pen.text(&format!("  {}  {count} {word}", glyph::DOT), dim);
         }
     } else if shown.loaded {
-        pen.text("nothing was received yet", dim);
+        pen.text("nothing received yet", dim);
         if !is_clear {
             pen.text(&format!("  {}  {words}", glyph::DOT), theme.of(Role::Doubt));
         }
@@ -342,7 +345,7 @@ fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         let requests = if refused == 1 { "request" } else { "requests" };
         pen.text(&format!("  {}  ", glyph::DOT), dim);
         pen.text(
-            &format!("{} {requests} refused, 3 says why", number(refused)),
+            &format!("{} {requests} refused (3: why)", number(refused)),
             theme.of(Role::Doubt),
         );
     }
@@ -365,7 +368,7 @@ fn line(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     }
     let mut counts = counts(model);
     if model.mode == Mode::Normal {
-        counts.push_str("   esc shows all");
+        counts.push_str("   esc: show all");
     }
     if !model.filtering.text.is_empty() {
         pen.text(FILTER_PROMPT, theme.of(Role::Key));
@@ -393,7 +396,7 @@ fn complaint(model: &Model, line: &Line) -> Printable {
     let left_out = line.left_out();
     if left_out > 0 {
         let (left_out, longest) = (number(left_out as u64), number(line.longest() as u64));
-        return Printable::new(&format!("{left_out} left out: it takes {longest} characters"));
+        return Printable::new(&format!("{left_out} characters dropped: the limit is {longest}"));
     }
     match (&model.mode, &model.filtering.error) {
         (Mode::Filter { .. }, Some(error)) => Printable::new(error),
@@ -441,10 +444,11 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         // Instead of the keys, and not in a row of its own: nothing else may move.
         let at = ago::second(frozen.at, &model.run_info.zone);
         let waiting = match frozen.waiting {
-            0 => "receiving goes on".to_owned(),
-            waiting => format!("{waiting} came since"),
+            0 => "still receiving".to_owned(),
+            waiting => format!("{waiting} new"),
         };
-        let words = format!(" FROZEN {at} {} space goes on {} {waiting} ", glyph::DOT, glyph::DOT);
+        let words =
+            format!(" FROZEN {at} {} space: unfreeze {} {waiting} ", glyph::DOT, glyph::DOT);
         pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Tab)).skip(1);
         // New alerts have to be visible even while frozen.
         let (live, then) = (model.live.asset_list.counts(), frozen.snapshot.asset_list.counts());
@@ -460,12 +464,11 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         }
     }
     if model.mode == Mode::Quit {
-        let whole =
-            (" Callbacks are being received. ", "  q or y ends dubwatch, any other key stays");
+        let whole = (" Callbacks are being received. ", "  q or y: quit, any other key: cancel");
         let (asked, keys) = if usize::from(pen.left()) >= whole.0.len() + whole.1.len() {
             whole
         } else {
-            (" End dubwatch? ", " q ends it, else stay")
+            (" Quit dubwatch? ", " q: yes, any other: no")
         };
         pen.text(asked, theme.of(Role::Shout)).text(keys, theme.of(Role::Strong));
     } else if let Some((word, _)) = &model.status_message {
@@ -519,9 +522,9 @@ fn scale(model: &Model) -> String {
     }
     let axis: &Axis = &model.axis;
     let step = ago::said(jiff::SignedDuration::from_secs(model.time_range().step()));
-    let follows = if axis.is_following() { "following now" } else { "0 follows now" };
+    let follows = if axis.is_following() { "following now" } else { "0: follow now" };
     if model.size.0 >= WIDE {
-        format!("{follows}, {step} a column, +/- zoom ")
+        format!("{follows}, {step}/column, +/-: zoom ")
     } else {
         String::new()
     }

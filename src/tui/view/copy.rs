@@ -26,7 +26,7 @@ pub(super) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
             }
         }
     }
-    rule::draw(&mut Pen::new(buffer, menu, 0), theme, "Copy", &[("esc leaves it", Role::Dim)]);
+    rule::draw(&mut Pen::new(buffer, menu, 0), theme, "Copy", &[("esc: cancel", Role::Dim)]);
     for (line, choice) in (1..).zip(choices) {
         let mut pen = Pen::new(buffer, menu, line);
         let key = choice.keys.first().copied().unwrap_or_default();

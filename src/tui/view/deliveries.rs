@@ -67,9 +67,9 @@ fn count(model: &Model) -> String {
     match (rows.is_complete(), rows.is_behind()) {
         (true, false) if model.is_narrowed() => format!("{listed} of {total}"),
         (true, false) => total,
-        (false, false) if model.is_narrowed() => format!("the newest {listed} that fit"),
-        (true, true) if model.is_narrowed() => format!("the oldest {listed} that fit"),
-        (false, true) if model.is_narrowed() => format!("{listed} that fit"),
+        (false, false) if model.is_narrowed() => format!("the newest {listed} matching"),
+        (true, true) if model.is_narrowed() => format!("the oldest {listed} matching"),
+        (false, true) if model.is_narrowed() => format!("{listed} matching"),
         (false, false) => format!("the newest {listed} of {total}"),
         (true, true) => format!("the oldest {listed} of {total}"),
         (false, true) => format!("{listed} of {total}"),
@@ -83,7 +83,7 @@ fn progress(model: &Model) -> String {
         return String::new();
     }
     if !model.is_narrowed() {
-        return "reading on".to_owned();
+        return "reading more".to_owned();
     }
     format!("searched {} of {}", number(rows.searched.0), number(total(model)))
 }
@@ -95,14 +95,14 @@ fn title(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let since = model.selection.since;
     let (state, role) = match (model.selection.row, &model.frozen) {
         (_, Some(frozen)) if frozen.waiting > 0 => {
-            (format!("frozen, {} wait", number(frozen.waiting)), Role::Strong)
+            (format!("frozen, {} new", number(frozen.waiting)), Role::Strong)
         }
         (_, Some(_)) => ("frozen".to_owned(), Role::Strong),
         (None, None) => ("following".to_owned(), Role::Dim),
         (Some(_), None) if since > 0 => {
-            (format!("{} {} came since · G follows", glyph::BELOW, number(since)), Role::Strong)
+            (format!("{} {} new · G: follow", glyph::BELOW, number(since)), Role::Strong)
         }
-        (Some(_), None) => ("G follows".to_owned(), Role::Dim),
+        (Some(_), None) => ("G: follow".to_owned(), Role::Dim),
     };
     let progress = progress(model);
     rule::draw(
@@ -167,7 +167,7 @@ fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
         pen.skip(1).glyph(glyph::DOT, dim).skip(1).text(text, dim);
     }
     pen.text(&format!(" {} from {peer}", glyph::DOT), dim);
-    let hint = "enter opens it";
+    let hint = "enter: open";
     let columns = u16::try_from(hint.len()).unwrap_or(0);
     if pen.left() > columns + 2 {
         pen.to_right(columns + 1).text(hint, dim);
@@ -183,19 +183,20 @@ fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
         (NOT_UNDERSTOOD.0.to_owned(), NOT_UNDERSTOOD.1)
     } else if let Some(rows) = model.listed_rows().filter(|_| model.is_narrowed() && total > 0) {
         let what = match (model.failures_only, model.filtering.filter.is_empty()) {
-            (true, true) => "is a failure",
-            (true, false) => "is a failure that fits the filter",
-            _ => "fits the filter",
+            (true, true) => "failure",
+            (true, false) => "matching failure",
+            _ => "match",
         };
         let what = if rows.is_whole() {
-            format!("None of {} {what}.", number(total))
+            let rows = if total == 1 { "row" } else { "rows" };
+            format!("No {what} in {} {rows}.", number(total))
         } else {
             let (searched, total) = (number(rows.searched.0), number(total));
-            format!("Searching the journal: {searched} of {total}, and none yet {what} …")
+            format!("Searching the journal: {searched} of {total}, no {what} yet …")
         };
-        (what, "esc lists all of them again")
+        (what, "esc: show all rows")
     } else {
-        ("No delivery has come yet.".to_owned(), "The callback URL is on the Timeline: 1")
+        ("No deliveries yet.".to_owned(), "The callback URL is on the Timeline (1)")
     };
     let middle = area.height / 3;
     for (line, text, role) in [(middle, what.as_str(), Role::Plain), (middle + 1, how, Role::Dim)] {

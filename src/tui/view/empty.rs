@@ -64,10 +64,10 @@ fn reach(url: &str, door: &str) -> Option<&'static str> {
     // The port and path of a listener on all addresses; a URL that is not ours ends differently.
     let everywhere = door.strip_prefix("0.0.0.0").or_else(|| door.strip_prefix("[::]"));
     if everywhere.is_some_and(|tail| url.starts_with("http://") && url.ends_with(tail)) {
-        Some("It listens on every address: where the sender knows another name, set --public-url")
+        Some("Listening on every address: if the sender needs another name, set --public-url")
     } else if host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
     {
-        Some("From outside, by a tunnel or a proxy: --public-url has its URL shown here")
+        Some("From outside, use a tunnel or a proxy, and set --public-url to its URL")
     } else {
         None
     }
@@ -113,20 +113,20 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     let mut parts = Vec::new();
     match run_info.banner {
         Some(Banner::Demo) => {
-            parts.push(EmptyScreenLine::Title("The curtain rises".to_owned()));
+            parts.push(EmptyScreenLine::Title("The demo is starting".to_owned()));
             return parts;
         }
         Some(Banner::ReadOnly) => {
             parts.push(EmptyScreenLine::Title("The journal is empty".to_owned()));
             parts.push(EmptyScreenLine::Text(
-                "What the other dubwatch receives will show here.".to_owned(),
+                "Callbacks that the other dubwatch receives will appear here.".to_owned(),
             ));
             return parts;
         }
         Some(Banner::Unwritable) => {
             parts.push(EmptyScreenLine::Title("The journal is empty".to_owned()));
             parts.push(EmptyScreenLine::Text(
-                "It cannot be written here: nothing is received.".to_owned(),
+                "It cannot be written here, so nothing is received.".to_owned(),
             ));
             return parts;
         }
@@ -135,15 +135,15 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     parts.push(EmptyScreenLine::Title("Waiting for the first callback".to_owned()));
     match model.shown().rows.len() {
         0 => {}
-        1 => parts.push(EmptyScreenLine::Alarm("A request was refused: 3 says why".to_owned())),
+        1 => parts.push(EmptyScreenLine::Alarm("A request was refused (3: why)".to_owned())),
         more => {
-            parts.push(EmptyScreenLine::Alarm(format!("{more} requests were refused: 3 says why")));
+            parts.push(EmptyScreenLine::Alarm(format!("{more} requests were refused (3: why)")));
         }
     }
     parts.extend(gap());
     if run_info.callback_url.is_empty() {
         parts.push(EmptyScreenLine::Text(
-            "The URL for the dubbing service is the relay's, which has not said it yet:".to_owned(),
+            "Waiting for the relay to report the URL for the dubbing service:".to_owned(),
         ));
         if let Some(link) = &model.shown().link {
             parts.push(EmptyScreenLine::Text(link::full(link, model.now).1));
@@ -163,8 +163,7 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     parts.extend(gap());
     if run_info.send_line.is_empty() {
         parts.push(EmptyScreenLine::Text(
-            "A test callback needs a key that is trusted: dubwatch keygen, then --public-key"
-                .to_owned(),
+            "A test callback needs a trusted key: dubwatch keygen, then --public-key".to_owned(),
         ));
     } else {
         parts.push(EmptyScreenLine::Text(
@@ -177,10 +176,7 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     if !run_info.send_line.is_empty() {
         parts.push(EmptyScreenLine::Key("y s", "copy the command"));
     }
-    parts.push(EmptyScreenLine::Key(
-        "d",
-        "watch a demo: a made-up catalogue being dubbed, nothing is kept",
-    ));
+    parts.push(EmptyScreenLine::Key("d", "watch a demo with made-up data; nothing is kept"));
     parts.push(EmptyScreenLine::Key("?", "all keys"));
     parts.extend(gap());
     let keys: Vec<String> =

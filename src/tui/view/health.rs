@@ -109,8 +109,8 @@ fn doors(model: &Model) -> HealthSection {
     let link = model.shown().link.as_ref();
     if run_info.door.is_empty() {
         let (words, role) = match link {
-            Some(_) => ("nowhere: the relay is the only door", Role::Plain),
-            None => ("nowhere: nothing is received here", Role::Doubt),
+            Some(_) => ("no: callbacks arrive only through the relay", Role::Plain),
+            None => ("no: nothing is received here", Role::Doubt),
         };
         lines.push(line("listening", words, role));
     } else {
@@ -132,23 +132,21 @@ fn doors(model: &Model) -> HealthSection {
             let lost = gaps.iter().fold(0, |sum: u64, gap| sum.saturating_add(gap.count));
             let many = if gaps.len() == 1 { "gap" } else { "gaps" };
             let count = number(gaps.len() as u64);
-            let words = format!("{} {} in {count} {many}", glyph::GAP, number(lost));
-            lines.push(line("lost there", words, Role::Doubt));
+            let words = format!("{} {} lost in {count} {many}", glyph::GAP, number(lost));
+            lines.push(line("gaps", words, Role::Doubt));
         }
     }
     if !run_info.callback_url.is_empty() {
         lines.push(long("callback URL", run_info.callback_url.clone(), Role::Plain));
     }
     let keys = if run_info.keys.is_empty() { "none".to_owned() } else { run_info.keys.join(", ") };
-    lines.push(line("keys trusted", keys, Role::Plain));
+    lines.push(line("trusted keys", keys, Role::Plain));
     match run_info.banner {
-        Some(Banner::Unchecked) => lines.push(line(
-            "signatures",
-            "not checked (--signature off): anybody can put anything in",
-            Role::Doubt,
-        )),
+        Some(Banner::Unchecked) => {
+            lines.push(line("signatures", "off (--signature off): anyone can send", Role::Doubt))
+        }
         Some(Banner::Demo) => {
-            lines.push(line("demo", "everything shown is made up", Role::Doubt));
+            lines.push(line("demo", "all data is made up", Role::Doubt));
         }
         Some(Banner::ReadOnly) if model.live.orphaned => lines.push(long(
             "read-only",
@@ -157,7 +155,7 @@ fn doors(model: &Model) -> HealthSection {
         )),
         Some(Banner::ReadOnly) => lines.push(long(
             "read-only",
-            "another dubwatch writes this journal; this one looks",
+            "another dubwatch writes this journal; this one only reads it",
             Role::Doubt,
         )),
         Some(Banner::Unwritable) => lines.push(long(
@@ -170,7 +168,7 @@ fn doors(model: &Model) -> HealthSection {
     let since = ago::moment(run_info.started, model.shown_at(), &run_info.zone);
     let running = ago::said(model.shown_at().duration_since(run_info.started));
     lines.push(line("running", format!("since {since}, for {running}"), Role::Plain));
-    HealthSection { title: "Door", lines }
+    HealthSection { title: "Sources", lines }
 }
 
 fn journal(model: &Model) -> HealthSection {
@@ -214,7 +212,11 @@ fn rates(model: &Model) -> HealthSection {
         ),
         line(
             "",
-            format!("{} in {CHART_MINUTES} minutes, most {} a minute", number(sum), number(most)),
+            format!(
+                "{} in {CHART_MINUTES} minutes, at most {} per minute",
+                number(sum),
+                number(most)
+            ),
             Role::Dim,
         ),
     ];
@@ -238,7 +240,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
     if matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
         let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
         let words =
-            if receives { "counted by the dubwatch that receives" } else { "nothing is received" };
+            if receives { "counted by the receiving dubwatch" } else { "nothing is received" };
         return HealthSection { title: "Answers", lines: vec![line("answers", words, Role::Dim)] };
     }
     let counts = &model.shown().counts;
@@ -260,25 +262,25 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
     for (kind, refused) in RefusalKind::ALL.into_iter().zip(counts.refused) {
         let what = match kind {
             RefusalKind::Missing => "401, no signature header",
-            RefusalKind::Malformed => "401, header without a signature",
-            RefusalKind::Invalid => "401, no trusted key made it",
-            RefusalKind::WrongPath => "404, another path",
-            RefusalKind::WrongMethod => "405, another method than POST",
+            RefusalKind::Malformed => "401, no signature in the header",
+            RefusalKind::Invalid => "401, not signed by a trusted key",
+            RefusalKind::WrongPath => "404, wrong path",
+            RefusalKind::WrongMethod => "405, not a POST",
             RefusalKind::CrossSite => "403, from a web page",
-            RefusalKind::TooLarge => "413, over --max-body",
+            RefusalKind::TooLarge => "413, larger than --max-body",
             RefusalKind::TooSlow => "408, did not arrive in time",
-            RefusalKind::Broken => "400, broke off or no HTTP",
+            RefusalKind::Broken => "400, cut off or not HTTP",
         };
         count(lead, refused, what, Role::Failed);
         if !brief || refused > 0 {
             lead = "";
         }
     }
-    count("not kept", counts.unavailable, "503, the journal could not take it", Role::Failed);
-    count("not listed", counts.unlisted, "refused too fast to be looked at", Role::Doubt);
+    count("not kept", counts.unavailable, "503, the journal was not writable", Role::Failed);
+    count("not listed", counts.unlisted, "refused, but too many to log", Role::Doubt);
     let title = match model.shown().link {
-        Some(_) => "Decided since the start; a relay has answered 200 before",
-        None => "Answered since the start",
+        Some(_) => "Results since the start; the relay already answered 200",
+        None => "Answers since the start",
     };
     HealthSection { title, lines }
 }

@@ -42,10 +42,10 @@ fn brief(link: &Link, now: Timestamp) -> (char, Role, String) {
             (glyph::FAILED, Role::Failed, words)
         }
         LinkState::Refused { .. } => {
-            (glyph::FAILED, Role::Failed, "relay: refused, 4 says why".to_owned())
+            (glyph::FAILED, Role::Failed, "relay: refused (4: why)".to_owned())
         }
         LinkState::Superseded => {
-            (glyph::FAILED, Role::Failed, "relay: another one took over".to_owned())
+            (glyph::FAILED, Role::Failed, "relay: replaced by another".to_owned())
         }
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
         }
         LinkState::Refused { why, .. } => format!("{}: refused: {why}", link.relay),
         LinkState::Superseded => format!(
-            "{}: another dubwatch reads under this name; give each its own --relay-name",
+            "{}: another dubwatch reads with this name; give each its own --relay-name",
             link.relay
         ),
         LinkState::Dialling { .. } => words,

@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
         } else if !model.is_understood() {
             NOT_UNDERSTOOD
         } else {
-            ("Nothing fits.", "esc lists all assets again")
+            ("No matches.", "esc: show all assets")
         };
         Pen::new(buffer, area, 2).skip(2).text(text, theme.of(Role::Plain));
         Pen::new(buffer, area, 3).skip(2).text(how, theme.of(Role::Dim));
@@ -302,7 +302,7 @@ fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'
         asset.row.versions.iter().filter(|row| row.version.locale() == locale).collect();
     here.sort_by_key(|row| (asset.urgency(&row.version), &row.version_id));
     if here.is_empty() {
-        pen.text("not seen", dim);
+        pen.text("no version", dim);
     }
     for (place, row) in here.iter().enumerate() {
         if place > 0 {
@@ -320,8 +320,8 @@ fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'
         pen.text(&format!(" asset failed {at}"), theme.of(Role::Failed));
         failed_unchecked(model, asset, theme, pen);
     }
-    if pen.left() > 18 {
-        pen.to_right(16).text("enter shows it", dim);
+    if pen.left() > 15 {
+        pen.to_right(13).text("enter: show", dim);
     }
 }
 
@@ -394,12 +394,12 @@ fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
     if let Some(role) = unchecked {
         pen.skip(2).glyph(glyph::UNCHECKED, theme.of(role)).text(" unchecked", theme.of(Role::Dim));
     }
-    let several = "  2 so many in one locale";
-    let brief = "  2 so many";
-    let dot = "  · not seen".chars().count();
+    let several = "  2 versions in one locale";
+    let brief = "  2 versions";
+    let dot = "  · no version".chars().count();
     if usize::from(pen.left()) >= several.len() + dot {
         pen.text(several, theme.of(Role::Dim)).skip(2);
-        pen.glyph(glyph::DOT, theme.of(Role::Dim)).text(" not seen", theme.of(Role::Dim));
+        pen.glyph(glyph::DOT, theme.of(Role::Dim)).text(" no version", theme.of(Role::Dim));
     } else if unchecked.is_none() || usize::from(pen.left()) >= brief.len() {
         pen.text(brief, theme.of(Role::Dim));
     }

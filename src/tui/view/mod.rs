@@ -28,7 +28,7 @@ pub use chrome::title;
 
 /// The text shown while nothing is listed because the filter is invalid.
 const NOT_UNDERSTOOD: (&str, &str) =
-    ("The filter is not understood", "what is wrong stands below; esc leaves it as it was");
+    ("The filter is not valid", "see the error below; esc: cancel");
 
 /// Draws a frame over all of `area`. Call [`Model::settle`] first.
 pub fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {

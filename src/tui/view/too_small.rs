@@ -28,7 +28,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     ];
     let fits = |text: &&String| text.chars().count() <= width.into();
     let notice = notice.iter().find(fits).map_or("", String::as_str);
-    let asked = (model.mode == Mode::Quit).then_some("End? q: yes");
+    let asked = (model.mode == Mode::Quit).then_some("Quit? q: yes");
     let lines =
         [(Some(notice), Role::Plain), (failed.as_deref(), Role::Failed), (asked, Role::Strong)];
     let lines = lines.into_iter().filter_map(|(text, role)| Some((text?, role)));

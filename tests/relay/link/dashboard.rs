@@ -62,10 +62,10 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
         pty.wait_for_text(asset);
     }
     pty.type_keys("4");
-    row(&pty, &["listening", "nowhere: the relay is the only door"]);
+    row(&pty, &["listening", "no: callbacks arrive only through the relay"]);
     row(&pty, &["callback URL", &url]);
     row(&pty, &["relay", &format!("● {short}"), "up for"]);
-    assert!(!pty.screen_text().contains("lost there"));
+    assert!(!pty.screen_text().contains(" lost in "));
 
     // The relay dies: it is said, with the reason.
     relay.kill();
@@ -90,7 +90,7 @@ fn a_dashboard_shows_what_its_relay_is_doing() {
     header(&pty, "0 of 5 done · 5 for you");
     row(&pty, &["relay", "up for"]);
     row(&pty, &["last error"]);
-    row(&pty, &["lost there", "╳ 8 in 1 gap"]);
+    row(&pty, &["gaps", "╳ 8 lost in 1 gap"]);
     row(&pty, &["callback URL", &url]);
     pty.type_keys("1");
     pty.wait_for_text("FOR YOU 5");

@@ -119,7 +119,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
             &delivery.peer,
         ),
         Row::Refusal { listed, .. } => {
-            let last = if listed.refusal.count > 1 { "the last at " } else { "" };
+            let last = if listed.refusal.count > 1 { "last at " } else { "" };
             ("Refusal".to_owned(), format!("{last}{time}"), &listed.refusal.peer)
         }
     };
@@ -143,7 +143,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
 fn later(from: Timestamp, to: Timestamp) -> String {
     let span = to.duration_since(from);
     match span.as_millis() {
-        ..0 => "before that, by a clock that was set".to_owned(),
+        ..0 => "earlier (the clock was set back)".to_owned(),
         milliseconds @ 0..1000 => format!("{milliseconds} ms later"),
         _ => format!("{} later", ago::said(span)),
     }
@@ -180,9 +180,9 @@ fn verdict(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
         Row::Delivery(delivery) => {
             let text = match &delivery.verdict {
                 Verdict::Valid { key, encoding } => {
-                    format!("{word}: the key {key} made its signature ({})", encoding.name())
+                    format!("{word}: signed by the key {key} ({})", encoding.name())
                 }
-                Verdict::Unchecked => format!("{word}: --signature off let it in"),
+                Verdict::Unchecked => format!("{word}: accepted with --signature off"),
                 verdict => format!("{word} {}", verdict.why().unwrap_or_default()),
             };
             pen.text(&text, theme.of(role));
@@ -206,7 +206,10 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
                 pen.text(&format!("×{}", number(count)), theme.of(Role::Strong));
                 pen.text(", newest first. ", theme.of(Role::Dim));
             }
-            pen.text("It changed no timeline: its body is not trusted.", theme.of(Role::Dim));
+            pen.text(
+                "It does not change the timeline: its body is not trusted.",
+                theme.of(Role::Dim),
+            );
         }
         Row::Delivery(delivery) => {
             let (mut text, role) = did(delivery);
@@ -250,7 +253,7 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
             |from| ago::moment(from, model.shown_at(), &model.run_info.zone),
         );
         return Some(format!(
-            "new cycle: the repeat of version_generating began it; lane redrawn from {from}"
+            "new cycle, begun by a repeat of version_generating; lane redrawn from {from}"
         ));
     }
     let repeat = delivery.outcome.effect == DeliveryEffect::Repeat;
@@ -260,18 +263,18 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
             steps.any(|step| step.hindsight && step.state == State::Generating && step.at == at)
         });
     began.then(|| {
-        "no repeat, as the next outcome showed: it began a cycle; lane redrawn from here".to_owned()
+        "not a repeat: the next outcome shows a new cycle; lane redrawn from here".to_owned()
     })
 }
 
 /// Returns its effect with an explanation.
 const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
-        DeliveryEffect::Applied => ("applied: it became the state", Role::Plain),
-        DeliveryEffect::Repeat => ("repeat: told before, changes nothing", Role::Plain),
-        DeliveryEffect::Late => ("late: came after a later step, changes nothing", Role::Plain),
-        DeliveryEffect::NewCycle => ("new cycle: the version begins again", Role::Strong),
-        DeliveryEffect::None => ("unreadable, kept, touches no timeline", Role::Doubt),
+        DeliveryEffect::Applied => ("applied: this is now the version's state", Role::Plain),
+        DeliveryEffect::Repeat => ("repeat: received before, changes nothing", Role::Plain),
+        DeliveryEffect::Late => ("late: received after a later step, changes nothing", Role::Plain),
+        DeliveryEffect::NewCycle => ("new cycle: the version starts again", Role::Strong),
+        DeliveryEffect::None => ("unreadable: kept, but does not change the timeline", Role::Doubt),
     }
 }
 

@@ -72,7 +72,7 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     let usually = usual.map(|usual| format!("usually {}", ago::said(usual)));
     let took = took(version).map(ago::said);
     let mut parts = vec![match version.state() {
-        State::Ready => format!("ready since {since}: waits for a person to check and edit it"),
+        State::Ready => format!("ready since {since}: waiting for a person to check and edit it"),
         State::Failed => format!("dubbing failed {since}"),
         State::Generating => {
             let so_far = ago::said(now.duration_since(version.since()));
@@ -104,20 +104,20 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
         parts.push("unchecked (--signature off)".to_owned());
     }
     if let Some(from) = version.hindsight(version.state(), version.since()) {
-        parts.push(format!("redrawn from {}, when a repeat of generating began it", clock(from)));
+        parts.push(format!("redrawn from {}, when a repeat began this cycle", clock(from)));
     }
     if version.cycle() > 1 {
-        parts.push(format!("the {} cut", ordinal(version.cycle())));
+        parts.push(format!("cycle {}", version.cycle()));
     }
     match version.repeats() {
         0 => {}
-        1 => parts.push("one callback came twice".to_owned()),
-        more => parts.push(format!("{more} callbacks were repeats")),
+        1 => parts.push("1 repeated callback".to_owned()),
+        more => parts.push(format!("{more} repeated callbacks")),
     }
     match version.late() {
         0 => {}
-        1 => parts.push("one came late, after the step that follows it".to_owned()),
-        more => parts.push(format!("{more} came late")),
+        1 => parts.push("1 late callback, received after the next step".to_owned()),
+        more => parts.push(format!("{more} late callbacks")),
     }
     parts.join("; ")
 }
@@ -150,7 +150,7 @@ pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
     let all = asset.row.versions.len();
     let count = |state| asset.count(state);
     let failed = count(State::Failed) + count(State::GenerateFailed);
-    let mut parts = vec![(Role::Plain, format!("{} of {all} seen done", count(State::Generated)))];
+    let mut parts = vec![(Role::Plain, format!("{} of {all} done", count(State::Generated)))];
     for (role, count, word) in [
         (Role::Failed, failed, "failed"),
         (Role::Failed, asset.overdue(), "overdue"),
@@ -164,26 +164,9 @@ pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
     parts
 }
 
-/// Formats an ordinal: 2nd, 3rd, 4th …
-pub(super) fn ordinal(number: u32) -> String {
-    let end = match (number % 10, number % 100) {
-        (1, hundred) if hundred != 11 => "st",
-        (2, hundred) if hundred != 12 => "nd",
-        (3, hundred) if hundred != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{end}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ordinals() {
-        let all: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).into();
-        assert_eq!(all.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
-    }
 
     #[test]
     fn sentences_are_folded_between_words() {

@@ -240,11 +240,11 @@ impl Lane<'_> {
         let (role, words) = match version.state() {
             State::GenerateFailed => (Role::Failed, "generate".to_owned()),
             State::Failed => (Role::Failed, "dubbing".to_owned()),
-            State::Ready if version.cycle() > 1 => (Role::Ready, "revised: QC".to_owned()),
-            State::Ready => (Role::Ready, "waits QC".to_owned()),
+            State::Ready if version.cycle() > 1 => (Role::Ready, "QC again".to_owned()),
+            State::Ready => (Role::Ready, "needs QC".to_owned()),
             State::Generating if self.is_overdue() => {
                 let usual =
-                    usual.map_or(String::new(), |usual| format!("usual {}", ago::said(usual)));
+                    usual.map_or(String::new(), |usual| format!("usually {}", ago::said(usual)));
                 (Role::Failed, usual)
             }
             State::Generating => match (self.expected(usual), usual) {
@@ -258,7 +258,7 @@ impl Lane<'_> {
             },
             State::Generated => match version.cycle() {
                 1 => (Role::Dim, String::new()),
-                cycle => (Role::Dim, format!("{} cut", explain::ordinal(cycle))),
+                cycle => (Role::Dim, format!("cycle {cycle}")),
             },
         };
         let end = pen.x() + width;

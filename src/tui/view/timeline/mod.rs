@@ -124,9 +124,9 @@ fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     } else if !model.is_understood() {
         NOT_UNDERSTOOD
     } else if model.is_narrowed() {
-        ("Nothing is listed", "the filter leaves no asset; esc shows all")
+        ("Nothing is listed", "no asset matches the filter; esc: show all")
     } else {
-        ("No asset yet", "deliveries came, but none that the timeline can read: 3 shows them")
+        ("No assets yet", "deliveries arrived, but none that the timeline can read; 3: show them")
     };
     Pen::new(buffer, area, 1).skip(2).text(title, theme.of(Role::Strong));
     Pen::new(buffer, area, 2).skip(2).text(words, theme.of(Role::Dim));

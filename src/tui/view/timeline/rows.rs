@@ -29,7 +29,7 @@ pub(super) fn draw(
     pen.within(area.width / 2, &label, theme.of(if has_keys { Role::Strong } else { Role::Plain }));
     pen.skip(1).glyph(glyph::THIN, dim).skip(1);
     let following = model.selection.asset_row.is_none();
-    pen.text(if following { "following" } else { "end follows" }, dim).skip(1);
+    pen.text(if following { "following" } else { "end: follow" }, dim).skip(1);
     pen.glyphs(glyph::THIN, area.width, dim);
 
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -37,9 +37,9 @@ pub(super) fn draw(
         // For an asset with many deliveries, only the newest are held.
         let words = match (model.is_narrowed(), model.shown().of_asset.rows.len()) {
             (true, held @ MAX_ASSET_ROWS..) => {
-                format!("none of the newest {held} that the filter lets through; 3 searches all")
+                format!("no match in the newest {held}; 3: search all")
             }
-            (true, _) => "none that the filter lets through".to_owned(),
+            (true, _) => "no matches".to_owned(),
             (false, _) => String::new(),
         };
         Pen::new(buffer, list, 0).skip(2).text(&words, dim);
