@@ -150,13 +150,7 @@ use Context as C;
 
 /// The table. If two rows have the same key, the one in the inner context applies.
 pub const KEYMAP: &[Binding] = &[
-    bind(
-        C::Screens,
-        &["1"],
-        A::Show(Screen::Timeline),
-        "",
-        "Timeline: assets, lanes, deliveries",
-    ),
+    bind(C::Screens, &["1"], A::Show(Screen::Timeline), "", "Timeline: assets, lanes, deliveries"),
     bind(C::Screens, &["2"], A::Show(Screen::Matrix), "", "Matrix: assets by locales"),
     bind(
         C::Screens,
