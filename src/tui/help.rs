@@ -105,14 +105,14 @@ fn grammar() -> Vec<HelpLine> {
         (glyph::THIN, "thin line: waiting for a person"),
         (glyph::THICK, "thick line: generating"),
         (glyph::BROKEN, "red dashes: still failed"),
-        (glyph::GHOST, "faint dashes: until the expected end"),
+        (glyph::EXPECTED, "faint dashes: until the expected end"),
         (glyph::CYCLE, "new cycle: revised or generated again"),
         (glyph::FAILED, "failed"),
         (glyph::OVERDUE, "overdue: generating for longer than --overdue"),
         (glyph::READY, "ready: waiting for a person"),
         (glyph::GENERATING, "generating"),
         (glyph::DONE, "done; for a delivery: valid signature"),
-        (glyph::DOUBT, "a guess; open the delivery for the reason"),
+        (glyph::GUESS, "a guess; open the delivery for the reason"),
         (glyph::UNCHECKED, "unchecked: accepted with --signature off"),
     ];
     let signs = signs.into_iter().map(|(sign, text)| HelpLine::Sign(sign, text));

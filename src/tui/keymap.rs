@@ -363,7 +363,7 @@ pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
         .filter(|row| !row.footer.is_empty())
         .filter(useful)
         // An invalid filter cannot be kept.
-        .filter(|row| row.action != Action::Accept || model.is_understood())
+        .filter(|row| row.action != Action::Accept || model.is_filter_valid())
 }
 
 #[cfg(test)]

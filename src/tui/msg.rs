@@ -19,7 +19,7 @@ pub enum Msg {
     /// The backend sent an event.
     Event(BackendEvent),
     /// How many requests the real receiver got since this demo started.
-    Behind(u64),
+    ReceivedBehind(u64),
     /// A status message to show.
     Message(String),
 }

@@ -373,7 +373,7 @@ fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
 fn the_forecasts_of_the_demo_do_not_start_wrong() {
     for second in [0, 1, 5, 20, 60, 120, 200] {
         let mut tui = TuiHarness::story(7, second);
-        tui.model().live.learn_usual();
+        tui.model().live.update_usual();
         let usual = tui.model().live.usual.unwrap().as_secs();
         assert!((50..=70).contains(&usual), "{usual} s at second {second}");
     }

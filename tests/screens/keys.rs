@@ -67,7 +67,7 @@ fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
 fn what_was_marked_stops_shouting_and_stays_listed() {
     let mut tui = TuiHarness::story(7, 130);
     let asset = tui.model().selected_asset().unwrap().clone();
-    assert!(asset.shouts());
+    assert!(asset.has_unseen_alert());
     let mut marked = (*asset).clone();
     for failure in asset.alerts() {
         let version = failure.version.map(|version| version.version_id.clone());
@@ -75,7 +75,7 @@ fn what_was_marked_stops_shouting_and_stays_listed() {
     }
     tui.event(BackendEvent::Asset(Box::new(marked)));
     let asset = tui.model().selected_asset().unwrap().clone();
-    assert!(!asset.shouts());
+    assert!(!asset.has_unseen_alert());
     assert!(asset.alerts().count() > 0);
     // Pressing it again removes the mark.
     let effects = tui.press("x");
@@ -652,7 +652,7 @@ fn coalesced_refusals_are_counted_once_each() {
         let row = Row::Refusal { listed: listed.clone(), claim: claim.clone() };
         tui.news(vec![row], &BTreeSet::new(), false);
     }
-    assert_eq!(tui.model().live.came, 10);
+    assert_eq!(tui.model().live.received, 10);
     assert_eq!(tui.model().row_count(), 1);
 }
 

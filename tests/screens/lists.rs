@@ -74,7 +74,7 @@ fn a_journal_that_is_only_read_is_not_said_to_be_written() {
     ] {
         let mut tui = busy("4");
         tui.model().run_info.banner = Some(banner);
-        tui.model().live.orphaned = is_orphaned;
+        tui.model().live.writer_gone = is_orphaned;
         for size in [(200, 50), (80, 24)] {
             let screen = rendered(&tui.frame(size, COLOR));
             assert!(!screen.contains("writing"), "{screen}");

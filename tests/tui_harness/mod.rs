@@ -170,7 +170,7 @@ impl TuiHarness {
     pub(crate) fn start_demo(&mut self) {
         let demo = Model::new(run_info(Some(Banner::Demo)), self.now, self.model.size);
         self.hidden = Some(std::mem::replace(&mut self.model, demo));
-        self.send(Msg::Behind(0));
+        self.send(Msg::ReceivedBehind(0));
     }
 
     /// Ends the demo and shows the real run again.

@@ -8,15 +8,15 @@ use crate::filter::{Filter, VersionFacts};
 use crate::timeline::{AssetRow, Notes, Step, Version, VersionRow, WINDOW};
 
 /// Minimum time that the lanes of an asset cover.
-const LEAST_SHOWN: SignedDuration = SignedDuration::from_secs(60);
+const MIN_SHOWN: SignedDuration = SignedDuration::from_secs(60);
 /// Maximum time that the lanes cover by default while the asset is active.
-const LONG_AGO: SignedDuration = SignedDuration::from_hours(3);
+const MAX_SHOWN: SignedDuration = SignedDuration::from_hours(3);
 
 /// Estimated bytes that an asset takes in the maps and lists of an
 /// [`AssetList`](super::asset_list::AssetList).
-const PLACES: usize = 256;
+const INDEX_BYTES: usize = 256;
 /// Estimated bytes that one "seen" mark takes beside its text.
-const MARK: usize = 64;
+const MARK_BYTES: usize = 64;
 
 /// What has to be done about an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ impl AssetView {
     }
 
     /// Treats versions that have been generating since before this time as overdue.
-    pub(super) const fn age(&mut self, overdue_before: Timestamp) {
+    pub(super) const fn set_overdue_before(&mut self, overdue_before: Timestamp) {
         self.overdue_before = overdue_before;
     }
 
@@ -126,10 +126,10 @@ impl AssetView {
         });
         // The id is stored in the row, in the key, and in the index of names together with its
         // tail.
-        let asset = size_of::<Self>() + PLACES + 4 * self.row.asset_id.len();
+        let asset = size_of::<Self>() + INDEX_BYTES + 4 * self.row.asset_id.len();
         let name = self.notes.name.as_deref().map_or(0, str::len);
         let marks =
-            self.notes.acknowledged.keys().map(|id| MARK + id.as_deref().map_or(0, str::len));
+            self.notes.acknowledged.keys().map(|id| MARK_BYTES + id.as_deref().map_or(0, str::len));
         asset + name + versions.sum::<usize>() + marks.sum::<usize>()
     }
 
@@ -195,13 +195,13 @@ impl AssetView {
     }
 
     /// Returns whether this version has an alert that was not marked as seen.
-    pub fn shouts_for(&self, row: &VersionRow) -> bool {
+    pub fn has_unseen_alert_for(&self, row: &VersionRow) -> bool {
         self.kind(row)
             .is_some_and(|kind| !self.is_acknowledged(kind, Some(row), row.version.since()))
     }
 
     /// Returns whether an alert was not marked as seen.
-    pub fn shouts(&self) -> bool {
+    pub fn has_unseen_alert(&self) -> bool {
         self.alerts().any(|alert| !alert.acknowledged)
     }
 
@@ -226,7 +226,7 @@ impl AssetView {
     /// Returns the time at which the lanes should begin: shortly before the latest activity. How
     /// long a version has been waiting for a person is shown beside its lane and needs no room on
     /// the axis.
-    pub fn worth_showing(&self, now: Timestamp) -> Timestamp {
+    pub fn lanes_from(&self, now: Timestamp) -> Timestamp {
         let latest = |row: &VersionRow, state| {
             row.version.steps().filter(|step| step.state == state).last().map(|step| step.at)
         };
@@ -237,11 +237,11 @@ impl AssetView {
             .iter()
             .filter(|row| row.version.last() >= lately)
             .filter_map(|row| latest(row, State::Generating));
-        let begun = worked.min().unwrap_or(self.row.asset.first_at);
+        let began = worked.min().unwrap_or(self.row.asset.first_at);
         let span = now
-            .duration_since(begun)
-            .clamp(LEAST_SHOWN, LONG_AGO.max(now.duration_since(self.last_at())));
-        now.checked_sub(span + span / 5).unwrap_or(begun)
+            .duration_since(began)
+            .clamp(MIN_SHOWN, MAX_SHOWN.max(now.duration_since(self.last_at())));
+        now.checked_sub(span + span / 5).unwrap_or(began)
     }
 
     /// Returns the versions in the order of the lanes: by urgency, then by locale and id.
@@ -305,15 +305,15 @@ impl AssetView {
             AlertKind::Failed => {
                 // Times of arrival can go backwards, so the mark of the generation that then failed
                 // may be later than the failure.
-                let begun = row.and_then(|row| row.version.first_seen(State::Generating));
-                *seen >= at && (begun != Some(*seen) || *seen == at)
+                let began = row.and_then(|row| row.version.first_seen(State::Generating));
+                *seen >= at && (began != Some(*seen) || *seen == at)
             }
         }
     }
 }
 
 /// How many of the latest generations the usual duration is computed from.
-const LATEST: usize = 9;
+const MAX_SAMPLES: usize = 9;
 
 /// Shorter generations are ignored: they come from callbacks sent by hand.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
@@ -335,7 +335,7 @@ pub fn usual_generation<'a>(versions: impl Iterator<Item = &'a Version>) -> Opti
         return None;
     }
     finished.sort_unstable_by_key(|(end, _)| std::cmp::Reverse(*end));
-    finished.truncate(LATEST);
+    finished.truncate(MAX_SAMPLES);
     let middle = finished.len() / 2;
     let usual = finished.select_nth_unstable_by_key(middle, |(_, length)| *length).1.1;
     (usual >= SHORTEST).then_some(usual)

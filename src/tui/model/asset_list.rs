@@ -20,7 +20,7 @@ pub const MAX_ASSETS: usize = 17_500;
 const MAX_WEIGHT: usize = 48 << 20;
 
 /// From this many changes at once, the whole list is sorted again instead of moving each asset.
-const SORTED_ANEW: usize = 64;
+const RESORT_FROM: usize = 64;
 
 /// All assets that were active within the horizon. A copy is cheap: assets are shared.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub struct ListedAsset {
     /// The group it was sorted into.
     pub group: Group,
     /// False if it is in [`Group::ForYou`] because of an overdue version; those come first.
-    is_calm: bool,
+    is_not_overdue: bool,
     latest: std::cmp::Reverse<Timestamp>,
     /// The asset's id.
     pub id: Arc<str>,
@@ -78,18 +78,18 @@ pub struct ListedAsset {
 impl ListedAsset {
     fn of(id: &Arc<str>, asset: &AssetView) -> Self {
         let (group, latest) = (asset.group(), std::cmp::Reverse(asset.last_at()));
-        let is_calm = group != Group::ForYou || !asset.has_overdue();
-        Self { group, is_calm, latest, id: Arc::clone(id) }
+        let is_not_overdue = group != Group::ForYou || !asset.has_overdue();
+        Self { group, is_not_overdue, latest, id: Arc::clone(id) }
     }
 
     /// Returns whether it is listed in [`Group::ForYou`] because of an overdue version.
     pub const fn is_overdue(&self) -> bool {
-        !self.is_calm
+        !self.is_not_overdue
     }
 
     /// Returns whether neither this entry nor any below it has an alert.
     fn is_below_alerts(&self) -> bool {
-        self.group != Group::Failed && self.is_calm
+        self.group != Group::Failed && self.is_not_overdue
     }
 }
 
@@ -113,7 +113,7 @@ impl AssetList {
 
     /// Adds an asset, or replaces it.
     pub fn put(&mut self, mut asset: AssetView) {
-        asset.age(self.overdue_before());
+        asset.set_overdue_before(self.overdue_before());
         let id: Arc<str> = match self.assets.get_key_value(asset.id()) {
             Some((id, _)) => Arc::clone(id),
             None => asset.id().into(),
@@ -126,16 +126,16 @@ impl AssetList {
             if self.held {
                 self.stale = true;
             } else {
-                self.take_out(&ListedAsset::of(&id, &before));
-                self.put_in(place);
+                self.remove_listed(&ListedAsset::of(&id, &before));
+                self.insert_listed(place);
             }
         } else {
             self.names.insert(&id);
-            self.put_in(place);
+            self.insert_listed(place);
         }
         while self.assets.len() > MAX_ASSETS || (self.weight > MAX_WEIGHT && self.assets.len() > 1)
         {
-            self.let_one_go();
+            self.remove_quietest();
         }
     }
 
@@ -144,7 +144,7 @@ impl AssetList {
         let Some((id, asset)) = self.assets.remove_entry(id) else { return };
         self.recount(&id, Some(&asset), None);
         self.names.remove(&id);
-        self.take_out(&ListedAsset::of(&id, &asset));
+        self.remove_listed(&ListedAsset::of(&id, &asset));
     }
 
     /// Returns when the next version becomes overdue, or `None` if no version can.
@@ -156,13 +156,13 @@ impl AssetList {
 
     /// Sets the current time; returns the assets of which a version has become overdue. Costs
     /// nothing if there are none.
-    pub fn age(&mut self, now: Timestamp) -> Vec<Aged> {
+    pub fn set_now(&mut self, now: Timestamp) -> Vec<Aged> {
         let was_set_back = now < std::mem::replace(&mut self.now, now);
         if was_set_back {
             // Versions may no longer be overdue. This is a correction, not news, so nothing is
             // reported.
             let all: Vec<Arc<str>> = self.assets.keys().cloned().collect();
-            self.age_all(&all);
+            self.update_overdue(&all);
             return Vec::new();
         }
         let due: Vec<Arc<str>> = self
@@ -171,29 +171,29 @@ impl AssetList {
             .take_while(|(at, _)| *at < now)
             .map(|(_, id)| Arc::clone(id))
             .collect();
-        self.age_all(&due)
+        self.update_overdue(&due)
     }
 
-    fn age_all(&mut self, ids: &[Arc<str>]) -> Vec<Aged> {
+    fn update_overdue(&mut self, ids: &[Arc<str>]) -> Vec<Aged> {
         let before_this = self.overdue_before();
-        let moves_one_by_one = !self.held && ids.len() < SORTED_ANEW;
+        let moves_one_by_one = !self.held && ids.len() < RESORT_FROM;
         let mut aged = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(before) = self.assets.get(id).cloned() else { continue };
             let mut after = (*before).clone();
-            after.age(before_this);
+            after.set_overdue_before(before_this);
             let after = Arc::new(after);
             self.assets.insert(Arc::clone(id), Arc::clone(&after));
             self.recount(id, Some(&before), Some(&after));
             if moves_one_by_one {
-                self.take_out(&ListedAsset::of(id, &before));
-                self.put_in(ListedAsset::of(id, &after));
+                self.remove_listed(&ListedAsset::of(id, &before));
+                self.insert_listed(ListedAsset::of(id, &after));
             }
             aged.push(Aged { before, after });
         }
         self.stale |= !moves_one_by_one && !aged.is_empty();
         if !self.held {
-            self.sort_anew();
+            self.sort_if_stale();
         }
         aged
     }
@@ -206,12 +206,12 @@ impl AssetList {
     pub fn hold(&mut self, held: bool) {
         self.held = held;
         if !held {
-            self.sort_anew();
+            self.sort_if_stale();
         }
     }
 
     /// Sorts the list again if it is stale.
-    fn sort_anew(&mut self) {
+    fn sort_if_stale(&mut self) {
         if std::mem::take(&mut self.stale) {
             self.order = self.assets.iter().map(|(id, asset)| ListedAsset::of(id, asset)).collect();
             self.order.sort_unstable();
@@ -285,8 +285,8 @@ impl AssetList {
 
     /// Lengthens pieces of ids that have become ambiguous. Call it when the screen changes anyway:
     /// a piece stays the same while the user looks at it.
-    pub fn renew_pieces(&mut self) {
-        self.names.renew();
+    pub fn lengthen_pieces(&mut self) {
+        self.names.lengthen();
     }
 
     /// Returns the locales of all versions in alphabetical order; `None`, for versions without a
@@ -308,9 +308,9 @@ impl AssetList {
     }
 
     /// Adds an asset's contribution to all counts, or removes it.
-    fn count(&mut self, id: &Arc<str>, asset: &AssetView, come: bool) {
+    fn count(&mut self, id: &Arc<str>, asset: &AssetView, is_added: bool) {
         let counts = DubCounts::of(asset);
-        if come {
+        if is_added {
             self.counts.add(&counts);
             self.weight += asset.weight();
         } else {
@@ -319,7 +319,7 @@ impl AssetList {
         }
         if let Some(at) = asset.next_overdue(self.limit) {
             let entry = (at, Arc::clone(id));
-            if come {
+            if is_added {
                 self.ageing.insert(entry);
             } else {
                 self.ageing.remove(&entry);
@@ -327,7 +327,7 @@ impl AssetList {
         }
         for version in &asset.row.versions {
             let locale: Option<Box<str>> = version.version.locale().map(Into::into);
-            if come {
+            if is_added {
                 *self.locales.entry(locale).or_default() += 1;
             } else if let Some(count) = self.locales.get_mut(&locale) {
                 *count -= 1;
@@ -338,7 +338,7 @@ impl AssetList {
         }
     }
 
-    fn take_out(&mut self, place: &ListedAsset) {
+    fn remove_listed(&mut self, place: &ListedAsset) {
         if let Ok(at) = self.order.binary_search(place) {
             self.order.remove(at);
         } else if let Some(at) = self.order.iter().position(|other| other.id == place.id) {
@@ -346,16 +346,16 @@ impl AssetList {
         }
     }
 
-    fn put_in(&mut self, place: ListedAsset) {
+    fn insert_listed(&mut self, place: ListedAsset) {
         let at = self.order.binary_search(&place).unwrap_or_else(|at| at);
         self.order.insert(at, place);
     }
 
     /// Removes the asset that has been inactive longest.
-    fn let_one_go(&mut self) {
+    fn remove_quietest(&mut self) {
         let quietest = self.order.iter().max_by_key(|place| (place.latest, &place.id)).cloned();
         if let Some(place) = quietest {
-            self.take_out(&place);
+            self.remove_listed(&place);
             self.names.remove(&place.id);
             if let Some(asset) = self.assets.remove(&place.id) {
                 self.recount(&place.id, Some(&asset), None);
@@ -430,11 +430,11 @@ mod tests {
         asset_list.put(asset("later", 5, &[State::Generating]));
         asset_list.put(asset("waits", 9, &[State::Ready]));
         assert_eq!(ids(&asset_list), ["waits", "later", "late"]);
-        assert!(asset_list.age(at(100)).is_empty(), "longer than the limit, not as long as it");
+        assert!(asset_list.set_now(at(100)).is_empty(), "longer than the limit, not as long as it");
         let next = asset_list.next_overdue().unwrap();
         assert!(next > at(100) && next < at(101), "{next}");
 
-        let aged = asset_list.age(next);
+        let aged = asset_list.set_now(next);
         assert_eq!(aged.len(), 1);
         assert!(!aged[0].before.has_overdue() && aged[0].after.has_overdue());
         assert_eq!(ids(&asset_list), ["late", "waits", "later"], "what is overdue comes first");
@@ -444,24 +444,24 @@ mod tests {
         let alerts: Vec<_> = asset_list.alerts().map(|alert| (alert.kind, alert.at)).collect();
         assert_eq!(alerts, [(AlertKind::Overdue, at(0))]);
 
-        assert_eq!(asset_list.age(at(1000)).len(), 1);
+        assert_eq!(asset_list.set_now(at(1000)).len(), 1);
         assert_eq!(asset_list.next_overdue(), None, "nothing ages any more");
         // A finished version is no longer overdue; one that is added late is overdue at once.
         asset_list.put(asset("late", 1000, &[State::Generated, State::Generated]));
         asset_list.put(asset("lost", 1, &[State::Generating]));
         assert_eq!(ids(&asset_list), ["later", "lost", "waits", "late"]);
         assert_eq!(asset_list.counts().overdue, 2);
-        assert!(asset_list.age(at(1001)).is_empty(), "nobody is told anew");
+        assert!(asset_list.set_now(at(1001)).is_empty(), "nobody is told anew");
     }
 
     #[test]
     fn a_clock_that_is_set_back_takes_overdue_back() {
         let mut asset_list = AssetList::new(LIMIT, at(0));
         asset_list.put(asset("late", 0, &[State::Generating]));
-        assert_eq!(asset_list.age(at(500)).len(), 1);
-        assert!(asset_list.age(at(50)).is_empty());
+        assert_eq!(asset_list.set_now(at(500)).len(), 1);
+        assert!(asset_list.set_now(at(50)).is_empty());
         assert_eq!(asset_list.counts().overdue, 0);
-        assert_eq!(asset_list.age(at(101)).len(), 1);
+        assert_eq!(asset_list.set_now(at(101)).len(), 1);
     }
 
     /// However many assets change at once, the incremental counts equal counts made from scratch.
@@ -475,7 +475,7 @@ mod tests {
             }
             let before: Vec<String> = ids(&asset_list).iter().map(|id| (*id).to_owned()).collect();
             asset_list.hold(held);
-            assert_eq!(asset_list.age(at(101)).len(), many);
+            assert_eq!(asset_list.set_now(at(101)).len(), many);
             assert_eq!(ids(&asset_list) == before, held, "places stand still while held");
             let alerts = asset_list.alerts().count();
             assert_eq!(alerts, asset_list.counts().overdue + asset_list.counts().failures());

@@ -12,8 +12,8 @@ use crate::text::Printable;
 
 /// Maximum bytes of a body that are formatted, and maximum lines made of them: formatting stays
 /// fast, and the rest can still be copied.
-const MOST_BYTES: usize = 256 * 1024;
-const MOST_LINES: usize = 20_000;
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_LINES: usize = 20_000;
 /// Bytes per line in hex.
 const HEX_BYTES: usize = 16;
 
@@ -82,14 +82,14 @@ impl Detail {
     /// instead of pretty, hex instead of text.
     pub fn lines(&self, tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
         let columns = columns.max(8);
-        let body = &self.body[..self.body.len().min(MOST_BYTES)];
+        let body = &self.body[..self.body.len().min(MAX_BYTES)];
         let mut lines = match tab {
-            Tab::Payload | Tab::Raw => laid_out(&self.body, tab, other, columns),
+            Tab::Payload | Tab::Raw => format_body(&self.body, tab, other, columns),
             Tab::Headers => self.headers(columns),
             Tab::Signature => self.signature(columns),
         };
-        let is_cut = lines.len() > MOST_LINES || body.len() < self.body.len();
-        lines.truncate(MOST_LINES);
+        let is_long = lines.len() > MAX_LINES || body.len() < self.body.len();
+        lines.truncate(MAX_LINES);
         if !matches!(tab, Tab::Payload | Tab::Raw) {
             return lines;
         }
@@ -104,7 +104,7 @@ impl Detail {
                     "cut: only the first {all} bytes of a refused body are kept"
                 )));
             }
-            (false, false) if is_cut => {
+            (false, false) if is_long => {
                 lines.push(remark(&format!(
                     "only the beginning of {all} bytes is shown; y b copies all"
                 )));
@@ -112,10 +112,10 @@ impl Detail {
             (false, false) => {}
         }
         for earlier in &self.earlier {
-            let before = spelt(self.row.at().duration_since(earlier.at));
+            let before = format_duration(self.row.at().duration_since(earlier.at));
             lines.push(remark(""));
             lines.push(remark(&format!("{before} earlier, from {}:", earlier.peer)));
-            lines.extend(laid_out(&earlier.body.bytes, tab, other, columns));
+            lines.extend(format_body(&earlier.body.bytes, tab, other, columns));
             if earlier.body.truncated {
                 lines.push(remark("cut"));
             }
@@ -124,17 +124,17 @@ impl Detail {
     }
 
     fn headers(&self, columns: usize) -> Vec<DetailLine> {
-        let mut lines = wrapped(self.request.as_bytes(), columns);
+        let mut lines = wrap_text(self.request.as_bytes(), columns);
         let width = self.headers.iter().map(|(name, _)| Printable::new(name).width()).max();
         let room = columns.saturating_sub(width.unwrap_or(0).min(columns / 2) + 2).max(8);
         for (name, value) in self.headers.iter() {
             let mut name = name;
-            let value = wrapped(value.as_bytes(), room);
+            let value = wrap_text(value.as_bytes(), room);
             if value.is_empty() {
-                lines.push(DetailLine { lead: blank_or(name), ..remark("") });
+                lines.push(DetailLine { lead: printable_or_blank(name), ..remark("") });
             }
             for line in value {
-                lines.push(DetailLine { lead: blank_or(name), ..line });
+                lines.push(DetailLine { lead: printable_or_blank(name), ..line });
                 name = "";
             }
         }
@@ -157,16 +157,16 @@ impl Detail {
             };
             let note = if step.note.is_empty() { "not reached" } else { &step.note };
             let mut lead = step.name.as_str();
-            for line in words(note, room) {
-                lines.push(DetailLine { kind, lead: blank_or(lead), text: line });
+            for line in wrap_words(note, room) {
+                lines.push(DetailLine { kind, lead: printable_or_blank(lead), text: line });
                 lead = "";
             }
         }
         lines.push(remark(""));
         let verdict = self.verdict_sentence();
-        lines.extend(words(&verdict, columns).into_iter().map(|text| DetailLine {
+        lines.extend(wrap_words(&verdict, columns).into_iter().map(|text| DetailLine {
             kind: LineKind::Plain,
-            lead: blank_or(""),
+            lead: printable_or_blank(""),
             text,
         }));
         lines
@@ -197,34 +197,34 @@ impl Detail {
 }
 
 /// Formats a body as lines: pretty or as sent, text or hex.
-fn laid_out(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
-    let beginning = &body[..body.len().min(MOST_BYTES)];
+fn format_body(body: &[u8], tab: Tab, other: bool, columns: usize) -> Vec<DetailLine> {
+    let beginning = &body[..body.len().min(MAX_BYTES)];
     match (tab, other) {
         (Tab::Raw, true) => hex(beginning),
         (Tab::Payload, false) => pretty(body, columns),
-        _ => wrapped(beginning, columns),
+        _ => wrap_text(beginning, columns),
     }
 }
 
 /// Formats a body as indented JSON that keeps every token as it was sent; a body that is not JSON
 /// is shown as sent.
 fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
-    if body.len() > MOST_BYTES {
-        let mut lines = wrapped(&body[..MOST_BYTES], columns);
+    if body.len() > MAX_BYTES {
+        let mut lines = wrap_text(&body[..MAX_BYTES], columns);
         lines.insert(0, remark("too long to format; shown as sent:"));
         return lines;
     }
     let json = without_mark(body);
     match serde_json::from_slice::<IgnoredAny>(json) {
         Ok(_) => {
-            let mut lines = wrapped(&indented(json), columns);
+            let mut lines = wrap_text(&indented(json), columns);
             if json.len() < body.len() {
                 lines.insert(0, remark("JSON after a byte order mark, which v shows:"));
             }
             lines
         }
         Err(error) => {
-            let mut lines = wrapped(body, columns);
+            let mut lines = wrap_text(body, columns);
             if !body.is_empty() {
                 lines.insert(0, remark(&format!("not JSON ({error}); shown as sent:")));
             }
@@ -234,7 +234,7 @@ fn pretty(body: &[u8], columns: usize) -> Vec<DetailLine> {
 }
 
 /// Formats a duration in its largest unit.
-fn spelt(span: SignedDuration) -> String {
+fn format_duration(span: SignedDuration) -> String {
     match span.as_secs().max(0) {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),
@@ -250,7 +250,7 @@ fn indented(json: &[u8]) -> Vec<u8> {
     let mut open = false;
     let mut lines = 0;
     for &byte in json {
-        if lines > MOST_LINES {
+        if lines > MAX_LINES {
             break;
         }
         if in_string {
@@ -291,15 +291,15 @@ fn indented(json: &[u8]) -> Vec<u8> {
 }
 
 /// Maximum indentation depth: deeper lines would be too long to read.
-const DEEPEST: usize = 16;
+const MAX_INDENT: usize = 16;
 
 fn new_line(out: &mut Vec<u8>, depth: usize) {
     out.push(b'\n');
-    out.resize(out.len() + 2 * depth.min(DEEPEST), b' ');
+    out.resize(out.len() + 2 * depth.min(MAX_INDENT), b' ');
 }
 
 /// Cuts text into lines of at most `columns` columns, at line ends and wherever a line is too long.
-fn wrapped(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
+fn wrap_text(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = |text| DetailLine { kind: LineKind::Plain, lead: Printable::default(), text };
     bytes
@@ -316,7 +316,7 @@ fn wrapped(bytes: &[u8], columns: usize) -> Vec<DetailLine> {
 }
 
 /// Wraps words into lines of at most `columns` columns.
-fn words(text: &str, columns: usize) -> Vec<Printable> {
+fn wrap_words(text: &str, columns: usize) -> Vec<Printable> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -355,11 +355,15 @@ fn hex(bytes: &[u8]) -> Vec<DetailLine> {
 }
 
 fn remark(text: &str) -> DetailLine {
-    DetailLine { kind: LineKind::Remark, lead: blank_or(""), text: blank_or(text) }
+    DetailLine {
+        kind: LineKind::Remark,
+        lead: printable_or_blank(""),
+        text: printable_or_blank(text),
+    }
 }
 
 /// Keeps empty text empty; [`Printable::new`] would mark it as empty.
-fn blank_or(text: &str) -> Printable {
+fn printable_or_blank(text: &str) -> Printable {
     if text.is_empty() { Printable::default() } else { Printable::new(text) }
 }
 

@@ -57,7 +57,8 @@ impl Model {
     pub fn body_rows(&self) -> u16 {
         let banners =
             [self.run_info.banner.is_some(), self.store_trouble().is_some(), self.has_line()];
-        let banners = u16::try_from(banners.iter().filter(|there| **there).count()).unwrap_or(0);
+        let banners =
+            u16::try_from(banners.iter().filter(|is_shown| **is_shown).count()).unwrap_or(0);
         self.size.1.saturating_sub(3 + banners)
     }
 

@@ -153,7 +153,7 @@ pub struct Model {
     /// The rows listed under the filter and "failures only"; see [`Model::settle`].
     pub listing: Listing,
     /// Whether the warning about the keyboard layout was shown.
-    pub layout_told: bool,
+    pub layout_warned: bool,
     /// A short message about the last action, and when to remove it.
     pub status_message: Option<(String, Timestamp)>,
     /// Until when positions in the asset list are kept.
@@ -161,10 +161,10 @@ pub struct Model {
     /// The number of the last search for rows.
     pub searches: u64,
     /// What to copy of a delivery once it has been read.
-    pub wanted: Option<(Target, CopyKind)>,
+    pub pending_copy: Option<(Target, CopyKind)>,
     /// Requests that the real receiver got since this demo started; `None` if this is not a demo
     /// started from a running dashboard.
-    pub behind: Option<u64>,
+    pub received_behind: Option<u64>,
 }
 
 impl Model {
@@ -185,12 +185,12 @@ impl Model {
             filtering: Filtering::default(),
             failures_only: false,
             listing: Listing::default(),
-            layout_told: false,
+            layout_warned: false,
             status_message: None,
             hold_until: None,
             searches: 0,
-            wanted: None,
-            behind: None,
+            pending_copy: None,
+            received_behind: None,
         }
     }
 
@@ -236,7 +236,7 @@ impl Model {
     /// Returns the range of time that the lanes show.
     pub fn time_range(&self) -> TimeRange {
         let now = self.shown_at();
-        let since = self.selected_asset().map_or(now, |asset| asset.worth_showing(now));
+        let since = self.selected_asset().map_or(now, |asset| asset.lanes_from(now));
         self.axis.time_range(since, now, layout::axis_columns(self.size.0))
     }
 
@@ -245,8 +245,8 @@ impl Model {
         let Some(locale) = &self.selection.locale else { return 0 };
         let mut locales = self.shown().asset_list.locales();
         // If the locale is gone, the next one in order is selected.
-        let wanted = locale.as_deref();
-        let place = locales.position(|other| other >= wanted);
+        let locale = locale.as_deref();
+        let place = locales.position(|other| other >= locale);
         let count = self.shown().asset_list.locales().count();
         place.unwrap_or(count.saturating_sub(1))
     }
@@ -264,7 +264,7 @@ impl Model {
 
     /// Returns the text to show while there is no unseen alert, and whether all is well. "Nothing
     /// has failed" appears only if no request, refused ones included, says otherwise.
-    pub fn all_clear(&self) -> (String, bool) {
+    pub fn alert_summary(&self) -> (String, bool) {
         let shown = self.shown();
         let (failures, overdue) =
             (shown.asset_list.counts().failures(), shown.asset_list.counts().overdue);
@@ -297,7 +297,7 @@ impl Model {
 
     /// Returns whether the filter being typed is valid. While it is not, the last valid one stays
     /// active.
-    pub const fn is_understood(&self) -> bool {
+    pub const fn is_filter_valid(&self) -> bool {
         !matches!(self.mode, Mode::Filter { .. }) || self.filtering.error.is_none()
     }
 

@@ -197,8 +197,8 @@ impl Line {
         let (mut fitting, mut taken) = (String::new(), 0);
         let mut chars = text.chars().peekable();
         while let Some(mut character) = chars.next() {
-            if parts_lines(character) {
-                while chars.next_if(|next| parts_lines(*next)).is_some() {}
+            if separates_lines(character) {
+                while chars.next_if(|next| separates_lines(*next)).is_some() {}
                 character = ' ';
             }
             if character.is_control() {
@@ -251,7 +251,7 @@ impl Line {
 }
 
 /// Returns whether `c` separates lines or columns.
-const fn parts_lines(c: char) -> bool {
+const fn separates_lines(c: char) -> bool {
     matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 

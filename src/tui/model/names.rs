@@ -6,10 +6,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 /// Minimum number of characters shown of an id.
-const LEAST: usize = 6;
+const MIN_CHARS: usize = 6;
 
 /// Ids of up to this many characters are shown whole.
-const SHORT: usize = 10;
+const MAX_WHOLE: usize = 10;
 
 /// Marks the end of an id that was cut.
 const ELLIPSIS: char = '…';
@@ -18,7 +18,7 @@ const ELLIPSIS: char = '…';
 ///
 /// When an id is added, it gets the shortest piece that no other id shares. That piece then stays
 /// the same while the user looks at it. A later id that begins with the same characters gets a
-/// longer piece, so no two are the same; [`Names::renew`] lengthens the older piece.
+/// longer piece, so no two are the same; [`Names::lengthen`] lengthens the older piece.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// Each with the number of characters shown of its tail.
@@ -36,7 +36,7 @@ impl Names {
         let key = (Box::from(tail(id)), Arc::clone(id));
         // An id is ambiguous if it shares more characters with a neighbour than are shown of it.
         for (other, shown) in self.neighbours(&key).into_iter().flatten() {
-            if shared(&other.0, &key.0) >= shown {
+            if common_prefix(&other.0, &key.0) >= shown {
                 self.ambiguous.insert(Arc::clone(&other.1));
             }
         }
@@ -51,7 +51,7 @@ impl Names {
     }
 
     /// Lengthens the pieces that have become ambiguous.
-    pub fn renew(&mut self) {
+    pub fn lengthen(&mut self) {
         for id in std::mem::take(&mut self.ambiguous) {
             let key = (Box::from(tail(&id)), id);
             let needed = self.needed(&key);
@@ -64,7 +64,7 @@ impl Names {
     /// Returns the shortest piece of `id` that no other id shares: the first characters after its
     /// prefix and `…`, or the whole id if nothing shorter is unambiguous.
     pub fn piece<'a>(&self, id: &'a str) -> Cow<'a, str> {
-        if id.chars().count() <= SHORT {
+        if id.chars().count() <= MAX_WHOLE {
             return Cow::Borrowed(id);
         }
         let own = tail(id);
@@ -82,8 +82,8 @@ impl Names {
     /// Returns how many characters of its tail distinguish an id from all others.
     fn needed(&self, key: &IdKey) -> usize {
         let beside = self.neighbours(key).into_iter().flatten();
-        let most = beside.map(|(other, _)| shared(&other.0, &key.0) + 1).max();
-        most.unwrap_or(0).max(LEAST)
+        let most = beside.map(|(other, _)| common_prefix(&other.0, &key.0) + 1).max();
+        most.unwrap_or(0).max(MIN_CHARS)
     }
 
     /// Returns the ids before and after one, in the order of their tails.
@@ -95,12 +95,12 @@ impl Names {
 }
 
 /// Returns a short piece of an id without looking at other ids, so that it is always the same.
-pub fn cut(id: &str) -> Cow<'_, str> {
+pub fn short_id(id: &str) -> Cow<'_, str> {
     Names::default().piece(id)
 }
 
 /// Returns how many characters two tails have in common at the beginning.
-fn shared(one: &str, other: &str) -> usize {
+fn common_prefix(one: &str, other: &str) -> usize {
     one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count()
 }
 
@@ -155,11 +155,11 @@ mod tests {
         names.insert(&Arc::from("asset-2026-0003-c"));
         assert_eq!(names.piece("asset-2026-0001"), first);
         assert_eq!(names.piece("asset-2026-0002-b"), "asset-2026-0002…");
-        names.renew();
+        names.lengthen();
         assert_eq!(names.piece("asset-2026-0001"), "asset-2026-0001");
         assert_eq!(names.piece("asset-2026-0002-b"), "asset-2026-0002…");
         names.remove(&Arc::from("asset-2026-0002-b"));
-        names.renew();
+        names.lengthen();
         assert_eq!(names.piece("asset-2026-0001"), "asset-2026-0001", "none gets shorter");
     }
 
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn what_is_held_nowhere_is_cut_all_the_same() {
-        assert_eq!(cut("ver_0123456789"), "012345…");
-        assert_eq!(cut("ver_"), "ver_");
-        assert_eq!(cut(""), "");
+        assert_eq!(short_id("ver_0123456789"), "012345…");
+        assert_eq!(short_id("ver_"), "ver_");
+        assert_eq!(short_id(""), "");
     }
 }

@@ -108,7 +108,7 @@ impl Row {
     }
 
     /// Returns whether it changed the state of its version, unlike a repeat or a late arrival.
-    pub const fn made_a_state(&self) -> bool {
+    pub const fn changed_state(&self) -> bool {
         match self {
             Self::Delivery(delivery) => {
                 matches!(

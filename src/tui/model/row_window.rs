@@ -107,21 +107,21 @@ impl RowWindow {
     /// If there are too many rows, the oldest is dropped. If `stay` is true, because the user looks
     /// at an old row, they are kept, and the new row has to be read again later.
     pub fn push(&mut self, row: Arc<Row>, stay: bool) -> u64 {
-        let mut came = row.count();
+        let mut new = row.count();
         if row.is_refusal() {
             let same = |other: &Arc<Row>| other.target() == row.target();
             // It was written within the last hour, so it is close to the end.
             if let Some(before) =
                 self.held.iter().rposition(same).and_then(|at| self.held.remove(at))
             {
-                came = came.saturating_sub(before.count());
+                new = new.saturating_sub(before.count());
             }
         }
         if stay && self.to.is_none() && self.held.len() >= MAX_ROWS {
             self.to = Some(self.newest_seq().map_or(0, |seq| seq + 1));
         }
         if self.is_behind() {
-            return came;
+            return new;
         }
         // Refusals arrive up to a second late: keep the rows in order of time.
         let at = if row.is_refusal() {
@@ -135,9 +135,9 @@ impl RowWindow {
         self.held.insert(at, row);
         if self.held.len() > MAX_ROWS {
             self.held.pop_front();
-            self.forget_older();
+            self.mark_older_unread();
         }
-        came
+        new
     }
 
     /// Adds a page of the current search. If there are too many rows, those at the other end are
@@ -171,7 +171,7 @@ impl RowWindow {
             let surplus = self.held.len().saturating_sub(MAX_ROWS);
             if surplus > 0 {
                 self.held.drain(..surplus);
-                self.forget_older();
+                self.mark_older_unread();
             }
         } else {
             for row in rows {
@@ -185,7 +185,7 @@ impl RowWindow {
                 self.to = Some(self.newest_seq().map_or(0, |seq| seq + 1));
             } else if surplus > 0 {
                 self.held.drain(..surplus);
-                self.forget_older();
+                self.mark_older_unread();
             }
         }
         self.searched = (page.searched, page.total);
@@ -200,7 +200,7 @@ impl RowWindow {
     }
 
     /// The oldest rows were dropped: anything older than the remaining ones has to be read again.
-    fn forget_older(&mut self) {
+    fn mark_older_unread(&mut self) {
         self.complete = false;
         self.from = self.oldest_seq().or(self.from);
     }

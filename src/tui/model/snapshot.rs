@@ -60,11 +60,11 @@ pub struct Snapshot {
     /// How many deliveries the journal holds.
     pub held: u64,
     /// Whether the other process that wrote the journal has ended.
-    pub orphaned: bool,
+    pub writer_gone: bool,
     /// Whether this is a demo that has finished.
     pub story_over: bool,
     /// How many requests were received since the start.
-    pub came: u64,
+    pub received: u64,
     /// Whether all assets of the journal are loaded.
     pub loaded: bool,
 }
@@ -139,12 +139,12 @@ pub struct Chart {
 
 impl Chart {
     /// Counts `count` requests received at `at`.
-    pub fn count(&mut self, at: Timestamp, came: u64) {
-        let came = u32::try_from(came).unwrap_or(u32::MAX);
+    pub fn count(&mut self, at: Timestamp, arrived: u64) {
+        let arrived = u32::try_from(arrived).unwrap_or(u32::MAX);
         let minute = minute(at);
         match self.minutes.iter_mut().rev().find(|(other, _)| *other == minute) {
-            Some((_, count)) => *count = count.saturating_add(came),
-            None => self.minutes.push_back((minute, came)),
+            Some((_, count)) => *count = count.saturating_add(arrived),
+            None => self.minutes.push_back((minute, arrived)),
         }
         while self.minutes.len() > CHART_MINUTES {
             self.minutes.pop_front();
@@ -173,7 +173,7 @@ fn minute(at: Timestamp) -> i64 {
 
 impl Snapshot {
     /// Computes the usual generation time again.
-    pub fn learn_usual(&mut self) {
+    pub fn update_usual(&mut self) {
         let versions = self
             .asset_list
             .iter()
@@ -184,7 +184,7 @@ impl Snapshot {
     }
 
     /// Adds gaps; adds a warning for each unless the journal is still loading.
-    pub fn miss(&mut self, gaps: Vec<Gap>) {
+    pub fn add_gaps(&mut self, gaps: Vec<Gap>) {
         for gap in gaps {
             if self.loaded {
                 self.warn(gap.at, gap.sentence());
@@ -197,7 +197,7 @@ impl Snapshot {
     }
 
     /// Adds refusals that claim a failure.
-    pub fn claim_failures(&mut self, refusals: impl IntoIterator<Item = u64>) {
+    pub fn add_refused_failures(&mut self, refusals: impl IntoIterator<Item = u64>) {
         self.refused_failures.extend(refusals);
         // Ids ascend, and the log holds no more than this: older ones are no longer in it.
         while self.refused_failures.len() > MAX_REFUSALS {

@@ -143,12 +143,12 @@ impl Runs {
             // The demo has ended meanwhile.
             (Which::Behind, None) => return Vec::new(),
         };
-        let before = run.model.live.came;
+        let before = run.model.live.received;
         let effects = update(&mut run.model, msg);
-        let after = run.model.live.came;
+        let after = run.model.live.received;
         if which == Which::Behind && after != before {
             let received = after.saturating_sub(run.received_before);
-            update(&mut self.shown.model, Msg::Behind(received));
+            update(&mut self.shown.model, Msg::ReceivedBehind(received));
         }
         effects
     }
@@ -175,8 +175,8 @@ impl Runs {
             DemoEvent::Started(run) => {
                 let (now, size) = (self.shown.model.now, self.shown.model.size);
                 let mut hidden = std::mem::replace(&mut self.shown, LiveRun::new(*run, now, size));
-                update(&mut self.shown.model, Msg::Behind(0));
-                hidden.received_before = hidden.model.live.came;
+                update(&mut self.shown.model, Msg::ReceivedBehind(0));
+                hidden.received_before = hidden.model.live.received;
                 self.behind = Some(hidden);
             }
             DemoEvent::Ended(why) => {

@@ -38,8 +38,8 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
             }
             line => ("the command that gets the version", line.and_then(Result::ok)),
         },
-        Action::CopyUrl => ("the callback URL", filled(&model.run_info.callback_url)),
-        Action::CopySend => ("the command", filled(&model.run_info.send_line)),
+        Action::CopyUrl => ("the callback URL", non_empty(&model.run_info.callback_url)),
+        Action::CopySend => ("the command", non_empty(&model.run_info.send_line)),
         Action::CopyBody => return copy_of_delivery(model, CopyKind::Body),
         Action::CopyBase64 => return copy_of_delivery(model, CopyKind::Base64),
         Action::CopyCurl => return copy_of_delivery(model, CopyKind::Curl),
@@ -64,11 +64,11 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-fn copy_of_delivery(model: &mut Model, wanted: CopyKind) -> Vec<Effect> {
+fn copy_of_delivery(model: &mut Model, kind: CopyKind) -> Vec<Effect> {
     if let Mode::Detail(open) = &model.mode
         && let Some(detail) = open.detail.clone()
     {
-        return copied(model, wanted, &detail);
+        return copy_effects(model, kind, &detail);
     }
     let target = match &model.mode {
         Mode::Detail(open) => Some(open.target),
@@ -78,31 +78,35 @@ fn copy_of_delivery(model: &mut Model, wanted: CopyKind) -> Vec<Effect> {
         show_message(model, "no delivery is selected");
         return Vec::new();
     };
-    model.wanted = Some((target, wanted));
+    model.pending_copy = Some((target, kind));
     vec![Effect::Request(Request::Detail(target))]
 }
 
 /// Copies the requested part if this is the delivery that was waited for.
-pub(super) fn arrived(model: &mut Model, target: Target, detail: Option<&Detail>) -> Vec<Effect> {
-    match (model.wanted, detail) {
-        (Some((wanted_of, wanted)), Some(detail)) if wanted_of == target => {
-            model.wanted = None;
-            copied(model, wanted, detail)
+pub(super) fn copy_pending(
+    model: &mut Model,
+    target: Target,
+    detail: Option<&Detail>,
+) -> Vec<Effect> {
+    match (model.pending_copy, detail) {
+        (Some((pending_target, kind)), Some(detail)) if pending_target == target => {
+            model.pending_copy = None;
+            copy_effects(model, kind, detail)
         }
         _ => Vec::new(),
     }
 }
 
-fn copied(model: &mut Model, wanted: CopyKind, detail: &Detail) -> Vec<Effect> {
+fn copy_effects(model: &mut Model, kind: CopyKind, detail: &Detail) -> Vec<Effect> {
     if detail.truncated {
         show_message(model, "not copied: the body was cut when it was refused");
         return Vec::new();
     }
-    if wanted == CopyKind::Curl && model.run_info.callback_url.is_empty() {
+    if kind == CopyKind::Curl && model.run_info.callback_url.is_empty() {
         show_message(model, "not copied: nothing is listening here, so there is no URL");
         return Vec::new();
     }
-    let (what, text) = match wanted {
+    let (what, text) = match kind {
         CopyKind::Body => ("the body", body(&detail.body)),
         CopyKind::Base64 => {
             let text = ClipText::line(&STANDARD.encode(&detail.body));
@@ -133,14 +137,14 @@ fn body(body: &[u8]) -> Result<ClipText, String> {
 /// outside, so each is in single quotes. Returns a sentence if one has control characters, which no
 /// quotes can hold.
 fn curl(headers: &Headers, body: &[u8], url: &str) -> Result<ClipText, String> {
-    let of_whom = "its headers are not copied into a command";
+    let prefix = "its headers are not copied into a command";
     let latin1 = headers.latin1();
     let mut line = format!("echo {} | base64 -d | curl", STANDARD.encode(body));
     for (at, (name, value)) in headers.iter().enumerate() {
         if matches!(name, "content-type" | SIGNATURE_HEADER | "x-signature-algorithm") {
             // The pasted text is UTF-8, so the bytes would differ.
             if latin1.contains(&at) {
-                return Err(format!("{of_whom}: {name} is not UTF-8; y B copies the body"));
+                return Err(format!("{prefix}: {name} is not UTF-8; y B copies the body"));
             }
             line.push_str(" -H ");
             line.push_str(&shell_word(&format!("{name}: {value}")));
@@ -148,10 +152,10 @@ fn curl(headers: &Headers, body: &[u8], url: &str) -> Result<ClipText, String> {
     }
     line.push_str(" --data-binary @- ");
     line.push_str(&shell_word(url));
-    ClipText::line(&line).map_err(|control| format!("{of_whom}: {control}; y B copies the body"))
+    ClipText::line(&line).map_err(|control| format!("{prefix}: {control}; y B copies the body"))
 }
 
-fn filled(text: &str) -> Option<String> {
+fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 

@@ -35,7 +35,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             });
             let count = model.asset_row_count();
             let made = (0..count).rev().filter_map(|place| model.asset_row(place)).find(|row| {
-                row.made_a_state() && row.callback().version_id.as_ref() == version.as_ref()
+                row.changed_state() && row.callback().version_id.as_ref() == version.as_ref()
             });
             let Some(target) = made.map(|row| row.target()) else {
                 model.pane = Pane::Deliveries;

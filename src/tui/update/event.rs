@@ -28,32 +28,32 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
                     model.live.asset_list.put(asset);
                 }
             }
-            changed(model)
+            listing_changed(model)
         }
         BackendEvent::Loaded => {
             model.live.loaded = true;
             // Each page chose its pieces of ids before the next page was known.
-            model.live.asset_list.renew_pieces();
-            model.live.learn_usual();
-            changed(model)
+            model.live.asset_list.lengthen_pieces();
+            model.live.update_usual();
+            listing_changed(model)
         }
         BackendEvent::News(news) => apply_news(model, news),
         BackendEvent::Rows(page) => {
             search::take(model, &page);
-            changed(model)
+            listing_changed(model)
         }
         BackendEvent::Gone(asset_id) => {
             model.live.asset_list.remove(&asset_id);
-            changed(model)
+            listing_changed(model)
         }
         BackendEvent::Unanswered(request, why) => {
-            give_up(model, &request);
+            cancel_request(model, &request);
             show_message(model, why);
             Vec::new()
         }
         BackendEvent::OfAsset(asset_id, rows) => {
             apply_of_asset(model, &asset_id, rows);
-            changed(model)
+            listing_changed(model)
         }
         BackendEvent::Asset(asset) => {
             // Names and marks are changed by the user, so they show at once, even on a frozen
@@ -70,10 +70,10 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
                 search::renamed(model);
             }
             model.live.asset_list.put(*asset);
-            changed(model)
+            listing_changed(model)
         }
         BackendEvent::Detail(target, detail) => {
-            let effects = copy::arrived(model, target, detail.as_deref());
+            let effects = copy::copy_pending(model, target, detail.as_deref());
             if let Mode::Detail(open) = model.mode.innermost_mut()
                 && open.target == target
             {
@@ -99,8 +99,8 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             model.live.store = store;
             Vec::new()
         }
-        BackendEvent::Orphaned(orphaned) => {
-            model.live.orphaned = orphaned;
+        BackendEvent::Orphaned(writer_gone) => {
+            model.live.writer_gone = writer_gone;
             Vec::new()
         }
         BackendEvent::Link(link) => {
@@ -108,11 +108,11 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             Vec::new()
         }
         BackendEvent::RefusedFailures(ids) => {
-            model.live.claim_failures(ids);
+            model.live.add_refused_failures(ids);
             Vec::new()
         }
         BackendEvent::Gaps(gaps) => {
-            model.live.miss(gaps);
+            model.live.add_gaps(gaps);
             Vec::new()
         }
         BackendEvent::Warning(at, message) => {
@@ -154,11 +154,11 @@ fn apply_of_asset(model: &mut Model, asset_id: &str, rows: Vec<Row>) {
 }
 
 /// Stops waiting for the answer to a request.
-fn give_up(model: &mut Model, request: &Request) {
+fn cancel_request(model: &mut Model, request: &Request) {
     match request {
-        Request::Rows(search) => search::give_up(model, search),
+        Request::Rows(search) => search::cancel(model, search),
         Request::Detail(target) => {
-            model.wanted = model.wanted.filter(|(wanted, _)| wanted != target);
+            model.pending_copy = model.pending_copy.filter(|(requested, _)| requested != target);
         }
         // Requested again when the asset is selected again.
         Request::OfAsset(asset_id) if model.live.of_asset.asset.as_deref() == Some(&**asset_id) => {
@@ -170,9 +170,9 @@ fn give_up(model: &mut Model, request: &Request) {
 
 fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let (mut came, mut listed) = (0, 0);
+    let (mut received, mut listed) = (0, 0);
     let stay = model.selection.row.is_some();
-    model.live.claim_failures(news.rows.iter().filter_map(claim_of_failure));
+    model.live.add_refused_failures(news.rows.iter().filter_map(claim_of_failure));
     for row in news.rows {
         let row = Arc::new(row);
         if let Some(asset) = &model.live.of_asset.asset
@@ -186,19 +186,19 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
         if !news.old {
             model.live.chart.count(at, new);
         }
-        came += new;
+        received += new;
         listed += if is_listed { new } else { 0 };
     }
     if !news.old {
         if let Some(frozen) = &mut model.frozen {
-            frozen.waiting += came;
+            frozen.waiting += received;
         }
         if stay {
             model.selection.since += listed;
         }
-        model.live.came += came;
+        model.live.received += received;
     }
-    let mut learn = false;
+    let mut usual_changed = false;
     for asset in news.assets {
         let before = model.live.asset_list.get(asset.id()).cloned();
         let id = asset.id().to_owned();
@@ -206,16 +206,17 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
         model.live.asset_list.put(asset);
         let Some(after) = model.live.asset_list.get(&id).cloned() else { continue };
         if !news.old {
-            learn |= before.as_ref().is_none_or(|before| before.finished() != after.finished());
-            effects.extend(changed_to(model, before.as_deref(), &after));
+            usual_changed |=
+                before.as_ref().is_none_or(|before| before.finished() != after.finished());
+            effects.extend(asset_changed(model, before.as_deref(), &after));
         }
     }
-    if learn {
-        model.live.learn_usual();
+    if usual_changed {
+        model.live.update_usual();
     }
     model.live.head = model.live.head.max(news.head);
     model.live.held = news.held;
-    effects.extend(changed(model));
+    effects.extend(listing_changed(model));
     effects
 }
 
@@ -234,16 +235,20 @@ pub(super) fn apply_aged(model: &mut Model, aged: &[Aged]) -> Vec<Effect> {
     }
     let mut effects = Vec::new();
     for Aged { before, after } in aged {
-        effects.extend(changed_to(model, Some(before), after));
+        effects.extend(asset_changed(model, Some(before), after));
     }
-    effects.extend(changed(model));
+    effects.extend(listing_changed(model));
     effects
 }
 
 /// Handles a change of an asset: selects it if it has a new alert and the user has selected nothing
 /// else, and notifies the user of what is new.
-fn changed_to(model: &mut Model, before: Option<&AssetView>, after: &AssetView) -> Option<Effect> {
-    let news = whats_new(model, before, after);
+fn asset_changed(
+    model: &mut Model,
+    before: Option<&AssetView>,
+    after: &AssetView,
+) -> Option<Effect> {
+    let news = news_of(model, before, after);
     let untouched = !model.selection.chosen && model.mode == Mode::Normal && model.frozen.is_none();
     if matches!(news, Some(AssetNews::Alert(_))) && untouched {
         model.selection.asset = Some(after.id().into());
@@ -275,7 +280,7 @@ enum AssetNews {
 
 /// Returns the most urgent news about an asset since the start. Anything older is not news after a
 /// restart.
-fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<AssetNews> {
+fn news_of(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<AssetNews> {
     let started = model.run_info.started;
     let is_news = |kind: AlertKind, began: Timestamp| match kind {
         AlertKind::Failed => began >= started,
@@ -324,7 +329,7 @@ fn whats_new(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Op
 }
 
 /// Marks the listing as stale after a change of the data.
-fn changed(model: &mut Model) -> Vec<Effect> {
+fn listing_changed(model: &mut Model) -> Vec<Effect> {
     model.listing.stale = true;
     // The next frame may be far away, but the selection has to be valid for the next key. Without a
     // filter that costs nothing.

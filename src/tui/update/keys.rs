@@ -61,7 +61,7 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     let is_typing = matches!(model.mode, Mode::Filter { .. } | Mode::Name { .. });
     if is_typing && chord.text().is_some() {
-        line::typed(model, chord);
+        line::insert_char(model, chord);
         return follow_selection(model);
     }
     if let Some(chord) = chord.on_us_layout() {
@@ -70,8 +70,8 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.mode == Mode::Quit {
         model.mode = Mode::Normal;
     }
-    if !is_typing && chord.is_of_another_script() && !model.layout_told {
-        model.layout_told = true;
+    if !is_typing && chord.is_of_another_script() && !model.layout_warned {
+        model.layout_warned = true;
         show_message(
             model,
             format!("keys are Latin letters, and {chord} is not one: switch the keyboard layout"),
@@ -104,23 +104,23 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::NextFailure | Action::PreviousFailure => {
             let by = if action == Action::NextFailure { 1 } else { -1 };
             if !moves::to_failure(model, by) {
-                let words = no_failure(model);
-                show_message(model, words);
+                let message = no_failure_message(model);
+                show_message(model, message);
             }
         }
         Action::FailuresOnly => {
             model.failures_only = !model.failures_only;
             model.listing.stale = true;
-            let word = if model.failures_only {
+            let message = if model.failures_only {
                 "showing only failed and overdue ones; !: show all"
             } else {
                 "showing everything"
             };
-            show_message(model, word);
+            show_message(model, message);
         }
         Action::Filter => line::begin_filter(model),
         Action::Name | Action::Acknowledge if is_read_only(model) => {
-            let why = read_only(model);
+            let why = read_only_message(model);
             show_message(model, why);
         }
         Action::Name => line::begin_name(model),
@@ -144,7 +144,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
 }
 
 /// Returns why a read-only dashboard cannot store names and marks.
-fn read_only(model: &Model) -> &'static str {
+fn read_only_message(model: &Model) -> &'static str {
     match model.run_info.banner {
         Some(Banner::Unwritable) => {
             "the journal cannot be written here, so names and marks cannot be saved"
@@ -172,7 +172,7 @@ fn go(model: &mut Model, by: By) -> Vec<Effect> {
     };
     moves::go(model, by);
     if let Some(start) = elsewhere {
-        return search::ask(model, start, PAGE).into_iter().collect();
+        return search::request_rows(model, start, PAGE).into_iter().collect();
     }
     let screen = usize::from(model.size.1);
     let (Some(at), Some(rows)) = (model.selected_row(), model.listed_rows()) else {
@@ -185,7 +185,7 @@ fn go(model: &mut Model, by: By) -> Vec<Effect> {
     } else {
         None
     };
-    start.and_then(|start| search::ask(model, start, PAGE)).into_iter().collect()
+    start.and_then(|start| search::request_rows(model, start, PAGE)).into_iter().collect()
 }
 
 /// Goes one level back: freeze, filter, pane, screen, demo, time axis; then `q` quits.
@@ -200,7 +200,7 @@ fn back(model: &mut Model, chord: &Chord) -> Vec<Effect> {
         model.pane = Pane::Assets;
     } else if model.screen != Screen::Timeline {
         go_to(model, Screen::Timeline);
-    } else if model.behind.is_some() {
+    } else if model.received_behind.is_some() {
         return vec![Effect::StopDemo];
     } else if !model.axis.is_following() {
         model.axis.fit();
@@ -230,14 +230,14 @@ fn freeze(model: &mut Model) {
 }
 
 /// Returns the message for when there is no failure to go to.
-fn no_failure(model: &Model) -> String {
+fn no_failure_message(model: &Model) -> String {
     if model.screen == Screen::Deliveries && model.is_narrowed() {
         return "no failures or refusals are listed; esc: show all".to_owned();
     }
     if model.screen == Screen::Deliveries && !model.listed_rows().is_some_and(RowWindow::is_whole) {
         return "no failures in the rows loaded so far; !: search all".to_owned();
     }
-    model.all_clear().0
+    model.alert_summary().0
 }
 
 const NO_ALERT: &str = "the selection has not failed and is not overdue";
@@ -253,13 +253,13 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
         show_message(model, "its asset is not among those shown");
         return Vec::new();
     };
-    let meant = |version: Option<&str>| match &versions {
+    let is_selected = |version: Option<&str>| match &versions {
         None => true,
         Some(versions) => versions.iter().any(|id| id.as_deref() == version),
     };
     let alerts: Vec<_> = asset
         .alerts()
-        .filter(|alert| meant(alert.version.map(|row| row.version_id.as_str())))
+        .filter(|alert| is_selected(alert.version.map(|row| row.version_id.as_str())))
         .collect();
     if alerts.is_empty() {
         show_message(model, NO_ALERT);
@@ -267,12 +267,12 @@ fn acknowledge(model: &mut Model) -> Vec<Effect> {
     }
     let take_back = alerts.iter().all(|alert| alert.acknowledged);
     let marked: Vec<_> = alerts.iter().filter(|alert| take_back || !alert.acknowledged).collect();
-    let word = match (take_back, marked.len()) {
+    let message = match (take_back, marked.len()) {
         (true, _) => "no longer marked as seen".to_owned(),
         (false, 1) => "marked as seen: still listed, no longer highlighted".to_owned(),
         (false, count) => format!("{count} marked as seen: still listed, no longer highlighted"),
     };
-    show_message(model, word);
+    show_message(model, message);
     marked
         .iter()
         .map(|alert| {

@@ -33,7 +33,7 @@ pub(super) fn begin_name(model: &mut Model) {
 }
 
 /// Handles a typed character, even if it is a command elsewhere: `q` is a letter here.
-pub(super) fn typed(model: &mut Model, chord: Chord) {
+pub(super) fn insert_char(model: &mut Model, chord: Chord) {
     if let Some(character) = chord.text() {
         paste(model, character.encode_utf8(&mut [0; 4]));
     }

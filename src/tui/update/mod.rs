@@ -19,15 +19,15 @@ use super::msg::Msg;
 pub use next_change::next_change;
 
 /// How long a status message is shown.
-const STATUS_MESSAGE_LASTS: SignedDuration = SignedDuration::from_secs(4);
+const STATUS_MESSAGE_DURATION: SignedDuration = SignedDuration::from_secs(4);
 /// How long positions in the asset list are kept after a key.
-const HELD_FOR: SignedDuration = SignedDuration::from_secs(4);
+const HOLD_DURATION: SignedDuration = SignedDuration::from_secs(4);
 
 /// Applies one message. Call [`Model::settle`] before the next frame is drawn.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = apply(model, msg);
     // After every message, start the search that the listing needs.
-    effects.extend(search::seek(model));
+    effects.extend(search::ensure_search(model));
     effects
 }
 
@@ -38,7 +38,7 @@ fn apply(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Resize(columns, rows) => model.size = (columns, rows),
         Msg::Tick(now) => return tick(model, now),
         Msg::Event(event) => return event::apply(model, event),
-        Msg::Behind(requests) => model.behind = Some(requests),
+        Msg::ReceivedBehind(requests) => model.received_behind = Some(requests),
         Msg::Message(message) => show_message(model, message),
     }
     Vec::new()
@@ -50,11 +50,11 @@ fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     if minute(now) != minute(model.now) && line::is_about_time(&model.filtering.text) {
         let text = model.filtering.text.clone();
         line::set_filter(model, &text);
-        search::narrow(model);
+        search::drop_expired(model);
     }
     model.now = now;
     // Also if the clock was set back: nothing is shown for longer than intended.
-    let is_over = |until: Timestamp| until <= now || until.duration_since(now) > HELD_FOR;
+    let is_over = |until: Timestamp| until <= now || until.duration_since(now) > HOLD_DURATION;
     if model.status_message.as_ref().is_some_and(|(_, until)| is_over(*until)) {
         model.status_message = None;
     }
@@ -63,20 +63,20 @@ fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
         model.live.asset_list.hold(false);
         model.listing.stale = true;
     }
-    let aged = model.live.asset_list.age(now);
+    let aged = model.live.asset_list.set_now(now);
     event::apply_aged(model, &aged)
 }
 
 /// Shows a status message for four seconds.
 fn show_message(model: &mut Model, message: impl Into<String>) {
-    let until = model.now.checked_add(STATUS_MESSAGE_LASTS).unwrap_or(model.now);
+    let until = model.now.checked_add(STATUS_MESSAGE_DURATION).unwrap_or(model.now);
     model.status_message = Some((message.into(), until));
 }
 
 /// Keeps the positions in the asset list for a while, because the user is moving in it.
-fn hold(model: &mut Model) {
+fn hold_positions(model: &mut Model) {
     model.live.asset_list.hold(true);
-    model.hold_until = model.now.checked_add(HELD_FOR).ok();
+    model.hold_until = model.now.checked_add(HOLD_DURATION).ok();
 }
 
 /// Selects an asset if necessary, and requests the data that the selection needs.
@@ -109,7 +109,7 @@ fn follow_selection(model: &mut Model) -> Vec<Effect> {
 /// Switches to a screen.
 fn go_to(model: &mut Model, screen: Screen) {
     // The whole screen changes, so pieces of ids may change as well.
-    model.live.asset_list.renew_pieces();
+    model.live.asset_list.lengthen_pieces();
     model.screen = screen;
     if screen != Screen::Timeline {
         model.pane = Pane::Assets;

@@ -8,7 +8,7 @@ use super::super::model::mode::{Pane, Screen};
 use super::super::model::row::Row;
 use super::super::model::row_window::RowWindow;
 use super::super::model::target::Target;
-use super::hold;
+use super::hold_positions;
 
 /// The distance of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn page(model: &Model) -> usize {
 }
 
 fn assets(model: &mut Model, by: By) {
-    hold(model);
+    hold_positions(model);
     let to = by.from(model.selected_place(), model.assets().len(), page(model));
     let id = model.assets().get(to).map(|place| Arc::clone(&place.id));
     if id != model.selection.asset {
@@ -131,7 +131,7 @@ pub(super) fn to_failure(model: &mut Model, by: isize) -> bool {
         if by > 0 { from % count } else { (from - 1).rem_euclid(count) }
     };
     let (id, version, _) = failures.swap_remove(to.cast_unsigned());
-    hold(model);
+    hold_positions(model);
     model.selection.chosen = true;
     model.selection.asset = Some(id);
     if version.is_some() {

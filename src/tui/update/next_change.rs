@@ -14,16 +14,19 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Returns the next time at which something on the screen changes, or `None`. `behind` is the model
 /// of the real receiver behind a demo, which is not shown.
 pub fn next_change(model: &Model, behind: Option<&Model>) -> Option<Timestamp> {
-    let word = model.status_message.as_ref().map(|(_, until)| *until);
+    let message_end = model.status_message.as_ref().map(|(_, until)| *until);
     // Also if a demo or a frozen screen hides it: the user is notified.
     let [shown, hidden] = [Some(model), behind]
         .map(|model| model.and_then(|model| model.live.asset_list.next_overdue()));
-    let soonest = [word, model.hold_until, shown, hidden, ages(model)].into_iter().flatten().min();
+    let soonest = [message_end, model.hold_until, shown, hidden, next_age_change(model)]
+        .into_iter()
+        .flatten()
+        .min();
     // Never now or earlier: a clock that was set back must not make the loop spin.
     soonest.map(|at| at.max(after(model.now, SignedDuration::from_millis(50))))
 }
 
-fn ages(model: &Model) -> Option<Timestamp> {
+fn next_age_change(model: &Model) -> Option<Timestamp> {
     let now = model.now;
     // Nothing ages on a frozen screen.
     if model.frozen.is_some() {

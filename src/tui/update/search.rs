@@ -14,11 +14,11 @@ use super::super::model::search::{FIRST, PAGE, Query, RowsPage, Search, SearchSt
 use super::super::model::target::Target;
 
 /// Time without a page after which a search counts as lost.
-const LOST: SignedDuration = SignedDuration::from_secs(3);
+const LOST_AFTER: SignedDuration = SignedDuration::from_secs(3);
 
 /// Starts the search that the filter needs, unless it exists, and ends one that is no longer
 /// needed.
-pub(super) fn seek(model: &mut Model) -> Option<Effect> {
+pub(super) fn ensure_search(model: &mut Model) -> Option<Effect> {
     if !model.is_narrowed() {
         let live = model.live.results.take();
         let frozen = model.frozen.as_mut().and_then(|frozen| frozen.snapshot.results.take());
@@ -29,7 +29,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
         if let Some(Target::Delivery(seq)) = model.selection.row.filter(|_| was_narrowed)
             && !model.shown().rows.covers(seq)
         {
-            return ask(model, SearchStart::Around(seq), PAGE);
+            return request_rows(model, SearchStart::Around(seq), PAGE);
         }
         return is_under_way.then_some(Effect::Request(Request::EndSearch));
     }
@@ -47,7 +47,7 @@ pub(super) fn seek(model: &mut Model) -> Option<Effect> {
         return None;
     }
     let start = rows.below()?;
-    ask(model, start, FIRST)
+    request_rows(model, start, FIRST)
 }
 
 /// Starts a search with the matching rows that are already held, which are available at once.
@@ -58,23 +58,23 @@ fn begin(model: &mut Model, query: Query) -> Option<Effect> {
     let was_searching = shown.results.as_ref().is_some_and(|found| found.rows.searching.is_some());
     model.shown_mut().results = Some(SearchResults { query, rows });
     match start {
-        Some(start) => ask(model, start, FIRST),
+        Some(start) => request_rows(model, start, FIRST),
         None => was_searching.then_some(Effect::Request(Request::EndSearch)),
     }
 }
 
 /// Requests more of the listed rows, unless a request is pending and not lost. A search that starts
 /// anew replaces another one.
-pub(super) fn ask(model: &mut Model, start: SearchStart, limit: usize) -> Option<Effect> {
+pub(super) fn request_rows(model: &mut Model, start: SearchStart, limit: usize) -> Option<Effect> {
     let now = model.now;
-    let is_waited_for = |searching: &Searching| {
+    let is_pending = |searching: &Searching| {
         let elapsed = now.duration_since(searching.at);
         // Also after the clock was set back.
-        let is_fresh = elapsed >= SignedDuration::ZERO && elapsed <= LOST;
+        let is_fresh = elapsed >= SignedDuration::ZERO && elapsed <= LOST_AFTER;
         is_fresh && (searching.start == start || !start.is_anew())
     };
     let rows = model.listed_rows()?;
-    if rows.searching.as_ref().is_some_and(is_waited_for) {
+    if rows.searching.as_ref().is_some_and(is_pending) {
         return None;
     }
     let limit = if start.is_anew() { limit } else { limit.saturating_sub(rows.len()).max(PAGE) };
@@ -92,12 +92,13 @@ pub(super) fn ask(model: &mut Model, start: SearchStart, limit: usize) -> Option
 pub(super) fn take(model: &mut Model, page: &RowsPage) {
     let mut first = None;
     let (now, stay) = (model.now, model.selection.row.is_some());
-    let pictures = std::iter::once(&mut model.live)
+    let snapshots = std::iter::once(&mut model.live)
         .chain(model.frozen.as_mut().map(|frozen| &mut frozen.snapshot));
-    for snapshot in pictures {
+    for snapshot in snapshots {
         let found = snapshot.results.as_mut().map(|found| &mut found.rows);
         for rows in std::iter::once(&mut snapshot.rows).chain(found) {
-            let Some(searching) = rows.searching.as_mut().filter(|asked| asked.id == page.id)
+            let Some(searching) =
+                rows.searching.as_mut().filter(|searching| searching.id == page.id)
             else {
                 continue;
             };
@@ -118,10 +119,10 @@ pub(super) fn take(model: &mut Model, page: &RowsPage) {
 }
 
 /// Forgets a search that failed.
-pub(super) fn give_up(model: &mut Model, search: &Search) {
-    let pictures = std::iter::once(&mut model.live)
+pub(super) fn cancel(model: &mut Model, search: &Search) {
+    let snapshots = std::iter::once(&mut model.live)
         .chain(model.frozen.as_mut().map(|frozen| &mut frozen.snapshot));
-    for snapshot in pictures {
+    for snapshot in snapshots {
         let found = snapshot.results.as_mut().map(|found| &mut found.rows);
         for rows in std::iter::once(&mut snapshot.rows).chain(found) {
             rows.searching = rows.searching.take().filter(|searching| searching.id != search.id);
@@ -142,7 +143,7 @@ pub(super) fn add(model: &mut Model, row: &std::sync::Arc<Row>, stay: bool) -> b
 
 /// Applies the same filter at a later time: removes rows that no longer match. Only for filters
 /// that can only lose matches; the search then continues.
-pub(super) fn narrow(model: &mut Model) {
+pub(super) fn drop_expired(model: &mut Model) {
     if !model.filtering.filter.only_narrows_with_time() {
         return;
     }

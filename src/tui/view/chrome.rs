@@ -21,7 +21,7 @@ use super::{deliveries, dubs, link};
 use crate::text::Printable;
 
 /// Minimum columns in which to show an address.
-const LEAST_SOURCE: usize = 14;
+const MIN_SOURCE: usize = 14;
 
 /// Draws header, banners, alert bar and footer; returns the area left between them.
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
@@ -48,7 +48,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
 pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
     let (prompt, line) = typing(model)?;
     let prompt = u16::try_from(prompt.len()).unwrap_or(u16::MAX);
-    let room = typing_room(area.width.saturating_sub(prompt), &complaint(model, line));
+    let room = input_columns(area.width.saturating_sub(prompt), &input_error(model, line));
     let (before, _) = around_cursor(line, room);
     let x = prompt.saturating_add(u16::try_from(before.width()).unwrap_or(u16::MAX));
     Some(Position {
@@ -114,24 +114,24 @@ fn header(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let room = usize::from(pen.left()).saturating_sub(2);
     // The source gets the remaining columns, if they are enough to show it.
     let least = match &shown.link {
-        Some(_) => link::LEAST + 4,
+        Some(_) => link::MIN_COLUMNS + 4,
         None if model.run_info.door.is_empty() => 0,
-        None => LEAST_SOURCE + 4,
+        None => MIN_SOURCE + 4,
     };
     // A link or a journal that cannot be written has to be visible; an address can be looked up.
-    let must = if shown.link.is_some() || model.store_trouble().is_some() { least } else { 0 };
+    let required = if shown.link.is_some() || model.store_trouble().is_some() { least } else { 0 };
     let fits = |parts: &[(String, Role)], beside: usize| dubs::width(parts) + beside <= room;
-    let mut said = Vec::with_capacity(4);
+    let mut candidates = Vec::with_capacity(4);
     for briefly in [false, true] {
         let words = dubs::words(counts, briefly);
-        said.push([&*words, &*chart].concat());
-        said.push(words);
+        candidates.push([&*words, &*chart].concat());
+        candidates.push(words);
     }
-    let said = [least, must]
+    let chosen = [least, required]
         .into_iter()
-        .find_map(|beside| said.iter().find(|parts| fits(parts.as_slice(), beside)).cloned());
-    let mut parts = said.unwrap_or_else(|| {
-        let mut signs = dubs::glyphs(counts, room.saturating_sub(must));
+        .find_map(|beside| candidates.iter().find(|parts| fits(parts.as_slice(), beside)).cloned());
+    let mut parts = chosen.unwrap_or_else(|| {
+        let mut signs = dubs::glyphs(counts, room.saturating_sub(required));
         if signs.is_empty() {
             signs = dubs::glyphs(counts, room);
         }
@@ -141,13 +141,13 @@ fn header(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let mut wide = dubs::width(&parts);
     let left = room.saturating_sub(wide + 4);
     if let Some(link) = &shown.link
-        && left >= link::LEAST
+        && left >= link::MIN_COLUMNS
     {
         let (mark, role, words) = link::fitting(link, model.now, left);
         wide += words.width() + 4;
-        let said = if role == Role::Failed { role } else { Role::Plain };
-        parts.splice(0..0, [(mark.to_string(), role), (format!(" {words}  "), said)]);
-    } else if left >= LEAST_SOURCE && shown.link.is_none() && !model.run_info.door.is_empty() {
+        let text_role = if role == Role::Failed { role } else { Role::Plain };
+        parts.splice(0..0, [(mark.to_string(), role), (format!(" {words}  "), text_role)]);
+    } else if left >= MIN_SOURCE && shown.link.is_none() && !model.run_info.door.is_empty() {
         let role = if model.store_trouble().is_some() { Role::Failed } else { Role::Done };
         let source = Printable::new_or_blank(&model.run_info.door).cut(left);
         wide += source.width() + 4;
@@ -173,12 +173,12 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
     match model.run_info.banner {
         Some(Banner::Demo) => banners.push((Role::Banner, demo_banner(model))),
         Some(Banner::Unchecked) => banners.push((
-            Role::Shout,
+            Role::Alert,
             "UNCHECKED  --signature off: anyone who can reach the listener can send anything"
                 .to_owned(),
         )),
-        Some(Banner::ReadOnly) if model.live.orphaned => banners.push((
-            Role::Shout,
+        Some(Banner::ReadOnly) if model.live.writer_gone => banners.push((
+            Role::Alert,
             format!(
                 "NOT RECEIVING  the other dubwatch has ended  {}  quit, then start dubwatch again",
                 glyph::DOT
@@ -189,7 +189,7 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
             format!("READ ONLY  another dubwatch writes {}", model.run_info.journal),
         )),
         Some(Banner::Unwritable) => banners.push((
-            Role::Shout,
+            Role::Alert,
             format!(
                 "NOT RECEIVING  {} cannot be written here  {}  choose another journal with --db",
                 model.run_info.journal,
@@ -204,13 +204,13 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
             glyph::FAILED,
             glyph::DOT
         );
-        banners.push((Role::Shout, words));
+        banners.push((Role::Alert, words));
     }
     banners
 }
 
 fn demo_banner(model: &Model) -> String {
-    match model.behind {
+    match model.received_behind {
         Some(1) => "DEMO  1 real request received meanwhile (esc: show)".to_owned(),
         Some(requests @ 2..) => {
             format!("DEMO  {requests} real requests received meanwhile (esc: show)")
@@ -229,17 +229,17 @@ fn demo_banner(model: &Model) -> String {
 fn alert(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let counts = model.shown().asset_list.counts();
     if counts.unseen() == 0 {
-        return calm(model, theme, pen);
+        return draw_summary(model, theme, pen);
     }
-    let shouting = model.shown().asset_list.alerts().filter(|alert| !alert.acknowledged);
-    let style = theme.of(Role::Shout);
+    let unseen = model.shown().asset_list.alerts().filter(|alert| !alert.acknowledged);
+    let style = theme.of(Role::Alert);
     let width = pen.left();
     let keys = if width >= NARROW { "  n next   x seen " } else { "" };
     let room = width.saturating_sub(keys.len().try_into().unwrap_or(0));
     let mut words = Vec::new();
     let mut wide = 0;
     // Formats only as many alerts as fit.
-    for alert in shouting {
+    for alert in unseen {
         if wide > usize::from(room) {
             break;
         }
@@ -312,20 +312,20 @@ pub(super) const fn failed_word(state: crate::callback::State) -> &'static str {
     }
 }
 
-fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
+fn draw_summary(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let shown = model.shown();
     let [failed, for_you, running, done] = group_sizes(shown.asset_list.order());
     let dim = theme.of(Role::Dim);
     pen.skip(1);
     let refused = shown.counts.refusals();
-    let (words, is_clear) = model.all_clear();
+    let (words, is_clear) = model.alert_summary();
     if failed + for_you + running + done > 0 {
         let role = if is_clear {
             Role::Done
         } else if shown.asset_list.counts().failures() > 0 {
             Role::Failed
         } else {
-            Role::Doubt
+            Role::Guess
         };
         pen.text(&words, theme.of(role));
         let groups = [(for_you, "for you"), (running, "running"), (done, "done")];
@@ -336,7 +336,7 @@ fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     } else if shown.loaded {
         pen.text("nothing received yet", dim);
         if !is_clear {
-            pen.text(&format!("  {}  {words}", glyph::DOT), theme.of(Role::Doubt));
+            pen.text(&format!("  {}  {words}", glyph::DOT), theme.of(Role::Guess));
         }
     } else {
         pen.text("reading the journal", dim);
@@ -346,7 +346,7 @@ fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         pen.text(&format!("  {}  ", glyph::DOT), dim);
         pen.text(
             &format!("{} {requests} refused (3: why)", number(refused)),
-            theme.of(Role::Doubt),
+            theme.of(Role::Guess),
         );
     }
 }
@@ -354,10 +354,10 @@ fn calm(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
 fn line(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     if let Some((prompt, line)) = typing(model) {
         pen.text(prompt, theme.of(Role::Key));
-        let complaint = complaint(model, line);
-        typed(line, typing_room(pen.left(), &complaint), theme, pen);
-        pen.skip(2).text(complaint.as_str(), theme.of(Role::Failed));
-        if matches!(model.mode, Mode::Filter { .. }) && complaint.width() == 0 {
+        let input_error = input_error(model, line);
+        draw_input(line, input_columns(pen.left(), &input_error), theme, pen);
+        pen.skip(2).text(input_error.as_str(), theme.of(Role::Failed));
+        if matches!(model.mode, Mode::Filter { .. }) && input_error.width() == 0 {
             let counts = counts(model);
             pen.skip(1).text(&counts, theme.of(Role::Dim));
         }
@@ -392,7 +392,7 @@ fn counts(model: &Model) -> String {
 }
 
 /// Returns what is wrong with the line being typed; blank if nothing is.
-fn complaint(model: &Model, line: &Line) -> Printable {
+fn input_error(model: &Model, line: &Line) -> Printable {
     let left_out = line.left_out();
     if left_out > 0 {
         let (left_out, longest) = (number(left_out as u64), number(line.longest() as u64));
@@ -405,15 +405,15 @@ fn complaint(model: &Model, line: &Line) -> Printable {
 }
 
 /// Returns the columns available to the line being typed; the error message follows it.
-fn typing_room(columns: u16, complaint: &Printable) -> u16 {
-    let behind = u16::try_from(complaint.width()).unwrap_or(u16::MAX);
+fn input_columns(columns: u16, input_error: &Printable) -> u16 {
+    let behind = u16::try_from(input_error.width()).unwrap_or(u16::MAX);
     let behind = if behind > 0 { behind.saturating_add(3) } else { 0 };
     // The message says what to correct, so it gets the larger part.
     columns - behind.min(columns / 3 * 2)
 }
 
 /// Draws the line being typed. The terminal's own cursor is in it, see [`cursor`].
-fn typed(line: &Line, columns: u16, theme: Theme, pen: &mut Pen<'_>) {
+fn draw_input(line: &Line, columns: u16, theme: Theme, pen: &mut Pen<'_>) {
     let style = theme.of(Role::Line);
     let end = pen.x().saturating_add(columns);
     let (before, after) = around_cursor(line, columns);
@@ -456,10 +456,10 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
             (glyph::FAILED, live.unseen_failures, then.unseen_failures, "FAILED"),
             (glyph::OVERDUE, live.unseen_overdue, then.unseen_overdue, "OVERDUE"),
         ] {
-            let anew = live.saturating_sub(then);
-            if anew > 0 {
-                let words = format!(" {glyph} {anew} {word} since ");
-                pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Shout)).skip(1);
+            let new = live.saturating_sub(then);
+            if new > 0 {
+                let words = format!(" {glyph} {new} {word} since ");
+                pen.within(end.saturating_sub(pen.x()), &words, theme.of(Role::Alert)).skip(1);
             }
         }
     }
@@ -470,9 +470,9 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         } else {
             (" Quit dubwatch? ", " q: yes, any other: no")
         };
-        pen.text(asked, theme.of(Role::Shout)).text(keys, theme.of(Role::Strong));
-    } else if let Some((word, _)) = &model.status_message {
-        pen.text(word, theme.of(Role::Strong)).skip(1);
+        pen.text(asked, theme.of(Role::Alert)).text(keys, theme.of(Role::Strong));
+    } else if let Some((message, _)) = &model.status_message {
+        pen.text(message, theme.of(Role::Strong)).skip(1);
     } else {
         // The help key leads to all others, so its place is reserved first.
         let all: Vec<&Binding> = keymap::footer(model).collect();
@@ -521,7 +521,7 @@ fn scale(model: &Model) -> String {
         return String::new();
     }
     let axis: &Axis = &model.axis;
-    let step = ago::said(jiff::SignedDuration::from_secs(model.time_range().step()));
+    let step = ago::spoken(jiff::SignedDuration::from_secs(model.time_range().step()));
     let follows = if axis.is_following() { "following now" } else { "0: follow now" };
     if model.size.0 >= WIDE {
         format!("{follows}, {step}/column, +/-: zoom ")

@@ -9,7 +9,7 @@ use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
 use super::super::widget::window::window;
 use super::super::widget::{glyph, rule};
-use super::NOT_UNDERSTOOD;
+use super::INVALID_FILTER;
 use super::row::{self, RowColumns, number};
 use crate::callback::Verdict;
 
@@ -19,7 +19,7 @@ const ROOMY: u16 = 14;
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     title(model, theme, &mut Pen::new(buffer, area, 0));
     let Some(selected) = model.selected_row() else {
-        return nothing(model, theme, area, buffer);
+        return empty_message(model, theme, area, buffer);
     };
     let roomy = area.height >= ROOMY;
     let (above, below) = if roomy { (2, 3) } else { (1, 1) };
@@ -42,10 +42,10 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
             let line = area.height - below;
             let mut pen = Pen::new(buffer, area, line);
             pen.glyphs(glyph::THIN, area.width, theme.of(Role::Dim));
-            about(model, row, theme, &mut Pen::new(buffer, area, line + 2));
+            identity(model, row, theme, &mut Pen::new(buffer, area, line + 2));
         }
         let line = area.height.saturating_sub(if roomy { 2 } else { 1 });
-        said(row, theme, &mut Pen::new(buffer, area, line));
+        details(row, theme, &mut Pen::new(buffer, area, line));
     }
 }
 
@@ -114,7 +114,7 @@ fn title(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
 }
 
 /// Draws what does not fit in the selected row.
-fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+fn details(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let (sign, word, role) = row::verdict(row);
     pen.skip(1).glyph(sign, theme.of(role)).skip(1);
     match row {
@@ -136,7 +136,7 @@ fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
             let (word, role) = row::effect_word(delivery);
             pen.text(word, theme.of(if role == Role::Dim { Role::Plain } else { role }));
             if delivery.outcome.uncertain.is_some() {
-                pen.skip(1).glyph(glyph::DOUBT, theme.of(Role::Doubt));
+                pen.skip(1).glyph(glyph::GUESS, theme.of(Role::Guess));
             }
         }
     }
@@ -146,7 +146,7 @@ fn said(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
 }
 
 /// Draws the number of the selected row, the full ids, and the peer.
-fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+fn identity(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let callback = row.callback();
     let peer = match row {
@@ -175,12 +175,12 @@ fn about(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
 }
 
 /// Says why nothing is listed, and how to change that.
-fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn empty_message(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let total = total(model);
     let (what, how) = if !model.shown().loaded {
         ("reading the journal …".to_owned(), "")
-    } else if !model.is_understood() {
-        (NOT_UNDERSTOOD.0.to_owned(), NOT_UNDERSTOOD.1)
+    } else if !model.is_filter_valid() {
+        (INVALID_FILTER.0.to_owned(), INVALID_FILTER.1)
     } else if let Some(rows) = model.listed_rows().filter(|_| model.is_narrowed() && total > 0) {
         let what = match (model.failures_only, model.filtering.filter.is_empty()) {
             (true, true) => "failure",

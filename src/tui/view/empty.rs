@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
                 Pen::new(buffer, column, row).text(&text, theme.of(Role::Dim));
             }
             EmptyScreenLine::Paste(text) => {
-                let lines = pasted(&text, usize::from(room));
+                let lines = shell_lines(&text, usize::from(room));
                 let last = lines.len() - 1;
                 for (number, line) in lines.iter().enumerate() {
                     Pen::new(buffer, column, row).text(line, theme.of(Role::Key));
@@ -59,7 +59,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
 }
 
 /// Returns a hint about how the sender can reach the URL.
-fn reach(url: &str, door: &str) -> Option<&'static str> {
+fn reach_hint(url: &str, door: &str) -> Option<&'static str> {
     let host = url.split("//").nth(1)?.split('/').next()?;
     // The port and path of a listener on all addresses; a URL that is not ours ends differently.
     let everywhere = door.strip_prefix("0.0.0.0").or_else(|| door.strip_prefix("[::]"));
@@ -75,7 +75,7 @@ fn reach(url: &str, door: &str) -> Option<&'static str> {
 
 /// Splits a command into lines that a shell joins again: broken at blanks, with a backslash at the
 /// end of each line but the last. A word longer than a line continues on the next one.
-fn pasted(text: &str, room: usize) -> Vec<String> {
+fn shell_lines(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words(text) {
         match lines.last_mut() {
@@ -156,7 +156,7 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     }
     // The operator of a relay knows its address.
     if model.shown().link.is_none()
-        && let Some(hint) = reach(&run_info.callback_url, &run_info.door)
+        && let Some(hint) = reach_hint(&run_info.callback_url, &run_info.door)
     {
         parts.push(EmptyScreenLine::Text(hint.to_owned()));
     }
@@ -196,23 +196,23 @@ mod tests {
     #[test]
     fn a_command_is_cut_where_a_shell_joins_it() {
         assert_eq!(
-            pasted("send --to http://a --event x", 18),
+            shell_lines("send --to http://a --event x", 18),
             ["send --to \\", "http://a --event \\", "x"]
         );
-        assert_eq!(pasted("short", 40), ["short"]);
+        assert_eq!(shell_lines("short", 40), ["short"]);
         assert_eq!(words(r"a 'b c'\''d e' f\ g"), ["a", r"'b c'\''d e'", r"f\ g"]);
     }
 
     #[test]
     fn who_cannot_be_reached_is_told() {
-        let every = reach("http://studio:1/x", "0.0.0.0:1/x").unwrap();
+        let every = reach_hint("http://studio:1/x", "0.0.0.0:1/x").unwrap();
         assert!(every.contains("every address"), "{every}");
-        assert_eq!(reach("http://studio:1/x", "[::]:1/x"), Some(every));
-        let loopback = reach("http://127.0.0.1:1/x", "127.0.0.1:1/x").unwrap();
+        assert_eq!(reach_hint("http://studio:1/x", "[::]:1/x"), Some(every));
+        let loopback = reach_hint("http://127.0.0.1:1/x", "127.0.0.1:1/x").unwrap();
         assert!(loopback.contains("tunnel"), "{loopback}");
         for door in ["0.0.0.0:1/callback", "127.0.0.1:1/callback"] {
-            assert_eq!(reach("https://dubs.example/callback", door), None);
-            assert_eq!(reach("", door), None);
+            assert_eq!(reach_hint("https://dubs.example/callback", door), None);
+            assert_eq!(reach_hint("", door), None);
         }
     }
 }

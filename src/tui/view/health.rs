@@ -16,7 +16,7 @@ use crate::text::Printable;
 use crate::tui::model::Banner;
 
 /// Minimum width for two columns.
-const TWO: u16 = 100;
+const TWO_COLUMNS: u16 = 100;
 /// Columns of the label in front of a line.
 const LEAD: u16 = 14;
 
@@ -25,7 +25,7 @@ struct HealthLine {
     lead: &'static str,
     pieces: Vec<(String, Role)>,
     /// Whether a long text wraps onto the next lines instead of being cut.
-    goes_on: bool,
+    wraps: bool,
 }
 
 /// A title with its lines.
@@ -35,9 +35,9 @@ struct HealthSection {
 }
 
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let two = area.width >= TWO;
+    let two = area.width >= TWO_COLUMNS;
     let brief = area.height < if two { 20 } else { 32 };
-    let mut parts = vec![doors(model), journal(model), rates(model), answers(model, brief)];
+    let mut parts = vec![sources(model), journal(model), rates(model), answers(model, brief)];
     if brief && !two && !model.shown().warnings.is_empty() {
         // The header has the same chart; the warnings are shown nowhere else.
         parts.remove(2);
@@ -72,7 +72,7 @@ fn draw_part(part: &HealthSection, theme: Theme, area: Rect, row: u16, buffer: &
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).field(LEAD, line.lead, theme.of(Role::Dim));
         match &line.pieces[..] {
-            [(text, role)] if line.goes_on && area.height >= 12 => {
+            [(text, role)] if line.wraps && area.height >= 12 => {
                 for words in Printable::new(text).lines(room) {
                     let mut pen = Pen::new(buffer, area, row);
                     pen.skip(1 + LEAD).text(words.as_str(), theme.of(*role));
@@ -95,22 +95,22 @@ fn line(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
 }
 
 const fn pieces(lead: &'static str, pieces: Vec<(String, Role)>) -> HealthLine {
-    HealthLine { lead, pieces, goes_on: false }
+    HealthLine { lead, pieces, wraps: false }
 }
 
 /// Creates a line that wraps instead of being cut.
-fn long(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
-    HealthLine { goes_on: true, ..line(lead, text, role) }
+fn wrapping_line(lead: &'static str, text: impl Into<String>, role: Role) -> HealthLine {
+    HealthLine { wraps: true, ..line(lead, text, role) }
 }
 
-fn doors(model: &Model) -> HealthSection {
+fn sources(model: &Model) -> HealthSection {
     let run_info = &model.run_info;
     let mut lines = Vec::new();
     let link = model.shown().link.as_ref();
     if run_info.door.is_empty() {
         let (words, role) = match link {
             Some(_) => ("no: callbacks arrive only through the relay", Role::Plain),
-            None => ("no: nothing is received here", Role::Doubt),
+            None => ("no: nothing is received here", Role::Guess),
         };
         lines.push(line("listening", words, role));
     } else {
@@ -120,12 +120,12 @@ fn doors(model: &Model) -> HealthSection {
     }
     if let Some(link) = link {
         let (role, words) = link::full(link, model.now);
-        lines.push(long("relay", words, role));
+        lines.push(wrapping_line("relay", words, role));
         if let Some((at, why)) = &link.last_error
             && matches!(link.state, LinkState::Up { .. } | LinkState::Dialling { .. })
         {
             let when = ago::moment(*at, model.now, &run_info.zone);
-            lines.push(long("last error", format!("{when}  {why}"), Role::Dim));
+            lines.push(wrapping_line("last error", format!("{when}  {why}"), Role::Dim));
         }
         let gaps = &model.shown().gaps;
         if !gaps.is_empty() {
@@ -133,32 +133,32 @@ fn doors(model: &Model) -> HealthSection {
             let many = if gaps.len() == 1 { "gap" } else { "gaps" };
             let count = number(gaps.len() as u64);
             let words = format!("{} {} lost in {count} {many}", glyph::GAP, number(lost));
-            lines.push(line("gaps", words, Role::Doubt));
+            lines.push(line("gaps", words, Role::Guess));
         }
     }
     if !run_info.callback_url.is_empty() {
-        lines.push(long("callback URL", run_info.callback_url.clone(), Role::Plain));
+        lines.push(wrapping_line("callback URL", run_info.callback_url.clone(), Role::Plain));
     }
     let keys = if run_info.keys.is_empty() { "none".to_owned() } else { run_info.keys.join(", ") };
     lines.push(line("trusted keys", keys, Role::Plain));
     match run_info.banner {
         Some(Banner::Unchecked) => {
-            lines.push(line("signatures", "off (--signature off): anyone can send", Role::Doubt))
+            lines.push(line("signatures", "off (--signature off): anyone can send", Role::Guess))
         }
         Some(Banner::Demo) => {
-            lines.push(line("demo", "all data is made up", Role::Doubt));
+            lines.push(line("demo", "all data is made up", Role::Guess));
         }
-        Some(Banner::ReadOnly) if model.live.orphaned => lines.push(long(
+        Some(Banner::ReadOnly) if model.live.writer_gone => lines.push(wrapping_line(
             "read-only",
             "the dubwatch that wrote this journal has ended: nothing is received",
             Role::Failed,
         )),
-        Some(Banner::ReadOnly) => lines.push(long(
+        Some(Banner::ReadOnly) => lines.push(wrapping_line(
             "read-only",
             "another dubwatch writes this journal; this one only reads it",
-            Role::Doubt,
+            Role::Guess,
         )),
-        Some(Banner::Unwritable) => lines.push(long(
+        Some(Banner::Unwritable) => lines.push(wrapping_line(
             "read-only",
             "the journal cannot be written here: nothing is received",
             Role::Failed,
@@ -166,7 +166,7 @@ fn doors(model: &Model) -> HealthSection {
         None => {}
     }
     let since = ago::moment(run_info.started, model.shown_at(), &run_info.zone);
-    let running = ago::said(model.shown_at().duration_since(run_info.started));
+    let running = ago::spoken(model.shown_at().duration_since(run_info.started));
     lines.push(line("running", format!("since {since}, for {running}"), Role::Plain));
     HealthSection { title: "Sources", lines }
 }
@@ -178,7 +178,7 @@ fn journal(model: &Model) -> HealthSection {
         (JournalHealth::Failing { why }, _) => {
             (format!("{} FAILING, callbacks are answered 503: {why}", glyph::FAILED), Role::Failed)
         }
-        (_, Some(Banner::ReadOnly)) if model.live.orphaned => {
+        (_, Some(Banner::ReadOnly)) if model.live.writer_gone => {
             ("read-only; its writer has ended".to_owned(), Role::Failed)
         }
         (_, Some(Banner::ReadOnly)) => {
@@ -238,7 +238,7 @@ fn bar(count: u32, most: u32) -> char {
 fn answers(model: &Model, brief: bool) -> HealthSection {
     // Zeros would wrongly suggest that the receiving instance got nothing.
     if matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
-        let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.orphaned;
+        let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.writer_gone;
         let words =
             if receives { "counted by the receiving dubwatch" } else { "nothing is received" };
         return HealthSection { title: "Answers", lines: vec![line("answers", words, Role::Dim)] };
@@ -256,7 +256,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
     };
     count("accepted", counts.valid, "200, signed by a trusted key", Role::Done);
     if counts.unchecked > 0 || model.run_info.banner == Some(Banner::Unchecked) {
-        count("", counts.unchecked, "200, not checked", Role::Doubt);
+        count("", counts.unchecked, "200, not checked", Role::Guess);
     }
     let mut lead = "refused";
     for (kind, refused) in RefusalKind::ALL.into_iter().zip(counts.refused) {
@@ -277,7 +277,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
         }
     }
     count("not kept", counts.unavailable, "503, the journal was not writable", Role::Failed);
-    count("not listed", counts.unlisted, "refused, but too many to log", Role::Doubt);
+    count("not listed", counts.unlisted, "refused, but too many to log", Role::Guess);
     let title = match model.shown().link {
         Some(_) => "Results since the start; the relay already answered 200",
         None => "Answers since the start",
@@ -289,7 +289,7 @@ fn answers(model: &Model, brief: bool) -> HealthSection {
 fn warnings(model: &Model, theme: Theme, area: Rect, row: u16, buffer: &mut Buffer) {
     let warnings = &model.shown().warnings;
     let count = if warnings.is_empty() { String::new() } else { warnings.len().to_string() };
-    let words = [(&*count, Role::Doubt)];
+    let words = [(&*count, Role::Guess)];
     rule::draw(&mut Pen::new(buffer, area, row), theme, "Warnings", &words);
     let mut row = row + 1;
     if warnings.is_empty() {

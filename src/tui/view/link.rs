@@ -9,7 +9,7 @@ use crate::status::{Link, LinkState};
 use crate::text::Printable;
 
 /// Minimum columns for a text beside the glyph.
-pub(super) const LEAST: usize = 5;
+pub(super) const MIN_COLUMNS: usize = 5;
 
 /// Returns a glyph with its role, and the longest description that fits in `room` columns.
 pub(super) fn fitting(link: &Link, now: Timestamp, room: usize) -> (char, Role, Printable) {
@@ -66,7 +66,7 @@ pub(super) fn full(link: &Link, now: Timestamp) -> (Role, String) {
     let (mark, role, words) = brief(link, now);
     let words = match &link.state {
         LinkState::Up { since, .. } => {
-            format!("{words}, up for {}", ago::said(now.duration_since(*since)))
+            format!("{words}, up for {}", ago::spoken(now.duration_since(*since)))
         }
         LinkState::Retrying { attempt, why, .. } => {
             let failures = if *attempt == 1 { "failure" } else { "failures" };

@@ -9,7 +9,7 @@ use crate::tui::widget::theme::Role;
 /// banner already says so.
 pub(super) fn of(model: &Model, version: &Version) -> Option<(char, Role)> {
     if version.uncertain().is_some() {
-        return Some((glyph::DOUBT, Role::Doubt));
+        return Some((glyph::GUESS, Role::Guess));
     }
     version.provenance().is_unchecked().then(|| (glyph::UNCHECKED, unchecked(model)))
 }
@@ -17,5 +17,5 @@ pub(super) fn of(model: &Model, version: &Version) -> Option<(char, Role)> {
 /// Returns the role of the mark and word for an unchecked state: prominent among verified ones, dim
 /// if the banner already says that everything is unchecked.
 pub(super) fn unchecked(model: &Model) -> Role {
-    if model.run_info.banner == Some(Banner::Unchecked) { Role::Dim } else { Role::Doubt }
+    if model.run_info.banner == Some(Banner::Unchecked) { Role::Dim } else { Role::Guess }
 }

@@ -11,7 +11,7 @@ use super::super::widget::theme::{Role, Theme};
 use super::super::widget::window::window;
 use super::super::widget::{ago, glyph, rule};
 use super::row::number;
-use super::{NOT_UNDERSTOOD, mark, timeline};
+use super::{INVALID_FILTER, mark, timeline};
 use crate::callback::{State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
@@ -43,8 +43,8 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     if model.assets().is_empty() {
         let (text, how) = if !model.shown().loaded {
             ("reading the journal …", "")
-        } else if !model.is_understood() {
-            NOT_UNDERSTOOD
+        } else if !model.is_filter_valid() {
+            INVALID_FILTER
         } else {
             ("No matches.", "esc: show all assets")
         };
@@ -87,7 +87,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
         );
     }
     let line = bottom + u16::from(below > 1);
-    said(model, &across, theme, &mut Pen::new(buffer, area, line));
+    describe_cell(model, &across, theme, &mut Pen::new(buffer, area, line));
 }
 
 impl<'a> MatrixColumns<'a> {
@@ -159,10 +159,10 @@ impl MatrixLines {
     }
 
     /// Returns what a line shows.
-    fn at(&self, wanted: usize) -> MatrixLine {
+    fn at(&self, target: usize) -> MatrixLine {
         let mut before = 0;
         for (group, size, line) in &self.groups {
-            match wanted.checked_sub(*line) {
+            match target.checked_sub(*line) {
                 None => return MatrixLine::Gap,
                 Some(0) => return MatrixLine::Title(*group, *size),
                 Some(at) if at <= *size => return MatrixLine::Asset(before + at - 1),
@@ -223,7 +223,7 @@ fn asset_row(
 ) {
     let group = asset.group();
     let name = match group {
-        Group::Failed | Group::ForYou if asset.shouts() => Role::Failed,
+        Group::Failed | Group::ForYou if asset.has_unseen_alert() => Role::Failed,
         Group::Done if !selected => Role::Dim,
         _ if selected => Role::Strong,
         _ => Role::Plain,
@@ -292,7 +292,7 @@ fn cells<'a>(
 }
 
 /// Draws a description of the selected cell.
-fn said(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
+fn describe_cell(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let Some(asset) = model.selected_asset() else { return };
     let locale = across.locales.get(across.selected).copied().flatten();
@@ -353,7 +353,7 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
     };
     pen.glyph(sign, style).skip(1).text(word, style).skip(1);
     let since = if version.state() == State::Generating {
-        format!("for {}", ago::said(now.duration_since(version.since())))
+        format!("for {}", ago::spoken(now.duration_since(version.since())))
     } else {
         format!("since {}", ago::moment(version.since(), now, &model.run_info.zone))
     };
@@ -362,7 +362,7 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
         pen.text(&format!(", cycle {}", version.cycle()), theme.of(Role::Dim));
     }
     if version.uncertain().is_some() {
-        pen.skip(1).glyph(glyph::DOUBT, theme.of(Role::Doubt));
+        pen.skip(1).glyph(glyph::GUESS, theme.of(Role::Guess));
     }
     if version.provenance().is_unchecked() {
         let text = format!(" {} {}", glyph::UNCHECKED, Verdict::Unchecked.name());
@@ -390,7 +390,7 @@ fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
         pen.glyph(sign, theme.of(role)).skip(1);
         pen.text(word, theme.of(Role::Dim)).skip(2);
     }
-    pen.glyph(glyph::DOUBT, theme.of(Role::Doubt)).text(" a guess", theme.of(Role::Dim));
+    pen.glyph(glyph::GUESS, theme.of(Role::Guess)).text(" a guess", theme.of(Role::Dim));
     if let Some(role) = unchecked {
         pen.skip(2).glyph(glyph::UNCHECKED, theme.of(role)).text(" unchecked", theme.of(Role::Dim));
     }

@@ -27,7 +27,7 @@ use super::widget::theme::Theme;
 pub use chrome::title;
 
 /// The text shown while nothing is listed because the filter is invalid.
-const NOT_UNDERSTOOD: (&str, &str) =
+const INVALID_FILTER: (&str, &str) =
     ("The filter is not valid", "see the error below; esc: cancel");
 
 /// Draws a frame over all of `area`. Call [`Model::settle`] first.

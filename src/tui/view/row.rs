@@ -140,7 +140,7 @@ pub(super) fn draw(
         let style = if row.is_refusal() { quiet } else { Style::new() };
         pen.field(columns.asset, &label, style).skip(1);
     }
-    let version = callback.version_id.as_deref().map(names::cut);
+    let version = callback.version_id.as_deref().map(names::short_id);
     let version = version.as_deref();
     if columns.version > 0 {
         pen.field(columns.version, version.unwrap_or("–"), quiet).skip(1);
@@ -189,9 +189,9 @@ fn time(model: &Model, row: &Row, columns: RowColumns) -> String {
 pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
     match row {
         Row::Delivery(delivery) => match &delivery.verdict {
-            Verdict::Valid { key, .. } if &**key == DEV_KEY => (glyph::DONE, "dev", Role::Doubt),
+            Verdict::Valid { key, .. } if &**key == DEV_KEY => (glyph::DONE, "dev", Role::Guess),
             Verdict::Valid { .. } => (glyph::DONE, "valid", Role::Done),
-            Verdict::Unchecked => (glyph::UNCHECKED, "unchecked", Role::Doubt),
+            Verdict::Unchecked => (glyph::UNCHECKED, "unchecked", Role::Guess),
             Verdict::Invalid { .. } => (glyph::FAILED, "INVALID", Role::Failed),
             Verdict::Malformed { .. } => (glyph::FAILED, "MALFORMED", Role::Failed),
             Verdict::Missing => (glyph::FAILED, "MISSING", Role::Failed),
@@ -222,7 +222,7 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
             (Cow::Owned(format!("{} {}", refusal.method, refusal.path)), Role::Dim)
         }
         (Row::Refusal { .. }, Some(event)) => (Cow::Borrowed(event), Role::Dim),
-        (Row::Delivery(_), None) => (Cow::Borrowed("no event"), Role::Doubt),
+        (Row::Delivery(_), None) => (Cow::Borrowed("no event"), Role::Guess),
         (Row::Delivery(delivery), Some(event)) => {
             let role = match Event::from_name(event) {
                 // A failure stands out even if it is a repeat.
@@ -230,7 +230,7 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
                 Some(Event::Version(state)) if state.is_failure() => Role::Failed,
                 _ if changes_nothing(delivery) => Role::Dim,
                 Some(Event::Version(state)) => look_of(state),
-                None => Role::Doubt,
+                None => Role::Guess,
             };
             (Cow::Borrowed(event), role)
         }
@@ -263,9 +263,9 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
             match delivery.outcome.uncertain {
                 // Nine columns have room only for the glyph beside the longest word.
                 Some(_) if alone && word.len() > 7 => {
-                    (format!("{}{}", glyph::DOUBT, word.replace("new ", "")).into(), Role::Doubt)
+                    (format!("{}{}", glyph::GUESS, word.replace("new ", "")).into(), Role::Guess)
                 }
-                Some(_) => (format!("{word} {}", glyph::DOUBT).into(), Role::Doubt),
+                Some(_) => (format!("{word} {}", glyph::GUESS).into(), Role::Guess),
                 None => (word.into(), role),
             }
         }
@@ -279,7 +279,7 @@ pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Ro
         DeliveryEffect::Repeat => ("repeat", Role::Dim),
         DeliveryEffect::Late => ("late", Role::Plain),
         DeliveryEffect::NewCycle => ("new cycle", Role::Strong),
-        DeliveryEffect::None => ("unreadable", Role::Doubt),
+        DeliveryEffect::None => ("unreadable", Role::Guess),
     }
 }
 

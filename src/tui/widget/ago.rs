@@ -31,7 +31,7 @@ pub fn running(span: SignedDuration) -> String {
 }
 
 /// Formats a duration as people say it: `48s`, `4m`, `1h 5m`.
-pub fn said(span: SignedDuration) -> String {
+pub fn spoken(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     let minutes = (seconds + 30) / 60;
     match seconds {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn spans_are_short() {
         let of = SignedDuration::from_secs;
-        let all = |seconds| (short(of(seconds)), running(of(seconds)), said(of(seconds)));
+        let all = |seconds| (short(of(seconds)), running(of(seconds)), spoken(of(seconds)));
         let expect = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
         assert_eq!(all(-5), expect("now", "0s", "0s"));
         assert_eq!(all(59), expect("now", "59s", "59s"));

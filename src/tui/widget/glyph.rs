@@ -15,7 +15,7 @@ pub const READY: char = '○';
 /// Done.
 pub const DONE: char = '✓';
 /// A guess.
-pub const DOUBT: char = '?';
+pub const GUESS: char = '?';
 /// Unchecked.
 pub const UNCHECKED: char = '–';
 /// The next cycle.
@@ -27,7 +27,7 @@ pub const THICK: char = '█';
 /// A lane that is still failed.
 pub const BROKEN: char = '╍';
 /// The expected end.
-pub const GHOST: char = '╌';
+pub const EXPECTED: char = '╌';
 /// The selection mark.
 pub const SELECTED: char = '▌';
 /// A mark of the time axis.
@@ -35,7 +35,7 @@ pub const TICK: char = '╎';
 /// Now, on the axis.
 pub const NOW: char = '▾';
 /// Separates two panes.
-pub const WALL: char = '│';
+pub const DIVIDER: char = '│';
 /// The part of a bar that is generating.
 pub const HALF: char = '▒';
 /// The part of a bar that is ready.
@@ -76,11 +76,11 @@ const ASCII: &[(char, char)] = &[
     (THIN, '-'),
     (THICK, '#'),
     (BROKEN, '!'),
-    (GHOST, '.'),
+    (EXPECTED, '.'),
     (SELECTED, '>'),
     (TICK, ':'),
     (NOW, 'v'),
-    (WALL, '|'),
+    (DIVIDER, '|'),
     (HALF, '='),
     (LIGHT, '.'),
     (OPEN, '*'),
@@ -131,8 +131,9 @@ mod tests {
     #[test]
     fn every_glyph_is_one_column_wide_and_has_a_stand_in() {
         let own = [
-            FAILED, GENERATING, OVERDUE, READY, DONE, UNCHECKED, CYCLE, THIN, THICK, BROKEN, GHOST,
-            SELECTED, TICK, NOW, WALL, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE, BELOW,
+            FAILED, GENERATING, OVERDUE, READY, DONE, UNCHECKED, CYCLE, THIN, THICK, BROKEN,
+            EXPECTED, SELECTED, TICK, NOW, DIVIDER, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE,
+            BELOW,
         ];
         for glyph in own.into_iter().chain(CHART) {
             assert_eq!(glyph.width(), Some(1), "{glyph}");

@@ -18,7 +18,7 @@ pub enum Role {
     /// A key to press.
     Key,
     /// A failure not marked as seen.
-    Shout,
+    Alert,
     /// A failure.
     Failed,
     /// Waiting for a person.
@@ -28,7 +28,7 @@ pub enum Role {
     /// Done.
     Done,
     /// A guess.
-    Doubt,
+    Guess,
     /// A permanent banner.
     Banner,
     /// The selected tab.
@@ -58,10 +58,10 @@ impl Theme {
             return match role {
                 Role::Plain | Role::Ready | Role::Generating => style,
                 Role::Dim | Role::Done => style.add_modifier(Modifier::DIM),
-                Role::Strong | Role::Title | Role::Doubt | Role::Failed | Role::Key => {
+                Role::Strong | Role::Title | Role::Guess | Role::Failed | Role::Key => {
                     style.add_modifier(Modifier::BOLD)
                 }
-                Role::Shout | Role::Banner => {
+                Role::Alert | Role::Banner => {
                     style.add_modifier(Modifier::BOLD | Modifier::REVERSED)
                 }
                 Role::Tab => style.add_modifier(Modifier::REVERSED),
@@ -91,11 +91,11 @@ impl Theme {
             Role::Dim => style.add_modifier(Modifier::DIM),
             Role::Strong | Role::Title => style.add_modifier(Modifier::BOLD),
             Role::Key | Role::Generating => style.fg(works),
-            Role::Shout => flag(Color::Red),
+            Role::Alert => flag(Color::Red),
             Role::Failed => style.fg(Color::Red).add_modifier(Modifier::BOLD),
             Role::Ready => style.fg(waits),
             Role::Done => done,
-            Role::Doubt => style.fg(Color::Magenta).add_modifier(Modifier::BOLD),
+            Role::Guess => style.fg(Color::Magenta).add_modifier(Modifier::BOLD),
             Role::Banner => flag(Color::Blue),
             Role::Tab => style.add_modifier(Modifier::REVERSED),
             Role::Line => style.add_modifier(Modifier::UNDERLINED),
@@ -123,12 +123,12 @@ mod tests {
         Role::Strong,
         Role::Title,
         Role::Key,
-        Role::Shout,
+        Role::Alert,
         Role::Failed,
         Role::Ready,
         Role::Generating,
         Role::Done,
-        Role::Doubt,
+        Role::Guess,
         Role::Banner,
         Role::Tab,
         Role::Line,

@@ -38,14 +38,14 @@ pub(super) fn draw(
     if let Some(row) = row_of(model, open) {
         if head > 2 {
             title(model, open, row, theme, &mut Pen::new(buffer, area, 0));
-            what(model, row, theme, &mut Pen::new(buffer, area, 1));
+            event_line(model, row, theme, &mut Pen::new(buffer, area, 1));
             verdict(row, theme, &mut Pen::new(buffer, area, 2));
             effect(model, row, theme, &mut Pen::new(buffer, area, 3));
         } else {
             let mut pen = Pen::new(buffer, area, 0);
             let (sign, word, role) = row::verdict(row);
             pen.skip(1).glyph(sign, theme.of(role)).skip(1).text(word, theme.of(role));
-            what(model, row, theme, &mut pen);
+            event_line(model, row, theme, &mut pen);
         }
     }
     let height = usize::from(area.height.saturating_sub(head));
@@ -67,7 +67,7 @@ pub(super) fn draw(
         let mut pen = Pen::new(buffer, area, line);
         pen.skip(2);
         match (open.tab, of_part.kind) {
-            (_, LineKind::Remark) => text(of_part, theme.of(Role::Doubt), &mut pen),
+            (_, LineKind::Remark) => text(of_part, theme.of(Role::Guess), &mut pen),
             (Tab::Payload, _) if !open.other_form => {
                 json::draw(of_part, &mut inside, theme, &mut pen);
             }
@@ -112,7 +112,7 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
     let date = day.split_once(' ').map_or(String::new(), |(date, _)| format!("{date} "));
     let milliseconds = at.subsec_millisecond();
     let time = format!("{date}{}.{milliseconds:03}", ago::second(at, zone));
-    let (title, came, peer) = match row {
+    let (title, received, peer) = match row {
         Row::Delivery(delivery) => (
             format!("Delivery {}", number(delivery.seq)),
             format!("received {time}"),
@@ -124,7 +124,8 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
         }
     };
     let written = open.detail.as_ref().and_then(|detail| detail.committed_at);
-    let mut written = written.map_or(String::new(), |then| format!("on disk {}", later(at, then)));
+    let mut written =
+        written.map_or(String::new(), |then| format!("on disk {}", format_delay(at, then)));
     let mut from = format!("from {peer}");
     if matches!(row, Row::Delivery(delivery) if delivery.source == Source::Imported) {
         // An imported delivery has no peer.
@@ -135,22 +136,22 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
         pen,
         theme,
         &title,
-        &[(&came, Role::Plain), (&written, Role::Plain), (&from, Role::Plain)],
+        &[(&received, Role::Plain), (&written, Role::Plain), (&from, Role::Plain)],
     );
 }
 
 /// Formats the time between two moments.
-fn later(from: Timestamp, to: Timestamp) -> String {
+fn format_delay(from: Timestamp, to: Timestamp) -> String {
     let span = to.duration_since(from);
     match span.as_millis() {
         ..0 => "earlier (the clock was set back)".to_owned(),
         milliseconds @ 0..1000 => format!("{milliseconds} ms later"),
-        _ => format!("{} later", ago::said(span)),
+        _ => format!("{} later", ago::spoken(span)),
     }
 }
 
 /// Draws the event and what it is about.
-fn what(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
+fn event_line(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
     let callback = row.callback();
     let (event, role) = row::event(row);
@@ -212,7 +213,7 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
             );
         }
         Row::Delivery(delivery) => {
-            let (mut text, role) = did(delivery);
+            let (mut text, role) = effect_sentence(delivery);
             let doubt = delivery.outcome.uncertain.map(Ambiguity::sentence);
             if doubt.is_some_and(|doubt| text.len() + doubt.len() + 4 > pen.left().into()) {
                 // The reason is more important than the explanation of the effect.
@@ -227,8 +228,8 @@ fn effect(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
                 pen.text(": ", theme.of(Role::Dim)).text(why, theme.of(Role::Plain));
             }
             if let Some(doubt) = doubt {
-                pen.skip(2).glyph(glyph::DOUBT, theme.of(Role::Doubt)).skip(1);
-                pen.text(doubt, theme.of(Role::Doubt));
+                pen.skip(2).glyph(glyph::GUESS, theme.of(Role::Guess)).skip(1);
+                pen.text(doubt, theme.of(Role::Guess));
             }
         }
     }
@@ -268,13 +269,13 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
 }
 
 /// Returns its effect with an explanation.
-const fn did(delivery: &DeliverySummary) -> (&'static str, Role) {
+const fn effect_sentence(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         DeliveryEffect::Applied => ("applied: this is now the version's state", Role::Plain),
         DeliveryEffect::Repeat => ("repeat: received before, changes nothing", Role::Plain),
         DeliveryEffect::Late => ("late: received after a later step, changes nothing", Role::Plain),
         DeliveryEffect::NewCycle => ("new cycle: the version starts again", Role::Strong),
-        DeliveryEffect::None => ("unreadable: kept, but does not change the timeline", Role::Doubt),
+        DeliveryEffect::None => ("unreadable: kept, but does not change the timeline", Role::Guess),
     }
 }
 
@@ -321,7 +322,7 @@ fn step(detail: &Detail, line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
         LineKind::Plain => {
             let role = match &detail.verdict {
                 Verdict::Valid { .. } => Role::Done,
-                Verdict::Unchecked => Role::Doubt,
+                Verdict::Unchecked => Role::Guess,
                 _ => Role::Failed,
             };
             return text(line, theme.of(role), pen);

@@ -105,9 +105,9 @@ fn entry(sizes: &[usize], line: usize) -> AssetLine {
 fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pen: &mut Pen<'_>) {
     let width = pen.left();
     let group = asset.group();
-    let shouts = asset.shouts();
+    let has_unseen_alert = asset.has_unseen_alert();
     let role = match group {
-        Group::Failed | Group::ForYou if shouts => Role::Shout,
+        Group::Failed | Group::ForYou if has_unseen_alert => Role::Alert,
         Group::Failed => Role::Failed,
         Group::ForYou | Group::Running => Role::Plain,
         Group::Done => Role::Dim,
@@ -117,12 +117,12 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pe
     let marker = theme.of(if has_keys { Role::Key } else { Role::Dim });
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, marker);
     let (icon, role) = sign(asset);
-    pen.glyph(icon, if shouts { style } else { theme.of(role) }).glyph(' ', style);
+    pen.glyph(icon, if has_unseen_alert { style } else { theme.of(role) }).glyph(' ', style);
     let has_bar = width >= 30;
     let after = if has_bar { BAR + 1 } else { 0 } + 6 + 4;
     let label = model.shown().asset_list.label(asset);
     let strong =
-        if selected && role != Role::Shout { theme.of(Role::Strong).patch(style) } else { style };
+        if selected && role != Role::Alert { theme.of(Role::Strong).patch(style) } else { style };
     pen.field_in(width.saturating_sub(3 + after + 1), &label, strong).glyph(' ', style);
     if has_bar {
         bar(asset, theme, pen);

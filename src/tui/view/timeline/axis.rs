@@ -108,7 +108,7 @@ pub(super) fn gaps<'a>(
         }
     }
     let next: Vec<u16> = columns.keys().copied().skip(1).chain([time_range.columns()]).collect();
-    let style = theme.of(Role::Doubt);
+    let style = theme.of(Role::Guess);
     let now_at = u16::try_from(time_range.column(now)).ok();
     let now_from = now_at.and_then(|at| at.checked_sub(4));
     let mut taken = 0;

@@ -29,7 +29,7 @@ pub(super) fn draw(
     pen.skip(1).printable(area.width, &head, theme.of(Role::Strong)).skip(2);
     let text = Printable::new(&sentence(model, asset, row));
     let first = room.saturating_sub(head.width() + 2).max(8);
-    let pieces = fold(&text, first, room);
+    let pieces = wrap(&text, first, room);
     if let Some(piece) = pieces.first() {
         pen.text(piece, theme.of(Role::Plain));
     }
@@ -40,7 +40,7 @@ pub(super) fn draw(
 }
 
 /// Wraps words into lines: the first of `first` columns, the others of `rest`.
-fn fold(text: &Printable, first: usize, rest: usize) -> Vec<String> {
+fn wrap(text: &Printable, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut wide = 0;
     for word in text.as_str().split(' ') {
@@ -69,16 +69,16 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     let clock = |at| ago::moment(at, now, &model.run_info.zone);
     let since = clock(version.since());
     let usual = usual(model, asset);
-    let usually = usual.map(|usual| format!("usually {}", ago::said(usual)));
-    let took = took(version).map(ago::said);
+    let usually = usual.map(|usual| format!("usually {}", ago::spoken(usual)));
+    let took = took(version).map(ago::spoken);
     let mut parts = vec![match version.state() {
         State::Ready => format!("ready since {since}: waiting for a person to check and edit it"),
         State::Failed => format!("dubbing failed {since}"),
         State::Generating => {
-            let so_far = ago::said(now.duration_since(version.since()));
+            let so_far = ago::spoken(now.duration_since(version.since()));
             let usually = usually.map_or(String::new(), |usually| format!(" ({usually})"));
             if asset.is_overdue(version) {
-                let limit = ago::said(model.run_info.overdue);
+                let limit = ago::spoken(model.run_info.overdue);
                 format!("overdue: generating for {so_far}{usually}, longer than {limit}")
             } else {
                 format!("generating for {so_far}{usually}")
@@ -146,7 +146,7 @@ pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> 
 }
 
 /// Returns how many versions are in each state. The sender never says how many there will be.
-pub(super) fn tally(asset: &AssetView) -> Vec<(Role, String)> {
+pub(super) fn state_counts(asset: &AssetView) -> Vec<(Role, String)> {
     let all = asset.row.versions.len();
     let count = |state| asset.count(state);
     let failed = count(State::Failed) + count(State::GenerateFailed);
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn sentences_are_folded_between_words() {
         let text = Printable::new("one two three four");
-        assert_eq!(fold(&text, 7, 10), ["one two", "three four"]);
-        assert_eq!(fold(&text, 1, 1), ["one", "two", "three", "four"]);
+        assert_eq!(wrap(&text, 7, 10), ["one two", "three four"]);
+        assert_eq!(wrap(&text, 1, 1), ["one", "two", "three", "four"]);
     }
 }

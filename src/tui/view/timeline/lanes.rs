@@ -32,7 +32,7 @@ pub(super) struct RowsNeeded {
     pub(super) dense: u16,
 }
 
-pub(super) fn wanted(asset: &AssetView) -> RowsNeeded {
+pub(super) fn rows_needed(asset: &AssetView) -> RowsNeeded {
     let lanes = u16::try_from(asset.row.versions.len()).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);
     let head = 1 + u16::from(asset.row.asset.failure.is_some());
     RowsNeeded { airy: head + (2 * lanes).max(1), dense: head + lanes }
@@ -55,7 +55,7 @@ pub(super) fn draw(
     if let Some(words) = explain::asset_failure(model, asset) {
         let failure = asset.alerts().find(|alert| alert.version.is_none());
         let seen = failure.is_some_and(|alert| alert.acknowledged);
-        let style = theme.of(if seen { Role::Failed } else { Role::Shout });
+        let style = theme.of(if seen { Role::Failed } else { Role::Alert });
         let mut pen = Pen::new(buffer, area, row);
         pen.skip(1).glyph(glyph::FAILED, style).text(&format!(" {words} "), style);
         row += 1;
@@ -113,28 +113,31 @@ impl Lane<'_> {
         let has_keys = self.model.pane == Pane::Lanes;
         let marker = theme.of(if has_keys { Role::Key } else { Role::Dim });
         pen.glyph(if self.is_selected { glyph::SELECTED } else { ' ' }, marker);
-        let shouts = self.shouts();
+        let has_unseen_alert = self.has_unseen_alert();
         let is_overdue = self.is_overdue();
-        let style = match (shouts, is_overdue) {
-            (true, _) => theme.of(Role::Shout),
+        let style = match (has_unseen_alert, is_overdue) {
+            (true, _) => theme.of(Role::Alert),
             (false, true) => theme.of(Role::Failed),
             (false, false) => theme.state(state),
         };
         // Selection mark, glyph, mark and two blanks take five columns of the width.
         let wide = width >= 28;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
-        let piece = names::cut(&self.version.version_id);
+        let piece = names::short_id(&self.version.version_id);
         let locale = version.locale().unwrap_or(&piece);
-        let strong =
-            if self.is_selected && !shouts { style.patch(theme.of(Role::Strong)) } else { style };
-        let plain = match (shouts, state) {
+        let strong = if self.is_selected && !has_unseen_alert {
+            style.patch(theme.of(Role::Strong))
+        } else {
+            style
+        };
+        let plain = match (has_unseen_alert, state) {
             (true, _) | (_, State::Failed | State::GenerateFailed) => style,
             (_, State::Generated) => theme.of(Role::Dim),
             _ if self.is_selected => theme.of(Role::Strong),
             _ => theme.of(Role::Plain),
         };
-        let (mark, role) = mark::of(self.model, version).unwrap_or((' ', Role::Doubt));
-        let marked = if shouts { style } else { theme.of(role) };
+        let (mark, role) = mark::of(self.model, version).unwrap_or((' ', Role::Guess));
+        let marked = if has_unseen_alert { style } else { theme.of(role) };
         let sign = if is_overdue { glyph::OVERDUE } else { glyph::of(state) };
         pen.glyph(sign, strong).glyph(mark, marked);
         pen.field_in(locale_wide, locale, plain).glyph(' ', style);
@@ -161,8 +164,8 @@ impl Lane<'_> {
         self.asset.is_overdue(&self.version.version)
     }
 
-    fn shouts(&self) -> bool {
-        self.asset.shouts_for(self.version)
+    fn has_unseen_alert(&self) -> bool {
+        self.asset.has_unseen_alert_for(self.version)
     }
 
     /// Draws the history on the axis.
@@ -218,7 +221,7 @@ impl Lane<'_> {
         if let Some(end) = self.expected(usual)
             && end > now
         {
-            put(now_column + 1, time_range.column(end) + 1, glyph::GHOST, theme.of(Role::Dim));
+            put(now_column + 1, time_range.column(end) + 1, glyph::EXPECTED, theme.of(Role::Dim));
         }
     }
 
@@ -244,12 +247,12 @@ impl Lane<'_> {
             State::Ready => (Role::Ready, "needs QC".to_owned()),
             State::Generating if self.is_overdue() => {
                 let usual =
-                    usual.map_or(String::new(), |usual| format!("usually {}", ago::said(usual)));
+                    usual.map_or(String::new(), |usual| format!("usually {}", ago::spoken(usual)));
                 (Role::Failed, usual)
             }
             State::Generating => match (self.expected(usual), usual) {
                 (Some(end), Some(usual)) if end <= now => {
-                    (Role::Ready, format!("slow ~{}", ago::said(usual)))
+                    (Role::Ready, format!("slow ~{}", ago::spoken(usual)))
                 }
                 (Some(end), _) => {
                     (Role::Dim, format!("~{}", ago::minute(end, &self.model.run_info.zone)))

@@ -16,7 +16,7 @@ use super::super::model::mode::Pane;
 use super::super::widget::glyph;
 use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
-use super::NOT_UNDERSTOOD;
+use super::INVALID_FILTER;
 use crate::text::Printable;
 
 pub(super) use assets::{sign, title};
@@ -31,9 +31,9 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
     let list = Rect { width: widths.assets, ..area };
     assets::draw(model, theme, list, buffer);
-    let wall = Rect { x: area.x + widths.assets, width: 1, ..area };
-    for row in 0..wall.height {
-        Pen::new(buffer, wall, row).glyph(glyph::WALL, theme.of(Role::Dim));
+    let divider = Rect { x: area.x + widths.assets, width: 1, ..area };
+    for row in 0..divider.height {
+        Pen::new(buffer, divider, row).glyph(glyph::DIVIDER, theme.of(Role::Dim));
     }
     let right =
         Rect { x: area.x + widths.assets + 1, width: area.width - widths.assets - 1, ..area };
@@ -79,11 +79,11 @@ fn of_asset(
     buffer: &mut Buffer,
 ) {
     head(model, asset, theme, &mut Pen::new(buffer, area, 0));
-    let wanted = lanes::wanted(asset);
+    let needed = lanes::rows_needed(asset);
     // The head, the explanation and a blank line first; lanes and deliveries share the rest.
     let room = area.height.saturating_sub(1 + 2 + LEAST_ROWS);
-    let airy = wanted.airy <= room.saturating_sub(6);
-    let height = if airy { wanted.airy } else { wanted.dense }.min(room.max(3));
+    let airy = needed.airy <= room.saturating_sub(6);
+    let height = if airy { needed.airy } else { needed.dense }.min(room.max(3));
     let below = |y: u16, height: u16| Rect {
         y: area.y + y,
         height: height.min(area.height.saturating_sub(y)),
@@ -97,7 +97,7 @@ fn of_asset(
 /// Draws the name of the asset and the states of its versions.
 fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let label = Printable::new(&model.shown().asset_list.label(asset));
-    let parts = explain::tally(asset);
+    let parts = explain::state_counts(asset);
     let tally: usize = parts.iter().map(|(_, text)| text.len() + 3).sum();
     let width = usize::from(pen.left());
     let room = width.saturating_sub(tally + 2).max(width / 3);
@@ -121,8 +121,8 @@ fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
 fn nothing(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (title, words) = if !model.shown().loaded {
         ("Reading the journal", "")
-    } else if !model.is_understood() {
-        NOT_UNDERSTOOD
+    } else if !model.is_filter_valid() {
+        INVALID_FILTER
     } else if model.is_narrowed() {
         ("Nothing is listed", "no asset matches the filter; esc: show all")
     } else {
@@ -209,8 +209,8 @@ mod tests {
                 let mut buffer = Buffer::empty(area);
                 draw(&model, theme, area, &mut buffer);
                 let widths = columns(width);
-                let wall = u16::from(widths.assets > 0);
-                let begin = widths.assets + wall + widths.words + 1;
+                let divider = u16::from(widths.assets > 0);
+                let begin = widths.assets + divider + widths.words + 1;
                 // Below the head and, on a narrow screen, below the names of the panes.
                 let axis_row = if widths.assets > 0 { 1 } else { 2 };
                 let case = format!("{width} columns, {age} s");
