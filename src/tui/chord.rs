@@ -108,7 +108,7 @@ impl Chord {
     pub fn on_us_layout(self) -> Option<Self> {
         match (self.key, self.physical) {
             (Key::Char(c), Some(physical)) if is_of_another_script(c) => {
-                Some(Self { key: Key::Char(physical), physical: None, ..self }.folded())
+                Some(Self { key: Key::Char(physical), physical: None, ..self }.canonical())
             }
             _ => None,
         }
@@ -130,7 +130,7 @@ impl Chord {
     }
 
     /// Returns the canonical form of a chord that terminals send in several forms.
-    pub(super) fn folded(mut self) -> Self {
+    pub(super) fn canonical(mut self) -> Self {
         if let Key::Char(c) = &mut self.key {
             if self.ctrl {
                 *c = c.to_ascii_lowercase();
@@ -187,7 +187,7 @@ impl FromStr for Chord {
         }
         let [ctrl, alt, shift] = held;
         let key = key(rest).ok_or(NoSuchKey)?;
-        Ok(Self { ctrl, alt, shift, ..Self::plain(key) }.folded())
+        Ok(Self { ctrl, alt, shift, ..Self::plain(key) }.canonical())
     }
 }
 

@@ -20,10 +20,10 @@ pub(super) fn gone() -> io::Result<CancellationToken> {
         return Ok(token.clone());
     }
     let token = CancellationToken::new();
-    let told = token.clone();
+    let to_cancel = token.clone();
     std::thread::Builder::new().name("hangup".to_owned()).spawn(move || {
         wait();
-        told.cancel();
+        to_cancel.cancel();
     })?;
     Ok(gone.insert(token).clone())
 }

@@ -25,7 +25,7 @@ pub trait Terminal {
     fn repaint(&mut self);
 
     /// Handles an answer of the terminal.
-    fn answered(&mut self, report: Report) -> Result<(), TerminalError>;
+    fn handle_report(&mut self, report: Report) -> Result<(), TerminalError>;
 
     /// Copies text to the clipboard; returns the multiplexer it was sent through.
     fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError>;
@@ -76,8 +76,8 @@ impl Terminal for ShellTerminal {
         self.screen.repaint();
     }
 
-    fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
-        self.screen.answered(report)
+    fn handle_report(&mut self, report: Report) -> Result<(), TerminalError> {
+        self.screen.handle_report(report)
     }
 
     fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {

@@ -15,7 +15,7 @@ struct ShownRow {
     /// The cells from the left; cells never drawn, or covered by a wide grapheme, are blank.
     cells: Vec<Cell>,
     /// Whether one of them may have another width in the terminal.
-    is_doubtful: bool,
+    is_width_uncertain: bool,
 }
 
 impl ShownRow {
@@ -58,9 +58,9 @@ impl ShownRows {
         for (x, _, cell) in changes {
             is_uncovered |= row.put((*x).into(), cell);
         }
-        let was_doubtful = row.is_doubtful;
-        row.is_doubtful = row.cells.iter().any(|cell| is_doubtful(cell.symbol()));
-        was_doubtful || row.is_doubtful || is_uncovered
+        let was_uncertain = row.is_width_uncertain;
+        row.is_width_uncertain = row.cells.iter().any(|cell| is_width_uncertain(cell.symbol()));
+        was_uncertain || row.is_width_uncertain || is_uncovered
     }
 
     /// Returns the visible cells of row `y`, each with its column and row.
@@ -79,7 +79,7 @@ impl ShownRows {
 
 /// Returns whether terminals disagree about the width or position of a grapheme: several characters
 /// in one cell, scripts that are joined, stacked or written from right to left, emoji.
-pub(super) fn is_doubtful(symbol: &str) -> bool {
+pub(super) fn is_width_uncertain(symbol: &str) -> bool {
     if symbol.len() <= 1 {
         return false;
     }
@@ -117,11 +117,11 @@ mod tests {
     fn what_terminals_agree_on_is_drawn_by_what_changed() {
         for symbol in ["a", " ", "é", "─", "█", "✗", "✓", "◐", "↻", "東", "ｶ", "ж", "ω", "…"]
         {
-            assert!(!is_doubtful(symbol), "{symbol}");
+            assert!(!is_width_uncertain(symbol), "{symbol}");
         }
         for symbol in ["ｶ\u{ff9e}", "क", "क\u{94d}", "e\u{301}", "م", "א", "👩\u{200d}🚀", "🏳", "ก"]
         {
-            assert!(is_doubtful(symbol), "{symbol}");
+            assert!(is_width_uncertain(symbol), "{symbol}");
         }
     }
 

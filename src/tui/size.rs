@@ -9,7 +9,7 @@ use rustix::termios::tcgetwinsize;
 const FALLBACK: Size = Size { width: 80, height: 24 };
 
 /// Returns the size of a terminal.
-pub(super) fn measured(out: impl AsFd) -> rustix::io::Result<Size> {
+pub(super) fn terminal_size(out: impl AsFd) -> rustix::io::Result<Size> {
     let size = tcgetwinsize(out)?;
     if size.ws_col == 0 || size.ws_row == 0 {
         return Ok(FALLBACK);

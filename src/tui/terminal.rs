@@ -23,7 +23,7 @@ use rustix::event::{Timespec, poll};
 use tokio_util::sync::CancellationToken;
 
 use super::input::Report;
-use super::size::measured;
+use super::size::terminal_size;
 pub use super::terminal_backend::TerminalBackend;
 use super::terminal_backend::TerminalSize;
 use crate::text::{ClipText, Printable};
@@ -39,7 +39,7 @@ pub const COPY_LIMIT: usize = 74_994 / 4 * 3;
 
 /// How long to wait for the answer to a query before returning the terminal: a late answer would
 /// appear as text in the shell.
-const ANSWERED_BY_THEN: Duration = Duration::from_millis(200);
+const ANSWER_WAIT: Duration = Duration::from_millis(200);
 
 /// Why the terminal cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -70,12 +70,12 @@ pub enum TerminalError {
 /// paste. Dropping it restores the terminal.
 pub struct TerminalScreen<W: Write = File> {
     terminal: ratatui::Terminal<TerminalBackend<W>>,
-    held: Arc<TerminalOwner>,
+    owner: Arc<TerminalOwner>,
     /// Whether to switch raw mode in addition to writing to `W`.
     is_real: bool,
     multiplexer: Multiplexer,
     /// When the last query was sent to the terminal.
-    asked: Option<Instant>,
+    queried_at: Option<Instant>,
     title: Option<Printable>,
     /// Whether the terminal may show something other than the last frame.
     is_stale: bool,
@@ -86,7 +86,7 @@ pub struct TerminalScreen<W: Write = File> {
 struct TerminalOwner {
     /// Whether we own the terminal. The thread that sets this to false restores it, so that happens
     /// once.
-    by_us: AtomicBool,
+    is_ours: AtomicBool,
     /// Whether output may be written.
     open: Arc<AtomicBool>,
     /// Whether physical keys are reported.
@@ -96,7 +96,7 @@ struct TerminalOwner {
 }
 
 impl TerminalOwner {
-    fn more(&self) -> ExtraModes {
+    fn extra_modes(&self) -> ExtraModes {
         ExtraModes {
             physical_keys: self.physical_keys.load(Ordering::Acquire),
             background_reports: self.background_reports.load(Ordering::Acquire),
@@ -106,12 +106,12 @@ impl TerminalOwner {
 
 /// What the panic hook restores and cancels.
 struct PanicTarget {
-    held: Arc<TerminalOwner>,
+    owner: Arc<TerminalOwner>,
     out: File,
     broken: CancellationToken,
 }
 
-static WATCHED: Mutex<Option<PanicTarget>> = Mutex::new(None);
+static PANIC_TARGET: Mutex<Option<PanicTarget>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
 impl TerminalScreen {
@@ -131,22 +131,22 @@ impl TerminalScreen {
         }
         // Our own descriptor: no line buffer in between, and no lock that a panic could wait for.
         let out = || io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let (writer, watched, measured_at) =
+        let (writer, target, size_source) =
             (|| Ok((out()?, out()?, out()?)))().map_err(TerminalError::Enter)?;
         // With NO_COLOR, crossterm would also drop bold and reverse, which the theme then needs.
         force_color_output(true);
-        let measure = Box::new(move || Ok(measured(&measured_at)?));
+        let measure = Box::new(move || Ok(terminal_size(&size_source)?));
         let mut screen = Self::closed(writer, measure, Multiplexer::of_environment(), true)?;
-        let held = Arc::clone(&screen.held);
-        *lock(&WATCHED) = Some(PanicTarget { held, out: watched, broken });
+        let owner = Arc::clone(&screen.owner);
+        *lock(&PANIC_TARGET) = Some(PanicTarget { owner, out: target, broken });
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                give_back_and_tell();
+                restore_and_cancel();
                 before(panic);
             }));
         });
-        screen.take()?;
+        screen.take_over()?;
         Ok(screen)
     }
 }
@@ -170,7 +170,7 @@ impl<W: Write> TerminalScreen<W> {
         multiplexer: Multiplexer,
     ) -> Result<Self, TerminalError> {
         let mut screen = Self::closed(writer, Box::new(move || Ok(measure())), multiplexer, false)?;
-        screen.take()?;
+        screen.take_over()?;
         Ok(screen)
     }
 
@@ -180,12 +180,20 @@ impl<W: Write> TerminalScreen<W> {
         multiplexer: Multiplexer,
         is_real: bool,
     ) -> Result<Self, TerminalError> {
-        let held = Arc::new(TerminalOwner::default());
-        let backend = TerminalBackend::new(writer, Arc::clone(&held.open), measure);
+        let owner = Arc::new(TerminalOwner::default());
+        let backend = TerminalBackend::new(writer, Arc::clone(&owner.open), measure);
         let options = TerminalOptions { viewport: Viewport::Fullscreen };
         let terminal =
             ratatui::Terminal::with_options(backend, options).map_err(TerminalError::Enter)?;
-        Ok(Self { terminal, held, is_real, multiplexer, asked: None, title: None, is_stale: true })
+        Ok(Self {
+            terminal,
+            owner,
+            is_real,
+            multiplexer,
+            queried_at: None,
+            title: None,
+            is_stale: true,
+        })
     }
 
     /// Draws a frame, visible immediately. Sends only what changed; sends nothing if nothing did.
@@ -221,16 +229,16 @@ impl<W: Write> TerminalScreen<W> {
     /// Asks for the background colour and subscribes to its changes, now and after each
     /// [`TerminalScreen::resume`]. Answers, if any, arrive as [`Report`]s among the inputs.
     pub fn follow_background(&mut self) -> Result<(), TerminalError> {
-        self.held.background_reports.store(true, Ordering::Release);
-        self.asked = Some(Instant::now());
+        self.owner.background_reports.store(true, Ordering::Release);
+        self.queried_at = Some(Instant::now());
         self.send(Print(ASK_BACKGROUND))
     }
 
     /// Handles an answer of the terminal.
-    pub fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
+    pub fn handle_report(&mut self, report: Report) -> Result<(), TerminalError> {
         if report == Report::PhysicalKeys
-            && self.held.by_us.load(Ordering::Acquire)
-            && !self.held.physical_keys.swap(true, Ordering::AcqRel)
+            && self.owner.is_ours.load(Ordering::Acquire)
+            && !self.owner.physical_keys.swap(true, Ordering::AcqRel)
         {
             return self.send(Print(PHYSICAL_KEYS_ON));
         }
@@ -250,7 +258,7 @@ impl<W: Write> TerminalScreen<W> {
         }
         let sequence = ansi(CopyToClipboard::to_clipboard_from(text));
         self.send(Print(&sequence))?;
-        self.send(Print(self.multiplexer.passed_on(&sequence)))?;
+        self.send(Print(self.multiplexer.wrapped(&sequence)))?;
         Ok(self.multiplexer)
     }
 
@@ -275,23 +283,23 @@ impl<W: Write> TerminalScreen<W> {
         let sequence = format!("\u{1b}]9;dubwatch: {text}{BELL}");
         match self.multiplexer {
             Multiplexer::None => self.send(Print(sequence)),
-            multiplexer => self.send(Print(multiplexer.passed_on(&sequence))),
+            multiplexer => self.send(Print(multiplexer.wrapped(&sequence))),
         }
     }
 
     /// Restores the terminal until [`TerminalScreen::resume`]. Ignores errors, because nothing
     /// could be done about them. Does nothing if it is restored already.
     pub fn leave(&mut self) {
-        if !self.held.by_us.swap(false, Ordering::AcqRel) {
+        if !self.owner.is_ours.swap(false, Ordering::AcqRel) {
             return;
         }
         if self.is_real {
-            self.let_answers_come();
+            self.wait_for_answers();
         }
         let backend = self.terminal.backend_mut();
-        let _ = switch_off(backend, self.held.more());
+        let _ = switch_off(backend, self.owner.extra_modes());
         let _ = backend.send();
-        self.held.open.store(false, Ordering::Release);
+        self.owner.open.store(false, Ordering::Release);
         if self.is_real {
             let _ = disable_raw_mode();
         }
@@ -301,8 +309,8 @@ impl<W: Write> TerminalScreen<W> {
     /// title. The next frame redraws the whole screen.
     pub fn resume(&mut self) -> Result<(), TerminalError> {
         self.leave();
-        self.take()?;
-        if self.held.background_reports.load(Ordering::Acquire) {
+        self.take_over()?;
+        if self.owner.background_reports.load(Ordering::Acquire) {
             self.follow_background()?;
         }
         match self.title.take() {
@@ -311,14 +319,14 @@ impl<W: Write> TerminalScreen<W> {
         }
     }
 
-    fn take(&mut self) -> Result<(), TerminalError> {
+    fn take_over(&mut self) -> Result<(), TerminalError> {
         self.is_stale = true;
-        self.held.by_us.store(true, Ordering::Release);
-        self.held.open.store(true, Ordering::Release);
+        self.owner.is_ours.store(true, Ordering::Release);
+        self.owner.open.store(true, Ordering::Release);
         // Query again: it may be another terminal by now, as when a tmux session moves.
-        self.held.physical_keys.store(false, Ordering::Release);
+        self.owner.physical_keys.store(false, Ordering::Release);
         let is_real = self.is_real;
-        self.asked = is_real.then(Instant::now);
+        self.queried_at = is_real.then(Instant::now);
         let backend = self.terminal.backend_mut();
         backend.forget_cursor();
         let taken = if is_real { enable_raw_mode() } else { Ok(()) }
@@ -337,8 +345,8 @@ impl<W: Write> TerminalScreen<W> {
     }
 
     /// Waits for an answer to a recent query; the input reader consumes it.
-    fn let_answers_come(&self) {
-        let left = self.asked.and_then(|at| ANSWERED_BY_THEN.checked_sub(at.elapsed()));
+    fn wait_for_answers(&self) {
+        let left = self.queried_at.and_then(|at| ANSWER_WAIT.checked_sub(at.elapsed()));
         if let Some(left) = left.and_then(|left| Timespec::try_from(left).ok()) {
             // Only waits for the time to pass.
             let _ = poll(&mut [], Some(&left));
@@ -351,7 +359,7 @@ impl<W: Write> Drop for TerminalScreen<W> {
         self.leave();
         if self.is_real {
             // From here on, a panic has nothing to do with the dashboard.
-            lock(&WATCHED).take_if(|watched| Arc::ptr_eq(&watched.held, &self.held));
+            lock(&PANIC_TARGET).take_if(|target| Arc::ptr_eq(&target.owner, &self.owner));
         }
     }
 }
@@ -363,13 +371,13 @@ impl<W: Write> fmt::Debug for TerminalScreen<W> {
 }
 
 /// The panic hook: restores the terminal and cancels the token.
-fn give_back_and_tell() {
-    let watched = lock(&WATCHED);
-    let Some(PanicTarget { held, out, broken }) = watched.as_ref() else { return };
-    if held.by_us.swap(false, Ordering::AcqRel) {
-        held.open.store(false, Ordering::Release);
+fn restore_and_cancel() {
+    let target = lock(&PANIC_TARGET);
+    let Some(PanicTarget { owner, out, broken }) = target.as_ref() else { return };
+    if owner.is_ours.swap(false, Ordering::AcqRel) {
+        owner.open.store(false, Ordering::Release);
         let mut bytes = END_STRING.as_bytes().to_vec();
-        let _ = switch_off(&mut bytes, held.more());
+        let _ = switch_off(&mut bytes, owner.extra_modes());
         let mut out: &File = out;
         let _ = out.write_all(&bytes);
         let _ = disable_raw_mode();

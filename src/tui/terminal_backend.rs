@@ -18,7 +18,7 @@ use ratatui::backend::{ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 
-use super::shown_rows::{ShownRows, is_doubtful};
+use super::shown_rows::{ShownRows, is_width_uncertain};
 
 /// Holds a whole frame of a large screen, so that it is written in one system call.
 const BUFFER: usize = 64 * 1024;
@@ -52,7 +52,7 @@ enum FrameState {
 enum CursorState {
     Hidden,
     /// Shown, at an unknown position after drawing cells.
-    Adrift,
+    Unknown,
     At(Position),
 }
 
@@ -92,7 +92,7 @@ impl<W: Write> TerminalBackend<W> {
         self.cursor = CursorState::Hidden;
     }
 
-    fn change(&mut self) -> io::Result<()> {
+    fn begin_update(&mut self) -> io::Result<()> {
         if self.frame == FrameState::Unchanged {
             self.frame = FrameState::Begun;
             queue!(self.inner, BeginSynchronizedUpdate)?;
@@ -108,10 +108,10 @@ impl<W: Write> TerminalBackend<W> {
     ) -> io::Result<()> {
         let mut cells = cells.peekable();
         while cells.peek().is_some() {
-            let mut is_over = false;
+            let mut is_last = false;
             let part = std::iter::from_fn(|| {
-                let cell = if is_over { None } else { cells.next() };
-                is_over = cell.is_some_and(|(.., cell)| is_doubtful(cell.symbol()));
+                let cell = if is_last { None } else { cells.next() };
+                is_last = cell.is_some_and(|(.., cell)| is_width_uncertain(cell.symbol()));
                 cell
             });
             // Sets the column of its first cell.
@@ -143,9 +143,9 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         if content.is_empty() {
             return Ok(());
         }
-        self.change()?;
+        self.begin_update()?;
         if self.cursor != CursorState::Hidden {
-            self.cursor = CursorState::Adrift;
+            self.cursor = CursorState::Unknown;
         }
         // Rows of which only the changes are drawn are sent together.
         let mut plain = 0..0;
@@ -169,7 +169,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         if self.cursor == CursorState::Hidden {
             return Ok(());
         }
-        self.change()?;
+        self.begin_update()?;
         self.cursor = CursorState::Hidden;
         queue!(self.inner, Hide)
     }
@@ -178,8 +178,8 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         if self.cursor != CursorState::Hidden {
             return Ok(());
         }
-        self.change()?;
-        self.cursor = CursorState::Adrift;
+        self.begin_update()?;
+        self.cursor = CursorState::Unknown;
         queue!(self.inner, Show)
     }
 
@@ -194,7 +194,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
         if self.cursor == CursorState::At(position) {
             return Ok(());
         }
-        self.change()?;
+        self.begin_update()?;
         if self.cursor != CursorState::Hidden {
             self.cursor = CursorState::At(position);
         }
@@ -206,7 +206,7 @@ impl<W: Write> ratatui::backend::Backend for TerminalBackend<W> {
     }
 
     fn clear_region(&mut self, part: ClearType) -> io::Result<()> {
-        self.change()?;
+        self.begin_update()?;
         // Only the whole screen is ever cleared, see `TerminalScreen::paint`.
         self.shown.clear(self.size()?.width);
         let part = match part {

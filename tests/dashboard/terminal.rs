@@ -80,7 +80,7 @@ async fn perform() -> String {
             Input::Resize(columns, rows) => last = format!("resized {columns} {rows}"),
             Input::Paste(text) => last = format!("pasted {} {text:?}", text.len()),
             Input::Report(report) => {
-                if screen.answered(report).is_err() {
+                if screen.handle_report(report).is_err() {
                     return "gone".to_owned();
                 }
                 // It arrives at any time after the start.

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 pub use super::chord::{Chord, Key};
 use super::hangup;
-use super::size::measured;
+use super::size::terminal_size;
 use parser::Parser;
 
 /// Maximum length of a paste in bytes; the rest of a longer one is dropped.
@@ -60,10 +60,10 @@ pub enum Report {
 #[derive(Default)]
 struct InputQueue {
     is_running: bool,
-    taker: Option<mpsc::Sender<Input>>,
+    sender: Option<mpsc::Sender<Input>>,
 }
 
-static READING: Mutex<InputQueue> = Mutex::new(InputQueue { is_running: false, taker: None });
+static INPUT_QUEUE: Mutex<InputQueue> = Mutex::new(InputQueue { is_running: false, sender: None });
 
 /// Returns all input from now on, ending with [`Input::Gone`]. An earlier stream gets no more
 /// input.
@@ -73,12 +73,12 @@ static READING: Mutex<InputQueue> = Mutex::new(InputQueue { is_running: false, t
 pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
     let gone = hangup::gone()?;
     let mut resized = signal(SignalKind::window_change())?;
-    let (taker, mut inputs) = mpsc::channel(WAITING);
-    let mut reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
-    reading.taker = Some(taker);
-    if !reading.is_running {
+    let (sender, mut inputs) = mpsc::channel(WAITING);
+    let mut queue = INPUT_QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+    queue.sender = Some(sender);
+    if !queue.is_running {
         std::thread::Builder::new().name("input".to_owned()).spawn(read_all)?;
-        reading.is_running = true;
+        queue.is_running = true;
     }
     let mut gone = Box::pin(gone.cancelled_owned());
     let mut has_ended = false;
@@ -104,7 +104,7 @@ pub fn stream() -> io::Result<impl Stream<Item = Input> + Send + Unpin> {
 
 /// Returns the size of the terminal now, or `None` if it is gone.
 fn size() -> Option<Input> {
-    let size = measured(io::stdout()).ok()?;
+    let size = terminal_size(io::stdout()).ok()?;
     Some(Input::Resize(size.width, size.height))
 }
 
@@ -114,34 +114,34 @@ fn read_all() {
     let mut bytes = [0; 4096];
     let mut inputs = Vec::new();
     loop {
-        match read(&mut bytes, parser.patience()) {
+        match read(&mut bytes, parser.timeout()) {
             Ok(Some(0)) | Err(_) => break,
             Ok(Some(count)) => parser.feed(&bytes[..count], &mut inputs),
-            Ok(None) => parser.give_up(&mut inputs),
+            Ok(None) => parser.time_out(&mut inputs),
         }
         for input in inputs.drain(..) {
-            let taker = {
-                let reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
-                reading.taker.clone()
+            let sender = {
+                let queue = INPUT_QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+                queue.sender.clone()
             };
             // Without a receiver the input is dropped.
-            if let Some(taker) = taker {
-                let _ = taker.blocking_send(input);
+            if let Some(sender) = sender {
+                let _ = sender.blocking_send(input);
             }
         }
     }
-    *READING.lock().unwrap_or_else(PoisonError::into_inner) = InputQueue::default();
+    *INPUT_QUEUE.lock().unwrap_or_else(PoisonError::into_inner) = InputQueue::default();
 }
 
-/// Waits for bytes for at most `patience`; returns `None` if there were none.
+/// Waits for bytes for at most `timeout`; returns `None` if there were none.
 ///
 /// Reads only what is available: a thread blocked in a read could still take input meant for the
 /// shell after ^Z, if the machine is too busy to stop it at once.
-fn read(bytes: &mut [u8], patience: Option<Duration>) -> rustix::io::Result<Option<usize>> {
+fn read(bytes: &mut [u8], timeout: Option<Duration>) -> rustix::io::Result<Option<usize>> {
     let stdin = io::stdin();
-    let patience = patience.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
+    let timeout = timeout.map(Timespec::try_from).transpose().map_err(|_| Errno::INVAL)?;
     loop {
-        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()) {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], timeout.as_ref()) {
             Ok(0) => return Ok(None),
             // Reading shows what happened.
             Ok(_) => {}

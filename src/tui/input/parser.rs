@@ -62,9 +62,9 @@ impl Parser {
         }
     }
 
-    /// Returns how long to wait for more bytes before calling [`Parser::give_up`], or `None` if
+    /// Returns how long to wait for more bytes before calling [`Parser::time_out`], or `None` if
     /// there is nothing to give up.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         match &self.state {
             // A paste has to end with its end mark: its rest would otherwise act as keys.
             ParserState::Ground | ParserState::Paste(_) => None,
@@ -75,7 +75,7 @@ impl Parser {
     }
 
     /// Ends the sequence in progress, because no more bytes arrived in time.
-    pub(super) fn give_up(&mut self, inputs: &mut Vec<Input>) {
+    pub(super) fn time_out(&mut self, inputs: &mut Vec<Input>) {
         match std::mem::take(&mut self.state) {
             ParserState::Escape => inputs.push(key(Key::Esc, Modifiers::default())),
             ParserState::Ss3 => inputs.push(alt('O')),
@@ -203,7 +203,7 @@ impl Parser {
 
     /// Ends the sequence in progress, because this byte cannot belong to it.
     fn abandon(&mut self, byte: u8, inputs: &mut Vec<Input>) {
-        self.give_up(inputs);
+        self.time_out(inputs);
         self.begin(byte, false, inputs);
     }
 
@@ -276,7 +276,7 @@ struct Modifiers {
 }
 
 fn key(key: Key, Modifiers { ctrl, alt, shift }: Modifiers) -> Input {
-    Input::Key(Chord { ctrl, alt, shift, ..Chord::plain(key) }.folded())
+    Input::Key(Chord { ctrl, alt, shift, ..Chord::plain(key) }.canonical())
 }
 
 fn alt(c: char) -> Input {
@@ -380,7 +380,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
                 inputs.extend(
                     text.into_iter()
                         .filter(|c| !c.is_control())
-                        .map(|c| Input::Key(Chord { physical, ..Chord::char(c) }.folded())),
+                        .map(|c| Input::Key(Chord { physical, ..Chord::char(c) }.canonical())),
                 );
                 return;
             }
@@ -395,7 +395,7 @@ fn keyed(text: &str, end: u8, inputs: &mut Vec<Input>) {
                 named => (named, ctrl),
             };
             inputs.push(Input::Key(
-                Chord { ctrl, alt, shift, physical, ..Chord::plain(named) }.folded(),
+                Chord { ctrl, alt, shift, physical, ..Chord::plain(named) }.canonical(),
             ));
             return;
         }

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::text::Printable;
 
 /// Minimum time between two frames: more than thirty a second would not be visible.
-pub(super) const FRAME: Duration = Duration::from_millis(33);
+pub(super) const FRAME_INTERVAL: Duration = Duration::from_millis(33);
 /// Minimum time between two notifications.
-pub(super) const CALL: Duration = Duration::from_secs(2);
+pub(super) const NOTIFICATION_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Allows the first frame after a pause immediately, and delays the next ones.
 #[derive(Debug, Default)]
@@ -31,11 +31,11 @@ impl FrameLimiter {
 
     /// Records that a frame was drawn.
     pub(super) fn drawn(&mut self, now: Instant) {
-        self.due = Some(now + FRAME);
+        self.due = Some(now + FRAME_INTERVAL);
     }
 
     /// Allows the next frame immediately.
-    pub(super) fn hurry(&mut self) {
+    pub(super) fn skip_delay(&mut self) {
         self.due = None;
     }
 }
@@ -59,7 +59,7 @@ impl BellLimiter {
 
     /// Returns when the waiting notifications are due, or `None` if there are none.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        self.waiting.as_ref().map(|_| self.last.map_or(now, |last| last + CALL))
+        self.waiting.as_ref().map(|_| self.last.map_or(now, |last| last + NOTIFICATION_INTERVAL))
     }
 
     /// Returns the notification to send now, if one is due.

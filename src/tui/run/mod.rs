@@ -29,7 +29,7 @@ use runs::{Runs, Which};
 pub use runs::{DemoCommand, DemoEvent, DemoPorts, Run};
 
 /// Maximum number of messages applied before a frame is drawn.
-const DRAIN: usize = 512;
+const MAX_BATCH: usize = 512;
 
 /// What the loop works with, apart from the runs it shows.
 pub struct Ports<T, I, C> {
@@ -89,8 +89,8 @@ where
     };
     loop {
         event_loop.draw_if_due()?;
-        if let Some(left) = event_loop.step().await? {
-            return Ok(left);
+        if let Some(exit) = event_loop.step().await? {
+            return Ok(exit);
         }
     }
 }
@@ -169,7 +169,7 @@ where
         };
         // Before applying anything: no event may be later than the model's time.
         self.tick().await?;
-        let left = match woken {
+        let exit = match woken {
             Wakeup::End => Some(ExitReason::Cancelled),
             Wakeup::Job(JobSignal::Stop) => {
                 self.suspend().await?;
@@ -177,7 +177,7 @@ where
             }
             Wakeup::Job(JobSignal::Continued) => {
                 self.ports.terminal.resume()?;
-                self.come_back()?;
+                self.refresh_after_resume()?;
                 None
             }
             Wakeup::Input(input) => self.input(input).await?,
@@ -192,37 +192,37 @@ where
                 None
             }
         };
-        let left = match left {
+        let exit = match exit {
             None => self.drain().await?,
-            left => left,
+            exit => exit,
         };
         if let Some(words) = self.bell.take(Instant::now()) {
             self.ports.terminal.notify(&words)?;
         }
-        Ok(left)
+        Ok(exit)
     }
 
     /// Applies everything that is ready. A key waits for at most one event.
     async fn drain(&mut self) -> Result<Option<ExitReason>, TerminalError> {
         let begun = Instant::now();
-        for _ in 0..DRAIN {
+        for _ in 0..MAX_BATCH {
             let input = self.ports.inputs.next().now_or_never();
             let event = self.runs.try_next();
             if input.is_none() && event.is_none() {
                 break;
             }
             if let Some(input) = input
-                && let Some(left) = self.input(input).await?
+                && let Some(exit) = self.input(input).await?
             {
-                return Ok(Some(left));
+                return Ok(Some(exit));
             }
             if let Some((which, event)) = event
-                && let Some(left) = self.apply(which, Msg::Event(event)).await?
+                && let Some(exit) = self.apply(which, Msg::Event(event)).await?
             {
-                return Ok(Some(left));
+                return Ok(Some(exit));
             }
             // With large events, draw what arrived so far before applying the rest.
-            if begun.elapsed() >= limits::FRAME {
+            if begun.elapsed() >= limits::FRAME_INTERVAL {
                 break;
             }
         }
@@ -236,13 +236,13 @@ where
             Some(Input::Paste(text)) => Msg::Paste(text),
             Some(Input::Resize(columns, rows)) => return self.resize(columns, rows).await,
             Some(Input::Report(report)) => {
-                self.ports.terminal.answered(report)?;
+                self.ports.terminal.handle_report(report)?;
                 if let Report::Background { is_light } = report
                     && self.ports.follows_background
                 {
                     self.stale |= self.ports.theme.light != is_light;
                     self.ports.theme.light = is_light;
-                    self.frames.hurry();
+                    self.frames.skip_delay();
                 }
                 return Ok(None);
             }
@@ -316,7 +316,7 @@ where
 
     async fn suspend(&mut self) -> Result<(), TerminalError> {
         match self.ports.terminal.suspend().await {
-            Ok(()) => self.come_back(),
+            Ok(()) => self.refresh_after_resume(),
             Err(SuspendError::Terminal(error)) => Err(error),
             Err(error) => {
                 update(self.runs.shown_mut(), Msg::Message(error.to_string()));
@@ -328,7 +328,7 @@ where
 
     /// Redraws after the terminal was taken over again: its size and the time may have changed, and
     /// it shows nothing of the last frame.
-    fn come_back(&mut self) -> Result<(), TerminalError> {
+    fn refresh_after_resume(&mut self) -> Result<(), TerminalError> {
         let (columns, rows) = self.ports.terminal.size()?;
         let now = (self.ports.clock)();
         for which in [Which::Shown, Which::Behind] {
@@ -336,7 +336,7 @@ where
             self.runs.update(which, Msg::Resize(columns, rows));
         }
         self.stale = true;
-        self.frames.hurry();
+        self.frames.skip_delay();
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep, timeout};
 
-use super::limits::{CALL, FRAME};
+use super::limits::{FRAME_INTERVAL, NOTIFICATION_INTERVAL};
 use super::*;
 use crate::callback::{Callback, Delivery, Headers, Provenance, Received, Source, Verdict};
 use crate::signature::fingerprint;
@@ -44,13 +44,13 @@ struct Record {
     /// Whether writing fails.
     is_gone: bool,
     /// The size after a stop.
-    comes_back: Option<(u16, u16)>,
-    is_alone: bool,
-    takes_no_copy: bool,
+    size_after_stop: Option<(u16, u16)>,
+    has_no_shell: bool,
+    refuses_copy: bool,
 }
 
 /// A terminal that records its calls.
-struct Recorded {
+struct RecordingTerminal {
     terminal: ratatui::Terminal<TestBackend>,
     record: Arc<Mutex<Record>>,
     job_control: mpsc::Receiver<JobSignal>,
@@ -60,7 +60,7 @@ fn gone() -> TerminalError {
     TerminalError::Write(io::ErrorKind::BrokenPipe.into())
 }
 
-impl super::Terminal for Recorded {
+impl super::Terminal for RecordingTerminal {
     fn size(&self) -> Result<(u16, u16), TerminalError> {
         let area = self.terminal.backend().buffer().area;
         Ok((area.width, area.height))
@@ -86,14 +86,14 @@ impl super::Terminal for Recorded {
         self.record.lock().unwrap().repainted += 1;
     }
 
-    fn answered(&mut self, report: Report) -> Result<(), TerminalError> {
+    fn handle_report(&mut self, report: Report) -> Result<(), TerminalError> {
         self.record.lock().unwrap().answers.push(report);
         Ok(())
     }
 
     fn copy(&mut self, text: &ClipText) -> Result<Multiplexer, TerminalError> {
         let mut record = self.record.lock().unwrap();
-        if record.takes_no_copy {
+        if record.refuses_copy {
             return Err(TerminalError::TooLong { bytes: 77 });
         }
         record.copied.push(text.to_string());
@@ -115,10 +115,10 @@ impl super::Terminal for Recorded {
     async fn suspend(&mut self) -> Result<(), SuspendError> {
         let mut record = self.record.lock().unwrap();
         record.suspended += 1;
-        if record.is_alone {
+        if record.has_no_shell {
             return Err(SuspendError::Alone);
         }
-        if let Some((columns, rows)) = record.comes_back {
+        if let Some((columns, rows)) = record.size_after_stop {
             self.terminal.backend_mut().resize(columns, rows);
         }
         Ok(())
@@ -141,7 +141,7 @@ struct LoopHarness {
     job_control: mpsc::Sender<JobSignal>,
     end: CancellationToken,
     /// How often the clock was read: once at the start, then once per wake-up.
-    woken: Arc<AtomicUsize>,
+    wakeups: Arc<AtomicUsize>,
     running: JoinHandle<Result<ExitReason, TerminalError>>,
 }
 
@@ -163,8 +163,8 @@ fn run_info() -> RunInfo {
 }
 
 /// Returns the sender of a run's events, the run, and the receiver of its requests.
-fn a_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Receiver<Request>) {
-    let (sender, events) = mpsc::channel(4 * DRAIN);
+fn new_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Receiver<Request>) {
+    let (sender, events) = mpsc::channel(4 * MAX_BATCH);
     let (requests, requested) = mpsc::channel(1);
     let run_info = RunInfo { banner, ..run_info() };
     (sender, Run { info: run_info, events, requests }, requested)
@@ -172,24 +172,25 @@ fn a_run(banner: Option<Banner>) -> (mpsc::Sender<BackendEvent>, Run, mpsc::Rece
 
 impl LoopHarness {
     fn open(record: Record) -> Self {
-        Self::on_ground(record, false)
+        Self::with_background(record, false)
     }
 
-    fn on_ground(record: Record, follows_background: bool) -> Self {
+    fn with_background(record: Record, follows_background: bool) -> Self {
         let record = Arc::new(Mutex::new(record));
-        let (job_control, wanted) = mpsc::channel(4);
+        let (job_control, signals) = mpsc::channel(4);
         let terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
-        let terminal = Recorded { terminal, record: Arc::clone(&record), job_control: wanted };
+        let terminal =
+            RecordingTerminal { terminal, record: Arc::clone(&record), job_control: signals };
         let (keyboard, mut pressed) = mpsc::channel(64);
         let inputs = futures_util::stream::poll_fn(move |context| pressed.poll_recv(context));
-        let woken = Arc::new(AtomicUsize::new(0));
-        let (counted, begun) = (Arc::clone(&woken), Instant::now());
+        let wakeups = Arc::new(AtomicUsize::new(0));
+        let (counted, begun) = (Arc::clone(&wakeups), Instant::now());
         let clock = move || {
             counted.fetch_add(1, Ordering::Relaxed);
             let later: SignedDuration = begun.elapsed().try_into().unwrap();
             Timestamp::from_second(1_800_000_000).unwrap() + later
         };
-        let (events, run, requests) = a_run(None);
+        let (events, run, requests) = new_run(None);
         let (commands, demo_commands) = mpsc::channel(1);
         let (demo_events, received) = mpsc::channel(1);
         let demo = DemoPorts { commands, events: received };
@@ -207,7 +208,7 @@ impl LoopHarness {
             demo_events,
             job_control,
             end,
-            woken,
+            wakeups,
             running,
         }
     }
@@ -249,11 +250,11 @@ impl LoopHarness {
         self.record.lock().unwrap().screen.contains(words)
     }
 
-    fn woken(&self) -> usize {
-        self.woken.load(Ordering::Relaxed)
+    fn wakeups(&self) -> usize {
+        self.wakeups.load(Ordering::Relaxed)
     }
 
-    async fn left(self) -> Result<ExitReason, TerminalError> {
+    async fn exit(self) -> Result<ExitReason, TerminalError> {
         timeout(Duration::from_secs(1), self.running).await.unwrap().unwrap()
     }
 }
@@ -288,10 +289,10 @@ async fn frames_keep_their_distance_and_none_is_lost() {
         harness.settle().await;
         advance(Duration::from_millis(1)).await;
     }
-    sleep(FRAME).await;
+    sleep(FRAME_INTERVAL).await;
     let draws = harness.draws();
     for two in draws[before..].windows(2) {
-        assert!(two[1] - two[0] >= FRAME, "{:?}", two[1] - two[0]);
+        assert!(two[1] - two[0] >= FRAME_INTERVAL, "{:?}", two[1] - two[0]);
     }
     assert!(draws.len() - before >= 25, "{}", draws.len() - before);
     assert!(harness.shows("number 999."), "the last one is drawn although nothing follows");
@@ -300,9 +301,9 @@ async fn frames_keep_their_distance_and_none_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn it_sleeps_while_nothing_ages() {
     let harness = LoopHarness::idle(Record::default()).await;
-    let (woken, draws) = (harness.woken(), harness.draws().len());
+    let (wakeups, draws) = (harness.wakeups(), harness.draws().len());
     sleep(Duration::from_secs(24 * 3600)).await;
-    assert_eq!((harness.woken(), harness.draws().len()), (woken, draws));
+    assert_eq!((harness.wakeups(), harness.draws().len()), (wakeups, draws));
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,22 +311,22 @@ async fn what_ages_is_drawn_when_it_does() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.send(message("for a moment"));
     harness.settle().await;
-    let woken = harness.woken();
+    let wakeups = harness.wakeups();
     sleep(Duration::from_secs(60)).await;
     assert!(!harness.shows("for a moment"));
-    assert_eq!(harness.woken() - woken, 1, "once, to take the word away");
+    assert_eq!(harness.wakeups() - wakeups, 1, "once, to take the word away");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_than_a_drain_is_taken_in_between_two_looks_at_the_clock() {
     let harness = LoopHarness::idle(Record::default()).await;
-    let woken = harness.woken();
-    for _ in 0..3 * DRAIN {
+    let wakeups = harness.wakeups();
+    for _ in 0..3 * MAX_BATCH {
         harness.send(message("again"));
     }
     harness.settle().await;
     assert_eq!(harness.events.capacity(), harness.events.max_capacity());
-    assert_eq!(harness.woken() - woken, 3);
+    assert_eq!(harness.wakeups() - wakeups, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +337,7 @@ async fn a_key_overtakes_the_news() {
     }
     let events = harness.events.clone();
     harness.press("ctrl-c");
-    assert_eq!(harness.left().await.unwrap(), ExitReason::Quit);
+    assert_eq!(harness.exit().await.unwrap(), ExitReason::Quit);
     assert!(events.is_closed());
 }
 
@@ -369,7 +370,7 @@ async fn a_storm_of_sizes_is_one_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_stop_the_frame_is_drawn_at_once_in_the_size_that_it_has_then() {
-    let record = Record { comes_back: Some((100, 30)), ..Record::default() };
+    let record = Record { size_after_stop: Some((100, 30)), ..Record::default() };
     let harness = LoopHarness::idle(record).await;
     harness.send(message("just drawn"));
     harness.settle().await;
@@ -397,7 +398,7 @@ async fn the_shell_stops_it_as_the_key_does_and_tells_when_it_is_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_cannot_be_is_a_word() {
-    let harness = LoopHarness::idle(Record { is_alone: true, ..Record::default() }).await;
+    let harness = LoopHarness::idle(Record { has_no_shell: true, ..Record::default() }).await;
     harness.press("ctrl-z");
     harness.settle().await;
     assert!(harness.shows("there is no shell"), "{}", harness.record.lock().unwrap().screen);
@@ -411,8 +412,8 @@ async fn what_is_copied_goes_out_and_what_cannot_be_is_a_word() {
     harness.settle().await;
     assert_eq!(harness.record.lock().unwrap().copied, ["http://127.0.0.1:3829/callback"]);
 
-    harness.record.lock().unwrap().takes_no_copy = true;
-    advance(FRAME).await;
+    harness.record.lock().unwrap().refuses_copy = true;
+    advance(FRAME_INTERVAL).await;
     harness.press("y");
     harness.press("u");
     harness.settle().await;
@@ -425,7 +426,7 @@ async fn one_command_too_many_is_a_message() {
     for _ in 0..2 {
         harness.press("d");
         harness.settle().await;
-        advance(FRAME).await;
+        advance(FRAME_INTERVAL).await;
         harness.settle().await;
     }
     assert!(harness.shows("busy"), "{}", harness.record.lock().unwrap().screen);
@@ -442,7 +443,7 @@ async fn one_request_too_many_is_a_message() {
     harness.press("3");
     harness.press("enter");
     harness.settle().await;
-    advance(FRAME).await;
+    advance(FRAME_INTERVAL).await;
     harness.settle().await;
     assert!(harness.shows("the journal is busy"), "{}", harness.record.lock().unwrap().screen);
     assert!(harness.requests.recv().await.is_some());
@@ -454,12 +455,12 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
     harness.press("d");
     harness.settle().await;
     assert_eq!(harness.demo_commands.recv().await, Some(DemoCommand::Start));
-    let (demo, run, _requests) = a_run(Some(Banner::Demo));
+    let (demo, run, _requests) = new_run(Some(Banner::Demo));
     harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
     demo.try_send(BackendEvent::Loaded).unwrap();
     let shows = async |harness: &LoopHarness, text: &str| {
         harness.settle().await;
-        advance(FRAME).await;
+        advance(FRAME_INTERVAL).await;
         harness.settle().await;
         assert!(harness.shows(text), "{text}: {}", harness.record.lock().unwrap().screen);
     };
@@ -485,13 +486,13 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
 #[tokio::test(start_paused = true)]
 async fn a_demo_that_breaks_says_why_on_the_run_behind_it() {
     let harness = LoopHarness::idle(Record::default()).await;
-    let (_demo, run, _requests) = a_run(Some(Banner::Demo));
+    let (_demo, run, _requests) = new_run(Some(Banner::Demo));
     harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
     harness.settle().await;
     let ended = DemoEvent::Ended(Some("its disk is full".to_owned()));
     harness.demo_events.try_send(ended).unwrap();
     harness.settle().await;
-    advance(FRAME).await;
+    advance(FRAME_INTERVAL).await;
     harness.settle().await;
     let screen = harness.record.lock().unwrap().screen.clone();
     assert!(screen.contains("the demo ended: its disk is full"), "{screen}");
@@ -502,18 +503,18 @@ async fn a_terminal_that_takes_nothing_ends_it() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.record.lock().unwrap().is_gone = true;
     harness.send(message("nobody sees this"));
-    assert!(matches!(harness.left().await, Err(TerminalError::Write(_))));
+    assert!(matches!(harness.exit().await, Err(TerminalError::Write(_))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_is_gone_ends_it() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.keyboard.try_send(Input::Gone).unwrap();
-    assert_eq!(harness.left().await.unwrap(), ExitReason::Gone);
+    assert_eq!(harness.exit().await.unwrap(), ExitReason::Gone);
     let LoopHarness { keyboard, running, .. } = LoopHarness::idle(Record::default()).await;
     drop(keyboard);
-    let left = timeout(Duration::from_secs(1), running).await.unwrap().unwrap();
-    assert_eq!(left.unwrap(), ExitReason::Gone);
+    let exit = timeout(Duration::from_secs(1), running).await.unwrap().unwrap();
+    assert_eq!(exit.unwrap(), ExitReason::Gone);
 }
 
 #[tokio::test(start_paused = true)]
@@ -522,7 +523,7 @@ async fn it_ends_when_it_is_told_whatever_comes() {
     harness.press("?");
     harness.send(message("news"));
     harness.end.cancel();
-    assert_eq!(harness.left().await.unwrap(), ExitReason::Cancelled);
+    assert_eq!(harness.exit().await.unwrap(), ExitReason::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -536,9 +537,9 @@ async fn calls_keep_their_distance_and_say_how_many_they_are() {
     for name in ["b failed", "c failed", "d failed"] {
         bell.add(Printable::new(name));
     }
-    assert_eq!(bell.due(now), Some(now + CALL));
-    assert_eq!(taken(&mut bell, now + CALL / 2), None);
-    let later = taken(&mut bell, now + CALL);
+    assert_eq!(bell.due(now), Some(now + NOTIFICATION_INTERVAL));
+    assert_eq!(taken(&mut bell, now + NOTIFICATION_INTERVAL / 2), None);
+    let later = taken(&mut bell, now + NOTIFICATION_INTERVAL);
     assert_eq!(later.as_deref(), Some("b failed, and 2 more"));
     assert_eq!(bell.due(now), None);
 }
@@ -584,7 +585,7 @@ fn background(is_light: bool) -> Input {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colours() {
-    let harness = LoopHarness::on_ground(Record::default(), true);
+    let harness = LoopHarness::with_background(Record::default(), true);
     harness.settle().await;
     assert_eq!(harness.draws().len(), 0);
     harness.keyboard.try_send(background(true)).unwrap();
@@ -593,7 +594,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
     let light = harness.record.lock().unwrap().styles.clone();
 
     // A terminal that does not answer delays nothing, and a late answer is applied.
-    let harness = LoopHarness::on_ground(Record::default(), true);
+    let harness = LoopHarness::with_background(Record::default(), true);
     harness.settle().await;
     advance(BACKGROUND_WAIT).await;
     harness.settle().await;
@@ -602,7 +603,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
     for _ in 0..2 {
         harness.keyboard.try_send(background(true)).unwrap();
         harness.settle().await;
-        advance(FRAME).await;
+        advance(FRAME_INTERVAL).await;
         harness.settle().await;
     }
     assert_eq!(harness.draws().len(), 2, "once for two answers that say the same");
@@ -615,7 +616,7 @@ async fn who_chose_a_theme_keeps_it() {
     let before = harness.draws().len();
     harness.keyboard.try_send(background(true)).unwrap();
     harness.settle().await;
-    advance(FRAME).await;
+    advance(FRAME_INTERVAL).await;
     harness.settle().await;
     assert_eq!(harness.draws().len(), before);
 }
@@ -649,7 +650,7 @@ async fn a_copy_is_said_to_be_with_whom_it_is() {
         harness.press("y");
         harness.press("u");
         harness.settle().await;
-        advance(FRAME).await;
+        advance(FRAME_INTERVAL).await;
         harness.settle().await;
         assert!(harness.shows(said), "{said}");
     }

@@ -55,13 +55,13 @@ pub(super) fn switch_on(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Switches the modes off, including modes that another program may have left on.
-pub(super) fn switch_off(out: &mut impl Write, more: ExtraModes) -> io::Result<()> {
+pub(super) fn switch_off(out: &mut impl Write, extra: ExtraModes) -> io::Result<()> {
     queue!(out, EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
     // Before leaving the alternate screen: each screen has its own keyboard modes.
-    if more.physical_keys {
+    if extra.physical_keys {
         queue!(out, Print(PHYSICAL_KEYS_OFF))?;
     }
-    if more.background_reports {
+    if extra.background_reports {
         queue!(out, Print(BACKGROUND_REPORTS_OFF))?;
     }
     queue!(

@@ -53,7 +53,7 @@ impl Multiplexer {
     }
 
     /// Returns a sequence wrapped for the terminal outside, in as many parts as needed.
-    pub(super) fn passed_on(self, sequence: &str) -> String {
+    pub(super) fn wrapped(self, sequence: &str) -> String {
         match self {
             Self::None => String::new(),
             Self::Tmux => tmux(sequence),
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_long_sequence_comes_through_screen_in_parts() {
         let sequence = format!("\u{1b}]52;c;{}\u{1b}\\", "QUJD".repeat(1_000));
-        let wrapped = Multiplexer::Screen.passed_on(&sequence);
+        let wrapped = Multiplexer::Screen.wrapped(&sequence);
         let parts: Vec<&str> = wrapped.split_terminator(END_STRING).collect();
         assert!(parts.len() > 5);
         assert!(parts.iter().all(|part| part.starts_with("\u{1b}P") && part.len() <= 768));

@@ -11,8 +11,8 @@ fn read(reads: &[&[u8]]) -> Vec<Input> {
     for bytes in reads {
         parser.feed(bytes, &mut inputs);
     }
-    if parser.patience().is_some() {
-        parser.give_up(&mut inputs);
+    if parser.timeout().is_some() {
+        parser.time_out(&mut inputs);
     }
     assert!(matches!(parser.state, ParserState::Ground | ParserState::Paste(_)));
     inputs
@@ -143,8 +143,8 @@ fn an_answer_that_does_not_end_holds_nothing_up() {
     parser.feed(endless.as_bytes(), &mut inputs);
     let ParserState::Answer { text, .. } = &parser.state else { panic!("{parser:?}") };
     assert!(text.len() <= LONGEST_ANSWER);
-    assert_eq!(parser.patience(), Some(ANSWER));
-    parser.give_up(&mut inputs);
+    assert_eq!(parser.timeout(), Some(ANSWER));
+    parser.time_out(&mut inputs);
     parser.feed(b"x", &mut inputs);
     assert_eq!(names(&inputs), "x");
     // Keys pressed meanwhile work: no answer contains a control character.
@@ -205,10 +205,10 @@ proptest! {
         for bytes in reads {
             parser.feed(&bytes, &mut inputs);
         }
-        parser.give_up(&mut inputs);
+        parser.time_out(&mut inputs);
         // The end mark closes a paste that began by accident.
         parser.feed(b"\x1b[201~", &mut inputs);
-        parser.give_up(&mut inputs);
+        parser.time_out(&mut inputs);
         inputs.clear();
         parser.feed(b"n", &mut inputs);
         prop_assert_eq!(&inputs, &[Input::Key(Chord::char('n'))]);
