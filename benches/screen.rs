@@ -32,7 +32,7 @@ const EVENTS: [&str; 5] = [
 ];
 
 /// Creates a dashboard with this many deliveries, of up to 20,000 assets.
-fn told(deliveries: u32) -> TuiHarness {
+fn filled(deliveries: u32) -> TuiHarness {
     let mut tui = TuiHarness::story(7, 130);
     let mut rows = Vec::new();
     let mut touched = BTreeSet::new();
@@ -68,7 +68,7 @@ fn told(deliveries: u32) -> TuiHarness {
 fn frames(c: &mut Criterion) {
     let mut group = c.benchmark_group("frame");
     for deliveries in [1_000, 100_000, 1_000_000] {
-        let mut tui = told(deliveries);
+        let mut tui = filled(deliveries);
         for (screen, keys) in
             [("timeline", "1"), ("matrix", "2"), ("deliveries", "3"), ("health", "4")]
         {
@@ -123,13 +123,13 @@ fn bytes(_: &mut Criterion) {
     };
     let (begins, ticks) = change(&mut tui, "version_generating");
     let (fails, _) = change(&mut tui, "version_generate_failed");
-    show_message(&format!(
+    print_line(&format!(
         "bytes at 200x50: first frame {whole}, a lane begins to generate {begins}, a second later {ticks}, it fails {fails}"
     ));
 }
 
 /// Writes a line to standard output, ignoring errors.
-fn show_message(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

@@ -108,7 +108,7 @@ impl<'a> Bench<'a> {
         let posted = loading.join().map_err(|_| anyhow::anyhow!("the load broke off"))??;
         report("POST to painted cell, beside 1,000/s", &busy);
         report("key to painted screen, beside 1,000/s", &keys);
-        show_message(&format!("  the load itself: {posted:.0} callbacks/s answered 200"));
+        print_line(&format!("  the load itself: {posted:.0} callbacks/s answered 200"));
 
         pty.type_keys("/");
         pty.key("ctrl-u");
@@ -187,7 +187,7 @@ impl<'a> Bench<'a> {
     }
 
     fn startup(&self, up_to: usize) -> Result<()> {
-        show_message(&format!(
+        print_line(&format!(
             "{:>10} {:>14} {:>14} {:>10} {:>10}",
             "deliveries", "first paint ms", "first asset ms", "RSS MB", "peak MB"
         ));
@@ -212,7 +212,7 @@ impl<'a> Bench<'a> {
                 pty.key("ctrl-c");
                 pty.wait(LIMIT);
             }
-            show_message(&format!(
+            print_line(&format!(
                 "{size:>10} {:>14.1} {:>14.1} {:>10.1} {:>10.1}",
                 millis(middle(paints)),
                 millis(middle(assets)),
@@ -244,7 +244,7 @@ fn quiet(pty: &Pty, what: &str) -> Result<()> {
     let (cpu, switches, bytes) =
         (cpu(pty)?.saturating_sub(before.0), switches(pty)? - before.1, pty.bytes() - before.2);
     let seconds = QUIET.as_secs_f64();
-    show_message(&format!(
+    print_line(&format!(
         "{what}: {:.2} % of a core, {:.1} wake-ups/s, {:.0} bytes/s to the terminal",
         100.0 * cpu.as_secs_f64() / seconds,
         switches as f64 / seconds,
@@ -306,7 +306,7 @@ fn report(what: &str, times: &[Duration]) {
         let place = (times.len() as f64 * share) as usize;
         millis(times.get(place.min(times.len() - 1)).copied().unwrap_or_default())
     };
-    show_message(&format!(
+    print_line(&format!(
         "{what}: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms ({})",
         share(0.5),
         share(0.99),
@@ -360,6 +360,6 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// Writes a line to standard output, ignoring errors.
-fn show_message(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

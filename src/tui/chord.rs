@@ -226,7 +226,7 @@ mod tests {
     #[case("f25")]
     #[case("shift-ctrl-a")]
     #[case("\u{1b}")]
-    fn what_is_no_key_is_refused(#[case] text: &str) {
+    fn invalid_key_names_are_rejected(#[case] text: &str) {
         assert_eq!(text.parse::<Chord>(), Err(NoSuchKey));
     }
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_layout_is_known_by_its_place() {
+    fn a_key_of_another_layout_is_recognised_by_its_position() {
         let key = |c, physical| Chord { physical: Some(physical), ..Chord::char(c) };
         assert_eq!(key('й', 'q').on_us_layout(), Some(Chord::char('q')));
         assert_eq!(key('Й', 'Q').on_us_layout(), Some(Chord::char('Q')));

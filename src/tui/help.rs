@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_about_as_long_as_each_other() {
+    fn columns_have_similar_lengths() {
         for width in [120, 150, 200] {
             let help = Help::new(width);
             let lengths: Vec<usize> = help.columns.iter().map(Vec::len).collect();

@@ -373,7 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_spelt_as_it_is_read() {
+    fn every_key_parses_and_formats_to_the_same_text() {
         for row in KEYMAP {
             for key in row.keys {
                 let chord: Chord = key.parse().unwrap_or_else(|_| panic!("{key} is no key"));

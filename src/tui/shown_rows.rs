@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_terminals_agree_on_is_drawn_by_what_changed() {
+    fn graphemes_of_certain_width_are_recognised() {
         for symbol in ["a", " ", "é", "─", "█", "✗", "✓", "◐", "↻", "東", "ｶ", "ж", "ω", "…"]
         {
             assert!(!is_width_uncertain(symbol), "{symbol}");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_drawn_whole_while_and_after_it_held_what_is_doubtful() {
+    fn a_row_is_redrawn_whole_while_its_width_is_uncertain_and_once_after() {
         let mut shown = ShownRows::default();
         let (plain, joined) = (Cell::new("a"), Cell::new("👩\u{200d}🚀"));
         assert!(!shown.change(3, &[(0, 3, &plain), (5, 3, &plain)]));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_wide_grapheme_covers_is_blank_when_it_goes() {
+    fn cells_covered_by_a_wide_grapheme_are_blank_afterwards() {
         let mut shown = ShownRows::default();
         let (plain, wide) = (Cell::new("a"), Cell::new("東"));
         let text = |shown: &ShownRows| -> String {

@@ -73,7 +73,7 @@ fn send(home: &Home, url: &str, rest: &str) {
 }
 
 #[test]
-fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
+fn it_explains_how_to_begin_shows_callbacks_and_quits_with_q() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
@@ -81,7 +81,7 @@ fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
     send(&home, &url, "--event version_generate_failed --asset ast_9f3c81 --locale de-DE");
     watch.pty.wait_for_text("FAILED 1");
     watch.pty.wait_for_text("0 of 1 done · 1 failed");
-    assert!(watch.pty.told().bells >= 1, "a failure rings");
+    assert!(watch.pty.events().bells >= 1, "a failure rings");
     watch.quit();
     let (exit, text) = watch.ended();
     assert_eq!(exit.exit_code(), 0);
@@ -91,7 +91,7 @@ fn it_says_how_to_begin_shows_what_comes_and_ends_with_q() {
 
 /// The command on the empty screen works when pasted into another terminal.
 #[test]
-fn the_line_that_is_shown_posts_a_callback() {
+fn the_command_shown_posts_a_callback() {
     let home = Home::new();
     let odd = home.path("my dir/it's.db");
     for more in [&[][..], &[("DUBWATCH_DB", odd.to_str().unwrap())]] {
@@ -137,7 +137,7 @@ fn a_lane_moves_with_every_callback() {
 
 /// A version becomes overdue as time passes: no callback and no key is needed.
 #[test]
-fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
+fn an_overdue_version_rings_once_and_not_after_a_restart() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0 --overdue 2s");
     let url = watch.after("callback_url:");
@@ -148,7 +148,7 @@ fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     watch.pty.wait_for_text("1 for you (▲ 1 overdue)");
     watch.pty.wait_for_title("dubwatch 0/1 ✓ 1 ▲ 1 for you");
     watch.pty.settle();
-    assert_eq!(watch.pty.told().bells, 1);
+    assert_eq!(watch.pty.events().bells, 1);
     watch.quit();
     watch.ended();
 
@@ -159,14 +159,14 @@ fn what_becomes_overdue_rings_once_and_not_after_a_restart() {
     watch.pty.type_keys("nx");
     watch.pty.wait_for_text("1 overdue, marked as seen");
     watch.pty.wait_for_text("FOR YOU 1");
-    assert_eq!(watch.pty.told().bells, 0, "it was known before the start");
+    assert_eq!(watch.pty.events().bells, 0, "it was known before the start");
     watch.pty.type_keys("q");
     watch.pty.key("ctrl-c");
     watch.ended();
 }
 
 #[test]
-fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
+fn a_ready_version_rings_and_a_refused_failure_is_shown() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -175,7 +175,7 @@ fn what_is_ready_rings_and_a_refused_failure_is_not_passed_over() {
     watch.pty.wait_for_text("FOR YOU 1");
     watch.pty.wait_for_text("nothing has failed");
     watch.pty.settle();
-    assert_eq!(watch.pty.told().bells, 1);
+    assert_eq!(watch.pty.events().bells, 1);
     home.run(&format!("send --to {url} --event version_generate_failed {what} --tamper key"));
     watch.pty.wait_for_text("1 refused request claims a failure");
     assert!(!watch.pty.screen_text().contains("nothing has failed"));
@@ -197,8 +197,8 @@ fn the_earlier_bodies_of_a_refusal_are_below_the_last_one() {
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
     for version in ["ver_one", "ver_two", "ver_three"] {
-        let spoilt = "--event version_generated --asset ast_1 --tamper newline --version";
-        home.run(&format!("send --to {url} {spoilt} {version}"));
+        let tampered = "--event version_generated --asset ast_1 --tamper newline --version";
+        home.run(&format!("send --to {url} {tampered} {version}"));
     }
     watch.pty.type_keys("3");
     watch.pty.wait_for_text("×3");
@@ -258,7 +258,7 @@ fn a_filter_searches_the_whole_journal_and_g_goes_to_its_first_row() {
 }
 
 #[test]
-fn a_key_is_answered_and_q_ends_it_while_much_comes() {
+fn keys_work_and_q_quits_under_load() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -281,7 +281,7 @@ fn a_key_is_answered_and_q_ends_it_while_much_comes() {
 }
 
 #[test]
-fn it_is_the_dashboard_on_a_terminal_alone() {
+fn the_dashboard_needs_a_terminal() {
     let home = Home::new();
     let envs = envs(&home);
     let mut envs: Vec<(&str, &str)> = envs.iter().map(|(name, v)| (*name, &**v)).collect();
@@ -317,7 +317,7 @@ fn it_is_the_dashboard_on_a_terminal_alone() {
 
 /// Emacs' shell and some CI consoles would show the escape sequences themselves.
 #[test]
-fn a_terminal_that_cannot_be_drawn_on_gets_text() {
+fn a_dumb_terminal_gets_text() {
     let home = Home::new();
     let why = [("dumb", "TERM=dumb cannot show the dashboard"), ("", "TERM is not set")];
     for (term, why) in why {
@@ -347,7 +347,7 @@ fn a_terminal_that_cannot_be_drawn_on_gets_text() {
 }
 
 #[test]
-fn every_signal_ends_it_with_its_number_and_the_terminal_as_it_was() {
+fn every_signal_sets_the_exit_code_and_restores_the_terminal() {
     let signals = [
         (Signal::INT, 130),
         (Signal::TERM, 143),
@@ -380,13 +380,13 @@ fn a_dead_terminal_ends_it() {
     let home = Home::new();
     let mut watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
-    watch.pty.die();
+    watch.pty.close();
     watch.pty.wait(Duration::from_secs(10));
     assert!(!home.path("data/dubwatch/journal.db-wal").exists(), "the journal was closed");
 }
 
 #[test]
-fn a_start_that_cannot_be_is_one_sentence_and_no_dashboard() {
+fn a_failed_start_prints_one_sentence_and_no_dashboard() {
     let home = Home::new();
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = socket.local_addr().unwrap();
@@ -398,7 +398,7 @@ fn a_start_that_cannot_be_is_one_sentence_and_no_dashboard() {
 }
 
 #[test]
-fn a_journal_in_use_is_looked_at_and_followed() {
+fn a_journal_in_use_is_opened_read_only_and_followed() {
     let home = Home::new();
     let first = Watch::open(&home, "--listen 0");
     let url = first.after("callback_url:");
@@ -429,7 +429,7 @@ fn a_journal_in_use_is_looked_at_and_followed() {
 }
 
 #[test]
-fn a_name_that_is_imported_beside_it_is_shown_and_stands_in_notifications() {
+fn a_name_imported_meanwhile_is_shown_and_used_in_notifications() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -446,7 +446,7 @@ fn a_name_that_is_imported_beside_it_is_shown_and_stands_in_notifications() {
 }
 
 #[test]
-fn a_zone_that_is_misspelt_is_said() {
+fn an_unknown_time_zone_is_reported() {
     let watch = Watch::with(&Home::new(), "--listen 0", &[("TZ", "Europe/Berln")]);
     watch.pty.wait_for_text("Waiting for the first callback");
     watch.pty.type_keys("4");
@@ -456,7 +456,7 @@ fn a_zone_that_is_misspelt_is_said() {
 }
 
 #[test]
-fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
+fn a_demo_starts_and_ends_while_receiving_continues() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -474,7 +474,7 @@ fn a_demo_begins_and_ends_beside_the_real_thing_which_goes_on() {
 }
 
 #[test]
-fn a_demo_stays_when_its_story_has_ended() {
+fn a_finished_demo_stays_on_the_screen() {
     let home = Home::new();
     let watch = Watch::open(&home, "demo --speed 1000 --seed 7");
     watch.pty.wait_for_text("DEMO");
@@ -493,7 +493,7 @@ fn a_demo_stays_when_its_story_has_ended() {
 }
 
 #[test]
-fn unchecked_signatures_are_said_all_the_time() {
+fn the_unchecked_banner_is_permanent() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0 --signature off");
     watch.pty.wait_for_text("UNCHECKED");
@@ -502,7 +502,7 @@ fn unchecked_signatures_are_said_all_the_time() {
 }
 
 #[test]
-fn characters_and_colours_are_those_that_there_are() {
+fn ascii_and_colours_follow_the_environment() {
     let home = Home::new();
     for (args, envs) in [
         ("--listen 0 --ascii", ("LANG", "C.UTF-8")),
@@ -572,13 +572,13 @@ fn a_script_of_keys_leads_through_every_screen_and_back() {
         }
         watch.pty.wait_for_text(shown);
     }
-    assert_eq!(watch.pty.told().copied.len(), 1, "the URL was copied");
+    assert_eq!(watch.pty.events().copied.len(), 1, "the URL was copied");
     watch.pty.key("ctrl-c");
     watch.ended();
 }
 
 #[test]
-fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
+fn q_asks_only_while_callbacks_are_received() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -616,7 +616,7 @@ fn q_is_asked_about_where_callbacks_are_received_and_nowhere_else() {
 
 /// tmux joins keys that arrive within its escape time, often 500 ms.
 #[test]
-fn escape_and_a_key_that_come_as_one_are_both_taken() {
+fn escape_and_a_key_read_as_one_are_both_handled() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -636,22 +636,22 @@ fn escape_and_a_key_that_come_as_one_are_both_taken() {
 }
 
 #[test]
-fn ctrl_l_draws_over_whatever_somebody_else_wrote() {
+fn ctrl_l_removes_output_of_other_programs() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
-    watch.pty.scribble(b"\x1b[5;5Hsomebody wrote this");
+    watch.pty.write_as_other(b"\x1b[5;5Hsomebody wrote this");
     watch.pty.wait_for_text("somebody wrote this");
     watch.pty.key("ctrl-l");
     watch.pty.wait_for(LIMIT, |screen| {
         let shown = screen.contents();
         !shown.contains("somebody wrote this") && shown.contains("Waiting for the first callback")
     });
-    assert!(!watch.pty.told().questions.iter().any(|asked| asked == "cursor"));
+    assert!(!watch.pty.events().questions.iter().any(|asked| asked == "cursor"));
 }
 
 #[test]
-fn answers_that_come_late_act_as_no_keys() {
+fn late_answers_are_not_keys() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
@@ -675,7 +675,7 @@ fn answers_that_come_late_act_as_no_keys() {
 }
 
 #[test]
-fn a_line_is_typed_at_a_cursor_that_is_seen_and_takes_a_paste_of_several_lines() {
+fn typing_shows_the_cursor_and_accepts_a_multi_line_paste() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
@@ -693,7 +693,7 @@ fn a_line_is_typed_at_a_cursor_that_is_seen_and_takes_a_paste_of_several_lines()
 }
 
 #[test]
-fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
+fn the_theme_follows_the_background_of_the_terminal() {
     // The colour of a key in the header: cyan on a dark background, blue on a light one.
     const DARK: vt100::Color = vt100::Color::Idx(6);
     const LIGHT: vt100::Color = vt100::Color::Idx(4);
@@ -733,7 +733,7 @@ fn the_theme_is_that_of_the_ground_that_the_terminal_tells() {
 }
 
 #[test]
-fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
+fn keys_of_another_layout_work_by_position_if_the_terminal_reports_it() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     watch.pty.wait_for_text("Waiting for the first callback");
@@ -749,7 +749,7 @@ fn keys_of_another_layout_act_by_their_place_where_the_terminal_tells_it() {
 }
 
 #[test]
-fn a_copy_is_not_called_sent_that_tmux_or_screen_may_keep() {
+fn a_copy_under_tmux_or_screen_is_reported_as_passed_on() {
     let home = Home::new();
     for (envs, said) in [
         (("TMUX", "/tmp/tmux-0/default,1,0"), "passed the callback URL to tmux; nothing to paste?"),
@@ -765,7 +765,7 @@ fn a_copy_is_not_called_sent_that_tmux_or_screen_may_keep() {
 }
 
 #[test]
-fn names_that_joiners_hold_together_are_shown_whole() {
+fn names_with_joiners_are_shown_whole() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");
@@ -791,7 +791,7 @@ fn names_that_joiners_hold_together_are_shown_whole() {
 
 /// The test terminal draws the parts of an emoji in separate cells, where others draw one picture.
 #[test]
-fn columns_stay_where_they_are_however_wide_the_terminal_sees_a_name() {
+fn columns_stay_aligned_whatever_the_width_of_a_name() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");
     let url = watch.after("callback_url:");

@@ -20,25 +20,25 @@ use tokio_util::sync::CancellationToken;
 use crate::tui_support::{LIMIT, Pty};
 
 /// How soon the program has to end after its terminal is gone; meanwhile it may keep a core busy.
-const PROMPT: Duration = Duration::from_secs(5);
+const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Set for the test program; the file to which it writes its result.
-const STAGE: &str = "DUBWATCH_TEST_STAGE";
+const RESULT_FILE: &str = "DUBWATCH_TEST_RESULT_FILE";
 
 /// The test program: shows the last input and how often the keyboard answered, and obeys keys.
 #[test]
 #[ignore = "runs on the terminals of the other tests"]
-fn stage() {
-    let Some(file) = std::env::var_os(STAGE) else { return };
+fn test_program() {
+    let Some(file) = std::env::var_os(RESULT_FILE) else { return };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let ended = runtime.block_on(perform());
+    let ended = runtime.block_on(run_program());
     // The reading thread and the hang-up thread would wait for ever.
     runtime.shutdown_background();
     std::fs::write(file, ended).unwrap();
 }
 
-async fn perform() -> String {
+async fn run_program() -> String {
     let broken = CancellationToken::new();
     let mut job_control = JobControl::new().unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
@@ -129,27 +129,27 @@ async fn suspended(job_control: &mut JobControl, screen: &mut TerminalScreen) ->
 }
 
 /// The test program on a terminal, and the state of that terminal before.
-struct Theatre {
+struct TerminalHarness {
     pty: Pty,
-    words: tempfile::NamedTempFile,
+    result_file: tempfile::NamedTempFile,
     stty: String,
     modes: crate::tui_support::Modes,
 }
 
-impl Theatre {
+impl TerminalHarness {
     fn open() -> Self {
-        Self::started(&[], &[])
+        Self::start(&[], &[])
     }
 
     fn with(envs: &[(&str, &str)]) -> Self {
-        Self::started(&[], envs)
+        Self::start(&[], envs)
     }
 
     /// Starts it as a job of a shell that reports a stop, and continues the job on enter.
     fn under_a_shell() -> Self {
         let script =
             r#"set -m; "$0" "$@"; echo "stopped: $?"; read line; fg >/dev/null; echo "ended: $?""#;
-        Self::started(&["sh", "-c", script], &[])
+        Self::start(&["sh", "-c", script], &[])
     }
 
     /// Like [`Self::under_a_shell`], with a script around the program that belongs to the job.
@@ -158,24 +158,24 @@ impl Theatre {
             set -m
             sh -c '"$0" "$@"; echo "script: $?"' "$0" "$@"; echo "stopped: $?"
             read line; fg >/dev/null; echo "ended: $?""#;
-        Self::started(&["sh", "-c", script], &[])
+        Self::start(&["sh", "-c", script], &[])
     }
 
-    fn started(before: &[&str], envs: &[(&str, &str)]) -> Self {
-        let words = tempfile::NamedTempFile::new().unwrap();
+    fn start(before: &[&str], envs: &[(&str, &str)]) -> Self {
+        let result_file = tempfile::NamedTempFile::new().unwrap();
         let program = std::env::current_exe().unwrap();
         let argv: Vec<&str> = before
             .iter()
             .copied()
             .chain([
                 program.to_str().unwrap(),
-                "terminal::stage",
+                "terminal::test_program",
                 "--exact",
                 "--ignored",
                 "--nocapture",
             ])
             .collect();
-        let mut all = vec![(STAGE, words.path().to_str().unwrap())];
+        let mut all = vec![(RESULT_FILE, result_file.path().to_str().unwrap())];
         all.extend_from_slice(envs);
         // The state before anything runs on it.
         let blank = Pty::start(80, 24, ["true"], &[]);
@@ -187,26 +187,26 @@ impl Theatre {
         assert!(pty.screen(vt100::Screen::alternate_screen));
         assert!(pty.screen(vt100::Screen::hide_cursor));
         assert!(pty.screen(vt100::Screen::bracketed_paste));
-        Self { pty, words, stty, modes }
+        Self { pty, result_file, stty, modes }
     }
 
     /// Returns the process id that the program shows.
-    fn actor(&self) -> Pid {
+    fn program_pid(&self) -> Pid {
         let text = self.pty.screen_text();
         let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).unwrap().trim();
         Pid::from_raw(pid.parse().unwrap()).unwrap()
     }
 
-    fn last_words(&self) -> String {
-        std::fs::read_to_string(self.words.path()).unwrap()
+    fn result(&self) -> String {
+        std::fs::read_to_string(self.result_file.path()).unwrap()
     }
 
     /// Asserts that the program ended with this result and restored the terminal exactly once.
     #[track_caller]
-    fn assert_restored(&self, words: &str) {
+    fn assert_ended_with(&self, expected: &str) {
         let exit = self.pty.wait(LIMIT);
-        assert_eq!(self.last_words(), words, "{exit}");
-        self.assert_given_back();
+        assert_eq!(self.result(), expected, "{exit}");
+        self.assert_terminal_restored();
         let log = String::from_utf8(self.pty.log()).unwrap();
         let count = |sequence: &str| log.matches(sequence).count();
         assert_eq!(count("\u{1b}[?1049h"), count("\u{1b}[?1049l"));
@@ -214,7 +214,7 @@ impl Theatre {
         // Restoring the terminal ends a frame whether or not one had begun.
         assert_eq!(count("\u{1b}[?2026h") + count("\u{1b}[?1049l"), count("\u{1b}[?2026l"));
         // One query, and nothing waited for its answer.
-        assert!(self.pty.told().questions.iter().all(|asked| asked == "keyboard"));
+        assert!(self.pty.events().questions.iter().all(|asked| asked == "keyboard"));
         assert_eq!(count("\u{1b}[>29u"), count("\u{1b}[<u"));
         assert_eq!(count("\u{1b}[?7l"), count("\u{1b}[?7h"));
         let asked_for = |on: &str, off: &str| count(on) == 0 || count(on) == count(off);
@@ -222,7 +222,7 @@ impl Theatre {
     }
 
     #[track_caller]
-    fn assert_given_back(&self) {
+    fn assert_terminal_restored(&self) {
         self.pty.settle();
         assert_eq!(self.pty.stty(), self.stty);
         assert_eq!(self.pty.modes(), self.modes);
@@ -230,124 +230,124 @@ impl Theatre {
 }
 
 #[test]
-fn leaving_gives_the_terminal_back_and_nothing_is_written_after() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("m");
-    theatre.pty.wait_for_text("m in");
-    theatre.pty.type_keys("q");
-    theatre.assert_restored("left");
-    assert_eq!(theatre.pty.told().bells, 0);
+fn leaving_restores_the_terminal_and_stops_all_output() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("m");
+    harness.pty.wait_for_text("m in");
+    harness.pty.type_keys("q");
+    harness.assert_ended_with("left");
+    assert_eq!(harness.pty.events().bells, 0);
 }
 
 #[test]
-fn dropping_gives_the_terminal_back() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+fn dropping_restores_the_terminal() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
-fn a_signal_gives_the_terminal_back() {
-    let theatre = Theatre::open();
-    theatre.pty.kill(Signal::TERM);
-    theatre.assert_restored("terminated");
+fn a_signal_restores_the_terminal() {
+    let harness = TerminalHarness::open();
+    harness.pty.kill(Signal::TERM);
+    harness.assert_ended_with("terminated");
 }
 
 #[test]
-fn a_panic_in_a_thread_gives_the_terminal_back_and_ends_the_program() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("mp");
-    theatre.assert_restored("broken");
-    let text = theatre.pty.screen_text();
+fn a_panic_in_a_thread_restores_the_terminal_and_ends_the_program() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("mp");
+    harness.assert_ended_with("broken");
+    let text = harness.pty.screen_text();
     assert!(text.contains("a thread is lost"), "{text}");
 }
 
 #[test]
-fn a_panic_in_a_task_gives_the_terminal_back_and_ends_the_program() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("a");
-    theatre.assert_restored("broken");
-    let text = theatre.pty.screen_text();
+fn a_panic_in_a_task_restores_the_terminal_and_ends_the_program() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("a");
+    harness.assert_ended_with("broken");
+    let text = harness.pty.screen_text();
     assert!(text.contains("a task is lost"), "{text}");
 }
 
 #[test]
-fn a_panic_of_the_loop_itself_gives_the_terminal_back() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("P");
-    theatre.assert_restored("");
-    let text = theatre.pty.screen_text();
+fn a_panic_in_the_loop_restores_the_terminal() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("P");
+    harness.assert_ended_with("");
+    let text = harness.pty.screen_text();
     assert!(text.contains("the loop is lost"), "{text}");
 }
 
 #[test]
-fn a_stop_gives_the_terminal_back_and_a_return_paints_it_anew() {
-    let theatre = Theatre::in_a_script_under_a_shell();
-    theatre.pty.type_keys("t");
-    theatre.pty.wait_for_text("t in");
-    let actor = theatre.actor();
-    theatre.pty.key("ctrl-z");
-    theatre.pty.wait_for_text("stopped: ");
-    theatre.assert_given_back();
-    theatre.pty.key("enter");
-    theatre.pty.wait_for_text("came back in 80x24");
-    assert_eq!(theatre.actor(), actor);
-    assert!(theatre.pty.screen(vt100::Screen::bracketed_paste));
-    assert_eq!(theatre.pty.told().titles.len(), 2);
-    theatre.pty.type_keys("x");
-    theatre.pty.wait_for_text("x in 80x24");
-    theatre.pty.type_keys("q");
-    theatre.assert_restored("left");
-    assert!(theatre.pty.screen_text().contains("ended: 0"), "{}", theatre.pty.screen_text());
+fn a_stop_restores_the_terminal_and_continuing_redraws_it() {
+    let harness = TerminalHarness::in_a_script_under_a_shell();
+    harness.pty.type_keys("t");
+    harness.pty.wait_for_text("t in");
+    let program_pid = harness.program_pid();
+    harness.pty.key("ctrl-z");
+    harness.pty.wait_for_text("stopped: ");
+    harness.assert_terminal_restored();
+    harness.pty.key("enter");
+    harness.pty.wait_for_text("came back in 80x24");
+    assert_eq!(harness.program_pid(), program_pid);
+    assert!(harness.pty.screen(vt100::Screen::bracketed_paste));
+    assert_eq!(harness.pty.events().titles.len(), 2);
+    harness.pty.type_keys("x");
+    harness.pty.wait_for_text("x in 80x24");
+    harness.pty.type_keys("q");
+    harness.assert_ended_with("left");
+    assert!(harness.pty.screen_text().contains("ended: 0"), "{}", harness.pty.screen_text());
 }
 
 #[test]
-fn a_stop_by_signal_is_like_the_key() {
-    let theatre = Theatre::under_a_shell();
-    kill_process(theatre.actor(), Signal::TSTP).unwrap();
-    theatre.pty.wait_for_text("stopped: ");
-    theatre.assert_given_back();
-    theatre.pty.key("enter");
-    theatre.pty.wait_for_text("came back in 80x24");
-    theatre.pty.type_keys("q");
-    theatre.assert_restored("left");
+fn a_stop_by_signal_works_like_the_key() {
+    let harness = TerminalHarness::under_a_shell();
+    kill_process(harness.program_pid(), Signal::TSTP).unwrap();
+    harness.pty.wait_for_text("stopped: ");
+    harness.assert_terminal_restored();
+    harness.pty.key("enter");
+    harness.pty.wait_for_text("came back in 80x24");
+    harness.pty.type_keys("q");
+    harness.assert_ended_with("left");
 }
 
 #[test]
-fn a_return_from_a_stop_that_cannot_be_caught_paints_anew() {
-    let theatre = Theatre::under_a_shell();
-    kill_process(theatre.actor(), Signal::STOP).unwrap();
-    theatre.pty.wait_for_text("stopped: ");
+fn the_screen_is_redrawn_after_a_stop_that_cannot_be_caught() {
+    let harness = TerminalHarness::under_a_shell();
+    kill_process(harness.program_pid(), Signal::STOP).unwrap();
+    harness.pty.wait_for_text("stopped: ");
     // The terminal is still raw, and this shell does not restore it.
-    theatre.pty.send(b"\n");
-    theatre.pty.wait_for_text("continued in 80x24");
-    assert!(!theatre.pty.screen_text().contains("stopped: "));
-    theatre.pty.type_keys("x");
-    theatre.pty.wait_for_text("x in 80x24");
-    theatre.pty.type_keys("q");
+    harness.pty.send(b"\n");
+    harness.pty.wait_for_text("continued in 80x24");
+    assert!(!harness.pty.screen_text().contains("stopped: "));
+    harness.pty.type_keys("x");
+    harness.pty.wait_for_text("x in 80x24");
+    harness.pty.type_keys("q");
     // The shell wrote its line to the alternate screen, which was active then.
-    theatre.pty.wait_for_text("ended: 0");
-    assert_eq!(theatre.last_words(), "left");
+    harness.pty.wait_for_text("ended: 0");
+    assert_eq!(harness.result(), "left");
 }
 
 #[test]
-fn nobody_to_come_back_to_means_no_stop() {
-    let theatre = Theatre::open();
-    theatre.pty.key("ctrl-z");
-    theatre.pty.wait_for_text("alone in 80x24");
-    theatre.pty.type_keys("q");
-    theatre.assert_restored("left");
+fn without_a_shell_the_program_does_not_stop() {
+    let harness = TerminalHarness::open();
+    harness.pty.key("ctrl-z");
+    harness.pty.wait_for_text("alone in 80x24");
+    harness.pty.type_keys("q");
+    harness.assert_ended_with("left");
 }
 
 /// Makes the program ignore SIGHUP, as `nohup` does.
-const DEAF: &str = r#"trap "" HUP; exec "$0" "$@""#;
+const IGNORE_HUP: &str = r#"trap "" HUP; exec "$0" "$@""#;
 
 #[test]
 fn a_dead_terminal_ends_the_program() {
-    let mut theatre = Theatre::started(&["sh", "-c", DEAF], &[]);
-    theatre.pty.die();
-    let exit = theatre.pty.wait(PROMPT);
-    assert_eq!(theatre.last_words(), "gone", "{exit}");
+    let mut harness = TerminalHarness::start(&["sh", "-c", IGNORE_HUP], &[]);
+    harness.pty.close();
+    let exit = harness.pty.wait(EXIT_LIMIT);
+    assert_eq!(harness.result(), "gone", "{exit}");
 }
 
 #[test]
@@ -355,39 +355,39 @@ fn a_dead_terminal_ends_the_program() {
 fn a_terminal_that_dies_without_any_signal_ends_the_program() {
     // It is not the controlling terminal of any process: the only sign is that reading returns
     // nothing.
-    let mut theatre = Theatre::started(&["sh", "-c", DEAF, "setsid", "--wait"], &[]);
-    theatre.pty.die();
-    let exit = theatre.pty.wait(PROMPT);
-    assert_eq!(theatre.last_words(), "gone", "{exit}");
+    let mut harness = TerminalHarness::start(&["sh", "-c", IGNORE_HUP, "setsid", "--wait"], &[]);
+    harness.pty.close();
+    let exit = harness.pty.wait(EXIT_LIMIT);
+    assert_eq!(harness.result(), "gone", "{exit}");
 }
 
 #[test]
-fn keys_sizes_and_pastes_come_through() {
-    let theatre = Theatre::open();
+fn keys_sizes_and_pastes_are_received() {
+    let harness = TerminalHarness::open();
     for key in ["enter", "ctrl-c", "up", "shift-tab", "pgdn", "f1", "esc"] {
-        theatre.pty.key(key);
-        theatre.pty.wait_for_text(&format!("{key} in"));
+        harness.pty.key(key);
+        harness.pty.wait_for_text(&format!("{key} in"));
     }
-    theatre.pty.paste("a\tb\r\nc");
-    theatre.pty.wait_for_text(r#"pasted 6 "a\tb\r\nc""#);
-    theatre.pty.resize(100, 30);
-    theatre.pty.wait_for_text("in 100x30");
-    theatre.pty.type_keys("s");
-    theatre.pty.wait_for_text("s in");
-    theatre.pty.type_keys("G");
-    theatre.pty.wait_for_text("G in");
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+    harness.pty.paste("a\tb\r\nc");
+    harness.pty.wait_for_text(r#"pasted 6 "a\tb\r\nc""#);
+    harness.pty.resize(100, 30);
+    harness.pty.wait_for_text("in 100x30");
+    harness.pty.type_keys("s");
+    harness.pty.wait_for_text("s in");
+    harness.pty.type_keys("G");
+    harness.pty.wait_for_text("G in");
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
-fn answers_of_the_terminal_are_no_keys() {
-    let theatre = Theatre::open();
-    theatre.pty.wait_for_text("keyboards: 1");
-    assert!(theatre.pty.wrote("\u{1b}[>29u"));
-    theatre.pty.type_keys("g");
-    theatre.pty.wait_for_text("g in");
-    assert!(theatre.pty.wrote("\u{1b}]11;?\u{1b}\\\u{1b}[?2031h"));
+fn answers_of_the_terminal_are_not_keys() {
+    let harness = TerminalHarness::open();
+    harness.pty.wait_for_text("keyboards: 1");
+    assert!(harness.pty.wrote("\u{1b}[>29u"));
+    harness.pty.type_keys("g");
+    harness.pty.wait_for_text("g in");
+    assert!(harness.pty.wrote("\u{1b}]11;?\u{1b}\\\u{1b}[?2031h"));
     let answers = [
         ("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\", "Background { is_light: true } in"),
         ("\u{1b}[?997;1n", "Background { is_light: false } in"),
@@ -395,126 +395,126 @@ fn answers_of_the_terminal_are_no_keys() {
     ];
     for (answer, shown) in answers {
         let (begin, end) = answer.split_at(answer.len() / 2);
-        theatre.pty.send(begin.as_bytes());
-        theatre.pty.settle();
-        theatre.pty.send(end.as_bytes());
-        theatre.pty.wait_for_text(shown);
+        harness.pty.send(begin.as_bytes());
+        harness.pty.settle();
+        harness.pty.send(end.as_bytes());
+        harness.pty.wait_for_text(shown);
     }
     // None of them was requested; d would end the program.
-    theatre.pty.send(b"\x1bP1$r0d\x1b\\\x1b_Gd\x1b\\\x1b]52;c;ZGRk\x07\x1b[?62;4d\x1b[24;80Rx");
-    theatre.pty.wait_for_text("x in");
-    theatre.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
-    theatre.pty.wait_for_text("й in");
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
-    assert!(theatre.pty.wrote("\u{1b}[?2031l") && theatre.pty.wrote("\u{1b}[<u"));
+    harness.pty.send(b"\x1bP1$r0d\x1b\\\x1b_Gd\x1b\\\x1b]52;c;ZGRk\x07\x1b[?62;4d\x1b[24;80Rx");
+    harness.pty.wait_for_text("x in");
+    harness.pty.send("\u{1b}[1081::113;;1081u".as_bytes());
+    harness.pty.wait_for_text("й in");
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
+    assert!(harness.pty.wrote("\u{1b}[?2031l") && harness.pty.wrote("\u{1b}[<u"));
 }
 
 #[test]
-fn what_was_asked_for_is_asked_again_after_a_stop() {
-    let theatre = Theatre::under_a_shell();
-    theatre.pty.type_keys("g");
-    theatre.pty.wait_for_text("g in");
-    theatre.pty.wait_for_text("keyboards: 1");
-    theatre.pty.key("ctrl-z");
-    theatre.pty.wait_for_text("stopped: ");
-    theatre.assert_given_back();
-    assert!(theatre.pty.wrote("\u{1b}[?2031l") && theatre.pty.wrote("\u{1b}[<u"));
-    theatre.pty.key("enter");
-    theatre.pty.wait_for_text("keyboards: 2");
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
-    let log = String::from_utf8(theatre.pty.log()).unwrap();
+fn queries_are_repeated_after_a_stop() {
+    let harness = TerminalHarness::under_a_shell();
+    harness.pty.type_keys("g");
+    harness.pty.wait_for_text("g in");
+    harness.pty.wait_for_text("keyboards: 1");
+    harness.pty.key("ctrl-z");
+    harness.pty.wait_for_text("stopped: ");
+    harness.assert_terminal_restored();
+    assert!(harness.pty.wrote("\u{1b}[?2031l") && harness.pty.wrote("\u{1b}[<u"));
+    harness.pty.key("enter");
+    harness.pty.wait_for_text("keyboards: 2");
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
+    let log = String::from_utf8(harness.pty.log()).unwrap();
     assert_eq!(log.matches("\u{1b}]11;?").count(), 2);
 }
 
 #[test]
-fn what_is_typed_after_many_keys_at_once_is_read() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys(&"j".repeat(3_000));
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+fn a_key_after_many_keys_at_once_is_read() {
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys(&"j".repeat(3_000));
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
 fn a_sequence_that_never_ends_does_not_stop_the_drawing() {
-    let theatre = Theatre::open();
-    theatre.pty.send(b"\x1b[");
-    theatre.pty.kill(Signal::TERM);
-    theatre.assert_restored("terminated");
+    let harness = TerminalHarness::open();
+    harness.pty.send(b"\x1b[");
+    harness.pty.kill(Signal::TERM);
+    harness.assert_ended_with("terminated");
 }
 
 #[test]
 fn a_frame_that_changes_nothing_writes_nothing() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("x");
-    theatre.pty.wait_for_text("x in");
-    theatre.pty.settle();
-    let before = theatre.pty.bytes();
-    theatre.pty.type_keys("x");
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("x");
+    harness.pty.wait_for_text("x in");
+    harness.pty.settle();
+    let before = harness.pty.bytes();
+    harness.pty.type_keys("x");
     // Rings after the frame that the second x caused.
-    theatre.pty.type_keys("b");
-    theatre.pty.wait_for_text("b in");
-    let frames = String::from_utf8(theatre.pty.log().split_off(before)).unwrap();
+    harness.pty.type_keys("b");
+    harness.pty.wait_for_text("b in");
+    let frames = String::from_utf8(harness.pty.log().split_off(before)).unwrap();
     assert_eq!(frames.matches("\u{1b}[?2026h").count(), 1, "{frames:?}");
-    assert_eq!(theatre.pty.told().bells, 1);
+    assert_eq!(harness.pty.events().bells, 1);
 }
 
 #[test]
 fn titles_notifications_and_copies_do_what_they_say() {
-    let theatre = Theatre::open();
-    theatre.pty.type_keys("ttnc");
-    theatre.pty.wait_for_text("c in");
-    let told = theatre.pty.told();
-    assert_eq!(told.titles, [r"7/12 \u{1b}"]);
-    assert_eq!(told.copied, ["c29tZSB0ZXh0"]);
-    assert!(theatre.pty.wrote("\u{1b}]9;dubwatch: failed\\u{7}\u{7}"));
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+    let harness = TerminalHarness::open();
+    harness.pty.type_keys("ttnc");
+    harness.pty.wait_for_text("c in");
+    let events = harness.pty.events();
+    assert_eq!(events.titles, [r"7/12 \u{1b}"]);
+    assert_eq!(events.copied, ["c29tZSB0ZXh0"]);
+    assert!(harness.pty.wrote("\u{1b}]9;dubwatch: failed\\u{7}\u{7}"));
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
-fn inside_tmux_copies_go_past_it_too() {
-    let theatre = Theatre::with(&[("TMUX", "/tmp/tmux-0/default,1,0")]);
-    theatre.pty.type_keys("cn");
-    theatre.pty.wait_for_text("n in");
+fn inside_tmux_copies_are_also_passed_through() {
+    let harness = TerminalHarness::with(&[("TMUX", "/tmp/tmux-0/default,1,0")]);
+    harness.pty.type_keys("cn");
+    harness.pty.wait_for_text("n in");
     // This terminal is not tmux, so it also accepts the second one.
-    assert_eq!(theatre.pty.told().copied, ["c29tZSB0ZXh0", "c29tZSB0ZXh0"]);
-    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]52;c;c29tZSB0ZXh0\u{1b}\u{1b}\\\u{1b}\\"));
-    assert!(theatre.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+    assert_eq!(harness.pty.events().copied, ["c29tZSB0ZXh0", "c29tZSB0ZXh0"]);
+    assert!(harness.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]52;c;c29tZSB0ZXh0\u{1b}\u{1b}\\\u{1b}\\"));
+    assert!(harness.pty.wrote("\u{1b}Ptmux;\u{1b}\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
 fn inside_screen_copies_and_notifications_are_wrapped_for_it() {
-    let theatre = Theatre::with(&[("STY", "1234.pts-0.host"), ("TERM", "screen-256color")]);
-    theatre.pty.type_keys("cn");
-    theatre.pty.wait_for_text("n in");
-    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]52;c;c29tZSB0ZXh0\u{7}\u{1b}\\"));
-    assert!(theatre.pty.wrote("\u{1b}P\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
-    theatre.pty.type_keys("d");
-    theatre.assert_restored("dropped");
+    let harness = TerminalHarness::with(&[("STY", "1234.pts-0.host"), ("TERM", "screen-256color")]);
+    harness.pty.type_keys("cn");
+    harness.pty.wait_for_text("n in");
+    assert!(harness.pty.wrote("\u{1b}P\u{1b}]52;c;c29tZSB0ZXh0\u{7}\u{1b}\\"));
+    assert!(harness.pty.wrote("\u{1b}P\u{1b}]9;dubwatch: failed\\u{7}\u{7}\u{1b}\\"));
+    harness.pty.type_keys("d");
+    harness.assert_ended_with("dropped");
 }
 
 #[test]
 fn without_a_terminal_there_is_an_error_that_says_what_to_do() {
-    let words = tempfile::NamedTempFile::new().unwrap();
+    let result_file = tempfile::NamedTempFile::new().unwrap();
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["terminal::stage", "--exact", "--ignored", "--nocapture"])
-        .env(STAGE, words.path())
+        .args(["terminal::test_program", "--exact", "--ignored", "--nocapture"])
+        .env(RESULT_FILE, result_file.path())
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .status()
         .unwrap();
     assert!(status.success());
-    let said = std::fs::read_to_string(words.path()).unwrap();
-    assert!(said.starts_with("standard input is not a terminal"), "{said}");
-    assert!(said.contains("--output"), "{said}");
+    let message = std::fs::read_to_string(result_file.path()).unwrap();
+    assert!(message.starts_with("standard input is not a terminal"), "{message}");
+    assert!(message.contains("--output"), "{message}");
 }
 
 #[test]
-fn what_is_too_long_to_copy_is_refused() {
+fn a_text_too_long_to_copy_is_rejected() {
     let size = || ratatui::layout::Size { width: 4, height: 2 };
     let mut screen = TerminalScreen::over(Vec::new(), size, Multiplexer::None).unwrap();
     let text = |length| ClipText::line(&"x".repeat(length)).unwrap();
@@ -545,7 +545,7 @@ impl Writes {
 }
 
 #[test]
-fn a_frame_leaves_in_one_write_and_shows_at_once() {
+fn a_frame_is_one_write_and_one_synchronized_update() {
     let writes = Writes::default();
     let size = || ratatui::layout::Size { width: 200, height: 50 };
     let mut screen = TerminalScreen::over(writes.clone(), size, Multiplexer::None).unwrap();
@@ -576,7 +576,7 @@ fn a_frame_leaves_in_one_write_and_shows_at_once() {
 /// Terminals use different numbers of columns for such text: if anything beside it changes, the
 /// whole row is redrawn from its beginning, each grapheme at its column.
 #[test]
-fn a_row_whose_width_the_terminal_may_see_otherwise_is_drawn_whole() {
+fn a_row_of_uncertain_width_is_redrawn_whole() {
     let writes = Writes::default();
     let size = || ratatui::layout::Size { width: 20, height: 3 };
     let mut screen = TerminalScreen::over(writes.clone(), size, Multiplexer::None).unwrap();

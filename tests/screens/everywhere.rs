@@ -113,7 +113,7 @@ fn selected(model: &Model) -> Option<String> {
 }
 
 /// Asserts that the selected row is visible and marked.
-fn selection_is_seen(model: &Model, rows: &[String], theme: Theme, case: &str) {
+fn assert_selection_visible(model: &Model, rows: &[String], theme: Theme, case: &str) {
     let Some(wanted) = selected(model) else { return };
     let mark = if theme.ascii { '>' } else { glyph::SELECTED };
     // The beginning of a long one is enough; non-ASCII characters are replaced in ASCII mode.
@@ -126,7 +126,7 @@ fn selection_is_seen(model: &Model, rows: &[String], theme: Theme, case: &str) {
 }
 
 #[rstest]
-fn everywhere_the_frame_is_sound(
+fn every_frame_is_valid(
     #[values(
         "empty",
         "empty_without_key",
@@ -143,7 +143,7 @@ fn everywhere_the_frame_is_sound(
         "unchecked",
         "partly_unchecked",
         "read_only",
-        "orphaned",
+        "writer_gone",
         "unwritable",
         "full_disk",
         "full_disk_unchecked",
@@ -168,7 +168,7 @@ fn everywhere_the_frame_is_sound(
             for theme in THEMES {
                 let case = format!("{view} {name} {size:?} {theme:?}");
                 let rows = rows(tui.model(), size, theme, &case);
-                selection_is_seen(tui.model(), &rows, theme, &case);
+                assert_selection_visible(tui.model(), &rows, theme, &case);
                 // While frozen, the first q ends the freeze instead of asking.
                 if fits(size) && (view, name) != ("quit", "frozen") {
                     let edges = [&rows[1..3], &rows[rows.len() - 1..]].concat();
@@ -190,7 +190,7 @@ fn every_state_is_in_the_property() {
 
 /// From the first row of a list to its last and back.
 #[test]
-fn the_selected_row_is_seen_wherever_it_is() {
+fn the_selected_row_is_always_visible() {
     let start = state("many").model;
     for (view, keys) in &VIEWS[..5] {
         for size in [(200, 50), (80, 24), (56, 13), (40, 10)] {
@@ -204,7 +204,7 @@ fn the_selected_row_is_seen_wherever_it_is() {
                 resize(&mut tui, size);
                 let case = format!("{view} {size:?} after {key}");
                 let rows = rows(tui.model(), size, COLOR, &case);
-                selection_is_seen(tui.model(), &rows, COLOR, &case);
+                assert_selection_visible(tui.model(), &rows, COLOR, &case);
             }
         }
     }
@@ -276,7 +276,7 @@ fn parts(frame: &Buffer, y: u16) -> (String, Vec<(Color, Color)>) {
 /// Rows of a view that look the same without colours, in any state, look the same with them:
 /// everything a colour says is also said by a character or a weight.
 #[test]
-fn no_state_is_told_apart_by_colour_alone() {
+fn no_state_is_shown_by_colour_alone() {
     let mut all: Vec<TuiHarness> = STATES.iter().map(|(name, _)| state(name)).collect();
     all.extend(versions());
     for (view, keys) in VIEWS {

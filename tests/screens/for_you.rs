@@ -69,7 +69,7 @@ fn title(tui: &TuiHarness) -> String {
 const ALL: Theme = Theme { color: false, ascii: true, light: false };
 
 #[test]
-fn what_is_ready_is_for_you_and_is_called_out_once() {
+fn a_ready_version_is_for_you_and_notifies_once() {
     let mut tui = TuiHarness::empty();
     let effects = deliver(&mut tui, &about("ast_a", "es-1", "ready"), 1);
     assert_eq!(notifications(&effects), ["ast_a: ready for QC"]);
@@ -88,7 +88,7 @@ fn what_is_ready_is_for_you_and_is_called_out_once() {
 }
 
 #[test]
-fn a_version_becomes_overdue_by_time_alone() {
+fn a_version_becomes_overdue_without_any_event() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     deliver(&mut tui, &about("ast_b", "fr-1", "ready"), 1);
@@ -120,7 +120,7 @@ fn a_version_becomes_overdue_by_time_alone() {
     let text = lines(&mut tui, (160, 40)).join("\n");
     assert!(text.contains("0 of 2 done · 2 for you (▲ 1 overdue)"), "{text}");
     assert!(text.contains("ast_a  es-XX  overdue since 17:00"), "{text}");
-    assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "a word of its own in the list: {text}");
+    assert!(text.contains("FOR YOU 2  ▲ 1 overdue"), "the list has a count of its own: {text}");
     assert!(text.contains("▲ ast_a"), "and a glyph: {text}");
     assert!(text.contains("▲ es-XX    OVERDUE"), "and in its lane: {text}");
     assert!(text.contains("1 overdue"), "{text}");
@@ -132,7 +132,7 @@ fn a_version_becomes_overdue_by_time_alone() {
 }
 
 #[test]
-fn time_in_a_frozen_picture_stands_still_and_the_user_is_called() {
+fn a_frozen_screen_does_not_age_but_notifies_the_user() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     tui.press("space");
@@ -166,7 +166,7 @@ fn restarted(minute: i64, marked: bool) -> (TuiHarness, Vec<Effect>) {
 }
 
 #[test]
-fn a_restart_calls_nobody_for_what_was_overdue_before() {
+fn a_restart_does_not_notify_of_versions_overdue_before() {
     let (mut tui, mut effects) = restarted(500, false);
     effects.extend(tick(&mut tui, 501));
     // Nor when its asset is sent again.
@@ -184,7 +184,7 @@ fn a_restart_calls_nobody_for_what_was_overdue_before() {
 }
 
 #[test]
-fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
+fn n_selects_overdue_versions_and_x_marks_only_the_selected_one() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     deliver(&mut tui, &about("ast_b", "fr-1", "generated"), 1);
@@ -234,7 +234,7 @@ fn n_leads_to_what_is_overdue_and_x_marks_it_and_nothing_else() {
 }
 
 #[test]
-fn overdue_is_a_word_of_the_filter_and_goes_with_the_time() {
+fn the_overdue_filter_follows_the_time() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "es-1", "generating"), 0);
     deliver(&mut tui, &about("ast_b", "fr-1", "generating"), 60);
@@ -249,9 +249,9 @@ fn overdue_is_a_word_of_the_filter_and_goes_with_the_time() {
     assert!(listed(&mut tui).is_empty());
     tick(&mut tui, 181);
     assert_eq!(listed(&mut tui), ["ast_a"]);
-    assert!(tui.model().row_count() > 0, "it says nothing of deliveries");
+    assert!(tui.model().row_count() > 0, "the filter does not apply to deliveries");
     tui.press("esc !");
-    assert_eq!(listed(&mut tui), ["ast_a"], "red-bar material");
+    assert_eq!(listed(&mut tui), ["ast_a"], "overdue versions count as failures");
     tick(&mut tui, 241);
     assert_eq!(listed(&mut tui), ["ast_b", "ast_a"]);
 }
@@ -290,7 +290,7 @@ fn the_header_counts_dubs_in_every_width() {
 }
 
 #[test]
-fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
+fn nothing_has_failed_is_not_shown_if_a_refused_request_claims_a_failure() {
     let everywhere = |tui: &mut TuiHarness, words: &str| -> bool {
         ["1", "2", "3", "4", "1 n", "2 n", "3 n", "4 n"].iter().any(|keys| {
             tui.press(keys);
@@ -322,7 +322,7 @@ fn nothing_has_failed_is_not_said_where_a_refused_request_says_otherwise() {
 }
 
 #[test]
-fn a_version_is_copied_as_the_command_that_gets_it() {
+fn the_get_version_command_is_copied() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "es-1", "ready"), 0);
     deliver(&mut tui, &about("ast_a", "fr-1", "ready"), 1);
@@ -352,7 +352,7 @@ fn a_version_is_copied_as_the_command_that_gets_it() {
 }
 
 #[test]
-fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
+fn short_ids_end_in_an_ellipsis_and_stay_the_same_on_a_screen() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_9f3c81aa0011", "es-1", "ready"), 0);
     let shown =
@@ -370,7 +370,7 @@ fn short_ids_end_in_a_mark_and_stay_while_they_are_looked_at() {
 
 /// The demo's forecasts are right from the first second on: close to the actual durations.
 #[test]
-fn the_forecasts_of_the_demo_do_not_start_wrong() {
+fn the_demos_forecasts_are_right_from_the_start() {
     for second in [0, 1, 5, 20, 60, 120, 200] {
         let mut tui = TuiHarness::story(7, second);
         tui.model().live.update_usual();

@@ -78,7 +78,7 @@ fn hostile_refusal(id: u64, text: &str) -> RefusalEntry {
     }
 }
 
-fn sound(frame: &Buffer, what: &str) {
+fn assert_clean(frame: &Buffer, what: &str) {
     for cell in &frame.content {
         let symbol = cell.symbol();
         assert!(!symbol.chars().any(|c| c.is_control() || is_hidden(c)), "{what}: {symbol:?}");
@@ -87,7 +87,7 @@ fn sound(frame: &Buffer, what: &str) {
 }
 
 /// Sends a link and gaps full of this text.
-fn tell_of_a_relay(tui: &mut TuiHarness, text: &str) {
+fn send_relay_events(tui: &mut TuiHarness, text: &str) {
     let all = text.to_owned();
     tui.event(BackendEvent::Link(Box::new(Link {
         callback_url: Some(all.clone()),
@@ -113,7 +113,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
     let mut tui = TuiHarness::of(Model::new(run_info, now(), (120, 30)));
     tui.event(BackendEvent::Loaded);
     for size in SIZES {
-        sound(&tui.frame(size, COLOR), "empty");
+        assert_clean(&tui.frame(size, COLOR), "empty");
     }
     let mut timeline = Timeline::default();
     for (seq, text) in HOSTILE.iter().enumerate() {
@@ -144,7 +144,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         tui.event(BackendEvent::Warning(now(), (*text).to_owned()));
     }
     tui.event(BackendEvent::Store(JournalHealth::Failing { why: all.clone() }));
-    tell_of_a_relay(&mut tui, &all);
+    send_relay_events(&mut tui, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {
             tui.press("esc");
@@ -152,7 +152,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         tui.press(keys);
         for _ in 0..HOSTILE.len() {
             for size in SIZES {
-                sound(&tui.frame(size, COLOR), keys);
+                assert_clean(&tui.frame(size, COLOR), keys);
             }
             tui.press("down");
         }
@@ -196,9 +196,9 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         tui.event(BackendEvent::Detail(target, Some(Box::new(detail))));
         for _ in 0..4 {
             for size in SIZES {
-                sound(&tui.frame(size, COLOR), text);
+                assert_clean(&tui.frame(size, COLOR), text);
                 tui.press("v");
-                sound(&tui.frame(size, COLOR), text);
+                assert_clean(&tui.frame(size, COLOR), text);
             }
             tui.press("tab");
         }

@@ -32,7 +32,7 @@ fn copied(what: &str, text: &str) -> Effect {
     Effect::Copy { what: what.to_owned(), text: ClipText::new(text).unwrap() }
 }
 
-fn asks(effects: &[Effect]) -> Vec<&Request> {
+fn requests(effects: &[Effect]) -> Vec<&Request> {
     effects
         .iter()
         .filter_map(|effect| match effect {
@@ -58,13 +58,13 @@ fn n_goes_from_failure_to_failure_and_x_marks_the_selected_one() {
     tui.press("n");
     // The cycle starts again with the first one.
     let effects = tui.press("x");
-    let asked = asks(&effects);
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    assert!(matches!(asked[0], Request::Acknowledge { at: Some(_), .. }), "{asked:?}");
+    let requested = requests(&effects);
+    assert_eq!(requested.len(), 1, "{requested:?}");
+    assert!(matches!(requested[0], Request::Acknowledge { at: Some(_), .. }), "{requested:?}");
 }
 
 #[test]
-fn what_was_marked_stops_shouting_and_stays_listed() {
+fn a_marked_failure_is_no_longer_highlighted_but_listed() {
     let mut tui = TuiHarness::story(7, 130);
     let asset = tui.model().selected_asset().unwrap().clone();
     assert!(asset.has_unseen_alert());
@@ -80,14 +80,14 @@ fn what_was_marked_stops_shouting_and_stays_listed() {
     // Pressing it again removes the mark.
     let effects = tui.press("x");
     assert!(
-        asks(&effects).iter().all(|r| matches!(r, Request::Acknowledge { at: None, .. })),
+        requests(&effects).iter().all(|r| matches!(r, Request::Acknowledge { at: None, .. })),
         "{effects:?}"
     );
-    assert!(!asks(&effects).is_empty());
+    assert!(!requests(&effects).is_empty());
 }
 
 #[test]
-fn a_filter_is_in_force_while_it_is_typed_and_esc_takes_it_back() {
+fn a_filter_applies_while_it_is_typed_and_esc_restores_the_previous_one() {
     let mut tui = TuiHarness::story(7, 130);
     let all = tui.model().assets().len();
     tui.press("/");
@@ -118,7 +118,7 @@ fn a_filter_is_in_force_while_it_is_typed_and_esc_takes_it_back() {
 }
 
 #[test]
-fn a_frozen_picture_stands_still_and_counts_what_waits() {
+fn a_frozen_screen_does_not_change_and_counts_new_rows() {
     let mut tui = TuiHarness::story(7, 60);
     let before = tui.frame((120, 30), COLOR);
     tui.press("space");
@@ -146,7 +146,7 @@ fn a_frozen_picture_stands_still_and_counts_what_waits() {
 }
 
 #[test]
-fn following_stops_when_one_moves_and_says_how_many_came() {
+fn moving_stops_following_and_counts_new_rows() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("3 up up");
     let model = tui.model();
@@ -186,20 +186,20 @@ fn the_selection_sticks_while_others_become_active() {
     let row = tui.delivery(&message, now() + SignedDuration::from_secs(21));
     tui.news(vec![row], &BTreeSet::from([order.last().unwrap().to_string()]), false);
     let held: Vec<_> = tui.model().assets().iter().map(|place| place.id.clone()).collect();
-    assert_eq!(held, order, "nothing moves under the user's hands");
+    assert_eq!(held, order, "positions are kept while the user moves");
     tui.tick(now() + SignedDuration::from_secs(40));
     let model = tui.model();
     assert_eq!(model.selected_asset().unwrap().id(), selected);
-    assert_eq!(model.assets()[0].id, *order.last().unwrap(), "then the failure goes up");
+    assert_eq!(model.assets()[0].id, *order.last().unwrap(), "then the failure moves to the top");
 }
 
 #[test]
-fn enter_leads_in_and_esc_leads_out() {
+fn enter_opens_and_esc_goes_back() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("enter");
     assert_eq!(tui.model().pane, Pane::Lanes);
     let effects = tui.press("enter");
-    assert!(matches!(asks(&effects)[..], [Request::Detail(_)]), "{effects:?}");
+    assert!(matches!(requests(&effects)[..], [Request::Detail(_)]), "{effects:?}");
     assert!(matches!(tui.model().mode, Mode::Detail(_)));
     tui.press("tab");
     assert!(matches!(&tui.model().mode, Mode::Detail(open) if open.tab == Tab::Headers));
@@ -213,7 +213,7 @@ fn enter_leads_in_and_esc_leads_out() {
 }
 
 #[test]
-fn q_asks_once_before_it_ends_what_receives() {
+fn q_asks_once_before_it_ends_a_receiver() {
     let mut tui = TuiHarness::story(7, 60);
     for stays in ["esc", "n", "x", "4", "enter", "up", "z", "L"] {
         let before = tui.model().clone();
@@ -244,7 +244,7 @@ fn q_asks_once_before_it_ends_what_receives() {
 }
 
 #[test]
-fn escape_and_a_quick_key_are_both_taken() {
+fn escape_and_a_quick_key_are_both_handled() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("3 /");
     tui.press("f a i l alt-1");
@@ -254,7 +254,7 @@ fn escape_and_a_quick_key_are_both_taken() {
 }
 
 #[test]
-fn what_shift_means_to_some_terminals_alone_is_left_out() {
+fn shift_is_ignored_if_only_some_terminals_report_it() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("shift-down");
     let moved = tui.model().selection.clone();
@@ -266,18 +266,14 @@ fn what_shift_means_to_some_terminals_alone_is_left_out() {
 }
 
 #[test]
-fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_once_elsewhere() {
+fn keys_of_another_layout_work_by_position_or_show_one_warning() {
     let physical = |c, us| Msg::Key(Chord { physical: Some(us), ..Chord::char(c) });
     let mut tui = TuiHarness::story(7, 60);
     tui.send(physical('ц', 'w'));
-    assert_eq!(
-        tui.model().status_message,
-        None,
-        "nothing is bound to w either, and the layout is no riddle"
-    );
+    assert_eq!(tui.model().status_message, None, "nothing is bound to w, and the layout is known");
     tui.send(physical('Т', 'N'));
     tui.send(physical('.', '/'));
-    assert_eq!(tui.model().mode, Mode::Normal, "a point is a point, wherever it stands");
+    assert_eq!(tui.model().mode, Mode::Normal, "a full stop is a full stop, wherever the key is");
     tui.send(physical('є', '\''));
     tui.send(physical('₴', '4'));
     assert_eq!(tui.model().screen, Screen::Health);
@@ -287,17 +283,17 @@ fn keys_of_another_layout_act_by_their_place_where_that_is_known_and_it_is_said_
 
     let mut tui = TuiHarness::story(7, 60);
     tui.press("й");
-    let (word, _) = tui.model().status_message.clone().unwrap();
-    assert!(word.contains("Latin letters") && word.contains('й'), "{word}");
+    let (message, _) = tui.model().status_message.clone().unwrap();
+    assert!(message.contains("Latin letters") && message.contains('й'), "{message}");
     tui.press("θ");
     assert_eq!(tui.model().status_message, None, "once is enough");
     let mut tui = TuiHarness::story(7, 60);
     tui.press("é # w");
-    assert_eq!(tui.model().status_message, None, "those are no letters of another script");
+    assert_eq!(tui.model().status_message, None, "these are not letters of another script");
 }
 
 #[test]
-fn control_l_draws_everything_anew_from_everywhere() {
+fn control_l_redraws_from_everywhere() {
     for keys in ["1", "/", "L", "y", "?", "3 enter", "q", "space"] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(keys);
@@ -308,7 +304,7 @@ fn control_l_draws_everything_anew_from_everywhere() {
 }
 
 #[test]
-fn the_cursor_stands_in_the_line_that_is_typed() {
+fn the_cursor_is_in_the_line_being_typed() {
     let mut tui = TuiHarness::story(7, 60);
     let cursor = |tui: &mut TuiHarness, width, height| {
         view::cursor(tui.model(), Rect::new(0, 0, width, height)).map(|at| (at.x, at.y))
@@ -337,7 +333,7 @@ fn the_cursor_stands_in_the_line_that_is_typed() {
 }
 
 #[test]
-fn control_c_ends_it_from_everywhere() {
+fn control_c_quits_from_everywhere() {
     for keys in ["1", "/", "L", "y", "?", "3 enter", "tab tab enter", "space", "!"] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(keys);
@@ -346,7 +342,7 @@ fn control_c_ends_it_from_everywhere() {
 }
 
 #[test]
-fn copying_says_what_and_copies_it() {
+fn copying_names_and_copies_the_text() {
     let mut tui = TuiHarness::empty();
     let effects = tui.press("y u");
     assert_eq!(effects, [copied("the callback URL", "http://127.0.0.1:3829/callback")]);
@@ -361,21 +357,21 @@ fn copying_says_what_and_copies_it() {
 }
 
 #[test]
-fn a_name_is_given_and_taken_away() {
+fn a_name_is_set_and_removed() {
     let mut tui = TuiHarness::story(7, 60);
     let id = tui.model().selected_asset().unwrap().id().to_owned();
     tui.press("L ctrl-u");
     tui.type_text("Night Ferry");
     let effects = tui.press("enter");
     let name = Some("Night Ferry".to_owned());
-    assert_eq!(asks(&effects), [&Request::Name { asset_id: id.clone(), name }]);
+    assert_eq!(requests(&effects), [&Request::Name { asset_id: id.clone(), name }]);
     tui.press("L ctrl-u");
     let effects = tui.press("enter");
-    assert_eq!(asks(&effects), [&Request::Name { asset_id: id, name: None }]);
+    assert_eq!(requests(&effects), [&Request::Name { asset_id: id, name: None }]);
 }
 
 #[test]
-fn nothing_wakes_a_dashboard_on_which_nothing_ages() {
+fn a_dashboard_without_changes_does_not_wake_up() {
     let tui = TuiHarness::empty();
     assert_eq!(next_change(&tui.model, None), None);
     let mut tui = TuiHarness::story(7, 60);
@@ -417,22 +413,22 @@ fn on_the_deliveries_x_and_l_are_about_the_selected_row() {
     deliver(&mut tui, &about("ast_b", "v2", "failed"), 2);
     deliver(&mut tui, &about("ast_b", "v3", "ready"), 3);
     tui.press("3");
-    assert!(asks(&tui.press("x")).is_empty(), "what is selected has not failed");
+    assert!(requests(&tui.press("x")).is_empty(), "what is selected has not failed");
     tui.press("up");
     let effects = tui.press("x");
     assert!(
-        matches!(&asks(&effects)[..], [Request::Acknowledge { asset_id, version_id, .. }]
+        matches!(&requests(&effects)[..], [Request::Acknowledge { asset_id, version_id, .. }]
             if asset_id == "ast_b" && version_id.as_deref() == Some("v2")),
         "{effects:?}"
     );
     tui.press("up up L");
     assert!(matches!(&tui.model().mode, Mode::Name { asset_id, .. } if asset_id == "ast_a"));
     tui.press("esc 4");
-    assert!(asks(&tui.press("x")).is_empty(), "Health has nothing that failed");
+    assert!(requests(&tui.press("x")).is_empty(), "Health has nothing that failed");
 }
 
 #[test]
-fn a_failure_that_comes_while_one_moves_is_reached() {
+fn n_reaches_a_failure_that_arrives_while_positions_are_kept() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
     deliver(&mut tui, &about("ast_b", "v1", "ready"), 2);
@@ -444,14 +440,14 @@ fn a_failure_that_comes_while_one_moves_is_reached() {
 }
 
 #[test]
-fn older_rows_come_and_the_newest_come_back() {
+fn older_rows_are_loaded_and_the_newest_again() {
     let mut tui = TuiHarness::empty();
     for number in 0..5_000 {
         deliver(&mut tui, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
     }
     tui.press("3");
     // The first of them is the first of the journal: there is nothing to read.
-    assert_eq!(asks(&tui.press("g")), Vec::<&Request>::new());
+    assert_eq!(requests(&tui.press("g")), Vec::<&Request>::new());
     // The selected row stays, whatever arrives.
     let selected = tui.model().selection.row;
     deliver(&mut tui, &about("ast_a", "v1", "generating"), 60);
@@ -483,7 +479,7 @@ fn older_rows_come_and_the_newest_come_back() {
 
 /// Returns the search that the dashboard requests, if any.
 fn searched(effects: &[Effect]) -> Option<Search> {
-    asks(effects).into_iter().find_map(|request| match request {
+    requests(effects).into_iter().find_map(|request| match request {
         Request::Rows(search) => Some((**search).clone()),
         _ => None,
     })
@@ -506,7 +502,7 @@ fn page(search: &Search, begun: u64, reached: u64, rows: Vec<Row>) -> RowsPage {
 }
 
 #[test]
-fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
+fn a_row_found_far_back_is_shown_among_its_neighbours() {
     let mut tui = TuiHarness::empty();
     let old: Vec<Row> = ["ast_z", "ast_b", "ast_c"]
         .map(|asset| tui.delivery(&about(asset, "v1", "ready"), now()))
@@ -538,7 +534,7 @@ fn what_a_filter_found_far_back_is_shown_among_its_neighbours() {
 }
 
 #[test]
-fn the_timeline_says_none_only_of_what_it_holds() {
+fn the_timeline_claims_no_match_only_for_the_rows_held() {
     let mut tui = TuiHarness::empty();
     for number in 0..501 {
         deliver(&mut tui, &about("ast_a", &format!("v{}", number % 7), "ready"), number / 100);
@@ -551,7 +547,7 @@ fn the_timeline_says_none_only_of_what_it_holds() {
 }
 
 #[test]
-fn a_filter_says_none_only_at_the_end_of_the_journal() {
+fn a_filter_claims_no_match_only_at_the_end_of_the_journal() {
     let mut tui = TuiHarness::empty();
     // The newest rows of a journal that holds more.
     for _ in 0..3 {
@@ -584,7 +580,7 @@ fn a_filter_says_none_only_at_the_end_of_the_journal() {
 }
 
 #[test]
-fn a_local_name_is_looked_for_in_rows_as_well() {
+fn a_filter_searches_local_names_of_rows_as_well() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("/");
     tui.type_text("keynote");
@@ -596,7 +592,7 @@ fn a_local_name_is_looked_for_in_rows_as_well() {
 }
 
 #[test]
-fn copying_is_of_what_can_be_pasted() {
+fn unsafe_ids_are_not_copied() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("a\nrm -rf ~\n", "v1", "ready"), 1);
     assert_eq!(tui.press("y i"), [], "an id with a line end in it is not for a shell");
@@ -622,17 +618,17 @@ fn the_matrix_keeps_its_column_and_opens_its_cell() {
 }
 
 #[test]
-fn enter_on_a_lane_opens_what_made_it_what_it_is() {
+fn enter_on_a_lane_opens_the_delivery_of_its_state() {
     let mut tui = TuiHarness::empty();
     deliver(&mut tui, &about("ast_a", "v1", "ready"), 1);
     deliver(&mut tui, &about("ast_a", "v1", "generating"), 2);
     deliver(&mut tui, &about("ast_a", "v1", "generating"), 3);
     let effects = tui.press("tab enter");
-    assert!(asks(&effects).contains(&&Request::Detail(Target::Delivery(2))), "{effects:?}");
+    assert!(requests(&effects).contains(&&Request::Detail(Target::Delivery(2))), "{effects:?}");
 }
 
 #[test]
-fn a_clock_that_is_set_back_holds_nothing_for_ever() {
+fn a_clock_set_back_does_not_extend_holds_and_messages() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("down x");
     assert!(tui.model().is_held() && tui.model().status_message.is_some());
@@ -694,7 +690,7 @@ fn random_message(dice: &mut Dice) -> Message {
 }
 
 #[test]
-fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
+fn ten_thousand_random_keys_and_deliveries_do_no_harm() {
     let keys: Vec<&str> =
         KEYMAP.iter().flat_map(|row| row.keys).copied().chain(["a", "é", ":", "\"", "9"]).collect();
     let sizes =
@@ -709,7 +705,7 @@ fn ten_thousand_random_keys_and_deliveries_leave_it_sound() {
                 let key = dice.pick(&keys);
                 if let Ok(chord) = key.parse() {
                     let effects = tui.send(Msg::Key(chord));
-                    for request in asks(&effects) {
+                    for request in requests(&effects) {
                         answer(&mut tui, &mut dice, request, now);
                     }
                     follow_demo(&mut tui, &effects);
@@ -822,7 +818,7 @@ fn leads_back(tui: &TuiHarness) -> bool {
 }
 
 #[test]
-fn keys_are_spelt_where_there_is_ascii_alone() {
+fn keys_are_spelled_out_in_ascii_mode() {
     for keys in ["1", "2", "3", "4", "/", "L", "?", "q", "y", "3 enter"] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(keys);

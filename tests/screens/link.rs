@@ -88,7 +88,7 @@ fn headers() {
 }
 
 #[test]
-fn the_url_that_is_shown_and_copied_is_the_relays() {
+fn the_relays_url_is_shown_and_copied() {
     let mut tui = TuiHarness::empty();
     tui.event(BackendEvent::Link(Box::new(up(0))));
     let frame = rendered(&tui.frame((120, 30), COLOR));
@@ -100,7 +100,7 @@ fn the_url_that_is_shown_and_copied_is_the_relays() {
 }
 
 #[test]
-fn before_the_relay_said_its_url_the_screen_says_so() {
+fn the_empty_screen_waits_for_the_relays_url() {
     let mut tui = TuiHarness::empty();
     tui.model().run_info.callback_url = String::new();
     tui.event(BackendEvent::Link(Box::new(Link::new("relay.example".to_owned()))));
@@ -110,7 +110,7 @@ fn before_the_relay_said_its_url_the_screen_says_so() {
 }
 
 #[test]
-fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
+fn new_gaps_are_warned_of() {
     let mut tui = TuiHarness::story(7, 60);
     tui.event(BackendEvent::Gaps(vec![gap(40, 12)]));
     let warned: Vec<String> =
@@ -124,7 +124,7 @@ fn gaps_of_before_are_no_news_and_new_ones_are_warned_of() {
 }
 
 #[test]
-fn a_link_that_waits_counts_down_and_one_that_is_up_wakes_nobody() {
+fn a_waiting_link_counts_down_and_a_connected_one_causes_no_wakeups() {
     let mut tui = TuiHarness::empty();
     tui.tick(after(60));
     tui.event(BackendEvent::Link(Box::new(retrying())));

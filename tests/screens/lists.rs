@@ -30,7 +30,7 @@ fn busy(keys: &str) -> TuiHarness {
 }
 
 /// Compares a screen with its snapshots in two sizes.
-fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
+fn assert_snapshots(name: &str, tui: &mut TuiHarness) {
     for (columns, rows) in [(120, 40), (80, 24)] {
         let frame = tui.frame((columns, rows), COLOR);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), rendered(&frame));
@@ -38,35 +38,35 @@ fn in_two_sizes(name: &str, tui: &mut TuiHarness) {
 }
 
 /// Compares a screen with its snapshot, in the most common size.
-fn at_80(name: &str, tui: &mut TuiHarness, theme: Theme) {
+fn assert_snapshot_80(name: &str, tui: &mut TuiHarness, theme: Theme) {
     let frame = tui.frame((80, 24), theme);
     insta::assert_snapshot!(name, rendered(&frame));
 }
 
 #[test]
 fn the_signature_of_a_refusal() {
-    at_80("refusal", &mut busy("3 enter"), COLOR);
+    assert_snapshot_80("refusal", &mut busy("3 enter"), COLOR);
 }
 
 #[test]
-fn a_delivery_that_is_still_being_read() {
+fn a_delivery_still_being_read() {
     let mut tui = busy("3");
     tui.press("enter");
-    at_80("reading", &mut tui, COLOR);
+    assert_snapshot_80("reading", &mut tui, COLOR);
 }
 
 #[test]
-fn rows_that_came_since() {
+fn rows_received_since_the_selection() {
     let mut tui = busy("3 up up");
     let again = TuiHarness::story(8, BUSY);
     let rows: Vec<Row> =
         (0..7).filter_map(|place| again.model.row(place)).map(|row| Row::clone(row)).collect();
     tui.news(rows, &BTreeSet::new(), false);
-    at_80("deliveries_since", &mut tui, COLOR);
+    assert_snapshot_80("deliveries_since", &mut tui, COLOR);
 }
 
 #[test]
-fn a_journal_that_is_only_read_is_not_said_to_be_written() {
+fn a_read_only_journal_is_not_shown_as_writing() {
     for (banner, is_orphaned, state) in [
         (Banner::ReadOnly, false, "read-only; another dubwatch writes it"),
         (Banner::ReadOnly, true, "read-only; its writer has ended"),
@@ -105,7 +105,7 @@ fn a_screen_that_is_too_small() {
 
 /// Every screen can be drawn at every size.
 #[test]
-fn no_size_is_too_odd() {
+fn every_size_can_be_drawn() {
     for keys in ["2", "3", "4", "?", "3 enter", "3 enter v", "3 y", "3 enter y"] {
         let mut tui = busy(keys);
         for columns in [40, 41, 55, 56, 64, 65, 78, 79, 90, 99, 100, 119, 157, 158, 300] {
@@ -118,7 +118,7 @@ fn no_size_is_too_odd() {
 
 /// The last line can be scrolled to, and no further: the page size agrees with what is visible.
 #[test]
-fn the_end_is_where_the_last_line_is() {
+fn scrolling_ends_at_the_last_line() {
     for (size, keys, last) in
         [((80, 24), "?", "ast_51"), ((40, 10), "?", "ast_51"), ((40, 10), "3 enter", "tried)")]
     {
@@ -138,7 +138,7 @@ fn the_end_is_where_the_last_line_is() {
 }
 
 /// Returns a delivery with a change.
-fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
+fn unusual_delivery(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
     let at = tui.model().now;
     let message = Message {
         event: "version_ready".to_owned(),
@@ -152,7 +152,7 @@ fn odd(tui: &mut TuiHarness, change: impl FnOnce(&mut DeliverySummary)) -> Row {
 }
 
 /// Returns a refusal with a change.
-fn odd_refusal(tui: &mut TuiHarness, change: impl FnOnce(&mut Refusal)) -> Row {
+fn unusual_refusal(tui: &mut TuiHarness, change: impl FnOnce(&mut Refusal)) -> Row {
     let at = tui.model().now;
     let message = Message {
         event: "version_failed".to_owned(),
@@ -168,30 +168,30 @@ fn odd_refusal(tui: &mut TuiHarness, change: impl FnOnce(&mut Refusal)) -> Row {
 }
 
 #[test]
-fn rows_that_are_not_what_rows_are() {
+fn unusual_rows() {
     let mut tui = TuiHarness::empty();
     let yesterday = tui.model().now - SignedDuration::from_hours(20);
     let mut rows = vec![
-        odd(&mut tui, |delivery| {
+        unusual_delivery(&mut tui, |delivery| {
             delivery.received_at = yesterday;
             delivery.verdict = Verdict::Valid { key: "dev".into(), encoding: Encoding::Raw };
         }),
-        odd(&mut tui, |delivery| delivery.verdict = Verdict::Unchecked),
-        odd(&mut tui, |delivery| {
+        unusual_delivery(&mut tui, |delivery| delivery.verdict = Verdict::Unchecked),
+        unusual_delivery(&mut tui, |delivery| {
             delivery.outcome = Outcome {
                 effect: FoldEffect::NewCycle,
                 uncertain: Some(Ambiguity::SameEventLater),
             };
         }),
-        odd(&mut tui, |delivery| {
+        unusual_delivery(&mut tui, |delivery| {
             delivery.callback.version_locale = None;
             delivery.outcome = Outcome::certain(FoldEffect::Late);
         }),
-        odd(&mut tui, |delivery| {
+        unusual_delivery(&mut tui, |delivery| {
             delivery.callback = Callback::read(b"[1,2");
             delivery.outcome = Outcome::NONE;
         }),
-        odd(&mut tui, |delivery| {
+        unusual_delivery(&mut tui, |delivery| {
             delivery.callback.event = Some("version_archived\u{1b}[31m\u{202e}".to_owned());
             delivery.callback.unreadable = Some("the event is not known".to_owned());
             delivery.outcome = Outcome::NONE;
@@ -205,23 +205,23 @@ fn rows_that_are_not_what_rows_are() {
         (RefusalKind::Broken, 400, 2),
         (RefusalKind::Missing, 401, 1),
     ] {
-        rows.push(odd_refusal(&mut tui, |refusal| {
+        rows.push(unusual_refusal(&mut tui, |refusal| {
             (refusal.kind, refusal.status, refusal.count) = (kind, status, count);
             refusal.why = "what was wrong, and what to do".to_owned();
         }));
     }
     tui.news(rows, &BTreeSet::new(), true);
     open(&mut tui, "3");
-    in_two_sizes("odd_rows", &mut tui);
+    assert_snapshots("odd_rows", &mut tui);
     for _ in 0..6 {
         tui.press("up");
     }
     open(&mut tui, "enter");
-    at_80("unreadable", &mut tui, COLOR);
+    assert_snapshot_80("unreadable", &mut tui, COLOR);
 }
 
 /// Delivers the events of a version one minute apart; those with a `=` share one signature.
-fn run_of(tui: &mut TuiHarness, events: &str) {
+fn deliver_run(tui: &mut TuiHarness, events: &str) {
     let mut at = tui.model().now - SignedDuration::from_mins(9);
     for event in events.split(' ') {
         let message = Message {
@@ -238,7 +238,7 @@ fn run_of(tui: &mut TuiHarness, events: &str) {
 
 /// A guess and a later correction are explained where they are selected, also at 80 columns.
 #[test]
-fn a_new_run_says_why_it_is_taken_for_one() {
+fn a_new_run_is_explained() {
     let shown = |tui: &mut TuiHarness| rendered(&tui.frame((80, 24), PLAIN));
     // The words in the right pane, on one line.
     let lanes = |tui: &mut TuiHarness| {
@@ -248,7 +248,7 @@ fn a_new_run_says_why_it_is_taken_for_one() {
         words.join(" ")
     };
     let mut tui = TuiHarness::empty();
-    run_of(&mut tui, "generating generate_failed generating");
+    deliver_run(&mut tui, "generating generate_failed generating");
     let why = "signed anew: taken for a new run; a retry could look like this";
     let explained = lanes(&mut tui);
     assert!(explained.contains(&format!("a guess: {why}")), "{explained}");
@@ -257,7 +257,7 @@ fn a_new_run_says_why_it_is_taken_for_one() {
     assert!(detail.contains(&format!("new cycle  ? {why}")), "{detail}");
 
     let mut tui = TuiHarness::empty();
-    run_of(&mut tui, "=generating generate_failed =generating generated");
+    deliver_run(&mut tui, "=generating generate_failed =generating generated");
     let clock = tui.model().now - SignedDuration::from_mins(7);
     let clock = clock.strftime("%H:%M").to_string();
     let explained = lanes(&mut tui);

@@ -55,7 +55,7 @@ pub(crate) const STATES: [(&str, &str); 27] = [
     ("unchecked", "UNCHECKED"),
     ("partly_unchecked", ""),
     ("read_only", "READ ONLY"),
-    ("orphaned", "NOT RECEIVING"),
+    ("writer_gone", "NOT RECEIVING"),
     ("unwritable", "NOT RECEIVING"),
     ("full_disk", "THE JOURNAL CANNOT BE WRITTEN"),
     ("full_disk_unchecked", "THE JOURNAL CANNOT BE WRITTEN"),
@@ -85,7 +85,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
     let banner = match name {
         "demo" | "demo_over" => Some(Banner::Demo),
         "unchecked" | "full_disk_unchecked" => Some(Banner::Unchecked),
-        "read_only" | "orphaned" => Some(Banner::ReadOnly),
+        "read_only" | "writer_gone" => Some(Banner::ReadOnly),
         "unwritable" => Some(Banner::Unwritable),
         _ => None,
     };
@@ -107,7 +107,7 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "filtered_to_nothing" => drop(tui.press("/ l o c a l e : x x enter")),
         "filter_with_mistake" => drop(tui.press("/ f a l i e d : x enter")),
         "demo_over" => drop(tui.event(BackendEvent::StoryOver)),
-        "orphaned" => drop(tui.event(BackendEvent::Orphaned(true))),
+        "writer_gone" => drop(tui.event(BackendEvent::Orphaned(true))),
         "full_disk" | "full_disk_unchecked" => {
             tui.event(BackendEvent::Store(JournalHealth::Failing {
                 why: "database or disk is full".to_owned(),

@@ -35,7 +35,7 @@ fn paste(tui: &mut TuiHarness, text: &str) {
 }
 
 #[test]
-fn what_stands_before_the_cursor_is_seen_at_every_length() {
+fn text_before_the_cursor_is_visible_at_every_length() {
     for (key, columns) in [("/", 80), ("L", 80), ("/", 41), ("L", 200)] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(key);
@@ -57,7 +57,7 @@ fn what_stands_before_the_cursor_is_seen_at_every_length() {
 }
 
 #[test]
-fn in_the_middle_of_a_long_line_both_sides_are_seen() {
+fn both_sides_of_the_cursor_are_visible_in_a_long_line() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("/");
     let words: Vec<String> = (100..200).map(|number| number.to_string()).collect();
@@ -74,7 +74,7 @@ fn in_the_middle_of_a_long_line_both_sides_are_seen() {
 }
 
 #[test]
-fn a_line_that_is_full_says_what_it_left_out() {
+fn a_full_line_reports_dropped_characters() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("/");
     paste(&mut tui, &"asset:ast_9f3c81 ".repeat(500));
@@ -95,7 +95,7 @@ fn a_line_that_is_full_says_what_it_left_out() {
 }
 
 #[test]
-fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
+fn an_invalid_filter_cannot_be_applied_and_claims_nothing() {
     for screen in ["1", "2", "3"] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(screen);
@@ -118,7 +118,7 @@ fn a_filter_with_a_mistake_is_not_offered_to_be_kept_and_claims_nothing() {
 }
 
 #[test]
-fn what_is_wrong_stands_beside_a_long_filter() {
+fn the_error_is_shown_beside_a_long_filter() {
     let mut tui = TuiHarness::story(7, 60);
     tui.press("/");
     paste(&mut tui, &format!("{} nosuch:q", "word ".repeat(50)));

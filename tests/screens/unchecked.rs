@@ -18,8 +18,8 @@ const ASCII: Theme = Theme { color: false, ascii: true, light: false };
 fn two_versions(event: &str) -> TuiHarness {
     let mut tui = TuiHarness::empty();
     tui.unchecked = |seq| seq < 3;
-    let told = [("asset_failed", None), (event, Some("ver_1")), (event, Some("ver_2"))];
-    for (event, version) in told {
+    let events = [("asset_failed", None), (event, Some("ver_1")), (event, Some("ver_2"))];
+    for (event, version) in events {
         let message = Message {
             event: event.to_owned(),
             asset_id: "ast_two".to_owned(),
@@ -40,7 +40,7 @@ fn lines(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> Vec<String> {
 
 /// A mark beside the glyph at every size, and the word if there is room, with and without colour.
 #[test]
-fn a_lane_says_that_its_state_is_unchecked() {
+fn a_lane_shows_that_its_state_is_unchecked() {
     for (size, theme, marks) in [
         ((80, 24), COLOR, ["○–es-E1", "○ es-E2"]),
         ((120, 40), COLOR, ["○–es-E1", "○ es-E2"]),
@@ -66,7 +66,7 @@ fn a_lane_says_that_its_state_is_unchecked() {
 }
 
 #[test]
-fn a_cell_of_the_matrix_says_so_too() {
+fn a_matrix_cell_shows_that_its_state_is_unchecked() {
     let mut tui = two_versions("version_ready");
     tui.press("2");
     let seen = lines(&mut tui, (80, 24), COLOR);
@@ -80,7 +80,7 @@ fn a_cell_of_the_matrix_says_so_too() {
 
 /// The alert bar says it, unless the banner already does.
 #[test]
-fn the_bar_says_which_failures_are_unchecked() {
+fn the_alert_bar_shows_which_failures_are_unchecked() {
     let mut tui = two_versions("version_failed");
     let bar = lines(&mut tui, (200, 50), COLOR)[1].clone();
     assert!(bar.contains("asset failed 13:55, unchecked"), "{bar}");

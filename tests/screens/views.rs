@@ -43,7 +43,7 @@ fn views() {
 
 /// States that share little with the other snapshots.
 #[test]
-fn states_of_their_own() {
+fn states_with_snapshots_of_their_own() {
     for (view, name) in [
         ("timeline", "empty"),
         ("timeline", "reading"),
@@ -68,7 +68,7 @@ fn themes() {
 }
 
 #[test]
-fn what_states_change() {
+fn differences_between_states() {
     for (view, states) in [
         (
             "timeline",
@@ -83,7 +83,7 @@ fn what_states_change() {
                 "unchecked",
                 "partly_unchecked",
                 "read_only",
-                "orphaned",
+                "writer_gone",
                 "unwritable",
                 "full_disk",
                 "connecting",
@@ -102,7 +102,7 @@ fn what_states_change() {
                 "demo",
                 "unchecked",
                 "read_only",
-                "orphaned",
+                "writer_gone",
                 "unwritable",
                 "full_disk",
                 "catching_up",
@@ -167,7 +167,7 @@ fn difference(base: &Buffer, frame: &Buffer) -> String {
 }
 
 #[test]
-fn a_difference_is_of_rows_that_came_or_went() {
+fn a_difference_lists_added_and_removed_rows() {
     let buffer = |lines: &[&str]| Buffer::with_lines(lines.iter().copied());
     let base = buffer(&["header", "one", "two", "footer"]);
     assert_eq!(difference(&base, &base), "");

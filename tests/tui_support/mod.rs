@@ -40,23 +40,23 @@ struct Seen {
 }
 
 struct State {
-    terminal: vt100::Parser<BackendEvent>,
+    terminal: vt100::Parser<TerminalEvents>,
     log: Vec<u8>,
     keyboard: Option<Box<dyn Write + Send>>,
     /// Set to close the terminal: the reading thread then drops it.
-    is_dying: bool,
-    has_let_go: bool,
+    is_closing: bool,
+    reader_ended: bool,
     exit: Option<ExitStatus>,
 }
 
 impl Default for State {
     fn default() -> Self {
         Self {
-            terminal: vt100::Parser::new_with_callbacks(1, 1, 0, BackendEvent::default()),
+            terminal: vt100::Parser::new_with_callbacks(1, 1, 0, TerminalEvents::default()),
             log: Vec::new(),
             keyboard: None,
-            is_dying: false,
-            has_let_go: false,
+            is_closing: false,
+            reader_ended: false,
             exit: None,
         }
     }
@@ -64,7 +64,7 @@ impl Default for State {
 
 /// What the program sent to the terminal besides drawing.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct BackendEvent {
+pub(crate) struct TerminalEvents {
     /// The window titles, in order.
     pub(crate) titles: Vec<String>,
     /// Texts copied with OSC 52, in base64.
@@ -77,7 +77,7 @@ pub(crate) struct BackendEvent {
     answers: Vec<u8>,
 }
 
-impl vt100::Callbacks for BackendEvent {
+impl vt100::Callbacks for TerminalEvents {
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
         self.bells += 1;
     }
@@ -160,7 +160,7 @@ impl Pty {
         {
             let mut state = seen.state.lock().unwrap();
             state.terminal =
-                vt100::Parser::new_with_callbacks(rows, columns, 0, BackendEvent::default());
+                vt100::Parser::new_with_callbacks(rows, columns, 0, TerminalEvents::default());
             state.keyboard = Some(pair.master.take_writer().unwrap());
         }
         let (reader, to_reader) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&seen));
@@ -233,7 +233,7 @@ impl Pty {
     }
 
     /// Writes to the terminal as another program on it would.
-    pub(crate) fn scribble(&self, bytes: &[u8]) {
+    pub(crate) fn write_as_other(&self, bytes: &[u8]) {
         (&self.slave).write_all(bytes).unwrap();
     }
 
@@ -260,9 +260,10 @@ impl Pty {
     /// Waits until the window has this title.
     #[track_caller]
     pub(crate) fn wait_for_title(&self, title: &str) {
-        let is_last = |told: &BackendEvent| told.titles.last().is_some_and(|last| last == title);
+        let is_last =
+            |events: &TerminalEvents| events.titles.last().is_some_and(|last| last == title);
         let found = self.wait_until(LIMIT, |state| is_last(state.terminal.callbacks()));
-        assert!(found.is_some(), "{title:?} not among {:?}", self.told().titles);
+        assert!(found.is_some(), "{title:?} not among {:?}", self.events().titles);
     }
 
     /// Waits until the program has ended and all its output has been read.
@@ -278,7 +279,7 @@ impl Pty {
 
     /// Waits until everything written to the terminal so far has been read.
     pub(crate) fn settle(&self) {
-        if self.state().is_dying {
+        if self.state().is_closing {
             return;
         }
         // An OSC that no terminal knows, sent after the program's output.
@@ -300,7 +301,7 @@ impl Pty {
     }
 
     /// Returns what the program sent to the terminal besides drawing.
-    pub(crate) fn told(&self) -> BackendEvent {
+    pub(crate) fn events(&self) -> TerminalEvents {
         self.state().terminal.callbacks().clone()
     }
 
@@ -348,11 +349,11 @@ impl Pty {
     }
 
     /// Closes the terminal, as if its window was closed or its connection lost.
-    pub(crate) fn die(&mut self) {
-        self.state().is_dying = true;
+    pub(crate) fn close(&mut self) {
+        self.state().is_closing = true;
         // Wakes the reading thread, which also holds the terminal.
         (&self.slave).write_all(b"\0").unwrap();
-        assert!(self.wait_until(LIMIT, |state| state.has_let_go).is_some());
+        assert!(self.wait_until(LIMIT, |state| state.reader_ended).is_some());
         // Dropping the keyboard would type an end of file, if this line had a key for it.
         let mut line = tcgetattr(&self.slave).unwrap();
         line.special_codes[SpecialCodeIndex::VEOF] = 0;
@@ -428,7 +429,7 @@ fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
     loop {
         let read = reader.read(&mut buffer).unwrap_or(0);
         let mut state = seen.state.lock().unwrap();
-        if read == 0 || state.is_dying {
+        if read == 0 || state.is_closing {
             break;
         }
         state.log.extend_from_slice(&buffer[..read]);
@@ -441,7 +442,7 @@ fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
         seen.changed.notify_all();
     }
     drop(reader);
-    seen.state.lock().unwrap().has_let_go = true;
+    seen.state.lock().unwrap().reader_ended = true;
     seen.changed.notify_all();
 }
 

@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn assets_are_ordered_by_what_has_to_be_done_and_by_activity() {
+    fn assets_are_sorted_by_group_and_activity() {
         let mut asset_list = AssetList::default();
         asset_list.put(asset("done", 9, &[State::Generated]));
         asset_list.put(asset("waits", 1, &[State::Ready, State::Generating]));
@@ -451,11 +451,11 @@ mod tests {
         asset_list.put(asset("lost", 1, &[State::Generating]));
         assert_eq!(ids(&asset_list), ["later", "lost", "waits", "late"]);
         assert_eq!(asset_list.counts().overdue, 2);
-        assert!(asset_list.set_now(at(1001)).is_empty(), "nobody is told anew");
+        assert!(asset_list.set_now(at(1001)).is_empty(), "no new notification");
     }
 
     #[test]
-    fn a_clock_that_is_set_back_takes_overdue_back() {
+    fn a_clock_set_back_makes_versions_not_overdue() {
         let mut asset_list = AssetList::new(LIMIT, at(0));
         asset_list.put(asset("late", 0, &[State::Generating]));
         assert_eq!(asset_list.set_now(at(500)).len(), 1);
@@ -466,7 +466,7 @@ mod tests {
 
     /// However many assets change at once, the incremental counts equal counts made from scratch.
     #[test]
-    fn many_age_at_once_also_while_places_stand_still() {
+    fn many_versions_become_overdue_at_once_even_while_held() {
         for (many, held) in [(10, false), (10, true), (500, false), (500, true)] {
             let mut asset_list = AssetList::new(LIMIT, at(0));
             for number in 0..many {
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_an_overdue_version_hides_no_later_failure() {
+    fn a_mark_on_an_overdue_version_does_not_hide_a_later_failure() {
         let mut asset_list = AssetList::new(LIMIT, at(200));
         let mark = |mut asset: AssetView, second| {
             asset.notes.acknowledged.insert(Some("v0".to_owned()), at(second));
@@ -576,7 +576,7 @@ mod tests {
 
     /// Senders choose the length of ids and the number of versions.
     #[test]
-    fn what_is_held_is_bounded_in_bytes_and_not_only_in_number() {
+    fn the_assets_held_are_bounded_in_bytes_as_well() {
         let long = |prefix: &str, number: i64| format!("{prefix}_{number:08}_{}", "x".repeat(470));
         let with_long_ids = |number: i64| {
             let mut asset = asset(&long("ast", number), number, &[State::Generated; 2]);
@@ -614,7 +614,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_assets_of_six_versions_are_held_as_there_may_be() {
+    fn the_maximum_number_of_assets_with_six_versions_fits() {
         let id = |number: usize| format!("ast_{number:036}");
         let mut asset = asset(&id(0), 1, &[State::Generated; 6]);
         for row in &mut asset.row.versions {
@@ -626,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_quiet_go_when_there_are_too_many() {
+    fn the_least_recently_active_assets_are_dropped() {
         let mut asset_list = AssetList::default();
         for number in 0..=MAX_ASSETS {
             let second = i64::try_from(number).unwrap();

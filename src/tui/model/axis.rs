@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_fit_is_on_screen_with_now() {
+    fn the_range_includes_the_start_and_now() {
         let axis = Axis::default();
         for age in [0, 1, 59, 600, 5000, 86_400, 3_000_000] {
             for columns in [20, 64, 137] {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn panning_back_stands_still_and_on_to_now_follows() {
+    fn panning_back_stops_following_and_panning_to_now_resumes_it() {
         let mut axis = half_minutes();
         axis.pan(-1, at(0), &axis.time_range(at(0), at(0), 80));
         assert!(!axis.is_following());
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn zoom_goes_on_from_what_fits_and_stops_at_both_ends() {
+    fn zoom_continues_from_the_fit_and_stops_at_both_ends() {
         let mut axis = Axis::default();
         let step = |axis: &Axis| axis.time_range(at(-600), at(0), 80).step();
         let fits = step(&axis);

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_indented_and_its_tokens_stay() {
+    fn json_is_indented_with_unchanged_tokens() {
         assert_eq!(
             shown(r#"{"b":1.0e2,"a":["x\"y,{",{}],"b":null, "e" : [] }"#),
             "{\n  \"b\": 1.0e2,\n  \"a\": [\n    \"x\\\"y,{\",\n    {}\n  ],\n  \"b\": null,\n  \"e\": []\n}"

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_are_pasted_are_parted_by_a_space() {
+    fn pasted_lines_are_joined_with_spaces() {
         let mut line = Line::filter("x");
         line.insert("ast_1\r\nast_2\n\n\tast_3\u{2028}\u{7}y\n");
         assert_eq!(line.text(), "xast_1 ast_2 ast_3 y ");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_counted_until_there_is_some() {
+    fn dropped_characters_are_counted_until_a_deletion() {
         for (mut line, longest) in
             [(Line::name("é"), crate::journal::MAX_NAME), (Line::filter("é"), 10_000)]
         {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn tabs_go_around() {
+    fn tabs_wrap_around() {
         assert_eq!(Tab::Payload.moved(-1), Tab::Signature);
         assert_eq!(Tab::Signature.moved(1), Tab::Payload);
     }

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_short_and_tell_ids_apart() {
+    fn pieces_are_short_and_unambiguous() {
         let ids = [
             "ast_9f3c81aa00",
             "ast_9f3c81bb00",
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_stays_while_it_is_looked_at() {
+    fn a_piece_stays_the_same_until_it_is_lengthened() {
         let mut names = names(&["asset-2026-0001"]);
         let first = names.piece("asset-2026-0001").into_owned();
         assert_eq!(first, "asset-…");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_nowhere_is_cut_all_the_same() {
+    fn ids_that_are_not_held_are_shortened_as_well() {
         assert_eq!(short_id("ver_0123456789"), "012345…");
         assert_eq!(short_id("ver_"), "ver_");
         assert_eq!(short_id(""), "");

@@ -272,7 +272,7 @@ async fn the_first_frame_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_alone_is_drawn_at_once() {
+async fn a_single_event_is_drawn_immediately() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.send(message("hello there"));
     harness.settle().await;
@@ -281,7 +281,7 @@ async fn what_comes_alone_is_drawn_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_keep_their_distance_and_none_is_lost() {
+async fn frames_are_spaced_and_none_is_lost() {
     let harness = LoopHarness::idle(Record::default()).await;
     let before = harness.draws().len();
     for number in 0..1_000 {
@@ -307,7 +307,7 @@ async fn it_sleeps_while_nothing_ages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ages_is_drawn_when_it_does() {
+async fn changes_by_time_are_drawn_on_time() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.send(message("for a moment"));
     harness.settle().await;
@@ -318,7 +318,7 @@ async fn what_ages_is_drawn_when_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_than_a_drain_is_taken_in_between_two_looks_at_the_clock() {
+async fn at_most_one_batch_is_applied_per_wakeup() {
     let harness = LoopHarness::idle(Record::default()).await;
     let wakeups = harness.wakeups();
     for _ in 0..3 * MAX_BATCH {
@@ -330,7 +330,7 @@ async fn no_more_than_a_drain_is_taken_in_between_two_looks_at_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_overtakes_the_news() {
+async fn a_key_is_handled_before_queued_events() {
     let harness = LoopHarness::idle(Record::default()).await;
     for _ in 0..100 {
         harness.send(message("news"));
@@ -342,7 +342,7 @@ async fn a_key_overtakes_the_news() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_in_a_flood_of_news_shows_within_a_frame() {
+async fn a_key_takes_effect_within_a_frame_under_load() {
     let harness = LoopHarness::idle(Record::default()).await;
     for number in 0..1_000 {
         harness.send(message("news"));
@@ -358,7 +358,7 @@ async fn a_key_in_a_flood_of_news_shows_within_a_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_sizes_is_one_frame() {
+async fn many_resizes_cause_one_frame() {
     let harness = LoopHarness::idle(Record::default()).await;
     let before = harness.draws().len();
     for columns in 40..100 {
@@ -369,7 +369,7 @@ async fn a_storm_of_sizes_is_one_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_stop_the_frame_is_drawn_at_once_in_the_size_that_it_has_then() {
+async fn after_a_stop_a_frame_is_drawn_immediately_at_the_new_size() {
     let record = Record { size_after_stop: Some((100, 30)), ..Record::default() };
     let harness = LoopHarness::idle(record).await;
     harness.send(message("just drawn"));
@@ -384,7 +384,7 @@ async fn after_a_stop_the_frame_is_drawn_at_once_in_the_size_that_it_has_then() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shell_stops_it_as_the_key_does_and_tells_when_it_is_back() {
+async fn signals_stop_and_continue_it_like_the_key() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.job_control.try_send(JobSignal::Stop).unwrap();
     harness.settle().await;
@@ -397,7 +397,7 @@ async fn the_shell_stops_it_as_the_key_does_and_tells_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_cannot_be_is_a_word() {
+async fn a_stop_that_fails_shows_a_message() {
     let harness = LoopHarness::idle(Record { has_no_shell: true, ..Record::default() }).await;
     harness.press("ctrl-z");
     harness.settle().await;
@@ -405,7 +405,7 @@ async fn a_stop_that_cannot_be_is_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_copied_goes_out_and_what_cannot_be_is_a_word() {
+async fn a_copy_reaches_the_terminal_or_shows_a_message() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.press("y");
     harness.press("u");
@@ -421,7 +421,7 @@ async fn what_is_copied_goes_out_and_what_cannot_be_is_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_command_too_many_is_a_message() {
+async fn a_full_command_channel_shows_a_message() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     for _ in 0..2 {
         harness.press("d");
@@ -435,7 +435,7 @@ async fn one_command_too_many_is_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_too_many_is_a_message() {
+async fn a_full_request_channel_shows_a_message() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     harness.send(BackendEvent::News(deliveries(2)));
     harness.settle().await;
@@ -450,7 +450,7 @@ async fn one_request_too_many_is_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
+async fn a_demo_hides_the_run_which_continues_and_returns() {
     let mut harness = LoopHarness::idle(Record::default()).await;
     harness.press("d");
     harness.settle().await;
@@ -484,7 +484,7 @@ async fn a_demo_hides_the_run_which_goes_on_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_demo_that_breaks_says_why_on_the_run_behind_it() {
+async fn a_failed_demo_shows_the_reason_on_the_real_run() {
     let harness = LoopHarness::idle(Record::default()).await;
     let (_demo, run, _requests) = new_run(Some(Banner::Demo));
     harness.demo_events.try_send(DemoEvent::Started(Box::new(run))).unwrap();
@@ -499,7 +499,7 @@ async fn a_demo_that_breaks_says_why_on_the_run_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_takes_nothing_ends_it() {
+async fn a_failing_terminal_ends_the_loop() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.record.lock().unwrap().is_gone = true;
     harness.send(message("nobody sees this"));
@@ -507,7 +507,7 @@ async fn a_terminal_that_takes_nothing_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_is_gone_ends_it() {
+async fn a_closed_terminal_ends_the_loop() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.keyboard.try_send(Input::Gone).unwrap();
     assert_eq!(harness.exit().await.unwrap(), ExitReason::Gone);
@@ -518,7 +518,7 @@ async fn a_terminal_that_is_gone_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_when_it_is_told_whatever_comes() {
+async fn cancellation_ends_the_loop_before_anything_else() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.press("?");
     harness.send(message("news"));
@@ -527,7 +527,7 @@ async fn it_ends_when_it_is_told_whatever_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_keep_their_distance_and_say_how_many_they_are() {
+async fn notifications_are_spaced_and_combined() {
     let mut bell = BellLimiter::default();
     let now = Instant::now();
     let taken = |bell: &mut BellLimiter, at| bell.take(at).map(|words| words.to_string());
@@ -584,7 +584,7 @@ fn background(is_light: bool) -> Input {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colours() {
+async fn the_first_frame_waits_briefly_for_the_background_and_uses_its_theme() {
     let harness = LoopHarness::with_background(Record::default(), true);
     harness.settle().await;
     assert_eq!(harness.draws().len(), 0);
@@ -611,7 +611,7 @@ async fn the_first_frame_waits_a_moment_for_the_ground_and_is_drawn_in_its_colou
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_chose_a_theme_keeps_it() {
+async fn a_chosen_theme_is_kept() {
     let harness = LoopHarness::idle(Record::default()).await;
     let before = harness.draws().len();
     harness.keyboard.try_send(background(true)).unwrap();
@@ -622,7 +622,7 @@ async fn who_chose_a_theme_keeps_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_terminal_hears_what_it_answered() {
+async fn answers_are_passed_to_the_terminal() {
     let harness = LoopHarness::idle(Record::default()).await;
     harness.keyboard.try_send(Input::Report(Report::PhysicalKeys)).unwrap();
     harness.settle().await;
@@ -630,7 +630,7 @@ async fn the_terminal_hears_what_it_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn control_l_has_the_next_frame_drawn_whole() {
+async fn control_l_redraws_the_whole_screen() {
     let harness = LoopHarness::idle(Record::default()).await;
     let before = harness.draws().len();
     harness.press("ctrl-l");
@@ -640,7 +640,7 @@ async fn control_l_has_the_next_frame_drawn_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_is_said_to_be_with_whom_it_is() {
+async fn the_copy_message_names_the_multiplexer() {
     for (multiplexer, said) in [
         (Multiplexer::None, "sent the callback URL to the terminal's clipboard"),
         (Multiplexer::Tmux, "passed the callback URL to tmux; nothing to paste?"),

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_sequence_comes_through_screen_in_parts() {
+    fn a_long_sequence_is_split_for_screen() {
         let sequence = format!("\u{1b}]52;c;{}\u{1b}\\", "QUJD".repeat(1_000));
         let wrapped = Multiplexer::Screen.wrapped(&sequence);
         let parts: Vec<&str> = wrapped.split_terminator(END_STRING).collect();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_copy_fits_a_narrow_footer() {
+    fn the_copy_message_fits_a_narrow_footer() {
         for multiplexer in [Multiplexer::None, Multiplexer::Tmux, Multiplexer::Screen] {
             let said = multiplexer.copied("the asset's id");
             assert!(said.len() <= 79, "{said}");

@@ -88,7 +88,7 @@ fn plain(text: &str) -> Texts {
 }
 
 #[test]
-fn nothing_stays_that_stood_under_a_wide_name() {
+fn nothing_remains_under_a_wide_name() {
     let mut drawn = Drawn::new();
     for name in ["👩\u{200d}👩\u{200d}👧", "⚠\u{fe0f}", "東京", "ﾊ\u{ff9f}"] {
         drawn.draw(&plain("abcdefghijkl"));
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn nothing_of_an_older_screen_is_left(screens in proptest::collection::vec(texts(), 1..5)) {
+    fn nothing_remains_of_earlier_screens(screens in proptest::collection::vec(texts(), 1..5)) {
         let mut drawn = Drawn::new();
         for texts in &screens {
             drawn.draw(texts);

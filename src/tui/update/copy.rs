@@ -223,7 +223,7 @@ mod tests {
     const PASTE: &str = "{}\u{1b}[201~\rtouch /tmp/x\r";
 
     #[test]
-    fn a_body_that_would_act_on_a_terminal_is_copied_in_base64_only() {
+    fn a_body_with_control_characters_is_copied_in_base64_only() {
         assert_eq!(body(b"{\r\n\t}").unwrap().as_str(), "{\n\t}");
         let why = body(PASTE.as_bytes()).unwrap_err();
         assert!(why.contains("ESC at byte 2") && why.ends_with("y B copies it in base64"), "{why}");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_gets_a_control_into_a_command() {
+    fn no_control_character_of_a_header_gets_into_a_command() {
         let url = "http://127.0.0.1:3829/callback";
         for name in ["content-type", SIGNATURE_HEADER] {
             let headers = Headers::from_raw([(name, PASTE.as_bytes())]);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_whose_bytes_a_command_would_not_have_is_not_copied() {
+    fn a_header_that_is_not_utf8_is_not_copied_into_a_command() {
         let url = "http://127.0.0.1:3829/callback";
         let of = |value: &[u8]| curl(&Headers::from_raw([(SIGNATURE_HEADER, value)]), b"{}", url);
         assert!(of("é".as_bytes()).unwrap().as_str().contains("'x-signature: é'"));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_asked_for_whatever_its_id_is_made_of() {
+    fn ids_are_encoded_in_the_get_version_command() {
         let url = |id: &str| {
             let line = get_version(id).unwrap();
             let (head, url) = line.rsplit_once(' ').unwrap();

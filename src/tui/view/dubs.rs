@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn words_say_what_there_is() {
+    fn words_list_all_counts_above_zero() {
         let counts = DubCounts {
             all: 1465,
             done: 1418,
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn glyphs_fit_and_keep_what_is_urgent() {
+    fn glyphs_fit_and_keep_the_most_urgent() {
         let counts = DubCounts {
             all: 465,
             done: 418,

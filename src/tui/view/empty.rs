@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_cut_where_a_shell_joins_it() {
+    fn a_command_is_split_so_that_a_shell_joins_it() {
         assert_eq!(
             shell_lines("send --to http://a --event x", 18),
             ["send --to \\", "http://a --event \\", "x"]
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_reached_is_told() {
+    fn the_hint_depends_on_how_the_url_can_be_reached() {
         let every = reach_hint("http://studio:1/x", "0.0.0.0:1/x").unwrap();
         assert!(every.contains("every address"), "{every}");
         assert_eq!(reach_hint("http://studio:1/x", "[::]:1/x"), Some(every));

@@ -143,7 +143,7 @@ fn sources(model: &Model) -> HealthSection {
     lines.push(line("trusted keys", keys, Role::Plain));
     match run_info.banner {
         Some(Banner::Unchecked) => {
-            lines.push(line("signatures", "off (--signature off): anyone can send", Role::Guess))
+            lines.push(line("signatures", "off (--signature off): anyone can send", Role::Guess));
         }
         Some(Banner::Demo) => {
             lines.push(line("demo", "all data is made up", Role::Guess));

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn another_day_is_named() {
+    fn times_on_another_day_have_a_date() {
         let now: Timestamp = "2026-11-24T00:10:00Z".parse().unwrap();
         let zone = TimeZone::UTC;
         assert_eq!(moment(now, now, &zone), "00:10");

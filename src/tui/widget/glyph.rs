@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_glyph_is_one_column_wide_and_has_a_stand_in() {
+    fn every_glyph_is_one_column_wide_and_has_an_ascii_replacement() {
         let own = [
             FAILED, GENERATING, OVERDUE, READY, DONE, UNCHECKED, CYCLE, THIN, THICK, BROKEN,
             EXPECTED, SELECTED, TICK, NOW, DIVIDER, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE,

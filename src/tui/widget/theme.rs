@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_is_read_on_a_white_ground() {
+    fn every_text_has_contrast_on_a_white_background() {
         let theme = Theme { color: true, ascii: false, light: true };
         for role in ROLES {
             let style = theme.of(role);

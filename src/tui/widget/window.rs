@@ -16,7 +16,7 @@ mod tests {
     use super::window;
 
     #[test]
-    fn the_selected_one_is_always_seen() {
+    fn the_selected_one_is_always_visible() {
         for count in 0..20 {
             for height in 0..10 {
                 for selected in 0..count {

@@ -96,11 +96,7 @@ fn kitty_keys(#[case] bytes: &str, #[case] expected: &str) {
 #[case::caps_lock_and_shift("\u{1b}[1081:1049:113;66;1081u", "й", "q")]
 #[case::caps_lock_of_a_sign("\u{1b}[1102:1070:46;66;1102u", "ю", ">")]
 #[case::greek("\u{1b}[947::103;;947u", "γ", "g")]
-fn the_physical_key_is_known_where_it_is_told(
-    #[case] bytes: &str,
-    #[case] name: &str,
-    #[case] us: &str,
-) {
+fn the_physical_key_is_parsed(#[case] bytes: &str, #[case] name: &str, #[case] us: &str) {
     let [Input::Key(chord)] = read(&[bytes.as_bytes()])[..] else { panic!("one key") };
     assert_eq!(chord.to_string(), name);
     assert_eq!(chord.on_us_layout().unwrap().to_string(), us);
@@ -123,7 +119,7 @@ const ANSWERS: [&str; 12] = [
 ];
 
 #[test]
-fn no_answer_is_a_key_however_it_is_cut() {
+fn no_answer_is_a_key_however_it_is_split() {
     for answer in ANSWERS {
         let bytes = answer.as_bytes();
         for at in 0..=bytes.len() {
@@ -136,7 +132,7 @@ fn no_answer_is_a_key_however_it_is_cut() {
 }
 
 #[test]
-fn an_answer_that_does_not_end_holds_nothing_up() {
+fn an_endless_answer_blocks_nothing() {
     let endless = format!("\u{1b}]11;{}", "q".repeat(1_000_000));
     let mut parser = Parser::default();
     let mut inputs = Vec::new();
@@ -170,7 +166,7 @@ fn an_answer_that_does_not_end_holds_nothing_up() {
 #[case("\u{1b}]11;#ééé\u{7}", None)]
 #[case("\u{1b}]11;?\u{7}", None)]
 #[case("\u{1b}]10;rgb:ffff/ffff/ffff\u{7}", None)]
-fn the_ground_is_told(#[case] bytes: &str, #[case] is_light: Option<bool>) {
+fn the_background_is_reported(#[case] bytes: &str, #[case] is_light: Option<bool>) {
     let expected: Vec<Input> = is_light
         .map(|is_light| Input::Report(Report::Background { is_light }))
         .into_iter()
@@ -198,7 +194,7 @@ fn a_paste_is_text_whatever_is_in_it() {
 
 proptest! {
     #[test]
-    fn no_bytes_break_it_and_keys_act_again(
+    fn keys_work_again_after_any_bytes(
         reads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..8)
     ) {
         let (mut parser, mut inputs) = (Parser::default(), Vec::new());

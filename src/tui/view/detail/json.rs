@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_values_are_told_apart() {
+    fn keys_and_values_have_different_colours() {
         let mut inside = StringState::default();
         assert_eq!(roles(&line(r#"  "a\"b": "c","#), &mut inside), "..kkkkkk..sss");
         assert_eq!(roles(&line(r#"  "e": -1.5e3,"#), &mut inside), "..kkk");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_that_was_cut_goes_on() {
+    fn a_wrapped_string_continues_on_the_next_line() {
         let lines = [line(r#""a": "bcd\"#), line(r#""ef","#), line("12")];
         let inside = inside_at(&lines, 1, 10);
         assert_eq!(inside, StringState { string: true, escaped: true });
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_at_all_comes_to_an_end() {
+    fn drawing_ends_for_any_text() {
         for text in ["", "\"", "\\", "é—", "}{:,", "\"\\", "-", "a\"b"] {
             let _ = roles(&line(text), &mut StringState::default());
             let _ = roles(&line(text), &mut StringState { string: true, escaped: true });

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_are_folded_between_words() {
+    fn sentences_are_wrapped_between_words() {
         let text = Printable::new("one two three four");
         assert_eq!(wrap(&text, 7, 10), ["one two", "three four"]);
         assert_eq!(wrap(&text, 1, 1), ["one", "two", "three", "four"]);
