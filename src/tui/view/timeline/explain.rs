@@ -150,7 +150,7 @@ pub(super) fn state_counts(asset: &AssetView) -> Vec<(Role, String)> {
     let all = asset.row.versions.len();
     let count = |state| asset.count(state);
     let failed = count(State::Failed) + count(State::GenerateFailed);
-    let mut parts = vec![(Role::Plain, format!("{} of {all} done", count(State::Generated)))];
+    let mut parts = vec![(Role::Plain, format!("{} of {all} seen done", count(State::Generated)))];
     for (role, count, word) in [
         (Role::Failed, failed, "failed"),
         (Role::Failed, asset.overdue(), "overdue"),
