@@ -133,12 +133,12 @@ impl<'a> Bench<'a> {
             );
             let request = self.request(body.as_bytes())?;
             // The screen shows the beginning of the id.
-            let wanted = asset[4..10].to_owned();
+            let shown_id = asset[4..10].to_owned();
             std::thread::park_timeout(rest);
-            let begun = Instant::now();
+            let started = Instant::now();
             sender.post(&request)?;
-            pty.wait_for(LIMIT, |screen| screen.contents().contains(&wanted));
-            times.push(begun.elapsed());
+            pty.wait_for(LIMIT, |screen| screen.contents().contains(&shown_id));
+            times.push(started.elapsed());
         }
         times.sort_unstable();
         Ok(times)
@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
         Ok(std::thread::spawn(move || {
             let mut connections =
                 (0..8).map(|_| Connection::new(address)).collect::<Result<Vec<_>>>()?;
-            let begun = Instant::now();
+            let started = Instant::now();
             let mut posted = 0_u32;
             while !stop.load(Ordering::Relaxed) {
                 // Eight at once, every eight milliseconds.
@@ -164,12 +164,12 @@ impl<'a> Bench<'a> {
                 for connection in &mut connections {
                     connection.answered()?;
                 }
-                let due = begun + Duration::from_secs(1) * posted / LOAD;
+                let due = started + Duration::from_secs(1) * posted / LOAD;
                 if let Some(wait) = due.checked_duration_since(Instant::now()) {
                     std::thread::park_timeout(wait);
                 }
             }
-            Ok(f64::from(posted) / begun.elapsed().as_secs_f64())
+            Ok(f64::from(posted) / started.elapsed().as_secs_f64())
         }))
     }
 
@@ -198,12 +198,12 @@ impl<'a> Bench<'a> {
             let (mut paints, mut assets) = (Vec::new(), Vec::new());
             let mut memory = (0.0, 0.0);
             for _ in 0..STARTS {
-                let begun = Instant::now();
+                let started = Instant::now();
                 let pty = self.start("journal.db");
                 pty.wait_for_text("Timeline");
-                paints.push(begun.elapsed());
+                paints.push(started.elapsed());
                 pty.wait_for_text("RUNNING");
-                assets.push(begun.elapsed());
+                assets.push(started.elapsed());
                 // Everything has been loaded by then.
                 pty.type_keys("4");
                 pty.wait_for_text("assets shown");
@@ -291,10 +291,10 @@ fn keys(pty: &Pty) -> Vec<Duration> {
     let mut times = Vec::new();
     for _ in 0..KEYS {
         for (key, shown) in [("4", "callback URL"), ("3", "received  signature")] {
-            let begun = Instant::now();
+            let started = Instant::now();
             pty.type_keys(key);
             pty.wait_for(LIMIT, |screen| screen.contents().contains(shown));
-            times.push(begun.elapsed());
+            times.push(started.elapsed());
         }
     }
     times.sort_unstable();

@@ -343,10 +343,10 @@ pub fn contexts(model: &Model) -> Vec<Context> {
 
 /// Returns the action of a key at the moment, if it has one.
 pub fn action(model: &Model, chord: &Chord) -> Option<Action> {
-    let spelt = chord.to_string();
+    let key = chord.to_string();
     contexts(model).into_iter().find_map(|context| {
         let mut rows = KEYMAP.iter().filter(|row| row.context == context);
-        rows.find(|row| row.keys.contains(&&*spelt)).map(|row| row.action)
+        rows.find(|row| row.keys.contains(&&*key)).map(|row| row.action)
     })
 }
 

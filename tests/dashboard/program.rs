@@ -306,8 +306,8 @@ fn the_dashboard_needs_a_terminal() {
         let pty = Pty::start(200, 30, ["sh", "-c", &script], &envs);
         assert_eq!(pty.wait(LIMIT).exit_code(), 1);
         // All of the output: the way out must not fail either.
-        let said = "dubwatch: standard input is not a terminal, so there is nothing to draw on; use --output text or json";
-        assert_eq!(pty.screen_text().trim(), said, "{run}");
+        let message = "dubwatch: standard input is not a terminal, so there is nothing to draw on; use --output text or json";
+        assert_eq!(pty.screen_text().trim(), message, "{run}");
     }
 
     let watch = Watch::open(&home, "--listen 0 --output text");
@@ -335,8 +335,8 @@ fn a_dumb_terminal_gets_text() {
             // The harness writes one sequence itself, to know when everything has been read.
             let log = log.split("\u{1b}]7770;").next().unwrap();
             assert!(!log.contains('\u{1b}'), "{log:?}");
-            let said = log.matches(": text instead of the dashboard").count();
-            assert!(said == 1 && log.contains(why), "{log}");
+            let message = log.matches(": text instead of the dashboard").count();
+            assert!(message == 1 && log.contains(why), "{log}");
         }
         let watch = Watch::sized(200, &home, "--listen 0 --output tui", &[("TERM", term)]);
         let (exit, text) = watch.ended();
@@ -751,7 +751,7 @@ fn keys_of_another_layout_work_by_position_if_the_terminal_reports_it() {
 #[test]
 fn a_copy_under_tmux_or_screen_is_reported_as_passed_on() {
     let home = Home::new();
-    for (envs, said) in [
+    for (envs, message) in [
         (("TMUX", "/tmp/tmux-0/default,1,0"), "passed the callback URL to tmux; nothing to paste?"),
         (("STY", "1.pts-0.host"), "passed the callback URL to screen"),
         (("TERM", "screen-256color"), "passed the callback URL to tmux or screen"),
@@ -760,7 +760,7 @@ fn a_copy_under_tmux_or_screen_is_reported_as_passed_on() {
         let watch = Watch::with(&home, "--ephemeral --listen 0", &[envs]);
         watch.pty.wait_for_text("Waiting for the first callback");
         watch.pty.type_keys("yu");
-        watch.pty.wait_for_text(said);
+        watch.pty.wait_for_text(message);
     }
 }
 

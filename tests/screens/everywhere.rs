@@ -114,11 +114,11 @@ fn selected(model: &Model) -> Option<String> {
 
 /// Asserts that the selected row is visible and marked.
 fn assert_selection_visible(model: &Model, rows: &[String], theme: Theme, case: &str) {
-    let Some(wanted) = selected(model) else { return };
+    let Some(text) = selected(model) else { return };
     let mark = if theme.ascii { '>' } else { glyph::SELECTED };
     // The beginning of a long one is enough; non-ASCII characters are replaced in ASCII mode.
-    let wanted = Printable::new(&wanted).to_string();
-    let begin = wanted.chars().take_while(|c| !theme.ascii || c.is_ascii());
+    let text = Printable::new(&text).to_string();
+    let begin = text.chars().take_while(|c| !theme.ascii || c.is_ascii());
     let begin: String = begin.take(4).collect();
     let is_seen =
         rows.iter().any(|row| row.split_once(mark).is_some_and(|(_, row)| row.contains(&begin)));

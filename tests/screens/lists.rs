@@ -84,8 +84,8 @@ fn a_read_only_journal_is_not_shown_as_writing() {
             assert!(screen.contains(&format!(" state         {state}")), "{screen}");
         }
         let screen = rendered(&tui.frame((80, 24), COLOR));
-        let is_said = screen.contains("NOT RECEIVING");
-        assert_eq!(is_said, banner == Banner::Unwritable || is_orphaned, "{screen}");
+        let is_shown = screen.contains("NOT RECEIVING");
+        assert_eq!(is_shown, banner == Banner::Unwritable || is_orphaned, "{screen}");
     }
 }
 

@@ -54,9 +54,9 @@ fn a_lane_shows_that_its_state_is_unchecked() {
         }
         // Beside the list of assets, if it is shown.
         let beside = lines.iter().filter_map(|line| line.split(['│', '|']).next_back());
-        let said: String = beside.map(str::trim).collect::<Vec<_>>().join(" ");
-        assert!(said.contains("unchecked (--signature off)"), "{size:?}\n{lines:#?}");
-        assert!(said.contains("ASSET FAILED 13:55, unchecked, then 2 events of"), "{lines:#?}");
+        let message: String = beside.map(str::trim).collect::<Vec<_>>().join(" ");
+        assert!(message.contains("unchecked (--signature off)"), "{size:?}\n{lines:#?}");
+        assert!(message.contains("ASSET FAILED 13:55, unchecked, then 2 events of"), "{lines:#?}");
     }
     // A lane without any other note.
     let lanes = lines(&mut two_versions("version_generated"), (120, 40), COLOR);

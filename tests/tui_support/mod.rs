@@ -245,8 +245,8 @@ impl Pty {
 
     /// Waits until the screen is as expected.
     #[track_caller]
-    pub(crate) fn wait_for(&self, limit: Duration, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let is_shown = self.wait_until(limit, |state| wanted(state.terminal.screen())).is_some();
+    pub(crate) fn wait_for(&self, limit: Duration, condition: impl Fn(&vt100::Screen) -> bool) {
+        let is_shown = self.wait_until(limit, |state| condition(state.terminal.screen())).is_some();
         assert!(is_shown, "not shown within {limit:?}; instead:\n{}", self.dump());
     }
 
@@ -366,11 +366,11 @@ impl Pty {
     fn wait_until(
         &self,
         limit: Duration,
-        wanted: impl Fn(&State) -> bool,
+        condition: impl Fn(&State) -> bool,
     ) -> Option<MutexGuard<'_, State>> {
         let end = Instant::now() + limit;
         let mut state = self.state();
-        while !wanted(&state) {
+        while !condition(&state) {
             let left = end.checked_duration_since(Instant::now())?;
             state = self.seen.changed.wait_timeout(state, left).unwrap().0;
         }
@@ -450,8 +450,8 @@ fn contents(state: &State) -> String {
     state.terminal.screen().contents()
 }
 
-fn finds(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+fn finds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {

@@ -72,8 +72,8 @@ impl Axis {
                 // At most an eighth lies ahead of now; another eighth is spare for what arrives
                 // next.
                 let room = i64::from((columns - columns / 4).max(1));
-                let wanted = now.duration_since(since).as_secs().max(0) / room;
-                STEPS.into_iter().find(|step| *step > wanted).unwrap_or(STEPS[STEPS.len() - 1])
+                let min_step = now.duration_since(since).as_secs().max(0) / room;
+                STEPS.into_iter().find(|step| *step > min_step).unwrap_or(STEPS[STEPS.len() - 1])
             }
         };
         let width = i64::from(columns.max(1)) * step;

@@ -143,7 +143,7 @@ impl RowWindow {
     /// Adds a page of the current search. If there are too many rows, those at the other end are
     /// dropped; if the user follows the newest (`stay` is false), the oldest.
     pub fn take(&mut self, page: RowsPage, stay: bool) {
-        if page.is_first && page.start.is_anew() {
+        if page.is_first && page.start.replaces_rows() {
             self.held.clear();
             self.unread = false;
             self.complete = page.start == SearchStart::Oldest;

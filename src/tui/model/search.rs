@@ -47,7 +47,7 @@ pub enum SearchStart {
 
 impl SearchStart {
     /// Returns whether the results replace the rows held.
-    pub const fn is_anew(self) -> bool {
+    pub const fn replaces_rows(self) -> bool {
         matches!(self, Self::Newest | Self::Oldest | Self::Around(_))
     }
 

@@ -155,8 +155,8 @@ impl Chart {
     pub fn minutes(&self, now: Timestamp) -> [u32; CHART_MINUTES] {
         let mut counts = [0; CHART_MINUTES];
         for (place, count) in counts.iter_mut().rev().enumerate() {
-            let wanted = minute(now) - i64::try_from(place).unwrap_or(0);
-            *count = self.minutes.iter().find(|(at, _)| *at == wanted).map_or(0, |(_, n)| *n);
+            let target = minute(now) - i64::try_from(place).unwrap_or(0);
+            *count = self.minutes.iter().find(|(at, _)| *at == target).map_or(0, |(_, n)| *n);
         }
         counts
     }

@@ -204,7 +204,7 @@ where
 
     /// Applies everything that is ready. A key waits for at most one event.
     async fn drain(&mut self) -> Result<Option<ExitReason>, TerminalError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         for _ in 0..MAX_BATCH {
             let input = self.ports.inputs.next().now_or_never();
             let event = self.runs.try_next();
@@ -222,7 +222,7 @@ where
                 return Ok(Some(exit));
             }
             // With large events, draw what arrived so far before applying the rest.
-            if begun.elapsed() >= limits::FRAME_INTERVAL {
+            if started.elapsed() >= limits::FRAME_INTERVAL {
                 break;
             }
         }

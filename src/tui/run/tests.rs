@@ -184,10 +184,10 @@ impl LoopHarness {
         let (keyboard, mut pressed) = mpsc::channel(64);
         let inputs = futures_util::stream::poll_fn(move |context| pressed.poll_recv(context));
         let wakeups = Arc::new(AtomicUsize::new(0));
-        let (counted, begun) = (Arc::clone(&wakeups), Instant::now());
+        let (counted, started) = (Arc::clone(&wakeups), Instant::now());
         let clock = move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            let later: SignedDuration = begun.elapsed().try_into().unwrap();
+            let later: SignedDuration = started.elapsed().try_into().unwrap();
             Timestamp::from_second(1_800_000_000).unwrap() + later
         };
         let (events, run, requests) = new_run(None);

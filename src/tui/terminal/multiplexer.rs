@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn the_copy_message_fits_a_narrow_footer() {
         for multiplexer in [Multiplexer::None, Multiplexer::Tmux, Multiplexer::Screen] {
-            let said = multiplexer.copied("the asset's id");
-            assert!(said.len() <= 79, "{said}");
+            let message = multiplexer.copied("the asset's id");
+            assert!(message.len() <= 79, "{message}");
         }
         assert!(Multiplexer::Tmux.copied("the body").contains("set-clipboard on"));
     }

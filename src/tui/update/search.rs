@@ -71,13 +71,14 @@ pub(super) fn request_rows(model: &mut Model, start: SearchStart, limit: usize) 
         let elapsed = now.duration_since(searching.at);
         // Also after the clock was set back.
         let is_fresh = elapsed >= SignedDuration::ZERO && elapsed <= LOST_AFTER;
-        is_fresh && (searching.start == start || !start.is_anew())
+        is_fresh && (searching.start == start || !start.replaces_rows())
     };
     let rows = model.listed_rows()?;
     if rows.searching.as_ref().is_some_and(is_pending) {
         return None;
     }
-    let limit = if start.is_anew() { limit } else { limit.saturating_sub(rows.len()).max(PAGE) };
+    let limit =
+        if start.replaces_rows() { limit } else { limit.saturating_sub(rows.len()).max(PAGE) };
     let id = model.searches + 1;
     model.searches = id;
     let selects_first = start == SearchStart::Oldest;

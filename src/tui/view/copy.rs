@@ -16,8 +16,8 @@ pub(super) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
     let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
     // A rule above and, if there is room, a blank line below, so that the screen underneath stays
     // visible.
-    let wanted = count + if area.height > count + 6 { 2 } else { 1 };
-    let height = wanted.min(area.height);
+    let rows = count + if area.height > count + 6 { 2 } else { 1 };
+    let height = rows.min(area.height);
     let menu = Rect { y: area.bottom() - height, height, ..area }.intersection(buffer.area);
     for y in menu.top()..menu.bottom() {
         for x in menu.left()..menu.right() {

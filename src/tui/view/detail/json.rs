@@ -20,12 +20,12 @@ pub(super) struct StringState {
 pub(super) fn inside_at(lines: &[DetailLine], first: usize, columns: usize) -> StringState {
     let goes_on = |line: &DetailLine| line.text.width() + 2 >= columns;
     let far = first.saturating_sub(FARTHEST);
-    let begun = (far..=first).rev().find(|at| {
+    let start = (far..=first).rev().find(|at| {
         at.checked_sub(1).and_then(|before| lines.get(before)).is_none_or(|line| !goes_on(line))
     });
-    let Some(begun) = begun else { return StringState { string: true, escaped: false } };
+    let Some(start) = start else { return StringState { string: true, escaped: false } };
     let mut inside = StringState::default();
-    for line in lines.get(begun..first).unwrap_or_default() {
+    for line in lines.get(start..first).unwrap_or_default() {
         for character in line.text.as_str().chars() {
             inside.read(character);
         }

@@ -23,8 +23,8 @@ const APART: i64 = 12;
 
 /// Returns the times of the marks, with their columns.
 pub(super) fn marks(time_range: &TimeRange, zone: &TimeZone) -> Vec<(u16, Timestamp)> {
-    let wanted = time_range.step() * APART;
-    let interval = INTERVALS.into_iter().find(|interval| *interval >= wanted);
+    let min_interval = time_range.step() * APART;
+    let interval = INTERVALS.into_iter().find(|interval| *interval >= min_interval);
     let interval = interval.unwrap_or(INTERVALS[INTERVALS.len() - 1]);
     // Round in the time zone of the display.
     let offset = i64::from(zone.to_offset(time_range.start()).seconds());
