@@ -1,4 +1,4 @@
-//! The relay's certificate: read at the start, and again when its files are replaced.
+//! The relay's TLS certificate: read at the start, and again when its files are replaced.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -20,24 +20,24 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::files;
 
-/// The largest file of certificates or a key, in bytes.
+/// Maximum size of a certificate or key file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How long before its end a certificate is warned of.
+/// Interval between two checks of the files.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// How long before a certificate expires the warnings begin.
 const WARN_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How often it is warned of.
+/// Minimum interval between two such warnings.
 const WARN_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is served now.
+/// The certificate that new connections get.
 #[derive(Debug, Clone)]
 pub(super) struct ServedCertificate {
     key: Arc<CertifiedKey>,
-    /// When its first certificate ends, where that can be read.
+    /// When the chain's first certificate expires; `None` if that cannot be read.
     pub(super) expires: Option<Timestamp>,
 }
 
-/// A certificate chain and its key, in files that somebody else renews.
+/// A certificate chain and its key, in files that another program renews.
 #[derive(Debug)]
 pub(super) struct Certificate {
     chain: PathBuf,
@@ -46,15 +46,16 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a chain and its key.
+    /// Reads a chain and its key from PEM files.
     pub(super) fn open(chain: &Path, key: &Path) -> anyhow::Result<Arc<Self>> {
         let served = RwLock::new(read(chain, key)?);
         Ok(Arc::new(Self { chain: chain.to_owned(), key: key.to_owned(), served }))
     }
 
-    /// TLS 1.2 and 1.3 by ring, with what is served at the time of each handshake.
+    /// Returns an acceptor for TLS 1.2 and 1.3 (ring). Each handshake uses the certificate that is
+    /// current at that time.
     pub(super) fn acceptor(self: &Arc<Self>) -> anyhow::Result<TlsAcceptor> {
-        // Named, because rustls refuses to choose where more than one provider is compiled in.
+        // Named, because rustls panics if more than one provider is compiled in and none is chosen.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -69,15 +70,15 @@ impl Certificate {
         self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the files again. What was served stays where they cannot be used.
+    /// Reads the files again. Keeps the current certificate if they cannot be used.
     fn reload(&self) -> anyhow::Result<()> {
         let served = read(&self.chain, &self.key)?;
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
         Ok(())
     }
 
-    /// What changes when the files are replaced.
-    fn marks(&self) -> [Option<FileId>; 2] {
+    /// Returns the identities of both files; `None` for a missing one.
+    fn file_ids(&self) -> [Option<FileId>; 2] {
         [&self.chain, &self.key].map(|path| fs::metadata(path).ok().map(|found| FileId::of(&found)))
     }
 }
@@ -88,7 +89,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// What tells a file from the one that was there before.
+/// Identifies one version of a file: it changes when the file is replaced or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -108,71 +109,73 @@ impl FileId {
     }
 }
 
-/// Keeps a certificate up with its files, and says what becomes of it.
+/// Reloads a certificate when its files change, and warns before it expires.
 pub(super) struct CertificateWatcher {
     certificate: Arc<Certificate>,
-    /// Of the files that were read last.
-    marks: [Option<FileId>; 2],
-    /// Why they could not be used, when they could not.
+    /// The files that were read last.
+    file_ids: [Option<FileId>; 2],
+    /// Why the last reload failed, if it did.
     failed: Option<String>,
     warned_at: Option<Timestamp>,
 }
 
 impl CertificateWatcher {
     pub(super) fn new(certificate: Arc<Certificate>) -> Self {
-        let marks = certificate.marks();
-        Self { certificate, marks, failed: None, warned_at: None }
+        let file_ids = certificate.file_ids();
+        Self { certificate, file_ids, failed: None, warned_at: None }
     }
 
-    /// When what is served ends, where that can be read.
+    /// Returns when the current certificate expires; `None` if that cannot be read.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.certificate.served().expires
     }
 
-    /// Waits until it is time to look.
+    /// Waits until the next check is due.
     pub(super) async fn wait(&self) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
 
-    /// Reads the files where they were replaced or `asked` says so; gives what is to be said.
-    pub(super) fn check(&mut self, asked: bool, now: Timestamp) -> Vec<String> {
-        let mut said = Vec::new();
-        let marks = self.certificate.marks();
-        // A renewal writes two files: until both are there, the pair does not belong together.
-        if asked || marks != self.marks || self.failed.is_some() {
-            self.marks = marks;
+    /// Reloads the certificate if its files have changed, or in any case if `forced`. Returns the
+    /// messages to log.
+    pub(super) fn check(&mut self, forced: bool, now: Timestamp) -> Vec<String> {
+        let mut messages = Vec::new();
+        let file_ids = self.certificate.file_ids();
+        // Retried after a failure: a renewal replaces two files, and between the two the
+        // certificate and the key do not match.
+        if forced || file_ids != self.file_ids || self.failed.is_some() {
+            self.file_ids = file_ids;
             match self.certificate.reload() {
                 Ok(()) => {
                     let until = self.certificate.served().expires;
                     let until =
                         until.map_or_else(String::new, |until| format!(", which ends {until}"));
-                    said.push(format!("new connections get the renewed certificate{until}"));
+                    messages.push(format!("new connections get the renewed certificate{until}"));
                     (self.failed, self.warned_at) = (None, None);
                 }
                 Err(error) => {
                     let why = format!("{error:#}");
-                    if asked || self.failed.as_ref() != Some(&why) {
-                        said.push(format!(
-                            "the certificate in the files cannot be used, the one before goes on being served: {why}"
+                    if forced || self.failed.as_ref() != Some(&why) {
+                        messages.push(format!(
+                            "the new certificate cannot be used; the previous one stays in use: {why}"
                         ));
                     }
                     self.failed = Some(why);
                 }
             }
         }
-        let is_rested = self.warned_at.is_none_or(|at| now.duration_since(at) >= WARN_EVERY);
+        let may_warn = self.warned_at.is_none_or(|at| now.duration_since(at) >= WARN_EVERY);
         if let Some(expires) = self.certificate.served().expires
-            && is_rested
+            && may_warn
             && expires.duration_since(now) <= WARN_BEFORE
         {
             self.warned_at = Some(now);
             let tense = if expires <= now { "ended" } else { "ends" };
-            said.push(format!(
-                "the certificate in {} {tense} {expires}: renew it, and the relay takes the new one by itself",
+            messages.push(format!(
+                "the certificate in {} {tense} {expires}: renew it; the relay loads the new one by itself",
                 self.certificate.chain.display()
             ));
         }
-        said
+        messages
     }
 }
 
@@ -199,13 +202,14 @@ fn read(chain: &Path, key: &Path) -> anyhow::Result<ServedCertificate> {
     Ok(ServedCertificate { key: Arc::new(key), expires })
 }
 
-/// When a certificate ends (RFC 5280, section 4.1.2.5); `None` where that cannot be read.
+/// Returns when a DER certificate expires (RFC 5280, section 4.1.2.5); `None` if it cannot be
+/// parsed.
 fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     let whole = AnyRef::from_der(certificate).ok()?;
     let mut certificate = SliceReader::new(whole.value()).ok()?;
     let signed: AnyRef<'_> = certificate.decode().ok()?;
     let mut signed = SliceReader::new(signed.value()).ok()?;
-    // An optional version, the serial number, the algorithm and the issuer come before the validity.
+    // Before the validity: an optional version, the serial number, the algorithm and the issuer.
     let mut part: AnyRef<'_> = signed.decode().ok()?;
     if matches!(part.tag(), Tag::ContextSpecific { .. }) {
         part = signed.decode().ok()?;
@@ -230,7 +234,7 @@ mod tests {
     const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls");
 
     fn copy(dir: &Path, chain: &str, key: &str) {
-        // Another file in its place, as those who renew certificates put it there.
+        // Replaces the file by rename, as renewal programs do.
         for (from, to) in [(chain, "cert.pem"), (key, "key.pem")] {
             let new = dir.join("new");
             fs::copy(format!("{FIXTURES}/{from}"), &new).unwrap();
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_certificate_is_read() {
+    fn the_expiry_of_a_certificate_is_read() {
         let dir = Path::new(FIXTURES);
         let served = read(&dir.join("relay.pem"), &dir.join("relay.key.pem")).unwrap();
         let pem = CertificateDer::from_pem_file(dir.join("relay.pem")).unwrap();
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_replaced_are_read_and_a_bad_pair_changes_nothing() {
+    fn replaced_files_are_reloaded_and_a_mismatched_pair_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (chain, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         copy(dir.path(), "relay.pem", "relay.key.pem");
@@ -279,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_warned_of_once_a_day_from_two_weeks_before() {
+    fn expiry_warnings_begin_two_weeks_before_and_repeat_daily() {
         let dir = Path::new(FIXTURES);
         let certificate =
             Certificate::open(&dir.join("relay.pem"), &dir.join("relay.key.pem")).unwrap();

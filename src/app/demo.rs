@@ -1,5 +1,5 @@
-//! The demo: the same run as `watch`, on a journal in memory, with a story that is posted to it and
-//! one key, made for the run, that is trusted; touches nothing of the user's.
+//! `dubwatch demo`: the same run as `watch` on a journal in memory. A generated story is posted to
+//! it, signed by a key that exists only for this run. Reads and writes none of the user's files.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,32 +24,32 @@ use crate::simulate::{Sender, Speed, Story, play, sign};
 use crate::status::Counts;
 use crate::tui::model::Banner;
 
-/// The name of the run's key in verdicts.
+/// Name of the demo's key in verdicts.
 const KEY: &str = "demo";
 
-/// How long an asset of an earlier round stays quiet before it goes, at the journal's next hourly
-/// look: what bounds the memory of a demo that loops, the dashboard's too.
+/// Age at which quiet assets are pruned, which the journal does hourly. Bounds the memory of an
+/// endless demo and of its dashboard.
 const KEEP: SignedDuration = SignedDuration::from_hours(1);
 
-/// What is played, and how.
+/// Which story to play, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct DemoOptions {
-    /// Which story.
+    /// Seed of the story.
     pub seed: u64,
-    /// How fast.
+    /// Speed of the story.
     pub speed: Speed,
-    /// Whether another story follows, again and again.
+    /// Whether to play one story after another until the run ends.
     pub endless: bool,
 }
 
-/// A short number, so that it can be read out and typed again.
+/// Returns a random seed, short enough to type again.
 pub fn any_seed() -> u64 {
     Timestamp::now().subsec_nanosecond().unsigned_abs().into()
 }
 
-/// Plays a story to a listener of its own and shows what comes of it, until it ends, a signal comes
-/// or something breaks. The dashboard stays when it ended. `print` takes sentences for people; `out`
-/// takes what `form` asks for.
+/// Plays a story to a listener of its own and shows the result until the story ends, a signal
+/// arrives or a part fails. A dashboard stays open after the end of the story. `print` receives
+/// messages for the user; `out` receives the lines of `form`.
 pub fn demo(
     config: &Config,
     program: DemoOptions,
@@ -92,25 +92,25 @@ pub fn demo(
     })
 }
 
-/// A receiver and what posts to it.
+/// The parts of a demo: a receiver and the task that posts to it.
 struct Demo {
     receiver: Receiver,
-    /// `None` once it was stopped.
+    /// `None` once it has been stopped.
     story: Option<Worker<anyhow::Result<()>>>,
 }
 
 impl Parts for Demo {
     async fn next(&mut self) -> PartEvent {
         let Self { receiver, story } = self;
-        let told = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
+        let story_ended = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
         tokio::select! {
             event = receiver.next() => event,
-            ended = told => PartEvent::Over(ended),
+            ended = story_ended => PartEvent::Over(ended),
         }
     }
 
     async fn stop(&mut self) {
-        // What posts to the listener stops before it does.
+        // The sender stops before the listener.
         if let Some(story) = self.story.take() {
             story.stop().await;
         }
@@ -126,7 +126,8 @@ impl Parts for Demo {
     }
 }
 
-/// The user's settings, except what would let somebody else in or touch something that lasts.
+/// Returns the user's settings, changed so that only this process can post to the demo and nothing
+/// is written to disk.
 pub(super) fn settings(config: &Config) -> Config {
     let mut config = config.clone();
     config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
@@ -146,7 +147,7 @@ pub(super) fn trusted(key: &PrivateKey) -> TrustedKeys {
     TrustedKeys::new(key.public(KEY))
 }
 
-/// Posts to the listener of a demo.
+/// Returns a sender that posts to the demo's listener at `bound`.
 pub(super) fn sender(
     config: &Config,
     bound: SocketAddr,
@@ -156,7 +157,8 @@ pub(super) fn sender(
     Ok(Sender::new(to, key, Encoding::Der, Outbound::default()))
 }
 
-/// Plays the stories of a program; their assets get their names before they are heard of.
+/// Plays one story, or all of an endless demo. Names the assets of each story first. Returns an
+/// error if the sender fails or a request gets an unexpected answer.
 pub(super) async fn perform(
     program: DemoOptions,
     sender: &Sender,
@@ -178,13 +180,13 @@ pub(super) async fn perform(
 /// Names the assets of a story in the demo's journal, because callbacks carry only ids.
 fn name(journal: &Journal, story: &Story) {
     for (asset_id, name) in story.names() {
-        // Nobody waits for it: without its name an asset is shown by its id.
+        // The result is not needed: an asset without a name is shown by its id.
         let _ = journal.name(asset_id.clone(), Some((*name).to_owned()));
     }
 }
 
-/// Puts what went before the story into the demo's journal, signed by the run's key, checked like
-/// everything else, and marked as imported: it came through no door.
+/// Writes the history before the story into the demo's journal: signed by the demo's key, verified
+/// like every delivery, and marked as imported, because no source received it.
 pub(super) fn seed(
     journal: &Journal,
     key: &PrivateKey,

@@ -1,4 +1,4 @@
-//! Which keys are trusted.
+//! Collects the trusted keys of a run: the vendor's, `--public-key`, and the development key.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,20 @@ use crate::config::{Config, ConfigError};
 use crate::signature::{DEV_KEY, KeyError, PrivateKey, PublicKey, TrustedKeys};
 use crate::sqlite::create_directory_of;
 
-/// Why there is no development key.
+/// Why the development key is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum DevKeyError {
-    /// There is no place for it.
+    /// No data directory is known, so its path is not known either.
     #[error(transparent)]
     NoPlace(#[from] ConfigError),
-    /// It cannot be read, or not be made.
+    /// It cannot be read or created.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
 impl DevKeyError {
-    /// Whether there is no such key and none can be made, so that nobody can have signed with it.
+    /// Returns whether the key does not exist and cannot be created: no signature with it can
+    /// exist.
     const fn is_absent(&self) -> bool {
         matches!(self, Self::NoPlace(_) | Self::Key(KeyError::Write { .. }))
     }
@@ -32,7 +33,7 @@ impl DevKeyError {
     }
 }
 
-/// Returns the vendor's key and every `--public-key`. Writes nothing.
+/// Returns the vendor's key and the keys of every `--public-key`. Writes nothing.
 pub(super) fn named_keys(config: &Config) -> Result<TrustedKeys, KeyError> {
     let mut keys = TrustedKeys::new(PublicKey::vendor());
     for path in &config.public_keys {
@@ -41,8 +42,8 @@ pub(super) fn named_keys(config: &Config) -> Result<TrustedKeys, KeyError> {
     Ok(keys)
 }
 
-/// Returns the keys that the listener would trust: those that are named and, on a loopback address,
-/// the development key, which is made where there is none yet.
+/// Returns the keys that the listener would trust: the named ones and, on a loopback address, the
+/// development key, which is created if it does not exist.
 pub fn trusted_keys(config: &Config) -> anyhow::Result<TrustedKeys> {
     let keys = named_keys(config)?;
     if !may_trust_dev_key(config) {
@@ -55,11 +56,11 @@ pub fn trusted_keys(config: &Config) -> anyhow::Result<TrustedKeys> {
     }
 }
 
-/// Adds the development key for a listener, made where there is none yet, so that a `dubwatch send`
-/// that comes later signs with the key that the listener already trusts.
+/// Adds the development key to a listener's keys. Creates it if it does not exist, so that a later
+/// `dubwatch send` signs with a key that the listener already trusts.
 ///
-/// A run that keeps nothing does not fail for a key that it could not keep either: it goes on
-/// without one, and the sentence says so.
+/// A run with `--ephemeral` does not fail if the key cannot be written: it runs without the key,
+/// and the returned warning says so.
 pub(super) fn with_dev_key(
     config: &Config,
     keys: TrustedKeys,
@@ -69,7 +70,7 @@ pub(super) fn with_dev_key(
     }
     match load_dev_key(config) {
         Ok(key) => Ok((keys.and(key.public(DEV_KEY)), None)),
-        // What it signed is nothing to rely on; everything else goes on as it would without.
+        // Others can read this key, so its signatures prove nothing. The run works without it.
         Err(DevKeyError::Key(error @ KeyError::NotPrivate { .. })) => {
             Ok((keys, Some(error.to_string())))
         }
@@ -83,7 +84,7 @@ pub(super) fn with_dev_key(
     }
 }
 
-/// Adds the development key for a run that only reads, where there is one. Writes nothing.
+/// Adds the development key for a read-only run, if the key exists. Writes nothing.
 pub(super) fn with_present_dev_key(config: &Config, keys: TrustedKeys) -> TrustedKeys {
     let key = may_trust_dev_key(config)
         .then(|| PrivateKey::from_own_file(&dev_key_path(config).ok()?).ok())
@@ -94,24 +95,25 @@ pub(super) fn with_present_dev_key(config: &Config, keys: TrustedKeys) -> Truste
     }
 }
 
-/// Whether the settings allow the development key: on loopback only, where nobody else can reach us.
+/// Returns whether the settings allow the development key: only on loopback, which other machines
+/// cannot reach.
 fn may_trust_dev_key(config: &Config) -> bool {
     config.dev_key && config.listen.iter().all(|address| address.is_loopback())
 }
 
-/// Whether the development key is among the keys of a run.
+/// Returns whether the development key is among `keys`.
 pub(super) fn trusts_dev_key(keys: &TrustedKeys) -> bool {
     keys.iter().any(|key| &**key.name() == DEV_KEY)
 }
 
-/// Returns the development key, made on first use.
+/// Returns the development key. Creates it on first use.
 pub fn load_dev_key(config: &Config) -> Result<PrivateKey, DevKeyError> {
     let path = dev_key_path(config)?;
     create_directory_of(&path).map_err(|cause| KeyError::Write { path: path.clone(), cause })?;
     Ok(PrivateKey::open_or_create(&path)?)
 }
 
-/// Returns where the development key lives: beside the journal.
+/// Returns the path of the development key: in the journal's directory.
 pub fn dev_key_path(config: &Config) -> Result<PathBuf, ConfigError> {
     let directory = config.data_dir().ok_or(ConfigError::NoHome {
         what: "the development key",

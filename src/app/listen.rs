@@ -1,4 +1,4 @@
-//! Takes the addresses to listen on.
+//! Binds the sockets to listen on.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,18 +10,18 @@ use tokio::net::TcpListener;
 
 use crate::config::ListenAddress;
 
-/// How often another free port is tried, when the one of the first address is taken on the second.
+/// Attempts to find a port that is free on both loopback addresses.
 const TRIES: usize = 32;
-/// Connections that may wait to be accepted; tokio's own number.
+/// Connections that may wait to be accepted. The same number as in tokio.
 const BACKLOG: i32 = 1024;
 
-/// Sockets that accept, and the addresses that they got, in the same order.
+/// Listening sockets and their addresses, in the same order.
 pub(super) struct Bound {
     pub(super) sockets: Vec<TcpListener>,
     pub(super) addresses: Vec<SocketAddr>,
 }
 
-/// Listens on each of the addresses, or on none of them.
+/// Binds all addresses, or none if one of them cannot be bound.
 pub(super) async fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Bound> {
     let mut bound = Bound { sockets: Vec::new(), addresses: Vec::new() };
     for address in addresses {
@@ -36,8 +36,8 @@ pub(super) async fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Bound> {
     Ok(bound)
 }
 
-/// Whether `other` is every IPv4 address, where `address` is every address of the same port: one
-/// socket for both families would then be in the way of the other.
+/// Returns whether `other` is `0.0.0.0` and `address` is `[::]` on the same port. A dual-stack
+/// socket for the latter would then conflict with the former.
 fn is_ipv4_of(other: ListenAddress, address: SocketAddr) -> bool {
     let every = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
     address.ip() == Ipv6Addr::UNSPECIFIED && other == ListenAddress::Socket(every)
@@ -45,13 +45,13 @@ fn is_ipv4_of(other: ListenAddress, address: SocketAddr) -> bool {
 
 impl Bound {
     fn add(&mut self, socket: TcpListener) -> anyhow::Result<()> {
-        let address = socket.local_addr().context("cannot tell the address that was bound")?;
+        let address = socket.local_addr().context("cannot read the address of the socket")?;
         self.sockets.push(socket);
         self.addresses.push(address);
         Ok(())
     }
 
-    /// Listens on one address, unless that is done already.
+    /// Binds one address, unless it is bound already.
     async fn take(&mut self, address: SocketAddr, only_ipv6: bool) -> anyhow::Result<()> {
         if address.port() != 0 && self.addresses.contains(&address) {
             return Ok(());
@@ -60,8 +60,8 @@ impl Bound {
         self.add(socket.with_context(|| cannot(&address.to_string()))?)
     }
 
-    /// Listens on the loopback addresses of both families, on the same port. A family that the
-    /// machine does not have is left out.
+    /// Binds both loopback addresses, IPv4 and IPv6, on the same port. Skips a family that the
+    /// machine does not have.
     async fn take_loopback(&mut self, port: u16) -> anyhow::Result<()> {
         let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
@@ -94,7 +94,7 @@ impl Bound {
                 }
                 Err(error) => return Err(error).context(cannot("localhost:0")),
             };
-            let port = first.local_addr().context("cannot tell the address that was bound")?.port();
+            let port = first.local_addr().context("cannot read the address of the socket")?.port();
             match TcpListener::bind(SocketAddr::new(ipv6.ip(), port)).await {
                 Ok(second) => {
                     self.add(first)?;
@@ -110,13 +110,13 @@ impl Bound {
     }
 }
 
-/// Whether the machine has no such address, or no such family at all.
+/// Returns whether the machine lacks this address or its whole family.
 fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
 }
 
-/// Listens on an IPv6 address that leaves those of IPv4 to another socket.
+/// Binds an IPv6 address without IPv4, which another socket serves.
 fn bind_ipv6(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
     socket.set_only_v6(true)?;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_named_twice_is_taken_once() {
+    async fn an_address_that_is_named_twice_is_bound_once() {
         let free = bind(&[ListenAddress::Localhost(0)]).await.unwrap().addresses;
         let port = free[0].port();
         let twice = [
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_address_of_both_families_can_be_named() {
+    async fn the_wildcard_addresses_of_both_families_can_be_named() {
         if !has_ipv6() {
             return;
         }

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
 //! | `receiver` | journal, intake, listener, relay client |
-//! | `status` | one value that says how the run is doing |
+//! | `status` | the status of a run: counts, journal health, link |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
 //! | `frontend` | lines on standard output; the dashboard's terminal |
-//! | `dashboard` | what reads for the dashboard |
-//! | `worker` | a task or thread with an end and a result |
+//! | `dashboard` | the dashboard's backend: reads the journal, answers requests |
+//! | `worker` | a task or thread with a result |
 
 mod certificate;
 mod dashboard;
@@ -49,9 +49,9 @@ pub use watch::watch;
 pub enum Exit {
     /// Everything asked for was done.
     Done,
-    /// It failed; a sentence on standard error says how.
+    /// It failed; a message on standard error says why.
     Failed,
-    /// A signal with this number ended it, after draining.
+    /// A signal with this number ended it, in order.
     Signal(u8),
 }
 
@@ -65,13 +65,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whether an error says that another process writes the journal.
+/// Returns whether the error is that another process writes the journal.
 fn is_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(JournalError::Open(OpenError::InUse { .. })))
 }
 
-/// Whether an error says that the journal can be read at best: it is on read-only media, or somebody
-/// else's.
+/// Returns whether the error is that the journal cannot be written: it is on read-only media, or
+/// belongs to another user.
 fn is_unwritable(error: &anyhow::Error) -> bool {
     let Some(JournalError::Open(error)) = error.downcast_ref() else { return false };
     let (OpenError::File { cause, .. } | OpenError::Lock { cause, .. }) = error else {
@@ -80,7 +80,7 @@ fn is_unwritable(error: &anyhow::Error) -> bool {
     matches!(cause.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
-/// How a run is shown.
+/// How the output of a run looks.
 #[derive(Debug, Clone)]
 pub enum Form {
     /// As lines on standard output.
@@ -90,7 +90,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Whether it is lines of text for people.
+    /// Returns whether it is lines of text for people.
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Lines(Format::Text(_)))
     }

@@ -1,4 +1,5 @@
-//! Shows a journal that another process writes, or that cannot be written: nothing is received.
+//! Read-only runs: show a journal that another process writes or that cannot be written. Nothing is
+//! received.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::status::Status;
 use crate::tui::model::Banner;
 use crate::tui::widget::theme::Theme;
 
-/// A run that only reads, with what looks whether the process that writes the journal is there.
+/// The parts of a read-only run: the task that checks for the process that writes the journal, if
+/// there can be one.
 struct ReadOnly(Option<Worker<()>>);
 
 impl Parts for ReadOnly {
@@ -36,14 +38,14 @@ impl Parts for ReadOnly {
     async fn stop(&mut self) {}
 
     async fn close(self) {
-        if let Some(watch) = self.0 {
-            watch.stop().await;
+        if let Some(status) = self.0 {
+            status.stop().await;
         }
     }
 }
 
-/// Follows the journal of another process in place of receiving, and says so on standard error.
-/// `in_use` is why nothing can be received.
+/// Writes what another process receives into the journal, and says so on standard error. `in_use`
+/// is the error with which opening the journal for writing failed.
 pub(super) fn lines(
     config: &Config,
     format: Format,
@@ -68,7 +70,7 @@ pub(super) fn lines(
         print(caution);
     }
     let ready = Ready::read_only(config.db.display().to_string());
-    // In a text that is all there is to say, and it stands on standard error.
+    // Text output has no first line: standard error has said it all.
     match face.announce(&ready, "").map_err(anyhow::Error::from) {
         Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
         announced => announced?,
@@ -81,18 +83,18 @@ pub(super) fn lines(
     })
 }
 
-/// Writes what a face follows until a signal comes, its reader has closed standard output, or the
-/// journal cannot be read any more.
+/// Writes new journal entries until a signal arrives, the reader closes standard output, or the
+/// journal can no longer be read.
 pub fn follow<W: Write + Send + 'static>(face: StreamOutput<W>) -> anyhow::Result<Exit> {
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
-        // It has no warnings.
+        // No part of this run sends warnings.
         let stream = StreamFrontend::following(face, true, None, |_| {})?;
         supervisor::run(signals, ReadOnly(None), stream).await
     })
 }
 
-/// Shows the journal in a dashboard until the user quits or a signal comes.
+/// Shows the journal in a dashboard until the user quits or a signal arrives.
 pub(super) fn dashboard(
     config: &Config,
     keys: Arc<TrustedKeys>,
@@ -107,7 +109,7 @@ pub(super) fn dashboard(
                 let (status, worker) = status::of_writer(config.db.clone());
                 (status, Some(worker))
             }
-            // A journal that cannot be written has no writer that could come back.
+            // A journal that cannot be written has no writer to wait for.
             _ => (watch::channel(Status::default()).1, None),
         };
         let source = DashboardSource {
@@ -115,8 +117,8 @@ pub(super) fn dashboard(
             sources: Sources { follower, journal: None, keys },
             reports: Reports { status, story_over: None },
         };
-        let last_words = ExitOutput { out: Box::new(std::io::sink()), print: |_| {} };
-        let tui = TuiFrontend::start(config, theme, source, last_words)?;
+        let exit_output = ExitOutput { out: Box::new(std::io::sink()), print: |_| {} };
+        let tui = TuiFrontend::start(config, theme, source, exit_output)?;
         for caution in config.cautions.iter().cloned() {
             warn(&tui, caution);
         }

@@ -1,4 +1,4 @@
-//! Notices that whoever read standard output has closed it, also while nothing is written there.
+//! Detects that the reader of standard output has closed it, even while nothing is written.
 
 use std::fs::File;
 use std::io;
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 static GONE: Mutex<Option<CancellationToken>> = Mutex::new(None);
 
-/// Returns the token that is cancelled when the reader of standard output has closed it; one that
-/// never is, where standard output is no pipe or socket.
+/// Returns a token that is cancelled when the reader closes standard output. If standard output is
+/// not a pipe or socket, the token is never cancelled.
 ///
-/// One thread for the whole process waits for that. It asks for no event, so only the hang-up wakes
-/// it, and it may be left waiting when the program ends.
+/// One thread waits for the whole process. It polls for no event, so that only a hang-up wakes it;
+/// it may still be waiting when the program ends.
 pub fn reader_gone() -> CancellationToken {
     let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(token) = gone.as_ref() {
@@ -31,27 +31,27 @@ pub fn reader_gone() -> CancellationToken {
             }
         });
         if let Err(error) = started {
-            // The next write fails all the same.
+            // The next write then fails instead.
             tracing::warn!("cannot watch standard output for its reader: {error}");
         }
     }
     gone.insert(token).clone()
 }
 
-/// Whether standard output has another end that can be closed. A terminal that goes sends SIGHUP.
+/// Returns whether standard output has a reader that can close it. A terminal sends SIGHUP instead.
 fn is_pipe() -> io::Result<bool> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let kind = file.metadata()?.file_type();
     Ok(kind.is_fifo() || kind.is_socket())
 }
 
-/// Waits for the hang-up; returns `false` where it cannot be waited for.
+/// Waits for the hang-up. Returns `false` if polling fails.
 fn wait() -> bool {
     let stdout = io::stdout();
     loop {
         let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut ends, None) {
-            // A signal, or a stop and its end.
+            // A signal, or the process was suspended and continued.
             Err(Errno::INTR) | Ok(0) => {}
             Ok(_) => return ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP),
             Err(_) => return false,

@@ -1,5 +1,5 @@
-//! What receives: the journal, the intake before it, and the sources that feed that: a listener, a
-//! relay client.
+//! The receiver: the journal, the intake that writes to it, and the sources of deliveries: a
+//! listener, a relay client.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,22 +23,22 @@ use crate::serve::{self, TrustedProxies, serve};
 use crate::signature::TrustedKeys;
 use crate::status::{Counts, Status};
 
-/// How long a body may take.
+/// Maximum time for a request's body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// An open journal and the intake before it; nothing is received yet.
+/// An open journal and its intake. Nothing is received yet.
 pub(super) struct PreparedReceiver {
     pub(super) journal: Arc<Journal>,
     pub(super) intake: Arc<Intake>,
     pub(super) keys: Arc<TrustedKeys>,
-    /// What a person should know of the settings and of how the journal was opened.
+    /// Warnings about the settings and the keys, to show to the user.
     pub(super) cautions: Vec<String>,
 }
 
-/// A receiver that runs.
+/// A running receiver.
 pub(super) struct Receiver {
     pub(super) prepared: PreparedReceiver,
-    /// The addresses that are listened on; none where nothing is.
+    /// The addresses of the listener; empty if there is none.
     pub(super) bound: Vec<SocketAddr>,
     pub(super) status: watch::Receiver<Status>,
     status_worker: Option<Worker<()>>,
@@ -48,14 +48,15 @@ pub(super) struct Receiver {
 }
 
 impl PreparedReceiver {
-    /// Opens both as the settings say. The development key comes on top of `keys`.
+    /// Opens the journal and starts the intake. Trusts `keys` and, if the settings allow it, the
+    /// development key.
     pub(super) fn open(config: &Config, keys: TrustedKeys) -> anyhow::Result<Self> {
-        // Before the listener counts how many connections it may have.
+        // First: the listener derives its number of connections from this limit.
         serve::raise_open_files();
         let place =
             if config.ephemeral { Location::Memory } else { Location::File(config.db.clone()) };
         let journal = Arc::new(Journal::open(&place, config.keep)?);
-        // After the journal: where both cannot be written, the journal is what was asked for.
+        // After the journal: if neither can be written, the error should be about the journal.
         let (keys, caution) = with_dev_key(config, keys)?;
         let keys = Arc::new(keys);
         let policy = match config.signature {
@@ -69,12 +70,12 @@ impl PreparedReceiver {
         Ok(Self { journal, intake: Arc::new(intake), keys, cautions })
     }
 
-    /// Returns a follower of the journal. It begins with what is committed from now on.
+    /// Returns a follower of the journal that begins with the next commit.
     pub(super) fn follower(&self) -> anyhow::Result<Follower> {
         Ok(Follower::of_feed(self.journal.reader()?, self.journal.feed()))
     }
 
-    /// Starts the sources that the settings name. Must be called inside a Tokio runtime.
+    /// Starts the configured sources. Must be called inside a Tokio runtime.
     pub(super) async fn start(self, config: &Config) -> anyhow::Result<Receiver> {
         let (listener, bound) = if config.listens {
             let bound = bind(&config.listen).await?;
@@ -112,10 +113,11 @@ fn listen(config: &Config, sockets: Vec<TcpListener>, intake: &Arc<Intake>) -> W
 }
 
 impl Receiver {
-    /// A disk that hangs reports no error: all that shows is that callbacks are turned away.
-    fn trouble(&self, trouble: &WriteError) -> Option<String> {
+    /// Returns a warning about rejected callbacks; `None` if the journal's health says why already.
+    /// A disk that hangs reports no error, so the health does not show it.
+    fn outage_warning(&self, error: &WriteError) -> Option<String> {
         (*self.prepared.journal.health().borrow() == Health::Writing)
-            .then(|| format!("callbacks are answered 503: {trouble}"))
+            .then(|| format!("callbacks are answered 503: {error}"))
     }
 }
 
@@ -123,10 +125,10 @@ impl Parts for Receiver {
     async fn next(&mut self) -> PartEvent {
         loop {
             let Self { prepared, listener, relay, health, .. } = self;
-            let trouble = tokio::select! {
+            let error = tokio::select! {
                 changed = health.changed() => {
                     return match changed {
-                        Ok(()) => PartEvent::Warning(sentence(&health.borrow_and_update())),
+                        Ok(()) => PartEvent::Warning(health_warning(&health.borrow_and_update())),
                         Err(_) => PartEvent::Over(Err(anyhow::anyhow!(
                             "the journal's thread ended unexpectedly"
                         ))),
@@ -138,9 +140,9 @@ impl Parts for Receiver {
                 warning = or_never(relay.as_mut().map(RelaySource::warning)) => {
                     return PartEvent::Warning(warning);
                 }
-                trouble = prepared.intake.outage() => trouble,
+                error = prepared.intake.outage() => error,
             };
-            if let Some(warning) = self.trouble(&trouble) {
+            if let Some(warning) = self.outage_warning(&error) {
                 return PartEvent::Warning(warning);
             }
         }
@@ -174,7 +176,7 @@ impl Parts for Receiver {
     }
 }
 
-fn sentence(health: &Health) -> String {
+fn health_warning(health: &Health) -> String {
     match health {
         Health::Writing => "the journal can be written again".to_owned(),
         Health::Failing { why } => {

@@ -1,4 +1,4 @@
-//! `dubwatch relay`: a store, a server before it and the operator's socket.
+//! `dubwatch relay`: a store, its server and the operator's socket.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -29,30 +29,31 @@ use crate::sqlite::{Health, Location, OpenError};
 use crate::status::Counts;
 use crate::text::Printable;
 
-/// What a relay is told by its settings.
+/// The settings of a relay.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
-    /// Where it listens.
+    /// The addresses to listen on.
     pub listen: Vec<ListenAddress>,
-    /// The flags of the command line that say where it listens and how; a relay that runs already
-    /// knows that better.
+    /// The flags on the command line that set the address or TLS. An operator's command rejects
+    /// them if the relay is running, because then they have no effect.
     pub placed_by: Vec<&'static str>,
-    /// Whether a flag or the configuration file says where it listens or how.
+    /// Whether a flag or the configuration file sets the address or TLS.
     pub is_placed: bool,
-    /// Its store.
+    /// The path of the store.
     pub db: PathBuf,
-    /// How much it keeps.
+    /// How much the store keeps.
     pub caps: Caps,
-    /// What its server is told.
+    /// The settings of the server.
     pub server: ServerSettings,
-    /// PEM files of its certificate chain and key, where it speaks TLS itself.
+    /// PEM files of the certificate chain and its key; `None` for plain HTTP.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// PEM files of keys whose signatures count beside the vendor's.
+    /// PEM files of the keys that are trusted besides the vendor's.
     pub public_keys: Vec<PathBuf>,
 }
 
 impl RelayOptions {
-    /// The URL at which it is reached, as far as is known before anybody has called.
+    /// Returns the URL at which clients reach the relay: `--public-url`, or a guess from the
+    /// address.
     fn base_url(&self, bound: Option<ListenAddress>) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let here = || match bound {
@@ -66,15 +67,15 @@ impl RelayOptions {
         self.server.public_url.clone().unwrap_or_else(here)
     }
 
-    /// Whether a flag or setting says where it is reached, and it is not only a default.
-    fn says_where(&self) -> bool {
+    /// Returns whether the URL comes from a flag or setting and is not only a default.
+    fn sets_base_url(&self) -> bool {
         self.server.public_url.is_some() || self.is_placed
     }
 }
 
-/// Runs a relay until a signal comes or something breaks.
+/// Runs a relay until a signal arrives or a part fails. `print` receives messages for the operator.
 pub fn relay(relay: &RelayOptions, print: fn(&str)) -> anyhow::Result<Exit> {
-    // Before the server counts how many connections it may have.
+    // First: the server derives its number of connections from this limit.
     serve::raise_open_files();
     let mut keys = TrustedKeys::new(PublicKey::vendor());
     for path in &relay.public_keys {
@@ -96,7 +97,7 @@ async fn run(
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let signals = Signals::new(false).context("cannot listen for signals")?;
-    // It asks a service to read its files again. On a terminal it says that the terminal is gone.
+    // SIGHUP asks a service to reload its files. On a terminal it means that the terminal is gone.
     let hangups = if io::stdout().is_terminal() {
         None
     } else {
@@ -108,7 +109,7 @@ async fn run(
         && let Some(every) = bound.iter().find(|bound| bound.ip().to_canonical().is_unspecified())
     {
         print(&format!(
-            "listening on every address ({every}): the URLs of inboxes begin with {base}; where senders know this machine by another name, say it with --public-url"
+            "listening on every address ({every}): the URLs of inboxes begin with {base}; if senders reach this machine under another name, set --public-url"
         ));
     }
     let operator = operator(&store, &base, print);
@@ -124,10 +125,10 @@ async fn run(
         let broken = move |broken| counted.broken(&broken);
         serve(socket, server.router(), relay.server.serve_limits(), stop, broken)
     });
-    // What was said to a command counts until something else is said.
-    let is_known = !relay.says_where() && matches!(store.reached().await, Ok(Some(_)));
+    // A URL that an operator's command has stored counts until another one is set.
+    let is_known = !relay.sets_base_url() && matches!(store.reached().await, Ok(Some(_)));
     if !is_known && let Err(error) = store.note_reached(&base).await {
-        tracing::warn!(%error, "where the relay is reached was not noted");
+        tracing::warn!(%error, "cannot store the relay's URL");
     }
     announce(&bound, &base, store.path());
     let health = store.health();
@@ -136,7 +137,7 @@ async fn run(
     supervisor::run(signals, parts, LogOnly).await
 }
 
-/// Answers the operator's commands beside the relay.
+/// Serves the operator's commands while the relay runs; `None` if the socket cannot be created.
 fn operator(store: &Arc<Store>, base: &str, print: fn(&str)) -> Option<Worker<()>> {
     match admin::listen(store.path()) {
         Ok(socket) => {
@@ -144,10 +145,10 @@ fn operator(store: &Arc<Store>, base: &str, print: fn(&str)) -> Option<Worker<()
             Some(Worker::task("operator's socket", |stop| admin::serve(socket, store, base, stop)))
         }
         Err(error) => {
-            // It relays all the same; inboxes can be made when it is stopped.
+            // The relay works without it; inboxes can be created while it is stopped.
             let path = admin::socket_path(store.path());
             print(&format!(
-                "no `dubwatch relay inbox` beside this relay: cannot make {}: {error}",
+                "`dubwatch relay inbox` does not work while this relay runs: cannot create {}: {error}",
                 path.display()
             ));
             None
@@ -162,7 +163,7 @@ struct RelayParts {
     listener: Option<Worker<()>>,
     operator: Option<Worker<()>>,
     certificate: Option<CertificateWatcher>,
-    /// SIGHUPs; `None` where they mean that the terminal is gone.
+    /// SIGHUP signals; `None` on a terminal, where SIGHUP ends the process.
     hangups: Option<Signal>,
     health: watch::Receiver<Health>,
 }
@@ -205,7 +206,7 @@ impl Parts for RelayParts {
     }
 }
 
-/// A relay shows itself by its log.
+/// The frontend of a relay: it has only the log.
 struct LogOnly;
 
 impl Frontend for LogOnly {
@@ -220,21 +221,21 @@ impl Frontend for LogOnly {
     async fn finish(self, _: Option<Counts>) {}
 }
 
-/// Keeps the certificate up with its files, and says in log and metrics what becomes of it.
-fn check_certificate(certificate: &mut Option<CertificateWatcher>, server: &Server, asked: bool) {
+/// Reloads the certificate if its files have changed or if `forced`; updates log and metrics.
+fn check_certificate(certificate: &mut Option<CertificateWatcher>, server: &Server, forced: bool) {
     let Some(certificate) = certificate else {
-        if asked {
-            tracing::info!("SIGHUP: there is no certificate to be read again");
+        if forced {
+            tracing::info!("SIGHUP: there is no certificate to reload");
         }
         return;
     };
-    for sentence in certificate.check(asked, Timestamp::now()) {
-        tracing::warn!("{sentence}");
+    for message in certificate.check(forced, Timestamp::now()) {
+        tracing::warn!("{message}");
     }
     server.note_certificate(certificate.expires());
 }
 
-/// Says that the relay is ready: a sentence on a terminal, a line of JSON elsewhere.
+/// Announces that the relay is ready: as text on a terminal, otherwise as a line of JSON.
 fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
     let store = store.display().to_string();
     let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
@@ -268,16 +269,15 @@ fn announce(bound: &[SocketAddr], url: &str, store: &Path) {
     let _ = out.flush();
 }
 
-/// Carries out an operator's command: by the relay that runs on the store, or on the store itself
-/// where none does.
+/// Executes an operator's command: sends it to the relay that runs on the store, or opens the store
+/// itself if none runs. Returns the reply, or an error if neither is possible.
 pub fn relay_admin(relay: &RelayOptions, command: AdminCommand) -> anyhow::Result<AdminReply> {
     let runtime = runtime()?;
-    // The command knows nothing of the caps that the relay runs with: it must delete nothing by its
-    // own.
+    // The caps of the relay are not known here, so a command must not delete anything by its own.
     let caps = relay.caps.clone().without_expiry();
     let prepared = match command {
         AdminCommand::Create { .. } => Store::open(&Location::File(relay.db.clone()), caps),
-        // In a store that was not there, there is nothing that these are about.
+        // These need an inbox, so they must not create an empty store.
         AdminCommand::List
         | AdminCommand::Rotate { .. }
         | AdminCommand::Revoke { .. }
@@ -287,15 +287,15 @@ pub fn relay_admin(relay: &RelayOptions, command: AdminCommand) -> anyhow::Resul
     match prepared {
         Ok(store) => {
             let reply = runtime.block_on(async {
-                let said = relay.base_url(relay.listen.first().copied());
-                let base = if relay.says_where() {
+                let configured = relay.base_url(relay.listen.first().copied());
+                let base = if relay.sets_base_url() {
                     if command != AdminCommand::List {
-                        // A failed write is the command's to tell of.
-                        let _ = store.note_reached(&said).await;
+                        // If the store cannot be written, the command itself reports it.
+                        let _ = store.note_reached(&configured).await;
                     }
-                    said
+                    configured
                 } else {
-                    store.reached().await.ok().flatten().unwrap_or(said)
+                    store.reached().await.ok().flatten().unwrap_or(configured)
                 };
                 admin::carry_out(&store, &base, command).await
             });

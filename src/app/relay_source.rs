@@ -1,4 +1,4 @@
-//! The relay as a source of a run: from settings to a client that receives.
+//! The relay as a source of deliveries: builds the relay client from the settings and runs it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,51 +13,53 @@ use crate::relay::client::{self, Address, Client, LinkReports, SubscribeToken, T
 use crate::relay::protocol::ReaderName;
 use crate::status::Link;
 
-/// A client that receives from a relay.
+/// A running relay client.
 pub(super) struct RelaySource {
     worker: Worker<()>,
-    telling: LinkReports,
+    reports: LinkReports,
 }
 
 impl RelaySource {
-    /// Starts to receive from the relay that the settings name, where they name one.
+    /// Starts the client of the configured relay; returns `None` if no relay is configured. Must be
+    /// called inside a Tokio runtime.
     pub(super) fn start(config: &Config, intake: &Arc<Intake>) -> anyhow::Result<Option<Self>> {
         let Some(settings) = settings(config)? else { return Ok(None) };
-        let mut telling = None;
+        let mut reports = None;
         let worker = Worker::task("relay client", |stop| {
-            let (client, told) = Client::new(settings, Arc::clone(intake), stop);
-            telling = Some(told);
+            let (client, link_reports) = Client::new(settings, Arc::clone(intake), stop);
+            reports = Some(link_reports);
             client.run()
         });
-        Ok(telling.map(|telling| Self { worker, telling }))
+        Ok(reports.map(|reports| Self { worker, reports }))
     }
 
-    /// The state of the link, and every change of it.
+    /// Returns a receiver of the link's state.
     pub(super) fn link(&self) -> watch::Receiver<Link> {
-        self.telling.link.clone()
+        self.reports.link.clone()
     }
 
-    /// Waits for a sentence that a person should know; forever once there will be none.
+    /// Waits for the next warning. Waits forever once the client has ended. Cancel safe.
     pub(super) async fn warning(&mut self) -> String {
-        let warnings: &mut mpsc::Receiver<String> = &mut self.telling.warnings;
+        let warnings: &mut mpsc::Receiver<String> = &mut self.reports.warnings;
         match warnings.recv().await {
             Some(warning) => warning,
             None => std::future::pending().await,
         }
     }
 
-    /// Returns the next sentence that a person should know, if one waits.
+    /// Returns the next warning that is already queued, if any.
     pub(super) fn waiting_warning(&mut self) -> Option<String> {
-        self.telling.warnings.try_recv().ok()
+        self.reports.warnings.try_recv().ok()
     }
 
-    /// Stops receiving; what is on its way to the disk is still acked.
+    /// Stops receiving. Deliveries that are being written are still committed and acked.
     pub(super) async fn stop(self) {
         self.worker.stop().await;
     }
 }
 
-/// What the client is to know; everything that is wrong with it is known before anything starts.
+/// Returns the client's settings; `None` if no relay is configured. Checks all of them, so that a
+/// mistake is an error at the start and not a failed connection later.
 pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::ClientSettings>> {
     let Some(url) = &config.relay else { return Ok(None) };
     let unusable = |why: String| ConfigError::Conflict(why);
@@ -85,7 +87,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::ClientS
         ))
     })?;
     let token = token.map_err(|error| unusable(error.to_string()))?;
-    // A file that the user named is tried now, so that a mistake shows at the start.
+    // A file that the user named is read now, so that a mistake shows at the start.
     let trust = match &config.cacert {
         Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
         None => Trust::System,
@@ -102,13 +104,13 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::ClientS
     }))
 }
 
-/// The file that the token is read from.
+/// Returns the path of the token file; `None` if none is set and no data directory is known.
 fn token_file(config: &Config) -> Option<PathBuf> {
     let named = config.relay_token_file.clone();
     named.or_else(|| config.data_dir().map(SubscribeToken::default_file))
 }
 
-/// The setting that the token itself stands in, as a user finds it again.
+/// Returns the name of the setting that holds the token, for error messages.
 fn token_setting(config: &Config) -> String {
     match config.origins.of(SettingKey::RelayToken) {
         Origin::File(_) => format!("relay-token in {}", config.origins.of(SettingKey::RelayToken)),
@@ -116,7 +118,7 @@ fn token_setting(config: &Config) -> String {
     }
 }
 
-/// The name of our place at the relay.
+/// Returns the name under which the relay remembers our position: `--relay-name` or the host name.
 fn reader(config: &Config) -> ReaderName {
     match &config.relay_name {
         Some(name) => name.parse().unwrap_or_else(|_| ReaderName::near(name)),

@@ -6,12 +6,12 @@ use std::task::Poll;
 use rustix::process::Signal as Name;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Signals that end a run everywhere.
+/// Signals that end every run.
 const ALWAYS: [Name; 2] = [Name::INT, Name::TERM];
 
-/// Further signals that end a run that has the terminal, which would stay as it is otherwise: all
-/// that end a process by default and can be caught. What a broken instruction or access raises is
-/// left alone, because a handler would return to it, and so is SIGPIPE, which Rust ignores.
+/// Further signals that end a run with a dashboard, so that it can restore the terminal: all that
+/// terminate a process by default and can be caught. Except those that a faulty instruction raises,
+/// because a handler would return to it, and SIGPIPE, which Rust ignores.
 const ON_TERMINAL: [Name; 10] = [
     Name::HUP,
     Name::QUIT,
@@ -25,23 +25,24 @@ const ON_TERMINAL: [Name; 10] = [
     Name::XFSZ,
 ];
 
-/// Listens for SIGINT and SIGTERM from its making on, and for every other signal that would end the
-/// process where the terminal is ours.
+/// Receives SIGINT and SIGTERM and, if the run has a dashboard, every other signal that would end
+/// the process.
 ///
-/// Elsewhere those are left alone: under `nohup` SIGHUP is ignored and has to stay so, and otherwise
-/// they end the process at once, which the journal survives.
+/// Without a dashboard the others keep their default: under `nohup` SIGHUP must stay ignored, and
+/// otherwise they end the process at once, which the journal survives.
 pub(super) struct Signals {
     always: Vec<(u8, Signal)>,
     on_terminal: Vec<(u8, Signal)>,
 }
 
 impl Signals {
+    /// Starts to listen. Must be called inside a Tokio runtime.
     pub(super) fn new(on_terminal: bool) -> std::io::Result<Self> {
         let others: &[Name] = if on_terminal { &ON_TERMINAL } else { &[] };
         Ok(Self { always: listen(&ALWAYS)?, on_terminal: listen(others)? })
     }
 
-    /// Waits for the next one; gives its number.
+    /// Waits for the next signal and returns its number.
     pub(super) async fn next(&mut self) -> u8 {
         poll_fn(|context| {
             for (number, signal) in self.always.iter_mut().chain(&mut self.on_terminal) {
@@ -54,8 +55,8 @@ impl Signals {
         .await
     }
 
-    /// Waits for somebody who cannot wait; gives its number. A terminal that goes tells of it more
-    /// than once, by itself and by its shell, so SIGHUP is not counted.
+    /// Waits for SIGINT or SIGTERM during the shutdown and returns its number. Not for SIGHUP: a
+    /// terminal that closes sends it more than once, from the kernel and from the shell.
     pub(super) async fn again(&mut self) -> u8 {
         poll_fn(|context| {
             for (number, signal) in &mut self.always {
@@ -77,12 +78,13 @@ fn listen(names: &[Name]) -> std::io::Result<Vec<(u8, Signal)>> {
     names.iter().map(listen).collect()
 }
 
-/// SIGHUP: the terminal is gone.
+/// The number of SIGHUP: the terminal is gone.
 pub(super) const HANGUP: u8 = 1;
 
+/// Ends the process at once with the exit code of a signal.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the user asked twice: whatever still runs is to be cut off, the journal survives that"
+    reason = "a second signal ends the process at once; the journal survives that"
 )]
 pub(super) fn at_once(signal: u8) -> ! {
     std::process::exit(128 + i32::from(signal))

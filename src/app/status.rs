@@ -1,4 +1,4 @@
-//! Keeps the status of a run: one value that its frontend watches.
+//! The status of a run: a task that updates one value, which the frontend watches.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::status::{JournalHealth, Link, Status};
 
 /// Minimum interval between two changes of the counts.
 const EVERY: Duration = Duration::from_millis(250);
-/// How often to look whether the process that writes the journal is still there.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Interval between two checks for the process that writes the journal.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
 
-/// Watches what this process receives into `journal`.
+/// Starts the status task of a receiver. Returns the status and the task.
 pub(super) fn of_receiver(
     journal: &Journal,
     intake: Arc<Intake>,
@@ -49,7 +49,7 @@ async fn watch_receiver(
                 count_at = Instant::now() + EVERY;
             }
             changed = health.changed(), if is_open => {
-                // The journal's thread ended: the supervisor ends the run for it.
+                // If the journal's thread has ended, the supervisor ends the run.
                 is_open = changed.is_ok();
                 let store = match &*health.borrow_and_update() {
                     Health::Writing => JournalHealth::Writing,
@@ -64,7 +64,7 @@ async fn watch_receiver(
     }
 }
 
-/// Waits for the next change of the link; forever where there is none, or it will not change any more.
+/// Waits for the next change of the link. Waits forever if there is no link or its sender is gone.
 async fn next_link(link: &mut Option<watch::Receiver<Link>>) -> Link {
     let Some(watched) = link else { return std::future::pending().await };
     if watched.changed().await.is_err() {
@@ -73,7 +73,8 @@ async fn next_link(link: &mut Option<watch::Receiver<Link>>) -> Link {
     watched.borrow_and_update().clone()
 }
 
-/// Watches the process that writes the journal at `db`.
+/// Starts the status task of a read-only run: it checks whether a process writes the journal at
+/// `db`. Returns the status and the task.
 pub(super) fn of_writer(db: PathBuf) -> (watch::Receiver<Status>, Worker<()>) {
     let (status, watched) = watch::channel(Status::default());
     let worker = Worker::task("status", |stop| watch_writer(db, status, stop));
@@ -81,19 +82,19 @@ pub(super) fn of_writer(db: PathBuf) -> (watch::Receiver<Status>, Worker<()>) {
 }
 
 async fn watch_writer(db: PathBuf, status: watch::Sender<Status>, stop: CancellationToken) {
-    let theme = async {
+    let checks = async {
         loop {
-            let looked_at = db.clone();
-            let looked = tokio::task::spawn_blocking(move || !has_writer(&looked_at)).await;
-            if let Ok(is_gone) = looked {
+            let path = db.clone();
+            let checked = tokio::task::spawn_blocking(move || !has_writer(&path)).await;
+            if let Ok(is_gone) = checked {
                 status.send_if_modified(|status| {
                     std::mem::replace(&mut status.writer_gone, is_gone) != is_gone
                 });
             }
-            sleep(LOOK_EVERY).await;
+            sleep(CHECK_EVERY).await;
         }
     };
-    stop.run_until_cancelled(theme).await;
+    stop.run_until_cancelled(checks).await;
 }
 
 #[cfg(test)]
@@ -104,7 +105,7 @@ mod tests {
     use crate::signature::{PublicKey, TrustedKeys};
 
     #[tokio::test(start_paused = true)]
-    async fn counts_change_at_once_and_then_not_too_often_and_to_the_last() {
+    async fn the_first_count_is_sent_at_once_then_a_few_and_always_the_last() {
         let journal = Arc::new(Journal::open(&Location::Memory, None).unwrap());
         let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
         let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
@@ -122,7 +123,7 @@ mod tests {
         }
         sleep(EVERY).await;
         seen.push(status.borrow_and_update().counts.unavailable);
-        assert_eq!((seen[0], seen.last()), (1, Some(&100)), "at once, and to the last");
+        assert_eq!((seen[0], seen.last()), (1, Some(&100)), "the first at once, and the last");
         assert!((4..=6).contains(&seen.len()), "{seen:?}");
         worker.stop().await;
         intake.close();

@@ -1,5 +1,5 @@
-//! Runs the parts of a run and its frontend until one of them or a signal ends it, and stops them in
-//! order.
+//! The supervisor: runs the parts of a run and its frontend until one of them ends or a signal
+//! arrives, then stops them in order.
 
 use std::time::Duration;
 
@@ -11,39 +11,39 @@ use super::frontend::Frontend;
 use super::signals::{Signals, at_once};
 use crate::status::Counts;
 
-/// What happened in a part of a run.
+/// An event of a run's parts.
 pub(super) enum PartEvent {
-    /// Something that a person should know.
+    /// A warning for the user.
     Warning(String),
-    /// The run is over: a part did all that it had to do, or failed.
+    /// The run is over: a part has finished its work, or failed.
     Over(anyhow::Result<()>),
 }
 
-/// The parts of a run behind its frontend.
+/// The parts of a run, except its frontend.
 pub(super) trait Parts {
     /// Waits for the next event. Cancel safe.
     async fn next(&mut self) -> PartEvent;
 
-    /// Returns a warning that waits, if there is one.
+    /// Returns the next warning that is already queued, if any.
     fn waiting_warning(&mut self) -> Option<String> {
         None
     }
 
-    /// Stops whatever receives, and waits until what it received is committed.
+    /// Stops the sources and waits until all accepted deliveries are committed.
     async fn stop(&mut self);
 
-    /// Returns what became of the requests; `None` where nothing is received.
+    /// Returns the counts of accepted and refused requests; `None` if the run does not receive.
     fn counts(&self) -> Option<Counts> {
         None
     }
 
-    /// Closes the journal. Its readers must be closed by then: the last one to close an SQLite file
-    /// has to be the writer, so that no write-ahead log is left behind.
+    /// Closes the journal. All readers must be closed before: only if the writer closes the SQLite
+    /// file last is its write-ahead log removed.
     async fn close(self);
 }
 
-/// Runs until a signal comes, the frontend has ended, or a part is over. A second signal ends the
-/// process at once.
+/// Runs until a signal arrives, the frontend ends, or a part is over; then stops everything and
+/// returns why. A second signal ends the process at once.
 pub(super) async fn run(
     mut signals: Signals,
     mut parts: impl Parts,
@@ -60,12 +60,12 @@ pub(super) async fn run(
         }
     };
     tracing::info!("stopping");
-    // What was to be said before the end still is.
+    // Warnings that were queued before the end are still shown.
     while let Some(message) = parts.waiting_warning() {
         warn(&frontend, message);
     }
     let graceful = async {
-        // The user has the terminal back at once, whatever there is still to be written.
+        // First: the user gets the terminal back at once, however long the writes take.
         frontend.leave().await;
         parts.stop().await;
         frontend.finish(parts.counts()).await;
@@ -77,17 +77,17 @@ pub(super) async fn run(
     }
 }
 
-/// Passes a warning to the log file and the frontend.
+/// Sends a warning to the log file and the frontend.
 pub(super) fn warn(frontend: &impl Frontend, message: String) {
     tracing::warn!("{message}");
     frontend.warn(message);
 }
 
-/// Runs to the end on a runtime of its own.
+/// Runs a future to its end on a new runtime.
 pub(super) fn in_runtime(run: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let exit = runtime.block_on(run);
-    // A thread that hangs in a write to standard output must not keep the process.
+    // A thread that hangs in a write to standard output must not keep the process alive.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
 }

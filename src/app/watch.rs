@@ -19,11 +19,10 @@ use crate::config::Config;
 use crate::output::{RecordWriter, StreamOutput};
 use crate::tui::model::Banner;
 
-/// Receives callbacks until a signal comes, the user quits or something breaks. `print` takes sentences
-/// for people; `out` takes what `form` asks for, of the dashboard its last words.
+/// Receives callbacks until a signal arrives, the user quits or a part fails. `print` receives
+/// messages for the user. `out` receives the lines of `form`, or the last line after a dashboard.
 ///
-/// A journal that another process writes is only read: in a dashboard that says so, or as lines of
-/// what that process writes.
+/// If another process writes the journal, follows it read-only and receives nothing.
 pub fn watch(
     config: &Config,
     form: Form,
@@ -57,16 +56,16 @@ pub fn watch(
 /// How a run is shown.
 pub(super) struct ShowOptions {
     pub(super) form: Form,
-    /// What stays on a dashboard, where that is not said by the settings.
+    /// The dashboard's banner; `None` for the one that follows from the settings.
     pub(super) banner: Option<Banner>,
-    /// Cancelled when the story of a demo has come to its end.
+    /// Cancelled at the end of a demo's story.
     pub(super) story_over: Option<CancellationToken>,
-    /// What has to be known before any line is believed.
+    /// A warning to show before the first line.
     pub(super) caution: Option<String>,
 }
 
-/// Receives and shows until the end. `parts` makes all parts of the run of the receiver, which accepts
-/// by then.
+/// Starts the receiver and a frontend, and runs both until the end. `parts` builds the run's parts
+/// from the started receiver.
 pub(super) async fn receive<P: Parts>(
     config: &Config,
     prepared: PreparedReceiver,
@@ -76,14 +75,13 @@ pub(super) async fn receive<P: Parts>(
     parts: impl FnOnce(Receiver) -> anyhow::Result<P>,
 ) -> anyhow::Result<Exit> {
     let ShowOptions { form, banner, story_over, caution } = options;
-    // Before anything is announced: a signal that comes at once has to drain as well.
+    // First: a signal that arrives right after the announcement must also end the run in order.
     let on_terminal = matches!(form, Form::Dashboard(_));
     let signals = Signals::new(on_terminal).context("cannot listen for signals")?;
     match form {
         Form::Lines(format) => {
-            // Before anything can come.
-            let face =
-                StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
+            // The follower must exist before the first delivery.
+            let face = StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
             let receiver = prepared.start(config).await?;
             let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));
@@ -110,7 +108,7 @@ pub(super) async fn receive<P: Parts>(
     }
 }
 
-/// What a person should know of the settings, and of where the receiver can be reached.
+/// Returns warnings about the settings, and about addresses at which the receiver is not reachable.
 fn cautions(config: &Config, receiver: &Receiver) -> impl Iterator<Item = String> {
     let unreachable = config.unreachable(&receiver.bound);
     receiver.prepared.cautions.clone().into_iter().chain(unreachable)

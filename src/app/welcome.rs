@@ -1,4 +1,4 @@
-//! The first words to a person: where callbacks go, and a line that posts one when it is pasted.
+//! The first message to the user: where callbacks go, and a command that posts a test callback.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::config::{Config, Origin, SettingKey};
 use crate::signature::TrustedKeys;
 use crate::text::shell_word;
 
-/// Which keys are trusted, what the sender has to call, and how to post a test callback.
+/// Returns the trusted keys, the URL for the sender and a test command, one line each.
 pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedKeys) -> String {
     let is_loopback = bound.iter().all(|bound| bound.ip().to_canonical().is_loopback());
     let Some(first) = bound.first().copied() else { return String::new() };
@@ -16,7 +16,9 @@ pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedK
     if let Some(url) = config.public_url.clone().or_else(|| url_by_host_name(config, first)) {
         lines.push(format!("Give the sender: {url}"));
     } else if !is_loopback {
-        lines.push("Not on loopback: tell the sender's way here with --public-url".to_owned());
+        lines.push(
+            "Not on loopback: set the URL that the sender calls with --public-url".to_owned(),
+        );
     }
     if trusts_dev_key(keys) {
         lines.push(format!("Post a test callback: {}", send_line(config, first)));
@@ -36,8 +38,8 @@ pub(super) fn first_steps(config: &Config, bound: &[SocketAddr], keys: &TrustedK
     lines.join("\n")
 }
 
-/// Returns the URL to give the sender, given the addresses that the listener got. Where one stands
-/// for every address, the URL has this machine's name in it; `None` where that is not known.
+/// Returns the URL to give the sender, for the addresses of the listener. For a wildcard address
+/// the URL contains this machine's name; `None` if that is not known.
 pub(super) fn callback_url(config: &Config, bound: &[SocketAddr]) -> Option<String> {
     let url = |bound| config.callback_url(bound).or_else(|| url_by_host_name(config, bound));
     bound.iter().copied().find_map(url)
@@ -49,7 +51,7 @@ fn url_by_host_name(config: &Config, bound: SocketAddr) -> Option<String> {
     Some(format!("http://{host}:{}{}", bound.port(), config.path))
 }
 
-/// Returns this machine's name; `None` where it has none that another machine could call.
+/// Returns this machine's host name; `None` if other machines cannot use it.
 pub(super) fn host_name() -> Option<String> {
     let system = rustix::system::uname();
     callable(system.nodename().to_str().ok()?)
@@ -63,7 +65,7 @@ fn callable(name: &str) -> Option<String> {
     is_one.then(|| name.to_owned())
 }
 
-/// A `send` command that works from any directory when it is pasted into a shell.
+/// Returns a `send` command that can be pasted into a shell in any directory.
 pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     let is_default = |key| config.origins.of(key) == &Origin::Default;
     let mut line = send_command(config);
@@ -74,7 +76,7 @@ pub(super) fn send_line(config: &Config, bound: SocketAddr) -> String {
     line
 }
 
-/// The same without where to.
+/// Returns the same command without `--to`.
 pub(super) fn send_command(config: &Config) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "dubwatch".into());
     let mut line = shell_word(&program.to_string_lossy());
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_that_others_can_call_is_shown() {
+    fn only_a_host_name_that_others_can_use_is_shown() {
         for name in ["studio", "studio-2.local", "4f3a9c0d11e2"] {
             assert_eq!(callable(name).as_deref(), Some(name));
         }

@@ -1,4 +1,4 @@
-//! A part of a run that works on its own: a task or a thread, with its end and its result.
+//! A task or thread with a result, which can be stopped and waited for.
 
 use std::future::Future;
 
@@ -6,16 +6,16 @@ use anyhow::Context as _;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// A task or thread that works until it is done or stopped. Dropping it asks it to stop and does not
-/// wait.
+/// A task or thread that runs until it is done or stopped. Dropping the worker cancels the work
+/// without waiting for its end.
 pub(super) struct Worker<T> {
     name: &'static str,
     stop: CancellationToken,
-    /// `None` once the result was returned.
+    /// `None` once the result has been returned.
     result: Option<oneshot::Receiver<T>>,
 }
 
-/// Waits for `work`; forever where there is none.
+/// Waits for `work`. Waits forever if it is `None`.
 pub(super) async fn or_never<F: Future>(work: Option<F>) -> F::Output {
     match work {
         Some(work) => work.await,
@@ -24,8 +24,8 @@ pub(super) async fn or_never<F: Future>(work: Option<F>) -> F::Output {
 }
 
 impl<T: Send + 'static> Worker<T> {
-    /// Spawns a task. It has to return soon once its token is cancelled. Must be called inside a Tokio
-    /// runtime.
+    /// Spawns a task, which must return soon after its token is cancelled. Must be called inside a
+    /// Tokio runtime.
     pub(super) fn task<F>(name: &'static str, work: impl FnOnce(CancellationToken) -> F) -> Self
     where
         F: Future<Output = T> + Send + 'static,
@@ -38,7 +38,8 @@ impl<T: Send + 'static> Worker<T> {
         worker
     }
 
-    /// Starts a thread, for work that blocks. It has to return soon once its token is cancelled.
+    /// Starts a thread for blocking work, which must return soon after its token is cancelled.
+    /// Returns an error if the thread cannot be started.
     pub(super) fn thread(
         name: &'static str,
         work: impl FnOnce(CancellationToken) -> T + Send + 'static,
@@ -59,21 +60,23 @@ impl<T: Send + 'static> Worker<T> {
         (Self { name, stop: CancellationToken::new(), result: Some(result) }, done)
     }
 
-    /// Waits until it ends and returns its result, or an error where it panicked. Waits forever once
-    /// that was returned. Cancel safe.
+    /// Waits for the end and returns the result, or an error if the work panicked. Waits forever if
+    /// the result has been returned before. Cancel safe.
     pub(super) async fn ended(&mut self) -> anyhow::Result<T> {
         let ended = or_never(self.result.as_mut()).await;
         self.result = None;
         ended.map_err(|_| anyhow::anyhow!("the {} ended unexpectedly", self.name))
     }
 
-    /// Waits until it ends, which it does not by itself, and returns that as an error. Cancel safe.
+    /// Waits for the end of work that should run until it is stopped, and returns an error. Cancel
+    /// safe.
     pub(super) async fn failed(&mut self) -> anyhow::Error {
         let unexpected = anyhow::anyhow!("the {} ended unexpectedly", self.name);
         self.ended().await.err().unwrap_or(unexpected)
     }
 
-    /// Stops it and waits until it has ended; returns its result unless that was returned before.
+    /// Stops the work and waits for its end. Returns the result, unless it has been returned
+    /// before.
     pub(super) async fn stop(mut self) -> Option<T> {
         self.stop.cancel();
         match self.result.take() {
@@ -110,17 +113,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stopping_waits_for_the_end_and_dropping_only_asks_for_it() {
+    async fn stopping_waits_for_the_end_and_dropping_does_not() {
         let worker = Worker::task("part", |stop| async move {
             stop.cancelled().await;
             "stopped"
         });
         assert_eq!(worker.stop().await, Some("stopped"));
-        let (told, asked) = oneshot::channel();
+        let (stopped, done) = oneshot::channel();
         drop(Worker::task("part", |stop| async move {
             stop.cancelled().await;
-            let _ = told.send(());
+            let _ = stopped.send(());
         }));
-        asked.await.unwrap();
+        done.await.unwrap();
     }
 }

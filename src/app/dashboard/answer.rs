@@ -1,4 +1,4 @@
-//! Answers what the dashboard asks of a journal.
+//! Answers the dashboard's requests from the journal.
 
 use super::backend::{Backend, Halt, ROWS};
 use super::rows::merged;
@@ -12,7 +12,8 @@ use crate::tui::model::row::Row;
 use crate::tui::model::target::Target;
 
 impl Backend {
-    /// Answers; an error becomes a status message, because the next request may succeed.
+    /// Answers a request. A read error is sent to the dashboard and does not end the backend,
+    /// because the next request may succeed.
     pub(super) fn answer(&mut self, request: Request) -> Result<(), Halt> {
         match self.answer_request(&request) {
             Err(Halt::Journal(error)) => {
@@ -28,14 +29,14 @@ impl Backend {
                 let detail = self.detail(target)?.map(Box::new);
                 self.send(BackendEvent::Detail(target, detail))
             }
-            Request::Rows(search) => self.begin_search((**search).clone()),
+            Request::Rows(search) => self.start_search((**search).clone()),
             Request::EndSearch => {
                 self.end_search();
                 Ok(())
             }
             Request::OfAsset(asset_id) => {
-                self.of_asset = Some(asset_id.clone());
-                self.send_of_asset(asset_id.clone())
+                self.open_asset = Some(asset_id.clone());
+                self.send_rows_of_asset(asset_id.clone())
             }
             Request::Name { .. } | Request::Acknowledge { .. } => {
                 self.writes.submit(request.clone());
@@ -44,8 +45,9 @@ impl Backend {
         }
     }
 
-    /// Tells the deliveries of an asset, as far as deliveries were told: what is newer comes as news.
-    pub(super) fn send_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
+    /// Sends the rows of an asset, up to the last delivery that was sent; newer ones follow as
+    /// news.
+    pub(super) fn send_rows_of_asset(&mut self, asset_id: String) -> Result<(), Halt> {
         let page = self.reader().summaries_of(&asset_id, self.seen().head + 1, ROWS)?;
         if page.is_empty() && !self.reader().has_asset(&asset_id)? {
             self.send_gone(&asset_id)?;
@@ -56,20 +58,21 @@ impl Backend {
         self.send(BackendEvent::OfAsset(asset_id, rows))
     }
 
-    /// The rows before a delivery, newest first: a page of deliveries, and the refusals of their
-    /// time; with the first deliveries also those from before.
+    /// Returns a page of rows before the delivery `seq`, newest first: deliveries and the refusals
+    /// between them. A page with the journal's first delivery includes all earlier refusals.
     pub(super) fn rows_before(&self, seq: u64) -> Result<Vec<Row>, Halt> {
-        // What was not told yet comes as news.
+        // Newer deliveries follow as news.
         let seq = seq.min(self.seen().head + 1);
         let deliveries = self.reader().summaries_before(seq, ROWS)?;
         let is_end = match deliveries.last() {
             Some(last) => self.reader().summaries_before(last.seq, 1)?.is_empty(),
-            // Older refusals came with the first deliveries, unless there were never any.
+            // Earlier refusals were sent with the first delivery, unless there is no delivery at
+            // all.
             None if seq > self.seen().head => true,
             None => return Ok(Vec::new()),
         };
         let from = deliveries.last().map(|last| last.received_at).filter(|_| !is_end);
-        // Up to where the rows begin that were told before.
+        // Up to the first row that was sent before.
         let to =
             self.reader().summaries_after(seq.saturating_sub(1), 1)?.first().map(|d| d.received_at);
         let refusals = self
@@ -85,7 +88,8 @@ impl Backend {
         Ok(rows)
     }
 
-    /// A delivery or refusal in full, checked again with the keys of this run.
+    /// Returns a delivery or refusal in full, verified again with the keys of this run; `None` if
+    /// the journal does not hold it.
     fn detail(&self, target: Target) -> Result<Option<Detail>, JournalError> {
         Ok(match target {
             Target::Delivery(seq) => self.reader().delivery(seq)?.map(|delivery| {

@@ -1,8 +1,8 @@
-//! The thread behind the dashboard: sends it what a journal holds, the newest first; then what is
-//! committed; and in between what it requests.
+//! The dashboard's backend thread: sends the journal's contents, newest first, then every new
+//! commit, and answers requests in between.
 //!
-//! It is a thread because reads block. The dashboard's inbox is bounded: a slow one holds up this
-//! thread, and nobody else.
+//! A thread, because reads block. The dashboard's channel is bounded, so a slow dashboard delays
+//! only this thread.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,46 +28,48 @@ use crate::tui::model::asset::AssetView;
 use crate::tui::model::asset_list::MAX_ASSETS;
 use crate::tui::model::row::Row;
 
-/// Requests of the dashboard that may wait.
+/// Maximum number of queued requests.
 const REQUESTS: usize = 64;
-/// Rows that are sent at the start.
+/// Number of rows that are sent at the start.
 pub(super) const ROWS: u32 = 500;
-/// Assets of the first page: more than a screen shows, and read in a moment.
+/// Size of the first page of assets: more than a screen shows, and quick to read.
 const FIRST_ASSETS: u32 = 64;
-/// Assets of every other page.
+/// Size of all other pages of assets.
 pub(super) const ASSETS: u32 = 256;
-/// Assets that were quiet for longer are not sent.
+/// Assets without a delivery for this long are not sent.
 const HORIZON: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The time between two looks at the notes: `names import` of another process changes them unseen.
-const LOOK_AT_NOTES_EVERY: Duration = Duration::from_secs(1);
+/// Interval between two checks for notes that another process has changed (`names import`), because
+/// the feed does not report them.
+const CHECK_NOTES_EVERY: Duration = Duration::from_secs(1);
 
-/// What a backend works with.
+/// The sources of a backend.
 pub(in super::super) struct Sources {
-    /// What was committed, without bodies.
+    /// Follows the journal, without bodies.
     pub(in super::super) follower: Follower,
-    /// What writes the user's notes; `None` where another process writes the journal.
+    /// The journal, for writing the user's notes; `None` if another process writes it.
     pub(in super::super) journal: Option<Arc<Journal>>,
-    /// The keys that deliveries are checked with when they are opened.
+    /// The keys for verifying a delivery again when it is opened.
     pub(in super::super) keys: Arc<TrustedKeys>,
 }
 
-/// A backend that runs.
+/// A running backend.
 pub(in super::super) struct BackendWorker {
-    /// Takes requests of the dashboard.
+    /// Sends requests to the backend.
     pub(in super::super) requests: mpsc::Sender<Request>,
     worker: Worker<Result<(), JournalError>>,
 }
 
 impl BackendWorker {
-    /// Starts the thread. Must be called inside a Tokio runtime.
+    /// Starts the thread. Must be called inside a Tokio runtime. Returns an error if the thread
+    /// cannot be started.
     pub(in super::super) fn start(
         sources: Sources,
         events: mpsc::Sender<BackendEvent>,
     ) -> anyhow::Result<Self> {
-        let (requests, asked) = mpsc::channel(REQUESTS);
+        let (requests, received) = mpsc::channel(REQUESTS);
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard's reader", move |stop| {
-            let mut backend = Backend::new(sources, events, asked, stop, runtime);
+            let mut backend = Backend::new(sources, events, received, stop, runtime);
             match backend.run() {
                 Ok(()) | Err(Halt::Stopped) => Ok(()),
                 Err(Halt::Journal(error)) => Err(error),
@@ -76,7 +78,7 @@ impl BackendWorker {
         Ok(Self { requests, worker })
     }
 
-    /// Waits until it fails. That nobody listens any more is no failure. Cancel safe.
+    /// Waits until the backend fails. A closed event channel is not a failure. Cancel safe.
     pub(in super::super) async fn failed(&mut self) -> anyhow::Error {
         match self.worker.ended().await {
             Ok(Err(error)) => error.into(),
@@ -85,7 +87,7 @@ impl BackendWorker {
         }
     }
 
-    /// Stops it and waits until it has closed its connection to the journal.
+    /// Stops the backend and waits until it has closed its connection to the journal.
     pub(in super::super) async fn stop(self) {
         self.worker.stop().await;
     }
@@ -93,7 +95,7 @@ impl BackendWorker {
 
 /// Why the thread ends.
 pub(super) enum Halt {
-    /// It was stopped, or nobody listens any more.
+    /// It was stopped, or the event channel is closed.
     Stopped,
     /// The journal cannot be read.
     Journal(JournalError),
@@ -105,43 +107,44 @@ impl From<JournalError> for Halt {
     }
 }
 
-/// The thread.
+/// The state of the thread.
 pub(super) struct Backend {
     pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
-    /// What the user notes.
     pub(super) writes: NoteWriter,
     events: mpsc::Sender<BackendEvent>,
     requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
     runtime: Handle,
-    pub(super) told: SentAssets,
-    /// What was noted and is to be sent.
-    pub(super) noted: VecDeque<Request>,
+    /// The assets that the dashboard has.
+    pub(super) sent: SentAssets,
+    /// Notes that are written; their assets are not sent yet.
+    pub(super) written_notes: VecDeque<Request>,
     /// The asset whose deliveries were requested last.
-    pub(super) of_asset: Option<String>,
-    /// When the notes are looked at again.
-    look_at: Instant,
-    /// What the user had noted at the last look, and the version of that.
+    pub(super) open_asset: Option<String>,
+    /// When to check the notes next.
+    check_notes_at: Instant,
+    /// All notes at the last check, and their version.
     pub(super) notes: (u64, BTreeMap<String, Notes>),
-    /// The rows of the log of refusals by their ids. It is short, and its bodies, which say what
-    /// they claim to be about, are too long to be read again and again.
+    /// All rows of the refusal log by id. Kept in memory, because the log is short and parsing its
+    /// bodies for every request would be slow.
     pub(super) refusals: BTreeMap<u64, Row>,
-    /// When what is new may be read.
+    /// When to read new commits at the earliest.
     pub(super) not_before: Option<Instant>,
-    /// The search that goes on, if one does.
+    /// The current search, if any.
     pub(super) search: Option<RunningSearch>,
 }
 
 /// What woke the thread.
 enum BackendWakeup {
-    More,
-    /// Somebody else may have noted something.
-    Notes,
+    /// There may be new commits.
+    Committed,
+    /// The check of the notes is due.
+    CheckNotes,
     Request(Request),
-    /// A note is on disk, or will not be.
+    /// A note is on disk, or could not be written.
     Written(Request, Result<(), String>),
-    /// Nothing else is to be done: the search goes on.
+    /// Nothing else to do: continue the search.
     Idle,
 }
 
@@ -162,10 +165,10 @@ impl Backend {
             requests,
             stop,
             runtime,
-            told: SentAssets::default(),
-            noted: VecDeque::new(),
-            of_asset: None,
-            look_at: Instant::now() + LOOK_AT_NOTES_EVERY,
+            sent: SentAssets::default(),
+            written_notes: VecDeque::new(),
+            open_asset: None,
+            check_notes_at: Instant::now() + CHECK_NOTES_EVERY,
             notes: Default::default(),
             refusals: BTreeMap::new(),
             not_before: None,
@@ -173,44 +176,47 @@ impl Backend {
         }
     }
 
-    /// What reads the journal.
+    /// Returns the reader of the journal.
     pub(super) const fn reader(&self) -> &JournalReader {
         self.follower.reader()
     }
 
-    /// How far the dashboard was sent what was committed.
+    /// Returns how far commits have been sent.
     pub(super) const fn seen(&self) -> Watermarks {
         self.follower.seen()
     }
 
-    /// Runs until it is stopped, nobody listens any more, or the journal cannot be read.
+    /// Runs until the backend is stopped, the event channel is closed, or the journal cannot be
+    /// read.
     fn run(&mut self) -> Result<(), Halt> {
-        self.send_what_is_there()?;
+        self.send_initial_state()?;
         loop {
-            self.send_noted()?;
+            self.send_written_notes()?;
             match self.wait()? {
                 BackendWakeup::Request(request) => self.answer(request)?,
-                BackendWakeup::Written(request, written) => self.written(request, written)?,
-                BackendWakeup::Idle => self.search_on()?,
-                BackendWakeup::More => {
+                BackendWakeup::Written(request, result) => self.note_written(request, result)?,
+                BackendWakeup::Idle => self.continue_search()?,
+                BackendWakeup::Committed => {
                     self.catch_up()?;
-                    self.send_notes()?;
+                    self.send_changed_notes()?;
                 }
-                BackendWakeup::Notes => self.send_notes()?,
+                BackendWakeup::CheckNotes => self.send_changed_notes()?,
             }
         }
     }
 
-    /// What fills a screen comes first: the dashboard is drawn from it however long the rest takes.
-    fn send_what_is_there(&mut self) -> Result<(), Halt> {
+    /// Sends the journal's contents. Begins with as much as fills a screen, so that the dashboard
+    /// can draw it however long the rest takes.
+    fn send_initial_state(&mut self) -> Result<(), Halt> {
         self.notes = (self.reader().notes_version()?, self.reader().all_notes()?);
         let Watermarks { head, pruned, .. } = self.follower.newest()?;
-        // Refusals and gaps are sent from the first on.
+        // Refusals and gaps are sent from the beginning.
         self.follower.go_on_from(Watermarks { head, pruned, ..Watermarks::default() });
         let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
         let mut place = self.send_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;
-        // Before anything is said to be fine. Most of them are not among the first rows.
+        // Before the rows, so that the dashboard does not show "no failures" first. Most of these
+        // are not among the first rows.
         let claims = self.refusals.iter().filter(|(_, row)| row.claims_failure());
         let claims: Vec<u64> = claims.map(|(id, _)| *id).collect();
         if !claims.is_empty() {
@@ -225,20 +231,20 @@ impl Backend {
             held: self.seen().held(),
             old: true,
         }))?;
-        let mut told = FIRST_ASSETS as usize;
-        while let Some(behind) = &place
-            && told < MAX_ASSETS
+        let mut sent = FIRST_ASSETS as usize;
+        while let Some(last) = &place
+            && sent < MAX_ASSETS
         {
-            let behind = behind.clone();
-            place = self.send_assets(Some(&behind), since, ASSETS)?;
-            told += ASSETS as usize;
+            let last = last.clone();
+            place = self.send_assets(Some(&last), since, ASSETS)?;
+            sent += ASSETS as usize;
             self.answer_waiting()?;
         }
         self.catch_up()?;
         self.send(BackendEvent::Loaded)
     }
 
-    /// Tells a page of assets; gives the place of the last one, or `None` at the end.
+    /// Sends a page of assets. Returns the place of the last one, or `None` if there are no more.
     fn send_assets(
         &mut self,
         place: Option<&AssetPlace>,
@@ -252,7 +258,8 @@ impl Backend {
         Ok(Some(place))
     }
 
-    /// Reads a page of assets, and the place of the last one; `None` at the end.
+    /// Reads a page of assets. Returns them with the place of the last one, or `None` if there are
+    /// no more.
     pub(super) fn assets_before(
         &mut self,
         place: Option<&AssetPlace>,
@@ -266,14 +273,14 @@ impl Backend {
         Ok(Some((place, assets)))
     }
 
-    /// An asset as it is told.
+    /// Returns an asset as the dashboard gets it, and remembers it as sent.
     pub(super) fn view(&mut self, row: AssetRow, notes: Notes) -> AssetView {
-        self.told.insert(row.asset_id.as_str(), row.asset.last_at);
+        self.sent.insert(row.asset_id.as_str(), row.asset.last_at);
         AssetView::new(row, notes)
     }
 
-    /// Answers what was requested meanwhile, so that a request does not wait for the last of many
-    /// pages.
+    /// Answers all queued requests. Called between pages, so that no request waits for the last
+    /// page.
     pub(super) fn answer_waiting(&mut self) -> Result<(), Halt> {
         while let Ok(request) = self.requests.try_recv() {
             self.answer(request)?;
@@ -281,7 +288,7 @@ impl Backend {
         Ok(())
     }
 
-    /// Sends an event to the dashboard; waits while its channel is full.
+    /// Sends an event to the dashboard. Waits while the channel is full.
     pub(super) fn send(&self, event: BackendEvent) -> Result<(), Halt> {
         let sent = self.events.send(event);
         match self.runtime.block_on(self.stop.run_until_cancelled(sent)) {
@@ -290,37 +297,39 @@ impl Backend {
         }
     }
 
-    /// Waits for a request, or for more to send; not while a search goes on.
+    /// Waits for the next thing to do. Returns `Idle` at once during a search.
     fn wait(&mut self) -> Result<BackendWakeup, Halt> {
         let is_searching = self.search.is_some();
-        let Self { follower, writes, requests, stop, look_at, not_before, runtime, .. } = self;
+        let Self { follower, writes, requests, stop, check_notes_at, not_before, runtime, .. } =
+            self;
         runtime.block_on(async {
-            let more = async {
-                // Before the follower, which forgets that there is more when the wait is given up.
+            let commits = async {
+                // Before `changed`, which would lose a change if it were cancelled during this
+                // sleep.
                 if let Some(at) = not_before {
                     sleep_until(*at).await;
                 }
                 tokio::select! {
                     biased;
                     is_open = follower.changed() => {
-                        if is_open? { Ok(BackendWakeup::More) } else { Err(Halt::Stopped) }
+                        if is_open? { Ok(BackendWakeup::Committed) } else { Err(Halt::Stopped) }
                     }
-                    () = sleep_until(*look_at) => {
-                        *look_at = Instant::now() + LOOK_AT_NOTES_EVERY;
-                        Ok(BackendWakeup::Notes)
+                    () = sleep_until(*check_notes_at) => {
+                        *check_notes_at = Instant::now() + CHECK_NOTES_EVERY;
+                        Ok(BackendWakeup::CheckNotes)
                     }
                 }
             };
             tokio::select! {
-                // First the end: after it the runtime may be gone, and its clock with it. Then
-                // requests, whose sender waits for the answer; what is new only comes a moment later.
+                // Cancellation first: after it the runtime, and its timers, may be gone. Requests
+                // come before commits, because the user waits for the answer.
                 biased;
                 () = stop.cancelled() => Err(Halt::Stopped),
                 Some(request) = requests.recv() => Ok(BackendWakeup::Request(request)),
                 Some((request, written)) = writes.pending.next() => {
                     Ok(BackendWakeup::Written(request, written))
                 }
-                more = more => more,
+                wakeup = commits => wakeup,
                 () = std::future::ready(()), if is_searching => Ok(BackendWakeup::Idle),
             }
         })

@@ -1,5 +1,5 @@
-//! Tells what was committed since the last time: rows with their assets, refusals, notes, and which
-//! assets went.
+//! Sends what was committed since the last time: rows with their assets, refusals, notes, and which
+//! assets were deleted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::tui::model::asset_list::MAX_ASSETS;
 use crate::tui::model::row::Row;
 use crate::tui::model::search::MAX_ROWS;
 
-/// Deliveries and refusals that are read at once.
+/// Number of deliveries or refusals per page.
 const PAGE: u32 = 256;
-/// The time between two reads while much comes. The dashboard draws no more often than that.
-const BREATH: Duration = Duration::from_millis(30);
-/// How far the times of deliveries can be from their order in the journal.
-const DISORDER: SignedDuration = SignedDuration::from_secs(60);
-/// How often an asset is read that changes all the time.
+/// Minimum interval between two reads. The dashboard draws no more often than that.
+const MIN_INTERVAL: Duration = Duration::from_millis(30);
+/// Maximum difference in time between deliveries that are out of order in the journal.
+const MAX_DISORDER: SignedDuration = SignedDuration::from_secs(60);
+/// Maximum number of attempts to read an asset between two of its deliveries.
 const TRIES: usize = 4;
 
 impl Backend {
-    /// Sends everything that was committed and not sent. Requests are answered in between.
+    /// Sends all commits that have not been sent. Answers requests in between.
     pub(super) fn catch_up(&mut self) -> Result<(), Halt> {
         let newest = self.follower.newest()?;
-        // What was never on a screen is shown, and calls nobody.
+        // After a skip the rows are sent as old, so that they ring no bell.
         let has_skipped = self.skip(newest.head)?;
-        // As far as it goes now: news has no end while much comes, and has to leave time between.
+        // Only up to the current end: under load this loop would otherwise not return.
         while self.seen().is_behind(newest)
             && let Some(batch) = self.follower.next(PAGE)?
         {
@@ -44,29 +44,29 @@ impl Backend {
                     self.send_deliveries(page, has_skipped)?;
                 }
                 JournalBatch::Refusals(page) => {
-                    let rows = self.hold_refusals(page);
+                    let rows = self.keep_refusals(page);
                     self.send_news(rows, Vec::new(), has_skipped)?;
                 }
                 JournalBatch::Gaps(page) => {
                     self.send(BackendEvent::Gaps(
-                        page.into_iter().map(|noted| noted.gap).collect(),
+                        page.into_iter().map(|entry| entry.gap).collect(),
                     ))?;
                 }
                 JournalBatch::Pruned => self.send_pruned()?,
             }
             self.answer_waiting()?;
         }
-        if has_skipped && let Some(asset_id) = self.of_asset.clone() {
-            // The list that is open misses what was skipped.
-            self.send_of_asset(asset_id)?;
+        if has_skipped && let Some(asset_id) = self.open_asset.clone() {
+            // The open list lacks the skipped rows.
+            self.send_rows_of_asset(asset_id)?;
         }
-        self.not_before = Some(Instant::now() + BREATH);
+        self.not_before = Some(Instant::now() + MIN_INTERVAL);
         Ok(())
     }
 
     fn send_deliveries(&mut self, page: Vec<DeliverySummary>, old: bool) -> Result<(), Halt> {
         let rows: Vec<Row> = page.into_iter().map(Row::delivery).collect();
-        // After a skip all of them were sent as they are now.
+        // After a skip all changed assets have been sent already.
         let (assets, gone) = if old { Default::default() } else { self.assets_of(&rows)? };
         self.send_news(rows, assets, old)?;
         gone.iter().try_for_each(|asset_id| self.send_gone(asset_id))
@@ -78,8 +78,8 @@ impl Backend {
         self.send(BackendEvent::News(News { rows, assets, head, held, old }))
     }
 
-    /// Where there are more new rows than the dashboard holds, passes over all but the last of them,
-    /// which it fills with, and tells the assets that have changed meanwhile. Says whether it did.
+    /// If there are more new deliveries than the dashboard holds, skips all but the last of them
+    /// and sends the assets that have changed. Returns whether it did.
     fn skip(&mut self, head: u64) -> Result<bool, Halt> {
         if head.saturating_sub(self.seen().head) <= MAX_ROWS as u64 {
             return Ok(false);
@@ -90,13 +90,13 @@ impl Backend {
         if first <= next.seq {
             return Ok(false);
         }
-        let since = next.received_at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
+        let since = next.received_at.checked_sub(MAX_DISORDER).unwrap_or(Timestamp::MIN);
         self.follower.go_on_from(Watermarks { head: first - 1, ..self.seen() });
-        let (mut place, mut told) = (None, 0);
-        while told < MAX_ASSETS
+        let (mut place, mut sent) = (None, 0);
+        while sent < MAX_ASSETS
             && let Some((last, assets)) = self.assets_before(place.as_ref(), since, ASSETS)?
         {
-            told += assets.len();
+            sent += assets.len();
             place = Some(last);
             self.send_news(Vec::new(), assets, true)?;
             self.answer_waiting()?;
@@ -104,8 +104,8 @@ impl Backend {
         Ok(true)
     }
 
-    /// The assets that rows are about, each once, and the ids of those that are not there (any more).
-    /// Refusals touch none.
+    /// Returns the assets of the rows, each once, and the ids of those that the journal does not
+    /// hold.
     fn assets_of(&mut self, rows: &[Row]) -> Result<(Vec<AssetView>, Vec<String>), Halt> {
         let ids: BTreeSet<&str> =
             rows.iter().filter_map(|row| row.callback().asset_id.as_deref()).collect();
@@ -119,10 +119,10 @@ impl Backend {
         Ok((assets, gone))
     }
 
-    /// Deliveries were deleted: tells which assets went with them.
+    /// Sends which assets were deleted when the journal was pruned.
     fn send_pruned(&mut self) -> Result<(), Halt> {
         let mut gone = Vec::new();
-        for asset_id in self.told.ids() {
+        for asset_id in self.sent.ids() {
             if !self.reader().has_asset(asset_id)? {
                 gone.push(asset_id.to_owned());
             }
@@ -130,17 +130,17 @@ impl Backend {
         gone.iter().try_for_each(|asset_id| self.send_gone(asset_id))
     }
 
-    /// Tells that an asset is not there any more, where it was told that it is.
+    /// Sends that an asset was deleted, if the dashboard has it.
     pub(super) fn send_gone(&mut self, asset_id: &str) -> Result<(), Halt> {
-        if self.told.remove(asset_id) {
+        if self.sent.remove(asset_id) {
             self.send(BackendEvent::Gone(asset_id.to_owned()))?;
         }
         Ok(())
     }
 
-    /// Tells what became of the assets that the user of this dashboard noted something of.
-    pub(super) fn send_noted(&mut self) -> Result<(), Halt> {
-        while let Some(request) = self.noted.pop_front() {
+    /// Sends the assets whose notes this dashboard has written.
+    pub(super) fn send_written_notes(&mut self) -> Result<(), Halt> {
+        while let Some(request) = self.written_notes.pop_front() {
             let (Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. }) = &request
             else {
                 continue;
@@ -148,8 +148,8 @@ impl Backend {
             if self.send_asset(asset_id)? {
                 continue;
             }
-            // Also where it was never told: whoever asks shows it.
-            self.told.remove(asset_id.as_str());
+            // Even if it was never sent: the dashboard shows the asset that it wrote a note for.
+            self.sent.remove(asset_id.as_str());
             self.send(BackendEvent::Gone(asset_id.clone()))?;
             let why = "that asset is no longer in the journal".to_owned();
             self.send(BackendEvent::Unanswered(request, why))?;
@@ -157,8 +157,8 @@ impl Backend {
         Ok(())
     }
 
-    /// Tells what was noted by another process meanwhile, of which no feed tells.
-    pub(super) fn send_notes(&mut self) -> Result<(), Halt> {
+    /// Sends the assets whose notes another process has changed. The feed does not report those.
+    pub(super) fn send_changed_notes(&mut self) -> Result<(), Halt> {
         let version = self.reader().notes_version()?;
         if version == self.notes.0 {
             return Ok(());
@@ -169,7 +169,7 @@ impl Backend {
         let ids: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let changed: Vec<String> = ids
             .into_iter()
-            .filter(|id| before.get(*id) != now.get(*id) && self.told.contains(id.as_str()))
+            .filter(|id| before.get(*id) != now.get(*id) && self.sent.contains(id.as_str()))
             .cloned()
             .collect();
         for asset_id in changed {
@@ -178,21 +178,22 @@ impl Backend {
         Ok(())
     }
 
-    /// Tells an asset whose notes were changed, after all that made it what it is: otherwise what is
-    /// new about it would not be news any more. Says whether there is one.
+    /// Sends an asset whose notes have changed. Sends its deliveries first: otherwise the dashboard
+    /// would already have the state that they lead to, and would not report it as new. Returns
+    /// whether the asset exists.
     fn send_asset(&mut self, asset_id: &str) -> Result<bool, Halt> {
         let mut found = self.reader().asset(asset_id)?;
         for _ in 0..TRIES {
             self.catch_up()?;
             let now = self.reader().asset(asset_id)?;
-            let is_told = row_of(now.as_ref()) == row_of(found.as_ref());
+            let is_current = row_of(now.as_ref()) == row_of(found.as_ref());
             found = now;
-            if is_told {
+            if is_current {
                 break;
             }
         }
         let Some((row, notes)) = found else { return Ok(false) };
-        // These are no news to be told at the next look.
+        // So that the next check does not send the same notes again.
         if notes == Notes::default() {
             self.notes.1.remove(asset_id);
         } else {
@@ -203,7 +204,7 @@ impl Backend {
         Ok(true)
     }
 
-    /// Reads the whole log of refusals.
+    /// Reads the whole refusal log.
     pub(super) fn read_refusals(&mut self) -> Result<(), Halt> {
         loop {
             let (page, last) = self.reader().refusals_after(self.seen().refusals, PAGE)?;
@@ -211,12 +212,12 @@ impl Backend {
                 return Ok(());
             }
             self.follower.go_on_from(Watermarks { refusals: last, ..self.seen() });
-            self.hold_refusals(page);
+            self.keep_refusals(page);
         }
     }
 
-    /// Makes rows of refusals, and holds them.
-    fn hold_refusals(&mut self, page: Vec<RefusalEntry>) -> Vec<Row> {
+    /// Keeps refusals in memory and returns their rows.
+    fn keep_refusals(&mut self, page: Vec<RefusalEntry>) -> Vec<Row> {
         let rows: Vec<Row> = page.into_iter().map(Row::refusal).collect();
         for row in &rows {
             if let Row::Refusal { listed, .. } = row {

@@ -1,5 +1,5 @@
-//! The demo that is started from the dashboard: a receiver of its own on a journal in memory, beside
-//! the run that is already there.
+//! The demo that a dashboard starts on request: a receiver of its own on a journal in memory. The
+//! run of the dashboard continues meanwhile.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::simulate::Speed;
 use crate::tui::model::{Banner, RunInfo};
 use crate::tui::run::{DemoCommand, DemoEvent, Run};
 
-/// Starts and ends a demo as commands say, until it is stopped or there will be no more commands;
-/// then ends the demo, if one runs. `config` is that of the run that is already there.
+/// Starts and stops a demo on command, until `stop` is cancelled or the commands' channel is
+/// closed; then stops the demo if one runs. `config` is the configuration of the dashboard's run.
 pub(in super::super) async fn run(
     config: Config,
     mut commands: mpsc::Receiver<DemoCommand>,
@@ -54,9 +54,9 @@ pub(in super::super) async fn run(
     }
 }
 
-/// Starts a demo and reports it; `None` where that failed, which is reported as well.
+/// Starts a demo and sends an event with the result. Returns `None` if it could not be started.
 async fn start(config: &Config, events: &mpsc::Sender<DemoEvent>) -> Option<RunningDemo> {
-    // Without a dashboard the events are of no use to anybody.
+    // If the dashboard has ended, the events are not needed.
     match RunningDemo::start(config).await {
         Ok((running, run)) => {
             let _ = events.send(DemoEvent::Started(Box::new(run))).await;
@@ -69,7 +69,7 @@ async fn start(config: &Config, events: &mpsc::Sender<DemoEvent>) -> Option<Runn
     }
 }
 
-/// Reports the end first: the dashboard does not wait for what it no longer shows.
+/// Stops the demo. Sends the event first, so that the dashboard does not wait for the shutdown.
 async fn end(
     running: &mut Option<RunningDemo>,
     why: Option<anyhow::Error>,
@@ -81,17 +81,17 @@ async fn end(
     }
 }
 
-/// The parts of a demo.
+/// The parts of a running demo.
 struct RunningDemo {
     receiver: Receiver,
     backend: BackendWorker,
     forwarding: Worker<()>,
-    /// `None` once it has ended and the end was returned.
+    /// `None` once it has ended.
     story: Option<Worker<anyhow::Result<()>>>,
 }
 
 impl RunningDemo {
-    /// Starts all parts; returns them with what the dashboard shows.
+    /// Starts all parts. Returns them with the run for the dashboard to show.
     async fn start(config: &Config) -> anyhow::Result<(Self, Run)> {
         let program = DemoOptions { seed: demo::any_seed(), speed: Speed::LIFE, endless: false };
         let settings = config.clone();
@@ -106,17 +106,17 @@ impl RunningDemo {
         let receiver = prepared.start(config).await?;
         let bound = *receiver.bound.first().context("a demo without a listener")?;
         let sender = demo::sender(config, bound, key)?;
-        // Nothing in a demo is worth calling the user for.
+        // A demo rings no bell.
         let run_info = run_info::of_receiver(config, &receiver, Some(Banner::Demo));
         let run_info = RunInfo { bell: false, ..run_info };
-        let (to, events) = mpsc::channel(EVENTS);
-        let backend = BackendWorker::start(sources, to.clone())?;
+        let (event_sender, events) = mpsc::channel(EVENTS);
+        let backend = BackendWorker::start(sources, event_sender.clone())?;
         let run = Run { info: run_info, events, requests: backend.requests.clone() };
         let story_over = CancellationToken::new();
         let reports =
             Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };
         let forwarding = Worker::task("status", |stop| async move {
-            stop.run_until_cancelled(forward::run(reports, None, to)).await;
+            stop.run_until_cancelled(forward::run(reports, None, event_sender)).await;
         });
         let journal = Arc::clone(&receiver.prepared.journal);
         let story = Worker::task("demo's sender", |stop| async move {
@@ -127,7 +127,8 @@ impl RunningDemo {
         Ok((Self { receiver, backend, forwarding, story: Some(story) }, run))
     }
 
-    /// Waits until a part fails. A story that came to its end stays, to be looked at. Cancel safe.
+    /// Waits until a part fails. The end of the story is not a failure: the demo stays open. Cancel
+    /// safe.
     async fn failed(&mut self) -> anyhow::Error {
         let Self { receiver, backend, story, .. } = self;
         let story_failed = async {
@@ -154,7 +155,8 @@ impl RunningDemo {
         }
     }
 
-    /// Stops everything in the order of any run: the sender, the listener, the readers, the journal.
+    /// Stops all parts in the same order as every run: the sender, the listener, the readers, the
+    /// journal.
     async fn close(mut self) {
         if let Some(story) = self.story {
             story.stop().await;

@@ -1,5 +1,5 @@
-//! Forwards to the dashboard what does not come from the journal: the status, warnings, the end of a
-//! demo's story.
+//! Forwards events to the dashboard that do not come from the journal: the status, warnings, the
+//! end of a demo's story.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::super::worker::or_never;
 use crate::status::Status;
 use crate::tui::event::BackendEvent;
 
-/// Minimum interval between two reports of the status.
+/// Minimum interval between two status events.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Something that a person should know, and since when.
+/// A warning and its time.
 pub(in super::super) type TimedWarning = (Timestamp, String);
 
-/// What is forwarded.
+/// The sources of forwarded events.
 pub(in super::super) struct Reports {
     pub(in super::super) status: watch::Receiver<Status>,
-    /// Cancelled when the story of a demo has come to its end.
+    /// Cancelled at the end of a demo's story.
     pub(in super::super) story_over: Option<CancellationToken>,
 }
 
-/// Forwards every change until the dashboard has gone: the status at most every 250 ms, but always
-/// its last change.
+/// Forwards events until the dashboard's channel is closed. Sends the status at most every 250 ms,
+/// and always its last change.
 pub(in super::super) async fn run(
     reports: Reports,
     mut warnings: Option<mpsc::Receiver<TimedWarning>>,
@@ -53,7 +53,7 @@ pub(in super::super) async fn run(
                 BackendEvent::Warning(at, message)
             }
             () = or_never(story_over.as_ref().map(CancellationToken::cancelled)) => {
-                // It comes once.
+                // Sent only once.
                 story_over = None;
                 BackendEvent::StoryOver
             }
@@ -89,7 +89,7 @@ mod tests {
     use crate::status::JournalHealth;
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_status_arrives_and_warnings_pass_it_however_much_changes() {
+    async fn frequent_status_changes_delay_no_warning_and_the_last_one_is_sent() {
         let (status, watched) = watch::channel(Status::default());
         let (events, mut messages) = mpsc::channel(1);
         let (warnings, waiting) = mpsc::channel(64);

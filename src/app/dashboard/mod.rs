@@ -1,5 +1,5 @@
-//! The backend of the dashboard: reads the journal and answers requests, forwards the status and
-//! warnings, and runs a demo beside the run that is already there.
+//! The dashboard's backend: reads the journal, answers requests, forwards the status and warnings,
+//! and runs a demo on request.
 
 mod answer;
 pub(super) mod backend;
@@ -19,10 +19,11 @@ use std::sync::Arc;
 use super::receiver::PreparedReceiver;
 use backend::Sources;
 
-/// How many events may wait for the dashboard. The backend waits with the next until there is room.
+/// Maximum number of events that wait for the dashboard. The backend blocks while there are as
+/// many.
 pub(super) const EVENTS: usize = 64;
 
-/// What the backend of a receiver's journal works with.
+/// Returns the backend's sources for a receiver's journal.
 pub(super) fn sources_of(prepared: &PreparedReceiver) -> anyhow::Result<Sources> {
     let follower = prepared.follower()?.of_summaries();
     let (journal, keys) = (Some(Arc::clone(&prepared.journal)), Arc::clone(&prepared.keys));

@@ -1,9 +1,9 @@
-//! Puts deliveries and refusals in one order. Pure.
+//! Merges deliveries and refusals into one list. Pure.
 
 use crate::tui::model::row::Row;
 
-/// Both in the order of their times, deliveries among themselves as they were: in the order of the
-/// journal. `deliveries` are oldest first.
+/// Returns deliveries and refusals in one list, oldest first. `deliveries` must be in journal
+/// order, oldest first, and keep that order; refusals are inserted by time.
 pub(super) fn merged(deliveries: Vec<Row>, mut refusals: Vec<Row>) -> Vec<Row> {
     refusals.sort_by_key(Row::at);
     let mut rows = Vec::with_capacity(deliveries.len() + refusals.len());

@@ -1,4 +1,4 @@
-//! What does not change during a run, as the dashboard shows it.
+//! Builds the dashboard's `RunInfo`: the facts that do not change during a run.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::signature::TrustedKeys;
 use crate::tui::model::{Banner, RunInfo};
 
-/// Those of what this process receives; with a banner of its own, or that of its settings.
+/// Returns the info of a receiver. `banner` takes precedence over the banner that follows from the
+/// settings.
 pub(in super::super) fn of_receiver(
     config: &Config,
     receiver: &Receiver,
@@ -21,7 +22,7 @@ pub(in super::super) fn of_receiver(
     let (bound, keys) = (receiver.bound.as_slice(), &receiver.prepared.keys);
     let unchecked = (config.signature == SignaturePolicy::Off).then_some(Banner::Unchecked);
     RunInfo {
-        // Where callbacks come by a relay, that is what the sender is to call.
+        // With a relay the sender calls the relay's URL, which the link reports.
         callback_url: match (&config.relay, bound.first()) {
             (None, Some(first)) => {
                 callback_url(config, bound).unwrap_or_else(|| config.local_url(*first))
@@ -44,7 +45,7 @@ pub(in super::super) fn of_receiver(
     }
 }
 
-/// Returns what is listened on, briefly.
+/// Returns a short description of the listener's addresses.
 fn door(bound: &[SocketAddr], path: &str) -> String {
     match bound {
         [] => String::new(),
@@ -60,7 +61,7 @@ fn door(bound: &[SocketAddr], path: &str) -> String {
     }
 }
 
-/// Those of a journal that another process writes.
+/// Returns the info of a read-only run.
 pub(in super::super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Banner) -> RunInfo {
     RunInfo { banner: Some(banner), ..of_journal(config, &config.db, keys) }
 }
@@ -74,7 +75,7 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> RunInfo {
         journal: journal.display().to_string(),
         keys: keys.iter().map(|key| key.name().to_string()).collect(),
         banner: None,
-        // Nothing is received by one that only looks.
+        // Quitting a read-only run stops no receiver.
         confirm_quit: false,
         bell: config.bell,
         overdue: config.overdue,

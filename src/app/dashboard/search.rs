@@ -1,5 +1,5 @@
-//! Searches a journal for the rows that a query lists, a batch at a time: between two batches it is
-//! told what is new, and asked what else is wanted.
+//! Searches the journal for the rows that match a query, one batch at a time. Between two batches
+//! the backend sends news and answers requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,33 +17,33 @@ use crate::tui::event::BackendEvent;
 use crate::tui::model::row::Row;
 use crate::tui::model::search::{PAGE, RowsPage, Search, SearchStart};
 
-/// Deliveries that are looked at in a batch: some milliseconds.
+/// Maximum number of deliveries that a batch scans, which takes a few milliseconds.
 const BATCH: u32 = 4_000;
-/// Rows of a batch: reading those takes longer than looking at others.
+/// Maximum number of matches in a batch: reading a match takes longer than skipping a delivery.
 const HITS: usize = 500;
-/// How often progress is told while nothing is found.
-const TELL_EVERY: Duration = Duration::from_millis(50);
+/// Interval between two progress events while nothing is found.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
-/// A search that goes on.
+/// A search in progress.
 pub(super) struct RunningSearch {
     search: Search,
-    /// The local names of assets, where the filter looks at them.
+    /// The names of assets, if the filter needs them.
     names: BTreeMap<String, String>,
-    /// The `seq` below which, or from which on, the next batch looks.
+    /// The `seq` below which (downwards) or from which on (upwards) the next batch scans.
     next: u64,
-    /// The times between which refusals belong to what was looked at before: what comes next ends
-    /// or begins there. `None` is the end of time, or its beginning.
+    /// The time up to which refusals have been searched; the next batch continues there. `None`:
+    /// from the newest (downwards) or the oldest refusal (upwards).
     edge: Option<Timestamp>,
-    /// How many rows may still come.
-    left: usize,
+    /// Maximum number of further rows.
+    remaining: usize,
     searched: u64,
     is_first: bool,
-    /// Where the page that is told next begins.
-    begun: u64,
-    told_at: Instant,
+    /// The `seq` at which the next page begins.
+    page_start: u64,
+    sent_at: Instant,
 }
 
-/// What a batch came to.
+/// The result of a batch.
 struct SearchBatch {
     rows: Vec<Row>,
     is_end: bool,
@@ -63,18 +63,18 @@ impl RunningSearch {
 }
 
 impl Backend {
-    /// Begins a search, in place of one that goes on, and tells its first page.
-    pub(super) fn begin_search(&mut self, search: Search) -> Result<(), Halt> {
+    /// Starts a search, which replaces the current one, and sends its first page.
+    pub(super) fn start_search(&mut self, search: Search) -> Result<(), Halt> {
         self.search = None;
         let newest = self.newest(&search);
         let next = match search.start {
             SearchStart::Newest => newest + 1,
             SearchStart::Oldest => 0,
             SearchStart::Around(seq) => seq.saturating_sub(PAGE as u64 / 2).min(newest + 1),
-            // What was not told yet comes as news.
+            // Newer deliveries follow as news.
             SearchStart::Below(seq) | SearchStart::From(seq) => seq.min(newest + 1),
         };
-        // Refusals have no place among deliveries but their time.
+        // Refusals have no `seq`; only their time orders them among deliveries.
         let edge = match search.start {
             SearchStart::Newest | SearchStart::Oldest => None,
             SearchStart::Below(seq) if seq > newest => None,
@@ -89,27 +89,27 @@ impl Backend {
             BTreeMap::new()
         };
         self.search = Some(RunningSearch {
-            left: search.limit,
+            remaining: search.limit,
             search,
             names,
             next,
             edge,
             searched: 0,
             is_first: true,
-            begun: next,
-            told_at: Instant::now(),
+            page_start: next,
+            sent_at: Instant::now(),
         });
-        self.search_on()
+        self.continue_search()
     }
 
-    /// Ends the search that goes on.
+    /// Ends the current search.
     pub(super) fn end_search(&mut self) {
         self.search = None;
     }
 
-    /// Looks at the next batch, and tells what was found. That the journal cannot be read ends the
-    /// search and nothing else.
-    pub(super) fn search_on(&mut self) -> Result<(), Halt> {
+    /// Searches the next batch and sends the rows found. A read error ends the search, but not the
+    /// backend.
+    pub(super) fn continue_search(&mut self) -> Result<(), Halt> {
         let Some(mut running) = self.search.take() else { return Ok(()) };
         let batch = if running.search.start.goes_up() {
             self.batch_up(&mut running)
@@ -126,59 +126,57 @@ impl Backend {
     }
 
     fn send_batch(&mut self, mut running: RunningSearch, batch: SearchBatch) -> Result<(), Halt> {
-        let goes_on = !batch.is_end && running.left > 0;
-        let is_worth_telling = !goes_on || running.is_first || !batch.rows.is_empty();
-        if is_worth_telling || running.told_at.elapsed() >= TELL_EVERY {
+        let goes_on = !batch.is_end && running.remaining > 0;
+        let must_send = !goes_on || running.is_first || !batch.rows.is_empty();
+        if must_send || running.sent_at.elapsed() >= PROGRESS_EVERY {
             let total = self.seen().held() + self.refusals.len() as u64;
             let page = RowsPage {
                 id: running.search.id,
                 start: running.search.start,
                 is_first: running.is_first,
                 rows: batch.rows,
-                begun: running.begun,
+                begun: running.page_start,
                 reached: running.next,
                 is_end: batch.is_end,
                 goes_on,
                 searched: running.searched.min(total),
                 total,
             };
-            (running.is_first, running.begun) = (false, running.next);
-            running.told_at = Instant::now();
+            (running.is_first, running.page_start) = (false, running.next);
+            running.sent_at = Instant::now();
             self.send(BackendEvent::Rows(Box::new(page)))?;
         }
-        // Another one may have been asked for while the dashboard was told.
         if goes_on {
             self.search = Some(running);
         }
         Ok(())
     }
 
-    /// The newest delivery that a search may look at.
+    /// Returns the `seq` of the newest delivery that a search may return.
     fn newest(&self, search: &Search) -> u64 {
         search.until.map_or(self.seen().head, |(seq, _)| seq.min(self.seen().head))
     }
 
     fn batch_down(&self, running: &mut RunningSearch) -> Result<SearchBatch, JournalError> {
-        let (mut hits, mut is_end, mut looked_to) = (Vec::new(), true, None);
+        let (mut hits, mut is_end, mut scanned_to) = (Vec::new(), true, None);
         if let Some(range) = running.search.query.filter.seqs()
             && running.next > *range.start()
         {
             let below = running.next.min(range.end().saturating_add(1));
-            let most = running.left.min(HITS);
-            let scanned = self
-                .reader()
-                .scan_before(below, BATCH, most, |run_info| running.lists(run_info))?;
+            let most = running.remaining.min(HITS);
+            let scanned =
+                self.reader().scan_before(below, BATCH, most, |facts| running.lists(facts))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, at)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
-                // The rest cannot fit, or is not there.
+                // The end: no older deliveries, or none in the filter's range.
                 is_end = !was_stopped || seq <= *range.start();
                 running.next = seq;
-                looked_to = Some(at);
+                scanned_to = Some(at);
             }
             hits = scanned.hits;
         }
-        let from = looked_to.filter(|_| !is_end);
+        let from = scanned_to.filter(|_| !is_end);
         let to = running.edge;
         let is_within = |at| from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to);
         let refusals = self.refusals_within(running, is_within);
@@ -186,7 +184,7 @@ impl Backend {
         hits.reverse();
         let mut rows = merged(hits.into_iter().map(Row::delivery).collect(), refusals);
         rows.reverse();
-        running.left = running.left.saturating_sub(rows.len());
+        running.remaining = running.remaining.saturating_sub(rows.len());
         Ok(SearchBatch { rows, is_end })
     }
 
@@ -198,10 +196,9 @@ impl Backend {
         {
             let above = running.next.max(*range.start()).saturating_sub(1);
             let last = newest.min(*range.end());
-            let most = running.left.min(HITS);
-            let scanned = self
-                .reader()
-                .scan_after(above, last, BATCH, most, |run_info| running.lists(run_info))?;
+            let most = running.remaining.min(HITS);
+            let scanned =
+                self.reader().scan_after(above, last, BATCH, most, |facts| running.lists(facts))?;
             running.searched += u64::from(scanned.count);
             if let Some((seq, _)) = scanned.last {
                 let was_stopped = scanned.count == BATCH || scanned.hits.len() == most;
@@ -219,11 +216,11 @@ impl Backend {
         let refusals = self.refusals_within(running, is_within);
         running.edge = to;
         let rows = merged(hits.into_iter().map(Row::delivery).collect(), refusals);
-        running.left = running.left.saturating_sub(rows.len());
+        running.remaining = running.remaining.saturating_sub(rows.len());
         Ok(SearchBatch { rows, is_end })
     }
 
-    /// The refusals of these times that are listed.
+    /// Returns the matching refusals whose time satisfies `is_within`.
     fn refusals_within(
         &self,
         running: &mut RunningSearch,

@@ -1,4 +1,5 @@
-//! The assets that the dashboard was told, to know which ones are gone; bounded as its own are.
+//! The assets that have been sent to the dashboard, to know which deletions to report. Bounded like
+//! the dashboard's own list.
 
 use std::collections::HashMap;
 
@@ -6,11 +7,12 @@ use jiff::Timestamp;
 
 use crate::tui::model::asset_list::MAX_ASSETS;
 
-/// Bytes of all ids. Senders choose them; those of 40 bytes never come to it.
+/// Maximum total length of the ids, in bytes. Senders choose the ids; with 40 bytes each the limit
+/// is never reached.
 const MAX_BYTES: usize = 4 << 20;
 
-/// The ids of assets, with when each was last active. Where there are too many, or they are too long,
-/// the longer quiet half is forgotten, as the dashboard lets go of it.
+/// Ids of assets with the time of their last delivery. If the limit is exceeded, drops the half
+/// that has been quiet longest, as the dashboard does.
 #[derive(Debug, Default)]
 pub(super) struct SentAssets {
     last_at: HashMap<Box<str>, Timestamp>,
@@ -23,11 +25,11 @@ impl SentAssets {
             self.bytes += id.len();
         }
         while self.last_at.len() > 2 * MAX_ASSETS || self.bytes > MAX_BYTES {
-            self.forget_half();
+            self.drop_quiet_half();
         }
     }
 
-    fn forget_half(&mut self) {
+    fn drop_quiet_half(&mut self) {
         let mut times: Vec<Timestamp> = self.last_at.values().copied().collect();
         if times.is_empty() {
             return;
@@ -42,7 +44,7 @@ impl SentAssets {
         self.bytes = self.last_at.keys().map(|id| id.len()).sum();
     }
 
-    /// Returns whether it was there.
+    /// Returns whether the id was present.
     pub(super) fn remove(&mut self, id: &str) -> bool {
         let removed = self.last_at.remove(id).is_some();
         if removed {
@@ -69,25 +71,25 @@ mod tests {
     }
 
     #[test]
-    fn neither_many_ids_nor_long_ones_take_more_than_their_share() {
+    fn number_and_length_of_ids_are_bounded() {
         for length in [1, 40, 500] {
-            let mut told = SentAssets::default();
+            let mut sent = SentAssets::default();
             for number in 0..3 * MAX_ASSETS {
-                told.insert(&format!("{number:0>length$}"), at(number));
-                assert!(told.bytes <= MAX_BYTES && told.last_at.len() <= 2 * MAX_ASSETS);
+                sent.insert(&format!("{number:0>length$}"), at(number));
+                assert!(sent.bytes <= MAX_BYTES && sent.last_at.len() <= 2 * MAX_ASSETS);
             }
-            assert_eq!(told.bytes, told.ids().map(str::len).sum::<usize>());
+            assert_eq!(sent.bytes, sent.ids().map(str::len).sum::<usize>());
             let newest = format!("{:0>length$}", 3 * MAX_ASSETS - 1);
-            assert!(told.contains(&newest) && told.remove(&newest) && !told.remove(&newest));
+            assert!(sent.contains(&newest) && sent.remove(&newest) && !sent.remove(&newest));
         }
     }
 
     #[test]
-    fn assets_of_one_moment_are_bounded_too() {
-        let mut told = SentAssets::default();
+    fn assets_with_the_same_time_are_bounded_too() {
+        let mut sent = SentAssets::default();
         for number in 0..3 * MAX_ASSETS {
-            told.insert(&format!("{number:0>400}"), at(1));
+            sent.insert(&format!("{number:0>400}"), at(1));
         }
-        assert!(told.bytes <= MAX_BYTES);
+        assert!(sent.bytes <= MAX_BYTES);
     }
 }

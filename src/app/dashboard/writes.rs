@@ -1,4 +1,4 @@
-//! What the user notes of assets: names and marks of seen failures, written by the journal's writer.
+//! Writes the user's notes to the journal: names of assets and marks of seen failures.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::journal::Journal;
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
 
-/// A note that is being written: its request, and why it could not be where that is so.
+/// A note that is being written. Returns its request and, if writing failed, the reason.
 type PendingNote = BoxFuture<'static, (Request, Result<(), String>)>;
 
-/// Writes notes. How many can wait is bounded by the journal's queue.
+/// Writes notes. The journal's queue bounds the number of pending ones.
 pub(super) struct NoteWriter {
-    /// `None` where another process writes the journal.
+    /// `None` if another process writes the journal.
     journal: Option<Arc<Journal>>,
     pub(super) pending: FuturesUnordered<PendingNote>,
 }
@@ -25,7 +25,7 @@ impl NoteWriter {
         Self { journal, pending: FuturesUnordered::new() }
     }
 
-    /// Queues a note. A disk that takes its time holds up no other request.
+    /// Queues a note. Does not wait for the disk, so that no other request has to.
     pub(super) fn submit(&self, request: Request) {
         let submitted = match (&request, &self.journal) {
             (Request::Name { asset_id, name }, Some(journal)) => {
@@ -52,16 +52,15 @@ impl NoteWriter {
 }
 
 impl Backend {
-    /// A note is on disk, or why it is not.
-    pub(super) fn written(
+    /// Handles the result of writing a note.
+    pub(super) fn note_written(
         &mut self,
         request: Request,
-        written: Result<(), String>,
+        result: Result<(), String>,
     ) -> Result<(), Halt> {
-        match written {
+        match result {
             Ok(()) => {
-                // After the news, which this may be in the midst of.
-                self.noted.push_back(request);
+                self.written_notes.push_back(request);
                 Ok(())
             }
             Err(why) => self.send(BackendEvent::Unanswered(request, why)),

@@ -1,4 +1,4 @@
-//! Shows a run as lines on standard output, with words for people on standard error.
+//! The line frontend: writes a run as lines to standard output, with messages on standard error.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -18,44 +18,43 @@ use crate::config::{Config, SignaturePolicy, local_zone};
 use crate::output::{self, Format, Notice, Ready, StreamOutputError};
 use crate::status::{Counts, Link, LinkState, Status};
 
-/// How long standard output may take to accept the last lines.
+/// Time limit for writing the last lines at the end of a run.
 const LAST_LINES: Duration = Duration::from_secs(5);
-/// The same for the page that is being written, where nothing is received.
+/// The same for the current page of a read-only run.
 const LAST_PAGE: Duration = Duration::from_secs(1);
-/// Notices that may wait. They are few.
+/// Maximum number of queued notices. They are few.
 const NOTICES: usize = 64;
 
-/// Lines that are written by a thread of their own: standard output blocks for as long as its reader
-/// likes.
+/// Writes lines in a thread of its own, because standard output blocks while its reader is slow.
 pub(in super::super) struct StreamFrontend {
-    /// `None` once nothing more is to be written.
+    /// `None` once the end has begun.
     notices: Option<mpsc::Sender<Notice>>,
     writer: Worker<Result<(), StreamOutputError>>,
-    reports: Worker<Reported>,
+    reports: Worker<ReportEnd>,
     print: fn(&str),
     lines: LineSource,
 }
 
-/// What the lines are of.
+/// Where the lines come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineSource {
-    /// What this process receives; whether what is not written is lost.
+    /// This process receives them. `ephemeral`: lines that are not written are lost.
     Received { ephemeral: bool },
-    /// A journal that is only followed.
+    /// Another process receives them.
     Followed,
 }
 
-/// Why nothing is reported any more.
-enum Reported {
-    /// The relay refused the token before it ever let us in.
+/// Why the reports have ended.
+enum ReportEnd {
+    /// The relay refused the token at the first connection.
     TokenRefused,
-    /// It was stopped, or nothing is written any more.
+    /// They were stopped, or the writer has ended.
     Over,
 }
 
 impl StreamFrontend {
-    /// Starts to write what `receiver` receives, which accepts by then. `print` takes sentences for
-    /// people.
+    /// Starts a frontend for a started receiver. `print` receives messages for the user. Returns an
+    /// error if the first lines cannot be written or a thread cannot be started.
     pub(in super::super) fn of_receiver<W: Write + Send + 'static>(
         mut face: output::StreamOutput<W>,
         format: &Format,
@@ -69,9 +68,9 @@ impl StreamFrontend {
         Self::start(face, is_read, Some(receiver.status.clone()), lines, print)
     }
 
-    /// Starts to write what `face` follows. Its end is no failure: nobody reads any more. `status`
-    /// says whether the process that writes the journal is there; `is_read` whether somebody waits
-    /// for the lines, whose leaving ends it.
+    /// Starts a frontend for a journal that another process writes. If its reader closes standard
+    /// output, the run ends without an error; `is_read` is whether to watch for that. `status` says
+    /// whether the writing process still runs.
     pub(in super::super) fn following<W: Write + Send + 'static>(
         face: output::StreamOutput<W>,
         is_read: bool,
@@ -90,13 +89,13 @@ impl StreamFrontend {
     ) -> anyhow::Result<Self> {
         let (notices, inbox) = mpsc::channel(NOTICES);
         let runtime = Handle::current();
-        // It ends by its last notice.
+        // The thread ends when the notices' channel is closed.
         let writer = Worker::thread("writer", move |_| face.run(&runtime, inbox))?;
         let gone = is_read.then(reader_gone);
         let sender = notices.clone();
         let reports = Worker::task("reports", |stop| async move {
             let reporting = report(status, gone, sender, print);
-            stop.run_until_cancelled(reporting).await.unwrap_or(Reported::Over)
+            stop.run_until_cancelled(reporting).await.unwrap_or(ReportEnd::Over)
         });
         Ok(Self { notices: Some(notices), writer, reports, print, lines })
     }
@@ -105,7 +104,7 @@ impl StreamFrontend {
 impl Frontend for StreamFrontend {
     fn warn(&self, message: String) {
         (self.print)(&message);
-        // When the writer is that far behind, the words on standard error have to do.
+        // If the channel is full, the message on standard error must suffice.
         if let Some(notices) = &self.notices {
             let _ = notices.try_send(Notice::Warning { at: Timestamp::now(), message });
         }
@@ -114,11 +113,11 @@ impl Frontend for StreamFrontend {
     async fn ended(&mut self) -> anyhow::Result<Exit> {
         let reported = async {
             match self.reports.ended().await {
-                // Without a person at it nobody would see that nothing can come.
-                Ok(Reported::TokenRefused) => {
+                // A script would otherwise wait for lines that cannot arrive.
+                Ok(ReportEnd::TokenRefused) => {
                     anyhow::anyhow!("ended, because the relay refused the token at the first try")
                 }
-                Ok(Reported::Over) => std::future::pending().await,
+                Ok(ReportEnd::Over) => std::future::pending().await,
                 Err(error) => error,
             }
         };
@@ -165,12 +164,13 @@ impl Frontend for StreamFrontend {
     }
 }
 
-/// What a person should know of the zone that times are shown in.
+/// Returns a warning about the local time zone, if text output uses it and it could not be
+/// determined.
 pub(in super::super) fn zone_caution(format: &Format) -> Option<String> {
     if matches!(format, Format::Text(_)) { local_zone().caution } else { None }
 }
 
-/// Says what there is to say before the first line.
+/// Writes the announcement before the first line, and warns if signatures are not checked.
 fn announce<W: Write>(
     face: &mut output::StreamOutput<W>,
     format: &Format,
@@ -207,20 +207,19 @@ fn announce<W: Write>(
     Ok(face.announce(&ready, &sentence)?)
 }
 
-/// Reports the status whenever it says something else, and that the reader of standard output has
-/// gone.
+/// Sends a notice for each change of the status, and one when the reader closes standard output.
 async fn report(
     status: Option<watch::Receiver<Status>>,
     gone: Option<CancellationToken>,
     notices: mpsc::Sender<Notice>,
     print: fn(&str),
-) -> Reported {
+) -> ReportEnd {
     let status = status.map(|status| report_status(status, &notices, print));
     tokio::select! {
         reported = or_never(status) => reported,
         () = or_never(gone.as_ref().map(CancellationToken::cancelled)) => {
             let _ = notices.send(Notice::ReaderGone).await;
-            Reported::Over
+            ReportEnd::Over
         }
     }
 }
@@ -229,7 +228,7 @@ async fn report_status(
     mut status: watch::Receiver<Status>,
     notices: &mpsc::Sender<Notice>,
     print: fn(&str),
-) -> Reported {
+) -> ReportEnd {
     let (mut link, mut was_gone) = (None, false);
     loop {
         let now = status.borrow_and_update().clone();
@@ -238,31 +237,30 @@ async fn report_status(
             print(message);
             let warning = Notice::Warning { at: Timestamp::now(), message: message.to_owned() };
             if notices.send(warning).await.is_err() {
-                return Reported::Over;
+                return ReportEnd::Over;
             }
         }
         if let Some(now) = now.link
-            && is_another(link.as_ref(), &now)
+            && has_changed(link.as_ref(), &now)
         {
-            if let Some(sentence) =
-                link_sentence(&now, link.as_ref().map(|link: &Link| &link.state))
+            if let Some(message) = link_message(&now, link.as_ref().map(|link: &Link| &link.state))
             {
-                print(&sentence);
+                print(&message);
             }
-            // A relay that let us in said its epoch.
+            // A relay sends its epoch when it accepts the connection.
             let is_refused =
                 now.epoch.is_none() && matches!(now.state, LinkState::Refused { token: true, .. });
             let notice = Notice::Link { at: Timestamp::now(), link: Box::new(now.clone()) };
             if notices.send(notice).await.is_err() {
-                return Reported::Over;
+                return ReportEnd::Over;
             }
             if is_refused {
-                return Reported::TokenRefused;
+                return ReportEnd::TokenRefused;
             }
             link = Some(now);
         }
         if status.changed().await.is_err() {
-            return Reported::Over;
+            return ReportEnd::Over;
         }
     }
 }
@@ -271,8 +269,8 @@ const WRITER_GONE: &str = "the dubwatch that received into this journal has ende
      is started; this one only follows";
 const WRITER_BACK: &str = "a dubwatch receives into this journal again";
 
-/// Whether a link does something else than it did before.
-fn is_another(before: Option<&Link>, now: &Link) -> bool {
+/// Returns whether a change of the link is worth a notice.
+fn has_changed(before: Option<&Link>, now: &Link) -> bool {
     before.is_none_or(|before| {
         before.state.name() != now.state.name()
             || (before.state.is_up(), &before.epoch) != (now.state.is_up(), &now.epoch)
@@ -280,8 +278,8 @@ fn is_another(before: Option<&Link>, now: &Link) -> bool {
     })
 }
 
-/// What a person should know of the link.
-fn link_sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
+/// Returns a message about the link for the user; `None` if the change needs none.
+fn link_message(link: &Link, before: Option<&LinkState>) -> Option<String> {
     let relay = &link.relay;
     match &link.state {
         LinkState::Up { behind, .. } => {
@@ -293,7 +291,7 @@ fn link_sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
             };
             Some(format!("connected to the relay {relay}{behind}{url}"))
         }
-        // The first of several failures: what follows is the same, and in the log.
+        // Only the first of several failures; the log has the others.
         LinkState::Retrying { why, .. }
             if before.is_none_or(
                 |state| !matches!(state, LinkState::Dialling { attempt } if *attempt > 0),
@@ -305,7 +303,7 @@ fn link_sentence(link: &Link, before: Option<&LinkState>) -> Option<String> {
     }
 }
 
-/// Whether an error says that the reader of standard output has closed it.
+/// Returns whether the error is that the reader has closed standard output.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let is_broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| {

@@ -1,5 +1,5 @@
-//! Shows a run in the dashboard: a thread for the terminal, a backend that reads the journal, a task
-//! that forwards the status, and one that runs a demo beside it.
+//! The dashboard frontend: a thread for the terminal, a backend that reads the journal, a task that
+//! forwards the status, and a task that runs a demo on request.
 
 use std::io::Write;
 use std::time::Duration;
@@ -28,11 +28,11 @@ use crate::tui::terminal::{TerminalError, TerminalScreen};
 use crate::tui::widget::theme::Theme;
 use crate::tui::{self, input};
 
-/// Warnings that may wait. More than that are in the log file.
+/// Maximum number of queued warnings. Further ones are only in the log file.
 const WARNINGS: usize = 64;
-/// How long the terminal may take to be given back.
+/// Time limit for restoring the terminal.
 const LEAVE: Duration = Duration::from_secs(2);
-/// How long its readers may take to end.
+/// Time limit for stopping the journal's readers.
 const LAST_READS: Duration = Duration::from_secs(5);
 
 /// The dashboard of a run.
@@ -40,56 +40,58 @@ pub(in super::super) struct TuiFrontend {
     terminal: TerminalWorker,
     backend: BackendWorker,
     warnings: mpsc::Sender<TimedWarning>,
-    /// The tasks that stop at the end.
+    /// The tasks to stop at the end.
     tasks: Vec<Worker<()>>,
     exit_output: ExitOutput,
     has_left: bool,
 }
 
-/// What a dashboard shows.
+/// The inputs of a dashboard.
 pub(in super::super) struct DashboardSource {
-    /// What does not change.
+    /// The facts that do not change during the run.
     pub(in super::super) run_info: RunInfo,
-    /// What the journal's backend works with.
+    /// The journal, for the backend.
     pub(in super::super) sources: Sources,
-    /// What else is passed on.
+    /// The status and other reports to forward.
     pub(in super::super) reports: forward::Reports,
 }
 
-/// What is said when the terminal was given back.
+/// The outputs that are used once the terminal is restored.
 pub(in super::super) struct ExitOutput {
-    /// Takes the last line.
+    /// Receives the last line.
     pub(in super::super) out: Box<dyn Write + Send>,
-    /// Takes sentences for people.
+    /// Receives messages for the user.
     pub(in super::super) print: fn(&str),
 }
 
 impl TuiFrontend {
-    /// Takes over the terminal and starts to show. Must be called inside a Tokio runtime.
+    /// Takes over the terminal and starts the dashboard. Must be called inside a Tokio runtime.
+    /// Returns an error, and leaves the terminal as it was, if a part cannot be started.
     pub(in super::super) fn start(
         config: &Config,
         theme: Theme,
-        shows: DashboardSource,
+        source: DashboardSource,
         exit_output: ExitOutput,
     ) -> anyhow::Result<Self> {
-        let DashboardSource { run_info, sources, reports } = shows;
-        let (to, events) = mpsc::channel(EVENTS);
-        let backend = BackendWorker::start(sources, to.clone())?;
+        let DashboardSource { run_info, sources, reports } = source;
+        let (event_sender, events) = mpsc::channel(EVENTS);
+        let backend = BackendWorker::start(sources, event_sender.clone())?;
         let run = Run { info: run_info, events, requests: backend.requests.clone() };
         // One command and one event at a time.
-        let (commands, commanded) = mpsc::channel(1);
+        let (commands, received_commands) = mpsc::channel(1);
         let (demo_events, events) = mpsc::channel(1);
         let demo_ports = DemoPorts { commands, events };
-        // Of what can fail the last: the terminal is not to be given up halfway.
+        // The last step that can fail, so that no error has to restore the terminal.
         let follows_background = config.theme == ThemeChoice::Auto;
         let terminal = TerminalWorker::start(run, theme, follows_background, demo_ports)?;
         let (warnings, waiting) = mpsc::channel(WARNINGS);
         let forwarding = Worker::task("status", |stop| async move {
-            let forward = forward::run(reports, Some(waiting), to);
+            let forward = forward::run(reports, Some(waiting), event_sender);
             stop.run_until_cancelled(forward).await;
         });
         let config = config.clone();
-        let demo = Worker::task("demo", |stop| demo::run(config, commanded, demo_events, stop));
+        let demo =
+            Worker::task("demo", |stop| demo::run(config, received_commands, demo_events, stop));
         let tasks = vec![forwarding, demo];
         let tui = Self { terminal, backend, warnings, tasks, exit_output, has_left: false };
         if let Some(caution) = local_zone().caution {
@@ -105,7 +107,7 @@ impl Frontend for TuiFrontend {
             (self.exit_output.print)(&message);
             return;
         }
-        // Standard error is most likely the terminal that is drawn on.
+        // Not on standard error, which is usually the same terminal.
         let _ = self.warnings.try_send((Timestamp::now(), message));
     }
 
@@ -129,10 +131,10 @@ impl Frontend for TuiFrontend {
             self.backend.stop().await;
         };
         if timeout(LAST_READS, stop).await.is_err() {
-            tracing::warn!("what reads for the dashboard did not end in time");
+            tracing::warn!("the dashboard's readers did not end in time");
         }
         if let Some(counts) = counts {
-            // That nobody reads it is no failure: the terminal may be gone.
+            // A failed write is no error: the terminal may be gone.
             let (kept, refused) = (counts.accepted(), counts.refusals());
             let out = &mut self.exit_output.out;
             let _ = writeln!(out, "Stopped: {kept} kept, {refused} refused.");
@@ -141,11 +143,11 @@ impl Frontend for TuiFrontend {
     }
 }
 
-/// The thread that has the terminal: writing to one can block.
+/// The thread that draws on the terminal. A thread, because writing to a terminal can block.
 struct TerminalWorker {
-    /// Cancelled by a panic anywhere.
-    broken: CancellationToken,
-    /// `None` once it was stopped.
+    /// Cancelled by a panic in any thread.
+    panicked: CancellationToken,
+    /// `None` once it has been stopped.
     worker: Option<Worker<Result<ExitReason, TerminalError>>>,
 }
 
@@ -157,11 +159,11 @@ impl TerminalWorker {
         follows_background: bool,
         demo: DemoPorts,
     ) -> anyhow::Result<Self> {
-        let broken = CancellationToken::new();
-        // Before the terminal is ours: from here on a stop gives it back first.
+        let panicked = CancellationToken::new();
+        // Before the terminal is taken over: from here on a suspension restores it first.
         let job_control = JobControl::new().context("cannot listen for the shell's signals")?;
-        let mut screen = TerminalScreen::enter(broken.clone())?;
-        // Without colours every ground is the same.
+        let mut screen = TerminalScreen::enter(panicked.clone())?;
+        // Without colours the background makes no difference.
         let follows_background = follows_background && theme.color;
         if follows_background {
             screen.follow_background()?;
@@ -172,35 +174,35 @@ impl TerminalWorker {
         let runtime = Handle::current();
         let worker = Worker::thread("dashboard", move |end| {
             let ports = Ports { terminal, inputs, clock, demo, end, theme, follows_background };
-            // When it returns, the terminal was given back.
+            // Restores the terminal before it returns.
             runtime.block_on(tui::run::run(run, ports))
         })?;
-        Ok(Self { broken, worker: Some(worker) })
+        Ok(Self { panicked, worker: Some(worker) })
     }
 
-    /// Waits until nothing is drawn any more.
+    /// Waits for the end of the loop. Returns an error if it failed or any thread panicked.
     async fn ended(&mut self) -> anyhow::Result<Exit> {
         let Some(worker) = &mut self.worker else { return std::future::pending().await };
-        let left = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            left = worker.ended() => left,
-            () = self.broken.cancelled() => {
+            ended = worker.ended() => ended,
+            () = self.panicked.cancelled() => {
                 return Err(anyhow::anyhow!("a part of it broke down, as said above"));
             }
         };
-        match left {
+        match ended {
             Ok(Ok(ExitReason::Quit | ExitReason::Cancelled)) => Ok(Exit::Done),
-            // Whichever tells of it first, the terminal or its signal.
+            // The same exit as by SIGHUP, whichever is noticed first.
             Ok(Ok(ExitReason::Gone)) => Ok(Exit::Signal(HANGUP)),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(anyhow::anyhow!("the dashboard broke down, as said above")),
         }
     }
 
-    /// Ends the loop and waits until the terminal was given back.
+    /// Ends the loop and waits until the terminal is restored.
     async fn leave(&mut self) {
         if let Some(worker) = self.worker.take() {
-            // A terminal that takes nothing keeps it for as long as it likes.
+            // Limited: a write to a blocked terminal may never return.
             let _ = timeout(LEAVE, worker.stop()).await;
         }
     }

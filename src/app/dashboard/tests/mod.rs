@@ -1,7 +1,7 @@
-//! What the dashboard is told of a journal, and what its requests come to.
+//! The events that a backend sends for a journal, and its answers to requests.
 
 mod behind;
-mod beside;
+mod demo;
 mod following;
 mod loading;
 mod news;
@@ -31,11 +31,11 @@ use crate::tui::model::row::Row;
 use crate::tui::model::search::{Query, Search, SearchStart};
 use crate::tui::model::target::Target;
 
-/// Nothing here takes this long unless it hangs.
+/// Exceeded only by a test that hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A journal, the backend of a dashboard, and what that sends.
-struct Scene {
+/// A journal, a backend, and the events that it sends.
+struct BackendHarness {
     journal: Arc<Journal>,
     key: PrivateKey,
     backend: BackendWorker,
@@ -47,7 +47,7 @@ fn trusted(key: &PrivateKey) -> Arc<TrustedKeys> {
     Arc::new(TrustedKeys::new(key.public("dev")))
 }
 
-/// A journal in a file, which goes with the directory.
+/// Returns a journal in a file. The file is deleted with the directory.
 fn on_disk() -> (tempfile::TempDir, PathBuf, Journal) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");
@@ -55,7 +55,7 @@ fn on_disk() -> (tempfile::TempDir, PathBuf, Journal) {
     (dir, path, journal)
 }
 
-impl Scene {
+impl BackendHarness {
     fn open(journal: Journal, key: PrivateKey, room: usize) -> Self {
         let journal = Arc::new(journal);
         let follower = Follower::of_feed(journal.reader().unwrap(), journal.feed());
@@ -78,8 +78,8 @@ impl Scene {
         Self { journal, key, backend, received, events }
     }
 
-    /// One that looks at a file that somebody else writes: `journal`, where that is open.
-    fn beside(path: &Path, journal: Journal, key: PrivateKey) -> Self {
+    /// Opens a read-only backend on a file that `journal` may write.
+    fn read_only(path: &Path, journal: Journal, key: PrivateKey) -> Self {
         Self::following(Follower::open(path).unwrap(), None, Arc::new(journal), key, 64)
     }
 
@@ -90,8 +90,8 @@ impl Scene {
         }
     }
 
-    /// The next request that is not answered and why, past assets that are sent again: both a note
-    /// that was written and the follower send them.
+    /// Returns the next request that is not answered, and why. Skips assets, which may be sent
+    /// twice: for a written note and by the follower.
     async fn unanswered(&mut self) -> (Request, String) {
         loop {
             match self.next().await {
@@ -109,13 +109,13 @@ impl Scene {
         }
     }
 
-    /// Everything that is told at the start, up to its end.
+    /// Returns all events of the initial state.
     async fn start(&mut self) -> Vec<BackendEvent> {
-        let mut told = Vec::new();
+        let mut sent = Vec::new();
         loop {
             match self.next().await {
-                BackendEvent::Loaded => return told,
-                other => told.push(other),
+                BackendEvent::Loaded => return sent,
+                other => sent.push(other),
             }
         }
     }
@@ -128,12 +128,13 @@ impl Scene {
         self.ask(Request::Rows(Box::new(search(id, filter, start, limit)))).await;
     }
 
-    /// The rows of a whole search, in its direction; nothing else may be told meanwhile.
+    /// Returns the rows of a whole search, in its direction. Panics if another event is sent
+    /// meanwhile.
     async fn found(&mut self, id: u64, filter: &str, start: SearchStart, limit: usize) -> Vec<Row> {
         self.search(id, filter, start, limit).await;
         let mut rows = Vec::new();
         loop {
-            let BackendEvent::Rows(page) = self.next().await else { panic!("not what was asked") };
+            let BackendEvent::Rows(page) = self.next().await else { panic!("no rows") };
             assert_eq!((page.id, page.start), (id, start));
             rows.extend(page.rows);
             if !page.goes_on {
@@ -149,7 +150,7 @@ fn search(id: u64, filter: &str, start: SearchStart, limit: usize) -> Search {
 }
 
 fn at(second: i64) -> Timestamp {
-    // Within the horizon, whenever this runs.
+    // Two days ago, which is within the horizon.
     let day = Timestamp::now().as_second() / 86_400 * 86_400 - 2 * 86_400;
     Timestamp::from_second(day + second).unwrap()
 }
@@ -182,7 +183,7 @@ async fn append(journal: &Journal, key: &PrivateKey, asset: &str, second: i64) -
     journal.append(accepted).unwrap().receipt().await.unwrap()
 }
 
-/// Deliveries that nobody checked, a millisecond apart, as fast as they can be written.
+/// Appends `count` unchecked deliveries, a millisecond apart.
 async fn flood(journal: &Journal, event: &str, asset: &str, second: i64, count: u64) {
     let body = format!(
         r#"{{"event":"{event}","asset_id":"{asset}","version_id":"v","version_locale":"es-ES"}}"#
@@ -238,7 +239,8 @@ fn targets(rows: &[Row]) -> Vec<Target> {
     rows.iter().map(Row::target).collect()
 }
 
-/// 1,200 deliveries of 400 assets, a second apart, and a refusal after every 100th.
+/// Returns a journal with 1,200 deliveries of 400 assets, a second apart, and a refusal after every
+/// 100th.
 async fn filled() -> (Journal, PrivateKey) {
     let (journal, key) = (memory(), PrivateKey::generate().unwrap());
     for second in 0..1_200 {

@@ -1,5 +1,5 @@
-//! Searches through a whole journal: what they find, in both directions, and that nothing waits for
-//! them.
+//! Searches through a whole journal: their results in both directions, and that they block neither
+//! news nor requests.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,22 +9,22 @@ use super::*;
 use crate::filter::Filter;
 use crate::tui::model::search::RowsPage;
 
-async fn page(scene: &mut Scene) -> RowsPage {
+async fn page(harness: &mut BackendHarness) -> RowsPage {
     loop {
-        if let BackendEvent::Rows(page) = scene.next().await {
+        if let BackendEvent::Rows(page) = harness.next().await {
             return *page;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_finds_what_it_says_in_the_whole_journal_and_in_both_directions() {
+async fn a_filter_finds_its_rows_in_the_whole_journal_in_both_directions() {
     let (journal, key) = filled().await;
     let reader = journal.reader().unwrap();
-    let mut scene = Scene::open(journal, key, 64);
-    scene.start().await;
+    let mut harness = BackendHarness::open(journal, key, 64);
+    harness.start().await;
     let all: Vec<Row> = {
-        let mut rows = scene.found(1, "", SearchStart::Newest, 5_000).await;
+        let mut rows = harness.found(1, "", SearchStart::Newest, 5_000).await;
         rows.reverse();
         rows
     };
@@ -46,27 +46,27 @@ async fn a_filter_finds_what_it_says_in_the_whole_journal_and_in_both_directions
         let filter = Filter::parse(text, Timestamp::now()).unwrap();
         let wanted: Vec<Target> =
             all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
-        let mut down = targets(&scene.found(id, text, SearchStart::Newest, 5_000).await);
+        let mut down = targets(&harness.found(id, text, SearchStart::Newest, 5_000).await);
         down.reverse();
         assert_eq!(down, wanted, "{text}");
-        let up = targets(&scene.found(id + 1, text, SearchStart::Oldest, 5_000).await);
+        let up = targets(&harness.found(id + 1, text, SearchStart::Oldest, 5_000).await);
         assert_eq!(up, wanted, "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_join_without_a_hole() {
+async fn consecutive_pages_have_no_gap() {
     let (journal, key) = filled().await;
-    let mut scene = Scene::open(journal, key, 64);
-    scene.start().await;
-    let all = targets(&scene.found(1, "", SearchStart::Newest, 5_000).await);
+    let mut harness = BackendHarness::open(journal, key, 64);
+    harness.start().await;
+    let all = targets(&harness.found(1, "", SearchStart::Newest, 5_000).await);
     for (start, towards) in [(SearchStart::Newest, "older"), (SearchStart::Oldest, "newer")] {
         let (mut found, mut start) = (Vec::new(), start);
         for id in 10.. {
-            scene.search(id, "", start, 70).await;
+            harness.search(id, "", start, 70).await;
             let mut reached;
             let is_end = loop {
-                let page = page(&mut scene).await;
+                let page = page(&mut harness).await;
                 reached = page.reached;
                 found.extend(page.rows.iter().map(Row::target));
                 if !page.goes_on {
@@ -90,12 +90,12 @@ async fn pages_join_without_a_hole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_is_found_among_its_neighbours() {
+async fn a_delivery_is_found_with_its_neighbours() {
     let (journal, key) = filled().await;
-    let mut scene = Scene::open(journal, key, 64);
-    scene.start().await;
+    let mut harness = BackendHarness::open(journal, key, 64);
+    harness.start().await;
     for (id, seq, first) in [(1, 600, 350), (2, 3, 1), (3, 1_200, 950)] {
-        let rows = scene.found(id, "", SearchStart::Around(seq), 500).await;
+        let rows = harness.found(id, "", SearchStart::Around(seq), 500).await;
         let seqs: Vec<u64> = rows
             .iter()
             .filter_map(|row| match row.target() {
@@ -109,19 +109,19 @@ async fn a_delivery_is_found_among_its_neighbours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_is_told_and_the_end_comes_last() {
+async fn progress_is_sent_and_the_last_page_says_so() {
     let (journal, key) = (memory(), PrivateKey::generate().unwrap());
     append(&journal, &key, "needle", 0).await;
     flood(&journal, "version_ready", "hay", 1, 10_000).await;
-    let mut scene = Scene::open(journal, key, 64);
-    scene.start().await;
-    scene.search(1, "asset:needle", SearchStart::Newest, 5_000).await;
-    let first = page(&mut scene).await;
+    let mut harness = BackendHarness::open(journal, key, 64);
+    harness.start().await;
+    harness.search(1, "asset:needle", SearchStart::Newest, 5_000).await;
+    let first = page(&mut harness).await;
     assert!(first.is_first && first.goes_on && first.rows.is_empty(), "{first:?}");
     assert!(first.searched > 0 && first.searched < first.total, "{first:?}");
     assert_eq!(first.total, 10_001);
     let last = loop {
-        let page = page(&mut scene).await;
+        let page = page(&mut harness).await;
         if !page.goes_on {
             break page;
         }
@@ -131,24 +131,24 @@ async fn progress_is_told_and_the_end_comes_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_search_ends_the_one_before_and_nothing_waits() {
+async fn a_new_search_replaces_the_old_one_and_blocks_nothing() {
     let (journal, key) = (memory(), PrivateKey::generate().unwrap());
     flood(&journal, "version_ready", "hay", 1, 40_000).await;
-    // Room for one message: what is told has to be taken, one after another.
-    let mut scene = Scene::open(journal, key, 1);
-    scene.start().await;
-    scene.search(1, "nothing-has-this", SearchStart::Newest, 5_000).await;
-    assert_eq!(page(&mut scene).await.id, 1);
-    append(&scene.journal, &scene.key, "new", 100).await;
-    scene.ask(Request::Detail(Target::Delivery(1))).await;
-    scene.search(2, "asset:hay", SearchStart::Newest, 10).await;
-    let (mut is_opened, mut came, mut found) = (false, false, Vec::new());
-    while !is_opened || !came || found.is_empty() {
-        match scene.next().await {
+    // Room for one event: the backend has to wait for each to be received.
+    let mut harness = BackendHarness::open(journal, key, 1);
+    harness.start().await;
+    harness.search(1, "nothing-has-this", SearchStart::Newest, 5_000).await;
+    assert_eq!(page(&mut harness).await.id, 1);
+    append(&harness.journal, &harness.key, "new", 100).await;
+    harness.ask(Request::Detail(Target::Delivery(1))).await;
+    harness.search(2, "asset:hay", SearchStart::Newest, 10).await;
+    let (mut is_opened, mut has_news, mut found) = (false, false, Vec::new());
+    while !is_opened || !has_news || found.is_empty() {
+        match harness.next().await {
             BackendEvent::Detail(..) => is_opened = true,
-            BackendEvent::News(news) => came |= news.head == 40_001,
+            BackendEvent::News(news) => has_news |= news.head == 40_001,
             BackendEvent::Rows(page) if page.id == 2 => found = page.rows,
-            // What was on its way.
+            // A page of the first search that was queued already.
             BackendEvent::Rows(page) => {
                 assert!(page.goes_on && found.is_empty(), "{page:?}");
             }
@@ -156,14 +156,14 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
         }
     }
     assert_eq!(found.len(), 10);
-    // Ended without another one: nothing more is told of it.
-    scene.search(3, "nothing-has-this", SearchStart::Newest, 5_000).await;
-    scene.ask(Request::EndSearch).await;
-    scene.ask(Request::Detail(Target::Delivery(2))).await;
-    while !matches!(scene.next().await, BackendEvent::Detail(Target::Delivery(2), _)) {}
-    append(&scene.journal, &scene.key, "last", 101).await;
+    // Ended without a new search: no more pages are sent.
+    harness.search(3, "nothing-has-this", SearchStart::Newest, 5_000).await;
+    harness.ask(Request::EndSearch).await;
+    harness.ask(Request::Detail(Target::Delivery(2))).await;
+    while !matches!(harness.next().await, BackendEvent::Detail(Target::Delivery(2), _)) {}
+    append(&harness.journal, &harness.key, "last", 101).await;
     loop {
-        match scene.next().await {
+        match harness.next().await {
             BackendEvent::News(news) if news.head == 40_002 => break,
             BackendEvent::News(_) => {}
             other => panic!("{other:?}"),
@@ -172,20 +172,20 @@ async fn another_search_ends_the_one_before_and_nothing_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_count_like_ids_and_a_picture_that_stands_still_has_an_end() {
+async fn names_match_like_ids_and_a_snapshot_limits_the_search() {
     let (journal, key) = filled().await;
     journal.name("a7".to_owned(), Some("Trailer".to_owned())).unwrap().receipt().await.unwrap();
-    let mut scene = Scene::open(journal, key, 64);
-    scene.start().await;
-    let found = scene.found(1, "trailer", SearchStart::Newest, 5_000).await;
+    let mut harness = BackendHarness::open(journal, key, 64);
+    harness.start().await;
+    let found = harness.found(1, "trailer", SearchStart::Newest, 5_000).await;
     assert_eq!(found.iter().filter(|row| !row.is_refusal()).count(), 3);
     let until = Some((500, at(499)));
     for (id, start) in [(2, SearchStart::Newest), (3, SearchStart::Oldest)] {
         let search = Search { until, ..search(id, "", start, 5_000) };
-        scene.ask(Request::Rows(Box::new(search))).await;
+        harness.ask(Request::Rows(Box::new(search))).await;
         let mut rows = Vec::new();
         loop {
-            let page = page(&mut scene).await;
+            let page = page(&mut harness).await;
             rows.extend(page.rows);
             if !page.goes_on {
                 break;
@@ -196,7 +196,7 @@ async fn names_count_like_ids_and_a_picture_that_stands_still_has_an_end() {
     }
 }
 
-/// What the journal is asked for and what a filter says of a row agree, whatever the filter.
+/// For any filter, a search returns the rows that the filter matches.
 #[test]
 fn searching_and_matching_agree() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -211,11 +211,11 @@ fn searching_and_matching_agree() {
             }
         }
     });
-    let mut scene = runtime.block_on(async { Scene::open(journal, key, 64) });
-    runtime.block_on(scene.start());
-    let mut all = runtime.block_on(scene.found(1, "", SearchStart::Newest, 5_000));
+    let mut harness = runtime.block_on(async { BackendHarness::open(journal, key, 64) });
+    runtime.block_on(harness.start());
+    let mut all = runtime.block_on(harness.found(1, "", SearchStart::Newest, 5_000));
     all.reverse();
-    let (scene, id) = (RefCell::new(scene), Cell::new(1));
+    let (harness, id) = (RefCell::new(harness), Cell::new(1));
     let term = "(!)?(valid|unchecked|failed|ready|applied|repeat|none|uncertain|unreadable|refused|\
         missing|asset:(ast_3|AST|_)|version:v|event:fl|locale:es|source:direct|seq:[1-5]?[0-9]|\
         seq:[1-3]?[0-9]\\.\\.|seq:\\.\\.[3-6][0-9]|peer:127|ast_5|x)";
@@ -228,8 +228,8 @@ fn searching_and_matching_agree() {
                 all.iter().filter(|row| row.fits(&filter, None)).map(Row::target).collect();
             for start in [SearchStart::Newest, SearchStart::Oldest] {
                 id.set(id.get() + 1);
-                let mut scene = scene.borrow_mut();
-                let rows = runtime.block_on(scene.found(id.get(), &text, start, 5_000));
+                let mut harness = harness.borrow_mut();
+                let rows = runtime.block_on(harness.found(id.get(), &text, start, 5_000));
                 let mut found = targets(&rows);
                 if start == SearchStart::Newest {
                     found.reverse();

@@ -1,4 +1,4 @@
-//! A demo beside the run that is already there.
+//! The demo that a dashboard starts on request.
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +8,7 @@ use crate::tui::model::Banner;
 use crate::tui::run::{DemoCommand, DemoEvent};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
+async fn a_demo_starts_and_stops_repeatedly_and_leaves_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config::load(Flags::default(), &Environment::below(dir.path())).unwrap();
     let (commands, commanded) = mpsc::channel(1);
@@ -20,13 +20,13 @@ async fn a_demo_starts_and_ends_again_and_again_and_leaves_nothing() {
     };
 
     for _ in 0..3 {
-        // The second is of no effect: one runs.
+        // The second has no effect: a demo already runs.
         for _ in 0..2 {
             commands.send(DemoCommand::Start).await.unwrap();
         }
         let DemoEvent::Started(mut run) = next(&mut events).await else { panic!("no start") };
         assert_eq!(run.info.banner, Some(Banner::Demo));
-        assert!(!run.info.bell, "what is made up calls no user");
+        assert!(!run.info.bell, "a demo rings no bell");
         assert!(run.info.door.starts_with("127.0.0.1:"), "{}", run.info.door);
         let first = tokio::time::timeout(LIMIT, run.events.recv()).await.unwrap();
         assert!(matches!(first, Some(BackendEvent::Assets(_))), "{first:?}");
