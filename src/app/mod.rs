@@ -10,7 +10,6 @@
 //! | `dashboard` | the dashboard's backend: reads the journal, answers requests |
 //! | `worker` | a task or thread with a result |
 
-mod certificate;
 mod dashboard;
 mod demo;
 mod frontend;
