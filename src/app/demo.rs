@@ -2,50 +2,22 @@
 //! it, signed by a key that exists only for this run. Reads and writes none of the user's files.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use http::Uri;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::demo_story::{DemoOptions, perform, seed, sender, settings, trusted};
 use super::receiver::{PreparedReceiver, Receiver};
+use super::show::{ShowOptions, receive};
 use super::supervisor::{PartEvent, Parts, in_runtime};
-use super::watch::{ShowOptions, receive};
 use super::worker::{Worker, or_never};
 use super::{Exit, Form};
-use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
-use crate::config::{Config, ProxyNetworks, SignaturePolicy};
-use crate::journal::Journal;
-use crate::outbound::Outbound;
-use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
-use crate::simulate::{Sender, Speed, Story, play, sign};
+use crate::config::Config;
+use crate::signature::PrivateKey;
 use crate::status::Counts;
 use crate::tui::model::Banner;
-
-/// Name of the demo's key in verdicts.
-const KEY: &str = "demo";
-
-/// Age at which quiet assets are pruned, which the journal does hourly. Bounds the memory of an
-/// endless demo and of its dashboard.
-const KEEP: SignedDuration = SignedDuration::from_hours(1);
-
-/// Which story to play, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct DemoOptions {
-    /// Seed of the story.
-    pub seed: u64,
-    /// Speed of the story.
-    pub speed: Speed,
-    /// Whether to play one story after another until the run ends.
-    pub endless: bool,
-}
-
-/// Returns a random seed, short enough to type again.
-pub fn any_seed() -> u64 {
-    Timestamp::now().subsec_nanosecond().unsigned_abs().into()
-}
 
 /// Plays a story to a listener of its own and shows the result until the story ends, a signal
 /// arrives or a part fails. A dashboard stays open after the end of the story. `print` receives
@@ -124,100 +96,4 @@ impl Parts for Demo {
     async fn close(self) {
         self.receiver.close().await;
     }
-}
-
-/// Returns the user's settings, changed so that only this process can post to the demo and nothing
-/// is written to disk.
-pub(super) fn settings(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
-    config.proxies = ProxyNetworks::default();
-    config.public_url = None;
-    config.public_keys.clear();
-    config.dev_key = false;
-    config.signature = SignaturePolicy::Required;
-    config.ephemeral = true;
-    config.keep = Some(KEEP);
-    config.relay = None;
-    config.listens = true;
-    config
-}
-
-pub(super) fn trusted(key: &PrivateKey) -> TrustedKeys {
-    TrustedKeys::new(key.public(KEY))
-}
-
-/// Returns a sender that posts to the demo's listener at `bound`.
-pub(super) fn sender(
-    config: &Config,
-    bound: SocketAddr,
-    key: PrivateKey,
-) -> anyhow::Result<Sender> {
-    let to: Uri = format!("http://{bound}{}", config.path).parse().context("--path is no path")?;
-    Ok(Sender::new(to, key, Encoding::Der, Outbound::default()))
-}
-
-/// Plays one story, or all of an endless demo. Names the assets of each story first. Returns an
-/// error if the sender fails or a request gets an unexpected answer.
-pub(super) async fn perform(
-    program: DemoOptions,
-    sender: &Sender,
-    journal: &Journal,
-    quit: &CancellationToken,
-) -> anyhow::Result<()> {
-    let rounds = if program.endless { usize::MAX } else { 1 };
-    let stories = Story::rounds(program.seed).take(rounds).inspect(|story| name(journal, story));
-    let played = play(stories, sender, program.speed, quit).await.context("the demo broke off")?;
-    anyhow::ensure!(
-        played.astonishing == 0,
-        "{} of the demo's {} requests were not answered as they should be; the log file has them",
-        played.astonishing,
-        played.posted
-    );
-    Ok(())
-}
-
-/// Names the assets of a story in the demo's journal, because callbacks carry only ids.
-fn name(journal: &Journal, story: &Story) {
-    for (asset_id, name) in story.names() {
-        // The result is not needed: an asset without a name is shown by its id.
-        let _ = journal.name(asset_id.clone(), Some((*name).to_owned()));
-    }
-}
-
-/// Writes the history before the story into the demo's journal: signed by the demo's key, verified
-/// like every delivery, and marked as imported, because no source received it.
-pub(super) fn seed(
-    journal: &Journal,
-    key: &PrivateKey,
-    program: DemoOptions,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let story = Story::new(program.seed);
-    name(journal, &story);
-    let keys = trusted(key);
-    for past in story.history(now, program.speed) {
-        let signed = sign(key, Encoding::Der, past.message.body(), None)?;
-        let headers =
-            Headers::from_raw(signed.headers().map(|(name, value)| (name, value.as_bytes())));
-        let signatures: Vec<&str> = headers.all(SIGNATURE_HEADER).collect();
-        let verdict = keys.check(&signatures, &signed.body);
-        anyhow::ensure!(verdict.is_valid(), "the demo's own key did not make its own signature");
-        let accepted = Accepted {
-            fingerprint: fingerprint(&signatures.join(","), &signed.body),
-            callback: Callback::read(&signed.body),
-            verdict,
-            request: Received {
-                received_at: past.at,
-                source: Source::Imported,
-                peer: "127.0.0.1:0".to_owned(),
-                method: "POST".to_owned(),
-                path: "/callback".to_owned(),
-                headers,
-                body: signed.body,
-            },
-        };
-        journal.append(accepted)?.blocking_receipt()?;
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
+//! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
@@ -12,6 +13,7 @@
 
 mod dashboard;
 mod demo;
+mod demo_story;
 mod frontend;
 mod keys;
 mod listen;
@@ -20,6 +22,7 @@ mod reader_gone;
 mod receiver;
 mod relay;
 mod relay_source;
+mod show;
 mod signals;
 mod status;
 mod supervisor;
@@ -35,7 +38,8 @@ use crate::output::Format;
 use crate::sqlite::OpenError;
 use crate::tui::widget::theme::Theme;
 
-pub use demo::{DemoOptions, any_seed, demo};
+pub use demo::demo;
+pub use demo_story::{DemoOptions, any_seed};
 pub use frontend::stream::is_closed_pipe;
 pub use keys::{DevKeyError, load_dev_key, trusted_keys};
 pub use read_only::follow;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::demo::{self, DemoOptions};
+use super::super::demo_story::{self, DemoOptions};
 use super::super::receiver::{PreparedReceiver, Receiver};
 use super::super::supervisor::{PartEvent, Parts as _};
 use super::super::worker::{Worker, or_never};
@@ -29,7 +29,7 @@ pub(in super::super) async fn run(
     events: mpsc::Sender<DemoEvent>,
     stop: CancellationToken,
 ) {
-    let config = demo::settings(&config);
+    let config = demo_story::settings(&config);
     let mut running = None;
     let work = async {
         loop {
@@ -93,19 +93,20 @@ struct RunningDemo {
 impl RunningDemo {
     /// Starts all parts. Returns them with the run for the dashboard to show.
     async fn start(config: &Config) -> anyhow::Result<(Self, Run)> {
-        let program = DemoOptions { seed: demo::any_seed(), speed: Speed::LIFE, endless: false };
+        let program =
+            DemoOptions { seed: demo_story::any_seed(), speed: Speed::LIFE, endless: false };
         let settings = config.clone();
         let (prepared, key) = tokio::task::spawn_blocking(move || {
             let key = PrivateKey::generate()?;
-            let prepared = PreparedReceiver::open(&settings, demo::trusted(&key))?;
-            demo::seed(&prepared.journal, &key, program, Timestamp::now())?;
+            let prepared = PreparedReceiver::open(&settings, demo_story::trusted(&key))?;
+            demo_story::seed(&prepared.journal, &key, program, Timestamp::now())?;
             anyhow::Ok((prepared, key))
         })
         .await??;
         let sources = sources_of(&prepared)?;
         let receiver = prepared.start(config).await?;
         let bound = *receiver.bound.first().context("a demo without a listener")?;
-        let sender = demo::sender(config, bound, key)?;
+        let sender = demo_story::sender(config, bound, key)?;
         // A demo rings no bell.
         let run_info = run_info::of_receiver(config, &receiver, Some(Banner::Demo));
         let run_info = RunInfo { bell: false, ..run_info };
@@ -120,7 +121,7 @@ impl RunningDemo {
         });
         let journal = Arc::clone(&receiver.prepared.journal);
         let story = Worker::task("demo's sender", |stop| async move {
-            demo::perform(program, &sender, &journal, &stop).await?;
+            demo_story::perform(program, &sender, &journal, &stop).await?;
             story_over.cancel();
             Ok(())
         });
