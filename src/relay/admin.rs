@@ -1,8 +1,8 @@
-//! How an operator makes, lists, rotates, prunes and revokes inboxes and forgets readers, also beside
-//! a running relay; serves no network.
+//! The operator's commands: create, list, rotate, prune and revoke inboxes, forget readers. Also
+//! works while a relay runs, over a local socket.
 //!
-//! A store has one writer. While a relay runs, it is that writer: commands then go to it as lines
-//! of JSON by a socket beside the store that only its owner may open.
+//! A store has one writer. While a relay runs, it is that writer: commands are then sent to it as
+//! lines of JSON over a socket next to the store, which only its owner may open.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -21,61 +21,60 @@ use tokio_util::sync::CancellationToken;
 use super::protocol::{PUBLISH_PREFIX, ReaderName};
 use super::store::{InboxName, InboxPruneCounts, InboxSummary, LogError, Store};
 
-/// The longest line, in bytes.
+/// Maximum length of a line, in bytes.
 const MAX_LINE: u64 = 64 << 20;
-/// How long a command may take.
+/// Time limit for a command.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a command's line may take, and how long a stop waits for a command that is being
-/// carried out.
+/// Time limit for receiving a command's line, and for a running command when the relay stops.
 const BRIEF: Duration = Duration::from_secs(2);
-/// How long accepting rests after an error that would only repeat itself.
+/// Pause after a failed accept, because the next one would fail as well.
 const REST: Duration = Duration::from_millis(50);
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 16;
 
-/// What an operator asks for.
+/// A command of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum AdminCommand {
-    /// A new inbox.
+    /// Create an inbox.
     Create {
         /// Its name.
         name: InboxName,
     },
-    /// Every inbox.
+    /// List all inboxes.
     List,
-    /// A new token, and a new publish URL where `grace` is given.
+    /// Replace the token and, if `grace` is given, the publish URL.
     Rotate {
         /// Its name.
         name: InboxName,
-        /// For how long the old publish URL is still taken, in seconds; 0 for not at all.
+        /// How long the old publish URL stays valid, in seconds; 0: not at all.
         grace: Option<u64>,
     },
-    /// The end of an inbox, with all that it holds.
+    /// Close an inbox and delete its deliveries.
     Revoke {
         /// Its name.
         name: InboxName,
     },
-    /// The end of a named reader's place in an inbox.
+    /// Forget a named reader of an inbox.
     Forget {
         /// The inbox's name.
         name: InboxName,
-        /// The reader's.
+        /// The reader's name.
         reader: ReaderName,
     },
-    /// The end of what every named reader of an inbox has, and of what is old.
+    /// Delete the deliveries that every named reader of an inbox has acked, and old ones.
     Prune {
         /// The inbox's name.
         name: InboxName,
-        /// How old a delivery is that goes in any case, in seconds.
+        /// Age from which all deliveries are deleted, in seconds.
         older_than: Option<u64>,
-        /// Whether to count only.
+        /// Whether only to count.
         #[serde(default)]
         dry_run: bool,
     },
 }
 
-/// What came of it.
+/// The reply to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum AdminReply {
@@ -85,46 +84,46 @@ pub enum AdminReply {
         name: String,
         /// Where senders post to.
         publish_url: String,
-        /// What lets read.
+        /// The subscribe token.
         token: String,
-        /// Until when the URL before it is taken, RFC 3339, where it was replaced.
+        /// Until when the previous URL stays valid, RFC 3339, if it was replaced.
         old_url_until: Option<String>,
     },
-    /// Every inbox that is open.
+    /// All open inboxes.
     Listed {
-        /// In order of their names.
+        /// Ordered by name.
         inboxes: Vec<InboxRow>,
     },
-    /// The inbox is closed, and what it held is deleted.
+    /// The inbox is closed and its deliveries are deleted.
     Revoked {
-        /// Deliveries that it held.
+        /// Number of its deliveries.
         deliveries: u64,
         /// Their bytes.
         bytes: u64,
-        /// The named readers that had a place in it.
+        /// Its named readers.
         readers: Vec<String>,
     },
     /// The reader is forgotten.
     Forgotten,
-    /// Some of what the inbox held is deleted, or would be.
+    /// Deliveries were deleted, or would be.
     Pruned {
         /// Deliveries.
         deliveries: u64,
-        /// Those of them that not every named reader had acked.
+        /// Those of them that at least one named reader had not acked.
         unread: u64,
         /// Their bytes.
         bytes: u64,
     },
-    /// It could not be done.
+    /// The command failed.
     Failed {
-        /// A sentence.
+        /// The error message.
         why: String,
     },
 }
 
 impl AdminReply {
-    /// Returns the same with URLs that begin with `base`: the relay that gave them may be reached
-    /// elsewhere than it knows.
+    /// Returns the reply with URLs that begin with `base`, because the relay may not know its own
+    /// URL.
     #[must_use]
     pub fn reached_at(mut self, base: &str) -> Self {
         let urls: Vec<&mut String> = match &mut self {
@@ -157,16 +156,16 @@ pub struct InboxRow {
     pub name: String,
     /// Where senders post to.
     pub publish_url: String,
-    /// What they posted to before and may still post to.
+    /// Older publish URLs that are still valid.
     #[serde(default)]
     pub old_urls: Vec<OldUrl>,
-    /// When it was made, RFC 3339.
+    /// When it was created, RFC 3339.
     pub created_at: String,
     /// When its token was last replaced.
     pub rotated_at: Option<String>,
-    /// Deliveries kept.
+    /// Number of stored deliveries.
     pub count: u64,
-    /// Bytes kept.
+    /// Number of stored bytes.
     pub bytes: u64,
     /// The newest `seq`.
     pub head: u64,
@@ -174,12 +173,12 @@ pub struct InboxRow {
     pub readers: Vec<ReaderRow>,
 }
 
-/// A publish URL that was replaced.
+/// A replaced publish URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OldUrl {
     /// The URL.
     pub publish_url: String,
-    /// Until when it is taken, RFC 3339.
+    /// Until when it stays valid, RFC 3339.
     pub until: String,
 }
 
@@ -188,9 +187,9 @@ pub struct OldUrl {
 pub struct ReaderRow {
     /// Its name.
     pub name: String,
-    /// How far it acked.
+    /// The last acked `seq`.
     pub acked: u64,
-    /// When it was last heard of, RFC 3339.
+    /// When it was last connected, RFC 3339.
     pub seen_at: String,
 }
 
@@ -229,7 +228,7 @@ fn publish_url(base: &str, publish_id: &str) -> String {
     format!("{}{}{publish_id}", base.trim_end_matches('/'), PUBLISH_PREFIX)
 }
 
-/// Carries a command out. `base` is the URL at which the relay is reached.
+/// Executes a command on the store. `base` is the URL of the relay.
 pub async fn carry_out(store: &Store, base: &str, command: AdminCommand) -> AdminReply {
     let done = match command {
         AdminCommand::Create { name } => {
@@ -269,7 +268,7 @@ pub async fn carry_out(store: &Store, base: &str, command: AdminCommand) -> Admi
     done.unwrap_or_else(|error: LogError| AdminReply::Failed { why: error.to_string() })
 }
 
-/// Closes an inbox, and says what it held.
+/// Closes an inbox. Returns what it contained.
 async fn revoke(store: &Store, name: &str) -> Result<AdminReply, LogError> {
     let held = store.list().await?.into_iter().find(|inbox| inbox.name == name);
     store.revoke(name).await?;
@@ -297,16 +296,16 @@ async fn prune(
     Ok(AdminReply::Pruned { deliveries, unread, bytes })
 }
 
-/// Where a relay listens for its operator: beside its store.
+/// Returns the path of the operator's socket: next to the store.
 pub fn socket_path(store: &Path) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(".admin");
     PathBuf::from(name)
 }
 
-/// Listens for the operator of the relay that writes the store at `store`.
+/// Creates the operator's socket of the relay with the store at `store`.
 ///
-/// Only for whoever holds the store's lock: the socket of a relay that was killed is replaced.
+/// The caller must hold the store's lock, because the socket of a killed relay is replaced.
 pub fn listen(store: &Path) -> io::Result<UnixListener> {
     let path = socket_path(store);
     match fs::remove_file(&path) {
@@ -315,12 +314,12 @@ pub fn listen(store: &Path) -> io::Result<UnixListener> {
     }
     let socket = UnixSocket::new_stream()?;
     socket.bind(&path)?;
-    // Before it listens: until then nobody can connect, whatever the process's mask made of it.
+    // Before `listen`: until then no client can connect, whatever permissions the umask left.
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     socket.listen(BACKLOG)
 }
 
-/// Carries out what comes by `listener`, one command after the other, until `stop`.
+/// Executes the commands that arrive at `listener`, one after the other, until `stop`.
 pub async fn serve(
     listener: UnixListener,
     store: Arc<Store>,
@@ -366,7 +365,7 @@ async fn converse(
     let (read, mut write) = stream.split();
     let mut read = BufReader::new(read.take(4096));
     tokio::select! {
-        // Who has said nothing yet loses nothing.
+        // A client that has not sent a command yet loses nothing.
         () = stop.cancelled() => return Ok(()),
         read = timeout(BRIEF, read.read_line(&mut line)) => {
             read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
@@ -382,7 +381,7 @@ async fn converse(
     write.shutdown().await
 }
 
-/// Has the relay that runs on the store at `store` carry a command out.
+/// Sends a command to the relay that runs on the store at `store`. Returns its reply.
 pub async fn ask(store: &Path, command: &AdminCommand) -> io::Result<AdminReply> {
     let ask = async {
         let mut stream = UnixStream::connect(socket_path(store)).await?;
@@ -412,7 +411,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let stop = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, store, String::new(), stop.clone()));
-        // It is taken first: the next is answered only when its time for a line is over.
+        // This one is accepted first: the next is answered only after its time limit.
         let silent = UnixStream::connect(socket_path(&db)).await.unwrap();
         let reply = ask(&db, &AdminCommand::List).await.unwrap();
         assert_eq!(reply, AdminReply::Listed { inboxes: Vec::new() });

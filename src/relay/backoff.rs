@@ -12,8 +12,8 @@ pub const STABLE: Duration = Duration::from_secs(60);
 /// Waits whose bound doubles from 0.5 s to 30 s, with full jitter: each is anything from nothing to
 /// its bound, so that a thousand readers of one relay do not come back in step.
 ///
-/// Only a connection that stood for a minute resets it. A relay that accepts and drops again is
-/// thus not dialled twice a second for ever.
+/// Only a connection that lasted a minute resets it. Otherwise a relay that accepts and drops each
+/// connection would be dialled twice a second.
 #[derive(Debug, Clone, Default)]
 pub struct Backoff {
     /// Failures in a row.
@@ -21,8 +21,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Returns the delay before the next attempt. `uptime` is zero if the connection failed. `chance` is
-    /// any random number.
+    /// Returns the delay before the next attempt. `uptime` is zero if the connection failed.
+    /// `chance` is any random number.
     pub fn wait(&mut self, uptime: Duration, chance: u64) -> Duration {
         if uptime >= STABLE {
             self.failures = 0;

@@ -1,4 +1,4 @@
-//! Where a relay is: its URL taken apart, and whether it may be spoken to in the clear; dials nothing.
+//! The address of a relay: parses its URL and checks whether a plain connection is allowed.
 
 use std::net::IpAddr;
 
@@ -12,13 +12,13 @@ use crate::text::Printable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     target: Destination,
-    /// Host and port as they stand in a request.
+    /// Host and port as in a request.
     pub(super) authority: String,
-    /// What the relay's own paths stand behind; without a slash at its end.
+    /// Prefix of the relay's paths, without a slash at its end.
     prefix: String,
 }
 
-/// A URL that is no relay's, or none that may be used.
+/// Why a URL cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("{0} is no URL of a relay; expected one like wss://relay.example.com")]
@@ -34,7 +34,7 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// Takes a URL apart. `ws://` to another machine needs `insecure`.
+    /// Parses a URL. `ws://` to another machine needs `insecure`.
     pub fn new(url: &str, insecure: bool) -> Result<Self, AddressError> {
         let no_relay = || AddressError::NoRelay(Printable::new(url).cut(80));
         if url.contains('@') {
@@ -64,25 +64,25 @@ impl Address {
         Ok(address)
     }
 
-    /// Whether nobody else can listen in.
+    /// Returns whether the connection is encrypted or local.
     fn is_loopback(&self) -> bool {
         let host = &self.target.host;
         host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// As short as a header shows it.
+    /// Returns a short form for the dashboard's header.
     pub fn short(&self) -> String {
         Printable::new(&self.authority).as_str().to_owned()
     }
 
-    /// The URL to subscribe at.
+    /// Returns the URL to subscribe at.
     pub(super) fn subscribe(&self) -> String {
         let scheme = if self.target.scheme.is_tls() { "wss" } else { "ws" };
         format!("{scheme}://{}{}{SUBSCRIBE_PATH}", self.authority, self.prefix)
     }
 
-    /// Where a connection to it has to lead.
+    /// Returns the target of the connection.
     pub const fn target(&self) -> &Destination {
         &self.target
     }

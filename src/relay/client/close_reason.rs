@@ -41,7 +41,7 @@ impl CloseReason {
         self.closed
     }
 
-    /// Notes the relay's close; returns the end.
+    /// Records the relay's close and returns the end.
     pub(super) fn closed(&mut self, frame: Option<CloseFrame>) -> ConnectionEnd {
         self.closed = true;
         let Some(frame) = frame else { return self.cut() };

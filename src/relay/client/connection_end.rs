@@ -1,4 +1,4 @@
-//! Why a connection to a relay ended, as a value that decides when it is dialled again.
+//! Why a connection to a relay ended, which decides when the client connects again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! From an address to a websocket: connection and upgrade; says nothing on it.
+//! Opens a websocket to a relay: connection and upgrade.
 
 use std::io;
 use std::time::Duration;
@@ -18,19 +18,19 @@ use super::token::TokenPlace;
 use crate::outbound::{AnyStream, ConnectError, SpeaksTls};
 use crate::text::Printable;
 
-/// How long it may take, all of it.
+/// Time limit for connection and upgrade together.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The longest body that is read off a websocket, in bytes: the longest that any relay can be told
-/// to take. What is longer than our own limit is refused one by one; a connection that broke on it
-/// would break on it for ever, and what comes behind it would never come.
+/// Maximum size of a body on the websocket, in bytes: the highest limit that a relay can be
+/// configured with. A body over our own limit is refused on its own. If it broke the connection, it
+/// would do so after every reconnect, and later deliveries would never arrive.
 const MAX_BODY: usize = 64 << 20;
-/// Bytes that may wait to be written: acks and beats, which are short.
+/// Size of the write buffer, in bytes: acks and heartbeats are short.
 const MAX_WRITE: usize = 4 * MAX_TEXT;
 
 /// A websocket to a relay.
 pub(super) type RelaySocket = WebSocketStream<CountingStream>;
 
-/// Why there is no websocket.
+/// Why the websocket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
     #[error("{0}")]
@@ -61,20 +61,20 @@ pub(super) enum DialError {
     Late,
 }
 
-/// What stands in brackets behind a status, where the other side said something.
+/// Returns the other side's message in brackets, to append to a status; empty if there is none.
 fn aside(says: &Printable) -> String {
     if says.as_str().is_empty() { String::new() } else { format!(" ({says})") }
 }
 
 impl DialError {
-    /// Whether a person has to change something before it can go better. A proxy before a relay that
-    /// is being started anew answers as if there were none, so that is no such thing.
+    /// Returns whether the user has to change something before a retry can succeed. Not for the
+    /// answers of a proxy while its relay is restarted.
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(self, Self::Unauthorized(_) | Self::Protocol)
     }
 }
 
-/// Connects.
+/// Opens the websocket. Returns an error if a step fails or takes too long.
 pub(super) async fn dial(settings: &ClientSettings) -> Result<RelaySocket, DialError> {
     tokio::time::timeout(PATIENCE, connect(settings)).await.unwrap_or(Err(DialError::Late))
 }
@@ -126,7 +126,7 @@ async fn upgrade(settings: &ClientSettings, stream: AnyStream) -> Result<RelaySo
     }
 }
 
-/// What an answer says that is no upgrade.
+/// Returns the error for an answer that is not an upgrade.
 fn not_upgraded(settings: &ClientSettings, answer: &Response<Option<Vec<u8>>>) -> DialError {
     let status = answer.status();
     match status {
@@ -144,7 +144,7 @@ fn not_upgraded(settings: &ClientSettings, answer: &Response<Option<Vec<u8>>>) -
     }
 }
 
-/// The first line of an answer's body, if it is text that a person reads.
+/// Returns the first line of an answer's body, if it is plain text.
 fn said(answer: &Response<Option<Vec<u8>>>) -> Printable {
     let kind = answer.headers().get(CONTENT_TYPE);
     let is_text = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
@@ -157,7 +157,7 @@ fn speaks_tls(cause: &io::Error) -> bool {
     cause.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<SpeaksTls>)
 }
 
-/// Whether the other side hung up.
+/// Returns whether the other side closed the connection.
 fn is_end(error: &tungstenite::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error {

@@ -1,9 +1,10 @@
 //! Owns the relay client, a source of deliveries: subscribes to an inbox, passes messages to
 //! [`crate::intake`], keeps the connection up.
 //!
-//! Signatures are verified here, on the raw bytes; a relay can delay or drop, never forge. An ack is
-//! sent only when everything up to it is on disk, with its position in the same transaction. So a
-//! connection, or this program, may end at any moment: the next one continues behind what is on disk.
+//! Signatures are verified here, on the raw bytes; a relay can delay or drop, never forge. An ack
+//! is sent only when everything up to it is on disk, with its position in the same transaction. So
+//! a connection, or this program, may end at any moment: the next one continues behind what is on
+//! disk.
 //!
 //! | file | owns |
 //! |---|---|
@@ -13,7 +14,7 @@
 //! | `incoming`, `pipeline`, `outgoing` | conversion of messages; messages on their way to the disk; frames to send |
 //! | `connection_end`, `close_reason` | why a connection ended; the reason that the relay announced before |
 //! | `sleep_detector` | whether the machine slept |
-//! | this one | when to dial again |
+//! | this one | when to connect again |
 
 mod address;
 mod close_reason;
@@ -52,7 +53,8 @@ use connection_end::ConnectionEnd;
 use dial::DialError;
 use sleep_detector::{LOOK_EVERY, SleepDetector};
 
-/// Delay before the next attempt after a relay refused us: its operator may have added us meanwhile.
+/// Delay before the next attempt after a relay refused us: its operator may have added us
+/// meanwhile.
 const REFUSED: Duration = Duration::from_secs(300);
 /// Interval meanwhile at which the token's file is read again.
 const TOKEN_LOOK: Duration = Duration::from_secs(2);
@@ -98,7 +100,7 @@ pub struct Client {
 pub struct LinkReports {
     /// The state of the link.
     pub link: watch::Receiver<Link>,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: mpsc::Receiver<String>,
 }
 
@@ -146,7 +148,7 @@ impl Client {
         (client, LinkReports { link: seen, warnings: heard })
     }
 
-    /// Receives until it is stopped; messages on their way to the disk are still acked.
+    /// Receives until it is stopped. Messages that are being written are still acked.
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
@@ -234,7 +236,7 @@ impl Client {
         !stop.is_cancelled()
     }
 
-    /// Reads the token's file again. Whether it holds another token; that is the one from now on.
+    /// Reads the token's file again. If it contains another token, uses that and returns `true`.
     async fn reads_another_token(&mut self, rereading: &mut Rereading) -> bool {
         let place = self.shared.settings.token_place.clone();
         let read = tokio::task::spawn_blocking(move || place.read_again()).await;
@@ -252,7 +254,7 @@ impl Client {
                 true
             }
             Some(Err(error)) => {
-                // A file that is just being written is read whole at the next look.
+                // A file that is being written is read completely the next time.
                 let why = error.to_string();
                 if rereading.last.as_ref() == Some(&why)
                     && rereading.reported.as_ref() != Some(&why)
@@ -286,10 +288,10 @@ enum AfterEnd {
 }
 
 impl AfterEnd {
-    /// Returns when to dial again after a connection of duration `stood`; `None` if stopped.
+    /// Returns when to connect again after a connection that lasted `stood`; `None` if stopped.
     ///
-    /// Whatever a relay says or does, it is dialled at once only after a connection that stood for
-    /// [`STABLE`], so not more than once in that time; else it waits longer each time.
+    /// Whatever a relay requests, the client reconnects at once only after a connection that lasted
+    /// [`STABLE`], so at most once in that time; otherwise it waits longer each time.
     fn after(
         end: &ConnectionEnd,
         stood: Duration,
@@ -305,7 +307,8 @@ impl AfterEnd {
                 return Some(Self::Later { wait: Duration::ZERO, why });
             }
             ConnectionEnd::Draining(after) => {
-                // Spread out, so that a relay that comes back is not met by all at once.
+                // With a random delay, so that not all clients reconnect to a restarted relay at
+                // once.
                 let wait = (*after).clamp(DRAINED, DRAINING) + backoff.wait(stood, chance);
                 return Some(Self::Later { wait, why });
             }
@@ -372,13 +375,13 @@ impl Reporter {
     }
 
     fn warn(&self, message: String) {
-        // More than can wait are in the log file.
+        // If the channel is full, the warning is only in the log file.
         tracing::warn!("{message}");
         let _ = self.warnings.try_send(message);
     }
 }
 
-/// Any number; the same one where the system has no chance, which does no harm.
+/// Returns a random number, or a constant if the system has none, which does no harm.
 fn chance() -> u64 {
     let mut bytes = [0; 8];
     let _ = SystemRandom::new().fill(&mut bytes);

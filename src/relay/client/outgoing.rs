@@ -1,5 +1,4 @@
-//! What goes out to a relay: acks, of which the newest says all, and a few other frames. It never
-//! holds up whoever reads.
+//! Sends frames to a relay: the newest ack and a few other frames. Never blocks the receiving side.
 
 use futures_util::{Sink, SinkExt as _};
 use tokio::sync::{mpsc, watch};
@@ -9,13 +8,13 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::super::protocol::{ClientFrame, Close, Cursor};
 
-/// Something that goes out beside acks.
+/// A frame other than an ack.
 pub(super) enum OutgoingFrame {
     Frame(ClientFrame),
     Close(Option<Close>),
 }
 
-/// Sends until a close went out or nobody has anything to say any more.
+/// Sends until a close has been sent or all senders are dropped.
 pub(super) async fn write(
     mut sink: impl Sink<Message, Error = Error> + Unpin,
     mut frames: mpsc::Receiver<OutgoingFrame>,
@@ -23,7 +22,7 @@ pub(super) async fn write(
 ) -> Result<(), Error> {
     loop {
         tokio::select! {
-            // Acks first: the last of them has to go out before the close.
+            // Acks first: the last one must be sent before the close.
             biased;
             Ok(()) = acks.changed() => {
                 let ack = *acks.borrow_and_update();

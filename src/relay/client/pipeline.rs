@@ -1,4 +1,4 @@
-//! What came from a relay on its way to the disk: checked on every core, taken over in order, bounded.
+//! Messages of a relay on their way to the disk: verified on all cores, written in order, bounded.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,35 +15,34 @@ use super::connection_end::{ConnectionEnd, lost};
 use crate::callback::{MessagePosition, Received};
 use crate::intake::{Intake, Verified, WriteError};
 
-/// Messages that may be under way. More are left in the socket.
+/// Maximum number of messages in the pipeline. Further ones stay in the socket.
 const MESSAGES: usize = WINDOW;
-/// Bytes of them: what the journal's queue takes is shared with the listener.
+/// Maximum number of their bytes, because the journal's queue is shared with the listener.
 const BYTES: usize = 16 << 20;
-/// Messages that are checked together, at most.
+/// Maximum number of messages that are verified together.
 const CHUNK: usize = 32;
-/// How long the disk may take before we say that it cannot be written.
+/// Time limit for a write before the disk is reported as failing.
 const DISK: Duration = Duration::from_secs(10);
 
-/// A message of the relay, in order.
+/// A message for the journal, in order.
 pub(super) struct IncomingMessage {
     pub(super) cursor: Cursor,
     pub(super) position: MessagePosition,
-    /// Length of its body.
+    /// Size of its body, in bytes.
     pub(super) bytes: usize,
     pub(super) verification: Verification,
 }
 
-/// Whether a message needs a check of its signature.
 pub(super) enum Verification {
-    /// The signature must be checked.
+    /// A delivery to verify.
     Check(Box<Received>),
-    /// No check is needed.
+    /// A message that needs no verification.
     Ready(Verified),
 }
 
-/// What is on disk now.
+/// Progress of the disk.
 pub(super) struct OnDisk {
-    /// Up to here, everything.
+    /// Everything up to this `seq` is on disk.
     pub(super) upto: Cursor,
     /// How many messages that are since the last time.
     pub(super) count: usize,
@@ -62,17 +61,17 @@ struct WrittenMessage {
     upto: Result<u64, WriteError>,
 }
 
-/// The messages of one connection that are under way.
+/// The messages of one connection that are not on disk yet.
 pub(super) struct Pipeline {
     intake: Arc<Intake>,
-    /// What came and is not being checked yet; empty whenever anybody waits.
+    /// Received messages that are not being verified yet; empty during every wait.
     came: Vec<IncomingMessage>,
-    /// What is being checked, in order: a check takes most of the time that a delivery takes.
+    /// Messages that are being verified, in order: verification takes most of a delivery's time.
     checking: FuturesOrdered<JoinHandle<Vec<CheckedMessage>>>,
     taking: FuturesOrdered<BoxFuture<'static, WrittenMessage>>,
     under_way: usize,
     bytes: usize,
-    /// When the disk last took something, or began to have something to take.
+    /// Time of the last finished write, or of the first pending one.
     moved: Instant,
 }
 
@@ -100,38 +99,38 @@ impl Pipeline {
         }
     }
 
-    /// Whether more may come.
+    /// Returns whether there is room for another message.
     pub(super) fn has_room(&self) -> bool {
         self.under_way < MESSAGES && self.bytes < BYTES
     }
 
-    /// Whether more may come before what came is checked.
+    /// Returns whether another message may be added before verification starts.
     pub(super) fn wants_more(&self) -> bool {
         self.came.len() < CHUNK && self.has_room()
     }
 
-    /// Whether nothing is under way.
+    /// Returns whether the pipeline is empty.
     pub(super) const fn is_empty(&self) -> bool {
         self.under_way == 0
     }
 
-    /// Whether the disk took nothing for too long.
+    /// Returns whether a write is overdue.
     pub(super) fn is_stuck(&self) -> bool {
         !self.taking.is_empty() && self.moved.elapsed() >= DISK
     }
 
-    /// A message came.
+    /// Adds a received message.
     pub(super) fn put(&mut self, work: IncomingMessage) {
         self.under_way += 1;
         self.bytes += work.bytes;
         self.came.push(work);
     }
 
-    /// Has what came checked.
+    /// Starts to verify the received messages.
     pub(super) fn check(&mut self) -> Result<(), ConnectionEnd> {
         let came = std::mem::take(&mut self.came);
         let intake = Arc::clone(&self.intake);
-        // One alone is not worth the way to another core.
+        // A single message is not worth moving to another core.
         if came.len() <= 1 && self.checking.is_empty() {
             return came.into_iter().try_for_each(|work| self.take_over(work.check(&intake)));
         }
@@ -143,11 +142,11 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits until something went on; gives what is on disk then, where that is more than before.
-    /// Waits for ever while nothing is under way. Nothing is lost when the wait is given up.
+    /// Waits for the next step. Returns the progress if more is on disk than before. Waits forever
+    /// while the pipeline is empty. Cancel safe.
     pub(super) async fn progress(&mut self) -> Result<Option<OnDisk>, ConnectionEnd> {
         tokio::select! {
-            // Before what is checked: an ack makes room at the relay.
+            // Before verification: an ack makes room at the relay.
             biased;
             Some(taken) = self.taking.next() => {
                 let mut on_disk = OnDisk { upto: self.settle(taken)?, count: 1 };
@@ -183,14 +182,14 @@ impl Pipeline {
         Ok(())
     }
 
-    /// A message is on disk, or is known not to be.
+    /// Handles the result of a write.
     fn settle(&mut self, taken: WrittenMessage) -> Result<Cursor, ConnectionEnd> {
         self.bytes -= taken.bytes;
         self.under_way -= 1;
         self.moved = Instant::now();
         match taken.upto {
             Ok(upto) if upto >= taken.cursor.seq => Ok(taken.cursor),
-            // It was not its turn: something before it was not written.
+            // Out of sequence: a message before it was not written.
             Ok(_) => Err(ConnectionEnd::WriteFailed(WriteError::Late)),
             Err(error) => {
                 self.intake.complain(error.clone());

@@ -1,5 +1,5 @@
-//! Owns one connection to a relay, from hello to its end: passes messages to intake, acks in order what
-//! is on disk.
+//! Owns one connection to a relay, from hello to its end: passes messages to intake, and acks in
+//! order those that are on disk.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,15 +29,15 @@ use crate::callback::MessagePosition;
 use crate::intake::{Verified, WriteError};
 use crate::text::Printable;
 
-/// How long the welcome may take after the upgrade.
+/// Time limit for the welcome after the upgrade.
 const WELCOME: Duration = Duration::from_secs(10);
-/// Messages after which an ack goes out although more are on their way to the disk.
+/// Number of stored messages after which an ack is sent even if more are being written.
 const ACK_EVERY: usize = 128;
-/// How long what is on its way to the disk is waited for at the end.
+/// Time limit at the end for messages that are being written.
 const LAST_ACKS: Duration = Duration::from_secs(3);
-/// The ping after the welcome. The heartbeat's own count from 1.
+/// The id of the ping after the welcome. The heartbeat's ids begin at 1.
 const FIRST_PING: PingPayload = PingPayload { id: 0 };
-/// Frames that may wait to be sent, beside acks.
+/// Maximum number of queued frames, besides acks.
 const FRAMES: usize = 16;
 
 /// Receives until the connection ends. Returns the end, and the time since the welcome.
@@ -73,7 +73,7 @@ pub(super) async fn run(
         let mut reading = pin!(session.read(&mut stream));
         tokio::select! {
             end = &mut reading => end,
-            // What the relay said before it cut us off is still to be read, for a moment.
+            // Read the relay's last frames, for a short time, because they may have the reason.
             written = &mut writing => match timeout(Close::PATIENCE, reading).await {
                 Ok(end) => end,
                 Err(_) => lost(&written.err().map_or_else(String::new, |error| error.to_string())),
@@ -93,8 +93,8 @@ pub(super) async fn run(
         let _ = timeout(LAST_ACKS + Close::PATIENCE, both).await;
     }
     if we_close || session.close_reason.is_closed() {
-        // The closing handshake (RFC 6455, section 5.5.1): what is read on sends our answer, or is the
-        // relay's.
+        // The closing handshake (RFC 6455, section 5.5.1): further reads send our answer, or return
+        // the relay's.
         let _ = timeout(Close::PATIENCE, async { while let Some(Ok(_)) = stream.next().await {} })
             .await;
     }
@@ -102,18 +102,18 @@ pub(super) async fn run(
     (end, stood)
 }
 
-/// What a welcome began.
+/// A subscription after its welcome.
 struct Welcomed {
     at: Instant,
     since: Timestamp,
-    /// Where senders post to, where the relay said it.
+    /// The URL that senders post to, if the relay sent it.
     callback_url: Option<Printable>,
-    /// What the journal knows the inbox by.
+    /// The identity of the inbox in the journal.
     inbox: Arc<str>,
     expected: Expected,
-    /// The newest number at the relay, as far as it told.
+    /// The newest `seq` at the relay, as far as it was received.
     head: u64,
-    /// What is on our disk.
+    /// The `seq` up to which everything is on our disk.
     on_disk: u64,
     rtt: Option<Duration>,
 }
@@ -134,10 +134,10 @@ struct ClientSession<'a> {
     /// `None` before the welcome.
     welcomed: Option<Welcomed>,
     pipeline: Pipeline,
-    /// Messages on disk that no ack has named.
+    /// Number of messages on disk that are not acked.
     unacked: usize,
     close_reason: CloseReason,
-    /// When the ping went out that comes right after the welcome, while its pong has not come.
+    /// When the first ping was sent, until its pong arrives.
     first_ping: Option<Instant>,
 }
 
@@ -157,7 +157,7 @@ impl ClientSession<'_> {
         }
     }
 
-    /// Says who reads, and from where.
+    /// Sends hello with the reader's name and position.
     async fn greet(&mut self) -> Result<(), ConnectionEnd> {
         let place = self.shared.intake.relay_place(Arc::clone(&self.shared.subscription)).await;
         let place = place.map_err(ConnectionEnd::ReadFailed)?;
@@ -172,13 +172,13 @@ impl ClientSession<'_> {
         Ok(())
     }
 
-    /// Waits for one thing and deals with it.
+    /// Waits for one event and handles it.
     async fn step(
         &mut self,
         stream: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
     ) -> Result<(), ConnectionEnd> {
-        // A long body on a slow line takes its time, and every pong has to wait behind it: bytes are
-        // a sign of life before they are a message.
+        // A long body on a slow line delays every pong behind it, so bytes count as a sign of life
+        // before they are a whole message.
         let came = self.byte_count.bytes();
         if came != std::mem::replace(&mut self.seen, came) {
             self.heart.heard(self.began.elapsed());
@@ -197,7 +197,7 @@ impl ClientSession<'_> {
         tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => Err(ConnectionEnd::Stopped),
-            // Before what comes in: an ack makes room at the relay.
+            // Before incoming messages: an ack makes room at the relay.
             progress = self.pipeline.progress() => {
                 if let Some(on_disk) = progress? {
                     self.ack(&on_disk);
@@ -207,12 +207,12 @@ impl ClientSession<'_> {
             }
             message = stream.next(), if self.pipeline.has_room() => {
                 self.heard(message).await?;
-                // What else came already is dealt with at once.
+                // Handle all messages that have arrived already.
                 while self.pipeline.wants_more()
                     && let Some(message) = stream.next().now_or_never()
                 {
                     if let Err(end) = self.heard(message).await {
-                        // What came before the end is good.
+                        // Messages that arrived before the end are valid.
                         self.pipeline.check()?;
                         return Err(end);
                     }
@@ -247,7 +247,7 @@ impl ClientSession<'_> {
             Some(Ok(Message::Text(text))) => RelayFrame::decode_text(&text),
             Some(Ok(Message::Binary(bytes))) => RelayFrame::decode_binary(&bytes),
             Some(Ok(Message::Close(frame))) => return Err(self.close_reason.closed(frame)),
-            // The websocket's own; tungstenite answers them.
+            // Websocket control frames; tungstenite answers them.
             Some(Ok(_)) => return Ok(()),
             Some(Err(error)) => return Err(self.close_reason.broken(&error)),
             None => return Err(self.close_reason.cut()),
@@ -299,7 +299,7 @@ impl ClientSession<'_> {
             let sentence = "a protocol version that was not offered";
             return Err(ConnectionEnd::Broke(Close::new(CloseCode::Version, sentence)));
         }
-        // Before anything is taken over: what comes first has to be directly behind it.
+        // Before any message: the first one must follow this position directly.
         let subscription = Arc::clone(&self.shared.subscription);
         let anew = (welcome.resumed != Resumed::Continued).then_some(welcome.epoch.0);
         let noted = self.shared.intake.subscribed(subscription, welcome.after, anew).await;
@@ -328,7 +328,7 @@ impl ClientSession<'_> {
             rtt: None,
         });
         self.show();
-        // The round trip is on the screen at once, not only after the first quarter of a minute.
+        // To show the round trip at once and not after the first heartbeat.
         self.first_ping = Some(Instant::now());
         self.say(ClientFrame::Ping(FIRST_PING));
         Ok(())
@@ -392,7 +392,7 @@ impl ClientSession<'_> {
         })
     }
 
-    /// More is on disk: says so to the relay, often enough and at the end.
+    /// Sends an ack if enough messages are on disk, or no more are being written.
     fn ack(&mut self, on_disk: &OnDisk) {
         if let Some(welcomed) = &mut self.welcomed {
             welcomed.on_disk = on_disk.upto.seq;
@@ -406,7 +406,7 @@ impl ClientSession<'_> {
         }
     }
 
-    /// Waits for all messages on their way to the disk.
+    /// Waits for all messages that are being written.
     async fn settle_all(&mut self) {
         while !self.pipeline.is_empty() {
             match self.pipeline.progress().await {
@@ -417,7 +417,8 @@ impl ClientSession<'_> {
         }
     }
 
-    /// Queues a frame, if there is room: a relay that does not read is soon found dead.
+    /// Queues a frame if there is room. If not, the relay does not read and will soon be found
+    /// dead.
     fn say(&self, frame: ClientFrame) {
         let _ = self.frames.try_send(OutgoingFrame::Frame(frame));
     }

@@ -1,4 +1,4 @@
-//! Detects that the machine slept: the wall clock went on while the monotonic one stood still.
+//! Detects that the machine slept: the wall clock advanced more than the monotonic clock.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 /// Interval of checks while nothing happens.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// A difference between the clocks that hardly any correction of the time makes. One that does only
-/// has the relay dialled once more.
+/// Minimum difference between the clocks. Few corrections of the time are as large; one that is
+/// only causes a reconnect.
 const JUMP: SignedDuration = SignedDuration::from_secs(3);
 
 /// Compares the two clocks since the last check.
@@ -23,7 +23,7 @@ impl SleepDetector {
         Self { wall, last: Mutex::new((wall(), Instant::now())) }
     }
 
-    /// Returns whether the wall clock went on without the monotonic one since the last check.
+    /// Returns whether the wall clock advanced without the monotonic one since the last check.
     pub(super) fn has_jumped(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = ((self.wall)(), Instant::now());

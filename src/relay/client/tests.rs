@@ -1,4 +1,4 @@
-//! One connection in paused time, with the relay's end played by the test.
+//! One connection in paused time; the test plays the relay.
 
 use std::sync::{Mutex, mpsc};
 
@@ -22,12 +22,12 @@ use crate::outbound::AnyStream;
 use crate::signature::{PrivateKey, TrustedKeys};
 
 const EPOCH: Epoch = Epoch(7);
-/// In paused time nothing takes this long unless it hangs.
+/// Exceeded only by a test that hangs, because time is paused.
 const LIMIT: Duration = Duration::from_secs(3600);
 
 static NOW: Mutex<Option<Timestamp>> = Mutex::new(None);
 
-/// A reader with a journal, and what has to be known to send to it.
+/// A reader with a journal, and the data for sending to it.
 struct Scene {
     client: Client,
     telling: LinkReports,
@@ -69,7 +69,7 @@ impl Scene {
         link.wait_for(|link| matches!(link.state, LinkState::Up { .. })).await.unwrap();
     }
 
-    /// A delivery, signed.
+    /// Returns a signed delivery.
     fn delivery(&self, seq: u64) -> RelayFrame {
         let body = format!(
             r#"{{"event":"version_ready","asset_id":"a{seq}","version_id":"v","version_locale":"es-ES"}}"#
@@ -83,7 +83,7 @@ impl Scene {
         page.into_iter().filter_map(|delivery| delivery.callback.asset_id).collect()
     }
 
-    /// One connection, as `play` has the relay behave.
+    /// Runs one connection with `play` as the relay.
     async fn connection<T>(
         &self,
         play: impl AsyncFnOnce(Relay) -> T,
@@ -104,8 +104,8 @@ impl Scene {
     }
 }
 
-/// Stops paused time while it exists. Paused time goes on as soon as every task waits, and does not
-/// wait for the journal's thread, which is none of them.
+/// Stops paused time while it exists. Paused time advances as soon as every task waits, but the
+/// journal's thread is not a task.
 struct StoppedClock {
     _running: mpsc::SyncSender<()>,
 }
@@ -113,7 +113,7 @@ struct StoppedClock {
 impl StoppedClock {
     fn new() -> Self {
         let (running, ended) = mpsc::sync_channel::<()>(0);
-        // Tokio leaves the clock alone while something blocks.
+        // Tokio does not advance the clock while a blocking task runs.
         tokio::task::spawn_blocking(move || ended.recv());
         Self { _running: running }
     }
@@ -157,11 +157,11 @@ impl Relay {
             EncodedFrame::Text(text) => Message::Text(text.into()),
             EncodedFrame::Binary(bytes) => Message::Binary(bytes.into()),
         };
-        // A reader that left is seen by what it does not say.
+        // A failed send is ignored: the missing answer shows that the reader has left.
         let _ = self.0.send(message).await;
     }
 
-    /// What the reader says next; `None` at the end.
+    /// Returns the reader's next frame; `None` at the end.
     async fn hear(&mut self) -> Option<ClientFrame> {
         loop {
             match self.0.next().await? {
@@ -172,7 +172,7 @@ impl Relay {
         }
     }
 
-    /// The number of the close that ends it.
+    /// Returns the code of the final close.
     async fn close_code(&mut self) -> Option<u16> {
         loop {
             match self.0.next().await? {
@@ -190,7 +190,7 @@ impl Relay {
         }
     }
 
-    /// Answers pings until an ack comes.
+    /// Answers pings until an ack arrives.
     async fn ack(&mut self) -> Option<u64> {
         loop {
             match self.hear().await? {
@@ -205,7 +205,7 @@ impl Relay {
         while self.ack().await.expect("an ack") < seq {}
     }
 
-    /// Closes; gives the number of the close that answers.
+    /// Closes. Returns the code of the answering close.
     async fn close(&mut self, code: CloseCode) -> Option<u16> {
         let frame = CloseFrame { code: code.number().into(), reason: "because".into() };
         let _ = self.0.close(Some(frame)).await;
@@ -360,7 +360,7 @@ async fn a_message_that_is_no_frame_is_answered_with_a_close() {
     }
 }
 
-/// What is shown and copied for senders is a URL; what comes is taken whatever the relay says there.
+/// An invalid callback URL is not shown; deliveries are accepted nevertheless.
 #[tokio::test]
 async fn a_callback_url_that_is_none_is_not_shown_and_costs_no_delivery() {
     let mut scene = Scene::new(Some("laptop"));
@@ -436,7 +436,7 @@ async fn it_pings_every_fifteen_seconds_and_gives_up_after_thirty_of_silence() {
             while let Some(frame) = relay.hear().await {
                 let ClientFrame::Ping(beat) = frame else { panic!("{frame:?}") };
                 pings.push(begin.elapsed().as_secs());
-                // Two are answered, then nothing is.
+                // Two are answered, then none.
                 if pings.len() <= 3 {
                     relay.say(&RelayFrame::Pong(beat)).await;
                 }
@@ -484,7 +484,7 @@ async fn a_machine_that_slept_dials_again_at_once() {
         .connection(async |mut relay| {
             scene.welcome(&mut relay, 0).await;
             relay.hear().await;
-            // An hour went by, of which the monotonic clock knows nothing.
+            // An hour passes on the wall clock only.
             *NOW.lock().unwrap() = Some(Timestamp::from_second(3600).unwrap());
             while relay.hear().await.is_some() {}
         })
@@ -513,7 +513,8 @@ async fn a_disk_that_hangs_ends_the_connection_and_nothing_is_acked() {
     assert_eq!(acked, None);
 }
 
-/// The waits after connections that each end so after standing this long, with the most chance.
+/// Returns the waits after connections that lasted `stood` and ended with `end`, with maximum
+/// jitter.
 fn waits(end: &ConnectionEnd, stood: u64) -> Vec<u64> {
     let mut backoff = Backoff::default();
     let mut next = || AfterEnd::after(end, Duration::from_secs(stood), &mut backoff, u64::MAX);
@@ -553,7 +554,7 @@ async fn an_inbox_is_the_same_at_another_publish_url_and_another_name_of_its_rel
         ("dwr_old", "https://relay.example/in/abc"),
         ("dwr_new", "http://10.0.0.1:8080/deep/in/def"),
     ] {
-        // Another token is another subscription: the relay begins anew.
+        // Another token is another subscription: the relay starts from the beginning.
         scene.client.shared.subscription = token.into();
         scene
             .connection(async |mut relay| {
@@ -581,7 +582,7 @@ async fn a_long_body_on_a_slow_line_is_waited_for_as_long_as_it_moves() {
                 let mut frame = vec![0x82, 126];
                 frame.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
                 frame.extend(bytes);
-                // No pong can get past it.
+                // A pong cannot overtake it.
                 let pieces: Vec<_> = frame.chunks(frame.len().div_ceil(10)).collect();
                 let (last, others) = pieces.split_last().unwrap();
                 for piece in others {
@@ -641,6 +642,6 @@ fn every_reason_of_a_gap_has_a_sentence_of_its_own() {
         }
     }
     let whys: std::collections::HashSet<_> = sentences.iter().map(|(_, why)| why).collect();
-    // Where the relay does not know why, one is as many.
+    // Without a known reason a gap counts as one.
     assert_eq!(whys.len(), 2 * GapReason::ALL.len() - 1);
 }

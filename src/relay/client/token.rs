@@ -1,4 +1,4 @@
-//! The token that opens an inbox for reading: where it is written, and that nothing shows it.
+//! The subscribe token: reads it from its file or setting, and never shows it.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -12,14 +12,14 @@ use ring::digest::{SHA256, digest};
 use crate::files;
 use crate::text::Printable;
 
-/// The longest file that is read for a token, in bytes.
+/// Maximum size of a token file, in bytes.
 const MAX_FILE: u64 = 4096;
 
 /// A subscribe token. Neither `Debug` nor any error shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SubscribeToken(String);
 
-/// A token that cannot be used.
+/// Why a token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     #[error("cannot read the relay token in {path}: {cause}")]
@@ -36,17 +36,17 @@ pub enum TokenError {
     NoToken { place: Printable },
 }
 
-/// Where a token is written: named where it is wrong, and read again where it is a file of its own.
+/// Where a token is stored. Named in error messages; a file is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenPlace {
-    /// A file that holds nothing else.
+    /// A file that contains only the token.
     File(PathBuf),
-    /// A setting, which is read once. It is named as a user would look for it.
+    /// A setting, which is read once, with its name for the user.
     Setting(Arc<str>),
 }
 
 impl TokenPlace {
-    /// Reads the token again; `None` where that cannot have changed. Blocks.
+    /// Reads the token again; `None` if it cannot have changed. Blocks.
     pub(super) fn read_again(&self) -> Option<Result<SubscribeToken, TokenError>> {
         let Self::File(path) = self else { return None };
         let gone = || TokenError::Gone { path: printable(path) };
@@ -55,7 +55,7 @@ impl TokenPlace {
 }
 
 impl fmt::Display for TokenPlace {
-    /// What a user does with a new token.
+    /// Returns the instruction for the user to replace the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => {
@@ -71,7 +71,7 @@ fn printable(path: &Path) -> Printable {
 }
 
 impl SubscribeToken {
-    /// A token as it was written at `place`, which is named where it is none.
+    /// Parses a token. The error names `place`.
     pub fn new(text: &str, place: &str) -> Result<Self, TokenError> {
         let text = text.trim();
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
@@ -81,7 +81,7 @@ impl SubscribeToken {
         Ok(Self(text.to_owned()))
     }
 
-    /// The token in a file that nobody else may read; `None` where there is no file.
+    /// Reads the token from a file that only its owner may read; `None` if the file does not exist.
     pub fn from_file(path: &Path) -> Result<Option<Self>, TokenError> {
         let shown = || printable(path);
         let read = |cause| TokenError::Read { path: shown(), cause };
@@ -99,19 +99,19 @@ impl SubscribeToken {
         Self::new(&text, shown().as_str()).map(Some)
     }
 
-    /// Where the token is kept, if nobody says otherwise: beside the journal.
+    /// Returns the default path of the token file: next to the journal.
     pub fn default_file(data_dir: &Path) -> PathBuf {
         data_dir.join("relay.token")
     }
 
-    /// The header that carries it, marked as not to be shown.
+    /// Returns the `Authorization` header, marked as sensitive.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// What tells it from other tokens, and leads nobody back to it: 64 bits of its hash.
+    /// Returns a fingerprint that does not reveal the token: 64 bits of its hash.
     pub(super) fn fingerprint(&self) -> String {
         hex::encode(&digest(&SHA256, self.0.as_bytes()).as_ref()[..8])
     }

@@ -1,12 +1,12 @@
-//! Which URLs a relay may give to readers as what senders post to.
+//! Checks the callback URL that a relay sends to its readers.
 
 use http::Uri;
 
 use crate::text::Printable;
 
-/// The URL that a relay says senders post to. It is shown, copied, and pasted where the service asks
-/// for it, also behind `curl ` at a shell's prompt; so `None` for anything but a whole http or https
-/// URL in which nothing means anything to a shell or to curl, but the brackets around an address.
+/// Returns the callback URL if it is safe to show and to copy; `None` otherwise. Users paste it
+/// into a form or after `curl ` in a shell. So it must be an absolute http or https URL without
+/// characters that are special to a shell or to curl, except the brackets around an IPv6 address.
 pub fn callback_url(text: &str) -> Option<Printable> {
     let means_nothing = |c: char| c.is_ascii_alphanumeric() || "-._~%/:+,=".contains(c);
     let uri: Uri = text.parse().ok().filter(|_| text.len() <= 2048)?;

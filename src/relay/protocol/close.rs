@@ -1,33 +1,33 @@
-//! Why a connection ends: typed close codes and what the reader does next.
+//! Close codes, and how a reader reacts to them.
 
 use std::time::Duration;
 
 use crate::text::Printable;
 
-/// The codes of the relay's and the reader's closes: the RFC's where the websocket protocol itself is
-/// broken (RFC 6455, section 7.4.1), and our own (section 7.4.2: 4000–4999).
+/// The close codes of relay and reader: the standard ones for violations of the websocket protocol
+/// itself (RFC 6455, section 7.4.1), and our own (section 7.4.2: 4000–4999).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// Not the websocket protocol.
+    /// A violation of the websocket protocol.
     Protocol = 1002,
     /// Text that is not UTF-8.
     NotUtf8 = 1007,
-    /// A message that is no frame.
+    /// A message that is not a frame.
     Malformed = 4000,
     /// No protocol version in common.
     Version = 4001,
     /// A frame before `hello`, or a second `hello`.
     OutOfOrder = 4002,
-    /// A `hello` that makes no sense.
+    /// An invalid `hello`.
     BadHello = 4003,
-    /// An ack of what was not sent, or was acked before.
+    /// An ack of something that was not sent, or was acked before.
     BadAck = 4004,
     /// A message over the limit.
     TooLarge = 4005,
     /// No `hello` in time.
     NoHello = 4006,
-    /// Nothing heard for too long.
+    /// Nothing received for too long.
     Dead = 4007,
     /// A newer connection has the reader's name.
     Superseded = 4008,
@@ -35,26 +35,26 @@ pub enum CloseCode {
     Revoked = 4009,
     /// The relay stops.
     Draining = 4010,
-    /// The reader did not take what was sent.
+    /// The reader accepts no data.
     Stalled = 4011,
     /// Too many connections to this inbox.
     TooMany = 4012,
-    /// The relay cannot read its store, or not write it.
+    /// The relay cannot read or write its store.
     Unavailable = 4013,
-    /// The reader's place was forgotten: by the operator, or after a long absence.
+    /// The relay has forgotten the reader's cursor: by the operator, or after a long absence.
     Forgotten = 4014,
-    /// The inbox has as many reader names as it may have, and this is none of them.
+    /// The inbox has the maximum number of reader names, and this is not one of them.
     NoName = 4015,
 }
 
-/// What a reader does after a close.
+/// When a reader connects again after a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redial {
-    /// Dials again without waiting.
+    /// Without delay.
     AtOnce,
-    /// Dials again by its backoff, or when `draining` said.
+    /// After its backoff, or after the delay in `draining`.
     Later,
-    /// Stays away until a person changed something.
+    /// Not until the user has changed something.
     Never,
 }
 
@@ -81,17 +81,17 @@ impl CloseCode {
         Self::NoName,
     ];
 
-    /// The number in the close frame.
+    /// Returns the number in the close frame.
     pub const fn number(self) -> u16 {
         self as u16
     }
 
-    /// The code with this number, if it is one of ours.
+    /// Returns the code with this number; `None` if it is not in the list.
     pub fn from_number(number: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
-    /// What a reader does after it.
+    /// Returns when a reader connects again.
     pub const fn redial(self) -> Redial {
         match self {
             Self::Dead => Redial::AtOnce,
@@ -114,7 +114,7 @@ impl CloseCode {
     }
 }
 
-/// A close: its code, and a sentence for people.
+/// A close: its code and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence} (close {})", code.number())]
 pub struct Close {
@@ -125,17 +125,17 @@ pub struct Close {
 }
 
 impl Close {
-    /// How long the close may take before the connection is cut.
+    /// Time limit for the closing handshake.
     pub const PATIENCE: Duration = Duration::from_secs(2);
-    /// The longest reason in a close frame, in bytes (RFC 6455, section 5.5).
+    /// Maximum length of the reason in a close frame, in bytes (RFC 6455, section 5.5).
     const MAX_REASON: usize = 123;
 
-    /// A close for a reason.
+    /// Creates a close.
     pub fn new(code: CloseCode, sentence: impl AsRef<str>) -> Self {
         Self { code, sentence: Printable::new(sentence.as_ref()).as_str().to_owned() }
     }
 
-    /// The reason as it fits in a close frame.
+    /// Returns the reason, cut to fit in a close frame.
     pub fn reason(&self) -> &str {
         let mut end = self.sentence.len().min(Self::MAX_REASON);
         while !self.sentence.is_char_boundary(end) {

@@ -1,16 +1,16 @@
-//! A place in an inbox: epoch and seq; does no arithmetic across epochs.
+//! Positions in an inbox: epoch and `seq`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A label for a stretch of an inbox's deliveries: 64 random bits, written as 16 hex digits.
+/// Labels the deliveries of one run of a relay: 64 random bits, written as 16 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Epoch(pub u64);
 
-/// A text that is no epoch.
+/// The text is not an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an epoch has 16 lower-case hex digits")]
 pub struct EpochFault;
@@ -46,20 +46,20 @@ impl From<Epoch> for String {
     }
 }
 
-/// A delivery, or the end of a gap. The pair is its identity.
+/// Identifies a delivery or the end of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The label of its stretch.
+    /// The epoch in which it was accepted.
     pub epoch: Epoch,
-    /// Its place in the inbox: 1 and up.
+    /// Its number in the inbox, from 1.
     #[serde(deserialize_with = "super::number")]
     pub seq: u64,
 }
 
-/// Where a reader was: the last delivery or gap that it recorded.
+/// A reader's position: the last delivery or gap that it recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Resume {
-    /// The label that it came with.
+    /// Its epoch.
     pub epoch: Epoch,
     /// Its `seq`.
     #[serde(deserialize_with = "super::number")]

@@ -1,20 +1,20 @@
-//! What a reader expects next of a relay: no holes, no way back; stores nothing.
+//! Checks that a relay's frames are contiguous and in order.
 
 use super::{Close, CloseCode, Cursor, DeliveryFrame, GapFrame, Welcome};
 
-/// The reader's side of a subscription: where it stands.
+/// The position of a reader in a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     after: u64,
 }
 
-/// The relay left something out, or went back.
+/// The relay skipped a `seq` or repeated one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the relay sent {found} where {expected} was due")]
 pub struct Hole {
-    /// The `seq` that was due.
+    /// The expected `seq`.
     pub expected: u64,
-    /// The one that came.
+    /// The received `seq`.
     pub found: u64,
 }
 
@@ -25,23 +25,23 @@ impl From<Hole> for Close {
 }
 
 impl Expected {
-    /// What a welcome promises.
+    /// Creates the position after a welcome.
     pub const fn after(welcome: &Welcome) -> Self {
         Self { after: welcome.after }
     }
 
-    /// The `seq` of the next frame's beginning.
+    /// Returns the `seq` at which the next frame must begin.
     pub const fn next(&self) -> u64 {
         self.after.saturating_add(1)
     }
 
-    /// A delivery came: gives what an ack of it names.
+    /// Checks a delivery and advances. Returns the position for its ack.
     pub fn delivery(&mut self, delivery: &DeliveryFrame) -> Result<Cursor, Hole> {
         self.advance(delivery.cursor.seq, delivery.cursor.seq)?;
         Ok(delivery.cursor)
     }
 
-    /// A gap came: gives what an ack of it names.
+    /// Checks a gap and advances. Returns the position for its ack.
     pub fn gap(&mut self, gap: &GapFrame) -> Result<Cursor, Hole> {
         self.advance(gap.from, gap.to)?;
         Ok(gap.cursor())

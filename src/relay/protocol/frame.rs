@@ -1,4 +1,4 @@
-//! The frames of both directions as values; how they are written is in `wire`.
+//! The frames of both directions as values; `wire` encodes and decodes them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::{Close, Cursor, Epoch, InboxIdentity, ReaderName, Resume};
 use crate::callback::Headers;
 
-/// What a reader says.
+/// A frame from a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientFrame {
-    /// Who reads, and from where. First, and once.
+    /// The reader's name and position. The first frame, sent once.
     Hello(Hello),
     /// Everything up to here is on the reader's disk.
     Ack(Cursor),
@@ -23,14 +23,14 @@ pub enum ClientFrame {
     Unknown,
 }
 
-/// What a relay says.
+/// A frame from a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayFrame {
     /// The answer to a hello.
     Welcome(Welcome),
     /// A request to the inbox.
     Delivery(Box<DeliveryFrame>),
-    /// What will never come.
+    /// Deliveries that will not be sent.
     Gap(GapFrame),
     /// The relay is about to stop.
     Draining(Draining),
@@ -49,15 +49,15 @@ pub enum RelayFrame {
 /// The first frame of a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The versions that it speaks.
+    /// The supported versions.
     pub protocol: Versions,
-    /// The name of its durable cursor; `None` for a reader that keeps nothing and never acks.
+    /// The name of its durable cursor; `None` for a reader that never acks.
     #[serde(default)]
     pub reader: Option<ReaderName>,
     /// The last delivery or gap that it recorded.
     #[serde(default)]
     pub resume: Option<Resume>,
-    /// What program it is, for the relay's log.
+    /// The reader's program, for the relay's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
 }
@@ -72,133 +72,133 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// What this module speaks.
+    /// The versions that this module supports.
     pub const OURS: Self = Self { min: super::VERSION, max: super::VERSION };
 
-    /// The newest version that both ranges have.
+    /// Returns the newest version in both ranges; `None` if there is none.
     pub fn common(self, other: Self) -> Option<u32> {
         let newest = self.max.min(other.max);
         (newest >= self.min.max(other.min)).then_some(newest)
     }
 }
 
-/// How a subscription begins.
+/// The start of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The version that both speak from now on.
+    /// The protocol version of the connection.
     pub protocol: u32,
-    /// Which inbox it is, for ever.
+    /// The permanent identity of the inbox.
     pub inbox: InboxIdentity,
-    /// The label of what comes from now on.
+    /// The epoch of new deliveries.
     pub epoch: Epoch,
-    /// The newest `seq`; 0 where there is none yet.
+    /// The newest `seq`; 0 if there is none yet.
     #[serde(deserialize_with = "super::number")]
     pub head: u64,
-    /// The oldest `seq` that is still there; `head` + 1 where nothing is.
+    /// The oldest stored `seq`; `head` + 1 if nothing is stored.
     #[serde(deserialize_with = "super::number")]
     pub retained_from: u64,
-    /// The first frame about the inbox is about the `seq` after this one.
+    /// The first delivery or gap begins at the `seq` after this one.
     #[serde(deserialize_with = "super::number")]
     pub after: u64,
-    /// How that was found.
+    /// How this position was determined.
     pub resumed: Resumed,
-    /// Where senders post to.
+    /// The URL that senders post to.
     pub callback_url: String,
-    /// How many frames may be unacked.
+    /// Maximum number of unacked frames.
     pub window: usize,
-    /// The longest body, in bytes.
+    /// Maximum size of a body, in bytes.
     pub max_body: usize,
 }
 
-/// What became of a `resume`.
+/// The result of a `resume`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resumed {
-    /// There was none: from the oldest that is still there.
+    /// There was none: reading begins at the oldest stored delivery.
     Start,
-    /// It goes on after the reader's last.
+    /// Reading continues after the reader's position.
     Continued,
-    /// The relay does not know the place: its store was lost or is an older copy.
+    /// The relay does not know the position: its store was lost or is an older copy.
     RolledBack,
 }
 
-/// A request to the inbox, as the relay took it.
+/// A request to the inbox, as the relay accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryFrame {
     /// Its identity.
     pub cursor: Cursor,
     /// The newest `seq` of the inbox when this was sent.
     pub head: u64,
-    /// When the relay took it.
+    /// When the relay received it.
     pub received_at: Timestamp,
     /// The method, as sent.
     pub method: String,
-    /// The path behind the publish id: empty, or beginning with `/`.
+    /// The path after the publish id: empty, or beginning with `/`.
     pub tail: String,
-    /// What stood behind the `?`.
+    /// The part after the `?`.
     pub query: Option<String>,
     /// The headers, secrets replaced.
     pub headers: Headers,
-    /// Where it came from, as far as the relay can tell: an address, with a port where it is known.
+    /// The sender's address as far as the relay knows it, with the port if that is known.
     pub peer: String,
     /// The body, byte for byte.
     pub body: Vec<u8>,
 }
 
 impl DeliveryFrame {
-    /// The path and query behind the publish id, beginning with `/`.
+    /// Returns the path and query after the publish id, beginning with `/`.
     pub fn path(&self) -> String {
         let tail = if self.tail.is_empty() { "/" } else { &self.tail };
         self.query.as_ref().map_or_else(|| tail.to_owned(), |query| format!("{tail}?{query}"))
     }
 }
 
-/// Deliveries that will never come.
+/// Deliveries that will not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapFrame {
-    /// The label of `to`: with it, what an ack of the gap names.
+    /// The epoch of `to`: an ack of the gap names both.
     pub epoch: Epoch,
-    /// The first `seq` of it.
+    /// The first `seq` of the gap.
     #[serde(deserialize_with = "super::number")]
     pub from: u64,
-    /// The last `seq` of it.
+    /// The last `seq` of the gap.
     #[serde(deserialize_with = "super::number")]
     pub to: u64,
-    /// Why.
+    /// Why they were dropped.
     pub reason: GapReason,
-    /// How many requests that was.
+    /// The number of requests.
     #[serde(deserialize_with = "super::number")]
     pub count: u64,
-    /// When the last of it was dropped, where that is still known.
+    /// When the last of them was dropped, if that is still known.
     #[serde(default)]
     pub at: Option<Timestamp>,
 }
 
 impl GapFrame {
-    /// What an ack of it names.
+    /// Returns the position that an ack of the gap names.
     pub const fn cursor(&self) -> Cursor {
         Cursor { epoch: self.epoch, seq: self.to }
     }
 }
 
-/// Why a relay dropped something.
+/// Why a relay dropped deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapReason {
     /// Older than the relay keeps.
     Age,
-    /// Its signature did not hold at the relay, and room was needed.
+    /// The signature did not hold at the relay, and space was needed.
     Unverified,
-    /// Not taken, because it was too large, too slow, came too often or found no room (4xx or 503);
-    /// the sender may have sent it again.
+    /// Not accepted: too large, too slow, too often or no space (4xx or 503). The sender may have
+    /// sent it again.
     Refused,
-    /// Every reader with a name had it, and room was needed.
+    /// Every reader with a name had acked it, and space was needed.
     Read,
-    /// Deleted by the relay's operator, to make room.
+    /// Deleted by the relay's operator to free space.
     Pruned,
-    /// Still in the relay's store, of which some cannot be read any more.
+    /// In a part of the relay's store that can no longer be read.
     Damaged,
-    /// Gone, and the relay does not remember why; or a reason that this version does not know.
+    /// The relay does not remember the reason, or this version does not know it.
     #[serde(other)]
     Unknown,
 }
@@ -215,7 +215,7 @@ impl GapReason {
         Self::Unknown,
     ];
 
-    /// The word in frames.
+    /// Returns the name in frames.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Age => "age",
@@ -228,7 +228,7 @@ impl GapReason {
         }
     }
 
-    /// The reason with this word; [`GapReason::Unknown`] where there is none.
+    /// Returns the reason with this name, or [`GapReason::Unknown`].
     pub fn from_name(name: &str) -> Self {
         Self::ALL.into_iter().find(|reason| reason.name() == name).unwrap_or(Self::Unknown)
     }
@@ -237,7 +237,7 @@ impl GapReason {
 /// The relay is about to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draining {
-    /// When to dial again, in seconds.
+    /// Delay before the next connection, in seconds.
     pub retry_after: u32,
 }
 
@@ -256,10 +256,10 @@ impl From<&Close> for Fault {
     }
 }
 
-/// One beat of the heart: a pong has the `id` of its ping.
+/// The content of a ping or pong: a pong has the `id` of its ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PingPayload {
-    /// Chosen by whoever pings.
+    /// Chosen by the end that sends the ping.
     #[serde(deserialize_with = "super::number")]
     pub id: u64,
 }

@@ -9,7 +9,7 @@ use super::{DEAD_AFTER, HEARTBEAT, PingPayload};
 pub struct Heartbeat {
     heard: Duration,
     pinged: Duration,
-    /// The newest ping, and when it went out, while its pong has not come.
+    /// The newest ping and when it was sent, until its pong arrives.
     awaited: Option<(u64, Duration)>,
     next_id: u64,
 }
@@ -19,24 +19,24 @@ pub struct Heartbeat {
 pub enum Due {
     /// Send a ping.
     Ping(PingPayload),
-    /// Nothing was heard for too long.
+    /// The connection is dead: nothing was received for too long.
     Dead,
     /// Nothing is due before this time.
     Wait(Duration),
 }
 
 impl Heartbeat {
-    /// A connection that begins at `now`.
+    /// Creates the heartbeat of a connection that begins at `now`.
     pub const fn new(now: Duration) -> Self {
         Self { heard: now, pinged: now, awaited: None, next_id: 1 }
     }
 
-    /// Notes a sign of life of the other side at `now`, which may be in the past.
+    /// Records a sign of life of the other side at `now`, which may be in the past.
     pub fn heard(&mut self, now: Duration) {
         self.heard = self.heard.max(now);
     }
 
-    /// Notes a pong; returns the round trip if it answers the newest ping.
+    /// Records a pong. Returns the round trip if it answers the newest ping.
     pub fn pong(&mut self, beat: PingPayload, now: Duration) -> Option<Duration> {
         let (_, sent) = self.awaited.take_if(|(id, _)| *id == beat.id)?;
         Some(now.saturating_sub(sent))
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(heart.pong(PingPayload { id: 1 }, at(117)), None);
         assert_eq!(heart.due(at(130)), Due::Ping(PingPayload { id: 2 }));
         assert_eq!(heart.due(at(145)), Due::Ping(PingPayload { id: 3 }));
-        // The rest is never beyond the moment of death.
+        // The wait never ends later than `Dead` is due.
         assert_eq!(heart.due(at(145)), Due::Wait(at(146)));
         assert_eq!(heart.due(at(146)), Due::Dead);
     }

@@ -1,17 +1,18 @@
-//! What an inbox is known by for ever: its readers tell it from others with it; opens nothing.
+//! The permanent identity of an inbox. Readers use it to distinguish inboxes; it grants no access.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which inbox, among those of all relays: 128 random bits, written as 32 hex digits. Made with the
-/// inbox and never changed: not with its token, nor with its publish URL, nor with the relay's name.
+/// Identifies an inbox among those of all relays: 128 random bits, written as 32 hex digits.
+/// Created with the inbox; does not change when its token, its publish URL or the relay's host name
+/// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InboxIdentity(pub u128);
 
-/// A text that is no identity.
+/// The text is not an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the identity of an inbox has 32 lower-case hex digits")]
 pub struct IdentityFault;

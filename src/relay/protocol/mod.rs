@@ -32,26 +32,27 @@ pub(crate) use reader_name::is_sound as is_sound_name;
 pub use session::{Session, SessionAction};
 pub use wire::{EncodedFrame, FrameFault, decode_client, message_limit};
 
-/// The version of this module.
+/// The protocol version of this module.
 pub const VERSION: u32 = 1;
-/// The subprotocol that both ends name in the upgrade.
+/// The websocket subprotocol.
 pub const SUBPROTOCOL: &str = "dubwatch.v1";
 /// The path to subscribe at.
 pub const SUBSCRIBE_PATH: &str = "/v1/subscribe";
-/// What precedes a publish id in a path.
+/// The path prefix before a publish id.
 pub const PUBLISH_PREFIX: &str = "/in/";
-/// The longest text message, in bytes, and the room for a delivery's header beside its body.
+/// Maximum size of a text message, and of a delivery's header, in bytes.
 pub const MAX_TEXT: usize = 64 << 10;
-/// Frames (deliveries and gaps) that a reader may leave unacked.
+/// Maximum number of unacked frames (deliveries and gaps) of a reader.
 pub const WINDOW: usize = 1024;
-/// How long `hello` may take after the upgrade.
+/// Time limit for `hello` after the upgrade.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often each end sends a `ping`.
+/// Interval at which each end sends a `ping`.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a silent connection is believed in.
+/// A connection is dead after this long without a received byte.
 pub const DEAD_AFTER: Duration = Duration::from_secs(30);
 
-/// Reads a number of a frame. Other programs' numbers are exact below 2⁵³ only (RFC 8259, section 6).
+/// Parses a number in a frame: below 2⁵³, as larger ones are not exact everywhere (RFC 8259,
+/// section 6).
 fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let number = <u64 as serde::Deserialize>::deserialize(deserializer)?;
     if number >= 1 << 53 {
@@ -60,8 +61,8 @@ fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::E
     Ok(number)
 }
 
-/// Whether a text is this many lower-case hex digits. `from_str_radix` alone would take a sign and
-/// capitals: one value, one spelling.
+/// Returns whether a text is exactly this many lower-case hex digits. `from_str_radix` would also
+/// accept a sign and capitals, but each value must have only one spelling.
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

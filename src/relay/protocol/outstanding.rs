@@ -1,29 +1,29 @@
-//! What was sent to a reader and is not acked yet; decides what an ack may say, sends nothing.
+//! Owns the frames that were sent to a reader and are not acked yet; decides which acks are valid.
 
 use std::collections::VecDeque;
 
 use super::{Close, CloseCode, Cursor};
 
-/// The frames (deliveries and gaps) on their way to one reader. Bounded by its window.
+/// The unacked frames (deliveries and gaps) of one reader. Bounded by its window.
 #[derive(Debug, Clone)]
 pub struct Outstanding {
-    /// In order of `seq`; a gap stands under its end.
+    /// In order of `seq`; the `seq` of a gap is its end.
     sent: VecDeque<Cursor>,
-    /// Up to here everything is acked, or came before this connection.
+    /// Everything up to here is acked, or precedes this connection.
     acked: u64,
     window: usize,
 }
 
-/// An ack that makes no sense.
+/// An invalid ack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AckFault {
-    /// It names what was acked before, or what came before this connection.
+    /// It names a frame that was acked before, or one before this connection.
     #[error("ack of {0}, which is acked already")]
     Replayed(u64),
-    /// It names what was not sent yet.
+    /// It names a frame that was not sent yet.
     #[error("ack of {0}, which was not sent yet")]
     Future(u64),
-    /// It names what is no delivery and no end of a gap, or has another epoch.
+    /// It names neither a delivery nor the end of a gap, or has another epoch.
     #[error("ack of {0}, which was not sent with that epoch")]
     Unsent(u64),
 }
@@ -35,17 +35,17 @@ impl From<AckFault> for Close {
 }
 
 impl Outstanding {
-    /// Nothing sent yet, at most `window` frames at a time.
+    /// Creates an empty list of at most `window` frames.
     pub fn new(window: usize) -> Self {
         Self { sent: VecDeque::new(), acked: 0, window }
     }
 
-    /// The first frame will be about the `seq` after this one.
+    /// Sets the start: the first frame has the `seq` after this one.
     pub const fn begins_after(&mut self, after: u64) {
         self.acked = after;
     }
 
-    /// How many frames more may be sent now.
+    /// Returns how many more frames may be sent now.
     pub fn room(&self) -> usize {
         self.window.saturating_sub(self.sent.len())
     }
@@ -55,7 +55,8 @@ impl Outstanding {
         self.sent.push_back(cursor);
     }
 
-    /// An ack came in: gives how many frames it settles, which is never none.
+    /// Applies an ack. Returns how many frames it confirms, at least one, or an error if it is
+    /// invalid.
     pub fn ack(&mut self, ack: Cursor) -> Result<usize, AckFault> {
         if ack.seq <= self.acked {
             return Err(AckFault::Replayed(ack.seq));

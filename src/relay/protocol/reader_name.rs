@@ -1,26 +1,28 @@
-//! The name of a reader's durable cursor: its grammar, nothing of what is stored under it.
+//! The grammar of reader names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a reader within its inbox: 1 to 64 of `a`–`z`, `A`–`Z`, `0`–`9`, `.`, `_`, `-`, and
-/// no `.` or `-` at its beginning.
+/// The name of a reader's durable cursor in an inbox: 1 to 64 of `a`–`z`, `A`–`Z`, `0`–`9`, `.`,
+/// `_`,
+/// `-`, without `.` or `-` at the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReaderName(String);
 
-/// A text that is no reader name.
+/// The text is not a reader name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a reader name has 1 to 64 letters, digits, . _ or - and begins with none of . and -")]
 pub struct NameFault;
 
 impl ReaderName {
-    /// The longest name, in bytes.
+    /// Maximum length of a name, in bytes.
     pub const MAX: usize = 64;
 
-    /// A name as near as possible to `text`, such as a host name; `reader` where nothing is left.
+    /// Returns a valid name similar to `text`, such as a host name; `reader` if no character is
+    /// valid.
     pub fn near(text: &str) -> Self {
         let text = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let name: String =
@@ -28,7 +30,7 @@ impl ReaderName {
         if name.is_empty() { Self("reader".to_owned()) } else { Self(name) }
     }
 
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,7 +40,7 @@ fn fits(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Whether a text keeps to the grammar, which the names of inboxes share.
+/// Returns whether a text matches the grammar. Names of inboxes have the same grammar.
 pub(crate) fn is_sound(text: &str) -> bool {
     (1..=ReaderName::MAX).contains(&text.len())
         && !text.starts_with(['.', '-'])

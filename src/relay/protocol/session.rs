@@ -1,15 +1,15 @@
-//! The relay's side of one subscription: which frame may come when, and how much may go out; reads
-//! no store and no socket.
+//! The relay's side of one subscription: checks the order of the reader's frames and limits the
+//! number of unacked ones. Pure.
 
 use super::{
     AckFault, ClientFrame, Close, CloseCode, Cursor, Hello, Outstanding, PingPayload, ReaderName,
     Resume, Versions, WINDOW,
 };
 
-/// The longest `agent` that is kept, in bytes.
+/// Maximum stored length of an `agent`, in bytes.
 const MAX_AGENT: usize = 200;
 
-/// What has been said on a connection so far.
+/// The state of a connection.
 #[derive(Debug)]
 pub struct Session {
     state: SessionState,
@@ -17,31 +17,31 @@ pub struct Session {
 
 #[derive(Debug)]
 enum SessionState {
-    /// Nothing yet.
+    /// No hello yet.
     Greeting,
-    /// Hello came; `None` for a reader without a name, who is held back by its socket alone.
+    /// After hello. `None` for a reader without a name, which only its socket limits.
     Reading(Option<Outstanding>),
 }
 
-/// What a frame asks for.
+/// The action that a frame requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionAction {
-    /// Begin: find where the reader was and welcome it.
+    /// Look up the reader's position and send a welcome.
     Begin {
-        /// The version that both speak.
+        /// The protocol version of the connection.
         protocol: u32,
         /// The name of its cursor.
         reader: Option<ReaderName>,
-        /// Where it was.
+        /// Its position.
         resume: Option<Resume>,
-        /// What program it is; comes from outside.
+        /// Its program; untrusted text.
         agent: Option<String>,
     },
     /// Everything up to here is on the reader's disk.
     Acked(Cursor),
-    /// Answer with a pong of this `id`.
+    /// Send a pong with this `id`.
     Pong(PingPayload),
-    /// A pong came.
+    /// Record a pong.
     Beat(PingPayload),
     /// Nothing.
     Nothing,
@@ -54,7 +54,7 @@ impl Default for Session {
 }
 
 impl Session {
-    /// A frame came in. An error ends the connection; the store stays as it is.
+    /// Handles a received frame. An error closes the connection and does not change the store.
     pub fn heard(&mut self, frame: ClientFrame) -> Result<SessionAction, Close> {
         match (&mut self.state, frame) {
             (_, ClientFrame::Unknown) => Ok(SessionAction::Nothing),
@@ -93,19 +93,19 @@ impl Session {
         Ok(SessionAction::Begin { protocol, reader, resume, agent })
     }
 
-    /// The first delivery or gap will be about the `seq` after this one.
+    /// Sets the start: the first delivery or gap has the `seq` after this one.
     pub const fn begins_after(&mut self, after: u64) {
         if let SessionState::Reading(Some(outstanding)) = &mut self.state {
             outstanding.begins_after(after);
         }
     }
 
-    /// Whether hello came.
+    /// Returns whether hello has been received.
     pub const fn is_reading(&self) -> bool {
         matches!(self.state, SessionState::Reading(_))
     }
 
-    /// How many deliveries and gaps may go out now.
+    /// Returns how many deliveries and gaps may be sent now.
     pub fn room(&self) -> usize {
         match &self.state {
             SessionState::Greeting => 0,
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// A delivery or a gap goes out.
+    /// Records a sent delivery or gap.
     pub fn sent(&mut self, cursor: Cursor) {
         if let SessionState::Reading(Some(outstanding)) = &mut self.state {
             outstanding.sent(cursor);

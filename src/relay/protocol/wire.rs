@@ -1,4 +1,4 @@
-//! Frames to websocket messages and back; never panics, whatever the message.
+//! Converts frames to websocket messages and back. Never panics on a message.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,12 @@ use super::{Close, CloseCode, Cursor, Epoch, MAX_TEXT};
 use crate::callback::Headers;
 use crate::text::Printable;
 
-/// The length of the length in front of a binary message's header, in bytes.
+/// Size of the length field before a binary message's header, in bytes.
 const PREFIX: usize = 4;
-/// How much of an error's words is kept, in columns: they can quote the message.
+/// Maximum width of an error's text, in columns, because it can quote the message.
 const WORDS: usize = 80;
 
-/// The longest message of a relay whose bodies have at most `max_body` bytes.
+/// Returns the maximum size of a relay's message, in bytes, for bodies of at most `max_body` bytes.
 pub const fn message_limit(max_body: usize) -> usize {
     max_body.saturating_add(MAX_TEXT)
 }
@@ -29,10 +29,10 @@ pub enum EncodedFrame {
     Binary(Vec<u8>),
 }
 
-/// A message that is no frame.
+/// Why a message is not a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameFault {
-    /// A text message that does not read.
+    /// A text message that cannot be parsed.
     #[error("not a frame: {0}")]
     Text(String),
     /// A text message over [`MAX_TEXT`].
@@ -41,7 +41,7 @@ pub enum FrameFault {
     /// A binary message from a reader: none of its frames has a body.
     #[error("a binary message, but no frame of a reader has a body")]
     BinaryFromReader,
-    /// A binary message shorter than what it says of itself, or with too long a header.
+    /// A binary message that is shorter than its length field says, or with too long a header.
     #[error("a binary message whose header does not fit in it")]
     Header,
 }
@@ -62,7 +62,7 @@ impl From<serde_json::Error> for FrameFault {
     }
 }
 
-/// A relay's frames without a body, as they stand in a text message.
+/// A relay's frames without a body, as in a text message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Text {
@@ -73,7 +73,7 @@ enum Text {
     Error(Fault),
     Ping(PingPayload),
     Pong(PingPayload),
-    // Known, so that it is told from an unknown one: it cannot come without its body.
+    // Listed, so that it is an error and not an unknown frame: a delivery is never a text message.
     Delivery,
     #[serde(other)]
     Unknown,
@@ -102,13 +102,13 @@ struct DeliveryHeader {
     #[serde(default)]
     query: Option<String>,
     headers: Vec<(String, String)>,
-    /// Which of them are no UTF-8. An older relay says it of none.
+    /// Positions of the headers that are not UTF-8. Older relays do not send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     headers_latin1: Vec<usize>,
     peer: String,
 }
 
-/// Reads a reader's message; `None` for its text stands for a binary one.
+/// Parses a reader's message. `None` is a binary message.
 pub fn decode_client(text: Option<&str>) -> Result<ClientFrame, FrameFault> {
     let text = text.ok_or(FrameFault::BinaryFromReader)?;
     bounded(text)?;
@@ -120,16 +120,16 @@ fn bounded(text: &str) -> Result<(), FrameFault> {
 }
 
 impl ClientFrame {
-    /// The frame as a text message.
+    /// Returns the frame as a text message.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 impl RelayFrame {
-    /// The frame as a message.
+    /// Returns the frame as a message.
     ///
-    /// A [`RelayFrame::Unknown`] is written as one that every reader passes over.
+    /// A [`RelayFrame::Unknown`] becomes a frame that every reader ignores.
     pub fn encode(&self) -> EncodedFrame {
         let text = match self {
             Self::Delivery(delivery) => return EncodedFrame::Binary(delivery.encode()),
@@ -145,7 +145,7 @@ impl RelayFrame {
         EncodedFrame::Text(serde_json::to_string(&text).unwrap_or_default())
     }
 
-    /// Reads a text message of a relay.
+    /// Parses a relay's text message.
     pub fn decode_text(text: &str) -> Result<Self, FrameFault> {
         bounded(text)?;
         Ok(match serde_json::from_str(text)? {
@@ -166,7 +166,7 @@ impl RelayFrame {
         })
     }
 
-    /// Reads a binary message of a relay.
+    /// Parses a relay's binary message.
     pub fn decode_binary(message: &[u8]) -> Result<Self, FrameFault> {
         let (length, rest) = message.split_first_chunk::<PREFIX>().ok_or(FrameFault::Header)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
@@ -183,7 +183,7 @@ impl RelayFrame {
 
 impl DeliveryHeader {
     fn with(self, body: Vec<u8>) -> DeliveryFrame {
-        // A relay is not trusted to have kept to the rules for names and secrets.
+        // The relay is not trusted to follow the rules for names and secrets.
         let headers = Headers::from_text(&self.headers, &self.headers_latin1);
         DeliveryFrame {
             cursor: Cursor { epoch: self.epoch, seq: self.seq },
@@ -200,7 +200,7 @@ impl DeliveryHeader {
 }
 
 impl DeliveryFrame {
-    /// The binary message: the header's length, the header, the body.
+    /// Returns the binary message: the header's length, the header, the body.
     ///
     /// The header has at most [`MAX_TEXT`] with its length if the request's head had at most
     /// [`DeliveryFrame::MAX_HEAD`].
@@ -219,7 +219,7 @@ impl DeliveryFrame {
         });
         let mut message = Vec::with_capacity(512 + self.headers.size() + self.body.len());
         message.extend([0; PREFIX]);
-        // Writing to a vector cannot fail, and neither can strings and numbers be refused.
+        // Writing strings and numbers to a vector cannot fail.
         let _ = serde_json::to_writer(&mut message, &header);
         let length = u32::try_from(message.len() - PREFIX).unwrap_or(u32::MAX);
         message[..PREFIX].copy_from_slice(&length.to_be_bytes());
@@ -227,8 +227,8 @@ impl DeliveryFrame {
         message
     }
 
-    /// The longest head of a request, in bytes, whose delivery is sure to fit: JSON makes at most
-    /// two bytes of each, and adds at most nine to each of at most 100 headers.
+    /// Maximum size of a request's head, in bytes, for which the delivery always fits: JSON turns
+    /// one byte into at most two, and adds at most nine bytes to each of at most 100 headers.
     pub const MAX_HEAD: usize = 24 << 10;
 }
 

@@ -1,4 +1,4 @@
-//! The answers: constants, never a word of the request.
+//! The answers: constants, without any text of the request.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,19 +12,20 @@ pub(super) fn healthy() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
-/// Posts are still taken, but what was taken is lost: whoever asks is to notice.
+/// Damage in the store: posts are accepted, but stored deliveries are lost, which monitoring should
+/// see.
 pub(super) fn damaged() -> Response {
     let words =
         "damaged: posts are taken, but some deliveries in the store cannot be read; see the log\n";
     text(StatusCode::SERVICE_UNAVAILABLE, words)
 }
 
-/// One for everything that is not there: paths, and inboxes that never were, moved or were closed.
+/// The same answer for unknown paths and for unknown, moved or closed inboxes.
 pub(super) fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "nothing here\n")
 }
 
-/// One for every reason: nobody learns what about a token is wrong.
+/// The same answer for every reason, so that it does not reveal what is wrong with a token.
 pub(super) fn unauthorized() -> Response {
     let mut response = text(StatusCode::UNAUTHORIZED, "token not accepted\n");
     let bearer = HeaderValue::from_static("Bearer");

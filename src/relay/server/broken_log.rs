@@ -1,5 +1,6 @@
-//! Logs why connections ended without a whole request: each reason once a minute, with how often it
-//! came since. Anybody can cause one, so neither lines nor memory grow with them.
+//! Logs why connections ended without a whole request: each reason at most once a minute, with the
+//! number of repetitions. Any client can cause these, so the number of lines and the memory are
+//! bounded.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +11,9 @@ use crate::text::Printable;
 
 /// Minimum interval between two lines of one reason.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Reasons that are told apart. There are about ten; some have words of a library in them.
+/// Maximum number of distinct reasons. There are about ten; some contain text of a library.
 const MAX_REASONS: usize = 64;
-/// The longest reason, in columns.
+/// Maximum width of a reason, in columns.
 const MAX_WORDS: usize = 200;
 
 /// When each reason was logged.
@@ -22,12 +23,12 @@ pub(super) struct BrokenLog(Mutex<HashMap<String, Logged>>);
 #[derive(Debug)]
 struct Logged {
     at: Instant,
-    /// How often it came since without a line.
+    /// Number of repetitions since then.
     since: u64,
 }
 
 impl BrokenLog {
-    /// Logs a connection, unless its reason was logged a moment ago.
+    /// Logs a connection, unless its reason was logged within the interval.
     pub(super) fn log(&self, broken: &ConnFailure, now: Instant) {
         let why = Printable::new(&broken.reason.to_string()).cut(MAX_WORDS).to_string();
         if let Some(more) = self.due(&why, now) {
@@ -36,7 +37,7 @@ impl BrokenLog {
         }
     }
 
-    /// How often a reason came since its last line, if another line is due.
+    /// Returns the number of repetitions since the last line of a reason, if another line is due.
     fn due(&self, why: &str, now: Instant) -> Option<u64> {
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(logged) = reasons.get_mut(why) {

@@ -1,4 +1,5 @@
-//! Owns the end of a subscription: its reason, the last frame and close, the wait for both to arrive.
+//! Owns the end of a subscription: its reason, the last frame and close, the wait for both to
+//! arrive.
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt as _;
@@ -14,7 +15,7 @@ use crate::relay::store::LogError;
 pub(super) enum SubscriptionEnd {
     /// We close it.
     Close(Close),
-    /// The other side closed, and waits for our answer.
+    /// The other side closes and waits for our answer.
     Left,
     /// The connection broke.
     Gone,
@@ -26,12 +27,12 @@ impl<C: Into<Close>> From<C> for SubscriptionEnd {
     }
 }
 
-/// Returns the end by a newer connection of the same name.
+/// Returns the end for a reader that a newer connection of the same name replaces.
 pub(super) fn superseded() -> SubscriptionEnd {
     Close::new(CloseCode::Superseded, "another connection came with this reader name").into()
 }
 
-/// Returns the end of a reader that took nothing for too long.
+/// Returns the end for a reader that accepted no data for too long.
 pub(super) fn stalled() -> SubscriptionEnd {
     Close::new(CloseCode::Stalled, "the reader takes nothing of what is sent").into()
 }
@@ -55,7 +56,7 @@ pub(super) fn broken(error: axum::Error) -> SubscriptionEnd {
             Close::new(CloseCode::TooLarge, "a message over the limit").into()
         }
         Some(Error::Utf8(_)) => Close::new(CloseCode::NotUtf8, "text that is not UTF-8").into(),
-        // It just went, as readers without a close do.
+        // The reader disconnected without a close.
         Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => SubscriptionEnd::Gone,
         Some(Error::Protocol(_)) => {
             Close::new(CloseCode::Protocol, "not the websocket protocol").into()
@@ -72,8 +73,8 @@ pub(super) async fn turn_away(shared: &ServerShared, socket: WebSocket, whose: &
         .await;
 }
 
-/// Sends the reason and the close, and waits a moment until the other side has read them: a socket that
-/// is closed with unread bytes discards what it has not yet sent.
+/// Sends the reason and the close, and waits a moment until the other side has read them: a socket
+/// that is closed with unread bytes discards what it has not yet sent.
 pub(super) async fn finish(
     shared: &ServerShared,
     socket_writer: SocketWriter,
@@ -101,8 +102,8 @@ pub(super) async fn finish(
     .await;
 }
 
-/// Answers the other side's close with its own code (RFC 6455, section 5.5.1), behind what is being
-/// written: the socket has the answer ready since it read the close, and sends it as it is read on.
+/// Answers the other side's close with the same code (RFC 6455, section 5.5.1), after the current
+/// write. The websocket prepared the answer when it read the close, and sends it on the next read.
 pub(super) async fn answer(socket_writer: SocketWriter, mut stream: SplitStream<WebSocket>) {
     let _ = timeout(Close::PATIENCE, async {
         socket_writer.end(Vec::new(), Close::PATIENCE).await;

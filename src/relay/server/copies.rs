@@ -1,9 +1,8 @@
-//! Which callbacks an inbox has already: a copy of one proves nothing.
+//! Detects copies: callbacks that an inbox has already. A copy counts as unverified.
 //!
-//! The sender's contract has no time and no number that is signed, so anyone who sees one genuine
-//! callback can post it again and again, and the vendor's one key signs for all its customers. What
-//! came before under the same signature is kept like anything else, but counts as unverified where
-//! room and rates are shared out.
+//! The sender signs neither a time nor a number, so anyone who sees a genuine callback can post it
+//! again and again; and the vendor uses one key for all customers. A repeated callback is stored
+//! like any other, but counts as unverified for limits and rates.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,13 +11,13 @@ use crate::callback::Headers;
 use crate::relay::store::InboxId;
 use crate::signature::fingerprint::fingerprint_of;
 
-/// Callbacks in one generation. One to two generations are remembered, from the start of this process:
-/// more than an inbox keeps, in at most about 10 MB.
+/// Number of callbacks in one generation. One to two generations are kept in memory, from the start
+/// of this process: more than an inbox stores, in at most about 10 MB.
 const GENERATION: usize = 1 << 17;
 
 type CopyKey = (InboxId, u64);
 
-/// The callbacks that were kept last.
+/// The callbacks that were stored last.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     known: Mutex<KnownCopies>,
@@ -30,7 +29,7 @@ struct KnownCopies {
     older: HashSet<CopyKey>,
 }
 
-/// A callback that came for the first time, and is forgotten again unless it is kept.
+/// A callback that is not a copy; removed again unless it is stored.
 #[derive(Debug)]
 pub(super) struct FirstCopy<'a> {
     copies: &'a Copies,
@@ -39,8 +38,8 @@ pub(super) struct FirstCopy<'a> {
 }
 
 impl Copies {
-    /// Notes a callback that a known key signed; `None` where it is a copy of another. What is
-    /// compared is the value of the signature, however it is spelt, and the body.
+    /// Records a callback that a known key signed; returns `None` if it is a copy. Compares the
+    /// value of the signature, whatever its encoding, and the body.
     pub(super) fn first(
         &self,
         inbox: InboxId,
@@ -54,7 +53,7 @@ impl Copies {
     fn note(&self, copy: CopyKey) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !known.older.contains(&copy);
-        // Also of one that is old: it is remembered for as long as it goes on coming.
+        // Also refreshes an old one: it is remembered as long as it is repeated.
         let is_new = known.newer.insert(copy) && is_new;
         if known.newer.len() >= GENERATION {
             known.older = std::mem::take(&mut known.newer);
@@ -70,7 +69,7 @@ impl Copies {
 }
 
 impl FirstCopy<'_> {
-    /// It is on disk.
+    /// Keeps the record, because the callback is on disk.
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
@@ -78,7 +77,7 @@ impl FirstCopy<'_> {
 
 impl Drop for FirstCopy<'_> {
     fn drop(&mut self) {
-        // Its sender will send it again, and that is no copy.
+        // The sender will repeat it, and that is not a copy.
         if !self.is_kept {
             self.copies.forget(self.copy);
         }

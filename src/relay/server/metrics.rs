@@ -1,7 +1,7 @@
-//! Owns the relay's counters, in the format of Prometheus; without names, ids or addresses.
+//! Owns the relay's counters in Prometheus format, without names, ids or addresses.
 //!
-//! `GET /metrics` takes no token: it has sums over all inboxes and readers only. They still say how
-//! busy the relay is, so an operator who does not want that known has the proxy answer the path.
+//! `GET /metrics` needs no token: it contains only sums over all inboxes and readers. They still show
+//! how busy the relay is; an operator who wants to hide that blocks the path at the proxy.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -30,7 +30,7 @@ pub(super) struct Metrics {
     unauthorized: AtomicU64,
     closes: AtomicU64,
     old_urls: AtomicU64,
-    /// When the certificate ends, in seconds since 1970; 0 where that is not known.
+    /// When the certificate expires, in seconds since 1970; 0 if unknown.
     certificate: AtomicI64,
 }
 

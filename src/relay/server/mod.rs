@@ -1,5 +1,5 @@
-//! Owns the relay's public host: accepts and stores posts, streams them to readers. Does not look into
-//! a body.
+//! Owns the relay's public host: accepts and stores posts, streams them to readers. Does not look
+//! into a body.
 //!
 //! | file | owns |
 //! |---|---|
@@ -59,31 +59,30 @@ use unverified_quota::UnverifiedQuota;
 
 pub use rate::Rate;
 
-/// Connections beside all readers', where the system allows as many.
+/// Connections besides those of readers, if the system allows that many.
 const SENDERS: usize = 1024;
 
 /// Settings of a relay's server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Longest accepted body, in bytes.
+    /// Maximum size of a body, in bytes.
     pub max_body: usize,
-    /// How long a body may take.
+    /// Time limit for receiving a body.
     pub body_timeout: Duration,
-    /// How often one inbox may be posted to.
+    /// Rate limit of posts to one inbox.
     pub rate: Rate,
-    /// Connections that read one inbox.
+    /// Maximum number of readers of one inbox.
     pub connections_per_inbox: usize,
-    /// Connections that read, together; fewer where the process may not open that many files. The
-    /// rest of the places is for senders.
+    /// Maximum number of readers of all inboxes; fewer if the process may not open that many files.
+    /// The remaining connections are for senders.
     pub connections: usize,
-    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub proxies: TrustedProxies,
-    /// The URL at which the relay is reached, without a slash at its end; `None` takes what readers
-    /// dialled.
+    /// The URL of the relay, without a slash at its end; `None`: the URL that readers connected to.
     pub public_url: Option<String>,
     /// Whether the relay itself speaks TLS.
     pub tls: bool,
-    /// When a reader should dial again after the relay stops, in seconds.
+    /// Delay before readers should reconnect after the relay stops, in seconds.
     pub retry_after: u32,
 }
 
@@ -104,8 +103,8 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
-    /// Limits for [`crate::serve`] that fit: a head that is sure to fit in a delivery's header, and
-    /// places for senders beside all readers.
+    /// Returns limits for [`crate::serve`]: a head that always fits in a delivery's header, and
+    /// connections for senders besides all readers.
     pub fn serve_limits(&self) -> ServeLimits {
         ServeLimits {
             max_head: DeliveryFrame::MAX_HEAD,
@@ -114,14 +113,14 @@ impl ServerSettings {
         }
     }
 
-    /// Returns how many readers may connect, of `room` connections: a quarter of them, at least 32 and at
-    /// most 1024, is reserved for senders.
+    /// Returns how many readers may connect, of `room` connections: a quarter of them, at least 32
+    /// and at most 1024, is reserved for senders.
     fn max_readers(&self, room: usize) -> usize {
         let senders = (room / 4).clamp(32, SENDERS);
         self.connections.min(room.saturating_sub(senders)).max(1)
     }
 
-    /// Where senders post to, for a publish id, at a base URL.
+    /// Returns the URL that senders post to, for a publish id and a base URL.
     pub fn callback_url(base: &str, publish_id: &str) -> String {
         format!("{base}{PUBLISH_PREFIX}{publish_id}")
     }
@@ -150,8 +149,8 @@ struct ServerShared {
 }
 
 impl Server {
-    /// Creates a server of `log`. `keys` only decide which deliveries are dropped first when room runs
-    /// out.
+    /// Creates a server for `log`. `keys` only decide which deliveries are dropped first when space
+    /// is needed.
     pub fn new(settings: ServerSettings, log: Arc<dyn Log>, keys: TrustedKeys) -> Self {
         let max_readers = settings.max_readers(settings.serve_limits().room());
         let reader_registry = ReaderRegistry::new(settings.connections_per_inbox, max_readers);
@@ -182,8 +181,8 @@ impl Server {
         self.0.metrics.certificate(expires);
     }
 
-    /// Closes all subscriptions with "draining" and waits until they have ended, each for no longer than
-    /// its close takes.
+    /// Closes all subscriptions with "draining" and waits until they have ended, each for no longer
+    /// than its close takes.
     pub async fn drain(&self) {
         self.0.stop.cancel();
         self.0.readers.close();

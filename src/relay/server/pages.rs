@@ -1,12 +1,12 @@
 //! Owns the reading of pages for readers, and the memory budget of long deliveries.
 //!
-//! A reader that takes nothing holds two pages until it is disconnected after 30 s: the one that is
-//! being written and the next. A page of the usual size takes at most [`PAGE_BYTES`], which every
-//! connection has for itself, so no reader waits for another. A longer delivery needs a permit of a
-//! budget that all readers share, and waits for it in order. Every permit is returned: its page is
-//! sent, or its reader is disconnected.
+//! A reader that accepts no data holds two pages until it is disconnected after 30 s: the one that
+//! is being written and the next. A page of the usual size has at most [`PAGE_BYTES`], which is
+//! reserved for every connection, so no reader waits for another. A longer delivery needs a permit
+//! of a budget that all readers share, and waits for it in order. Every permit is returned: when
+//! its page is sent, or when its reader is disconnected.
 //!
-//! An inbox has only a part of that budget: if some of its readers take nothing, only its own long
+//! Each inbox may use only a part of that budget: if its readers accept no data, only its own long
 //! deliveries wait.
 
 use std::collections::HashMap;
@@ -19,27 +19,27 @@ use tokio::time::timeout;
 use crate::relay::protocol::message_limit;
 use crate::relay::store::{InboxId, Item, LogError, LogFuture};
 
-/// Items of a page at most.
+/// Maximum number of items in a page.
 pub(super) const PAGE_ITEMS: usize = 256;
-/// Bytes of a page, heads and bodies, that is no single long delivery.
+/// Maximum size of a page, heads and bodies, in bytes, unless it is a single long delivery.
 const PAGE_BYTES: usize = 128 << 10;
 /// Budget of all long deliveries, in bytes; more only if a single one needs it.
 const LONG: usize = 128 << 20;
 /// The budget of one inbox is [`LONG`] divided by this, or the size of one delivery.
 const INBOXES: usize = 16;
-/// How long a page may take to be read, its turn not counted.
+/// Time limit for reading a page, without the wait for its permit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The memory budget for the long deliveries of one relay.
 pub(super) struct ReadBudget {
     long: Arc<Semaphore>,
-    /// What one takes at most, in bytes.
+    /// Maximum size of one delivery, in bytes.
     each: u32,
-    /// Each inbox' part of it, for as long as any of it is taken or waited for.
+    /// The part of each inbox, while any of it is in use or waited for.
     parts: Mutex<HashMap<InboxId, Weak<Semaphore>>>,
 }
 
-/// The memory taken from an inbox' part and from the whole budget; returned when dropped.
+/// Memory from an inbox's part and from the whole budget; returned when dropped.
 pub(super) type ReadPermit = Option<[OwnedSemaphorePermit; 2]>;
 
 /// A page that was read for one reader.
@@ -49,7 +49,7 @@ pub(super) struct LoadedPage {
 }
 
 impl ReadBudget {
-    /// For deliveries whose bodies have at most `max_body` bytes.
+    /// Creates the budget for bodies of at most `max_body` bytes.
     pub(super) fn new(max_body: usize) -> Self {
         let each = u32::try_from(message_limit(max_body)).unwrap_or(u32::MAX);
         let long = LONG.max(each as usize).min(Semaphore::MAX_PERMITS);
@@ -63,7 +63,7 @@ impl ReadBudget {
         if let Some(part) = parts.get(&inbox).and_then(Weak::upgrade) {
             return part;
         }
-        // So there are never more than readers at a long delivery, and this one.
+        // So the number of parts is bounded by the readers of long deliveries, plus this one.
         parts.retain(|_, part| part.strong_count() > 0);
         let bytes = (LONG / INBOXES).max(self.each as usize).min(Semaphore::MAX_PERMITS);
         let part = Arc::new(Semaphore::new(bytes));
@@ -71,8 +71,8 @@ impl ReadBudget {
         part
     }
 
-    /// Reads at most `items` of an inbox with `read`, which takes how many items and bytes it may
-    /// give, and gives nothing where the first has more.
+    /// Reads at most `items` of an inbox with `read`. `read` gets the maximum number of items and
+    /// bytes, and returns no items if the first is larger.
     pub(super) async fn page<'a>(
         &self,
         inbox: InboxId,
@@ -83,7 +83,8 @@ impl ReadBudget {
         if !usual.is_empty() {
             return Ok(LoadedPage { items: usual, permit: None });
         }
-        // Its inbox' part first: whoever waits for that holds nothing that others wait for.
+        // The inbox's part first, so that a reader that waits for it holds no memory of the whole
+        // budget.
         let part = self.take(self.part(inbox)).await?;
         let mut permit = [part, self.take(Arc::clone(&self.long)).await?];
         let items = within(PATIENCE, read(1, usize::MAX)).await?;
@@ -95,14 +96,14 @@ impl ReadBudget {
         Ok(LoadedPage { items, permit: Some(permit) })
     }
 
-    /// Waits for enough for the longest.
+    /// Waits for a permit for the longest possible delivery.
     async fn take(&self, memory: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, LogError> {
         let permit = memory.acquire_many_owned(self.each).await;
         permit.map_err(|error| LogError::Read(error.to_string().into()))
     }
 }
 
-/// About what an item takes as a message, in bytes.
+/// Returns the approximate size of an item as a message, in bytes.
 fn size(item: &Item) -> usize {
     match item {
         Item::Delivery(delivery) => message_limit(delivery.body.len()),
@@ -110,7 +111,7 @@ fn size(item: &Item) -> usize {
     }
 }
 
-/// An answer of the log that comes in time, or an error.
+/// Returns the answer of the log, or an error if it takes too long.
 pub(super) async fn within<T>(limit: Duration, answer: LogFuture<'_, T>) -> Result<T, LogError> {
     let late = |_| LogError::Read(format!("no answer within {limit:?}").into());
     timeout(limit, answer).await.map_err(late)?
@@ -140,18 +141,18 @@ mod tests {
         }))
     }
 
-    /// A page of an inbox whose next delivery has so many bytes; `None` where it has to wait.
+    /// Returns a page of an inbox whose next delivery has this size; `None` if it has to wait.
     fn page(budget: &ReadBudget, inbox: InboxId, body: usize) -> Option<LoadedPage> {
         let read = |_, bytes| -> LogFuture<'static, Vec<Item>> {
             let items = if body > bytes { Vec::new() } else { vec![delivery(body)] };
             Box::pin(std::future::ready(Ok(items)))
         };
-        // Not one of tokio's turns: a test takes more in one than those allow.
+        // Outside of tokio's cooperative budget, which the test would exceed.
         let page = tokio::task::unconstrained(budget.page(inbox, PAGE_ITEMS, read));
         page.now_or_never().and_then(Result::ok)
     }
 
-    /// All pages that an inbox' readers get while they take nothing.
+    /// Returns all pages that an inbox's readers get while they accept no data.
     fn stalled(budget: &ReadBudget, inbox: InboxId) -> Vec<LoadedPage> {
         std::iter::from_fn(|| page(budget, inbox, MAX_BODY)).collect()
     }
@@ -162,11 +163,11 @@ mod tests {
         let one = stalled(&budget, 1);
         assert_eq!(one.len(), LONG / INBOXES / message_limit(MAX_BODY));
         assert!(page(&budget, 1, PAGE_BYTES).is_some());
-        // It takes many of them together.
+        // Only many of them together use it up.
         let others: Vec<_> = (2..16).map(|inbox| stalled(&budget, inbox)).collect();
         assert!(others.iter().all(|pages| pages.len() == one.len()));
         assert!(page(&budget, 99, MAX_BODY).is_some());
-        // Who comes again while the first pages are still held gets no more.
+        // A reader that reconnects while the first pages are still held gets no more.
         assert!(stalled(&budget, 1).is_empty());
         drop(one);
         assert!(page(&budget, 1, MAX_BODY).is_some());
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(LONG / INBOXES - budget.part(1).available_permits(), taken);
         drop(page);
         assert_eq!(budget.long.available_permits(), LONG);
-        // Where even one has more than that, one at a time.
+        // If even one delivery exceeds the part, one at a time.
         let budget = ReadBudget::new(2 * LONG);
         let held = super::tests::page(&budget, 1, 2 * LONG).unwrap();
         assert!(super::tests::page(&budget, 2, 2 * LONG).is_none());

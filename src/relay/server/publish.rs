@@ -17,10 +17,10 @@ use crate::relay::protocol::PUBLISH_PREFIX;
 use crate::relay::store::{Arrival, InboxId, LogError};
 use crate::serve::{BodyError, Peer, read_body};
 
-/// How long an answer waits for the disk.
+/// Time limit for the disk.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// The moment from which the rates count.
+/// The start of the rates' clock.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
@@ -64,11 +64,11 @@ pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
     let raw = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = Headers::from_raw(raw);
     let signatures: Vec<_> = headers.all(SIGNATURE_HEADER).collect();
-    // Every post is checked, whatever came before it, see `rate`. A check is bounded: more than one
-    // header is no signature at all (`signature::parse`), and only the operator adds keys.
+    // Every post is verified, however many there were before, see `rate`. The work is bounded: more
+    // than one header is invalid (`signature::parse`), and only the operator adds keys.
     let is_signed = shared.keys.check(&signatures, &body).is_valid();
     let first = if is_signed { shared.copies.first(inbox.id, &headers, &body) } else { None };
-    // A copy counts no more than what nobody signed.
+    // A copy counts as unverified.
     let verified = first.is_some();
     if !shared.rates.admits(inbox.id, verified, body.len(), START.elapsed()) {
         shared.log.refused(inbox.id);
@@ -108,7 +108,7 @@ pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
             answer::full()
         }
         Ok(Err(LogError::NoInbox)) => answer::not_found(),
-        // It may be on disk all the same: then it is delivered, and again if the sender repeats it.
+        // It may be on disk nevertheless: then it is delivered, and again if the sender repeats it.
         Ok(Err(error)) => {
             tracing::warn!(inbox = inbox.name, %error, "a delivery was answered 503");
             shared.log.refused(inbox.id);
@@ -122,8 +122,8 @@ pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
     }
 }
 
-/// Appends an arrival to the log and holds its permit until that is done, even if the sender hangs up:
-/// its arrival is still in the queue.
+/// Appends an arrival to the log and holds its permit until that is done, even if the sender
+/// disconnects, because the arrival stays in the queue.
 async fn keep(
     shared: &ServerShared,
     inbox: InboxId,

@@ -1,14 +1,14 @@
-//! How often an inbox may be posted to: buckets of tokens, by what a signature says; the clock is an
-//! argument.
+//! Rate limits for posts to an inbox: token buckets, separate for verified and unverified posts.
+//! The clock is an argument.
 //!
-//! What is signed by no known key is counted in bytes as well ([`UNVERIFIED_BYTES`]): all inboxes
-//! write to one disk, and a tenth of the usual requests, each as long as may be, would be more than
-//! it writes. What is signed has no such bound.
+//! Unverified posts are also limited in bytes ([`UNVERIFIED_BYTES`]): all inboxes write to one
+//! disk, and a tenth of the usual requests, each of maximum size, would exceed its throughput.
+//! Verified posts have no such limit.
 //!
-//! What the *checks* cost has no bucket. Before its check nobody can tell a post that counts from
-//! garbage, so whatever bounds checks turns away both. It is bounded by what may be sent at all: a
-//! request with a signature costs about 65 µs of a core, one without 12 µs, and a body's length is
-//! hashed as fast as it is read. Garbage is stopped where it is known to be garbage.
+//! The cost of the *checks* has no bucket: before its check a genuine post cannot be distinguished
+//! from garbage, so a limit on checks would reject both. The network bounds it: a request with a
+//! signature costs about 65 µs of a core, one without 12 µs, and a body is hashed as fast as it is
+//! read.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use crate::relay::store::InboxId;
 
-/// How often, and how much of it at once.
+/// A rate limit: long-term rate and burst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     /// Requests a second, in the long run.
     pub per_second: f64,
-    /// Requests at once.
+    /// Requests in a burst.
     pub burst: f64,
 }
 
@@ -32,15 +32,14 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// What posts may have whose signature does not hold: a tenth, like their part of an inbox's
-    /// room.
+    /// Returns the limit of unverified posts: a tenth, like their part of an inbox's limits.
     fn unverified(self) -> Self {
         Self { per_second: self.per_second / 10.0, burst: (self.burst / 10.0).max(1.0) }
     }
 }
 
-/// Bytes of bodies that an inbox may be posted whose signature does not hold, in the long run and at
-/// once. At once is a quarter of what may wait to be written, like their part of it in [`super::unverified_quota`].
+/// Bytes of unverified bodies per inbox: long-term rate and burst. The burst is a quarter of the
+/// write queue, like the quota in [`super::unverified_quota`].
 const UNVERIFIED_BYTES: Rate = Rate { per_second: (4 << 20) as f64, burst: (16 << 20) as f64 };
 
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,7 @@ impl Bucket {
     }
 }
 
-/// An inbox's. Each kind of post has its own, so that none takes what the other needs.
+/// The buckets of an inbox. Each kind of post has its own, so that one does not use up the other's.
 #[derive(Debug, Clone, Copy)]
 struct Buckets {
     verified: Bucket,
@@ -77,23 +76,23 @@ struct Buckets {
     unverified_bytes: Bucket,
 }
 
-/// The buckets of all inboxes. Bounded: an inbox that is not known gets here no bucket.
+/// The buckets of all inboxes. Bounded, because only known inboxes get one.
 pub(super) struct Rates {
     rate: Rate,
-    /// Of bytes, for posts whose signature does not hold.
+    /// The limit in bytes, for unverified posts.
     bytes: Rate,
     inboxes: Mutex<HashMap<InboxId, Buckets>>,
 }
 
 impl Rates {
-    /// For bodies of at most `max_body` bytes, of which even the longest gets through.
+    /// Creates the buckets for bodies of at most `max_body` bytes; even the longest is accepted.
     pub(super) fn new(rate: Rate, max_body: usize) -> Self {
         let burst = UNVERIFIED_BYTES.burst.max(float(max_body));
         Self { rate, bytes: Rate { burst, ..UNVERIFIED_BYTES }, inboxes: Mutex::default() }
     }
 
-    /// Whether a request with so many bytes may be kept at `now`, which is counted from any fixed
-    /// moment. Its signature was checked, and held or not.
+    /// Returns whether a request with this many bytes may be stored at `now`, which is counted from
+    /// any fixed moment.
     pub(super) fn admits(
         &self,
         inbox: InboxId,
@@ -114,7 +113,7 @@ impl Rates {
         }
         unverified.fill(self.rate.unverified(), now);
         unverified_bytes.fill(self.bytes, now);
-        // The bytes last: what is turned away for its number takes none.
+        // The bytes last: a request that exceeds the number uses none.
         unverified.take(1.0) && unverified_bytes.take(float(bytes))
     }
 }
@@ -137,7 +136,7 @@ mod tests {
         assert_eq!(admitted(2, now), 3);
         assert_eq!(admitted(1, now + Duration::from_millis(210)), 2);
         assert_eq!(admitted(1, now + Duration::from_secs(60)), 3);
-        // A clock that goes back gives nothing and takes nothing.
+        // A clock that goes back adds and removes nothing.
         assert_eq!(admitted(1, now), 0);
     }
 
@@ -159,14 +158,14 @@ mod tests {
             (0..100).filter(|_| rates.admits(1, verified, bytes, now)).count()
         };
         assert_eq!(admitted(false, 1 << 20, now), 16);
-        // A short one is still too much, one without a body is not.
+        // A short body still exceeds the limit, an empty one does not.
         assert_eq!(admitted(false, 1, now), 0);
         assert_eq!(admitted(false, 0, now), 100);
         assert_eq!(admitted(true, 1 << 20, now), 100);
         assert!(rates.admits(2, false, 1 << 20, now));
         assert_eq!(admitted(false, 1 << 20, now + Duration::from_millis(1100)), 4);
         assert_eq!(admitted(false, 1 << 20, now + Duration::from_secs(60)), 16);
-        // One that is longer than all of it has its turn.
+        // A body larger than the whole bucket is accepted once.
         let rates = Rates::new(Rate::default(), 64 << 20);
         assert!(rates.admits(1, false, 64 << 20, now));
         assert!(!rates.admits(1, false, 1, now));

@@ -27,19 +27,19 @@ use crate::relay::store::{Inbox, InboxState, Item, LogError, LogFuture};
 use crate::serve::WriteProgress;
 use crate::text::Printable;
 
-/// How often a reader's acks are written down: its own cursor is what counts.
+/// Interval at which a reader's acks are stored. The reader's own cursor is authoritative.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// How long finding a reader's place may take: as with arrivals, its disk may hang.
+/// Time limit for looking up a reader's position, because the disk may hang.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(6);
 
-/// Who subscribed.
+/// The subscriber.
 pub(super) struct Subscriber {
     pub(super) inbox: Arc<Inbox>,
     pub(super) state: watch::Receiver<InboxState>,
     /// The token's number when it was checked.
     pub(super) token: Option<u64>,
     pub(super) peer: String,
-    /// How its socket takes what is sent, where that is known.
+    /// The state of its socket, if known.
     pub(super) uptake: Option<WriteProgress>,
     pub(super) callback_url: String,
 }
@@ -76,7 +76,7 @@ pub(super) async fn run(
     };
     let end = reader.converse().await;
     let ReaderConnection { stream, socket_writer, name, unsaved, registration, .. } = reader;
-    // A successor's cursor must not be written over.
+    // The cursor of a newer connection must not be overwritten.
     if let (Some(reader), Some(seq)) = (name, unsaved)
         && let Some(saving) = registration.begin(shared.log.ack(inbox.id, reader, seq))
     {
@@ -111,17 +111,17 @@ struct ReaderConnection<'a> {
     begun: Instant,
     heart: Heartbeat,
     name: Option<ReaderName>,
-    /// How often the log is told that it is there, and when next; never without a name.
+    /// Interval and next time for storing the reader as present; `None` without a name.
     touch_every: Duration,
     touch_at: Option<Instant>,
-    /// How many readers of this inbox were forgotten when it last looked.
+    /// Number of forgotten readers of this inbox at the last check.
     forgotten: u64,
-    /// How far it was sent.
+    /// The last sent `seq`.
     after: u64,
     superseded: CancellationToken,
-    /// Acked, and not written down yet.
+    /// Acked, but not stored yet.
     unsaved: Option<u64>,
-    /// The head at which reading gave nothing, so that it is not asked for again and again.
+    /// The head at which a read returned nothing, so that it is not repeated.
     exhausted: Option<u64>,
 }
 
@@ -146,7 +146,7 @@ impl ReaderConnection<'_> {
                 page = Some(self.next());
             }
             let happened = tokio::select! {
-                // The end comes first; then what the reader says, because acks make room.
+                // First the end, then the reader's frames, because acks make room.
                 biased;
                 () = shared.stop.cancelled() => {
                     return Close::new(CloseCode::Draining, "the relay stops").into();
@@ -171,7 +171,7 @@ impl ReaderConnection<'_> {
                             let why = "its place was forgotten: by the operator, or after a long absence";
                             Err(Close::new(CloseCode::Forgotten, why).into())
                         }
-                        // The reader keeps its own cursor: ours is late, nothing is lost.
+                        // The reader has its own cursor: only ours is late, no delivery is lost.
                         Err(error) => {
                             tracing::debug!(%error, "a cursor was not written");
                             Ok(())
@@ -208,7 +208,7 @@ impl ReaderConnection<'_> {
         }
     }
 
-    /// Whether the inbox has something that may be sent now.
+    /// Returns whether the inbox has items that may be sent now.
     fn has_more(&self) -> bool {
         let head = self.subscriber.state.borrow().head;
         self.session.room() > 0 && head > self.after && self.exhausted != Some(head)
@@ -231,21 +231,21 @@ impl ReaderConnection<'_> {
         })
     }
 
-    /// What time alone brings about. Gives when to look again.
+    /// Handles everything that is due by time. Returns the time of the next check.
     fn due(&mut self, now: Duration) -> Result<Duration, SubscriptionEnd> {
         if !self.session.is_reading() && now >= HELLO_TIMEOUT {
             return Err(Close::new(CloseCode::NoHello, "no hello came").into());
         }
         let made_room = self.subscriber.uptake.as_ref().and_then(WriteProgress::last);
         if let Some(at) = made_room {
-            // A long body on a slow line takes minutes, and every ping waits behind it.
+            // A long body on a slow line takes minutes, and delays every ping behind it.
             self.heart.heard(at.saturating_duration_since(self.begun));
         }
         let stuck = self.socket_writer.stuck_for(made_room).unwrap_or_default();
         if stuck >= DEAD_AFTER {
             return Err(stalled());
         }
-        // A write that began a moment ago is late no sooner than that.
+        // A write that has just begun cannot be overdue earlier.
         let late = now + DEAD_AFTER.saturating_sub(stuck);
         match self.heart.due(now) {
             Due::Dead => Err(Close::new(CloseCode::Dead, "nothing was heard for 30 s").into()),
@@ -263,7 +263,7 @@ impl ReaderConnection<'_> {
         let _full = self.socket_writer.send_small(message(frame));
     }
 
-    /// The inbox grew, or may not be read any more.
+    /// Handles a change of the inbox: new deliveries, a replaced token, a forgotten reader.
     fn changed(&mut self) -> Result<(), SubscriptionEnd> {
         let state = *self.subscriber.state.borrow_and_update();
         if state.token.is_none() {
@@ -273,7 +273,7 @@ impl ReaderConnection<'_> {
             return Err(Close::new(CloseCode::Revoked, "the token was replaced").into());
         }
         if std::mem::replace(&mut self.forgotten, state.forgotten) != state.forgotten {
-            // It may be this one: the answer says so.
+            // It may be this reader: `touch` returns that.
             self.touch_at = self.touch_at.map(|_| Instant::now());
         }
         Ok(())
@@ -322,7 +322,7 @@ impl ReaderConnection<'_> {
         if let Some(name) = &reader {
             self.superseded = self.registration.take(name);
             if self.superseded.is_cancelled() {
-                // Before anything is noted: the place is the newer one's.
+                // Before the cursor is stored: it may belong to a newer connection.
                 return Err(superseded());
             }
         }
@@ -359,7 +359,7 @@ impl ReaderConnection<'_> {
         if self.socket_writer.send_small(message(&welcome)) { Ok(()) } else { Err(stalled()) }
     }
 
-    /// A page came from the log: makes frames of it and hands them over.
+    /// Converts a page to frames and queues them.
     fn send(&mut self, next: NextPage) -> Result<(), SubscriptionEnd> {
         let Some((slot, LoadedPage { items, permit }, head)) = next else {
             return Err(SubscriptionEnd::Gone);
@@ -397,7 +397,7 @@ impl ReaderConnection<'_> {
 /// A page with its slot, and the head for which it was read; `None` if the connection is broken.
 type NextPage = Option<(BatchSlot, LoadedPage, u64)>;
 
-/// Waits for what is there; forever where nothing is.
+/// Waits for a future. Waits forever if there is none.
 async fn some<T>(answer: &mut Option<LogFuture<'_, T>>) -> Result<T, LogError> {
     match answer {
         Some(answer) => Pin::new(answer).await,

@@ -1,4 +1,5 @@
-//! Owns the registry of connected readers. A new connection with the same name replaces the old one.
+//! Owns the registry of connected readers. A new connection with the same name replaces the old
+//! one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,7 @@ struct InboxReaders {
     names: HashMap<ReaderName, (u64, CancellationToken)>,
 }
 
-/// Which connection it is: the later it came, the higher.
+/// Number of a connection: later ones are higher.
 #[derive(Debug)]
 pub(super) struct ConnNumber(u64);
 
@@ -54,8 +55,8 @@ impl ReaderRegistry {
         Self { each, all, registered: Mutex::default() }
     }
 
-    /// Returns the number of a connection that has just come. To be asked for before its upgrade is
-    /// answered: a reader that dials again after that has a higher one.
+    /// Returns the number of a new connection. Must be called before its upgrade is answered, so
+    /// that a reader that reconnects after the answer gets a higher number.
     pub(super) fn number(&self) -> ConnNumber {
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         registered.next += 1;
@@ -88,9 +89,10 @@ impl ReaderRegistry {
 }
 
 impl Registration<'_> {
-    /// Takes a reader name and cancels the token of the older connection that had it. Returns a token
-    /// that is cancelled when a newer connection takes the name. It is cancelled at once if a newer one
-    /// has the name already: a late hello on a dead line must not replace a live connection.
+    /// Takes a reader name and cancels the token of the older connection that had it. Returns a
+    /// token that is cancelled when a newer connection takes the name. It is cancelled at once if a
+    /// newer one has the name already: a late hello on a dead line must not replace a live
+    /// connection.
     pub(super) fn take(&mut self, name: &ReaderName) -> CancellationToken {
         let superseded = CancellationToken::new();
         let mut registered =
@@ -108,8 +110,9 @@ impl Registration<'_> {
         superseded
     }
 
-    /// Polls `answer` once if this connection still has its name. The registry is locked meanwhile, so
-    /// the first poll queues its write before any write of a successor. Returns the rest of the answer;
+    /// Polls `answer` once if this connection still has its name. The registry is locked meanwhile,
+    /// so the first poll queues its write before any write of a successor. Returns the rest of the
+    /// answer;
     /// `None` if a newer connection has the name, or this one has no name.
     pub(super) fn begin<'a, T: Send + 'a>(
         &self,
@@ -166,12 +169,12 @@ mod tests {
         assert_eq!(registry.enter(1, registry.number()).err(), Some(LimitReached::Inbox));
         let other = registry.enter(2, registry.number()).unwrap();
         assert_eq!(registry.enter(3, registry.number()).err(), Some(LimitReached::Relay));
-        // The older goes: the name stays with the newer.
+        // The older one ends: the newer one keeps the name.
         drop(one);
         let mut three = registry.enter(1, registry.number()).unwrap();
         three.take(&name);
         assert!(second.is_cancelled());
-        // The older one says its name only now.
+        // The older one sends its hello only now.
         let late = two.take(&name);
         assert!(late.is_cancelled());
         drop((two, three, other));
@@ -185,7 +188,7 @@ mod tests {
         let name: ReaderName = "a".parse().unwrap();
         let mut one = registry.enter(1, registry.number()).unwrap();
         let queue = Mutex::new(Vec::new());
-        // Queues itself at its first poll, as the log's answers do, and has its answer at the second.
+        // Queues itself at the first poll, as the log's answers do, and is ready at the second.
         let ack = |number| -> LogFuture<'_, u64> {
             let registry = &registry;
             let queue = &queue;
@@ -214,7 +217,7 @@ mod tests {
         assert_eq!(*queue.lock().unwrap(), [2]);
     }
 
-    /// The upgrades of two connections are finished by two tasks, in whichever order.
+    /// Two tasks finish the upgrades of two connections, in any order.
     #[test]
     fn the_connection_that_came_first_supersedes_nobody_when_it_registers_last() {
         let registry = ReaderRegistry::new(9, 9);

@@ -12,9 +12,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::pages::ReadPermit;
 
-/// Small frames in the queue. A reader that leaves more unread is stalled.
+/// Maximum number of queued small frames. A reader that leaves more unread is stalled.
 const SMALL: usize = 16;
-/// Batches in the queue, beside the one that is being written.
+/// Maximum number of queued batches, besides the one that is being written.
 const BATCHES: usize = 1;
 
 /// The handle of the task. Writing is a task of its own, so that no deadline waits for a reader.
@@ -80,8 +80,8 @@ impl SocketWriter {
         Some(made_room.map_or(since, |at| at.max(since)).elapsed())
     }
 
-    /// Sends these last frames after the current write and ends. Aborts the task after `patience`, or
-    /// when the caller stops waiting.
+    /// Sends these last frames after the current write and ends. Aborts the task after `patience`,
+    /// or when the caller stops waiting.
     pub(super) async fn end(self, last: Vec<Message>, patience: Duration) {
         let Self { small, batches, mut task, .. } = self;
         // Queued batches are dropped: they are sent again on the next subscription.
@@ -107,7 +107,7 @@ async fn write(
 ) {
     loop {
         let batch = tokio::select! {
-            // A pong does not wait for a catch-up.
+            // A pong must not wait for a batch.
             biased;
             message = small.recv() => match message {
                 Some(message) => MessageBatch { messages: vec![message], permit: None },
@@ -121,7 +121,7 @@ async fn write(
             if sink.feed(message).await.is_err() {
                 return;
             }
-            // Between two frames of a long batch as well.
+            // Also between two frames of a long batch.
             while let Ok(message) = small.try_recv() {
                 if sink.feed(message).await.is_err() {
                     return;
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(socket_writer.stuck_for(Some(made_room)), Some(Duration::ZERO));
         tokio::time::sleep(seconds(29)).await;
         assert_eq!(socket_writer.stuck_for(Some(made_room)), Some(seconds(29)));
-        // Room that was made before the write began is no progress of it.
+        // Space that was made before the write began is not its progress.
         let long_ago = made_room - seconds(60);
         assert_eq!(socket_writer.stuck_for(Some(long_ago)), Some(seconds(69)));
     }

@@ -16,14 +16,14 @@ use crate::relay::protocol::{MAX_TEXT, SUBPROTOCOL, message_limit};
 use crate::relay::store::{Inbox, InboxState};
 use crate::serve::{Peer, WriteProgress};
 
-/// How much is gathered before it is written to the socket, in bytes.
+/// Size of the write buffer, in bytes.
 const WRITE_BUFFER: usize = 64 << 10;
-/// How much is read from a reader at a time, in bytes: its frames are small.
+/// Size of the read buffer, in bytes: a reader's frames are small.
 const READ_BUFFER: usize = 8 << 10;
 
 pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     let shared = &server.0;
-    // The token first: without one nobody learns anything else.
+    // The token first: without a valid one the answer reveals nothing else.
     let Some((inbox, state, token)) =
         bearer(request.headers()).and_then(|token| opened(shared, token))
     else {
@@ -52,14 +52,14 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
     };
     let limit = message_limit(shared.settings.max_body);
     let server = Arc::clone(shared);
-    // The tracker knows of it from here on, so that a stop between here and the upgrade waits.
+    // Tracked from here on, so that a stop before the upgrade waits for it.
     let tracked = shared.readers.token();
     let number = shared.reader_registry.number();
     upgrading
         .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // A frame more than what is gathered is all that a batch can be beyond it.
+        // A batch exceeds the write buffer by at most one frame.
         .max_write_buffer_size(WRITE_BUFFER + 2 * limit)
         .max_message_size(MAX_TEXT)
         .max_frame_size(MAX_TEXT)
@@ -78,10 +78,11 @@ pub(super) async fn upgrade(server: &Server, mut request: Request) -> Response {
         })
 }
 
-/// The inbox that a token opens, its state, and the token's number.
+/// Returns the inbox of a token, its state, and the token's number.
 ///
-/// Asked twice: a number that was read before the token was last found good is no later one's. So a
-/// token that is replaced from here on, before the upgrade is answered or after, ends the subscription.
+/// Looks the token up again after reading the number: if it is still valid then, the number is not
+/// that of a later token. If the token is replaced from here on, before or after the upgrade, the
+/// subscription ends.
 fn opened(
     shared: &ServerShared,
     token: &str,
@@ -93,7 +94,7 @@ fn opened(
     (again.id == inbox.id).then_some((inbox, state, number))
 }
 
-/// The token of an `Authorization: Bearer` header, of which there has to be one.
+/// Returns the token of the `Authorization: Bearer` header; `None` unless there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;

@@ -1,7 +1,7 @@
 //! Tests of the server over its sockets, with a paused clock: cases that would take half a minute.
 //!
-//! The sockets are real and the time is not. So nothing here may sleep: where nobody is busy, the
-//! paused clock would run ahead of the kernel. Whoever waits spins, see [`until`].
+//! The sockets are real, but the time is paused. So no test may sleep: while all tasks wait, the
+//! paused clock would run ahead of the kernel. Tests poll instead, see [`until`].
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -37,12 +37,12 @@ fn readers_never_take_the_places_of_senders() {
     assert_eq!(ServerSettings { connections: 3, ..settings }.max_readers(896), 3);
 }
 
-/// The real time that anything may take.
+/// Limit for every wait, in real time.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
-/// The receive buffer of a reader, in bytes: small, so that little is on the way.
+/// The receive buffer of a reader, in bytes: small, so that little data is in transit.
 const RECEIVE: u32 = 32 << 10;
 
-/// Asks again and again until there is an answer; time stands still meanwhile.
+/// Polls a condition until it returns a value. Paused time does not advance meanwhile.
 async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = std::time::Instant::now();
     loop {
@@ -54,13 +54,13 @@ async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The same for something that comes by itself.
+/// The same for a future.
 async fn spun<F: Future>(what: &str, work: F) -> F::Output {
     let mut work = std::pin::pin!(work);
     until(what, || work.as_mut().now_or_never()).await
 }
 
-/// Lets time pass, a second at a time so that nobody sleeps through anything.
+/// Advances time, one second at a time, so that no timer is skipped.
 async fn pass(seconds: u64) {
     for _ in 0..seconds {
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -79,7 +79,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A server before a store in memory, with one inbox; `shape` puts something before its log.
+    /// Starts a server with a store in memory and one inbox. `shape` wraps its log.
     async fn new(shape: impl FnOnce(Arc<Store>) -> Arc<dyn Log>) -> Self {
         let store = Arc::new(Store::open(&Location::Memory, Caps::default()).unwrap());
         let issued = store.create("one".parse().unwrap()).await.unwrap();
@@ -110,7 +110,7 @@ impl Fixture {
         spun("the disk", self.store.append(self.inbox, arrival)).await.unwrap();
     }
 
-    /// A subscription that is open and has said hello.
+    /// Opens a subscription and sends hello.
     async fn reader(&self) -> WebSocketStream<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(RECEIVE).unwrap();
@@ -138,7 +138,7 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, frame: &ClientFrame) {
     spun("the reader to send", socket.send(Message::text(frame.encode()))).await.unwrap();
 }
 
-/// The code that the connection is closed with, whatever comes before.
+/// Returns the code of the close, and skips all frames before it.
 async fn code(socket: &mut WebSocketStream<TcpStream>) -> Option<CloseCode> {
     loop {
         match spun("the close", socket.next()).await {
@@ -163,21 +163,21 @@ async fn welcome(socket: &mut WebSocketStream<TcpStream>) {
 
 #[tokio::test]
 async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_is_cut() {
-    // More than any kernel takes at once.
+    // More than any kernel buffers.
     const BODY: usize = 7 << 20;
     const STEP: usize = 40 << 10;
     let f = Fixture::new(|store| store).await;
     f.append(vec![b'x'; BODY]).await;
     let mut socket = f.reader().await;
     welcome(&mut socket).await;
-    // From here on by hand: 8 KiB a second, and not a word, because pings wait behind the body.
+    // Reads 8 KiB a second and sends nothing, because pings are queued behind the body.
     let stream = socket.get_mut();
     let mut chunk = vec![0; STEP];
     for _ in 0..BODY / STEP - 10 {
         spun("the next part", stream.read_exact(&mut chunk)).await.unwrap();
         pass(5).await;
     }
-    // It stops reading, and is given up for that although it speaks.
+    // It stops reading, and is disconnected although it still sends.
     for _ in 0..(2 * DEAD_AFTER).as_secs() / HEARTBEAT.as_secs() {
         let ping = Message::text(ClientFrame::Ping(PingPayload { id: 1 }).encode());
         let _gone = spun("a ping to go", socket.send(ping)).await;
@@ -190,13 +190,13 @@ async fn a_reader_on_a_slow_line_gets_its_long_body_and_one_that_takes_nothing_i
     let _gone = spun("the end", stream.shutdown()).await;
 }
 
-/// A store whose disk hangs at one thing.
+/// A store in which one operation hangs.
 struct Hung {
     store: Arc<Store>,
     at: Hangs,
-    /// Arrivals that were handed over: of those that are verified, and others.
+    /// Number of verified and of other arrivals that were queued.
     handed: [AtomicUsize; 2],
-    /// Whether an operator replaces the token right after it was found good.
+    /// Whether an operator replaces the token right after it was accepted.
     replaces: AtomicBool,
 }
 
@@ -292,7 +292,7 @@ impl Log for Hung {
     }
 }
 
-/// Whether a reader is sent away when its disk has hung for so many seconds.
+/// Returns whether a reader is disconnected after the disk has hung for this many seconds.
 async fn sends_away(at: Hangs, patience: u64) -> bool {
     let attaches = at == Hangs::Reading;
     let f = Fixture::new(|store| Arc::new(Hung::new(store, at))).await;
@@ -301,7 +301,7 @@ async fn sends_away(at: Hangs, patience: u64) -> bool {
     if attaches {
         welcome(&mut socket).await;
     }
-    // It is alive and says so: nothing else ends it.
+    // It sends pings: no other reason disconnects it.
     for _ in 0..patience / 2 {
         say(&mut socket, &ClientFrame::Ping(PingPayload { id: 1 })).await;
         pass(2).await;
@@ -336,7 +336,7 @@ async fn what_does_not_count_leaves_the_queue_to_what_does() {
         tokio::spawn(answer(State(server.clone()), request.unwrap()))
     };
     let quarter = super::Queue::default().bytes / 4 / BODY;
-    // With the head, one less. These senders hang up, and what they sent waits all the same.
+    // With the head, one less. These senders disconnect, but their posts stay queued.
     for handed in 1..quarter {
         let sender = post(b"none");
         until("an arrival", || (hung.handed(false) == handed).then_some(())).await;
@@ -364,7 +364,7 @@ async fn a_token_that_is_replaced_while_it_is_looked_at_opens_nothing() {
             .body(axum::body::Body::empty());
         answer(State(server.clone()), request.unwrap()).await.status()
     };
-    // It is good, and then this is no websocket.
+    // The token is valid, but this is not a websocket.
     let good = subscribe().await;
     assert_ne!(good, 401);
     hung.replaces.store(true, Relaxed);

@@ -1,12 +1,12 @@
-//! Pages of the file that cannot be read: tells them from other errors, finds what is behind them,
-//! and notes that there are some. Deletes nothing.
+//! Unreadable pages of the file: distinguishes them from other errors, finds the deliveries after
+//! them, and records that there are some. Deletes nothing.
 //!
-//! A page that was overwritten is an error of SQLite to whoever reads what is on it or what it leads
-//! to. What is on other pages can be read and written all the same, so such a page must cost no more
-//! than what is on it: a reader is told of a gap, and what makes room passes it by.
+//! Reading an overwritten page, or a page that it refers to, is an SQLite error. All other pages
+//! can be read and written, so such a page must cost only its own contents: readers get a gap, and
+//! dropping skips it.
 //!
-//! SQLite writes nothing more in a transaction that met such a page. So the writer remembers what to
-//! pass by, beyond the transaction ([`SkippedPieces`]), and begins another.
+//! SQLite does not write any more in a transaction that has met such a page. So the writer
+//! remembers what to skip beyond the transaction ([`Passed`]), and begins another.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -21,10 +21,10 @@ use super::schema::{place, seq_of, signed, unsigned};
 
 /// Minimum interval between two warnings about one inbox.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// Numbers that are tried one by one behind a damaged page: as many as a page and its neighbours hold.
-/// From there on the steps double, so that a page which leads to many others costs little time.
+/// Numbers that are tried one by one after a damaged page: as many as a page and its neighbours
+/// hold. Then the steps double, so that a page that refers to many others costs little time.
 const ONE_BY_ONE: u32 = 1024;
-/// Things that are passed by at most.
+/// Maximum number of skipped tasks.
 const PASSED: usize = 1 << 16;
 
 pub(super) const GAP_AT: &str = "
@@ -36,12 +36,12 @@ const OLDEST_BY_AGE: &str = "
     SELECT place FROM delivery INDEXED BY delivery_by_age WHERE place > ?1 AND place <= ?2
     ORDER BY received_at LIMIT 1";
 
-/// Whether an error is about what stands in the file, and not about who else uses it, its disk's room
-/// or our question.
+/// Returns whether an error is about the contents of the file, and not about locks, disk space or
+/// the query.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
-            // A length that was overwritten is often a huge one.
+            // An overwritten length is often huge.
             ErrorCode::DatabaseCorrupt | ErrorCode::TooBig => true,
             ErrorCode::SystemIoFailure => matches!(
                 failure.extended_code,
@@ -52,7 +52,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
             ),
             _ => false,
         },
-        // A row that can be read and makes no sense.
+        // A readable row with invalid contents.
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
@@ -61,24 +61,24 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// The error of a page that reads, but stands in the place of another.
+/// Returns the error for a readable page in the place of another one.
 pub(super) fn out_of_order() -> rusqlite::Error {
     let why = "deliveries are out of order".to_owned();
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(why))
 }
 
-/// The next delivery that can be found.
+/// The next delivery that was found.
 #[derive(Debug)]
 pub(super) struct NextReadable {
     pub(super) seq: Option<u64>,
-    /// Why something before it cannot be read.
+    /// The error, if deliveries before it are unreadable.
     pub(super) damage: Option<rusqlite::Error>,
 }
 
-/// Finds the next delivery behind `after` and up to `to` whose key can be read.
+/// Finds the next delivery after `after` and up to `to` whose key can be read.
 ///
-/// Fails where no place of the table can be read: then it is not about these deliveries, and they are
-/// not lost because one cannot get at them.
+/// Returns an error if no part of the table can be read: then these deliveries are not lost, but
+/// inaccessible.
 pub(super) fn next(
     connection: &Connection,
     inbox: InboxId,
@@ -113,7 +113,7 @@ pub(super) fn next(
             failed = at;
             continue;
         };
-        // Where it was not a step of one, the first that works may be nearer.
+        // After a larger step, an earlier number may work as well.
         let mut works = at;
         while step > 1 && works - failed > 1 {
             let middle = failed + (works - failed) / 2;
@@ -126,7 +126,7 @@ pub(super) fn next(
     }
 }
 
-/// The oldest delivery that is there, whether or not it can be read, as far as that can be said.
+/// Returns the oldest delivery, readable or not, as far as it can be determined.
 pub(super) fn oldest(
     connection: &Connection,
     inbox: InboxId,
@@ -136,7 +136,7 @@ pub(super) fn oldest(
     if damage.is_none() {
         return Ok(seq);
     }
-    // An index knows of those that the table does not find.
+    // An index lists deliveries that the table cannot find.
     let known: rusqlite::Result<Option<i64>> = connection
         .prepare_cached(OLDEST_BY_AGE)?
         .query_row((place(inbox, 0), place(inbox, head)), |row| row.get(0))
@@ -145,7 +145,7 @@ pub(super) fn oldest(
     Ok(known.into_iter().chain(seq).min())
 }
 
-/// The first delivery behind `after` and up to `to`.
+/// Returns the first delivery after `after` and up to `to`.
 fn find(
     connection: &Connection,
     inbox: InboxId,
@@ -158,13 +158,13 @@ fn find(
         .query_row(range, |row| row.get(0))
         .optional()?;
     match found {
-        // SQLite takes the order of a page on trust.
+        // SQLite does not verify the order within a page.
         Some(found) if found < range.0 || found > range.1 => Err(out_of_order()),
         found => Ok(found.map(seq_of)),
     }
 }
 
-/// The end of the gap that has the next `seq` in it; the same `seq` where none has.
+/// Returns the end of the gap that contains the next `seq`, or the same `seq` if none does.
 fn behind_gap(connection: &Connection, inbox: InboxId, after: u64) -> u64 {
     let end = connection.prepare_cached(GAP_AT).and_then(|mut statement| {
         statement.query_row((inbox, signed(after + 1)), |row| row.get(0)).optional()
@@ -172,7 +172,8 @@ fn behind_gap(connection: &Connection, inbox: InboxId, after: u64) -> u64 {
     end.ok().flatten().map_or(after, unsigned)
 }
 
-/// Whether any place of the table can be read: its beginning, its end, or what is before these.
+/// Returns whether any part of the table can be read: its beginning, its end, or a part before
+/// these.
 fn is_reachable(connection: &Connection, inbox: InboxId, after: u64) -> bool {
     let read = |up_to: i64| -> rusqlite::Result<Option<i64>> {
         connection.prepare_cached(LAST_UP_TO)?.query_row([up_to], |row| row.get(0)).optional()
@@ -180,24 +181,24 @@ fn is_reachable(connection: &Connection, inbox: InboxId, after: u64) -> bool {
     read(0).is_ok() || read(place(inbox, after)).is_ok() || read(i64::MAX).is_ok()
 }
 
-/// What was met of it. A clone is about the same store.
+/// The damage that was found. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Damage(Arc<DamageState>);
 
 #[derive(Debug, Default)]
 struct DamageState {
     found: AtomicBool,
-    /// When each inbox was last warned of, by its name; bounded by the number of inboxes.
+    /// Time of the last warning about each inbox, by name; bounded by the number of inboxes.
     warned: Mutex<HashMap<String, Instant>>,
 }
 
 impl Damage {
-    /// Whether any was met since the store was opened.
+    /// Returns whether any was found since the store was opened.
     pub(super) fn is_found(&self) -> bool {
         self.0.found.load(Relaxed)
     }
 
-    /// Notes that some of what an inbox holds cannot be read.
+    /// Records that deliveries of an inbox are unreadable.
     pub(super) fn note_lost(&self, inbox: &str, why: &rusqlite::Error) {
         if self.is_news(inbox) {
             tracing::warn!(
@@ -208,7 +209,7 @@ impl Damage {
         }
     }
 
-    /// Notes that something cannot be deleted.
+    /// Records that something cannot be deleted.
     pub(super) fn note_passed(&self, why: &rusqlite::Error) {
         // No inbox has this name.
         if self.is_news("") {
@@ -216,7 +217,7 @@ impl Damage {
         }
     }
 
-    /// Notes that a question has no answer.
+    /// Records that a query failed.
     pub(super) fn note_unread(&self, why: &rusqlite::Error) {
         if self.is_news("") {
             tracing::warn!(%why, "the store is damaged, and nothing can be read around it");
@@ -244,31 +245,31 @@ impl Damage {
     }
 }
 
-/// What the writer met and passes by from then on. It outlives failed transactions.
+/// The tasks that the writer skips because of damage. Survives failed transactions.
 #[derive(Debug, Default)]
 pub(super) struct SkippedPieces {
     pub(super) damage: Damage,
     pieces: HashSet<Piece>,
-    /// Where nothing can be read from one place to another.
+    /// Ranges of unreadable deliveries.
     stretches: HashMap<i64, i64>,
 }
 
-/// Something that the writer can do without.
+/// A task that the writer can skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Piece {
-    /// Deleting the delivery at a place.
+    /// Delete the delivery at a `place`.
     Delivery(i64),
-    /// Deleting an inbox' deliveries with it. They go when they are too old.
+    /// Delete the deliveries of a closed inbox. They are deleted by age later.
     Closed(InboxId),
-    /// Remembering why an inbox' deliveries went.
+    /// Store why deliveries of an inbox are missing.
     Reasons(InboxId),
-    /// Finding what is too old.
+    /// Find deliveries that are too old.
     Old,
-    /// Forgetting readers that are absent.
+    /// Forget absent readers.
     Absent,
-    /// Forgetting publish ids that were replaced.
+    /// Delete expired publish ids.
     Urls,
-    /// Giving room back to the disk.
+    /// Return pages to the disk.
     Room,
 }
 
@@ -277,17 +278,18 @@ impl SkippedPieces {
         Self { damage, ..Self::default() }
     }
 
-    /// Whether a piece of work is passed by.
+    /// Returns whether a task is skipped.
     pub(super) fn has(&self, piece: Piece) -> bool {
         self.pieces.contains(&piece)
     }
 
-    /// How much there is of it: where it grew, what failed is worth another try.
+    /// Returns the number of skipped tasks. If it has grown, a retry may succeed.
     pub(super) fn count(&self) -> usize {
         self.pieces.len() + self.stretches.len()
     }
 
-    /// Does a piece of work unless it is passed by. One that meets damage fails, for the last time.
+    /// Runs a task unless it is skipped. A task that meets damage fails once and is skipped
+    /// afterwards.
     pub(super) fn unless_damaged<T: Default>(
         &mut self,
         piece: Piece,
@@ -306,7 +308,7 @@ impl SkippedPieces {
         })
     }
 
-    /// Finds the oldest delivery up to `to` that is not passed by.
+    /// Finds the oldest delivery up to `to` that is not skipped.
     pub(super) fn oldest(
         &mut self,
         connection: &Connection,

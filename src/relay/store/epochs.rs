@@ -1,13 +1,13 @@
-//! Which label a stretch of an inbox has, and where a resume leads; sends nothing.
+//! The epochs of an inbox's deliveries, and where a resumed reader continues.
 //!
-//! Every run of a relay labels what it takes with an epoch of its own. A label that was made stays as
-//! it is, also where it labels nothing: a reader may have been told it as its place, and what
-//! identifies a delivery for a reader never changes.
+//! Every run of a relay labels the deliveries that it accepts with its own epoch. A label never
+//! changes, even if no delivery has it: a reader may have it as its position, and the identity of a
+//! delivery never changes.
 //!
-//! A place that is not known comes from a store that was lost or put back. Then everything that is
-//! still there is told under the labels that it has: a reader that has some of it passes that by.
-//! What comes from then on has a new label for everybody, because a machine that was put back with
-//! the running relay in its memory goes on with an epoch that it may have used before.
+//! An unknown position comes from a store that was lost or restored. Then all stored deliveries are
+//! sent with their labels; a reader skips those that it has. Later deliveries get a new label, for
+//! all readers, because a machine that was restored with the running relay in its memory continues
+//! with an epoch that it may have used before.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -15,50 +15,50 @@ use super::registry::InboxId;
 use super::schema::{signed, unsigned};
 use crate::relay::protocol::{Epoch, Resume, Resumed};
 
-/// The labels of an inbox that are remembered, beside those of deliveries that are still there. A
-/// reader that comes from an older one is told that the relay does not know its place.
+/// Maximum number of stored labels of an inbox, besides those of stored deliveries. For a reader
+/// with an older label the position is unknown.
 const KEPT: u64 = 512;
-/// Labels that one run may have in an inbox: no reader can make them without end by naming places
-/// that never were.
+/// Maximum number of labels of one run in an inbox, so that a reader cannot create any number of
+/// them with invented positions.
 const A_RUN: usize = 16;
 
 /// A label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EpochLabel {
-    /// The first `seq` that has it, unless the next label begins there too: then none has it.
+    /// The first `seq` with this label; none if the next label begins there too.
     first: u64,
     epoch: Epoch,
-    /// The run that made it: its own epoch is the run's first label.
+    /// The run that created it: the run's first label is its own epoch.
     run: Epoch,
 }
 
-/// Where a reader goes on.
+/// Where a reader continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ResumePoint {
     /// Reading begins after this one.
     pub(super) after: u64,
     pub(super) resumed: Resumed,
-    /// The label of what comes now.
+    /// The label of new deliveries.
     pub(super) epoch: Epoch,
 }
 
-/// Labels what comes from now on with this run's epoch, where that was not done before.
+/// Labels new deliveries with this run's epoch, unless that was done before.
 pub(super) fn begin_run(
     connection: &Connection,
     inbox: InboxId,
     head: u64,
     run: Epoch,
 ) -> rusqlite::Result<()> {
-    // After a failed transaction the label may be there, or another of this run behind it.
+    // After a failed transaction the label, or a later one of this run, may already exist.
     if all(connection, inbox)?.iter().any(|row| row.run == run) {
         return Ok(());
     }
     label(connection, inbox, EpochLabel { first: head + 1, epoch: run, run })
 }
 
-/// Finds where a reader goes on in an inbox whose run has begun, and makes a label for what comes
-/// where its place is not known, with an epoch of `new`; `None` where that gives none. `acked` is how
-/// far the relay knows the reader to be, by its name.
+/// Determines where a reader continues in an inbox whose run has begun. If its position is unknown,
+/// labels new deliveries with an epoch of `new`; returns `None` if that returns none. `acked` is
+/// the last ack under the reader's name.
 pub(super) fn begin(
     connection: &Connection,
     inbox: InboxId,
@@ -79,8 +79,9 @@ pub(super) fn begin(
     Ok(Some(begun))
 }
 
-/// Finds where a reader goes on while nothing can be written: under the newest label that is there,
-/// or `None` where there is none. It is a place like others when the next label is made.
+/// Determines where a reader continues while the store cannot be written: under the newest label,
+/// or
+/// `None` if there is none. The position stays valid when the next label is created.
 pub(super) fn look(
     connection: &Connection,
     inbox: InboxId,
@@ -90,7 +91,7 @@ pub(super) fn look(
     Ok(find(&all(connection, inbox)?, bounds, known).map(|(begun, _)| begun))
 }
 
-/// Where a reader goes on by the labels that there are, and the newest of them.
+/// Returns where a reader continues according to the stored labels, and the newest label.
 fn find(
     rows: &[EpochLabel],
     (head, retained_from): (u64, u64),
@@ -99,33 +100,33 @@ fn find(
     let start = retained_from.saturating_sub(1);
     let (after, resumed) = match resume {
         Some(resume) => resolve(rows, head, start, resume),
-        // One that remembers nothing gets all that is there; and what it missed since it was last
-        // here is told as a gap.
+        // A reader without a position gets all stored deliveries, and a gap for those that were
+        // dropped since its last ack.
         None => (acked.map_or(start, |acked| acked.min(start)), Resumed::Start),
     };
     let newest = *rows.last()?;
     Some((ResumePoint { after, resumed, epoch: newest.epoch }, newest))
 }
 
-/// Looks a resume up in an inbox's labels, oldest first, of which the last is this run's: the number
-/// to go on after, and how that was found.
+/// Looks up a position in an inbox's labels (oldest first, this run's last). Returns the `seq`
+/// after which to continue, and how it was determined.
 fn resolve(rows: &[EpochLabel], head: u64, start: u64, resume: Resume) -> (u64, Resumed) {
     let Resume { epoch, after } = resume;
     let Some(at) = rows.iter().position(|row| row.epoch == epoch) else {
         return (start, Resumed::RolledBack);
     };
     let last = rows.get(at + 1).map_or(head, |next| next.first - 1);
-    // Below the first it was told its place under this label, and nothing yet.
+    // Before the label's first `seq`: the reader got the label in a welcome, but no delivery.
     if after <= last {
         (after, Resumed::Continued)
     } else {
-        // That label went further than in this copy of it. The rest is lost, and what came since has
-        // other labels.
+        // In the lost store this label had more deliveries than in this copy. They are lost; later
+        // deliveries have other labels.
         (last, Resumed::RolledBack)
     }
 }
 
-/// The labels of an inbox, oldest first.
+/// Returns the labels of an inbox, oldest first.
 fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<EpochLabel>> {
     let epoch = |value: i64| Epoch(value.cast_unsigned());
     connection
@@ -139,7 +140,8 @@ fn all(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Vec<EpochLab
         .collect()
 }
 
-/// Labels everything from the row's first on; a label that begins there too labels nothing more.
+/// Adds a label from the row's first `seq` on. An earlier label with the same first `seq` then has
+/// no deliveries.
 fn label(connection: &Connection, inbox: InboxId, row: EpochLabel) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -150,8 +152,7 @@ fn label(connection: &Connection, inbox: InboxId, row: EpochLabel) -> rusqlite::
         .map(drop)
 }
 
-/// Forgets the oldest labels where there are too many. `oldest` is the oldest `seq` that is still
-/// there.
+/// Deletes the oldest labels if there are too many. `oldest` is the oldest stored `seq`.
 pub(super) fn trim(connection: &Connection, inbox: InboxId, oldest: u64) -> rusqlite::Result<()> {
     let surplus: Option<(i64, i64)> = connection
         .prepare_cached(
@@ -161,8 +162,8 @@ pub(super) fn trim(connection: &Connection, inbox: InboxId, oldest: u64) -> rusq
         .query_row((inbox, signed(KEPT)), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some(surplus) = surplus else { return Ok(()) };
-    // What is still there keeps its label, whatever their number: under another one it would be new
-    // to whoever has it.
+    // Stored deliveries keep their labels, however many there are: with another label they would be
+    // new to readers that have them.
     connection
         .prepare_cached(
             "DELETE FROM label WHERE inbox = ?1 AND (first_seq, turn) <= (?2, ?3)
@@ -193,13 +194,13 @@ mod tests {
         for (epoch, after) in [(7, 10), (7, 2), (8, 15), (9, 25)] {
             assert_eq!(find(at(epoch, after)), (after, Resumed::Continued), "{epoch} {after}");
         }
-        // It was told its place under that label, and has nothing of it yet.
+        // It got the label in a welcome, but no delivery with it.
         assert_eq!(find(at(8, 9)), (9, Resumed::Continued));
-        // Beyond the end of an older copy: on from there, nothing twice.
+        // Beyond the end of an older copy: continues there, without repeats.
         assert_eq!(find(at(8, 23)), (20, Resumed::RolledBack));
-        // Beyond our own head: nobody knows what it has of that.
+        // Beyond our own head: it is unknown which of these the reader has.
         assert_eq!(find(at(9, 26)), (25, Resumed::RolledBack));
-        // From a label that is not here: all that is there.
+        // An unknown label: all stored deliveries.
         assert_eq!(find(at(6, 9)), (4, Resumed::RolledBack));
         assert_eq!(resolve(&[], 0, 0, at(9, 26)), (0, Resumed::RolledBack));
     }
@@ -210,7 +211,7 @@ mod tests {
         for epoch in [7, 8, 9, 10] {
             assert_eq!(resolve(&rows, 6, 0, at(epoch, 3)), (3, Resumed::Continued), "{epoch}");
         }
-        // In the copy that it comes from, that label went on.
+        // In the lost store that label had more deliveries.
         assert_eq!(resolve(&rows, 6, 0, at(8, 5)), (3, Resumed::RolledBack));
         assert_eq!(resolve(&rows, 6, 0, at(10, 5)), (5, Resumed::Continued));
     }
@@ -229,9 +230,9 @@ mod tests {
             run(seq - 1, seq, 5);
         }
         let rows = all(&connection, 1).unwrap();
-        // From the one that labels the oldest delivery on.
+        // From the label of the oldest delivery on.
         assert_eq!((rows[0], rows.len()), (row(5, 5, 5), 996));
-        // Runs that take nothing leave what they were told by, so many of them.
+        // Runs without deliveries leave their labels, up to the maximum.
         for epoch in 2000..2010 {
             run(1000, epoch, 5);
         }

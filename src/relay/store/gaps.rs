@@ -1,4 +1,4 @@
-//! The table that says why something is missing: grows it, and keeps it short.
+//! The table of gaps: stores why deliveries are missing. Bounded.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -7,10 +7,10 @@ use super::registry::InboxId;
 use super::schema::signed;
 use crate::relay::protocol::GapReason;
 
-/// Gaps of an inbox whose reason is remembered.
+/// Maximum number of gaps of an inbox whose reason is stored.
 const GAPS: u64 = 1024;
 
-/// Adds to the gap that ends just before `seq`, or begins one.
+/// Extends the gap that ends just before `seq`, or adds a new one.
 pub(super) fn add(
     connection: &Connection,
     inbox: InboxId,
@@ -20,7 +20,7 @@ pub(super) fn add(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let (seq, count, at) = (signed(seq), signed(count), now.as_microsecond());
-    // An announcement may have been sent already: its number must not come again in a longer one.
+    // A refused gap may have been sent already: its `seq` must not be part of a longer gap later.
     let longer = if reason == GapReason::Refused {
         0
     } else {
@@ -39,7 +39,7 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Forgets the oldest reasons where there are too many.
+/// Deletes the oldest gaps if there are too many.
 pub(super) fn trim(connection: &Connection, inbox: InboxId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(

@@ -1,5 +1,5 @@
-//! Owns the writes of the relay's store and its maintenance: the [`sqlite::BatchHandler`] of the writer's
-//! thread.
+//! Owns the writes of the relay's store and its maintenance: the [`sqlite::BatchHandler`] of the
+//! writer's thread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use crate::sqlite::{self, Room};
 
 /// Interval of maintenance while there is nothing to delete.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(10);
-/// Deliveries that a maintenance step deletes, so that arrivals never wait long for it.
+/// Maximum number of deliveries that a maintenance step deletes, so that arrivals do not wait long.
 const SLICE: u16 = 500;
-/// Pages that a maintenance step gives back to the disk.
+/// Maximum number of pages that a maintenance step returns to the disk.
 const PAGES: u32 = 1000;
 /// The same on a full disk: few enough to be written with the store's reserve.
 const SCARCE_SLICE: u16 = 20;
@@ -38,7 +38,7 @@ pub(super) enum Write {
         inbox: InboxId,
         reader: Option<ReaderName>,
         resume: Option<Resume>,
-        /// The oldest delivery, as a reading connection found it: it may be gone.
+        /// The oldest delivery, as a reading connection found it: it may be deleted by now.
         oldest: u64,
     },
     Ack {
@@ -55,14 +55,14 @@ pub(super) enum Write {
     /// The URL at which the relay is reached.
     Reached(String),
     Create(Box<Issued>),
-    /// Gives other keys; an old publish id is taken until the time, where there is one.
+    /// Replaces the keys; the old publish id stays valid until the time, if one is given.
     Rotate(InboxId, Box<Issued>, Option<Timestamp>),
     Revoke(InboxId),
     Forget {
         inbox: InboxId,
         reader: ReaderName,
     },
-    /// Deletes some of what an operator gives up, see [`prune`].
+    /// Deletes a slice of deliveries for an operator, see [`prune`].
     Prune {
         inbox: InboxId,
         before: Option<Timestamp>,
@@ -71,7 +71,7 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// About how many bytes wait with it.
+    /// Returns its approximate size in the queue, in bytes.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Append(_, arrival) => arrival.size(),
@@ -85,12 +85,12 @@ pub(super) enum StoreReceipt {
     Kept(u64),
     Start(SubscriptionStart),
     Done,
-    /// Some of an inbox; whether there may be more to delete.
+    /// A slice was deleted; whether there may be more to delete.
     Pruned(InboxPruneCounts, bool),
     Refused(LogError),
 }
 
-/// A change to the registry, made when the transaction is committed.
+/// A change to the registry, applied when the transaction is committed.
 enum RegistryChange {
     Created(InboxId, Box<Issued>),
     Rekeyed(InboxId, Box<Issued>, Option<Timestamp>),
@@ -108,7 +108,7 @@ pub(super) struct StoreHandler {
     /// Whether anything was written in this transaction.
     begun: bool,
     changes: Vec<RegistryChange>,
-    /// Refusals that the registry counted and this transaction took over.
+    /// Refusals that this transaction took from the registry.
     refused: HashMap<InboxId, u64>,
 }
 
@@ -274,7 +274,8 @@ impl StoreHandler {
         connection: &Connection,
         inbox: InboxId,
     ) -> rusqlite::Result<StoreReceipt> {
-        // The name is free at once; what it held goes piece by piece. No name of an inbox has a #.
+        // The name is free at once; the deliveries are deleted in slices. No inbox name contains a
+        // #.
         let changed = connection
             .prepare_cached(
                 "UPDATE inbox SET revoked_at = ?2, name = name || '#' || id
@@ -412,7 +413,7 @@ impl StoreHandler {
         damage::is_damage(error) && self.usages.passed.count() > known
     }
 
-    /// Begins another transaction, as nothing more can be written in one that met damage.
+    /// Begins another transaction, because one that has met damage cannot write any more.
     fn begin_anew(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         sqlite::BatchHandler::rolled_back(self);
         if !connection.is_autocommit() {
@@ -445,7 +446,7 @@ impl StoreHandler {
         })?;
         sqlite::BatchHandler::before_commit(self, connection)?;
         self.usages.passed.unless_damaged(Piece::Room, |_| give_back(connection, pages))?;
-        // Room is made only by what the disk gets back.
+        // Only pages that are returned to the disk free space.
         more |= room == Room::Scarce && unused(connection)? > 0;
         Ok(Some(if more { Duration::ZERO } else { MAINTAIN_EVERY }))
     }
@@ -460,7 +461,7 @@ impl sqlite::BatchHandler for StoreHandler {
         loop {
             let known = self.usages.passed.count();
             match self.write_once(connection, entry) {
-                // Others before it would be undone: the writer tries it alone.
+                // A retry here would undo the entries before it: the writer retries it alone.
                 Err(error) if is_first && self.may_pass(&error, known) => {
                     self.begin_anew(connection)?;
                 }
@@ -537,17 +538,17 @@ impl sqlite::BatchHandler for StoreHandler {
     }
 }
 
-/// The answer about a named reader that was there, or not.
+/// Returns the answer for a named reader that exists or not.
 const fn known(reader: bool) -> StoreReceipt {
     if reader { StoreReceipt::Done } else { StoreReceipt::Refused(LogError::NoReader) }
 }
 
-/// Returns how many pages of the file are not used.
+/// Returns the number of unused pages in the file.
 fn unused(connection: &Connection) -> rusqlite::Result<u64> {
     connection.pragma_query_value(None, "freelist_count", |row| row.get(0)).map(unsigned)
 }
 
-/// Gives at most so many pages that are not used any more back to the disk.
+/// Returns at most this many unused pages to the disk.
 fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = vacuum.query([])?;
@@ -555,7 +556,7 @@ fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Labels what comes from now on with this run's epoch, once an inbox and run.
+/// Labels new deliveries with this run's epoch, once per inbox and run.
 fn label(
     connection: &Connection,
     run: Epoch,

@@ -1,4 +1,4 @@
-//! What an operator calls an inbox: its grammar, nothing of what it holds.
+//! The grammar of inbox names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::relay::protocol::is_sound_name;
 
-/// The name of an inbox: by the same rule as that of a reader.
+/// The operator's name for an inbox. Has the same grammar as a reader name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InboxName(String);
 
-/// A text that is no inbox name.
+/// The text is not an inbox name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an inbox name has 1 to 64 letters, digits, . _ or - and begins with none of . and -")]
 pub struct InboxNameFault;
 
 impl InboxName {
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What a relay's server asks of a log, and in which words; keeps nothing itself.
+//! The interface between a relay's server and its store: the trait [`Log`] and its types.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use super::registry::{Inbox, InboxId};
 use crate::callback::Headers;
 use crate::relay::protocol::{DeliveryFrame, Epoch, GapFrame, ReaderName, Resume, Resumed};
 
-/// What a delivery costs in memory and on disk beside its text and body, in bytes.
+/// Overhead of a delivery in memory and on disk, besides its text and body, in bytes.
 pub(super) const OVERHEAD: usize = 256;
 
-/// How much a relay keeps.
+/// The limits of a relay's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caps {
-    /// Deliveries an inbox.
+    /// Maximum number of deliveries per inbox.
     pub count: u64,
-    /// Bytes an inbox: heads and bodies.
+    /// Maximum number of bytes per inbox: heads and bodies.
     pub bytes: u64,
-    /// Bytes of all inboxes together.
+    /// Maximum number of bytes of all inboxes together.
     pub relay_bytes: u64,
-    /// How long a delivery is kept.
+    /// Maximum age of a delivery.
     pub age: SignedDuration,
-    /// How long a reader may be away before its cursor is forgotten.
+    /// Maximum absence of a reader before its cursor is forgotten.
     pub absence: SignedDuration,
-    /// Named readers an inbox.
+    /// Maximum number of named readers per inbox.
     pub readers: u64,
-    /// Inboxes.
+    /// Maximum number of inboxes.
     pub inboxes: usize,
 }
 
@@ -49,45 +49,45 @@ impl Default for Caps {
 }
 
 impl Caps {
-    /// The part of an inbox's room that unverified deliveries may take: one of this many.
+    /// Unverified deliveries may use an inbox's limits divided by this.
     pub(super) const UNVERIFIED: u64 = 10;
 
-    /// How often a reader that is connected is noted as there, so that it is not taken for absent.
+    /// Interval at which a connected reader is stored as present.
     pub(super) fn touch_every(&self) -> Duration {
         let quarter = Duration::try_from(self.absence).unwrap_or_default() / 4;
         quarter.clamp(Duration::from_millis(100), Duration::from_secs(60))
     }
 
-    /// The same, but nothing goes for its age and no reader is forgotten.
+    /// Returns the same limits without maximum age and absence.
     #[must_use]
     pub fn without_expiry(self) -> Self {
         Self { age: SignedDuration::MAX, absence: SignedDuration::MAX, ..self }
     }
 }
 
-/// A request to an inbox, before it is kept.
+/// A request to an inbox, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
-    /// When the relay took it.
+    /// When the relay received it.
     pub received_at: Timestamp,
-    /// Whether its signature held at the relay. It only decides who goes first when room runs out.
+    /// Whether its signature held at the relay. Only decides which deliveries are dropped first.
     pub verified: bool,
     /// The method, as sent.
     pub method: String,
-    /// The path behind the publish id.
+    /// The path after the publish id.
     pub tail: String,
-    /// What stood behind the `?`.
+    /// The part after the `?`.
     pub query: Option<String>,
     /// The headers, secrets replaced.
     pub headers: Headers,
-    /// Where it came from.
+    /// The sender's address.
     pub peer: String,
     /// The body, byte for byte.
     pub body: Vec<u8>,
 }
 
 impl Arrival {
-    /// What it counts for in the caps, and in the queue before the disk, in bytes.
+    /// Returns its size as the caps and the writer's queue count it, in bytes.
     pub fn size(&self) -> usize {
         OVERHEAD
             + self.method.len()
@@ -99,29 +99,29 @@ impl Arrival {
     }
 }
 
-/// Something of an inbox, in order of `seq`.
+/// An item of an inbox. Items are ordered by `seq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A delivery.
     Delivery(Box<DeliveryFrame>),
-    /// What is missing before the next.
+    /// Missing deliveries.
     Gap(GapFrame),
 }
 
-/// Where a subscription begins.
+/// The start of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionStart {
-    /// The label of what comes from now on.
+    /// The epoch of new deliveries.
     pub epoch: Epoch,
     /// The newest `seq`.
     pub head: u64,
-    /// The oldest that is still there; `head` + 1 where nothing is.
+    /// The oldest stored `seq`; `head` + 1 if nothing is stored.
     pub retained_from: u64,
     /// Reading begins after this one.
     pub after: u64,
-    /// How that was found.
+    /// How this position was determined.
     pub resumed: Resumed,
-    /// How often a reader that is connected is noted as there, see [`Log::touch`].
+    /// Interval at which a connected reader must be stored as present, see [`Log::touch`].
     pub touch_every: Duration,
 }
 
@@ -130,23 +130,23 @@ pub struct SubscriptionStart {
 pub struct InboxSummary {
     /// The operator's word for it.
     pub name: String,
-    /// What stands in its publish URL.
+    /// Its publish id.
     pub publish_id: String,
-    /// What stood in it before and is still taken, until when each.
+    /// Its older publish ids that are still valid, each with the end of its validity.
     pub old: Vec<(String, Timestamp)>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its token was last replaced.
     pub rotated_at: Option<Timestamp>,
-    /// When it was closed for good.
+    /// When it was closed permanently.
     pub revoked_at: Option<Timestamp>,
-    /// Deliveries kept.
+    /// Number of stored deliveries.
     pub count: u64,
-    /// Bytes kept.
+    /// Number of stored bytes.
     pub bytes: u64,
     /// The newest `seq`.
     pub head: u64,
-    /// Its named readers: name, how far they acked, when they were last here.
+    /// Its named readers: name, last acked `seq`, when they were last connected.
     pub readers: Vec<(String, u64, Timestamp)>,
 }
 
@@ -155,20 +155,20 @@ pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + S
 
 /// A durable log of deliveries by inbox, as a relay's server uses it.
 pub trait Log: Send + Sync + 'static {
-    /// The inbox that a publish id belongs to, or belonged to and is still taken for a while.
+    /// Returns the inbox of a publish id, if the id is valid.
     fn by_publish_id(&self, publish_id: &str) -> Option<Arc<Inbox>>;
 
-    /// The inbox that a token opens. Takes the same time for every token that opens none.
+    /// Returns the inbox of a token. Takes the same time for every invalid token.
     fn by_token(&self, token: &str) -> Option<Arc<Inbox>>;
 
-    /// Keeps an arrival. Its `seq` comes when it is on disk.
+    /// Stores an arrival. Returns its `seq` once it is on disk.
     fn append(&self, inbox: InboxId, arrival: Arrival) -> LogFuture<'_, u64>;
 
-    /// Counts a delivery that was refused before it came here, so that readers are told. The count is on
-    /// disk within a second. Needs a runtime.
+    /// Counts a delivery that the server refused, so that readers get a gap. The count is on disk
+    /// within a second. Must be called inside a Tokio runtime.
     fn refused(&self, inbox: InboxId);
 
-    /// Finds where a reader begins, and notes its cursor if it has a name.
+    /// Determines where a reader begins. Stores its cursor if it has a name.
     fn attach(
         &self,
         inbox: InboxId,
@@ -176,8 +176,8 @@ pub trait Log: Send + Sync + 'static {
         resume: Option<Resume>,
     ) -> LogFuture<'_, SubscriptionStart>;
 
-    /// What comes after a `seq`, without holes: at most `items`, and `bytes` as the caps count them.
-    /// Nothing where the first alone has more.
+    /// Returns the items after a `seq`, contiguous: at most `items`, and at most `bytes` as the
+    /// caps count them; none if the first alone is larger.
     fn read(
         &self,
         inbox: InboxId,
@@ -186,20 +186,20 @@ pub trait Log: Send + Sync + 'static {
         bytes: usize,
     ) -> LogFuture<'_, Vec<Item>>;
 
-    /// Notes how far a named reader is. [`LogError::NoReader`] where it was forgotten. The first poll
-    /// decides its place among what is asked of this log: what is asked later comes after it.
+    /// Stores the position of a named reader. Returns [`LogError::NoReader`] if it was forgotten.
+    /// The first poll queues the write, before all later requests to this log.
     fn ack(&self, inbox: InboxId, reader: ReaderName, seq: u64) -> LogFuture<'_, ()>;
 
-    /// Notes that a named reader is there although it acks nothing. [`LogError::NoReader`] where it
-    /// was forgotten.
+    /// Stores that a named reader is connected, even if it acks nothing. Returns
+    /// [`LogError::NoReader`] if it was forgotten.
     fn touch(&self, inbox: InboxId, reader: ReaderName) -> LogFuture<'_, ()>;
 
-    /// Whether appending works, as far as is known.
+    /// Returns whether appending works, as far as is known.
     fn is_writing(&self) -> bool;
 
-    /// Whether some of what was kept turned out to be unreadable.
+    /// Returns whether unreadable deliveries have been found.
     fn is_damaged(&self) -> bool;
 
-    /// Every inbox that is open, for its counters.
+    /// Returns all open inboxes, for the metrics.
     fn inboxes(&self) -> Vec<Arc<Inbox>>;
 }

@@ -17,40 +17,40 @@
 //!
 //! # Which deliveries are kept when room runs out
 //!
-//! The sender may never send again, so a delivery that counts must not be pushed out by one that does
-//! not:
+//! The sender may never send again, so a verified delivery must not be dropped for an unverified
+//! one:
 //!
-//! 1. Deliveries whose signature did not hold at the relay have a tenth of an inbox's room, and the
-//!    oldest of them go first. That is a gap.
-//! 2. Then go those that every named reader has acked, oldest first.
-//! 3. What is left is unread and counts: it stays, and the new delivery is answered 503. That is
-//!    counted and announced as a gap as well.
+//! 1. Deliveries whose signature did not hold at the relay may use a tenth of an inbox's limits.
+//! They    are dropped first, oldest first. Readers get a gap.
+//! 2. Next, deliveries that every named reader has acked are dropped, oldest first.
+//! 3. All others are verified and unread: they are kept, and the new delivery is answered 503.
+//!    Readers get a gap for that as well.
 //!
-//! Whatever is older than [`Caps::age`] goes in any case. A reader who was away for longer than
-//! [`Caps::absence`] is forgotten, and holds nothing back any more; an operator can forget one before
-//! that ([`Store::forget`]).
+//! Deliveries older than [`Caps::age`] are always dropped. A reader that was absent for longer than
+//! [`Caps::absence`] is forgotten; then no delivery is kept for it. An operator can forget a reader
+//! earlier ([`Store::forget`]).
 //!
-//! A gap is seen from the numbers: what a reader asks for and is not there. The table of gaps only
-//! says why, so it may be bounded, and no loss can be silent. Refusals have no number of their own:
-//! an announcement takes one for all since the last, at once for the first and then ever less often
-//! while the inbox stays full.
+//! A gap follows from missing numbers. The table of gaps only stores the reasons, so it can be
+//! bounded without a silent loss. Refusals have no numbers: an announcement uses one number for all
+//! refusals since the last announcement. The first is announced at once, the next ones at growing
+//! intervals while the inbox stays full.
 //!
 //! # Damage
 //!
-//! A page of the file that cannot be read costs what is on it, or what it leads to, and nothing else:
-//! readers get the rest, with a gap for what is lost; posts are taken, and what makes room passes by
-//! what it cannot delete, and a few neighbours that would be moved to the same page. The log, `healthz`
-//! and the metrics say so. What cannot be done without: the list of inboxes, the labels of what they
-//! hold, the root of each table, and for posts to an inbox the page of its newest delivery. SQLite
-//! notices a page that is none, but no byte that was changed within a body; that is what the reader's
-//! check of the signature is for. The rules are in `damage`.
+//! An unreadable page of the file costs only its own contents and the pages that it refers to.
+//! Readers get the rest, with a gap for the lost deliveries. Posts are accepted. Dropping skips
+//! deliveries that cannot be deleted, and a few neighbours that would be moved to the same page.
+//! The log, `healthz` and the metrics report the damage. The store cannot work without the list of
+//! inboxes, their epochs, the root of each table and, for posts to an inbox, the page of its newest
+//! delivery. SQLite detects an invalid page, but not a changed byte within a body; the reader's
+//! check of the signature does. The rules are in `damage`.
 //!
 //! # Epochs
 //!
-//! Every run of a relay labels what it takes with an epoch of its own. A store that was put back to
-//! an older copy while no relay ran on it therefore never gives one cursor to two deliveries, whether
-//! or not anybody notices that it was put back; and a reader that comes with a cursor from the lost
-//! time is told so. The rules are in `epochs`.
+//! Every run of a relay labels the deliveries that it accepts with its own epoch. So a store that
+//! was restored from an older copy while no relay ran never assigns one cursor to two deliveries,
+//! even if the restore goes unnoticed; and a reader with a cursor from the lost time gets a
+//! warning. The rules are in `epochs`.
 
 mod damage;
 mod epochs;
@@ -94,11 +94,12 @@ use epochs::ResumePoint;
 use handler::{StoreHandler, StoreReceipt, Write};
 use registry::Registry;
 
-/// Connections that read at a time. More readers wait for each other, never for a writer.
+/// Maximum number of concurrent reading connections. Readers wait for each other, never for a
+/// writer.
 const READERS: usize = 4;
-/// How long refusals may wait to be written, beside a write: a flood of them is two writes a second.
+/// Maximum delay before refusals are written, so that a flood of them causes two writes a second.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
-/// Deliveries that pruning deletes at a time, and where the disk has no room for that.
+/// Numbers of deliveries that pruning deletes at a time; the smaller ones for a full disk.
 const MOST_PRUNED: u16 = 500;
 const LEAST_PRUNED: u16 = 20;
 
@@ -110,23 +111,23 @@ pub struct Store {
     reading: Arc<ReadPool>,
     damage: Damage,
     caps: Caps,
-    /// Whether refusals wait to be written.
+    /// Whether a write of refusals is scheduled.
     counting: Arc<AtomicBool>,
 }
 
-/// The connections that read.
+/// The pool of reading connections.
 struct ReadPool {
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<rusqlite::Connection>>,
 }
 
 impl Store {
-    /// Opens the store at `place`, making it where there is none. Reads no history.
+    /// Opens the store at `place`, or creates it. Does not read the stored deliveries.
     pub fn open(place: &Location, caps: Caps) -> Result<Self, StoreError> {
         Self::open_bounded(place, caps, WriterLimits::default())
     }
 
-    /// The same with other bounds for what may wait to be written.
+    /// Like [`Store::open`], with other limits for the writer's queue.
     pub fn open_bounded(
         place: &Location,
         caps: Caps,
@@ -135,7 +136,7 @@ impl Store {
         Self::on(Database::open(place, schema::SCHEMA)?, caps, limits)
     }
 
-    /// Opens the store at `path`, and makes none where there is none.
+    /// Opens the existing store at `path`. Returns an error if there is none.
     pub fn open_existing(path: &Path, caps: Caps) -> Result<Self, StoreError> {
         Self::on(Database::open_existing(path, schema::SCHEMA)?, caps, WriterLimits::default())
     }
@@ -160,7 +161,7 @@ impl Store {
         Ok(Self { writer, database, registry, reading, damage, caps, counting })
     }
 
-    /// Makes an inbox.
+    /// Creates an inbox.
     pub async fn create(&self, name: InboxName) -> Result<Issued, LogError> {
         let token = IssuedToken::generate()?;
         let publish_id = secret::publish_id()?;
@@ -170,9 +171,9 @@ impl Store {
         Ok(issued)
     }
 
-    /// Replaces an inbox's token, and its publish id too where `grace` is given: then the old one is
-    /// taken for so long, and until when is given back. The old token opens nothing any more; whoever reads with it is
-    /// disconnected.
+    /// Replaces an inbox's token and, if `grace` is given, its publish id: the old id then stays
+    /// valid for that long, and its end of validity is returned. The old token is invalid at once;
+    /// its readers are disconnected.
     pub async fn rotate(
         &self,
         name: &str,
@@ -189,16 +190,17 @@ impl Store {
         Ok((issued, old_until))
     }
 
-    /// Closes an inbox for good and deletes what it holds.
+    /// Closes an inbox permanently and deletes its deliveries.
     pub async fn revoke(&self, name: &str) -> Result<(), LogError> {
         let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?;
         self.submit(Write::Revoke(inbox.id)).await.map(drop)
     }
 
-    /// Forgets a named reader of an inbox: it holds nothing back any more, and its name does not
-    /// count. One that is connected is told by [`InboxState::forgotten`]; its next hello is noted anew.
+    /// Forgets a named reader of an inbox: no delivery is kept for it, and its name does not count
+    /// towards the limit. [`InboxState::forgotten`] notifies a connected one; its next hello
+    /// creates a new cursor.
     ///
-    /// Where the disk is full, what the other named readers have acked is deleted as well.
+    /// If the disk is full, also deletes the deliveries that the other named readers have acked.
     pub async fn forget(&self, name: &str, reader: ReaderName) -> Result<(), LogError> {
         let inbox = self.registry.by_name(name).ok_or(LogError::NoInbox)?;
         let is_full = *self.writer.health().borrow() != Health::Writing;
@@ -209,7 +211,7 @@ impl Store {
         Ok(())
     }
 
-    /// Counts what [`Store::prune`] would delete.
+    /// Counts the deliveries that [`Store::prune`] would delete.
     pub async fn prunable(
         &self,
         name: &str,
@@ -219,8 +221,8 @@ impl Store {
         self.reading(move |connection| prune::count(connection, inbox, before)).await
     }
 
-    /// Deletes what every named reader of an inbox has acked, and what came before `before` whether it
-    /// was read or not, which its readers are told. Works on a full disk, too.
+    /// Deletes the deliveries that every named reader of an inbox has acked, and all that were
+    /// received before `before`, for which readers get a gap. Works on a full disk, too.
     pub async fn prune(
         &self,
         name: &str,
@@ -236,7 +238,7 @@ impl Store {
                         return Ok(pruned);
                     }
                 }
-                // A smaller one may have room where the disk is full.
+                // On a full disk a smaller slice may succeed.
                 Err(LogError::Write(WriteError::Failed(_))) if limit > LEAST_PRUNED => {
                     limit = LEAST_PRUNED;
                 }
@@ -246,12 +248,12 @@ impl Store {
         }
     }
 
-    /// Every inbox, by name, the closed ones as well.
+    /// Returns all inboxes by name, including closed ones.
     pub async fn list(&self) -> Result<Vec<InboxSummary>, LogError> {
         self.reading(|connection| queries::list(connection)).await
     }
 
-    /// Where the relay is reached, as it was last [noted](Store::note_reached).
+    /// Returns the stored URL of the relay, see [`Store::note_reached`].
     pub async fn reached(&self) -> Result<Option<String>, LogError> {
         self.reading(|connection| {
             connection.query_row("SELECT base FROM reached", [], |row| row.get(0)).optional()
@@ -259,7 +261,7 @@ impl Store {
         .await
     }
 
-    /// Notes the URL at which the relay is reached, for commands that are not told.
+    /// Stores the URL of the relay, for commands that do not know it.
     pub async fn note_reached(&self, base: &str) -> Result<(), LogError> {
         if self.reached().await?.as_deref() == Some(base) {
             return Ok(());
@@ -267,24 +269,24 @@ impl Store {
         self.submit(Write::Reached(base.to_owned())).await.map(drop)
     }
 
-    /// Whether writing works, and every change of that.
+    /// Returns a receiver of the store's health.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.writer.health()
     }
 
-    /// Where it is, as shown to people.
+    /// Returns the path of the store, for messages.
     pub fn path(&self) -> &Path {
         self.database.path()
     }
 
-    /// Writes what is queued and closes the file. Blocks until then.
+    /// Writes all queued entries and closes the file. Blocks until that is done.
     pub fn close(&self) {
         self.reading.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.writer.stop();
     }
 
-    /// Finds where a reader begins while nothing can be written. A name that is new is not noted: it
-    /// holds nothing back.
+    /// Determines where a reader begins while the store cannot be written. A new name is not
+    /// stored, so no delivery is kept for it.
     async fn look(
         &self,
         inbox: InboxId,
@@ -294,7 +296,8 @@ impl Store {
     ) -> Result<SubscriptionStart, LogError> {
         let touch_every = self.caps.touch_every();
         let start = self.reading(move |connection| {
-            // Not in a transaction, which some damage ends: what goes meanwhile is told as a gap.
+            // Not in a transaction, because some damage ends it. Deliveries dropped meanwhile
+            // become a gap.
             let Some(head) = queries::head(connection, inbox)? else { return Ok(None) };
             let retained_from = damage::oldest(connection, inbox, head)?.unwrap_or(head + 1);
             let acked = match reader {
@@ -315,16 +318,16 @@ impl Store {
                 touch_every,
             }))
         });
-        // Of an inbox that nothing was ever told of, nothing can be told now.
+        // Without an epoch on disk there is nothing to send.
         start.await?.ok_or(LogError::Write(why))
     }
 
-    /// Finds the oldest delivery of an inbox, also where that cannot be read: the writer must not look
-    /// for it, as it writes nothing more in a transaction that met damage.
+    /// Finds the oldest delivery of an inbox, even if it is unreadable. The writer must not search
+    /// for it, because it cannot write any more in a transaction that has met damage.
     async fn oldest(&self, inbox: InboxId) -> Result<u64, LogError> {
         let oldest = self.reading(move |connection| {
             let Some(head) = queries::head(connection, inbox)? else { return Ok(None) };
-            // What comes from here on is behind this head.
+            // Later deliveries are after this head.
             Ok(Some(damage::oldest(connection, inbox, head)?.unwrap_or(head + 1)))
         });
         oldest.await?.ok_or(LogError::NoInbox)
@@ -338,7 +341,7 @@ impl Store {
         }
     }
 
-    /// Runs `read` on a connection of its own, in a thread that may block.
+    /// Runs `read` on a connection of the pool, in a blocking thread.
     async fn reading<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -362,7 +365,7 @@ impl Store {
                     damage.note_unread(error);
                 }
             })?;
-            // One that failed is closed instead.
+            // A connection that failed is closed instead.
             reading.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(result)
         });
@@ -397,7 +400,7 @@ impl Log for Store {
         tokio::spawn(async move {
             tokio::time::sleep(COUNT_EVERY).await;
             counting.store(false, Relaxed);
-            // Where the queue is full, what is in it writes them.
+            // If the queue is full, its entries will write them.
             let _ = writer.submit(Write::Count, Write::Count.size());
         });
     }
@@ -414,7 +417,7 @@ impl Log for Store {
             match self.submit(entry).await {
                 Ok(StoreReceipt::Start(start)) => Ok(start),
                 Ok(_) => Err(LogError::NoInbox),
-                // What is there can be read all the same.
+                // Reading still works.
                 Err(LogError::Write(why)) => self.look(inbox, reader, resume, why).await,
                 Err(error) => Err(error),
             }

@@ -1,5 +1,5 @@
-//! Reads what comes after a place in an inbox, and says what is missing in between, or cannot be read;
-//! writes nothing.
+//! Reads pages of an inbox: deliveries after a position, and gaps for those that are missing or
+//! unreadable. Writes nothing.
 
 use jiff::Timestamp;
 use rusqlite::Error::FromSqlConversionFailure;
@@ -22,9 +22,9 @@ pub(super) const EPOCHS: &str = "
     SELECT first_seq, epoch FROM label WHERE inbox = ?1 AND first_seq <= ?2
     ORDER BY first_seq DESC, turn DESC LIMIT 1";
 
-/// Everything after `after`, without holes; at most `limit` items and `bytes` of them, as the caps
-/// count. Nothing where the first alone has more. What cannot be read is a gap; the reason is returned
-/// beside the items.
+/// Returns the items after `after`, contiguous: at most `limit`, and at most `bytes` as the caps
+/// count them; none if the first alone is larger. An unreadable delivery becomes a gap, and the
+/// error is returned with the items.
 pub(super) fn read(
     connection: &mut Connection,
     inbox: InboxId,
@@ -48,7 +48,7 @@ pub(super) fn read(
     };
     let end = match page.read_in_one() {
         Err(error) if damage::is_damage(&error) => {
-            // Some errors end the transaction, also later: it goes on without one.
+            // Some errors end the transaction; the rest is then read without one.
             if !snapshot.is_autocommit() {
                 snapshot.execute_batch("ROLLBACK")?;
             }
@@ -67,20 +67,20 @@ struct PageReader<'a> {
     connection: &'a Connection,
     inbox: InboxId,
     head: u64,
-    /// How far the items go.
+    /// The `seq` of the last item.
     after: u64,
     limit: usize,
-    /// The bytes that more items may have.
+    /// Remaining bytes for further items.
     left: usize,
-    /// The newest label that was looked up: from where, and which.
+    /// The epoch that was looked up last, and the `seq` from which it applies.
     label: Option<(u64, Epoch, Option<u64>)>,
     items: Vec<Item>,
-    /// Why something could not be read.
+    /// The error of an unreadable delivery.
     damage: Option<rusqlite::Error>,
 }
 
 impl PageReader<'_> {
-    /// Reads deliveries by one question for all of them; whether that were all there are.
+    /// Reads deliveries with a single query. Returns whether the inbox has no more.
     fn read_in_one(&mut self) -> rusqlite::Result<bool> {
         let mut statement = self.connection.prepare_cached(DELIVERIES)?;
         let mut rows = statement.query((
@@ -101,8 +101,8 @@ impl PageReader<'_> {
         Ok(true)
     }
 
-    /// Goes on after the items that there are, past what cannot be read; whether that were all there
-    /// are.
+    /// Continues after the last item and skips unreadable deliveries. Returns whether the inbox has
+    /// no more.
     fn read_one_by_one(&mut self) -> rusqlite::Result<bool> {
         while self.items.len() < self.limit {
             let damage::NextReadable { seq, damage } =
@@ -127,7 +127,7 @@ impl PageReader<'_> {
         Ok(false)
     }
 
-    /// Reads one delivery, if it is still there; whether more may be read.
+    /// Reads one delivery, if it still exists. Returns whether there is room for more.
     fn read_one(&mut self, seq: u64) -> rusqlite::Result<bool> {
         let mut statement = self.connection.prepare_cached(DELIVERIES)?;
         let at = place(self.inbox, seq);
@@ -139,9 +139,9 @@ impl PageReader<'_> {
         }
     }
 
-    /// Adds a delivery, if there is room for it: whether there was.
+    /// Adds a delivery if there is room for it. Returns whether there was.
     fn take(&mut self, row: &Row<'_>, seq: u64) -> rusqlite::Result<bool> {
-        // Heads as well: many of them with hardly a body take memory, too.
+        // Includes the heads: many deliveries with small bodies use memory, too.
         let size = usize::try_from(row.get::<_, i64>(8)?).unwrap_or(usize::MAX);
         if self.items.len() >= self.limit || size > self.left {
             return Ok(false);
@@ -154,13 +154,13 @@ impl PageReader<'_> {
         Ok(true)
     }
 
-    /// Says what is missing up to and including `to`; `rest` is the reason where none is known.
+    /// Adds gaps up to and including `to`. `rest` is the reason if none is known.
     fn missing_to(&mut self, to: u64, rest: GapReason) -> rusqlite::Result<()> {
         if self.after >= to {
             return Ok(());
         }
         match self.known_to(to, rest) {
-            // The table of gaps only says why.
+            // The table of gaps only has the reasons.
             Err(error) if damage::is_damage(&error) => {
                 self.damage.get_or_insert(error);
             }
@@ -172,7 +172,8 @@ impl PageReader<'_> {
         Ok(())
     }
 
-    /// Says of what is missing up to and including `to` what has a reason, and what is before that.
+    /// Adds the next gap with a known reason up to and including `to`, and a gap before it if
+    /// needed.
     fn known_to(&mut self, to: u64, rest: GapReason) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(GAPS)?;
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
@@ -180,7 +181,7 @@ impl PageReader<'_> {
         while let Some(row) = rows.next()? {
             let (from, end) = (unsigned(row.get(0)?), unsigned(row.get(1)?).min(to));
             let reason = GapReason::from_name(&row.get::<_, String>(2)?);
-            // What was refused has one number for many; of everything else there is one each.
+            // A refused gap has one `seq` for many requests; every other gap has one for each.
             let count = (reason == GapReason::Refused).then_some(unsigned(row.get(3)?));
             let at = Timestamp::from_microsecond(row.get(4)?).ok();
             if end <= self.after {
@@ -205,7 +206,7 @@ impl PageReader<'_> {
         let epoch = self.epoch_of(to)?;
         let count = count.unwrap_or(to - self.after);
         self.after = to;
-        // What cannot be read is found piece by piece.
+        // Unreadable deliveries are found one by one.
         if reason == GapReason::Damaged
             && let Some(Item::Gap(gap)) = self.items.last_mut()
             && (gap.reason, gap.epoch) == (reason, epoch)
@@ -218,7 +219,7 @@ impl PageReader<'_> {
         Ok(())
     }
 
-    /// The label of a `seq`; looked up once for each stretch.
+    /// Returns the epoch of a `seq`. Looked up once per epoch.
     fn epoch_of(&mut self, seq: u64) -> rusqlite::Result<Epoch> {
         if let Some((from, epoch, next)) = self.label
             && from <= seq
@@ -232,7 +233,7 @@ impl PageReader<'_> {
                 Ok((unsigned(row.get(0)?), Epoch(row.get::<_, i64>(1)?.cast_unsigned())))
             })
             .optional()?;
-        // Older than the oldest label that is still known: then the oldest will do.
+        // Older than the oldest epoch that is still known: use the oldest.
         let Some((from, epoch)) = found else {
             return queries::oldest_epoch(self.connection, self.inbox);
         };
@@ -242,7 +243,7 @@ impl PageReader<'_> {
     }
 }
 
-/// The delivery of a row; an error where it makes no sense.
+/// Returns the delivery of a row, or an error if the row is invalid.
 fn delivery(row: &Row<'_>, head: u64) -> rusqlite::Result<DeliveryFrame> {
     let received_at = Timestamp::from_microsecond(row.get(1)?)
         .map_err(|error| FromSqlConversionFailure(1, Type::Integer, Box::new(error)))?;

@@ -1,4 +1,5 @@
-//! What an operator gives up of an inbox to make room: what its readers have, and what is old.
+//! Deletes deliveries of an inbox on the operator's command: those that all readers have, and old
+//! ones.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -13,25 +14,25 @@ use crate::relay::protocol::GapReason;
 /// Deliveries up to ?2 that every named reader has acked.
 const READ: &str = "SELECT place, size FROM delivery
     WHERE place > ?1 AND place <= ?2 ORDER BY place";
-/// Deliveries up to ?2 that came before ?3.
+/// Deliveries up to ?2 that were received before ?3.
 const OLD: &str = "SELECT place, size FROM delivery
     WHERE place > ?1 AND place <= ?2 AND received_at < ?3 ORDER BY place";
 const COUNT: &str = "SELECT count(*), coalesce(sum(size), 0) FROM delivery
     WHERE place > ?1 AND place <= ?2 AND received_at < ?3";
 
-/// What was deleted of an inbox.
+/// The number and size of deleted deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InboxPruneCounts {
     /// Deliveries.
     pub deliveries: u64,
-    /// Those of them that a named reader had not acked, or that nobody could have acked.
+    /// Those of them that a named reader had not acked, or all if the inbox has no named reader.
     pub unread: u64,
     /// Bytes, as the caps count them.
     pub bytes: u64,
 }
 
 impl InboxPruneCounts {
-    /// Adds what one more slice deleted.
+    /// Adds the result of another slice.
     pub(super) fn add(&mut self, slice: Self) {
         self.deliveries += slice.deliveries;
         self.unread += slice.unread;
@@ -39,7 +40,7 @@ impl InboxPruneCounts {
     }
 }
 
-/// Counts what slices would delete in all. Changes nothing.
+/// Counts the deliveries that all slices together would delete. Changes nothing.
 pub(super) fn count(
     connection: &Connection,
     inbox: InboxId,
@@ -61,8 +62,8 @@ pub(super) fn count(
     Ok(InboxPruneCounts { deliveries: read + unread, unread, bytes: read_bytes + unread_bytes })
 }
 
-/// Deletes at most `limit` deliveries: first those that every named reader has acked, then those from
-/// before `before`. Their readers are told of the latter as a gap. Says whether there may be more.
+/// Deletes at most `limit` deliveries: first those that every named reader has acked, then those
+/// received before `before`, which readers get as a gap. Returns whether there may be more.
 pub(super) fn slice(
     connection: &Connection,
     usages: &mut Usages,

@@ -8,10 +8,10 @@ use super::registry::InboxId;
 use super::schema::{signed, unsigned};
 use crate::relay::protocol::Epoch;
 
-// With >=, not >: what is behind a page is not looked for on it.
+// With >=, not >: SQLite would read the page of the delivery before as well.
 pub(super) const OLDEST: &str =
     "SELECT place FROM delivery WHERE place >= ?1 AND place <= ?2 ORDER BY place LIMIT 1";
-// These two are answered by an index alone, also where a page of the table cannot be read.
+// An index answers these two, even if a page of the table cannot be read.
 pub(super) const OLDEST_UNVERIFIED: &str = "
     SELECT place FROM delivery WHERE verified = 0 AND place > ?1 AND place <= ?2
     ORDER BY place";
@@ -21,10 +21,10 @@ pub(super) const SLOWEST: &str = "SELECT min(acked) FROM reader WHERE inbox = ?1
 pub(super) const OLD_PUBLISH_IDS: &str = "DELETE FROM old_publish_id WHERE until < ?1";
 pub(super) const ABSENT: &str = "DELETE FROM reader WHERE seen_at < ?1";
 
-/// Publish ids that one inbox may have beside its newest; the oldest goes first.
+/// Maximum number of older publish ids of an inbox; the oldest is dropped first.
 const MAX_OLD: u32 = 16;
 
-/// Goes on taking an inbox's publish id of now until then, when another replaces it.
+/// Keeps the current publish id of an inbox valid until a given time, before another replaces it.
 pub(super) fn keep_publish_id(
     connection: &Connection,
     inbox: InboxId,
@@ -45,7 +45,7 @@ pub(super) fn keep_publish_id(
         .map(drop)
 }
 
-/// The highest `seq` ever given out in an inbox that is open.
+/// Returns the highest `seq` that was ever assigned in an open inbox.
 pub(super) fn head(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<u64>> {
     connection
         .prepare_cached("SELECT head FROM inbox WHERE id = ?1 AND revoked_at IS NULL")?
@@ -54,7 +54,7 @@ pub(super) fn head(connection: &Connection, inbox: InboxId) -> rusqlite::Result<
         .map(|head| head.map(unsigned))
 }
 
-/// How far the slowest named reader is; `None` where there is none.
+/// Returns the position of the slowest named reader; `None` if there is none.
 pub(super) fn slowest(connection: &Connection, inbox: InboxId) -> rusqlite::Result<Option<u64>> {
     let acked: Option<i64> =
         connection.prepare_cached(SLOWEST)?.query_row([inbox], |row| row.get(0))?;
@@ -81,7 +81,7 @@ pub(super) fn note_reader(
         .map(drop)
 }
 
-/// Notes how far a reader is, unless it was forgotten: whether it was not.
+/// Stores a reader's position. Returns `false` if the reader was forgotten.
 pub(super) fn ack(
     connection: &Connection,
     inbox: InboxId,
@@ -97,7 +97,7 @@ pub(super) fn ack(
         .map(|changed| changed > 0)
 }
 
-/// Notes that a reader is there, unless it was forgotten: whether it was not.
+/// Stores that a reader is connected. Returns `false` if the reader was forgotten.
 pub(super) fn touch(
     connection: &Connection,
     inbox: InboxId,
@@ -110,7 +110,7 @@ pub(super) fn touch(
         .map(|changed| changed > 0)
 }
 
-/// Forgets a reader; whether there was one.
+/// Forgets a reader. Returns whether it existed.
 pub(super) fn forget(
     connection: &Connection,
     inbox: InboxId,
@@ -122,7 +122,7 @@ pub(super) fn forget(
         .map(|changed| changed > 0)
 }
 
-/// How far a named reader is; `None` where it has no place.
+/// Returns the position of a named reader; `None` if it has none.
 pub(super) fn acked(
     connection: &Connection,
     inbox: InboxId,
@@ -160,7 +160,7 @@ pub(super) fn next_epoch_after(
         .map(|seq| seq.map(unsigned))
 }
 
-/// Every inbox with its readers, by name.
+/// Returns every inbox with its readers, ordered by name.
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<InboxSummary>> {
     let time = |micros: i64| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut readers = connection

@@ -20,10 +20,10 @@ pub type InboxId = i64;
 pub struct InboxState {
     /// The newest `seq`.
     pub head: u64,
-    /// Goes up when the token is replaced; `None` when the inbox is closed for good.
+    /// Incremented when the token is replaced; `None` once the inbox is closed permanently.
     pub token: Option<u64>,
-    /// Goes up when an operator forgets a reader: each that has a name should ask whether it is the
-    /// one, see [`super::Log::touch`].
+    /// Incremented when an operator forgets a reader. Every named reader then checks with
+    /// [`super::Log::touch`] whether it is the one.
     pub forgotten: u64,
 }
 
@@ -38,7 +38,7 @@ pub struct Inbox {
     pub name: String,
     keys: RwLock<Keys>,
     state: watch::Sender<InboxState>,
-    /// Kept now: deliveries, bytes.
+    /// Currently stored: deliveries, bytes.
     pub(super) count: AtomicU64,
     pub(super) bytes: AtomicU64,
     /// Time of the last warning that an old publish URL is used, in seconds since 1970.
@@ -93,12 +93,12 @@ impl Inbox {
     }
 }
 
-/// Every inbox that is open. Bounded by [`super::Caps::inboxes`].
+/// All open inboxes. Bounded by [`super::Caps::inboxes`].
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     maps: RwLock<Maps>,
-    /// Deliveries refused outside of the log since the writer last took the count. They bypass the
-    /// writer's queue, as it is full when there are most of them.
+    /// Deliveries refused outside of the log since the writer last read the count. They bypass the
+    /// writer's queue, which is full when most of them occur.
     refused: Mutex<HashMap<InboxId, u64>>,
 }
 
@@ -109,11 +109,11 @@ struct Maps {
     token_keys: HashMap<String, Arc<Inbox>>,
 }
 
-/// An inbox under one of its publish ids.
+/// An inbox by one of its publish ids.
 #[derive(Debug)]
 struct Published {
     inbox: Arc<Inbox>,
-    /// Until when, where it was replaced.
+    /// Until when the id is valid, if it was replaced.
     until: Option<Timestamp>,
 }
 
@@ -134,7 +134,8 @@ impl Registry {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let inbox = inbox(row)?;
-            // What the run before did not announce. It stays in the file until it is counted there.
+            // Refusals that the previous run did not announce. They stay in the file until they are
+            // counted.
             let refused = unsigned(row.get("refused")?);
             if refused > 0 {
                 registry.refuse(inbox.id, refused);
@@ -147,7 +148,7 @@ impl Registry {
         while let Some(row) = rows.next()? {
             let until = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::MIN);
             let mut maps = registry.maps.write().unwrap_or_else(PoisonError::into_inner);
-            // One that is closed is not there.
+            // A closed inbox is not in the registry.
             if let Some(inbox) = maps.ids.get(&row.get(1)?).cloned() {
                 maps.publish_ids.insert(row.get(0)?, Published { inbox, until: Some(until) });
             }
@@ -174,8 +175,8 @@ impl Registry {
         maps.token_keys.insert(token_key, inbox);
     }
 
-    /// Replaces the keys of an inbox and notifies the readers of the old token. The old publish id is
-    /// accepted until `old_until`, if that is given.
+    /// Replaces the keys of an inbox and notifies the readers of the old token. The old publish id
+    /// is accepted until `old_until`, if that is given.
     pub(super) fn rekey(
         &self,
         id: InboxId,
@@ -237,7 +238,8 @@ impl Registry {
         published.map(|published| Arc::clone(&published.inbox))
     }
 
-    /// Finds an inbox by the public part of the token, then compares hashes: always exactly one pair.
+    /// Finds an inbox by the public part of the token, then compares hashes: always exactly one
+    /// pair.
     pub(super) fn by_token(&self, token: &str) -> Option<Arc<Inbox>> {
         let key = secret::key_of(token).unwrap_or_default();
         let found = {

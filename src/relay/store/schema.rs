@@ -1,12 +1,12 @@
-//! The shape of the relay's tables, and how it came to be.
+//! The relay's tables and their migrations.
 
 use crate::sqlite::{Commands, Schema};
 
-/// `dubr`, in the file's header: a journal is never taken for a relay's store, nor the other way.
+/// `dubr`, in the file's header: distinguishes a relay's store from a journal.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubr");
 
-/// What a revoked or pruned inbox needs on a full disk until it has made room: some slices of what
-/// is deleted, in the write-ahead log.
+/// Bytes that deleting an inbox or pruning needs on a full disk before it frees space: some slices
+/// in the write-ahead log.
 const RESERVE: u64 = 1 << 20;
 
 /// Bits of a `place` that are the `seq`: 2⁴⁰ deliveries an inbox, 2²³ inboxes.
@@ -17,7 +17,7 @@ pub(super) const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Steps are only ever appended: a file in the field stands on one of them.
+/// Migrations are only ever appended: every existing file is at one of them.
 pub(super) const SCHEMA: Schema = Schema {
     what: "relay store",
     commands: Commands {
@@ -138,22 +138,23 @@ pub(super) const SCHEMA: Schema = Schema {
     ],
 };
 
-/// The place of a delivery.
+/// Returns the `place` of a delivery.
 pub(super) fn place(inbox: i64, seq: u64) -> i64 {
     inbox << SEQ_BITS | signed(seq)
 }
 
-/// The `seq` of a place.
+/// Returns the `seq` of a `place`.
 pub(super) fn seq_of(place: i64) -> u64 {
     unsigned(place & signed(MAX_SEQ))
 }
 
-/// A number that is never negative, from the database.
+/// Returns a non-negative number from the database, or an error.
 pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// A number for the database. Larger ones do not occur: sizes are bounded and a seq has 40 bits.
+/// Returns a number for the database. Larger ones do not occur: sizes are bounded, and a `seq` has
+/// 40 bits.
 pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Publish ids and subscribe tokens: makes them, finds them, compares them; writes them nowhere.
+//! Publish ids and subscribe tokens: creates, looks up and compares them.
 
 use std::fmt;
 
@@ -11,27 +11,27 @@ use crate::relay::protocol::InboxIdentity;
 
 /// Random bytes in a publish id: 160 bits.
 const PUBLISH_BYTES: usize = 20;
-/// Random bytes of a token that find its inbox. They are no secret.
+/// Random bytes of a token that identify its inbox. They are not secret.
 const KEY_BYTES: usize = 8;
 /// Random bytes of a token that are its secret: 256 bits.
 const SECRET_BYTES: usize = 32;
-/// What a token begins with, so that scanners for leaked secrets know it.
+/// Prefix of a token, so that scanners for leaked secrets recognize it.
 const PREFIX: &str = "dwt_";
 const KEY_CHARS: usize = 2 * KEY_BYTES;
 const TOKEN_CHARS: usize = PREFIX.len() + KEY_CHARS + 2 * SECRET_BYTES;
 
-/// A subscribe token. Shown once, when it is made; `Debug` does not show it.
+/// A subscribe token. Shown once, when it is created; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuedToken(String);
 
 impl IssuedToken {
-    /// A new one from the system's random numbers.
+    /// Creates a token from the system's random numbers.
     pub(super) fn generate() -> Result<Self, LogError> {
         let bytes: [u8; KEY_BYTES + SECRET_BYTES] = random()?;
         Ok(Self(format!("{PREFIX}{}", hex::encode(bytes))))
     }
 
-    /// The token, to be handed to whoever may read.
+    /// Returns the token as text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -72,12 +72,12 @@ pub(super) fn key_of(token: &str) -> Option<&str> {
     sound.then(|| &token[PREFIX.len()..PREFIX.len() + KEY_CHARS])
 }
 
-/// SHA-256 of a token. A token has 256 random bits, so nothing slower is called for.
+/// SHA-256 of a token. A token has 256 random bits, so a slow hash is not needed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hash(pub(super) [u8; 32]);
 
 impl Hash {
-    /// What no token is compared with successfully.
+    /// A hash that matches no token.
     pub(super) const NONE: Self = Self([0; 32]);
 
     pub(super) fn of(token: &str) -> Self {
@@ -86,23 +86,23 @@ impl Hash {
         Self(bytes)
     }
 
-    /// In a time that does not depend on the bytes.
+    /// Compares in constant time.
     pub(super) fn equals(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
-/// A new publish id.
+/// Creates a publish id.
 pub(super) fn publish_id() -> Result<String, LogError> {
     Ok(hex::encode(random::<PUBLISH_BYTES>()?))
 }
 
-/// A new epoch.
+/// Creates an epoch.
 pub(super) fn epoch() -> Result<u64, LogError> {
     Ok(u64::from_be_bytes(random()?))
 }
 
-/// A new inbox's identity, which is no secret.
+/// Creates an inbox's identity, which is not secret.
 pub(super) fn identity() -> Result<u128, LogError> {
     Ok(u128::from_be_bytes(random()?))
 }

@@ -1,5 +1,5 @@
-//! Stories of posts, restarts, absences and stores that are put back, against what readers may see:
-//! nothing twice, nothing passed by, and no warning of a loss that cannot have been.
+//! Random sequences of posts, restarts, absences and restored stores. Readers must get no delivery
+//! twice, skip none, and get no false warning of a loss.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,15 +17,15 @@ const READERS: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    /// So many posts.
+    /// This many posts.
     Post(u8),
-    /// The relay stops, and runs again.
+    /// The relay is restarted.
     Restart,
-    /// A reader dials, and takes so much of what is there.
+    /// A reader connects and receives this many items.
     Visit(usize, u8),
-    /// The relay is restarted, and a copy of its store made in between.
+    /// The relay is restarted, and its store is copied in between.
     Copy,
-    /// The relay is restarted on the newest copy that there is.
+    /// The relay is restarted on the newest copy.
     PutBack,
 }
 
@@ -39,19 +39,19 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What a reader keeps, by the rules of the protocol page.
+/// The state of a reader, by the rules of the protocol page.
 #[derive(Default)]
 struct Reader {
     place: Option<Resume>,
     /// The highest number by epoch.
     passed: HashMap<Epoch, u64>,
     stored: Vec<String>,
-    /// How often a store had been put back when it last dialled.
+    /// How often the store had been restored when it last connected.
     put_back: u32,
 }
 
 impl Reader {
-    /// Takes what is new of a page.
+    /// Receives the new items of a page.
     fn take(&mut self, items: Vec<Item>) {
         for item in items {
             let Item::Delivery(delivery) = item else { panic!("nothing was dropped") };
@@ -71,7 +71,7 @@ struct World {
     store: Option<Store>,
     inbox: InboxId,
     posted: u32,
-    /// What is in the store.
+    /// The contents of the store.
     there: Vec<String>,
     copy: Option<(Vec<u8>, Vec<String>)>,
     put_back: u32,
@@ -104,7 +104,7 @@ impl World {
         self.store.as_ref().unwrap()
     }
 
-    /// Restarts the relay, and does something to its file before it runs again.
+    /// Restarts the relay, and changes its file in between.
     fn restart(&mut self, meanwhile: impl FnOnce(&mut Self, &Path)) {
         self.store.take().unwrap().close();
         let path = self.dir.path().join("relay.db");

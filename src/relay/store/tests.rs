@@ -1,4 +1,4 @@
-//! The store by its door: order, restarts, caps, gaps, epochs, isolation.
+//! The store through its public interface: order, restarts, caps, gaps, epochs, isolation.
 
 use std::path::PathBuf;
 
@@ -123,7 +123,7 @@ async fn garbage_has_a_tenth_and_cannot_push_out_what_counts() {
     let told = f.told(inbox, 0).await;
     assert_eq!(told[..3], ["1 good", "2-41 unverified 40", "42 bad40"]);
     assert_eq!(told.len(), 12);
-    // Full of what counts: garbage goes first, then nothing more comes in.
+    // Full of verified deliveries: unverified ones are dropped first, then new ones are rejected.
     for n in 0..99 {
         f.append(inbox, true, &format!("good{n}")).await.unwrap();
     }
@@ -183,7 +183,7 @@ async fn what_can_never_fit_pushes_nothing_out() {
     f.store.ack(one, "a".parse().unwrap(), 2).await.unwrap();
     assert_eq!(f.append(one, true, &"x".repeat(20_000)).await, Err(LogError::Full));
     assert_eq!(f.append(one, false, &"x".repeat(2000)).await, Err(LogError::Full));
-    // Another inbox holds what would be needed.
+    // Another inbox takes up the space.
     f.append(two, true, &"x".repeat(15_000)).await.unwrap();
     assert_eq!(f.append(one, true, &"x".repeat(8000)).await, Err(LogError::Full));
     assert_eq!(f.told(one, 0).await[..2], ["1 bad", "2 good"]);
@@ -196,7 +196,7 @@ async fn what_the_door_refused_is_announced() {
     for _ in 0..3 {
         f.store.refused(inbox);
     }
-    // Upkeep may have come in between, so they may be in two announcements.
+    // Maintenance may have run in between, so they may be in two announcements.
     let f = f.reopened(caps());
     let refused = |item: &Item| match item {
         Item::Gap(gap) if gap.reason == GapReason::Refused => gap.count,
@@ -205,7 +205,7 @@ async fn what_the_door_refused_is_announced() {
     assert_eq!(f.all(inbox, 0).await.iter().map(refused).sum::<u64>(), 3);
 }
 
-/// A relay that is killed announces nothing; its successor has what was on disk.
+/// A killed relay announces nothing; the next run announces what was on disk.
 #[tokio::test]
 async fn a_kill_forgets_no_refusal_that_was_written() {
     let f = Fixture::new(caps());
@@ -235,7 +235,7 @@ async fn a_kill_forgets_no_refusal_that_was_written() {
     state.wait_for(|state| state.head > 1).await.unwrap();
     let items = store.read(inbox, 0, 10, 1 << 20).await.unwrap();
     assert_eq!(items.iter().map(told).collect::<Vec<_>>(), ["1-1 refused 1", "2-2 refused 299"]);
-    // Neither does it count them twice.
+    // They are not counted twice.
     store.close();
     drop(store);
     let store = Store::open(&Location::File(copy.path().join("relay.db")), caps()).unwrap();
@@ -308,12 +308,12 @@ async fn a_store_put_back_never_gives_a_cursor_twice() {
     let items = f.all(inbox, start.after).await;
     let Item::Delivery(old) = &items[0] else { panic!("a delivery") };
     let Item::Delivery(new) = &items[1] else { panic!("a delivery") };
-    // What was delivered before has the cursor that it had; what is new has one of its own.
+    // Earlier deliveries keep their cursors; new ones have cursors of their own.
     assert_eq!(old.cursor.epoch, epoch);
     assert!(new.cursor.epoch != epoch && new.cursor.epoch != lost);
 }
 
-/// The labels of what comes after a number.
+/// Returns the epochs of the deliveries after a `seq`.
 async fn labels(f: &Fixture, inbox: InboxId, after: u64) -> Vec<(u64, Epoch)> {
     let items = f.all(inbox, after).await;
     let cursors = items.iter().map(|item| match item {
@@ -337,7 +337,7 @@ async fn after_a_resume_from_beyond_the_head_what_comes_has_a_new_label() {
     assert_ne!(anew, before);
     assert_eq!((start.after, start.resumed), (1, Resumed::RolledBack));
     f.append(inbox, true, "b").await.unwrap();
-    // What was there keeps its label, for everybody.
+    // Earlier deliveries keep their epoch, for all readers.
     assert_eq!(labels(&f, inbox, 0).await, [(1, before), (2, anew)]);
     for (epoch, after) in [(anew, 1), (anew, 2), (before, 1)] {
         let again = attach(epoch, after).await;
@@ -359,7 +359,7 @@ async fn a_resume_from_nowhere_gets_everything_under_the_labels_that_it_has() {
     assert_eq!(labels(&f, inbox, start.after).await, [(1, before), (2, start.epoch)]);
 }
 
-/// Its reader was told the label of each run, and the next run began before anything came.
+/// The reader got the epoch of each run, and the next run began before any delivery.
 #[tokio::test]
 async fn a_label_that_a_reader_was_told_outlives_runs_that_took_nothing() {
     let mut f = Fixture::new(caps());
@@ -416,7 +416,7 @@ async fn a_known_reader_that_remembers_nothing_is_told_what_it_missed() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.unwrap();
-    // It comes with another token, so without its place.
+    // It connects with another token, so without a position.
     let known = f.store.attach(inbox, reader("a"), None).await.unwrap();
     assert_eq!((known.after, known.resumed), (1, Resumed::Start));
     assert_eq!(f.told(inbox, known.after).await, ["2-3 age 2"]);
@@ -534,7 +534,7 @@ async fn a_store_opened_without_expiry_deletes_nothing() {
     f.store.attach(inbox, reader("a"), None).await.unwrap();
     let none = SignedDuration::from_millis(1);
     let f = f.reopened(Caps { age: none, absence: none, ..caps() }.without_expiry());
-    // Upkeep is due after the first entry, so it is over when the second is answered.
+    // Maintenance is due after the first entry, so it is done when the second is answered.
     f.inbox("two").await;
     f.inbox("three").await;
     assert_eq!(f.told(inbox, 0).await, ["1 a"]);
@@ -595,7 +595,7 @@ async fn tokens_open_their_own_inbox_until_they_are_replaced() {
     assert!(f.store.by_publish_id(&moved.publish_id).is_none());
     assert_eq!(state.borrow().token, None);
     assert_eq!(f.store.revoke("one").await, Err(LogError::NoInbox));
-    // Its name is free again, and nothing secret stands in the file.
+    // Its name is free again, and the file contains no secret.
     f.store.create("one".parse().unwrap()).await.unwrap();
     f.store.close();
     let file = std::fs::read(f.path()).unwrap();

@@ -13,23 +13,24 @@ use super::schema::{place, seq_of, signed, unsigned};
 use super::{Caps, gaps, queries};
 use crate::relay::protocol::GapReason;
 
-/// Deliveries that one new one may push out. A longer one that needs more is turned away.
+/// Maximum number of deliveries dropped for a new one. If that is not enough, the new one is
+/// rejected.
 const PUSHED_OUT: usize = 4096;
-/// How long refusals rest after they were announced: each announcement takes a `seq`, and a place
-/// among the gaps whose reason is known. The rest doubles while an inbox goes on refusing, so that
-/// one which is full for a week does not push out why older ones came about.
+/// Minimum interval between two announcements of refusals. Each announcement uses a `seq` and a row
+/// in the bounded table of gaps. The interval doubles while an inbox keeps refusing, so that an
+/// inbox that is full for a week does not displace the reasons of older gaps.
 const ANNOUNCE: SignedDuration = SignedDuration::from_secs(10);
-/// The longest of these rests.
+/// Maximum of this interval.
 const LONGEST: SignedDuration = SignedDuration::from_mins(10);
-/// How long an inbox has to have kept all that came before its rests begin anew.
+/// The interval is reset after the inbox has accepted every delivery for this long.
 const CALM: SignedDuration = SignedDuration::from_mins(1);
 
 /// Which refusals are announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announce {
-    /// Those whose inbox has rested.
+    /// Those whose interval has passed.
     WhenDue,
-    /// All: nobody will come back to them.
+    /// All, because the store is being closed.
     Now,
 }
 
@@ -41,18 +42,18 @@ pub(super) struct InboxUsage {
     pub(super) bytes: u64,
     unverified_count: u64,
     unverified_bytes: u64,
-    /// Whether this run's epoch labels what comes now.
+    /// Whether this run's epoch has been stored for the inbox.
     pub(super) labelled: bool,
-    /// Refused and not yet announced. Written with the rest, and counted anew by the next run: see
+    /// Refused and not yet announced. Stored with the rest, and loaded by the next run: see
     /// [`super::registry::Registry::load`].
     refused: u64,
-    /// When that is due; it stands in [`Usages::due`] then.
+    /// When the announcement is due; then the inbox is in [`Usages::due`].
     due_at: Option<Timestamp>,
     announced_at: Option<Timestamp>,
-    /// How long to rest after that.
+    /// The interval after that.
     rest: SignedDuration,
     refused_at: Option<Timestamp>,
-    /// Whether something was kept since.
+    /// Whether a delivery was accepted since.
     kept: bool,
     /// Whether the table of its gaps has grown.
     gaps: bool,
@@ -62,15 +63,15 @@ pub(super) struct InboxUsage {
 #[derive(Debug, Default)]
 pub(super) struct Usages {
     open: HashMap<InboxId, InboxUsage>,
-    /// Those whose numbers changed in this transaction.
+    /// The inboxes whose usage changed in this transaction.
     touched: HashSet<InboxId>,
-    /// Those that have refusals to announce, by when.
+    /// The inboxes that have refusals to announce, by time.
     due: BTreeSet<(Timestamp, InboxId)>,
     /// Refusals that were not announced when the last transaction was committed.
     owed: HashMap<InboxId, u64>,
-    /// Those of which this may not be true any more.
+    /// The inboxes for which this may have changed.
     counted: HashSet<InboxId>,
-    /// Bytes of all inboxes, where that is known.
+    /// Bytes of all inboxes; `None` if not counted yet.
     total: Option<u64>,
     pub(super) passed: SkippedPieces,
 }
@@ -149,7 +150,7 @@ impl Usages {
         (size, verified): (u64, bool),
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        // What could not come in even if all of the inbox went must not push anything out.
+        // If even an empty inbox could not hold the delivery, nothing must be dropped for it.
         let held = self.get(connection, inbox)?.map_or(0, |usage| usage.bytes);
         let others = self.total(connection)?.saturating_sub(held);
         let most = if verified { caps.bytes } else { caps.bytes / Caps::UNVERIFIED };
@@ -186,7 +187,7 @@ impl Usages {
         Ok(*self.total.insert(unsigned(total)))
     }
 
-    /// Drops the oldest delivery whose signature did not hold; whether there was one.
+    /// Drops the oldest unverified delivery. Returns whether there was one.
     fn drop_unverified(
         &mut self,
         connection: &Connection,
@@ -209,7 +210,7 @@ impl Usages {
         self.discard(connection, place, GapReason::Unverified, now)
     }
 
-    /// Drops the oldest delivery where all named readers have it; whether it was so.
+    /// Drops the oldest delivery if all named readers have acked it. Returns whether it did.
     fn drop_read(
         &mut self,
         connection: &Connection,
@@ -221,7 +222,7 @@ impl Usages {
         self.discard(connection, place, GapReason::Read, now)
     }
 
-    /// Deletes a delivery and remembers why; whether there was one.
+    /// Deletes a delivery and stores why. Returns whether it existed.
     pub(super) fn discard(
         &mut self,
         connection: &Connection,
@@ -238,7 +239,7 @@ impl Usages {
         })?;
         let Some((size, verified)) = deleted else { return Ok(false) };
         let size = unsigned(size);
-        // A closed inbox has no usage any more, and no readers.
+        // A closed inbox has no usage and no readers.
         let Some(usage) = self.get(connection, inbox)? else { return Ok(true) };
         usage.count = usage.count.saturating_sub(1);
         usage.bytes = usage.bytes.saturating_sub(size);
@@ -277,11 +278,11 @@ impl Usages {
         Ok(())
     }
 
-    /// Takes out those that have something to announce now.
+    /// Removes and returns the inboxes whose announcement is due.
     fn take_due(&mut self, announce: Announce, now: Timestamp) -> Vec<InboxId> {
         let mut taken = Vec::new();
         while let Some((at, inbox)) = self.due.first().copied() {
-            // Never so late where the clock has not been put back.
+            // A later time is only possible if the clock was set back.
             let late = at.duration_since(now) > LONGEST;
             if announce == Announce::WhenDue && at > now && !late {
                 break;
@@ -292,8 +293,8 @@ impl Usages {
         taken
     }
 
-    /// Announces the refusals that are due and writes every changed usage. Returns the inboxes whose
-    /// usage changed.
+    /// Announces the refusals that are due and writes every changed usage. Returns the inboxes
+    /// whose usage changed.
     pub(super) fn before_commit(
         &mut self,
         connection: &Connection,
@@ -347,8 +348,9 @@ impl Usages {
         self.total = None;
     }
 
-    /// Drops everything after a failed transaction; it is read again. Returns the refusals that were
-    /// unannounced before the transaction. Refusals within it are counted again by the next one.
+    /// Drops everything after a failed transaction; it is read again. Returns the refusals that
+    /// were unannounced before the transaction. Refusals within it are counted again by the next
+    /// one.
     pub(super) fn forget_all(&mut self) -> HashMap<InboxId, u64> {
         let owed = std::mem::take(&mut self.owed);
         *self = Self { passed: std::mem::take(&mut self.passed), ..Self::default() };
@@ -357,7 +359,8 @@ impl Usages {
 }
 
 impl InboxUsage {
-    /// Whether an unverified delivery of `size` bytes would take more than their part.
+    /// Returns whether an unverified delivery of `size` bytes would exceed the limit of unverified
+    /// ones.
     const fn crowded(&self, caps: &Caps, size: u64) -> bool {
         self.unverified_count >= caps.count / Caps::UNVERIFIED
             || self.unverified_bytes + size > caps.bytes / Caps::UNVERIFIED
@@ -367,7 +370,7 @@ impl InboxUsage {
         self.count >= caps.count || self.bytes + size > caps.bytes
     }
 
-    /// Counts refusals at `now`. Gives when to announce them.
+    /// Counts refusals at `now`. Returns when to announce them.
     fn refuse(&mut self, count: u64, now: Timestamp) -> Timestamp {
         let calm = self.refused_at.is_none_or(|at| now.duration_since(at) >= CALM);
         if self.kept && calm {
@@ -435,7 +438,7 @@ mod tests {
         Timestamp::from_second(1_000_000 + seconds).unwrap()
     }
 
-    /// An inbox and its sender, by the second.
+    /// An inbox and its sender. Times are in seconds.
     struct Story {
         connection: Connection,
         usages: Usages,
@@ -448,7 +451,7 @@ mod tests {
             Self { connection: store(1), usages: Usages::default(), caps }
         }
 
-        /// One post; whether it was kept.
+        /// Posts once. Returns whether the delivery was accepted.
         fn post(&mut self, second: i64) -> rusqlite::Result<bool> {
             let entered = (100, true);
             self.usages
@@ -462,7 +465,7 @@ mod tests {
             Ok(())
         }
 
-        /// When refusals were announced, in seconds, and of how many.
+        /// Returns when refusals were announced, in seconds, and their numbers.
         fn announced(&self) -> rusqlite::Result<Vec<(i64, i64)>> {
             self.connection
                 .prepare("SELECT at, count FROM gap WHERE reason = 'refused' ORDER BY to_seq")?
@@ -498,18 +501,18 @@ mod tests {
             story.before_commit(Announce::WhenDue, second).unwrap();
         }
         assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
-        // Some room, which is used up within seconds: it is as full as before.
+        // Some space, which is used up within seconds: the inbox is full again.
         story.caps.count = 12;
         for second in 100..110 {
             story.post(second).unwrap();
             story.before_commit(Announce::WhenDue, second).unwrap();
         }
         assert_eq!(story.announced().unwrap().last().unwrap().0, 80);
-        // Nobody posts for a while, which says nothing.
+        // No posts for a while: does not reset the interval.
         story.post(200).unwrap();
         story.before_commit(Announce::WhenDue, 200).unwrap();
         assert_eq!(story.announced().unwrap().last().unwrap().0, 200);
-        // All is kept for a minute.
+        // Every delivery is accepted for a minute.
         story.caps.count = 73;
         for second in 201..262 {
             story.post(second).unwrap();
@@ -554,7 +557,7 @@ mod tests {
             story.post(0).unwrap();
             story.before_commit(Announce::WhenDue, 0).unwrap();
         }
-        // One is announced, two are owed; what comes now is the failed transaction's.
+        // One is announced, two are pending; the next one belongs to the failed transaction.
         story.post(1).unwrap();
         assert_eq!(story.usages.forget_all(), HashMap::from([(ONE, 2)]));
         assert_eq!(story.usages.forget_all(), HashMap::new());

@@ -1,4 +1,4 @@
-//! Frames survive the wire; whatever else comes is an error and no panic.
+//! Frames survive encoding and decoding; any other message is an error and not a panic.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -133,7 +133,7 @@ fn what_is_nested_in_unknown_fields_is_passed_over() {
         let ping = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(100));
         assert_eq!(decode_client(Some(&ping)), Ok(ClientFrame::Ping(PingPayload { id: 7 })));
         assert_eq!(RelayFrame::decode_text(&ping), Ok(RelayFrame::Ping(PingPayload { id: 7 })));
-        // Without end it is no frame, and nothing breaks.
+        // Deeper nesting is an error and not a stack overflow.
         let endless = format!(r#"{{"type":"ping","id":7,"new":{}}}"#, deep(20_000));
         assert!(decode_client(Some(&endless)).is_err() || endless.len() < MAX_TEXT);
     }
@@ -157,7 +157,7 @@ fn a_relay_cannot_send_a_header_that_a_door_would_not_let_in() {
 
 #[test]
 fn the_longest_head_that_a_relay_takes_fits() {
-    // All of it in what JSON has to escape, a hundred headers of it.
+    // Only characters that JSON escapes, in a hundred headers.
     let value = "\"".repeat(DeliveryFrame::MAX_HEAD / 100 - 1);
     let raw: Vec<_> = (0..100).map(|_| ("x", value.as_bytes())).collect();
     let delivery = DeliveryFrame { headers: Headers::from_raw(raw), ..delivery() };
@@ -186,12 +186,12 @@ fn a_reader_is_told_which_values_are_no_utf_8() {
         panic!("no delivery")
     };
     assert!(again.headers.raw().eq(raw.map(|(name, value)| (name, value.into()))));
-    // Nothing is said where there is nothing to say: as every relay before wrote it.
+    // Absent if it is empty, as in messages of older relays.
     let message = self::delivery().encode();
     assert!(!String::from_utf8_lossy(&message[4..]).contains("latin1"));
 }
 
-/// Everything that a number of a frame may be.
+/// All numbers that a frame may contain.
 fn numbers() -> std::ops::Range<u64> {
     0..1 << 53
 }

@@ -1,5 +1,5 @@
-//! Upkeep, room and batches around pages that cannot be read. What readers and operators see stands
-//! in `tests/relay/damage.rs`.
+//! Maintenance, dropping and batches around unreadable pages. `tests/relay/damage.rs` tests what
+//! readers and operators see.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
@@ -38,7 +38,7 @@ fn word(inbox: i64, n: usize) -> String {
     format!("<{inbox}:{n:04}>")
 }
 
-/// A store that was closed: inboxes and how many deliveries each has, in turns.
+/// Returns a closed store with `deliveries` in each inbox, in turns.
 async fn filled(path: &Path, caps: Caps, counts: &[usize], verified: bool) -> Vec<InboxId> {
     let store = Store::open(&Location::File(path.to_owned()), caps).unwrap();
     let mut ids = Vec::new();
@@ -55,7 +55,7 @@ async fn filled(path: &Path, caps: Caps, counts: &[usize], verified: bool) -> Ve
     ids
 }
 
-/// Overwrites the leaf with a word on it; says which of an inbox' deliveries were there.
+/// Overwrites the leaf that contains a word. Returns which deliveries of an inbox were on it.
 fn damage(path: &Path, inbox: InboxId, n: usize) -> Vec<u64> {
     let bytes = std::fs::read(path).unwrap();
     let has = |page: &[u8], n| {
@@ -70,7 +70,7 @@ fn damage(path: &Path, inbox: InboxId, n: usize) -> Vec<u64> {
     lost
 }
 
-/// Overwrites the page by which all others of a table are found.
+/// Overwrites the root page of a table.
 fn damage_root(path: &Path, table: &str) {
     let connection = Connection::open(path).unwrap();
     let root: i64 = connection
@@ -85,11 +85,11 @@ fn open(path: &Path, caps: Caps) -> Arc<Store> {
     Arc::new(Store::open(&Location::File(path.to_owned()), caps).unwrap())
 }
 
-/// Deliveries that cannot be deleted at most because their pages would be put together with the
-/// damaged one.
+/// Maximum number of deliveries that cannot be deleted because SQLite would merge their pages with
+/// the damaged one.
 const NEIGHBOURS: usize = 12;
 
-/// How many deliveries are left.
+/// Returns the number of remaining deliveries.
 fn left(told: &[String]) -> usize {
     told.iter().filter(|told| !told.contains('-')).count()
 }
@@ -142,7 +142,7 @@ async fn a_full_inbox_makes_room_behind_a_damaged_page() {
         }
         let told = told(&store, one).await;
         assert_eq!(told[0], format!("1-{} damaged", lost[lost.len() - 1]));
-        // One went for each that came.
+        // One was dropped for each new one.
         assert_eq!(left(&told), 60 - lost.len(), "{told:?}");
     }
 }
@@ -170,7 +170,7 @@ async fn an_inbox_that_cannot_be_written_costs_no_other_its_posts() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("relay.db");
     let ids = filled(&path, caps(), &[60, 60], true).await;
-    // What comes next would be written there.
+    // The next delivery would be written there.
     damage(&path, ids[1], 60);
     let store = open(&path, caps());
     for round in 0..20 {
@@ -225,7 +225,7 @@ async fn the_table_of_reasons_may_be_damaged() {
     let mut expected = vec!["1-20 unknown".to_owned()];
     expected.extend((21..=30).map(|n: u64| n.to_string()));
     assert_eq!(told(&store, one).await, expected);
-    // What is pushed out has no reason, and goes all the same.
+    // Deliveries are dropped even if the reason cannot be stored.
     assert_eq!(store.append(one, arrival("new", false)).await, Ok(31));
     assert_eq!(told(&store, one).await[0], "1-21 unknown");
     assert!(store.is_damaged());
