@@ -1,5 +1,5 @@
-//! The I/O of a connection under hyper: records received bytes in the [`ConnState`], and closes in a
-//! way that lets the last answer arrive.
+//! The I/O of a connection under hyper: records received bytes in the [`ConnState`], and closes in
+//! a way that lets the last answer arrive.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -52,8 +52,8 @@ impl ConnIo {
 }
 
 impl Linger {
-    /// Reads and discards until the client closes, a limit is reached, or, where nothing is
-    /// outstanding, there is nothing to read.
+    /// Reads and discards until the client closes, a limit is reached, or there is nothing to read
+    /// and nothing is outstanding.
     fn poll(&mut self, stream: &mut AcceptedStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
         loop {
@@ -123,8 +123,8 @@ impl AsyncWrite for ConnIo {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Never fails: a client that is gone already has nothing left to miss, and an error here would
-    /// take the place of hyper's, which says what was wrong with the request.
+    /// Never fails: a client that is gone misses nothing, and an error here would replace hyper's,
+    /// which explains what was wrong with the request.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { stream, conn, ended, linger, .. } = self.get_mut();
         if linger.is_none() {

@@ -67,8 +67,8 @@ impl Phase {
     }
 }
 
-/// The state of one connection. All accesses are `Relaxed`: the values are independent, and a reader
-/// that is a moment behind closes a connection a moment later.
+/// The state of one connection. All accesses are `Relaxed`: the values are independent, and a
+/// reader that is a moment behind closes a connection a moment later.
 #[derive(Debug)]
 pub(super) struct ConnState {
     /// The client's address.
@@ -78,7 +78,7 @@ pub(super) struct ConnState {
     clock: Clock,
     /// The phase in the lower bits and when it began in the others, so that they change together.
     state: AtomicU64,
-    /// When the client stopped taking what we write, plus one; 0 while it takes it.
+    /// When the client stopped reading, plus one; 0 while it reads.
     stalled: AtomicU64,
     /// When the client last made room in a socket that was full, plus one; 0 if it never did.
     made_room: AtomicU64,

@@ -13,15 +13,14 @@ use tokio::task::{AbortHandle, Id};
 use super::ServeLimits;
 use super::conn_state::{ConnState, Millis, Phase};
 
-/// How long a newcomer may be in one phase before it is the first to go, in milliseconds: a client
-/// 300 ms away has the time for a TLS handshake and a request in several round trips, also where a
-/// packet is lost.
+/// Time that a newcomer has in one phase before it is evicted first, in milliseconds: enough for a
+/// client 300 ms away to finish a TLS handshake and a request, even if a packet is lost.
 const FAIR: Millis = 2_000;
-/// The least that a newcomer has, in milliseconds, where newcomers have half of the places: a
-/// request that follows its connection at once is not evicted by the next connection.
+/// Minimum time of a newcomer while newcomers have half of the places, in milliseconds: a request
+/// that follows its connection at once is not evicted by the next connection.
 const GRACE: Millis = 50;
-/// The smallest share of a network is this part of the places, however many networks there are:
-/// many senders may stand behind one address.
+/// The share of a network is at least the places divided by this, however many networks there are,
+/// because many senders may have the same address.
 const SMALLEST_SHARE: usize = 16;
 
 /// Every open connection by its task. Bounded by the server, which evicts before it inserts.
@@ -106,7 +105,8 @@ impl ConnTable {
             .map(|(.., id)| *id)
     }
 
-    /// The one of `networks` that most exceeds an equal share of `room` when the `newcomer` is in.
+    /// Returns the one of `networks` that most exceeds an equal share of `room`, including the
+    /// `newcomer`.
     fn over_its_share(
         &self,
         newcomer: Option<IpAddr>,
@@ -126,8 +126,8 @@ impl ConnTable {
         over.min_by_key(|network| (Reverse(places[network]), *network))
     }
 
-    /// Closes every connection that is late at `now` and calls `late` with its peer and phase. Returns
-    /// when the next one is late if its phase does not change.
+    /// Closes every connection that is late at `now` and calls `late` with its peer and phase.
+    /// Returns when the next one is late if its phase does not change.
     pub(super) fn expire(
         &mut self,
         now: Millis,
@@ -150,8 +150,8 @@ impl ConnTable {
         next
     }
 
-    /// Closes connections without a complete head and asks the others to end after their answer. Idle
-    /// ones are asked as well: only their own task knows whether a request has just arrived.
+    /// Closes connections without a complete head and asks the others to end after their answer.
+    /// Idle ones are asked as well: only their own task knows whether a request has just arrived.
     pub(super) fn finish(&mut self) {
         self.open.retain(|_, open| {
             let unasked = matches!(open.conn.phase().0, Phase::Fresh | Phase::Head);
@@ -165,8 +165,8 @@ impl ConnTable {
     }
 }
 
-/// One client for the purpose of sharing places: an IPv4 address, or the /64 of an IPv6 address, which
-/// belongs to one subscriber (RFC 6177, section 2).
+/// One client for the purpose of sharing places: an IPv4 address, or the /64 of an IPv6 address,
+/// which belongs to one subscriber (RFC 6177, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Network {
     V4(u32),
@@ -191,18 +191,18 @@ impl Network {
 /// The order of eviction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Sent no complete request within its [`FAIR`] time: by number, oldest first.
+    /// Has sent no complete request within its [`FAIR`] time: by number, oldest first.
     Useless(u64),
-    /// Sent one before: by when it came to be as it is, then by number.
+    /// Has sent a request before: by the start of its phase, then by number.
     Resting(Millis, u64),
-    /// Sent none yet: by number, oldest first.
+    /// Has sent none yet: by number, oldest first.
     New { number: u64, since: Millis },
 }
 
 /// Returns the rank of a connection; `None` if it must not be evicted.
 fn rank(conn: &ConnState, now: Millis) -> Option<Rank> {
     let (phase, since) = conn.phase();
-    // A client that pipelines goes from phase to phase without ever reading.
+    // A client that pipelines changes phases without ever reading.
     let stalled = conn.stalled();
     let since = match phase {
         Phase::Answering => stalled?,
@@ -221,8 +221,8 @@ fn rank(conn: &ConnState, now: Millis) -> Option<Rank> {
 }
 
 /// Returns when a connection is late, rounded up so that no client gets less than the limit. `None`
-/// if something else limits the time: the router for a body, [`ConnIo`](super::conn_io::ConnIo) for a
-/// closing connection, the handler for an upgraded one. A client that reads nothing is limited in
+/// if something else limits the time: the router for a body, [`ConnIo`](super::conn_io::ConnIo) for
+/// a closing connection, the handler for an upgraded one. A client that reads nothing is limited in
 /// every phase but the last.
 fn deadline(conn: &ConnState, limits: &ServeLimits) -> Option<Millis> {
     let after = |since: Millis, limit: Duration| {
@@ -260,7 +260,7 @@ mod tests {
             Self { table: ConnTable::default(), tasks: JoinSet::new(), clock: Clock::start() }
         }
 
-        /// A connection whose port is its number.
+        /// Returns a connection whose port is its number.
         fn enter(&mut self, number: u16) -> Arc<ConnState> {
             self.enter_from([127, 0, 0, 1], number)
         }
@@ -277,7 +277,7 @@ mod tests {
             self.evicted_for([127, 0, 0, 1], 5_000)
         }
 
-        /// Who goes at `now` for a connection from `newcomer`, in a house that is full.
+        /// Returns the connection that is evicted at `now` for one from `newcomer` in a full table.
         fn evicted_for(&mut self, newcomer: impl Into<IpAddr>, now: Millis) -> Option<u16> {
             let room = self.table.len();
             let evicted = self.table.evict(now, Some(newcomer.into()), room);
@@ -350,7 +350,8 @@ mod tests {
         house.enter_from(greedy, 6);
         assert_eq!(house.evicted_for(greedy, 1_000), Some(3));
         assert_eq!(house.evicted_for([192, 0, 2, 1], 1_000), Some(4));
-        // Two each of four, and a newcomer: whoever it is from gives way.
+        // Two connections of each of four networks, and a newcomer: one of its own network is
+        // evicted.
         assert_eq!(house.evicted_for(greedy, 1_000), Some(5));
         idle(&house.enter_from(greedy, 7));
         assert_eq!(house.evicted_for([127, 0, 0, 1], 1_000), Some(1));

@@ -1,10 +1,10 @@
-//! Which client a request came from, where proxies that are trusted stand in between.
+//! Determines the client of a request behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. By default none.
+/// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted. By default none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     networks: Vec<(IpAddr, u8)>,
@@ -16,18 +16,18 @@ impl TrustedProxies {
         Self { networks: networks.into_iter().collect() }
     }
 
-    /// Whether the headers of this peer are believed.
+    /// Returns whether the headers of this peer are trusted.
     pub fn trust(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.networks.iter().any(|(network, prefix)| contains(*network, *prefix, peer))
     }
 
-    /// Returns the address of the client that a request came from: of `peer`, where that is no
-    /// trusted proxy.
+    /// Returns the address of the client that sent a request: `peer`, unless that is a trusted
+    /// proxy.
     ///
-    /// Each proxy appends the address that it was called from to `X-Forwarded-For`, so the list is
-    /// read from its end, as long as what it names is a trusted proxy as well. Whatever stands before
-    /// that was written by the client itself. Without a usable entry, `peer` is all that is known.
+    /// Each proxy appends its client's address to `X-Forwarded-For`, so the list is read from its
+    /// end while the addresses are trusted proxies. The client itself may have written all entries
+    /// before these. Without a usable entry, returns `peer`.
     pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
         let mut client = peer.to_string();
         if !self.trust(peer.ip()) {
@@ -48,7 +48,7 @@ impl TrustedProxies {
     }
 }
 
-/// Reads an address with or without a port; the brackets of IPv6 need no port.
+/// Parses an address with or without a port. IPv6 brackets are allowed without a port.
 fn address(text: &str) -> Option<(IpAddr, String)> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
@@ -104,7 +104,7 @@ mod tests {
             (&of_loopback, "[::1]:9", &["192.0.2.7:80"], "192.0.2.7:80"),
             (&of_loopback, "[::ffff:127.0.0.1]:9", &["192.0.2.7"], "192.0.2.7"),
             (&of_loopback, "192.0.2.1:9", &["192.0.2.7"], "192.0.2.1:9"),
-            // What the client wrote itself stands before what our proxy wrote.
+            // The client's own entries precede that of our proxy.
             (&of_loopback, "127.0.0.1:9", &["1.1.1.1, 192.0.2.7"], "192.0.2.7"),
             (&of_loopback, "127.0.0.1:9", &["1.1.1.1", "[2001:db8::1]:7"], "[2001:db8::1]:7"),
             (&of_loopback, "127.0.0.1:9", &["[2001:db8::1]"], "2001:db8::1"),
@@ -115,7 +115,7 @@ mod tests {
             (&named, "10.2.2.3:9", &["192.0.2.7"], "10.2.2.3:9"),
             (&named, "127.0.0.1:9", &["192.0.2.7"], "127.0.0.1:9"),
             (&anybody, "192.0.2.1:9", &["192.0.2.7"], "192.0.2.7"),
-            // Nothing to believe.
+            // No usable entry.
             (&of_loopback, "127.0.0.1:9", &[], "127.0.0.1:9"),
             (&of_loopback, "127.0.0.1:9", &["192.0.2.7, <script>"], "127.0.0.1:9"),
             (&of_loopback, "127.0.0.1:9", &["unknown"], "127.0.0.1:9"),

@@ -1,9 +1,10 @@
 //! Hardened HTTP/1.1 for any router: accepts connections, limits their number, size and time, and
 //! stops gracefully. Uses no other module of this crate.
 //!
-//! One task runs each connection, and one loop owns all of them: it accepts, closes late connections
-//! and makes room. Each task shares a `ConnState` with the loop. It consists of atomics, so a request
-//! takes no lock and wakes only its own task. Without connections the loop sleeps until the next one.
+//! One task runs each connection, and one loop owns all of them: it accepts, closes late
+//! connections and makes room. Each task shares a `ConnState` with the loop. It consists of
+//! atomics, so a request takes no lock and wakes only its own task. Without connections the loop
+//! sleeps until the next one.
 //!
 //! hyper's own `header_read_timeout` stays off. It starts when a connection begins to *wait* for a
 //! head (hyper 1.12, `proto/h1/conn.rs`, `poll_read_head`), so one value would have to serve both a
@@ -50,18 +51,18 @@ pub use open_files::raise_open_files;
 pub use service::{Peer, WriteProgress};
 pub use socket::ListeningSockets;
 
-/// How long accepting rests after an error that would only repeat itself.
+/// Pause after a failed accept, because the next one would fail as well.
 const REST: Duration = Duration::from_millis(50);
-/// How often a full house is looked through again for a connection that may go.
+/// Interval at which a full table is searched for a connection to evict.
 const FULL_HOUSE: Duration = Duration::from_millis(20);
-/// The longest that a late connection outlives its limit.
+/// Maximum time by which a late connection exceeds its limit.
 const SLACK: Duration = Duration::from_secs(1);
-/// The smallest buffer hyper takes, in bytes.
+/// Minimum size of hyper's buffer, in bytes.
 const SMALLEST_BUFFER: usize = 8192;
-/// How much of a panic's message is logged, in characters.
+/// Maximum logged length of a panic's message, in characters.
 const PANIC_TEXT: usize = 200;
 
-/// What a client may take: time, bytes, connections.
+/// The limits of a server: time, bytes, connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeLimits {
     /// From a request's first byte to the end of its head, and from connecting to a first byte.
@@ -72,9 +73,9 @@ pub struct ServeLimits {
     /// never less than 8 KiB of that. More is answered 431.
     pub max_head: usize,
     /// Open connections. The process's limit of open files, less 128, is a limit as well. When it
-    /// is reached, the connection that did least for its place is closed for the newcomer: one that
-    /// has sent no complete request for 2 s, else the one that is idle for longest, first of the
-    /// address (in IPv6 the /64) that has more than its share.
+    /// is reached, the least useful connection is closed for the newcomer: one that has sent no
+    /// complete request for 2 s, otherwise the one that has been idle longest, first of the address
+    /// (in IPv6 the /64) that has more than its share.
     pub max_connections: usize,
     /// How long a graceful stop waits for requests that are being answered.
     pub drain: Duration,
@@ -93,27 +94,29 @@ impl Default for ServeLimits {
 }
 
 impl ServeLimits {
-    /// How many connections may really be open: the process's limit of open files counts as well.
+    /// Returns the effective number of connections: the limit of open files may reduce it.
     pub fn room(&self) -> usize {
         self.max_connections.min(open_files::connections()).max(1)
     }
 
-    /// The soonest that a connection which is in time now can be late.
+    /// Returns the shortest time after which a connection that is in time now can be late.
     fn shortest(&self) -> Duration {
         self.head_timeout.min(self.idle_timeout)
     }
 }
 
-/// Serves `router` on `socket` (one or several listeners, or those with TLS) until `stop`, then returns when the
-/// connections are gone.
+/// Serves `router` on `socket` (one or several listeners, with or without TLS) until `stop`.
+/// Returns when all connections have ended.
 ///
-/// Every request carries its [`Peer`] and [`WriteProgress`] as extensions. `observer` is called for every
-/// connection that ended before its whole request reached the router, except those that never sent a
-/// byte. It runs in the connection's task or the accept loop and must neither block nor panic. The time that a *body* takes is the router's to limit. A client that hangs up does not
-/// cancel its handler; eviction of a half-sent request and the end of the drain time do.
+/// Every request carries its [`Peer`] and [`WriteProgress`] as extensions. `observer` is called for
+/// every connection that ended before its whole request reached the router, except those that never
+/// sent a byte. It runs in the connection's task or the accept loop and must neither block nor
+/// panic. The router must limit the time for a *body*. A client that disconnects does not cancel
+/// its handler; eviction of a half-sent request and the end of the drain time do.
 ///
 /// On `stop` the listening socket is closed at once, and with it all connections without a complete
-/// head; requests that are being received or answered get [`ServeLimits::drain`] and then end unanswered.
+/// head; requests that are being received or answered get [`ServeLimits::drain`] and then end
+/// unanswered.
 ///
 /// A connection that a handler upgraded counts until the handler drops it. It is neither timed nor
 /// evicted, and a stop waits for it no longer than [`ServeLimits::drain`].
@@ -139,23 +142,23 @@ pub async fn serve(
 
 type Observer = Arc<dyn Fn(ConnFailure) + Send + Sync>;
 
-/// The accept loop's own: every connection, and when to look at them again.
+/// The state of the accept loop: all connections, and when to check them next.
 struct AcceptLoop {
     router: Router,
     limits: ServeLimits,
     tls: Option<TlsAcceptor>,
     observer: Observer,
     http: http1::Builder,
-    /// How many connections may be open.
+    /// Maximum number of open connections.
     room: usize,
     clock: Clock,
     tasks: JoinSet<()>,
     table: ConnTable,
-    /// How many connections there have been.
+    /// Number of connections so far.
     accepted: u64,
-    /// Accepted while nobody could go for it; nothing more is accepted meanwhile.
+    /// An accepted connection without a place; no more are accepted meanwhile.
     waiting: Option<(TcpStream, SocketAddr)>,
-    /// When accepting goes on, where it rests.
+    /// When to accept again after a pause.
     resume_at: Option<Instant>,
     /// When the next connection may be late. `None` without connections.
     sweep_at: Option<Instant>,
@@ -195,12 +198,13 @@ impl AcceptLoop {
         }
     }
 
-    /// Waits for one thing to happen and does what it asks for. Nothing is lost when it is dropped.
+    /// Waits for one event and handles it. Cancel safe.
     async fn turn(&mut self, listeners: &[TcpListener]) {
         let wake_at = [self.sweep_at, self.resume_at].into_iter().flatten().min();
         let accepting = self.resume_at.is_none();
         tokio::select! {
-            // Accepting stands last: a flood of connections holds up neither time nor departures.
+            // Accepting is last, so that a flood of connections delays neither timers nor ended
+            // connections.
             biased;
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => self.wake(),
             Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
@@ -224,7 +228,7 @@ impl AcceptLoop {
         }
     }
 
-    /// Accepts again, beginning with the one that waits.
+    /// Resumes accepting with the waiting connection.
     fn resume(&mut self) {
         self.resume_at = None;
         if let Some((stream, peer)) = self.waiting.take() {
@@ -232,8 +236,8 @@ impl AcceptLoop {
         }
     }
 
-    /// Opens a connection, for which another may have to go. When no other can, it waits, and with
-    /// it all who come after it in the listen queue.
+    /// Opens a connection and evicts another if needed. If none can be evicted, the connection
+    /// waits, and all later ones wait in the listen queue.
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if self.table.len() < self.room || self.evict(Some(peer.ip())) {
             self.open(stream, peer);
@@ -270,7 +274,7 @@ impl AcceptLoop {
         self.sweep_at.get_or_insert_with(|| Instant::now() + self.limits.shortest());
     }
 
-    /// Makes room by closing one connection; `false` when none may go now.
+    /// Closes one connection to make room. Returns `false` if none may be closed now.
     fn evict(&mut self, newcomer: Option<IpAddr>) -> bool {
         let now = self.clock.at(Instant::now());
         let Some((peer, phase)) = self.table.evict(now, newcomer, self.room) else { return false };
@@ -280,7 +284,7 @@ impl AcceptLoop {
         true
     }
 
-    /// Closes the late and decides when to look again.
+    /// Closes late connections and schedules the next check.
     fn sweep(&mut self) {
         let now = Instant::now();
         let Self { table, limits, observer, clock, .. } = self;
@@ -290,14 +294,14 @@ impl AcceptLoop {
                 observer(ConnFailure { peer, reason, status: None });
             }
         });
-        // Whoever changes phase after this moment is not late before the shortest limit is over.
+        // A connection that changes phase later is not late before the shortest limit has passed.
         let latest = now + limits.shortest();
         let soonest = now + SLACK.min(limits.shortest() / 8).max(Duration::from_millis(1));
         let next = next.map_or(latest, |millis| clock.instant(millis).min(latest)).max(soonest);
         self.sweep_at = (!self.table.is_empty()).then_some(next);
     }
 
-    /// Takes a connection off the table; the first who waits gets its place.
+    /// Removes a connection. The waiting one gets its place.
     fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
         let id = match ended {
             Ok((id, ())) => id,
@@ -319,7 +323,7 @@ impl AcceptLoop {
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
-        // These are about the one connection, which is gone with them.
+        // These errors concern only that connection.
         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
         {
             return;
@@ -333,7 +337,7 @@ impl AcceptLoop {
         self.resume_at = Some(Instant::now() + REST);
     }
 
-    /// Ends all connections: at once if no head is complete, else after their answer.
+    /// Ends all connections: at once without a complete head, otherwise after their answer.
     async fn drain(mut self) {
         self.waiting = None;
         self.table.finish();
@@ -351,7 +355,7 @@ impl AcceptLoop {
     }
 }
 
-/// The beginning of a panic's message.
+/// Returns the beginning of a panic's message.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()

@@ -1,16 +1,16 @@
-//! The process's limit of open files: raised once, and what it leaves for connections.
+//! The process's limit of open files: raises it, and derives the number of connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is asked for. More helps nobody: connections are capped far below.
+/// The requested limit. A higher one has no use: connections are limited far below it.
 const WANTED: u64 = 65_536;
-/// What macOS grants at most for one process, whatever its hard limit says (`OPEN_MAX`).
+/// The maximum on macOS, whatever the hard limit is (`OPEN_MAX`).
 const MACOS_MOST: u64 = 10_240;
-/// Files that are no connections: journal, log, terminal, runtime, outgoing connections.
+/// Files other than connections: journal, log, terminal, runtime, outgoing connections.
 const RESERVED: u64 = 128;
 
-/// Raises the soft limit of open files to the hard one, at most 65,536, and gives the limit that
-/// then holds. It is never lowered, and a system that refuses keeps what it has.
+/// Raises the soft limit of open files to the hard one, at most 65,536. Never lowers it. Returns
+/// the resulting limit, which is the old one if the system refuses.
 pub fn raise_open_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     for wanted in [WANTED, MACOS_MOST] {
@@ -24,7 +24,7 @@ pub fn raise_open_files() -> u64 {
     limit()
 }
 
-/// How many connections the limit of open files allows.
+/// Returns the number of connections that the limit of open files allows.
 pub(super) fn connections() -> usize {
     usize::try_from(limit().saturating_sub(RESERVED)).unwrap_or(usize::MAX)
 }

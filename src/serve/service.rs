@@ -1,5 +1,5 @@
-//! Passes the requests of one connection to the router, and records in its [`ConnState`] how much of
-//! each has arrived.
+//! Passes the requests of one connection to the router, and records in its [`ConnState`] how much
+//! of each has arrived.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,14 +24,14 @@ use super::conn_state::ConnState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Tells whether the client still reads what it is sent: an extension of every request, for handlers
-/// that keep the connection.
+/// Shows whether the client still reads: an extension of every request, for handlers that keep the
+/// connection.
 #[derive(Debug, Clone)]
 pub struct WriteProgress(Arc<ConnState>);
 
 impl WriteProgress {
-    /// Returns when the client last made room in a full socket: a sign of life, also in the middle of
-    /// a message that takes minutes. `None` if the socket was never full.
+    /// Returns when the client last made room in a full socket: a sign of life, also in the middle
+    /// of a message that takes minutes. `None` if the socket was never full.
     pub fn last(&self) -> Option<Instant> {
         self.0.made_room_at()
     }

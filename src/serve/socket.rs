@@ -14,21 +14,21 @@ use tokio_rustls::server::TlsStream;
 
 use super::conn_state::ConnState;
 
-/// Bytes that may wait unsent in the kernel. Unacknowledged bytes come on top, so a fast line keeps
-/// its speed.
+/// Maximum number of unsent bytes in the kernel. Unacknowledged bytes do not count, so a fast line
+/// keeps its speed.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
 
-/// One or several listening sockets; of TLS where there is an acceptor.
+/// One or several listening sockets, with TLS if there is an acceptor.
 pub struct ListeningSockets {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) tls: Option<TlsAcceptor>,
 }
 
 impl ListeningSockets {
-    /// The same with connections that begin with a TLS handshake. It counts as part of the first
-    /// request's head: [`super::ServeLimits::head_timeout`] is for both, and who is amid one makes room
-    /// first.
+    /// Returns the same sockets with TLS. The handshake counts as part of the first request's head:
+    /// [`super::ServeLimits::head_timeout`] limits both, and a connection in its handshake is
+    /// evicted first.
     #[must_use]
     pub fn with_tls(self, acceptor: TlsAcceptor) -> Self {
         Self { tls: Some(acceptor), ..self }
@@ -47,8 +47,8 @@ impl From<Vec<TcpListener>> for ListeningSockets {
     }
 }
 
-/// Accepts a connection on whichever socket has one. `turn` says which is asked first, so that a busy
-/// one cannot keep the others waiting; with no socket it waits for ever.
+/// Accepts a connection on any socket. `turn` selects the socket that is polled first, so that a
+/// busy one cannot starve the others. Waits forever without sockets.
 pub(super) async fn accept(
     listeners: &[TcpListener],
     turn: u64,
@@ -73,8 +73,8 @@ pub(super) enum AcceptedStream {
 }
 
 impl AcceptedStream {
-    /// Does the TLS handshake if there is an acceptor, unless the client begins as plain HTTP does:
-    /// then its state records that, and it can still be answered.
+    /// Runs the TLS handshake if there is an acceptor. If the client speaks plain HTTP, skips it
+    /// and records that in the state, so that the client can still be answered.
     pub(super) async fn open(
         socket: TcpStream,
         tls: Option<TlsAcceptor>,
@@ -82,7 +82,7 @@ impl AcceptedStream {
     ) -> io::Result<Self> {
         prepare(&socket);
         let mut first = [0];
-        // Nothing comes from a client that is gone: the handshake says so.
+        // A client that has closed sends nothing: the handshake reports that.
         if tls.is_some() && socket.peek(&mut first).await? > 0 && first[0].is_ascii_alphabetic() {
             conn.lacks_tls();
             return Ok(Self::Plain(MonitoredSocket { socket, conn, full: false }));
@@ -156,19 +156,18 @@ impl AsyncWrite for AcceptedStream {
 fn prepare(socket: &TcpStream) {
     // Answers are small and complete: Nagle's algorithm could only delay them.
     let _ = socket.set_nodelay(true);
-    // Otherwise Linux takes megabytes for a client that reads slowly, and says that there is room
-    // again only when a third of them is gone: on a slow line that is a minute in which nobody sees
-    // that it reads.
+    // Otherwise Linux buffers megabytes for a slow client, and reports room only when a third of it
+    // has been sent: on a slow line the client would seem not to read for a minute.
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
 }
 
 /// A TCP socket that records in its [`ConnState`] when it is full and when the client makes room.
 ///
-/// It is below TLS, which has a buffer of its own: above TLS, a write succeeds while the flush after
-/// it waits for the client, and so may a handshake and a close.
+/// It is below TLS, which has a buffer of its own: above TLS, a write succeeds while the flush
+/// after it waits for the client, and so may a handshake and a close.
 ///
-/// Bytes that the socket accepts are no sign of life: it accepts them while it has room, even if the
+/// Accepted bytes are not a sign of life: the socket accepts them while it has room, even if the
 /// client is gone. Only the client can make room in a full socket.
 pub(super) struct MonitoredSocket {
     socket: TcpStream,
