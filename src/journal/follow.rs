@@ -1,7 +1,7 @@
-//! Follows a journal: returns what was committed since the last time, a page of one kind at a time.
+//! Follows a journal: returns new commits, a page of one kind at a time.
 //!
-//! The journal is written by this process, which has a [`Feed`], or by another one, whose file is
-//! looked at a few times a second.
+//! If this process writes the journal, its [`Feed`] announces commits. If another process does, the
+//! file is polled a few times a second.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use super::{Feed, JournalError, JournalReader, Watermarks};
 use crate::callback::{Delivery, DeliverySummary, NotedGap, RefusalEntry};
 
-/// The time between two looks at a journal that another process writes.
+/// Polling interval for a journal that another process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What was committed, all of one kind and oldest first; never empty.
+/// New commits of one kind, oldest first; never empty.
 #[derive(Debug)]
 pub enum JournalBatch {
     /// Accepted deliveries.
@@ -25,20 +25,20 @@ pub enum JournalBatch {
     Summaries(Vec<DeliverySummary>),
     /// New and changed entries in the log of refusals.
     Refusals(Vec<RefusalEntry>),
-    /// Deliveries that a relay took and will never pass on.
+    /// Deliveries that a relay accepted and will not send.
     Gaps(Vec<NotedGap>),
     /// Deliveries were deleted, and assets with them.
     Pruned,
 }
 
-/// Follows a journal. A slow one costs the writer nothing, and loses nothing that is kept.
+/// Follows a journal. A slow follower costs the writer nothing and misses no stored row.
 #[derive(Debug)]
 pub struct Follower {
     reader: JournalReader,
     source: ChangeSource,
-    /// Whether it returns [`JournalBatch::Summaries`] in place of [`JournalBatch::Deliveries`].
+    /// Whether it returns [`JournalBatch::Summaries`] instead of [`JournalBatch::Deliveries`].
     summaries: bool,
-    /// What was returned.
+    /// The watermarks up to which rows were returned.
     seen: Watermarks,
 }
 
@@ -54,28 +54,27 @@ enum ChangeSource {
 #[derive(Debug)]
 struct WatchedFile {
     path: PathBuf,
-    /// The device and the number of the file that was opened.
+    /// Device and inode of the opened file.
     identity: (u64, u64),
-    /// [`JournalReader::data_version`] at the last look.
+    /// [`JournalReader::data_version`] at the last poll.
     version: u64,
-    /// When to look again.
+    /// When to poll next.
     look_at: Instant,
 }
 
 impl Follower {
-    /// Creates a follower of the journal that this process writes. It begins with what is committed
-    /// from now on.
+    /// Creates a follower of the journal that this process writes. It begins with the next commit.
     pub fn of_feed(reader: JournalReader, mut feed: Feed) -> Self {
         let seen = feed.watermarks();
         Self { reader, source: ChangeSource::Feed(feed), summaries: false, seen }
     }
 
     /// Creates a follower of the journal file at `path`, which another process may write. It begins
-    /// with what is committed from now on.
+    /// with the next commit. Returns an error if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let reader = JournalReader::open(path)?;
         let identity = identity(path).ok_or_else(|| JournalError::Replaced(path.to_owned()))?;
-        // Before the watermarks, so that what is committed between the two is seen at the first look.
+        // Before the watermarks, so that a commit between the two is seen at the first poll.
         let version = reader.data_version()?;
         let seen = reader.watermarks()?;
         let look_at = Instant::now();
@@ -83,45 +82,44 @@ impl Follower {
         Ok(Self { reader, source: ChangeSource::File(watched), summaries: false, seen })
     }
 
-    /// Makes it return [`JournalBatch::Summaries`] in place of [`JournalBatch::Deliveries`].
+    /// Makes it return [`JournalBatch::Summaries`] instead of [`JournalBatch::Deliveries`].
     #[must_use]
     pub fn of_summaries(self) -> Self {
         Self { summaries: true, ..self }
     }
 
-    /// Returns how far it has come: what lies behind was returned, or was there before.
+    /// Returns its watermarks: everything up to them was returned, or existed before.
     pub const fn seen(&self) -> Watermarks {
         self.seen
     }
 
-    /// Returns how far the journal goes, also where its feed has not said so yet.
+    /// Returns the journal's watermarks, even if the feed has not announced them yet.
     pub fn newest(&mut self) -> Result<Watermarks, JournalError> {
         if let ChangeSource::Feed(feed) = &mut self.source {
-            // Before it is read, so that nothing is missed.
+            // Before the read, so that no commit is missed.
             feed.watermarks();
         }
         self.reader.watermarks()
     }
 
-    /// Goes on behind `seq`, in place of where it was, as far as deliveries are concerned.
+    /// Moves to the delivery after `seq`.
     #[must_use]
     pub fn behind(mut self, seq: u64) -> Self {
         self.seen.head = seq;
         self
     }
 
-    /// Goes on from `seen`, in place of where it was.
+    /// Moves to the watermarks `seen`.
     pub const fn go_on_from(&mut self, seen: Watermarks) {
         self.seen = seen;
     }
 
-    /// Returns the reader, for everything that is not new.
+    /// Returns the reader, for older rows.
     pub const fn reader(&self) -> &JournalReader {
         &self.reader
     }
 
-    /// Returns what was committed and not returned yet, at most `limit` of one kind; `None` where
-    /// there is no more for now.
+    /// Returns the next commits, at most `limit` of one kind; `None` if there are no more for now.
     pub fn next(&mut self, limit: u32) -> Result<Option<JournalBatch>, JournalError> {
         let watermarks = self.watermarks()?;
         self.step_back(watermarks);
@@ -162,10 +160,10 @@ impl Follower {
         Ok(None)
     }
 
-    /// Waits until there may be more. Returns `false` once the journal is closed, so that nothing
-    /// more will come; an error where its file was removed or another one stands in its place.
+    /// Waits until there may be new commits. Returns `false` once the journal is closed, or an
+    /// error if its file was removed or replaced.
     ///
-    /// It can be given up and called again; nothing is lost by that.
+    /// Cancel safe.
     pub async fn changed(&mut self) -> Result<bool, JournalError> {
         match &mut self.source {
             ChangeSource::Feed(feed) => Ok(feed.further().await.is_some()),
@@ -191,11 +189,11 @@ impl Follower {
         }
     }
 
-    /// Numbers can be given out again after a pruning and a new start of the process that writes: then
-    /// what is there now was returned, and what comes next has a number above it.
+    /// Lowers the watermarks if numbers are reused, which can happen after pruning and a restart of
+    /// the writing process: all current rows were returned, and new ones have higher numbers.
     fn step_back(&mut self, watermarks: Watermarks) {
         if let ChangeSource::Feed(_) = self.source {
-            // What was read may be newer than what the feed has said.
+            // The rows that were read may be newer than the feed's announcement.
             return;
         }
         self.seen.head = self.seen.head.min(watermarks.head);
@@ -204,7 +202,7 @@ impl Follower {
     }
 }
 
-/// Returns what tells a file from another one with the same name; `None` where there is none.
+/// Returns device and inode of a file; `None` if there is no file.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

@@ -1,8 +1,8 @@
-//! The embedded store of accepted deliveries: the truth that everything on a screen is read from.
+//! The embedded store of accepted deliveries. All output is read from it.
 //!
-//! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, the fold's states of their
-//! assets in the same transaction, the bounded log of refusals, and the user's notes. A [`Feed`]
-//! announces how far the journal goes, and a [`JournalReader`] reads it.
+//! One thread writes ([`crate::sqlite::Writer`]): deliveries in `seq` order, the fold's states of
+//! their assets in the same transaction, the bounded log of refusals, and the user's notes. A
+//! [`Feed`] announces how far the journal goes, and a [`JournalReader`] reads it.
 
 mod feed;
 mod follow;
@@ -44,7 +44,7 @@ pub use watermarks::Watermarks;
 use handler::{JournalEntry, JournalHandler};
 use schema::Meta;
 
-/// What a queued delivery takes beside its body and headers, in bytes: about its other fields.
+/// Approximate size of a queued delivery besides its body and headers, in bytes.
 const OVERHEAD: usize = 512;
 
 /// An open journal: the one writer.
@@ -72,16 +72,16 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens the journal at `place` for writing, making it where there is none.
+    /// Opens the journal at `place` for writing, or creates it.
     ///
-    /// Reads no history, whatever the journal holds, unless the rules of the fold have changed:
-    /// then all of it is folded anew. Deliveries of assets that were quiet for longer than `keep`
-    /// are deleted now and once an hour; `None` keeps everything.
+    /// Does not read the stored deliveries, unless the rules of the fold have changed: then all of
+    /// them are folded again. Deletes deliveries of assets that were quiet for longer than `keep`,
+    /// now and once an hour; `None` keeps all.
     pub fn open(place: &Location, keep: Option<SignedDuration>) -> Result<Self, JournalError> {
         Self::open_bounded(place, keep, WriterLimits::default())
     }
 
-    /// The same with other bounds for what may wait to be written.
+    /// Like [`Journal::open`], with other limits for the writer's queue.
     pub fn open_bounded(
         place: &Location,
         keep: Option<SignedDuration>,
@@ -104,8 +104,8 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Delivery(Box::new(accepted)), size)
     }
 
-    /// Records that a subscription to a relay begins after the number `after`, with the label `anew` if
-    /// it does not continue from the stored position.
+    /// Records that a subscription to a relay begins after the number `after`, with the label
+    /// `anew` if it does not continue from the stored position.
     pub fn subscribed(
         &self,
         relay: Arc<str>,
@@ -115,8 +115,8 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Subscribed { relay, after, anew }, OVERHEAD)
     }
 
-    /// Queues a message of a relay. It is written only in sequence, directly after the last one; one
-    /// that was written before is not written again.
+    /// Queues a message of a relay. It is written only in sequence, directly after the last one;
+    /// one that was written before is not written again.
     pub fn take_over(
         &self,
         position: MessagePosition,
@@ -131,7 +131,7 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Relayed(position, relayed), OVERHEAD + size)
     }
 
-    /// Queues new and changed refusals. Nobody waits for them: a full queue is an answer.
+    /// Queues new and changed refusals. Returns an error if the queue is full.
     pub fn list_refusals(
         &self,
         listed: Vec<RefusalEntry>,
@@ -140,10 +140,10 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Refusals(listed), size)
     }
 
-    /// Gives an asset a local name, in place of the one it had; `None` or a blank one takes it away.
+    /// Sets the local name of an asset; `None` or a blank name removes it.
     ///
-    /// What is longer than [`MAX_NAME`] is cut. Nothing needs to have been heard of the asset. The
-    /// feed does not tell of it: whoever shows names reads the asset again when the receipt is here.
+    /// A name longer than [`MAX_NAME`] is cut. The asset need not exist. The feed does not announce
+    /// the change: a caller that shows names reads the asset again after the receipt.
     pub fn name(
         &self,
         asset_id: String,
@@ -153,9 +153,9 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Name { asset_id, name }, size)
     }
 
-    /// Changes many local names at once, all or none, in the journal file at `path`; also beside the
-    /// process that writes it, whose dashboard shows them a moment later. Makes the journal where
-    /// there is none, and brings an older one up to date.
+    /// Changes many local names at once, all or none, in the journal file at `path`, even while
+    /// another process writes it; its dashboard shows them shortly after. Creates the journal if
+    /// there is none, and migrates an older one.
     ///
     /// A name that is longer than [`MAX_NAME`] is cut.
     pub fn change_names(path: &Path, changes: &[NameChange]) -> Result<NamingCounts, JournalError> {
@@ -168,7 +168,7 @@ impl Journal {
         };
         let mut connection = opened?;
         let mut write = || -> rusqlite::Result<NamingCounts> {
-            // Immediate: a reader that becomes a writer could find that another one was faster.
+            // Immediate: a read transaction that becomes a write fails if another one was faster.
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let named = notes::change_names(&transaction, changes)?;
@@ -179,11 +179,11 @@ impl Journal {
         write().map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
     }
 
-    /// Notes that the failure that had come `at` was seen: of a version, or where that is `None` of
-    /// the asset as a whole. Where `at` is `None`, what was noted is taken back.
+    /// Marks the failure at time `at` as seen: of a version, or with `None` of the asset as a
+    /// whole. If `at` is `None`, removes the mark.
     ///
-    /// An asset that the journal does not have (any more) stays without. The feed does not tell of
-    /// it, as for [`Journal::name`].
+    /// Has no effect if the journal does not hold the asset. The feed does not announce the change,
+    /// as for [`Journal::name`].
     pub fn acknowledge(
         &self,
         asset_id: String,
@@ -194,12 +194,12 @@ impl Journal {
         self.writer.submit_as(JournalEntry::Acknowledge { asset_id, version_id, at }, size)
     }
 
-    /// An id for a new entry in the log of refusals, above all that are in use.
+    /// Returns an id for a new entry in the refusal log, higher than all that are in use.
     pub fn next_refusal_id(&self) -> Result<u64, JournalError> {
         Ok(self.reader()?.highest_refusal_id()? + 1)
     }
 
-    /// A reader of what is committed.
+    /// Returns a new reader.
     pub fn reader(&self) -> Result<JournalReader, JournalError> {
         Ok(JournalReader::new(self.database.reader()?, self.database.path().to_owned()))
     }
@@ -209,7 +209,7 @@ impl Journal {
         Feed::new(self.watermarks.clone())
     }
 
-    /// Whether writing works, and every change of that.
+    /// Returns a receiver of the journal's health.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.writer.health()
     }
@@ -220,26 +220,26 @@ impl Journal {
         *self.writer.health().borrow() == Health::Writing && !self.writer.is_behind()
     }
 
-    /// Where it is, as shown to people.
+    /// Returns the path of the journal, for messages.
     pub fn path(&self) -> &Path {
         self.database.path()
     }
 
-    /// Writes what is queued and closes the file. Blocks until then; later deliveries are answered
-    /// [`WriteError::Closed`]. Readers that are still open keep the write-ahead log alive.
+    /// Writes all queued entries and closes the file. Blocks until that is done; later deliveries
+    /// get [`WriteError::Closed`]. Readers that are still open keep the write-ahead log alive.
     pub fn close(&self) {
         self.writer.stop();
     }
 
-    /// Counts what [`Journal::prune`] would delete; works beside a running dubwatch.
+    /// Counts the rows that [`Journal::prune`] would delete. Works while dubwatch is running.
     pub fn prunable(path: &Path, cutoff: Timestamp) -> Result<PruneCounts, JournalError> {
         let connection = Database::open_reader(path, schema::SCHEMA)?;
         prune::count(&connection, cutoff)
             .map_err(|cause| JournalError::Read { path: path.to_owned(), cause })
     }
 
-    /// Deletes the deliveries of assets that were quiet since `cutoff`, with what the fold knows
-    /// of them, and gives the room back to the disk. Needs the journal for itself.
+    /// Deletes the deliveries and states of assets that were quiet since `cutoff`, and returns the
+    /// space to the disk. Returns an error if another process writes the journal.
     pub fn prune(path: &Path, cutoff: Timestamp) -> Result<PruneCounts, JournalError> {
         let (_database, mut connection) = Database::open_existing(path, schema::SCHEMA)?;
         prune::all(&mut connection, cutoff)

@@ -1,4 +1,4 @@
-//! What the user said of assets, on disk; it changes nothing that the fold knows.
+//! The user's notes on disk: names of assets and marks of seen failures. Independent of the fold.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::rows;
 use crate::timeline::Notes;
 
-/// How long a local name can be, in characters.
+/// Maximum length of a local name, in characters.
 pub const MAX_NAME: usize = 200;
 
-/// What stands for the asset as a whole where a version's id stands; no id is empty.
+/// The version id that stands for the asset as a whole; no real id is empty.
 const WHOLE: &str = "";
 
-/// A name as it is kept: without blanks around it, cut; `None` where nothing is left.
+/// Returns a name as it is stored: trimmed and cut; `None` if it is blank.
 fn tidy(name: &str) -> Option<String> {
     let kept: String = name.trim().chars().take(MAX_NAME).collect();
     (!kept.is_empty()).then_some(kept)
 }
 
-/// Writes an asset's name, or takes it away where there is none or a blank one.
+/// Writes an asset's name; removes it if it is `None` or blank.
 pub(super) fn name(
     connection: &Connection,
     asset_id: &str,
@@ -37,7 +37,7 @@ pub(super) fn name(
     .map(drop)
 }
 
-/// Writes that a failure was seen, or takes that back.
+/// Writes or removes the mark of a seen failure.
 pub(super) fn acknowledge(
     connection: &Connection,
     asset_id: &str,
@@ -46,8 +46,8 @@ pub(super) fn acknowledge(
 ) -> rusqlite::Result<()> {
     let version_id = version_id.unwrap_or(WHOLE);
     match at {
-        // Only where there is such an asset: one that was pruned while its screen was open would
-        // leave a row that nothing takes away. Rounded up, so that it covers the failure.
+        // Only if the asset exists: for one that was pruned while its screen was open, the row
+        // would never be deleted. Rounded up, so that the mark covers the failure.
         Some(at) => connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO acknowledgement (asset_id, version_id, at)
@@ -61,25 +61,25 @@ pub(super) fn acknowledge(
     .map(drop)
 }
 
-/// A local name that is to be given, or taken away.
+/// A change of a local name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameChange {
     /// The asset.
     pub asset_id: String,
-    /// Its name; `None` takes away the one it has.
+    /// Its name; `None` removes it.
     pub name: Option<String>,
 }
 
-/// What became of [`NameChange`]s.
+/// The results of [`NameChange`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NamingCounts {
-    /// Assets that have another name now, or one for the first time.
+    /// Number of assets with a new or changed name.
     pub named: usize,
-    /// Assets that have none any more.
+    /// Number of assets whose name was removed.
     pub removed: usize,
-    /// Assets that were named so already.
+    /// Number of assets that had the name already.
     pub unchanged: usize,
-    /// Of the assets that have a name now, those that nothing was received of yet.
+    /// Number of named assets that nothing was received of yet.
     pub unknown: usize,
 }
 
@@ -108,7 +108,7 @@ pub(super) fn change_names(
     Ok(named)
 }
 
-/// Takes away everything that was said of an asset.
+/// Deletes all notes of an asset.
 pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Result<()> {
     name(connection, asset_id, None)?;
     connection
@@ -117,7 +117,7 @@ pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Resul
         .map(drop)
 }
 
-/// The name of an asset.
+/// Returns the name of an asset.
 pub(super) fn name_of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT name FROM asset_name WHERE asset_id = ?1")?
@@ -125,7 +125,7 @@ pub(super) fn name_of(connection: &Connection, asset_id: &str) -> rusqlite::Resu
         .optional()
 }
 
-/// Everything that was said of an asset.
+/// Returns all notes of an asset.
 pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Notes> {
     let name = name_of(connection, asset_id)?;
     let acknowledged = connection
@@ -135,7 +135,7 @@ pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<No
     Ok(Notes { name, acknowledged })
 }
 
-/// Everything that was said, by asset.
+/// Returns all notes by asset.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Notes>> {
     let mut all = BTreeMap::<String, Notes>::new();
     let mut read = connection.prepare_cached("SELECT asset_id, name FROM asset_name")?;
@@ -153,7 +153,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
     Ok(all)
 }
 
-/// Which version a mark is of; `None`: the asset as a whole.
+/// Returns the version of a mark; `None`: the asset as a whole.
 fn version(row: &Row<'_>) -> rusqlite::Result<Option<String>> {
     let version_id: String = row.get("version_id")?;
     Ok((version_id != WHOLE).then_some(version_id))

@@ -1,5 +1,5 @@
-//! Deletes what is old: whole assets that have been quiet, so that kept states stay true to what
-//! is left.
+//! Deletes old deliveries: always all of a quiet asset, so that the stored states match the
+//! remaining deliveries.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -7,14 +7,14 @@ use rusqlite::Connection;
 use super::schema::{self, Meta};
 use super::{notes, refusals};
 
-/// Deliveries that one transaction deletes, more or less: enough to get done, few enough that a
-/// callback between two of them does not wait.
+/// Approximate number of deliveries that one transaction deletes: few enough that a callback does
+/// not have to wait long.
 const SLICE: usize = 2000;
 
-/// Unused pages that one transaction gives back to the disk.
+/// Number of unused pages that one transaction returns to the disk.
 const PAGES: u32 = 2000;
 
-/// What was deleted.
+/// The numbers of deleted rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PruneCounts {
     /// Deliveries.
@@ -25,17 +25,16 @@ pub struct PruneCounts {
     pub refusals: usize,
 }
 
-/// Assets that were quiet since ?1. Something that we cannot read may have come since; then an asset
-/// is not quiet.
+/// Assets without a delivery since ?1. An unreadable delivery counts as well.
 const QUIET: &str = "SELECT asset_id FROM asset WHERE last_at < ?1
     AND NOT EXISTS (
         SELECT 1 FROM delivery AS d WHERE d.asset_id = asset.asset_id AND d.received_at >= ?1)";
 
-/// Deliveries before ?1 that belong to no asset which the timeline knows.
+/// Deliveries before ?1 that belong to no known asset.
 const STRAY: &str = "SELECT seq FROM delivery AS d WHERE effect = 'none' AND received_at < ?1
     AND NOT EXISTS (SELECT 1 FROM asset AS a WHERE a.asset_id = d.asset_id)";
 
-/// Counts what [`all`] would delete. Changes nothing.
+/// Counts the rows that [`all`] would delete. Changes nothing.
 pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<PruneCounts> {
     let sql = format!(
         "WITH quiet AS ({QUIET}), stray AS ({STRAY})
@@ -50,7 +49,7 @@ pub(super) fn count(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     })
 }
 
-/// One transaction's share of the work.
+/// The result of one transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slice {
     pub(super) pruned: PruneCounts,
@@ -58,7 +57,7 @@ pub(super) struct Slice {
     pub(super) more: bool,
 }
 
-/// Deletes everything that was quiet since `cutoff`, and gives the room back to the disk.
+/// Deletes all assets that were quiet since `cutoff`, and returns the space to the disk.
 pub(super) fn all(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<PruneCounts> {
     let mut total = PruneCounts::default();
     loop {
@@ -76,18 +75,18 @@ pub(super) fn all(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::R
     Ok(total)
 }
 
-/// Gives at most this many unused pages back to the disk; 0 gives all.
+/// Returns at most this many unused pages to the disk; 0: all.
 fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = vacuum.query([])?;
-    // A step gives back one page.
+    // Each step returns one page.
     while rows.next()?.is_some() {}
     Ok(())
 }
 
 /// Deletes a slice, inside the caller's transaction.
 pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Slice> {
-    // A `seq` is never used twice, also when the newest delivery goes.
+    // A `seq` is never reused, even if the newest delivery is deleted.
     Meta::Head.write(connection, schema::head(connection)?)?;
     let cutoff = cutoff.as_microsecond();
     let mut pruned = PruneCounts::default();
@@ -117,7 +116,7 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
         }
     }
 
-    // What belongs to no asset that the timeline knows goes by its own time.
+    // Deliveries without a known asset are deleted by their own time.
     let stray = connection
         .prepare_cached(&format!(
             "DELETE FROM delivery WHERE seq IN ({STRAY} ORDER BY received_at LIMIT ?2)"

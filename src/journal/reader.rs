@@ -1,5 +1,5 @@
-//! Reads what is committed: pages of deliveries and refusals, the states of assets and versions
-//! with what the user noted of them.
+//! Reads the journal: pages of deliveries and refusals, the states of assets and versions, the
+//! user's notes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use crate::filter::{DeliveryFacts, Filter};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
-/// A page ends after this many bytes of bodies, whatever its limit: what reads is also what receives.
+/// A page ends after this many bytes of bodies, whatever its limit, to bound the memory of readers.
 const PAGE_BYTES: usize = 8 << 20;
 
-/// Which deliveries a page has, and in which order; ?1 is a `seq`, ?2 the limit.
+/// The deliveries of a page and their order; ?1 is a `seq`, ?2 the limit.
 const AFTER: &str = "seq > ?1 ORDER BY seq LIMIT ?2";
 const BEFORE: &str = "seq < ?1 ORDER BY seq DESC LIMIT ?2";
 const UP_TO: &str = "seq > ?1 AND seq <= ?3 ORDER BY seq LIMIT ?2";
@@ -40,7 +40,7 @@ fn page_of(columns: &str, which: &str) -> String {
     format!("SELECT {columns} FROM delivery WHERE {which}")
 }
 
-/// Every statement that reads a page, for the test that none of them reads more than that.
+/// All statements that read a page, for the test that none of them reads more than that.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
     let columns = [rows::DELIVERY, rows::SUMMARY];
@@ -51,7 +51,7 @@ pub(super) fn statements() -> Vec<String> {
     pages.chain([SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned)).collect()
 }
 
-/// The place of an asset in the order of activity, to read on from.
+/// The position of an asset in the order of activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetPlace {
     /// At the precision of a row.
@@ -60,7 +60,7 @@ pub struct AssetPlace {
 }
 
 impl AssetPlace {
-    /// The place of an asset as it was read.
+    /// Returns the position of an asset.
     pub fn of(row: &AssetRow) -> Self {
         Self { last_at: row.asset.last_at.as_microsecond(), asset_id: row.asset_id.clone() }
     }
@@ -69,9 +69,9 @@ impl AssetPlace {
 /// The result of a scan of deliveries.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// Those that fit, in the order of the scan.
+    /// The matching deliveries, in the order of the scan.
     pub hits: Vec<DeliverySummary>,
-    /// How many were scanned.
+    /// Number of scanned deliveries.
     pub count: u32,
     /// The last one that was scanned, and when it was received.
     pub last: Option<(u64, Timestamp)>,
@@ -89,7 +89,7 @@ impl JournalReader {
         Self { connection, path }
     }
 
-    /// Opens a journal file beside whoever writes it.
+    /// Opens a journal file that another process may be writing.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let connection = Database::open_reader(path, schema::SCHEMA)?;
         let reader = Self::new(connection, path.to_owned());
@@ -104,11 +104,11 @@ impl JournalReader {
         self.read(schema::head(&self.connection))
     }
 
-    /// Returns how far the journal goes, for use without a [`Feed`](super::Feed), while another process
-    /// writes.
+    /// Returns how far the journal goes, for use without a [`Feed`](super::Feed), while another
+    /// process writes.
     ///
-    /// [`Watermarks::refusals`] can decrease, if refusals were pruned and that process was restarted:
-    /// then the log of refusals must be read from its beginning.
+    /// [`Watermarks::refusals`] can decrease, if refusals were pruned and that process was
+    /// restarted: then the log of refusals must be read from its beginning.
     pub fn watermarks(&self) -> Result<Watermarks, JournalError> {
         self.read(schema::watermarks(&self.connection))
     }
@@ -122,14 +122,14 @@ impl JournalReader {
         self.read(version.map(rows::unsigned))
     }
 
-    /// Returns at most `limit` deliveries above `seq`, oldest first: fewer if bodies are long, none only
-    /// at the end.
+    /// Returns at most `limit` deliveries above `seq`, oldest first: fewer if bodies are long, none
+    /// only at the end.
     pub fn deliveries_after(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
         self.deliveries(AFTER, (bound(seq), limit))
     }
 
-    /// Returns at most `limit` deliveries below `seq`, newest first: fewer if bodies are long, none only
-    /// at the end.
+    /// Returns at most `limit` deliveries below `seq`, newest first: fewer if bodies are long, none
+    /// only at the end.
     pub fn deliveries_before(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, JournalError> {
         self.deliveries(BEFORE, (bound(seq), limit))
     }
@@ -152,8 +152,8 @@ impl JournalReader {
         self.summaries(BEFORE, (bound(seq), limit))
     }
 
-    /// Returns summaries of at most `limit` deliveries of one asset below `seq`, newest first: also of
-    /// its versions, and of unreadable ones with its id.
+    /// Returns summaries of at most `limit` deliveries of one asset below `seq`, newest first: also
+    /// of its versions, and of unreadable ones with its id.
     pub fn summaries_of(
         &self,
         asset_id: &str,
@@ -163,7 +163,8 @@ impl JournalReader {
         self.summaries(BEFORE_OF_ASSET, (bound(seq), limit, asset_id))
     }
 
-    /// Scans `limit` deliveries below `seq`, newest first, and returns those that fit. Stops early after
+    /// Scans `limit` deliveries below `seq`, newest first, and returns those that fit. Stops early
+    /// after
     /// `hits` of them; else it scans fewer than `limit` only at the end.
     ///
     /// Copies only those that fit: a million deliveries take about a second.
@@ -229,8 +230,8 @@ impl JournalReader {
         self.read(read())
     }
 
-    /// Returns the `seq` of the `count`th delivery below `seq`, newest first; `None` if there are not
-    /// so many.
+    /// Returns the `seq` of the `count`th delivery below `seq`, newest first; `None` if there are
+    /// not so many.
     pub fn seq_before(&self, seq: u64, count: usize) -> Result<Option<u64>, JournalError> {
         let others = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
         let read = || {
@@ -287,8 +288,8 @@ impl JournalReader {
         self.read(read())
     }
 
-    /// Returns at most `limit` refusals that were written after change number `change`, in the order of
-    /// their changes, and the number of the last change.
+    /// Returns at most `limit` refusals that were written after change number `change`, in the
+    /// order of their changes, and the number of the last change.
     pub fn refusals_after(
         &self,
         change: u64,
@@ -353,12 +354,12 @@ impl JournalReader {
         self.read(id.map(|id: Option<i64>| id.map_or(0, rows::unsigned)))
     }
 
-    /// Calls `each` with every asset, its versions and notes, the most recently active last; stops at
-    /// its first error.
+    /// Calls `each` with every asset, its versions and notes, the most recently active last; stops
+    /// at its first error.
     ///
     /// No read is open while `each` runs: one that waits for its output would keep the write-ahead
-    /// log from being cleared, and the log would grow for as long as it waits. An asset that becomes
-    /// active meanwhile may come once more, at its new place.
+    /// log from being cleared, and the log would grow for as long as it waits. An asset that
+    /// becomes active meanwhile may be passed again, at its new position.
     pub fn each_asset<E: From<JournalError>>(
         &self,
         mut each: impl FnMut(AssetRow, Notes) -> Result<(), E>,
@@ -374,7 +375,8 @@ impl JournalReader {
         }
     }
 
-    /// A page of assets behind a place in the order of activity, each with when it was last active.
+    /// Returns a page of assets after a position in the order of activity, each with the time of
+    /// its last activity.
     fn assets_after(
         &self,
         last_at: i64,
@@ -386,12 +388,12 @@ impl JournalReader {
             .collect()
     }
 
-    /// At most `limit` assets with their versions and notes, the most recently active first: those
-    /// behind `place`, from the newest where that is `None`. It stops at those that were last active
-    /// before `since`; it gives none only at the end.
+    /// Returns at most `limit` assets with their versions and notes, the most recently active
+    /// first, after `place` (`None`: from the newest). Leaves out assets that were last active
+    /// before `since`. Returns none only at the end.
     ///
-    /// An asset that becomes active between two pages moves to the front, so the page behind has it
-    /// no more: whoever reads pages also follows the feed, and reads what it tells of anew.
+    /// An asset that becomes active between two pages moves to the front and is missing in the next
+    /// page. So a caller that reads pages must also follow the journal.
     pub fn assets_before(
         &self,
         place: Option<&AssetPlace>,
@@ -411,8 +413,8 @@ impl JournalReader {
         self.read(read())
     }
 
-    /// An asset with its versions and notes; `None` where nothing was heard of it, also when it has
-    /// a name.
+    /// Returns an asset with its versions and notes; `None` if nothing was received of it, even if
+    /// it has a name.
     pub fn asset(&self, asset_id: &str) -> Result<Option<(AssetRow, Notes)>, JournalError> {
         let read = || {
             self.connection
@@ -446,7 +448,8 @@ impl JournalReader {
         }
     }
 
-    /// Returns whether a filter matches an entry of the log of refusals, by the claims of its bodies.
+    /// Returns whether a filter matches an entry of the log of refusals, by the claims of its
+    /// bodies.
     pub fn refusal_matches(
         &self,
         filter: &Filter,
@@ -479,8 +482,8 @@ impl JournalReader {
         self.read(notes::all(&self.connection))
     }
 
-    /// An asset by its row. That row's statement is still open, so that versions and notes are read
-    /// from the same state of the journal.
+    /// Returns an asset by its row. The row's statement must still be open, so that versions and
+    /// notes are read from the same state of the journal.
     fn noted_asset(&self, row: &Row<'_>) -> rusqlite::Result<(AssetRow, Notes)> {
         let asset_id: String = row.get("asset_id")?;
         let versions = self.versions(&asset_id)?;
@@ -505,7 +508,7 @@ impl JournalReader {
     }
 }
 
-/// A `seq` or id as a row has it; one that is too high is above all.
+/// Returns a `seq` or id as an SQL integer; one that is too large becomes the maximum.
 fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Folds a whole journal anew when the rules of the fold have changed.
+//! Folds a whole journal again after the rules of the fold have changed.
 
 use rusqlite::Connection;
 
@@ -9,13 +9,13 @@ use crate::callback::{Ambiguity, Callback, Headers, Outcome};
 use crate::signature::fingerprint::fingerprint_of;
 use crate::timeline::FOLD_VERSION;
 
-/// Deliveries between two writes of the states, so that memory stays bounded.
+/// Number of deliveries between two writes of the states, to bound the memory.
 const STRIDE: usize = 1000;
 
-/// Folds all deliveries from the first, unless the kept states are of today's rules.
+/// Folds all deliveries from the first, unless the stored states are of the current rules.
 ///
-/// Digests are made anew too, from the headers and the body: how they are made is a rule as well.
-/// One transaction: a journal is never half of one version and half of another.
+/// Also computes the digests again from headers and body, because their definition is a rule as
+/// well. In one transaction, so that a journal never mixes two versions.
 pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
     let today = u64::from(FOLD_VERSION);
     if Meta::FoldVersion.read(connection)? == Some(today) {
@@ -31,7 +31,7 @@ pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Replaces all states by those that the deliveries lead to; gives the number of deliveries.
+/// Replaces all states by the fold of all deliveries. Returns the number of deliveries.
 fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
     connection.execute_batch("DELETE FROM asset; DELETE FROM version")?;
     let mut read = connection.prepare(

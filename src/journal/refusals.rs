@@ -1,15 +1,15 @@
-//! The bounded log of refusals, on disk.
+//! The refusal log on disk. Bounded.
 
 use rusqlite::Connection;
 
 use super::rows;
 use crate::callback::{BodySample, EarlierBody, MAX_BODIES, RefusalEntry};
 
-/// How many refusals are kept: the newest of each kind, so that a flood of one kind cannot push
-/// out the rare reason that a developer is looking for.
+/// Maximum number of stored refusals. The largest kind is trimmed first, so that a flood of one
+/// kind cannot displace the rare reason that a developer is looking for.
 pub const MAX_REFUSALS: usize = 1000;
 
-/// How many bytes of earlier bodies are kept, of all entries together.
+/// Maximum number of bytes of earlier bodies, of all entries together.
 const MAX_BODY_BYTES: u64 = 8 << 20;
 
 pub(super) fn write(
@@ -60,7 +60,7 @@ pub(super) fn write(
         .map(drop)
 }
 
-/// The bodies of an entry before its last one, newest first.
+/// Returns the bodies of an entry before its last one, newest first.
 pub(super) fn earlier(connection: &Connection, id: u64) -> rusqlite::Result<Vec<EarlierBody>> {
     connection
         .prepare_cached(
@@ -74,7 +74,7 @@ pub(super) fn earlier(connection: &Connection, id: u64) -> rusqlite::Result<Vec<
         .collect()
 }
 
-/// Deletes the bodies of entries that are gone.
+/// Deletes the bodies of deleted entries.
 pub(super) fn delete_orphans(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -84,8 +84,8 @@ pub(super) fn delete_orphans(connection: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Deletes bodies until what is left is not too much: of every entry the oldest, so that a flood of
-/// one reason does not take away the few bodies of another.
+/// Deletes bodies until the limit holds: the oldest of every entry, so that a flood of one reason
+/// does not displace the few bodies of another.
 fn trim_bodies(connection: &Connection) -> rusqlite::Result<()> {
     let mut keep = MAX_BODIES - 1;
     loop {
@@ -112,7 +112,7 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Deletes what is too much: the oldest entries of whichever kind has the most.
+/// Deletes entries until the limit holds: the oldest of the kind that has the most.
 pub(super) fn trim(connection: &Connection) -> rusqlite::Result<()> {
     if trim_entries(connection)? {
         delete_orphans(connection)?;
@@ -120,7 +120,7 @@ pub(super) fn trim(connection: &Connection) -> rusqlite::Result<()> {
     trim_bodies(connection)
 }
 
-/// Says whether anything was deleted.
+/// Returns whether any entry was deleted.
 fn trim_entries(connection: &Connection) -> rusqlite::Result<bool> {
     let mut deleted = false;
     loop {

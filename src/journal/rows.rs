@@ -1,4 +1,4 @@
-//! Rows of the journal's tables, to and from the types of the contract.
+//! Converts rows of the journal's tables to the types of the contract, and back.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -21,24 +21,24 @@ pub(super) const fn unsigned(value: i64) -> u64 {
     value.cast_unsigned()
 }
 
-/// A time at the precision of a row.
+/// Returns a time at the precision of a row.
 pub(super) fn stored(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
-/// The first time at the precision of a row that is not before `time`, in microseconds.
+/// Returns the first time at the precision of a row that is not before `time`, in microseconds.
 pub(super) fn not_before(time: Timestamp) -> i64 {
     let microsecond = time.as_microsecond();
     let cut = Timestamp::from_microsecond(microsecond).is_ok_and(|stored| stored < time);
     microsecond.saturating_add(i64::from(cut))
 }
 
-/// A time read from a row.
+/// Reads a time from a row.
 pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     Timestamp::from_microsecond(row.get(column)?).map_err(|error| bad(Type::Integer, error))
 }
 
-/// A JSON text read from a row.
+/// Reads a JSON text from a row.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,
     column: &str,
@@ -47,7 +47,7 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| bad(Type::Text, error))
 }
 
-/// Text of JSON; our own types always have one.
+/// Returns a value as JSON text, which cannot fail for our own types.
 pub(super) fn to_json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
@@ -60,7 +60,7 @@ fn bad(
     rusqlite::Error::FromSqlConversionFailure(0, found, error.into())
 }
 
-/// A word read from a row, by the function that knows such words.
+/// Reads a word from a row and converts it with `known`, or returns an error for an unknown word.
 fn word<T>(row: &Row<'_>, column: &str, known: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| bad(Type::Text, error))?;
     known(text).ok_or_else(|| bad(Type::Text, format!("unknown {column} {text:?}")))
@@ -70,16 +70,16 @@ pub(super) const DELIVERY: &str = "seq, received_at, committed_at, source, peer,
     verdict, verdict_key, verdict_encoding, event, asset_id, version_id, version_locale, unreadable, \
     effect, uncertain, body";
 
-/// The columns of a summary: the long ones of a delivery are not read from the disk.
+/// The columns of a summary, without the long ones of a delivery.
 pub(super) const SUMMARY: &str = "seq, received_at, committed_at, source, peer, verdict, verdict_key, \
     verdict_encoding, event, asset_id, version_id, version_locale, unreadable, effect, uncertain";
 
-/// What a filter can ask, in the order in which [`facts`] reads it.
+/// The columns that a filter can use, in the order in which [`facts`] reads them.
 pub(super) const FACTS: &str = "seq, received_at, source, peer, verdict, event, asset_id, version_id, \
     version_locale, unreadable IS NOT NULL, effect, uncertain IS NOT NULL";
 
-/// What a filter can ask of a delivery, borrowed from its row. By the place of each column: looking
-/// for names would take longer than the rest.
+/// Returns the facts that a filter can use, borrowed from a row. Reads columns by index, because
+/// looking up their names would take longer than the rest.
 pub(super) fn facts<'a>(row: &'a Row<'_>) -> rusqlite::Result<DeliveryFacts<'a>> {
     let text = |column| {
         let value = row.get_ref(column)?;
@@ -147,8 +147,8 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     })
 }
 
-/// Only what intake lets in is in the journal: valid deliveries, and unchecked ones where the
-/// user switched the check off.
+/// The journal only contains deliveries that intake has accepted: valid ones, and unchecked ones if
+/// the user has switched the check off.
 fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
     match row.get_ref("verdict")?.as_str().map_err(|error| bad(Type::Text, error))? {
         "valid" => Ok(Verdict::Valid {
@@ -162,7 +162,7 @@ fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
     }
 }
 
-/// The provenance that the verdict implies.
+/// Returns the provenance that the verdict implies.
 pub(super) fn provenance(row: &Row<'_>) -> rusqlite::Result<Provenance> {
     word(row, "verdict", |name| match name {
         "valid" => Some(Provenance::Verified),

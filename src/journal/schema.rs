@@ -1,16 +1,16 @@
-//! The shape of the journal's tables, and how it came to be.
+//! The journal's tables and their migrations.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::watermarks::Watermarks;
 use crate::sqlite::{Commands, Schema};
 
-/// `dubw`, in the file's header: SQLite and `file` can tell whose database it is.
+/// `dubw`, in the file's header: identifies the database for SQLite and `file`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"dubw");
 
 /// Times are microseconds since 1970-01-01T00:00:00Z. Words are those of NDJSON.
 ///
-/// Steps are only ever appended: a file in the field stands on one of them.
+/// Migrations are only ever appended: every existing file is at one of them.
 pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     commands: Commands {
@@ -147,15 +147,15 @@ pub(super) const SCHEMA: Schema = Schema {
 /// Numbers about the journal as a whole.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Meta {
-    /// The version of the rules by which the kept states were folded.
+    /// The version of the rules by which the stored states were folded.
     FoldVersion,
-    /// The highest `seq` ever given out, also when its delivery has been pruned.
+    /// The highest `seq` ever assigned, even if its delivery has been pruned.
     Head,
-    /// How many deliveries were ever deleted.
+    /// Total number of deleted deliveries.
     Pruned,
-    /// Goes up with every note of the user's.
+    /// Incremented with every note of the user.
     Notes,
-    /// Written to see whether writing works.
+    /// Written to test whether writing works.
     Probe,
 }
 
@@ -191,7 +191,7 @@ impl Meta {
     }
 }
 
-/// The highest `seq` ever given out.
+/// Returns the highest `seq` ever assigned.
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     let newest: Option<i64> =
         connection.query_row("SELECT max(seq) FROM delivery", [], |row| row.get(0))?;
@@ -199,7 +199,7 @@ pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(kept.max(newest.map_or(0, super::rows::unsigned)))
 }
 
-/// How far the journal goes.
+/// Returns the watermarks of the journal.
 pub(super) fn watermarks(connection: &Connection) -> rusqlite::Result<Watermarks> {
     Ok(Watermarks {
         gaps: super::relayed::last_gap(connection)?,
@@ -209,7 +209,7 @@ pub(super) fn watermarks(connection: &Connection) -> rusqlite::Result<Watermarks
     })
 }
 
-/// The number of the newest change in the log of refusals.
+/// Returns the number of the newest change in the refusal log.
 fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
     let last: Option<i64> =
         connection.query_row("SELECT max(change) FROM refusal", [], |row| row.get(0))?;

@@ -1,15 +1,15 @@
-//! How far the journal goes: the numbers of its newest rows.
+//! The watermarks of a journal: the numbers of its newest rows.
 
-/// How far the journal goes.
+/// The numbers of a journal's newest rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Watermarks {
     /// The `seq` of the newest delivery; 0 when there is none.
     pub head: u64,
     /// The number of the newest change in the log of refusals.
     pub refusals: u64,
-    /// How many deliveries were ever deleted.
+    /// Total number of deleted deliveries.
     pub pruned: u64,
-    /// The number of the newest gap in what a relay passed on.
+    /// The number of the newest gap of a relay.
     pub gaps: u64,
 }
 

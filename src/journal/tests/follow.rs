@@ -1,17 +1,17 @@
-//! Following a journal: what was committed comes once and in order, whoever writes.
+//! Following a journal: every commit is returned once and in order, whichever process writes.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Nothing here takes this long unless it hangs.
+/// Exceeded only by a test that hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn ready(second: i64) -> Accepted {
     accepted(&event(State::Ready, "ast", "ver"), second, u64::try_from(second).unwrap())
 }
 
-/// The `seq` of each delivery that was not handed out yet.
+/// Returns the `seq` of each new delivery.
 fn drain(follower: &mut Follower, limit: u32) -> Vec<u64> {
     let mut seqs = Vec::new();
     while let Some(batch) = follower.next(limit).unwrap() {

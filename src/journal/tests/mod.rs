@@ -1,5 +1,5 @@
-//! The journal through its public face: what is appended is there, in order, once, and the states
-//! kept beside it are those that its deliveries lead to.
+//! The journal through its public interface: appended deliveries are stored once and in order, and
+//! the stored states are the fold of the deliveries.
 
 mod follow;
 mod notes;
@@ -51,7 +51,7 @@ fn file(dir: &tempfile::TempDir) -> Location {
     Location::File(dir.path().join("journal.db"))
 }
 
-/// Every state that a reader finds, to be compared as a whole.
+/// Returns all states, to compare them as a whole.
 fn states(reader: &JournalReader) -> Vec<AssetRow> {
     let mut rows = Vec::new();
     reader
@@ -194,7 +194,7 @@ fn a_journal_with_a_limit_prunes_itself() {
     }
     assert_eq!(states(&reader).len(), 1);
     let watermarks = loop {
-        // Told a moment after it was done.
+        // Announced shortly after the commit.
         let watermarks = feed.watermarks();
         assert!(begun.elapsed().as_secs() < 60, "the feed does not tell of it");
         if watermarks.pruned > 0 {
@@ -415,7 +415,7 @@ fn earlier_bodies_are_kept_bounded_and_go_with_their_entry() {
     assert_eq!(kept(1).len(), MAX_BODIES - 1, "they stay when there is nothing new");
     assert_eq!(reader.refusals_after(0, 10).unwrap().0[0].earlier, kept(1));
 
-    // Many long bodies leave each entry fewer.
+    // With many long bodies each entry keeps fewer.
     let many: Vec<RefusalEntry> = (2..=501)
         .map(|id| {
             let mut entry = RefusalEntry::new(id, refusal(0, RefusalKind::Invalid, "no key"));

@@ -1,4 +1,4 @@
-//! What the user said of assets: it stays until it is taken back or its asset goes.
+//! The user's notes: they stay until they are removed or their asset is deleted.
 
 use super::*;
 use crate::timeline::Notes;
@@ -13,12 +13,12 @@ fn acknowledge(journal: &Journal, asset: &str, version: Option<&str>, at: Option
     seen.blocking_receipt().unwrap();
 }
 
-/// What a reader finds said of an asset; nothing where it does not know the asset.
+/// Returns the notes of an asset; empty if the asset is unknown.
 fn notes(reader: &JournalReader, asset: &str) -> Option<Notes> {
     reader.asset(asset).unwrap().map(|(_, notes)| notes)
 }
 
-/// An asset with a version that failed, and what was said of both.
+/// Creates an asset with a failed version, and notes of both.
 fn noted(journal: &Journal) -> Notes {
     append(journal, accepted(&event(State::Failed, "ast", "ver"), 0, 1));
     append(journal, accepted(r#"{"event":"asset_failed","asset_id":"ast"}"#, 1, 2));
@@ -31,7 +31,7 @@ fn noted(journal: &Journal) -> Notes {
     }
 }
 
-/// Rows of both tables, whoever they belong to.
+/// Returns the number of rows in both tables.
 fn rows_left(dir: &tempfile::TempDir) -> u32 {
     let connection = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
     let count = "SELECT (SELECT count(*) FROM asset_name) + (SELECT count(*) FROM acknowledgement)";
@@ -174,7 +174,7 @@ fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     assert_eq!((said.name.as_deref(), said.acknowledged.len()), (Some("Trailer S2"), 1));
 }
 
-/// What `names import` does while a dashboard receives.
+/// Like `names import` while a dashboard receives.
 #[test]
 fn many_names_are_changed_beside_the_writer() {
     let dir = tempfile::tempdir().unwrap();
@@ -193,7 +193,7 @@ fn many_names_are_changed_beside_the_writer() {
     assert_eq!(reader.name("ast").unwrap().as_deref(), Some("One"));
     let version = reader.notes_version().unwrap();
     for round in 0..20 {
-        // The writer and the other one take turns.
+        // Alternates with the writer.
         let pending = journal.append(accepted(&event(State::Ready, "ast", "ver"), round, 2));
         let changes = [change("ast", &format!("Name {round}")), change("other", "Other")];
         Journal::change_names(&path, &changes).unwrap();

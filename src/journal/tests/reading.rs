@@ -1,10 +1,10 @@
-//! Pages and single rows as a dashboard reads them: nothing twice, nothing left out, and no more
-//! read from the disk than is shown.
+//! Pages and single rows as a dashboard reads them: none twice, none missing, and no more read from
+//! the disk than is returned.
 
 use super::*;
 use crate::callback::DeliverySummary;
 
-/// Three assets in turn, and what belongs to none.
+/// Three assets in turn, and deliveries without an asset.
 fn filled(count: i64) -> Journal {
     let journal = Journal::open(&Location::Memory, None).unwrap();
     for second in 0..count {
@@ -123,7 +123,7 @@ fn a_dashboard_sees_that_another_process_wrote() {
     }
 }
 
-/// A page costs what it shows, however long the journal is.
+/// The cost of a page depends on its rows, not on the length of the journal.
 #[test]
 fn no_page_is_found_by_scanning_or_sorting() {
     let dir = tempfile::tempdir().unwrap();

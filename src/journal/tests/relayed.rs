@@ -1,4 +1,4 @@
-//! What came from relays: taken over once, in its turn, with its place in one transaction.
+//! Messages of relays: written once, in sequence, in one transaction with their position.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ fn a_delivery_and_its_place_are_on_disk_together_and_a_second_copy_is_not_writte
 
     let journal = Journal::open(&file(&dir), None).unwrap();
     assert_eq!(place(&journal), Some(RelayPlace { epoch: Some(7), seq: 3 }));
-    // An ack was lost: the relay begins earlier than we are.
+    // An ack was lost: the relay begins before our position.
     begin(&journal, 1);
     assert_eq!(take(&journal, position(7, 2, 2), Relayed::Refused), 2);
     assert_eq!(delivery(&journal, 7, 3), 3);
@@ -96,7 +96,7 @@ fn the_same_numbers_of_another_epoch_are_other_deliveries() {
     for seq in 1..=5 {
         delivery(&journal, 7, seq);
     }
-    // The relay was put back to an older copy, and goes on from 3.
+    // The relay was restored from an older copy and continues from 3.
     begin(&journal, 3);
     assert_eq!(place(&journal), Some(RelayPlace { epoch: None, seq: 3 }));
     begin_anew(&journal, 3, Some(8));
@@ -187,7 +187,7 @@ fn what_an_attempt_that_is_rolled_back_found_new_is_not_new_out_of_turn() {
         assert_eq!(receipts[1], RelayReceipt { upto: 6, new: true });
         assert_eq!(attempt(&[&five], false), [RelayReceipt { upto: 5, new: true }]);
         assert_eq!(attempt(&[&six], true), [RelayReceipt { upto: 4, new: false }]);
-        // The relay passes both on again.
+        // The relay sends both again.
         let receipts = attempt(&[&five, &six], true);
         assert_eq!(receipts, [5, 6].map(|upto| RelayReceipt { upto, new: true }));
     }
@@ -207,7 +207,7 @@ fn whatever_fails_meanwhile_each_message_is_new_once() {
             break;
         }
         begin(&journal, after);
-        // A few deliveries find room, what is behind them fails, alone or in a batch.
+        // A few deliveries succeed, later ones fail, alone or in a batch.
         let last = kept(&journal) + round % 4;
         other
             .execute_batch(&format!(
@@ -215,7 +215,7 @@ fn whatever_fails_meanwhile_each_message_is_new_once() {
                  CREATE UNIQUE INDEX moody ON delivery (source) WHERE seq > {last}"
             ))
             .unwrap();
-        // As a connection does it: everything behind its place, and anew after a failure.
+        // Like a connection: sends everything after its position, and again after a failure.
         let pending: Vec<_> = (after + 1..=COUNT)
             .map(|seq| {
                 let relayed = if seq % 3 == 0 { Relayed::Refused } else { let_in(7, seq) };
