@@ -1,7 +1,7 @@
-//! The files of a database in use, to notice that one was removed, moved away or replaced.
+//! Detects that a file of an open database was removed, moved or replaced.
 //!
-//! SQLite goes on writing to a file that has lost its name: every commit succeeds, and what it wrote
-//! is gone when the process ends.
+//! SQLite keeps writing to a file that has lost its name: every commit succeeds, and its rows are
+//! lost when the process ends.
 
 use std::cell::Cell;
 use std::fs;
@@ -16,8 +16,8 @@ use rustix::io::Errno;
 /// The files beside a database without which what is committed cannot be found again.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
-/// Minimum interval between two looks at files that were found in their place: a look at each commit
-/// would cost a fifth of the requests that one connection can make.
+/// Minimum interval between two checks of files that were in place: a check at each commit would
+/// reduce the requests of one connection by a fifth.
 const EVERY: Duration = Duration::from_millis(10);
 
 /// Returns the name of a file beside the database: beside the file itself, not beside a link to it.
@@ -30,19 +30,18 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 /// The files of an open database, as they were when it was opened.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The database file by the name that was given for it, then those of [`COMPANIONS`] that were
-    /// there.
+    /// The database file by its given name, then those of [`COMPANIONS`] that existed.
     known: Vec<(PathBuf, Identity)>,
-    /// When all of them were last found in their place; `None` where they were not.
+    /// When all of them were last in place; `None` if they were not.
     found_at: Cell<Option<Instant>>,
 }
 
-/// Device and inode. A file that was removed keeps neither under its name, so its link count need
-/// not be asked for, and another name for it (a backup of hard links) is no reason to stop.
+/// Device and inode. Both change under a name if the file is removed, so the link count is not
+/// needed, and another name for the file (a backup with hard links) is no error.
 type Identity = (u64, u64);
 
 impl Files {
-    /// Notes which files those of the database at `path` are. SQLite must have opened all of them.
+    /// Records the files of the database at `path`. SQLite must have opened all of them.
     pub(super) fn of(path: &Path) -> Self {
         let names = COMPANIONS.map(|ending| beside(path, ending));
         let known = std::iter::once(path.to_owned())
@@ -53,7 +52,7 @@ impl Files {
         Self { known, found_at: Cell::new(None) }
     }
 
-    /// Fails where one of the files is not under its name any more, at the latest 10 ms after that.
+    /// Returns an error if one of the files no longer has its name, at the latest after 10 ms.
     pub(super) fn check(&self) -> rusqlite::Result<()> {
         if self.found_at.get().is_some_and(|at| at.elapsed() < EVERY) {
             return Ok(());
@@ -63,7 +62,7 @@ impl Files {
             let became = match identity(name) {
                 Ok(Some(found)) if found != *known => "was replaced by another one",
                 Ok(None) => "was removed or moved away",
-                // Also where it cannot be looked at: what is written still arrives in it.
+                // Also if it cannot be accessed: writes still reach it.
                 Ok(Some(_)) | Err(_) => continue,
             };
             let message = format!(
@@ -78,7 +77,7 @@ impl Files {
     }
 }
 
-/// Returns what tells a file from another one of the same name; `None` where there is none.
+/// Returns device and inode of a file; `None` if there is no file.
 fn identity(path: &Path) -> io::Result<Option<Identity>> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some((found.dev(), found.ino()))),
@@ -87,7 +86,8 @@ fn identity(path: &Path) -> io::Result<Option<Identity>> {
     }
 }
 
-/// Whether there is no such file, also where a server of files says so of one that is open.
+/// Returns whether the error is that the file does not exist, including a stale network file
+/// handle.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
         || Errno::from_io_error(error) == Some(Errno::STALE)

@@ -3,8 +3,8 @@
 //! The contents are up to a [`BatchHandler`]: the journal has one, a relay's store another.
 //!
 //! Once a [`Writer`] answers an entry with a receipt, the entry is on disk, as far as the operating
-//! system's `fsync` is reliable. An entry that is answered with an error may be on disk all the same:
-//! a commit can fail after its bytes arrived.
+//! system's `fsync` is reliable. An entry that is answered with an error may be on disk
+//! nevertheless: a commit can fail after its bytes were written.
 
 mod files;
 mod open;

@@ -1,4 +1,4 @@
-//! Opens a database file: permissions, the lock of its one writer, modes, migrations.
+//! Opens a database file: permissions, the lock of the single writer, modes, migrations.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -19,13 +19,13 @@ use super::reserve::{self, Reserve};
 use super::schema::{self, Commands, Schema};
 use crate::files;
 
-/// How long a connection waits for another one's lock before it reports the database busy.
+/// Time that a connection waits for another one's lock before it reports the database busy.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Where a database is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// In a file, with its write-ahead log and its lock beside it.
+    /// In a file, with its write-ahead log and its lock in the same directory.
     File(PathBuf),
     /// In this process's memory; gone with the last connection. At most 1 GiB, then it is full.
     Memory,
@@ -33,7 +33,8 @@ pub enum Location {
 
 /// Why a database could not be opened. Every message is a sentence that says what to do.
 ///
-/// It has the cause's words in it, so none is a `source`: a chain of errors would say them twice.
+/// The message contains the cause, so no cause is a `source`: a chain of errors would print it
+/// twice.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("cannot create the directory {} for the {what}: {cause}; choose another place with --db", path.display())]
@@ -67,7 +68,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the disk had no room for what opening needs.
+    /// Returns whether the disk had no space for opening.
     fn is_full(&self) -> bool {
         match self {
             Self::Directory { cause, .. } | Self::File { cause, .. } | Self::Lock { cause, .. } => {
@@ -92,42 +93,42 @@ pub struct Database {
     memory: bool,
 }
 
-/// The one connection that writes, with the lock that keeps it the only one.
+/// The single writing connection, with the lock that keeps it the only one.
 #[derive(Debug)]
 pub struct WriteConnection {
     what: &'static str,
-    // Dropped in this order: the lock is let go of when the file is closed.
+    // Dropped in this order: the lock is released after the file is closed.
     connection: Connection,
-    /// Nothing for a database in memory.
+    /// `None` for a database in memory.
     files: Option<Files>,
     reserve: Option<Reserve>,
-    /// Released by the system even when this process is killed.
+    /// The system releases it even if this process is killed.
     _lock: Option<File>,
 }
 
 impl WriteConnection {
-    /// What the database is called in messages.
+    /// The name of the database in messages.
     pub(super) const fn what(&self) -> &'static str {
         self.what
     }
 
-    /// Closes the file, then lets go of the lock.
+    /// Closes the file, then releases the lock.
     pub fn close(self) -> rusqlite::Result<()> {
         self.connection.close().map_err(|(_, error)| error)
     }
 
-    /// Fails where the database's files were removed, moved away or replaced since it was opened, so
-    /// that nothing that is written now would be found again.
+    /// Returns an error if the database's files were removed, moved or replaced since it was
+    /// opened: then new rows would be lost.
     pub(super) fn check_files(&self) -> rusqlite::Result<()> {
         self.files.as_ref().map_or(Ok(()), Files::check)
     }
 
-    /// What is kept for when the disk is full.
+    /// Returns the reserve for a full disk.
     pub(super) const fn reserve(&self) -> Option<&Reserve> {
         self.reserve.as_ref()
     }
 
-    /// Whether there are files that can be taken away.
+    /// Returns whether the database has files, which can be removed.
     pub(super) const fn has_files(&self) -> bool {
         self.files.is_some()
     }
@@ -195,14 +196,14 @@ impl Database {
         Ok((database, WriteConnection { what, connection, files, reserve, _lock: lock }))
     }
 
-    /// Opens a file that is there for writing, and makes none: a name that is mistyped leaves nothing
-    /// behind, and an empty file stays empty.
+    /// Opens an existing file for writing. Creates none: a mistyped name leaves no file, and an
+    /// empty file stays empty.
     pub fn open_existing(
         path: &Path,
         schema: Schema,
     ) -> Result<(Self, WriteConnection), OpenError> {
         match with_room(path, schema, || Self::open_reader(path, schema)) {
-            // Brought up to date by opening it.
+            // Opening it migrates it.
             Ok(_) | Err(OpenError::Older { .. }) => {
                 Self::open(&Location::File(path.to_owned()), schema)
             }
@@ -210,7 +211,7 @@ impl Database {
         }
     }
 
-    /// Opens an existing file for reading only, beside whoever writes it.
+    /// Opens an existing file for reading, even while another process writes it.
     pub fn open_reader(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
         let (what, make) = (schema.what, schema.commands.make);
         if !is_there_as_a_file(path, what)? {
@@ -240,47 +241,47 @@ impl Database {
         Ok(connection)
     }
 
-    /// Opens an existing file of the newest schema for a short write beside its one writer.
+    /// Opens an existing file of the newest schema for a short write while its writer runs.
     ///
-    /// There is no lock: SQLite has the two wait for each other, and this one gives up after five
-    /// seconds. Only for what the writer does not hold in memory.
+    /// Takes no writer's lock: SQLite makes the two wait for each other, and this one gives up
+    /// after five seconds. Only for rows that the writer does not cache.
     pub fn open_beside(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
-        // As for a reader: it has to be there, ours and up to date.
+        // As for a reader: the file must exist, be ours and have the newest schema.
         drop(Self::open_reader(path, schema)?);
         let database = Self { schema, name: path.to_owned(), memory: false };
         let connection = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let set_modes = || -> rusqlite::Result<()> {
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "fullfsync", true)?;
-            // The writer moves the log into the file when it is time.
+            // The writer does the checkpoints.
             connection.pragma_update(None, "wal_autocheckpoint", 0)
         };
         set_modes().map_err(|error| database.error(error))?;
         Ok(connection)
     }
 
-    /// Another connection, for reading.
+    /// Returns another connection, for reading.
     pub fn reader(&self) -> Result<Connection, OpenError> {
-        // A connection that could write, so that the last one to close clears the write-ahead log
-        // away; one that only reads where the file's permissions say so.
+        // A connection with write permission, so that the last one to close removes the write-ahead
+        // log; a read-only one if the file's permissions allow no more.
         let connection = self
             .connect(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
         connection.pragma_update(None, "query_only", true).map_err(|error| self.error(error))?;
-        // Opens every file now: later they could have been moved away.
+        // Opens all files now: later they could have been moved.
         connection
             .pragma_query_value(None, "user_version", |_| Ok(()))
             .map_err(|error| self.error(error))?;
         Ok(connection)
     }
 
-    /// A connection for reading a file that nobody can be writing: on read-only media, or in a
-    /// directory that is not ours to write, where SQLite cannot make the files beside it by which its
-    /// readers and its writer heed each other.
+    /// Returns a connection for reading a file that no process can write: on read-only media, or in
+    /// a directory without write permission, where SQLite cannot create the files that coordinate
+    /// readers and the writer.
     fn immutable_reader(&self) -> Result<Connection, OpenError> {
         let path = &self.name;
         let (what, log) = (self.schema.what, beside(path, "-wal"));
-        // An empty one says nothing. One that cannot be looked at might say something.
+        // An empty log does not matter. An inaccessible one might contain commits.
         match fs::metadata(&log) {
             Ok(log_file) if log_file.len() == 0 => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -296,7 +297,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// The file, or a name for the memory database, as shown to people.
+    /// Returns the path, or a name for a memory database, for messages.
     pub fn path(&self) -> &Path {
         if self.memory { Path::new("memory") } else { &self.name }
     }
@@ -318,7 +319,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// Sets the modes of the writing connection and brings the schema up to date.
+    /// Sets the modes of the writing connection and migrates the schema.
     fn prepare(&self, connection: &mut Connection) -> Result<(), OpenError> {
         let mut version = self.check_kind(connection)?;
         self.set_modes(connection, version == 0).map_err(|error| self.error(error))?;
@@ -337,7 +338,7 @@ impl Database {
         transaction.commit()
     }
 
-    /// The schema version of a file that is ours; an error for one that is not, or is too new.
+    /// Returns the schema version of the file, or an error if it is not ours or too new.
     fn check_kind(&self, connection: &Connection) -> Result<usize, OpenError> {
         let read =
             |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
@@ -377,7 +378,7 @@ impl Database {
 
     fn set_modes(&self, connection: &Connection, new: bool) -> rusqlite::Result<()> {
         if new {
-            // Has to come before the first table: `prune` gives pages back to the disk with it.
+            // Must be set before the first table: pruning needs it to return pages to the disk.
             connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         }
         if !self.memory {
@@ -399,7 +400,7 @@ impl Database {
         // rare enough not to show in the answer times.
         connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
         connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
-        // 8 MiB of pages: the hot ones are the newest, and the states of what is active.
+        // 8 MiB of pages: mostly the newest rows and the states of active assets.
         connection.pragma_update(None, "cache_size", -8192)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(())
@@ -417,7 +418,7 @@ impl Database {
     }
 }
 
-/// Opens, and opens again with some of the reserve where the disk has no room.
+/// Opens the database. If the disk is full, releases some of the reserve and tries again.
 fn with_room<T>(
     path: &Path,
     schema: Schema,
@@ -432,8 +433,8 @@ fn with_room<T>(
     }
 }
 
-/// Whether there is a file at `path`. Anything else there is an error: SQLite would call a directory
-/// an I/O error, wait for what writes a pipe, and take a device for an empty file.
+/// Returns whether there is a file at `path`. Returns an error for anything else: SQLite reports an
+/// I/O error for a directory, blocks on a pipe, and treats a device as an empty file.
 fn is_there_as_a_file(path: &Path, what: &'static str) -> Result<bool, OpenError> {
     let kind = match fs::metadata(path) {
         Ok(found) => found.file_type(),
@@ -444,7 +445,7 @@ fn is_there_as_a_file(path: &Path, what: &'static str) -> Result<bool, OpenError
     Err(OpenError::NoFile { what, path: path.to_owned(), kind })
 }
 
-/// Whether a connection that only reads failed because SQLite would have to write beside the file.
+/// Returns whether a read-only connection failed because SQLite would have to create other files.
 fn needs_to_write(cause: &rusqlite::Error) -> bool {
     matches!(
         cause.sqlite_error_code(),
@@ -452,7 +453,7 @@ fn needs_to_write(cause: &rusqlite::Error) -> bool {
     )
 }
 
-/// The URI of a file that does not change (<https://sqlite.org/uri.html>).
+/// Returns the URI of a file that does not change (<https://sqlite.org/uri.html>).
 fn immutable_uri(path: &Path) -> OsString {
     let mut uri = b"file:".to_vec();
     for byte in path.as_os_str().as_bytes() {
@@ -472,21 +473,21 @@ fn memory_name() -> PathBuf {
     PathBuf::from(format!("file:/dubwatch-{}?vfs=memdb", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Makes the directory of `path` where it is missing, for its owner alone (0700).
+/// Creates the directory of `path` if it is missing, for its owner only (0700).
 ///
-/// A directory that is there stays as it is: its mode is its owner's choice.
+/// Does not change an existing directory: its mode is its owner's choice.
 pub fn create_directory_of(path: &Path) -> io::Result<()> {
     let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty() && !d.is_dir()) else {
         return Ok(());
     };
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    // The umask may have taken more than it should.
+    // The umask may have removed the owner's permissions.
     fs::set_permissions(directory, Permissions::from_mode(0o700))
 }
 
-/// Makes `path` as an empty file with mode 0600 where it is missing; its name is synced to disk.
+/// Creates `path` as an empty file with mode 0600 if it is missing, and syncs its name to disk.
 ///
-/// SQLite gives the files that it makes beside it the same mode.
+/// SQLite creates its companion files with the same mode.
 fn create_private(path: &Path) -> io::Result<()> {
     match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => {
@@ -502,7 +503,7 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The files of a database as they are now: itself, not a link to it, and what stands beside it.
+/// Returns the existing files of a database: itself, with links resolved, and its companions.
 fn present(path: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
     ["", "-wal", "-shm"].into_iter().filter_map(|ending| {
         let name = beside(path, ending);
@@ -511,8 +512,8 @@ fn present(path: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
     })
 }
 
-/// Fails where SQLite would follow a link beside the database, or read what any user can have put
-/// there.
+/// Returns an error if SQLite would follow a link next to the database, or read a file that any
+/// user can have put there.
 fn check_owners(path: &Path, what: &'static str) -> Result<(), OpenError> {
     for (name, found) in present(path) {
         if let Some(kind) = files::kind(found.file_type()) {
@@ -528,10 +529,10 @@ fn check_owners(path: &Path, what: &'static str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Takes the permissions of others from a database that was found to be ours, and from what stands
-/// beside it: SQLite makes that with the mode of the database, but opens what is there as it is.
+/// Removes the permissions of other users from a database that is ours, and from its companions:
+/// SQLite creates those with the mode of the database, but does not change existing ones.
 ///
-/// Where that cannot be done it stays as it is: some file systems know no modes.
+/// Ignores errors, because some file systems have no modes.
 fn make_private(path: &Path) {
     for (name, found) in present(path) {
         let mode = found.mode() & 0o777;
@@ -549,10 +550,10 @@ fn make_private(path: &Path) {
     }
 }
 
-/// Whether the one who writes the file at `path` is still there, as far as can be told.
+/// Returns whether the process that writes the file at `path` still runs, as far as is known.
 ///
-/// The lock is tried only where the process that it names is not to be seen, which it is not from
-/// another container either: who tries it may for a moment keep a new writer from it.
+/// Tries the lock only if the process that it names is not visible, as from another container:
+/// trying can briefly block a new writer.
 pub fn has_writer(path: &Path) -> bool {
     let Ok(mut lock) = open_lock(&lock_name(path), OpenOptions::new().read(true)) else {
         return true;
@@ -564,15 +565,15 @@ pub fn has_writer(path: &Path) -> bool {
     lock.try_lock_shared().is_err()
 }
 
-/// Opens the lock's file, and nothing else that may have its name: a lock that is written over must
-/// not be somebody's file by a link.
+/// Opens the lock's file. Returns an error for a link or another kind of file, because the lock is
+/// overwritten.
 fn open_lock(name: &Path, how: &mut OpenOptions) -> io::Result<File> {
     if let Ok(found) = fs::symlink_metadata(name)
         && let Some(kind) = files::kind(found.file_type())
     {
         return Err(not_a_lock(kind));
     }
-    // Again where it was put there between the two.
+    // Tries again if the file was created between the two.
     let file = how.custom_flags(files::NO_LINK).open(name)?;
     let found = file.metadata()?;
     match files::kind(found.file_type()) {
@@ -586,19 +587,19 @@ fn not_a_lock(kind: &str) -> io::Error {
     io::Error::other(format!("it is {kind}, which is left as it is and has to go"))
 }
 
-/// The process that a lock names, for what only wants to know: a lock without one is still a lock.
+/// Returns the process that a lock names, for information only: a lock without one is still a lock.
 fn read_pid(lock: &mut File) -> Option<Pid> {
     let mut pid = String::new();
     lock.take(20).read_to_string(&mut pid).ok()?;
     Pid::from_raw(pid.trim().parse().ok()?)
 }
 
-/// The lock's file. Of the file itself: two names of one file are one journal.
+/// Returns the path of the lock's file. Links are resolved: two names of one file are one database.
 fn lock_name(path: &Path) -> PathBuf {
     beside(path, ".lock")
 }
 
-/// Takes the lock of the one writer, in a file beside `path` that also names its process.
+/// Takes the writer's lock, in a file next to `path` that also names the process.
 fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
     let name = lock_name(path);
     let (what, Commands { beside, read, .. }) = (schema.what, schema.commands);
@@ -621,7 +622,7 @@ fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
         file.rewind()?;
         writeln!(file, "{}", std::process::id())
     };
-    // A full disk must not keep the journal from being opened: the lock holds without the pid.
+    // A full disk must not prevent opening: the lock works without the pid.
     match { write_pid }() {
         Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(failed(error)),
         _ => Ok(file),

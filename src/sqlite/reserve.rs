@@ -1,7 +1,7 @@
-//! Room on the disk that is kept for when it is full: deleting and opening need some, too.
+//! A reserve of disk space for a full disk, because deleting and opening need some as well.
 //!
-//! A file beside the database that is given up where a write that makes room fails, and is filled
-//! again as soon as there is room for it.
+//! A file next to the database. It is released if a write that frees space fails, and filled again
+//! as soon as there is space for it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -14,26 +14,26 @@ use rustix::fs::statvfs;
 use super::files::beside;
 use crate::files;
 
-/// What opening a database needs, in bytes: the index of its log, and the beginning of the log.
+/// Space that opening a database needs, in bytes: the log's index and the beginning of the log.
 pub(super) const TO_OPEN: u64 = 128 << 10;
-/// Bytes that are written at a time.
+/// Size of one write, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// The reserve of one database.
 #[derive(Debug)]
 pub(super) struct Reserve {
     path: PathBuf,
-    /// What it is meant to have, in bytes.
+    /// Its full size, in bytes.
     size: u64,
 }
 
 impl Reserve {
-    /// The reserve of the database at `path`, which is to have `size` bytes; `None` where that is 0.
+    /// Returns the reserve of `size` bytes of the database at `path`; `None` if the size is 0.
     pub(super) fn of(path: &Path, size: u64) -> Option<Self> {
         (size > 0).then(|| Self { path: beside(path, "-reserve"), size })
     }
 
-    /// Gives at most `bytes` of it back to the disk; returns how many.
+    /// Releases at most `bytes` to the disk. Returns how many.
     pub(super) fn lend(&self, bytes: u64) -> u64 {
         let lend = || -> io::Result<u64> {
             let file = self.open(OpenOptions::new().write(true))?;
@@ -42,17 +42,16 @@ impl Reserve {
             file.set_len(held - bytes)?;
             Ok(bytes)
         };
-        // Where there is none, nothing can be lent.
+        // Without a file there is nothing to release.
         lend().unwrap_or(0)
     }
 
-    /// Gives all of it back to the disk; returns how many bytes.
+    /// Releases all of it to the disk. Returns how many bytes.
     pub(super) fn lend_all(&self) -> u64 {
         self.lend(u64::MAX)
     }
 
-    /// Fills it where the disk has twice the room that it lacks, so that it takes the last room from
-    /// nobody.
+    /// Fills it if the disk has twice the missing space, so that it does not use up the last space.
     pub(super) fn keep(&self) {
         let lacking = self.size.saturating_sub(self.held());
         let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
@@ -65,14 +64,14 @@ impl Reserve {
         }
     }
 
-    /// Fills it up to `size` bytes as far as the disk has room; returns whether it had.
+    /// Fills it up to `size` bytes as far as the disk has space. Returns whether it had enough.
     pub(super) fn fill(&self, size: u64) -> bool {
         let fill = || -> io::Result<()> {
             let mut how = OpenOptions::new();
             how.write(true).create(true).truncate(false).mode(0o600);
             let mut file = self.open(&mut how)?;
             let mut held = file.seek(SeekFrom::End(0))?;
-            // Written, since a file that is only made longer takes no room.
+            // Written, because a file that is only extended uses no space.
             let zeros = vec![0; CHUNK];
             while held < size {
                 let lacking = usize::try_from(size - held).unwrap_or(CHUNK).min(CHUNK);
@@ -92,7 +91,8 @@ impl Reserve {
         self.path.symlink_metadata().map_or(0, |found| found.len())
     }
 
-    /// Opens the file, and nothing else that may have its name: it is written over.
+    /// Opens the file. Returns an error for a link or another kind of file, because it is
+    /// overwritten.
     fn open(&self, how: &mut OpenOptions) -> io::Result<File> {
         let file = how.custom_flags(files::NO_LINK).open(&self.path)?;
         let found = file.metadata()?;
@@ -103,9 +103,9 @@ impl Reserve {
     }
 }
 
-/// Whether a write failed because the disk, or a quota, has no room.
+/// Returns whether a write failed because the disk or a quota has no space.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
-    // The file that readers and the writer share is made longer by other means than the rest.
+    // SQLite extends the file that readers and the writer share in another way than the others.
     let without_room = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_WRITE];
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || error.sqlite_error().is_some_and(|error| without_room.contains(&error.extended_code))

@@ -1,4 +1,4 @@
-//! The schema of a database, and whether a file has what our migrations make and nothing else.
+//! Checks that a file has exactly the schema of our migrations, without triggers or the like.
 
 use std::collections::BTreeMap;
 
@@ -48,11 +48,11 @@ pub(super) fn harden(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What a database is made of: the SQL of each thing by its kind and name.
+/// The schema of a database: the SQL of each object by kind and name.
 type Things = BTreeMap<(String, String), String>;
 
-/// Returns the first thing that is not as the first `version` migrations make it, as a clause; `None`
-/// where everything is.
+/// Returns the first object that differs from the schema after `version` migrations, as a clause;
+/// `None` if there is no difference.
 pub(super) fn difference(
     connection: &Connection,
     schema: &Schema,
@@ -64,7 +64,7 @@ pub(super) fn difference(
     }
     let (ours, found) = (things(&model)?, things(connection)?);
     let names = |(kind, name): &(String, String)| {
-        // As in source code: a name from elsewhere can hold whatever a terminal acts on.
+        // Escaped: a foreign name can contain terminal control characters.
         let name: String = name.chars().take(MAX_NAME).collect();
         format!("{kind} {name:?}")
     };
@@ -78,14 +78,14 @@ pub(super) fn difference(
 }
 
 fn things(connection: &Connection) -> rusqlite::Result<Things> {
-    // What SQLite makes for itself has no SQL, or is a statistic, and nobody else can make it.
+    // SQLite's own objects have no SQL or are statistics, and others cannot create them.
     let mut statement = connection.prepare(
         "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
          WHERE substr(name, 1, 7) <> 'sqlite_' ORDER BY type, name",
     )?;
     let rows = statement.query_map([], |row| {
         let sql: String = row.get(2)?;
-        // The layout of a migration may change, what it says may not.
+        // The layout of a migration may change, but not its meaning.
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(((row.get(0)?, row.get(1)?), sql))
     })?;

@@ -1,5 +1,5 @@
-//! Owns the writer's thread: it commits queued entries in one transaction, then sends their receipts.
-//! The queue is bounded.
+//! Owns the writer's thread: it commits queued entries in one transaction, then sends their
+//! receipts. The queue is bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,18 +15,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::WriteConnection;
 use super::reserve::{Reserve, is_full};
 
-/// Interval at which an idle writer probes a failing database, or checks the files of a working one.
+/// Interval at which an idle writer probes a failing database, or checks the files of a working
+/// one.
 const PROBE: Duration = Duration::from_secs(1);
 /// Interval at which maintenance runs with the reserve while the disk is full.
 const MAKE_ROOM: Duration = Duration::from_secs(10);
-/// How long maintenance steps stay small after the disk was full.
+/// Time for which maintenance steps stay small after the disk was full.
 const SCARCE: Duration = Duration::from_secs(60);
 
-/// Writes the entries of a batch, in the writer's thread. Every call but [`BatchHandler::committed`]
-/// and [`BatchHandler::rolled_back`] happens inside a transaction.
+/// Writes the entries of a batch, in the writer's thread. Every call but
+/// [`BatchHandler::committed`] and [`BatchHandler::rolled_back`] happens inside a transaction.
 ///
-/// An entry may be written more than once: in a batch that is rolled back, then in a smaller one. So
-/// the result of an attempt belongs in its receipt: only the receipt of the committed attempt is sent.
+/// An entry may be written more than once: in a batch that is rolled back, then in a smaller one.
+/// So the result of an attempt belongs in its receipt: only the receipt of the committed attempt is
+/// sent.
 pub trait BatchHandler: Send + 'static {
     /// One unit of writing.
     type Entry: Send + 'static;
@@ -73,7 +75,7 @@ pub trait BatchHandler: Send + 'static {
     fn probe(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 }
 
-/// How much room a maintenance step has: it writes more than it deletes before it has made room.
+/// How much a maintenance step may do: it writes to the disk before it frees space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
     /// No limit.
@@ -250,8 +252,8 @@ impl<L: BatchHandler> Writer<L> {
         self.health.clone()
     }
 
-    /// Returns whether the current transaction has run for longer than [`WriterLimits::patience`]: a disk
-    /// that hangs reports no error.
+    /// Returns whether the current transaction has run for longer than [`WriterLimits::patience`]:
+    /// a disk that hangs reports no error.
     pub fn is_behind(&self) -> bool {
         self.busy.busy_for().is_some_and(|time| time > self.patience)
     }
@@ -309,7 +311,8 @@ struct WriterThread<L: BatchHandler> {
     queue: Receiver<WriterCommand<L>>,
     limits: WriterLimits,
     busy: Arc<BusyClock>,
-    /// When a write last failed because the disk was full; `None` if the last failure was another one.
+    /// When a write last failed because the disk was full; `None` if the last failure was another
+    /// one.
     full_at: Option<Instant>,
     /// When maintenance next uses the reserve, if the disk stays full.
     make_room_at: Instant,
@@ -372,12 +375,13 @@ impl<L: BatchHandler> WriterThread<L> {
         }
     }
 
-    /// Takes more requests from the queue, up to the size of a batch; returns whether to stop after it.
+    /// Takes more requests from the queue, up to the size of a batch. Returns whether to stop after
+    /// it.
     ///
-    /// A commit costs much the same for one entry as for many. Where several wait, those who are
-    /// about to bring more may share the core with this thread: they get it first, for as long as
-    /// that brings something. An entry alone does not wait for whatever else the machine does, and
-    /// where nobody waits for the core, giving way returns at once.
+    /// A commit costs about the same for one entry as for many. If several are queued, more senders
+    /// may be waiting for this core: the thread yields to them as long as that adds entries. A
+    /// single entry does not wait for other work of the machine. If no thread waits, yielding
+    /// returns at once.
     fn gather(&self, batch: &mut Vec<WriteRequest<L>>) -> bool {
         let mut before = batch.len();
         while batch.len() < self.limits.batch {
@@ -396,8 +400,8 @@ impl<L: BatchHandler> WriterThread<L> {
 
     /// Commits a batch and answers all of its requests.
     fn write_batch(&mut self, batch: Vec<WriteRequest<L>>) {
-        // The only place where an entry is dropped: before its transaction starts, when whoever
-        // waits has given up by the same limit.
+        // The only place where an entry is dropped: before its transaction starts, when its sender
+        // has given up after the same limit.
         let now = Instant::now();
         let (batch, late): (Vec<_>, Vec<_>) = batch
             .into_iter()
@@ -408,9 +412,9 @@ impl<L: BatchHandler> WriterThread<L> {
         self.commit_and_answer(batch);
     }
 
-    /// Commits a batch, and answers it in its order. Where one entry cannot be written, the batch is
-    /// halved until that one fails alone, the older half first: the others do not suffer for it, and
-    /// one bad entry costs a few more commits and not one for each entry.
+    /// Commits a batch and answers it in order. If an entry cannot be written, halves the batch
+    /// until that entry fails alone, the older half first: the others are still written, and one
+    /// bad entry costs a few more commits and not one for each entry.
     fn commit_and_answer(&mut self, mut batch: Vec<WriteRequest<L>>) {
         match self.commit(&batch) {
             Err(error)
@@ -430,7 +434,7 @@ impl<L: BatchHandler> WriterThread<L> {
         }
     }
 
-    /// Commits entries that make room on a disk that has none.
+    /// Commits entries that free space on a full disk.
     fn commit_with_reserve(&mut self, batch: Vec<WriteRequest<L>>) {
         let lent = self.lend_reserve();
         let outcome = self.commit(&batch);
@@ -443,18 +447,18 @@ impl<L: BatchHandler> WriterThread<L> {
         self.full_at.is_some() && self.connection.reserve().is_some()
     }
 
-    /// Gives the reserve back to the disk; returns how many bytes that is.
+    /// Releases the reserve to the disk. Returns its size in bytes.
     fn lend_reserve(&self) -> u64 {
         self.connection.reserve().map_or(0, Reserve::lend_all)
     }
 
-    /// Runs maintenance with `lent` bytes of the reserve until that many can be taken back. Nothing
-    /// else is written meanwhile, as that would use up the new room. Not more than `lent` is taken
-    /// back, so that the rest of the new room is for new entries.
+    /// Runs maintenance with `lent` bytes of the reserve until the reserve can be refilled with as
+    /// many. Writes no entries meanwhile, because they would use up the freed space. Refills no
+    /// more than `lent`, so that the rest of the freed space is for new entries.
     fn make_room(&mut self, lent: u64) -> Option<Duration> {
         let rest = loop {
             let rest = self.maintain(Room::Scarce);
-            // What is in the log takes room twice.
+            // Pages in the log use space twice.
             self.checkpoint("PASSIVE");
             if self.take_back(lent) || rest != Some(Duration::ZERO) {
                 break rest;
@@ -490,8 +494,8 @@ impl<L: BatchHandler> WriterThread<L> {
             Err(error) => {
                 let why: Arc<str> = error.to_string().into();
                 self.full_at = is_full(&error).then(Instant::now);
-                // Also where one entry is to blame: the next one that is written, or the probe a
-                // second later, says otherwise.
+                // Even if a single entry is the cause: the next successful write, or the probe a
+                // second later, corrects it.
                 self.set_health(Health::Failing { why: Arc::clone(&why) });
                 for request in batch {
                     (request.reply)(Err(WriteError::Failed(Arc::clone(&why))));
@@ -500,7 +504,8 @@ impl<L: BatchHandler> WriterThread<L> {
         }
     }
 
-    /// One transaction. When this returns `Ok`, the batch has been synced to disk.
+    /// Writes a batch in one transaction. When this returns `Ok`, the batch has been synced to
+    /// disk.
     fn commit(&mut self, batch: &[WriteRequest<L>]) -> rusqlite::Result<Vec<L::Receipt>> {
         let handler = &mut self.handler;
         let result = transact(&mut self.connection, |connection| {
@@ -584,8 +589,8 @@ impl<L: BatchHandler> WriterThread<L> {
     }
 }
 
-/// Runs `work` in one transaction; undone unless it and the commit succeed, and unless the database
-/// still has its files: a commit to one that was removed succeeds, and is gone all the same.
+/// Runs `work` in one transaction. Rolls back if it or the commit fails, or if the database has
+/// lost its files: a commit to a removed file would succeed, but be lost.
 fn transact<T>(
     connection: &mut WriteConnection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -597,7 +602,8 @@ fn transact<T>(
     Ok(value)
 }
 
-/// Whether an error comes from what one entry holds, and not from the database or its disk.
+/// Returns whether an error is caused by the contents of one entry, and not by the database or
+/// disk.
 fn is_of_one_entry(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {
         Some(code) => matches!(
@@ -605,7 +611,7 @@ fn is_of_one_entry(error: &rusqlite::Error) -> bool {
             ErrorCode::ConstraintViolation
                 | ErrorCode::TypeMismatch
                 | ErrorCode::TooBig
-                // A page is damaged that this one needs. Others may need other pages.
+                // A damaged page that this entry needs. Others may need other pages.
                 | ErrorCode::DatabaseCorrupt
         ),
         None => true,
@@ -835,7 +841,7 @@ mod tests {
         assert!(well, "the probe did not notice");
     }
 
-    /// Waits until the health is as `wanted`, without traffic.
+    /// Waits until the health is `wanted`, without traffic.
     #[track_caller]
     fn until(writer: &Writer<Numbers>, wanted: impl Fn(&Health) -> bool) -> Health {
         let mut health = writer.health();
@@ -863,12 +869,12 @@ mod tests {
                 format!("its file {} was removed or moved away: put it back", name.display());
             assert!(why.starts_with(&said), "{why}");
 
-            // Put back: as if nothing had been.
+            // Moved back: works again.
             std::fs::rename(&aside, &name).unwrap();
             until(&writer, |health| *health == Health::Writing);
             assert_eq!(writer.submit(3, 1).unwrap().blocking_receipt(), Ok(2));
 
-            // Replaced, while nothing comes.
+            // Replaced, without traffic.
             std::fs::copy(&name, &aside).unwrap();
             std::fs::rename(&aside, &name).unwrap();
             let health = until(&writer, |health| *health != Health::Writing);
@@ -877,7 +883,7 @@ mod tests {
             let outcome = writer.submit(4, 1).unwrap().blocking_receipt();
             assert!(matches!(outcome, Err(WriteError::Failed(_))), "{ending}: {outcome:?}");
 
-            // Removed, while nothing comes.
+            // Removed, without traffic.
             std::fs::remove_file(&name).unwrap();
             let said = |why: &str| why.contains(" was removed or moved away: ");
             until(&writer, |health| matches!(health, Health::Failing { why } if said(why)));
