@@ -1,4 +1,5 @@
-//! Counts refusals with one reason and one claimed asset as one; pure, so that a flood can be tested.
+//! Coalesces refusals with the same reason and claimed asset into one entry. Pure, so that a flood
+//! can be tested.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -6,23 +7,23 @@ use std::net::IpAddr;
 use crate::callback::{Callback, EarlierBody, MAX_BODIES, Refusal, RefusalEntry, RefusalKind};
 use crate::journal::MAX_REFUSALS;
 
-/// An entry that had no more refusals for this long is closed: the next like it is a new entry, so
-/// that yesterday's trouble is not today's.
+/// An entry without refusals for this long is closed. The next refusal of the kind is a new entry,
+/// so that old problems are not mixed with new ones.
 const QUIET: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Reasons of one kind that a host can have: what a malformed header holds, or a path, is the peer's
-/// to choose. Further ones are counted together.
+/// Maximum number of reasons of one kind per host, because the peer chooses the text of a header or
+/// path. Further ones are counted together.
 const MAX_REASONS: usize = 16;
 
-/// Entries of one kind that a host can have: the asset that a body claims is the peer's to choose too.
+/// Maximum number of entries of one kind per host, because the peer also chooses the claimed asset.
 /// Further ones are counted together for each reason.
 const MAX_ENTRIES: usize = 256;
 
-/// Earlier bodies that wait to be written at most. When there are more, only the last body of each
-/// entry is kept until then.
+/// Maximum number of earlier bodies that wait to be written. If there are more, only the last body
+/// of each entry is kept.
 const MAX_WAITING: usize = 256;
 
-/// Entries that are still counting.
+/// The open entries.
 #[derive(Debug)]
 pub(super) struct Coalesced {
     entries: HashMap<Class, Entry>,
@@ -31,14 +32,14 @@ pub(super) struct Coalesced {
     waiting: usize,
 }
 
-/// What makes two refusals one entry.
+/// Refusals of the same class share an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Class {
     host: String,
     kind: RefusalKind,
-    /// The reason; empty for all that are too many.
+    /// The reason; empty for all above the maximum.
     reason: String,
-    /// The asset that its body claims; `None` also for all that are too many.
+    /// The asset that its body claims; `None` also for all above the maximum.
     asset: Option<String>,
 }
 
@@ -49,7 +50,7 @@ struct Entry {
 }
 
 impl Coalesced {
-    /// Entries get ids from `next_id` up.
+    /// Creates an empty list. New entries get ids from `next_id` on.
     pub(super) fn new(next_id: u64) -> Self {
         Self { entries: HashMap::new(), next_id, waiting: 0 }
     }
@@ -66,7 +67,7 @@ impl Coalesced {
             let count = entry.listed.refusal.count + refusal.count;
             let last = Refusal { count, ..refusal };
             let before = std::mem::replace(&mut entry.listed.refusal, last);
-            // A retry of the same bytes shows nothing more.
+            // A retry with the same bytes adds no information.
             let shows_more = before.body != entry.listed.refusal.body;
             let is_kept = shows_more && !before.body.bytes.is_empty();
             if is_kept && self.waiting < MAX_WAITING {
@@ -83,8 +84,8 @@ impl Coalesced {
         self.entries.insert(class, Entry { listed, dirty: true });
     }
 
-    /// Entries that changed since they were last taken, oldest first; with the bodies that came
-    /// between.
+    /// Returns the entries that have changed since the last call, oldest first, with the bodies
+    /// received in between.
     pub(super) fn take_changed(&mut self) -> Vec<RefusalEntry> {
         self.waiting = 0;
         let mut changed: Vec<_> = self
@@ -96,9 +97,9 @@ impl Coalesced {
         changed
     }
 
-    /// Marks entries as changed again that could not be written.
+    /// Marks entries as changed again, because they could not be written.
     pub(super) fn give_back(&mut self, listed: Vec<RefusalEntry>) {
-        // By id: what was one too many of its host stands under another class than its own.
+        // By id: an entry above the maximum of its host has another class than its own.
         let mut by_id: HashMap<u64, Vec<EarlierBody>> =
             listed.into_iter().map(|listed| (listed.id, listed.earlier)).collect();
         for entry in self.entries.values_mut() {
@@ -114,7 +115,7 @@ impl Coalesced {
         }
     }
 
-    /// Puts a new class among those that are too many, where its host has enough of its kind.
+    /// Replaces a new class with a shared one if its host has the maximum of its kind.
     fn bound(&self, class: &mut Class) {
         let mut entries = 0;
         let mut reasons = HashSet::new();
@@ -133,7 +134,7 @@ impl Coalesced {
         }
     }
 
-    /// Makes room: the oldest entry of the kind that has most.
+    /// Makes room: closes the oldest entry of the kind that has the most.
     fn let_one_go(&mut self) {
         let mut counts = [0_usize; RefusalKind::ALL.len()];
         for class in self.entries.keys() {
@@ -153,7 +154,8 @@ impl Coalesced {
 }
 
 impl Entry {
-    /// Keeps the body of a refusal that is no longer the last; returns by how many there are more.
+    /// Keeps the body of a refusal that is no longer the last. Returns by how many their number
+    /// grew.
     fn keep(&mut self, before: Refusal) -> usize {
         let bodies = &mut self.listed.earlier;
         let is_full = bodies.len() >= MAX_BODIES - 1;
@@ -164,7 +166,7 @@ impl Entry {
         usize::from(!is_full)
     }
 
-    /// The entry as it is to be written, which then has it all.
+    /// Returns the entry for writing, with its earlier bodies, and removes those here.
     fn take(&mut self) -> RefusalEntry {
         let earlier = std::mem::take(&mut self.listed.earlier);
         RefusalEntry { earlier, ..self.listed.clone() }
@@ -186,7 +188,7 @@ impl Class {
             | RefusalKind::Malformed
             | RefusalKind::Invalid
             | RefusalKind::CrossSite => refusal.why.clone(),
-            // How many bytes had come makes no other reason.
+            // The number of received bytes does not distinguish reasons.
             RefusalKind::TooLarge | RefusalKind::TooSlow | RefusalKind::Broken => {
                 refusal.why.chars().filter(|c| !c.is_ascii_digit()).collect()
             }
@@ -285,7 +287,7 @@ mod tests {
         assert_eq!(counts, [(1, 2), (3, 1), (2, 2), (4, 1)]);
     }
 
-    /// Behind a tunnel all have one address, and none of these has a method or a path.
+    /// Behind a tunnel all clients have one address, and these refusals have no method or path.
     #[test]
     fn each_reason_of_broken_requests_is_an_entry() {
         let mut coalesced = Coalesced::new(1);

@@ -1,4 +1,5 @@
-//! Verifies deliveries and writes them to the journal, for every source alike (listener, relay client).
+//! Verifies deliveries and writes them to the journal, for every source alike (listener, relay
+//! client).
 
 mod coalesce;
 mod counters;
@@ -47,7 +48,7 @@ pub enum Decision {
     Kept(u64),
     /// Its signature was not accepted.
     Refused,
-    /// It could not be kept now; it may be on disk all the same.
+    /// It could not be stored now; it may be on disk nevertheless.
     Unavailable(WriteError),
 }
 
@@ -61,8 +62,8 @@ pub struct Intake {
     outage: Outage,
 }
 
-/// A verified message of a relay. It must be [taken over](Intake::take_over) in sequence, even if it
-/// is refused.
+/// A verified message of a relay. It must be [taken over](Intake::take_over) in sequence, even if
+/// it is refused.
 pub struct Verified(VerifiedKind);
 
 enum VerifiedKind {
@@ -98,7 +99,8 @@ enum PendingKind {
 }
 
 impl PendingWrite {
-    /// Waits until it is on disk; returns the number up to which its subscription is complete there.
+    /// Waits until it is on disk; returns the number up to which its subscription is complete
+    /// there.
     pub async fn receipt(self) -> Result<u64, WriteError> {
         match self.0 {
             PendingKind::Kept { pending, valid, counters } => {
@@ -124,8 +126,8 @@ struct Outage {
 }
 
 impl Intake {
-    /// Creates an intake that trusts `keys` and writes to `journal`; entries of the log of refusals are
-    /// numbered from `first_refusal_id`.
+    /// Creates an intake that trusts `keys` and writes to `journal`; entries of the log of refusals
+    /// are numbered from `first_refusal_id`.
     pub fn new(
         keys: impl Into<Arc<TrustedKeys>>,
         policy: Policy,
@@ -150,7 +152,7 @@ impl Intake {
         })
     }
 
-    /// Decides about a whole request.
+    /// Verifies a complete request and stores it if it is accepted.
     ///
     /// Returns [`Decision::Kept`] only once the delivery is on disk. Dropping the future after it
     /// was first polled cancels nothing: by then the delivery is refused or queued.
@@ -185,9 +187,9 @@ impl Intake {
         })
     }
 
-    /// Queues a message of a relay for writing, in sequence; see [`Journal::take_over`]. A refused one
-    /// is listed only the first time, because a relay may deliver it again and again. Returns an
-    /// error if the queue is full. Must be called inside a Tokio runtime.
+    /// Queues a message of a relay for writing, in sequence; see [`Journal::take_over`]. A refused
+    /// one is listed only the first time, because a relay may deliver it again and again. Returns
+    /// an error if the queue is full. Must be called inside a Tokio runtime.
     pub fn take_over(
         &self,
         position: MessagePosition,
@@ -215,7 +217,7 @@ impl Intake {
         Ok(PendingWrite(PendingKind::Kept { pending, valid, counters: Arc::clone(&self.counters) }))
     }
 
-    /// Notes where a subscription to a relay begins; see [`Journal::subscribed`].
+    /// Stores where a subscription to a relay begins; see [`Journal::subscribed`].
     pub async fn subscribed(
         &self,
         relay: Arc<str>,
@@ -228,7 +230,7 @@ impl Intake {
             .unwrap_or(Err(WriteError::Late))
     }
 
-    /// Where a subscription to a relay is, on disk. The error is a sentence.
+    /// Returns the stored position of a subscription to a relay, or an error message.
     pub async fn relay_place(&self, relay: Arc<str>) -> Result<Option<RelayPlace>, String> {
         let journal = Arc::clone(&self.journal);
         let read = tokio::task::spawn_blocking(move || journal.reader()?.relay_place(&relay));
@@ -294,18 +296,20 @@ impl Intake {
         self.counters.counts()
     }
 
-    /// Waits until [`Intake::counts`] has changed since the last call. Supports one waiter at a time.
+    /// Waits until [`Intake::counts`] has changed since the last call. Supports one waiter at a
+    /// time.
     pub async fn counted(&self) {
         self.counters.changed().await;
     }
 
-    /// Writes the refusals that are not yet in the log, and blocks until that is done. Later ones are
-    /// only counted.
+    /// Writes the refusals that are not yet in the log, and blocks until that is done. Later ones
+    /// are only counted.
     pub fn close(&self) {
         self.refusals.close();
     }
 
-    /// Waits until a delivery could not be kept, and returns why. Returns at most every ten seconds.
+    /// Waits until a delivery could not be kept, and returns why. Returns at most every ten
+    /// seconds.
     pub async fn outage(&self) -> WriteError {
         loop {
             self.outage.reported.notified().await;

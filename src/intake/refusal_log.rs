@@ -1,5 +1,5 @@
-//! The log of refusals: a worker thread analyzes refused requests, coalesces them and writes them in
-//! batches. No response waits for it.
+//! The log of refusals: a worker thread analyzes refused requests, coalesces them and writes them
+//! in batches. No response waits for it.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
@@ -23,8 +23,8 @@ const MAX_BODY: usize = 64 << 10;
 /// checks of 40 µs, so a flood costs a tenth of a core. No more than a burst wait for theirs.
 const ANALYSES: (u32, u32) = (256, 20);
 
-/// Writes in a burst, and a second in the long run: requests sent by hand appear at once, and a flood
-/// costs one write a second.
+/// Writes in a burst, and a second in the long run: requests sent by hand appear at once, and a
+/// flood costs one write a second.
 const WRITES: (u32, u32) = (16, 1);
 /// Maximum time that a refusal waits for the analysis of others before it is written.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -139,8 +139,8 @@ impl RefusalWorker {
         }
     }
 
-    /// Takes the queued reports, and waits for one if there is nothing else to do. Returns `false` once
-    /// the queue is closed.
+    /// Takes the queued reports, and waits for one if there is nothing else to do. Returns `false`
+    /// once the queue is closed.
     fn receive(&mut self) -> bool {
         let first = if !self.waiting.is_empty() {
             self.inbox.try_recv().map_err(|error| match error {
@@ -157,8 +157,8 @@ impl RefusalWorker {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return false,
         }
-        // A look takes long, and the queue must not run full meanwhile; nor may a flood that fills it
-        // again and again keep everything else waiting.
+        // An analysis takes long, and the queue must not fill up meanwhile; nor may a flood that
+        // keeps filling it delay everything else.
         for _ in 0..QUEUE {
             let Ok(report) = self.inbox.try_recv() else { break };
             self.take(report);
@@ -166,7 +166,8 @@ impl RefusalWorker {
         true
     }
 
-    /// Queues a report for its analysis if that is useful and within the limit; else adds it as it is.
+    /// Queues a report for its analysis if that is useful and within the limit; else adds it as it
+    /// is.
     fn take(&mut self, mut report: RefusedRequest) {
         let is_worth_it = report.refusal.kind != RefusalKind::Missing
             || may_be_misplaced(&report.refusal.headers);
