@@ -1,4 +1,4 @@
-//! From a target to a stream: TCP, proxy, TLS.
+//! Connects to a target: TCP, proxy, TLS.
 
 use std::error::Error as _;
 use std::io;
@@ -17,7 +17,7 @@ use super::tls::TlsError;
 use super::{Connection, Destination, Outbound, reasons, tunnel};
 use crate::text::Printable;
 
-/// Why there is no connection.
+/// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("cannot connect to {to}: {cause}{hint}")]
@@ -33,7 +33,7 @@ pub enum ConnectError {
 }
 
 impl Outbound {
-    /// Connects to a target. Sets no limit on the time that it takes.
+    /// Connects to a target. Has no time limit.
     pub async fn connect(&self, target: &Destination) -> Result<Connection, ConnectError> {
         let proxy = self.proxies.to(target).map_err(ConnectError::Proxy)?;
         let is_forwarded = proxy.is_some_and(|proxy| proxy.is_forwarding(target));
@@ -76,21 +76,21 @@ impl Outbound {
     }
 }
 
-/// Connects to a proxy and has it open the way, unless it takes whole requests.
+/// Connects to a proxy and opens a tunnel, unless the proxy forwards whole requests.
 async fn through(proxy: &Proxy, target: &Destination) -> Result<TcpStream, ProxyError> {
     let tcp = tcp(&proxy.host, proxy.port).await.map_err(|cause| proxy.is_down(target, cause))?;
     if proxy.is_forwarding(target) { Ok(tcp) } else { tunnel::open(tcp, proxy, target).await }
 }
 
-/// Connects to a host by whichever of its addresses answers.
+/// Connects to the first address of a host that answers.
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let uri = Uri::builder().scheme("http").authority(authority(host, port)).path_and_query("/");
     let uri = uri.build().map_err(io::Error::other)?;
     let mut connector = HttpConnector::new();
-    // With Nagle's algorithm acks wait for each other.
+    // Nagle's algorithm would delay acks.
     connector.set_nodelay(true);
     connector.call(uri).await.map(TokioIo::into_inner).map_err(|error| {
-        // The library's error says only at what it failed; the system's says why.
+        // The library's error only names the step that failed; the system's has the reason.
         let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         match cause {
             Some(cause) => io::Error::new(cause.kind(), cause.to_string()),
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::outbound::{Proxies, Scheme, Trust};
 
-    /// Time is paused: what nobody answers is over as soon as everybody waits.
+    /// Time is paused: a connection without an answer times out as soon as all tasks wait.
     #[tokio::test(start_paused = true)]
     async fn a_proxy_that_does_not_answer_is_named() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

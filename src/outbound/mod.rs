@@ -1,5 +1,5 @@
-//! Outgoing connections, for the relay client and for `send`: proxies of the environment, trusted
-//! certificates, and why a connection could not be made; knows no protocol above TLS.
+//! Outgoing connections, for the relay client and for `send`: proxies from the environment, trusted
+//! certificates, and reasons for failures. Implements no protocol above TLS.
 
 mod connect;
 mod proxy;
@@ -19,26 +19,26 @@ pub use proxy::{Proxies, ProxyError};
 pub use stream::{AnyStream, SpeaksTls};
 pub use tls::Trust;
 
-/// What is spoken to a target.
+/// The protocol of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// `http://`: an HTTP proxy forwards its requests one by one.
     Http,
     /// `https://`
     Https,
-    /// `ws://`: goes through an HTTP proxy by `CONNECT`, as `https://` and `wss://` do.
+    /// `ws://`: uses `CONNECT` through an HTTP proxy, like `https://` and `wss://`.
     Ws,
     /// `wss://`
     Wss,
 }
 
 impl Scheme {
-    /// Whether TLS protects the connection.
+    /// Returns whether the connection uses TLS.
     pub const fn is_tls(self) -> bool {
         matches!(self, Self::Https | Self::Wss)
     }
 
-    /// The beginning of a URL that does the same without TLS.
+    /// Returns the URL scheme of the same protocol without TLS.
     const fn plain(self) -> &'static str {
         match self {
             Self::Http | Self::Https => "http://",
@@ -47,10 +47,10 @@ impl Scheme {
     }
 }
 
-/// Where a connection is to lead.
+/// The target of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// What is spoken there.
+    /// Its protocol.
     pub scheme: Scheme,
     /// A name or an address, without brackets.
     pub host: String,
@@ -59,7 +59,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Whether it is this machine, which no proxy leads to.
+    /// Returns whether it is this machine, which is never reached through a proxy.
     fn is_this_machine(&self) -> bool {
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();
         host == "localhost"
@@ -68,46 +68,46 @@ impl Destination {
     }
 }
 
-/// Host and port, as `CONNECT` names them.
+/// Returns host and port, in the format of `CONNECT`.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         proxy::authority(&self.host, self.port).fmt(f)
     }
 }
 
-/// How connections are made: through which proxies, and whose certificates are trusted.
+/// Makes connections with given proxies and trusted certificates.
 #[derive(Debug, Clone, Default)]
 pub struct Outbound {
     proxies: Proxies,
     trust: Trust,
 }
 
-/// A connection that was made.
+/// An open connection.
 pub struct Connection {
-    /// Its bytes, inside TLS where the target speaks it.
+    /// Its stream, inside TLS if the target uses it.
     pub stream: AnyStream,
-    /// Whether an HTTP proxy expects whole URLs in the requests.
+    /// Whether requests must have whole URLs, for an HTTP proxy.
     pub is_forwarded: bool,
 }
 
 impl Outbound {
-    /// Connections through `proxies` to whom `trust` names.
+    /// Creates it from proxies and trusted certificates.
     pub const fn new(proxies: Proxies, trust: Trust) -> Self {
         Self { proxies, trust }
     }
 
-    /// Checks that the proxy on the way to a target can be used, if there is one.
+    /// Checks the proxy for a target. Returns an error if there is one that cannot be used.
     pub fn check(&self, target: &Destination) -> Result<(), ProxyError> {
         self.proxies.to(target).map(drop)
     }
 
-    /// The `Proxy-Authorization` of requests that a proxy forwards.
+    /// Returns the `Proxy-Authorization` of requests that a proxy forwards.
     pub fn authorization(&self, target: &Destination) -> Option<HeaderValue> {
         let proxy = self.proxies.to(target).ok()??;
         proxy.is_forwarding(target).then(|| proxy.authorization()).flatten()
     }
 
-    /// Explains a 407 to a request that a proxy forwards; `None` if no proxy is on the way.
+    /// Explains a 407 to a request that a proxy forwards; `None` without a proxy.
     pub fn refused(&self, target: &Destination, headers: &http::HeaderMap) -> Option<ProxyError> {
         let proxy = self.proxies.to(target).ok()??;
         let offers = headers.get_all(http::header::PROXY_AUTHENTICATE).iter();
@@ -115,7 +115,7 @@ impl Outbound {
         proxy.is_forwarding(target).then(|| proxy.wants_login(offers))
     }
 
-    /// The file that replaces the system's certificates.
+    /// Returns the file that replaces the system's certificates, if any.
     fn cacert(&self) -> Option<&Path> {
         self.trust.file()
     }

@@ -1,4 +1,4 @@
-//! Which proxy leads to a target, by the variables of the environment; opens no connection.
+//! Selects the proxy for a target from environment variables. Opens no connection.
 
 use std::fmt;
 use std::io;
@@ -14,32 +14,32 @@ use percent_encoding::percent_decode_str;
 use super::{Destination, Scheme};
 use crate::text::Printable;
 
-/// The most of a proxy's authentication schemes that a message names, in columns.
+/// Maximum width of a proxy's authentication schemes in a message, in columns.
 const MAX_OFFERS: usize = 60;
 
-/// How long it may take to reach a proxy and have it open a way.
+/// Time limit for connecting to a proxy and opening a tunnel.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The proxies that the environment names.
+/// The proxies from the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     secure: Option<Named>,
     plain: Option<Named>,
-    /// Hosts and networks that are reached directly; `*` stands for all.
+    /// Hosts and networks that are reached directly; `*`: all.
     direct: Vec<String>,
-    /// Whether there is a `HTTP_PROXY` that somebody may expect to be used.
+    /// Whether there is a `HTTP_PROXY`, which the user may expect to be used.
     has_unused: bool,
 }
 
-/// What a variable names: a proxy, or something that cannot be used as one, which matters only to
-/// connections that would go through it.
+/// The value of a variable: a proxy, or an error, which matters only to connections that would use
+/// the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Named {
     variable: &'static str,
     proxy: Result<Proxy, Unusable>,
 }
 
-/// Why a URL is of no proxy that can be used.
+/// Why a URL cannot be used as a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unusable {
     NoUrl,
@@ -47,7 +47,7 @@ enum Unusable {
     Socks4,
 }
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Http,
@@ -71,7 +71,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// A proxy and the variable that names it, as messages name it.
+/// A proxy and its variable, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
     place: Printable,
@@ -84,7 +84,7 @@ impl fmt::Display for Via {
     }
 }
 
-/// Why the way through a proxy cannot be used.
+/// Why a proxy cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     #[error(
@@ -131,17 +131,19 @@ pub enum ProxyError {
 }
 
 impl Proxies {
-    /// Those that the environment of this process names.
+    /// Returns the proxies from the environment of this process.
     pub fn from_environment() -> Self {
         Self::from_variables(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         })
     }
 
-    /// Those that variables name: `HTTPS_PROXY` for `https://` and `wss://`, `http_proxy` for
-    /// `http://` and `ws://`, `ALL_PROXY` where the one of the scheme is not set, `NO_PROXY` for what
-    /// is reached directly; each also in lower case, which wins. An empty one counts as not set.
-    /// `HTTP_PROXY` in upper case is left alone, as everywhere: a CGI request can set it.
+    /// Returns the proxies from variables: `HTTPS_PROXY` for `https://` and `wss://`, `http_proxy`
+    /// for
+    /// `http://` and `ws://`, `ALL_PROXY` if the one of the scheme is not set, `NO_PROXY` for hosts that
+    /// are reached directly. Each may be in lower case, which takes precedence. An empty one counts
+    /// as not set. `HTTP_PROXY` in upper case is ignored, as in other programs: a CGI request can
+    /// set it.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {
@@ -168,7 +170,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy on the way to a target. This machine is always reached directly.
+    /// Returns the proxy for a target, if any. This machine is always reached directly.
     pub(super) fn to(&self, target: &Destination) -> Result<Option<&Proxy>, ProxyError> {
         let named = if target.scheme.is_tls() { self.secure.as_ref() } else { self.plain.as_ref() };
         let Some(Named { variable, proxy }) = named.filter(|_| !self.is_direct(target)) else {
@@ -181,12 +183,12 @@ impl Proxies {
         })
     }
 
-    /// Whether a target is reached directly whatever proxies there are.
+    /// Returns whether a target is always reached directly.
     fn is_direct(&self, target: &Destination) -> bool {
         target.is_this_machine() || self.direct.iter().any(|name| is_meant(name, target))
     }
 
-    /// What to say of a variable that a target would be reached by if it was one that is used.
+    /// Returns a hint about the unused `HTTP_PROXY` if it would apply to a target.
     pub(super) fn hint(&self, target: &Destination) -> &'static str {
         if self.has_unused && !target.scheme.is_tls() && !self.is_direct(target) {
             "; HTTP_PROXY in capitals is not used, because a web server can set it: name the proxy in http_proxy"
@@ -196,8 +198,8 @@ impl Proxies {
     }
 }
 
-/// Whether an entry of `NO_PROXY` names a target: a host and all below it, an address, either with a
-/// port, or a network like `10.0.0.0/8`.
+/// Returns whether an entry of `NO_PROXY` matches a target: a host and its subdomains or an
+/// address, with or without a port, or a network like `10.0.0.0/8`.
 fn is_meant(entry: &str, target: &Destination) -> bool {
     let host = target.host.to_ascii_lowercase();
     if entry == "*" {
@@ -209,7 +211,7 @@ fn is_meant(entry: &str, target: &Destination) -> bool {
     let (name, port) = match entry.strip_prefix('[').and_then(|entry| entry.split_once(']')) {
         Some((name, port)) => (name, port.strip_prefix(':')),
         None => match entry.split_once(':') {
-            // More than one colon is an address without a port.
+            // More than one colon: an IPv6 address without a port.
             Some((name, port)) if !port.contains(':') => (name, Some(port)),
             _ => (entry, None),
         },
@@ -223,7 +225,7 @@ fn is_meant(entry: &str, target: &Destination) -> bool {
     }
 }
 
-/// Whether an address is of a network; `None` where one of them is none.
+/// Returns whether an address is in a network; `None` if one of them cannot be parsed.
 fn is_within(host: &str, network: &str, bits: &str) -> Option<bool> {
     let network = network.trim_start_matches('[').trim_end_matches(']');
     let bits: u32 = bits.parse().ok()?;
@@ -234,14 +236,15 @@ fn is_within(host: &str, network: &str, bits: &str) -> Option<bool> {
         (IpAddr::V6(host), IpAddr::V6(network)) => (host.to_bits() ^ network.to_bits(), 128),
         _ => return None,
     };
-    // Shifted by all of them nothing is left: a network of 0 bits is everything.
+    // A shift by all bits overflows: a prefix of 0 bits matches everything.
     let rest = u32::checked_sub(length, bits)?;
     Some(differ.checked_shr(rest).unwrap_or(0) == 0)
 }
 
 impl Proxy {
-    /// Takes a URL apart. The login ends at the last `@`: passwords are often written as they are,
-    /// with `#`, `/` or `@` in them.
+    /// Parses a URL. The login ends at the last `@`, because passwords often contain an unescaped
+    /// `#`,
+    /// `/` or `@`.
     fn new(url: &str, variable: &'static str) -> Result<Self, Unusable> {
         let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let (scheme, rest) =
@@ -262,7 +265,7 @@ impl Proxy {
         let host = place.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = match place.port_u16() {
             Some(port) => port,
-            // A port that is none, or an address without brackets.
+            // An invalid port, or an IPv6 address without brackets.
             None if place.as_str() != place.host() => return Err(Unusable::NoUrl),
             None => default_port,
         };
@@ -276,12 +279,12 @@ impl Proxy {
         Ok(Self { kind, host, port, login, variable })
     }
 
-    /// Whether it takes whole requests to the target, in place of opening a way.
+    /// Returns whether it forwards whole requests to the target instead of opening a tunnel.
     pub(super) fn is_forwarding(&self, target: &Destination) -> bool {
         self.kind == Kind::Http && target.scheme == Scheme::Http
     }
 
-    /// The value of `Proxy-Authorization`.
+    /// Returns the value of `Proxy-Authorization`.
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
         let (user, password) = self.login.as_ref()?;
         let login = STANDARD.encode([user, b":".as_slice(), password].concat());
@@ -301,7 +304,7 @@ impl Proxy {
         Via { place, variable: self.variable }
     }
 
-    /// It cannot be connected to.
+    /// The connection to it failed.
     pub(super) fn is_down(&self, target: &Destination, cause: io::Error) -> ProxyError {
         ProxyError::Down { via: self.via(), cause, around: Printable::new(&target.host) }
     }
@@ -321,7 +324,7 @@ impl Proxy {
         ProxyError::Login { via, scheme: "http" }
     }
 
-    /// It let nobody without a login through, or not with this one.
+    /// It requires a login, or rejected this one.
     pub(super) fn wants_socks_login(&self) -> ProxyError {
         let via = self.via();
         if self.login.is_some() {
@@ -330,17 +333,17 @@ impl Proxy {
         ProxyError::Login { via, scheme: "socks5" }
     }
 
-    /// It opened no way.
+    /// It did not open a tunnel.
     pub(super) fn answered(&self, words: Printable) -> ProxyError {
         ProxyError::Answer { via: self.via(), words }
     }
 
-    /// It speaks something else.
+    /// It uses another protocol.
     pub(super) fn is_no_proxy(&self) -> ProxyError {
         ProxyError::NotHttp { via: self.via() }
     }
 
-    /// It let nobody know anything in time.
+    /// It did not answer in time.
     pub(super) fn is_silent(&self, target: &Destination) -> ProxyError {
         ProxyError::Silent { via: self.via(), to: Printable::new(&target.to_string()) }
     }
@@ -351,13 +354,13 @@ impl Proxy {
     }
 }
 
-/// A host and its port, with brackets where they are needed.
+/// Returns host and port, with brackets for IPv6.
 pub(super) fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// The names of the schemes in a `Proxy-Authenticate` (RFC 9110, section 11.6.1): what stands first
-/// in a part between commas and is no parameter.
+/// Returns the names of the schemes in a `Proxy-Authenticate` (RFC 9110, section 11.6.1): the first
+/// word of each part between commas, unless it is a parameter.
 fn schemes(offer: &str) -> Vec<String> {
     let mut is_quoted = false;
     let parts = offer.split(|c| {

@@ -1,4 +1,4 @@
-//! Why a TLS handshake failed, in words that say what to do.
+//! Explains why a TLS handshake failed, and what to do.
 
 use std::io;
 use std::path::Path;
@@ -10,13 +10,13 @@ use tokio_rustls::rustls::{CertificateError, Error, InvalidMessage};
 use super::Destination;
 use crate::text::Printable;
 
-/// The longest reason in a library's words, in columns.
+/// Maximum width of a library's message, in columns.
 const MAX_WORDS: usize = 160;
-/// The most names of a certificate that a message lists.
+/// Maximum number of a certificate's names in a message.
 const MAX_NAMES: usize = 5;
 
-/// Explains what ended a handshake with a target, where `cacert` replaces the system's
-/// certificates.
+/// Explains why a handshake with a target failed. `cacert` is the file that replaces the system's
+/// certificates, if any.
 pub(super) fn handshake(target: &Destination, cacert: Option<&Path>, cause: &io::Error) -> String {
     match cause.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(why)) => certificate(target, cacert, why),
@@ -38,7 +38,7 @@ pub(super) fn handshake(target: &Destination, cacert: Option<&Path>, cause: &io:
     }
 }
 
-/// Whether the other side hung up.
+/// Returns whether the other side closed the connection.
 fn is_end(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
@@ -88,8 +88,8 @@ fn certificate(target: &Destination, cacert: Option<&Path>, why: &CertificateErr
     }
 }
 
-/// Whether it says that an end entity's certificate is one of a CA. The verifier's own type is not
-/// ours to name.
+/// Returns whether the error is that a server uses a CA certificate. Compares text, because the
+/// verifier's error type is not public.
 pub(super) fn is_ca(error: &dyn std::error::Error) -> bool {
     format!("{error:?}") == "CaUsedAsEndEntity"
 }
@@ -102,13 +102,13 @@ fn day(time: UnixTime) -> String {
     )
 }
 
-/// The name in `DnsName("…")` or `IpAddress(…)`, which is how the library lists them.
+/// Returns the name in `DnsName("…")` or `IpAddress(…)`, the library's format.
 fn bare(name: &str) -> &str {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"')
 }
 
-/// A host as OpenSSL's command line takes it.
+/// Returns a host in the format of OpenSSL's command line.
 fn alternative(host: &str) -> String {
     let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
     format!("{kind}:{}", Printable::new(host))

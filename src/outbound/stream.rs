@@ -1,4 +1,4 @@
-//! A connection's bytes, whatever carries them; recognises TLS where none is spoken.
+//! The stream of a connection. Detects TLS from a target that should speak plain text.
 
 use std::io;
 use std::pin::Pin;
@@ -13,29 +13,29 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Both for S {}
 /// Any stream.
 pub struct AnyStream {
     stream: Box<dyn Both>,
-    /// Whether nothing was read yet from a target that should speak no TLS.
+    /// Whether to check the first bytes for TLS.
     is_awaiting: bool,
 }
 
-/// What a plain stream ends with when a TLS record comes in place of an answer.
+/// The error of a plain stream that receives a TLS record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the other side speaks TLS")]
 pub struct SpeaksTls;
 
 impl AnyStream {
-    /// A stream that carries what it is given.
+    /// Wraps a stream without a check.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self { stream: Box::new(stream), is_awaiting: false }
     }
 
-    /// A stream to a target that should speak no TLS.
+    /// Wraps a stream of a target that should not use TLS.
     pub(super) fn plain(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self { is_awaiting: true, ..Self::new(stream) }
     }
 }
 
-/// Whether these are the first bytes of a TLS alert or handshake (RFC 8446, section 5.1). No
-/// HTTP begins with one.
+/// Returns whether these are the first bytes of a TLS alert or handshake (RFC 8446, section 5.1).
+/// An HTTP answer never begins with them.
 fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x15 | 0x16] | [0x15 | 0x16, 3, ..])
 }
@@ -52,7 +52,7 @@ impl AsyncRead for AnyStream {
         if self.is_awaiting && !read.is_empty() {
             self.is_awaiting = false;
             if is_tls(read) {
-                // With an error nothing counts as read.
+                // After an error no bytes count as read.
                 buffer.set_filled(before);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, SpeaksTls)));
             }

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted: those of the system, or those of a file.
+//! TLS and its trusted certificates: those of the system or of a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 use super::reasons;
 use crate::files;
 
-/// The largest file of certificates, in bytes.
+/// Maximum size of a certificate file, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Why TLS cannot be used.
@@ -39,18 +39,18 @@ pub enum TlsError {
     Broken(#[from] tokio::task::JoinError),
 }
 
-/// Whom to trust.
+/// The trusted certificates.
 #[derive(Clone, Default)]
 pub enum Trust {
-    /// The system's certificates, read anew for each connection: they change while a dashboard runs
-    /// for weeks.
+    /// The system's certificates, read for each connection, because they can change while a
+    /// dashboard runs for weeks.
     #[default]
     System,
-    /// Certificates that were read before.
+    /// Certificates that were read already.
     Read {
-        /// What makes the connections.
+        /// Makes the connections.
         connector: TlsConnector,
-        /// The file that they are from; `None` for the system's.
+        /// Their file; `None` for the system's.
         file: Option<PathBuf>,
     },
 }
@@ -65,8 +65,8 @@ impl std::fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// Reads the certificates of a file, or of the system where there is none. With a file only its
-    /// certificates are trusted, as `curl --cacert` does.
+    /// Reads the certificates of a file, or of the system without a file. With a file only its
+    /// certificates are trusted, like `curl --cacert`.
     pub fn read(file: Option<&Path>) -> Result<Self, TlsError> {
         let connector = match file {
             Some(path) => of_file(path)?,
@@ -75,7 +75,7 @@ impl Trust {
         Ok(Self::Read { connector, file: file.map(Path::to_owned) })
     }
 
-    /// The file that replaces the system's certificates.
+    /// Returns the file that replaces the system's certificates, if any.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::System => None,
@@ -93,7 +93,7 @@ impl Trust {
 
 fn of_system() -> Result<TlsConnector, TlsError> {
     let mut roots = RootCertStore::empty();
-    // Some that cannot be read do no harm as long as others can.
+    // Unreadable ones do no harm as long as others are readable.
     let (usable, _) =
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if usable == 0 {
@@ -126,7 +126,7 @@ fn connector(
     roots: RootCertStore,
     named: Vec<CertificateDer<'static>>,
 ) -> Result<TlsConnector, TlsError> {
-    // The provider is named: with two of them in a build, one would have to be guessed.
+    // Named, because rustls panics if more than one provider is compiled in and none is chosen.
     let provider = Arc::new(default_provider());
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
@@ -141,11 +141,11 @@ fn connector(
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Verifies as rustls does, and takes a certificate that the user named also as the server's own.
+/// Verifies like rustls, but also accepts a certificate that the user named as the server's own.
 ///
-/// `openssl req -x509` makes certificates of a CA, which rustls takes for nobody's but a CA. The
-/// user who names the very certificate that a server has says all that an issuer could. It still has
-/// to be for the server's name and in its time, and the server has to hold its key.
+/// `openssl req -x509` creates CA certificates, which rustls does not accept for a server. If the user
+/// names exactly the server's certificate, no issuer has to vouch for it. It must still be valid
+/// for the server's name and the current time, and the server must have its key.
 #[derive(Debug)]
 struct Verifier {
     verifier: Arc<WebPkiServerVerifier>,
@@ -170,7 +170,7 @@ impl ServerCertVerifier for Verifier {
             now,
         );
         match verified {
-            // The period of validity is looked at before both.
+            // The period of validity is checked before both.
             Err(Error::InvalidCertificate(why))
                 if is_about_issuer(&why) && self.named.contains(end_entity) =>
             {
@@ -204,7 +204,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether the only fault is who vouches for a certificate.
+/// Returns whether the only problem is the issuer of the certificate.
 fn is_about_issuer(why: &CertificateError) -> bool {
     match why {
         CertificateError::UnknownIssuer => true,
@@ -222,7 +222,7 @@ mod tests {
         CertificateDer::from_pem_file(path).unwrap()
     }
 
-    /// What becomes of a server with the first certificate where the user named the second.
+    /// Returns the result for a server with the first certificate if the user named the second.
     fn verdict(server: &str, named: &str, host: &str, at: u64) -> Result<(), Error> {
         let (server, named) = (fixture(server), fixture(named));
         let mut roots = RootCertStore::empty();
@@ -235,12 +235,12 @@ mod tests {
         verifier.verify_server_cert(&server, &[], &host, &[], now).map(drop)
     }
 
-    /// 2030, in which the fixtures are valid.
+    /// A time in 2030, at which the fixtures are valid.
     const NOW: u64 = 1_900_000_000;
 
     #[test]
     fn a_certificate_that_was_named_is_trusted_as_the_servers_own() {
-        // Of a CA, as `openssl req -x509` makes it, and one that a CA signed which nobody named.
+        // A CA certificate as `openssl req -x509` creates it, and one of an unknown CA.
         for server in ["self_signed", "relay"] {
             for host in ["localhost", "127.0.0.1"] {
                 assert_eq!(verdict(server, server, host, NOW), Ok(()), "{server} {host}");

@@ -1,4 +1,4 @@
-//! The way through a proxy that is opened before a target is spoken to: `CONNECT`, or SOCKS 5.
+//! Opens a tunnel through a proxy: `CONNECT` or SOCKS 5.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use super::Destination;
 use super::proxy::{Kind, Proxy, ProxyError, authority};
 use crate::text::Printable;
 
-/// The longest answer to a `CONNECT`, in bytes.
+/// Maximum size of the answer to a `CONNECT`, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
-/// Opens the way to a target through a connection to a proxy.
+/// Opens a tunnel to a target over a connection to a proxy.
 pub(super) async fn open(
     mut tcp: TcpStream,
     proxy: &Proxy,
@@ -49,7 +49,7 @@ async fn socks(
         socks = socks.with_auth(user, password);
     }
     socks.call(to).await.map(TokioIo::into_inner).map_err(|error| {
-        // The library's errors have no type that can be named outside it.
+        // The library's error types are not public.
         let words = error.to_string();
         if words.contains("credentials not accepted") || words.contains("authentication") {
             proxy.wants_socks_login()
@@ -74,14 +74,14 @@ async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     let broken = |cause| proxy.broke_off(cause);
     stream.write_all(&request).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
-    // A byte at a time: what stands behind the head is the target's already.
+    // One byte at a time: the bytes after the head are the target's.
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() >= MAX_HEAD {
             return Err(proxy.answered(Printable::new("with a head that does not end")));
         }
         head.push(stream.read_u8().await.map_err(broken)?);
-        // No HTTP: its end could be waited for in vain.
+        // Not HTTP: waiting for the end of the head could take forever.
         if !b"HTTP/".starts_with(&head[..head.len().min(5)]) {
             return Err(proxy.is_no_proxy());
         }
@@ -96,7 +96,7 @@ async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The value of a `Proxy-Authenticate` header.
+/// Returns the value of a `Proxy-Authenticate` header.
 fn offer(line: &str) -> Option<String> {
     let (name, value) = line.split_once(':')?;
     name.eq_ignore_ascii_case("proxy-authenticate").then(|| value.trim().to_owned())
