@@ -35,12 +35,12 @@ const ASSETS_BEFORE: &str = "SELECT asset_id, memory FROM asset
 const VERSIONS: &str =
     "SELECT version_id, memory FROM version WHERE asset_id = ?1 ORDER BY version_id";
 
-/// The statement that reads a page of deliveries.
+/// Returns the statement that reads a page of deliveries.
 fn page_of(columns: &str, which: &str) -> String {
     format!("SELECT {columns} FROM delivery WHERE {which}")
 }
 
-/// All statements that read a page, for the test that none of them reads more than that.
+/// Returns all statements that read a page, for the test that none of them reads more than that.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
     let columns = [rows::DELIVERY, rows::SUMMARY];

@@ -107,7 +107,7 @@ fn trim_bodies(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// A small number for a statement.
+/// Returns a small number for a statement.
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

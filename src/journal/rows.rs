@@ -11,12 +11,13 @@ use crate::callback::{
 };
 use crate::filter::DeliveryFacts;
 
-/// SQLite's integers are signed; counts stay far below the sign, digests use all bits.
+/// Returns a number as SQLite's signed integer, with the same bits: counts stay far below the sign
+/// bit, digests use it.
 pub(super) const fn signed(value: u64) -> i64 {
     value.cast_signed()
 }
 
-/// The other way round.
+/// Returns SQLite's signed integer as a number, with the same bits.
 pub(super) const fn unsigned(value: i64) -> u64 {
     value.cast_unsigned()
 }
@@ -147,8 +148,8 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     })
 }
 
-/// The journal only contains deliveries that intake has accepted: valid ones, and unchecked ones if
-/// the user has switched the check off.
+/// Reads the verdict. The journal only contains accepted deliveries: valid ones, and unchecked ones
+/// if the user has switched the check off.
 fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
     match row.get_ref("verdict")?.as_str().map_err(|error| bad(Type::Text, error))? {
         "valid" => Ok(Verdict::Valid {

@@ -304,12 +304,12 @@ impl Proxy {
         Via { place, variable: self.variable }
     }
 
-    /// The connection to it failed.
+    /// Returns the error that the connection to it failed.
     pub(super) fn is_down(&self, target: &Destination, cause: io::Error) -> ProxyError {
         ProxyError::Down { via: self.via(), cause, around: Printable::new(&target.host) }
     }
 
-    /// It answered 407, and offered these ways to log in.
+    /// Returns the error that it requires a login (407), with the schemes that it offered.
     pub(super) fn wants_login(&self, offers: impl Iterator<Item = String>) -> ProxyError {
         let mut offers: Vec<_> = offers.flat_map(|offer| schemes(&offer)).collect();
         offers.dedup();
@@ -324,7 +324,7 @@ impl Proxy {
         ProxyError::Login { via, scheme: "http" }
     }
 
-    /// It requires a login, or rejected this one.
+    /// Returns the error that it requires a login, or rejected this one.
     pub(super) fn wants_socks_login(&self) -> ProxyError {
         let via = self.via();
         if self.login.is_some() {
@@ -333,22 +333,22 @@ impl Proxy {
         ProxyError::Login { via, scheme: "socks5" }
     }
 
-    /// It did not open a tunnel.
+    /// Returns the error that it did not open a tunnel.
     pub(super) fn answered(&self, words: Printable) -> ProxyError {
         ProxyError::Answer { via: self.via(), words }
     }
 
-    /// It uses another protocol.
+    /// Returns the error that it uses another protocol.
     pub(super) fn is_no_proxy(&self) -> ProxyError {
         ProxyError::NotHttp { via: self.via() }
     }
 
-    /// It did not answer in time.
+    /// Returns the error that it did not answer in time.
     pub(super) fn is_silent(&self, target: &Destination) -> ProxyError {
         ProxyError::Silent { via: self.via(), to: Printable::new(&target.to_string()) }
     }
 
-    /// The connection ended before its answer.
+    /// Returns the error that the connection ended before its answer.
     pub(super) fn broke_off(&self, cause: io::Error) -> ProxyError {
         ProxyError::Broken { via: self.via(), cause }
     }

@@ -48,7 +48,7 @@ impl Backoff {
     }
 }
 
-/// A random number as a fraction below 1.
+/// Returns a random number as a fraction below 1.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
 fn fraction(chance: u64) -> f64 {
     (chance >> 11) as f64 / (1_u64 << 53) as f64

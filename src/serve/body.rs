@@ -25,7 +25,8 @@ impl Default for MemoryBudget {
     }
 }
 
-/// Memory that one body uses; returned to the [`MemoryBudget`] when dropped. `None` for a short body.
+/// Memory that one body uses; returned to the [`MemoryBudget`] when dropped. `None` for a short
+/// body.
 pub type Permit = Option<OwnedSemaphorePermit>;
 
 /// Why a body was not read.
@@ -92,7 +93,8 @@ pub async fn read_body(
             let size = (bytes.len() + data.len()) as u64;
             return Err(BodyError::TooLarge { read: bytes, size });
         }
-        // Memory is taken as bytes come, not as they are announced: an announcement costs nothing.
+        // Memory is reserved for received bytes, not for announced ones, which cost the client
+        // nothing.
         let beyond = (bytes.len() + data.len()).saturating_sub(FREE);
         let more = beyond - permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if more > 0 {

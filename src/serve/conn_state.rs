@@ -82,7 +82,7 @@ pub(super) struct ConnState {
     stalled: AtomicU64,
     /// When the client last made room in a socket that was full, plus one; 0 if it never did.
     made_room: AtomicU64,
-    /// Whether a request came in completely, ever.
+    /// Whether a complete request was ever received.
     served: AtomicBool,
     /// Whether the first byte was that of a TLS handshake.
     tls: AtomicBool,
@@ -123,12 +123,12 @@ impl ConnState {
         Some(self.clock.instant(at))
     }
 
-    /// Whether a request came in completely, ever.
+    /// Returns whether a complete request was ever received.
     pub(super) fn served(&self) -> bool {
         self.served.load(Relaxed)
     }
 
-    /// Whether the client began with a TLS handshake.
+    /// Returns whether the client began with a TLS handshake.
     pub(super) fn tls(&self) -> bool {
         self.tls.load(Relaxed)
     }
@@ -138,12 +138,12 @@ impl ConnState {
         self.is_plain.store(true, Relaxed);
     }
 
-    /// Whether the client speaks plain HTTP to a port that speaks TLS.
+    /// Returns whether the client speaks plain HTTP to a port that speaks TLS.
     pub(super) fn is_plain(&self) -> bool {
         self.is_plain.load(Relaxed)
     }
 
-    /// Whether nothing of the current request is outstanding.
+    /// Returns whether nothing of the current request is outstanding.
     pub(super) fn whole(&self) -> bool {
         matches!(self.phase().0, Phase::Answering | Phase::Idle)
     }

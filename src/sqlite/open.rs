@@ -107,7 +107,7 @@ pub struct WriteConnection {
 }
 
 impl WriteConnection {
-    /// The name of the database in messages.
+    /// Returns the name of the database in messages.
     pub(super) const fn what(&self) -> &'static str {
         self.what
     }

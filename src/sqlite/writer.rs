@@ -48,7 +48,7 @@ pub trait BatchHandler: Send + 'static {
         false
     }
 
-    /// Writes what the batch writes once, after its last entry.
+    /// Writes the data that is written once per batch, after its last entry.
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
     /// Called when the batch is on disk, before its first receipt is sent.
@@ -112,7 +112,7 @@ pub enum WriteError {
     /// It waited too long; it was not written.
     #[error("the write queue is too far behind")]
     Late,
-    /// The transaction failed; it may be on disk all the same.
+    /// The transaction failed; it may be on disk nevertheless.
     #[error("cannot write: {0}")]
     Failed(Arc<str>),
     /// The writer has ended.
@@ -258,7 +258,8 @@ impl<L: BatchHandler> Writer<L> {
         self.busy.busy_for().is_some_and(|time| time > self.patience)
     }
 
-    /// Writes what is queued, then ends the thread and closes its connection. Blocks until then.
+    /// Writes all queued entries, then ends the thread and closes its connection. Blocks until
+    /// then.
     pub fn stop(&self) {
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -692,7 +693,8 @@ mod tests {
         assert_eq!(name.as_deref(), Some(SCHEMA.what));
     }
 
-    /// Outcome of one batch: each entry's receipt, the rows in order, and the number of commits.
+    /// Returns the outcome of one batch: each entry's receipt, the rows in order, and the number of
+    /// commits.
     fn write_batch(entries: &[i64]) -> (Vec<Result<usize, WriteError>>, Vec<i64>, usize) {
         let (_, connection) = Database::open(&Location::Memory, SCHEMA).unwrap();
         let (committed, health) = (watch::channel(0).0, watch::channel(Health::Writing).0);

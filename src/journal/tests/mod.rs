@@ -401,7 +401,7 @@ fn earlier_bodies_are_kept_bounded_and_go_with_their_entry() {
     let reader = journal.reader().unwrap();
     let kept = |id| reader.refusal(id).unwrap().unwrap().earlier;
 
-    // Each write adds what came since the last one, newest first.
+    // Each write adds the bodies received since the last one, newest first.
     let mut entry = RefusalEntry::new(1, refusal(0, RefusalKind::Invalid, "no key"));
     entry.earlier = vec![body(2, 3), body(1, 3)];
     list(vec![entry.clone()]);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::callback::DeliverySummary;
 
-/// Three assets in turn, and deliveries without an asset.
+/// Returns a journal with deliveries of three assets in turn, and of none.
 fn filled(count: i64) -> Journal {
     let journal = Journal::open(&Location::Memory, None).unwrap();
     for second in 0..count {

@@ -3,7 +3,7 @@
 //!
 //! Signatures are verified here, on the raw bytes; a relay can delay or drop, never forge. An ack
 //! is sent only when everything up to it is on disk, with its position in the same transaction. So
-//! a connection, or this program, may end at any moment: the next one continues behind what is on
+//! a connection, or this program, may end at any moment: the next one continues after the last message on
 //! disk.
 //!
 //! | file | owns |

@@ -118,7 +118,7 @@ impl Rates {
     }
 }
 
-/// Exact for any length that a body may have.
+/// Converts exactly for any length that a body may have.
 fn float(bytes: usize) -> f64 {
     u32::try_from(bytes).map_or(f64::MAX, f64::from)
 }

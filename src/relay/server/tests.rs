@@ -54,7 +54,7 @@ async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The same for a future.
+/// Polls a future until it is ready, in the same way.
 async fn spun<F: Future>(what: &str, work: F) -> F::Output {
     let mut work = std::pin::pin!(work);
     until(what, || work.as_mut().now_or_never()).await

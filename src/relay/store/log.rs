@@ -52,7 +52,7 @@ impl Caps {
     /// Unverified deliveries may use an inbox's limits divided by this.
     pub(super) const UNVERIFIED: u64 = 10;
 
-    /// Interval at which a connected reader is stored as present.
+    /// Returns the interval at which a connected reader is stored as present.
     pub(super) fn touch_every(&self) -> Duration {
         let quarter = Duration::try_from(self.absence).unwrap_or_default() / 4;
         quarter.clamp(Duration::from_millis(100), Duration::from_secs(60))

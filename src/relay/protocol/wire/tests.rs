@@ -191,7 +191,7 @@ fn a_reader_is_told_which_values_are_no_utf_8() {
     assert!(!String::from_utf8_lossy(&message[4..]).contains("latin1"));
 }
 
-/// All numbers that a frame may contain.
+/// Returns all numbers that a frame may contain.
 fn numbers() -> std::ops::Range<u64> {
     0..1 << 53
 }
