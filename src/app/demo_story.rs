@@ -78,10 +78,11 @@ pub(super) async fn perform(
 ) -> anyhow::Result<()> {
     let rounds = if program.endless { usize::MAX } else { 1 };
     let stories = Story::rounds(program.seed).take(rounds).inspect(|story| name(journal, story));
-    let played = play(stories, sender, program.speed, quit).await.context("the demo broke off")?;
+    let played =
+        play(stories, sender, program.speed, quit).await.context("the demo stopped early")?;
     anyhow::ensure!(
         played.astonishing == 0,
-        "{} of the demo's {} requests were not answered as they should be; the log file has them",
+        "{} of the demo's {} requests got an unexpected answer; the log file lists them",
         played.astonishing,
         played.posted
     );

@@ -187,7 +187,7 @@ impl TerminalWorker {
             biased;
             ended = worker.ended() => ended,
             () = self.panicked.cancelled() => {
-                return Err(anyhow::anyhow!("a part of it broke down, as said above"));
+                return Err(anyhow::anyhow!("a part of dubwatch panicked; the message above says where"));
             }
         };
         match ended {
@@ -195,7 +195,7 @@ impl TerminalWorker {
             // The same exit as by SIGHUP, whichever is noticed first.
             Ok(Ok(ExitReason::Gone)) => Ok(Exit::Signal(HANGUP)),
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(anyhow::anyhow!("the dashboard broke down, as said above")),
+            Err(_) => Err(anyhow::anyhow!("the dashboard panicked; the message above says where")),
         }
     }
 

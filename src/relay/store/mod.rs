@@ -21,7 +21,7 @@
 //! one:
 //!
 //! 1. Deliveries whose signature did not hold at the relay may use a tenth of an inbox's limits.
-//! They    are dropped first, oldest first. Readers get a gap.
+//!    They are dropped first, oldest first. Readers get a gap.
 //! 2. Next, deliveries that every named reader has acked are dropped, oldest first.
 //! 3. All others are verified and unread: they are kept, and the new delivery is answered 503.
 //!    Readers get a gap for that as well.
