@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::demo_story::{DemoOptions, perform, seed, sender, settings, trusted};
+use super::parts::{PartEvent, Parts};
 use super::receiver::{PreparedReceiver, Receiver};
 use super::show::{ShowOptions, receive};
-use super::supervisor::{PartEvent, Parts, in_runtime};
+use super::supervisor::in_runtime;
 use super::worker::{Worker, or_never};
 use super::{Exit, Form};
 use crate::config::Config;

@@ -6,6 +6,7 @@
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
+//! | `parts` | what the supervisor runs beside the frontend |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
 //! | `frontend` | lines on standard output; the dashboard's terminal |
 //! | `dashboard` | the dashboard's backend: reads the journal, answers requests |
@@ -17,6 +18,7 @@ mod demo_story;
 mod frontend;
 mod keys;
 mod listen;
+mod parts;
 mod read_only;
 mod reader_gone;
 mod receiver;

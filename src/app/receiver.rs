@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::keys::with_dev_key;
 use super::listen::bind;
+use super::parts::{PartEvent, Parts};
 use super::relay_source::RelaySource;
 use super::status;
-use super::supervisor::{PartEvent, Parts};
 use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};

@@ -9,12 +9,13 @@ use super::dashboard::forward::Reports;
 use super::dashboard::{run_info, sources_of};
 use super::frontend::stream::{self, StreamFrontend};
 use super::frontend::tui::{DashboardSource, ExitOutput, TuiFrontend};
+use super::parts::Parts;
 use super::receiver::{PreparedReceiver, Receiver};
 use super::signals::Signals;
-use super::supervisor::{self, Parts, warn};
+use super::supervisor::{self, warn};
 use super::{Exit, Form};
 use crate::config::Config;
-use crate::output::{StreamOutput, RecordWriter};
+use crate::output::{RecordWriter, StreamOutput};
 use crate::tui::model::Banner;
 
 /// How a run is shown.
@@ -45,7 +46,8 @@ pub(super) async fn receive<P: Parts>(
     match form {
         Form::Lines(format) => {
             // The follower must exist before the first delivery.
-            let face = StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
+            let face =
+                StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
             let receiver = prepared.start(config).await?;
             let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));

@@ -10,19 +10,15 @@ type Edge = (String, String);
 /// The modules that each module uses.
 type Graph<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// Returns each use that is part of a circle. Edges of `known` are left out; one of them that closes no
-/// circle is reported, so that `known` only holds what is needed.
-pub(crate) fn circles(reading: &Reading, known: &[(&str, &str)]) -> Vec<Violation> {
+/// Returns each use that is part of a circle.
+pub(crate) fn circles(reading: &Reading) -> Vec<Violation> {
     let edges = edges(reading);
     let mut graph = Graph::new();
-    for (from, to) in edges.keys().filter(|(from, to)| !known.contains(&(from, to))) {
+    for (from, to) in edges.keys() {
         graph.entry(from).or_default().insert(to);
     }
     let mut violations = Vec::new();
     for ((from, to), used) in &edges {
-        if known.contains(&(from, to)) {
-            continue;
-        }
         let Some(way) = way(to, from, &graph) else { continue };
         violations.push(Violation {
             file: used.file.clone(),
@@ -30,17 +26,6 @@ pub(crate) fn circles(reading: &Reading, known: &[(&str, &str)]) -> Vec<Violatio
             what: format!("{from} uses {to}, which leads back to it"),
             allowed: format!("modules do not use each other in a circle: {}", way.join(" → ")),
         });
-    }
-    for (from, to) in known {
-        let is_there = edges.contains_key(&((*from).to_owned(), (*to).to_owned()));
-        if !is_there || way(to, from, &graph).is_none() {
-            violations.push(Violation {
-                file: "tests/architecture/exceptions.rs".to_owned(),
-                line: 1,
-                what: format!("{from} → {to} is listed and closes no circle"),
-                allowed: "strike it off the list of known circles".to_owned(),
-            });
-        }
     }
     violations
 }

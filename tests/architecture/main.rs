@@ -3,7 +3,6 @@
 mod check;
 mod circles;
 mod documented;
-mod exceptions;
 mod names;
 mod self_test;
 mod table;
@@ -16,7 +15,6 @@ use std::path::{Path, PathBuf};
 use check::{Crate, Reading, SourceFile, Violation};
 use circles::circles;
 use documented::undocumented;
-use exceptions::{CIRCLES, DOUBLED};
 use names::doubled;
 use table::ROWS;
 use unused::unused;
@@ -78,12 +76,12 @@ fn the_table_allows_no_more_than_the_sources_use() {
 
 #[test]
 fn no_modules_use_each_other_in_a_circle() {
-    assert_none(&circles(&read(), CIRCLES));
+    assert_none(&circles(&read()));
 }
 
 #[test]
 fn no_two_types_have_one_name() {
-    assert_none(&doubled(&read(), DOUBLED));
+    assert_none(&doubled(&read()));
 }
 
 #[test]

@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::worker::Worker;
-use super::search::RunningSearch;
+use super::note_writer::NoteWriter;
+use super::running_search::RunningSearch;
 use super::sent_assets::SentAssets;
-use super::writes::NoteWriter;
 use crate::journal::{AssetPlace, Follower, Journal, JournalError, JournalReader, Watermarks};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
@@ -333,5 +333,20 @@ impl Backend {
                 () = std::future::ready(()), if is_searching => Ok(BackendWakeup::Idle),
             }
         })
+    }
+
+    /// Handles the result of writing a note.
+    pub(super) fn note_written(
+        &mut self,
+        request: Request,
+        result: Result<(), String>,
+    ) -> Result<(), Halt> {
+        match result {
+            Ok(()) => {
+                self.written_notes.push_back(request);
+                Ok(())
+            }
+            Err(why) => self.send(BackendEvent::Unanswered(request, why)),
+        }
     }
 }

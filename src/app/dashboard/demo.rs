@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::demo_story::{self, DemoOptions};
+use super::super::parts::{PartEvent, Parts as _};
 use super::super::receiver::{PreparedReceiver, Receiver};
-use super::super::supervisor::{PartEvent, Parts as _};
 use super::super::worker::{Worker, or_never};
 use super::backend::BackendWorker;
 use super::forward::{self, Reports};

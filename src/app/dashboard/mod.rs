@@ -6,13 +6,14 @@ pub(super) mod backend;
 mod catch_up;
 pub(super) mod demo;
 pub(super) mod forward;
+mod note_writer;
 mod rows;
 pub(super) mod run_info;
+mod running_search;
 mod search;
 mod sent_assets;
 #[cfg(test)]
 mod tests;
-mod writes;
 
 use std::sync::Arc;
 

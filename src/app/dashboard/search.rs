@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::backend::{Backend, Halt};
 use super::rows::merged;
-use crate::callback::Callback;
-use crate::filter::DeliveryFacts;
+use super::running_search::RunningSearch;
 use crate::journal::JournalError;
 use crate::tui::effect::Request;
 use crate::tui::event::BackendEvent;
@@ -24,42 +23,10 @@ const HITS: usize = 500;
 /// Interval between two progress events while nothing is found.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
-/// A search in progress.
-pub(super) struct RunningSearch {
-    search: Search,
-    /// The names of assets, if the filter needs them.
-    names: BTreeMap<String, String>,
-    /// The `seq` below which (downwards) or from which on (upwards) the next batch scans.
-    next: u64,
-    /// The time up to which refusals have been searched; the next batch continues there. `None`:
-    /// from the newest (downwards) or the oldest refusal (upwards).
-    edge: Option<Timestamp>,
-    /// Maximum number of further rows.
-    remaining: usize,
-    searched: u64,
-    is_first: bool,
-    /// The `seq` at which the next page begins.
-    page_start: u64,
-    sent_at: Instant,
-}
-
 /// The result of a batch.
 struct SearchBatch {
     rows: Vec<Row>,
     is_end: bool,
-}
-
-impl RunningSearch {
-    fn lists(&self, delivery: &DeliveryFacts<'_>) -> bool {
-        let name = delivery.asset_id.and_then(|id| self.names.get(id));
-        self.search.query.lists_facts(delivery, name.map(String::as_str))
-    }
-
-    fn lists_row(&self, row: &Row) -> bool {
-        let Callback { asset_id, .. } = row.callback();
-        let name = asset_id.as_ref().and_then(|id| self.names.get(id));
-        self.search.query.lists(row, name.map(String::as_str))
-    }
 }
 
 impl Backend {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::super::Exit;
 use super::super::frontend::Frontend;
-use super::super::supervisor::{PartEvent, Parts};
+use super::super::parts::{PartEvent, Parts};
 use super::super::worker::{Worker, or_never};
 use super::certificate_watcher::{CertificateWatcher, check_certificate};
 use crate::relay::server::Server;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::backend::{Backend, Halt};
 use crate::journal::Journal;
 use crate::tui::effect::Request;
-use crate::tui::event::BackendEvent;
 
 /// A note that is being written. Returns its request and, if writing failed, the reason.
 type PendingNote = BoxFuture<'static, (Request, Result<(), String>)>;
@@ -48,22 +46,5 @@ impl NoteWriter {
             };
             (request, written.map_err(|error| format!("not kept: {error}")))
         }));
-    }
-}
-
-impl Backend {
-    /// Handles the result of writing a note.
-    pub(super) fn note_written(
-        &mut self,
-        request: Request,
-        result: Result<(), String>,
-    ) -> Result<(), Halt> {
-        match result {
-            Ok(()) => {
-                self.written_notes.push_back(request);
-                Ok(())
-            }
-            Err(why) => self.send(BackendEvent::Unanswered(request, why)),
-        }
     }
 }
