@@ -97,7 +97,10 @@ pub(crate) fn state(name: &str) -> TuiHarness {
     tui.press("n");
     tui.model().pane = Pane::Assets;
     match name {
-        "empty_without_key" => tui.model.run_info.send_line.clear(),
+        "empty_without_key" => {
+            tui.model.run_info.send_line.clear();
+            tui.model.run_info.keys.clear();
+        }
         "failures_only" => drop(tui.press("!")),
         "frozen" => {
             tui.press("space");

@@ -6,7 +6,7 @@
 //! dropping skips it.
 //!
 //! SQLite does not write any more in a transaction that has met such a page. So the writer
-//! remembers what to skip beyond the transaction ([`Passed`]), and begins another.
+//! remembers what to skip beyond the transaction ([`SkippedPieces`]), and begins another.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -181,9 +181,9 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
     parts.extend(gap());
     let keys: Vec<String> =
         run_info.keys.iter().map(|key| Printable::new(key).to_string()).collect();
+    let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
     parts.push(EmptyScreenLine::Text(format!(
-        "Trusted keys: {}. Journal: {}",
-        keys.join(", "),
+        "Trusted keys: {keys}. Journal: {}",
         run_info.journal
     )));
     parts
