@@ -85,10 +85,13 @@ pub mod tui {
             pub use crate::tui::model::layout::SMALLEST;
         }
         pub mod mode {
-            pub use crate::tui::model::mode::{Mode, Pane, Screen};
+            pub use crate::tui::model::mode::{Mode, Pane};
         }
         pub mod row {
             pub use crate::tui::model::row::Row;
+        }
+        pub mod screen {
+            pub use crate::tui::model::screen::Screen;
         }
         pub mod search {
             pub use crate::tui::model::search::{RowsPage, Search, SearchStart};

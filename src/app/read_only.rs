@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::Exit;
 use super::dashboard::backend::Sources;
-use super::dashboard::forward::Reports;
+use super::dashboard::reporter::Reports;
 use super::dashboard::run_info;
 use super::frontend::stream::{StreamFrontend, is_closed_pipe};
 use super::frontend::tui::{DashboardSource, ExitOutput, TuiFrontend};
@@ -56,7 +56,7 @@ pub(super) fn lines(
 ) -> anyhow::Result<Exit> {
     let follower = Follower::open(&config.db)?;
     let is_read = !matches!(format, Format::Quiet);
-    let mut face = StreamOutput::new(RecordWriter::new(out, format), follower);
+    let mut stream_output = StreamOutput::new(RecordWriter::new(out, format), follower);
     let pid = match in_use.downcast_ref() {
         Some(JournalError::Open(OpenError::InUse { pid: Some(pid), .. })) => {
             format!(" (process {pid})")
@@ -72,25 +72,25 @@ pub(super) fn lines(
     }
     let ready = Ready::read_only(config.db.display().to_string());
     // Text output has no first line: standard error has said it all.
-    match face.announce(&ready, "").map_err(anyhow::Error::from) {
+    match stream_output.announce(&ready, "").map_err(anyhow::Error::from) {
         Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
         announced => announced?,
     }
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
         let (status, worker) = status::of_writer(config.db.clone());
-        let stream = StreamFrontend::following(face, is_read, Some(status), print)?;
+        let stream = StreamFrontend::following(stream_output, is_read, Some(status), print)?;
         supervisor::run(signals, ReadOnly(Some(worker)), stream).await
     })
 }
 
 /// Writes new journal entries until a signal arrives, the reader closes standard output, or the
 /// journal can no longer be read.
-pub fn follow<W: Write + Send + 'static>(face: StreamOutput<W>) -> anyhow::Result<Exit> {
+pub fn follow<W: Write + Send + 'static>(stream_output: StreamOutput<W>) -> anyhow::Result<Exit> {
     in_runtime(async {
         let signals = Signals::new(false).context("cannot listen for signals")?;
         // No part of this run sends warnings.
-        let stream = StreamFrontend::following(face, true, None, |_| {})?;
+        let stream = StreamFrontend::following(stream_output, true, None, |_| {})?;
         supervisor::run(signals, ReadOnly(None), stream).await
     })
 }

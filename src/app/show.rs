@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::forward::Reports;
+use super::dashboard::reporter::Reports;
 use super::dashboard::{run_info, sources_of};
 use super::frontend::stream::{self, StreamFrontend};
 use super::frontend::tui::{DashboardSource, ExitOutput, TuiFrontend};
@@ -46,10 +46,11 @@ pub(super) async fn receive<P: Parts>(
     match form {
         Form::Lines(format) => {
             // The follower must exist before the first delivery.
-            let face =
+            let stream_output =
                 StreamOutput::new(RecordWriter::new(out, format.clone()), prepared.follower()?);
             let receiver = prepared.start(config).await?;
-            let stream = StreamFrontend::of_receiver(face, &format, config, &receiver, print)?;
+            let stream =
+                StreamFrontend::of_receiver(stream_output, &format, config, &receiver, print)?;
             let first = caution.into_iter().chain(stream::zone_caution(&format));
             first.chain(cautions(config, &receiver)).for_each(|caution| warn(&stream, caution));
             supervisor::run(signals, parts(receiver)?, stream).await

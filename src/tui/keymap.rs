@@ -1,8 +1,8 @@
-//! The key table. It drives dispatch, the footer, the help screen and the list of keys in the
-//! README.
+//! The key table. It drives dispatch, the footer, the help screen and the list in `docs/keys.md`.
 
 use super::input::Chord;
-use super::model::mode::{Mode, Pane, Screen};
+use super::model::mode::{Mode, Pane};
+use super::model::screen::Screen;
 use super::model::{Banner, Model};
 
 /// What a key does.

@@ -13,7 +13,7 @@ use super::super::parts::{PartEvent, Parts as _};
 use super::super::receiver::{PreparedReceiver, Receiver};
 use super::super::worker::{Worker, or_never};
 use super::backend::BackendWorker;
-use super::forward::{self, Reports};
+use super::reporter::{self, Reports};
 use super::{EVENTS, run_info, sources_of};
 use crate::config::Config;
 use crate::signature::PrivateKey;
@@ -117,7 +117,7 @@ impl RunningDemo {
         let reports =
             Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };
         let forwarding = Worker::task("status", |stop| async move {
-            stop.run_until_cancelled(forward::run(reports, None, event_sender)).await;
+            stop.run_until_cancelled(reporter::run(reports, None, event_sender)).await;
         });
         let journal = Arc::clone(&receiver.prepared.journal);
         let story = Worker::task("demo's sender", |stop| async move {

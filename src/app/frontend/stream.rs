@@ -56,32 +56,32 @@ impl StreamFrontend {
     /// Starts a frontend for a started receiver. `print` receives messages for the user. Returns an
     /// error if the first lines cannot be written or a thread cannot be started.
     pub(in super::super) fn of_receiver<W: Write + Send + 'static>(
-        mut face: output::StreamOutput<W>,
+        mut stream_output: output::StreamOutput<W>,
         format: &Format,
         config: &Config,
         receiver: &Receiver,
         print: fn(&str),
     ) -> anyhow::Result<Self> {
-        announce(&mut face, format, config, receiver, print)?;
+        announce(&mut stream_output, format, config, receiver, print)?;
         let lines = LineSource::Received { ephemeral: config.ephemeral };
         let is_read = !matches!(format, Format::Quiet);
-        Self::start(face, is_read, Some(receiver.status.clone()), lines, print)
+        Self::start(stream_output, is_read, Some(receiver.status.clone()), lines, print)
     }
 
     /// Starts a frontend for a journal that another process writes. If its reader closes standard
     /// output, the run ends without an error; `is_read` is whether to watch for that. `status` says
     /// whether the writing process still runs.
     pub(in super::super) fn following<W: Write + Send + 'static>(
-        face: output::StreamOutput<W>,
+        stream_output: output::StreamOutput<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
         print: fn(&str),
     ) -> anyhow::Result<Self> {
-        Self::start(face, is_read, status, LineSource::Followed, print)
+        Self::start(stream_output, is_read, status, LineSource::Followed, print)
     }
 
     fn start<W: Write + Send + 'static>(
-        face: output::StreamOutput<W>,
+        stream_output: output::StreamOutput<W>,
         is_read: bool,
         status: Option<watch::Receiver<Status>>,
         lines: LineSource,
@@ -90,7 +90,7 @@ impl StreamFrontend {
         let (notices, inbox) = mpsc::channel(NOTICES);
         let runtime = Handle::current();
         // The thread ends when the notices' channel is closed.
-        let writer = Worker::thread("writer", move |_| face.run(&runtime, inbox))?;
+        let writer = Worker::thread("writer", move |_| stream_output.run(&runtime, inbox))?;
         let gone = is_read.then(reader_gone);
         let sender = notices.clone();
         let reports = Worker::task("reports", |stop| async move {
@@ -172,7 +172,7 @@ pub(in super::super) fn zone_caution(format: &Format) -> Option<String> {
 
 /// Writes the announcement before the first line, and warns if signatures are not checked.
 fn announce<W: Write>(
-    face: &mut output::StreamOutput<W>,
+    stream_output: &mut output::StreamOutput<W>,
     format: &Format,
     config: &Config,
     receiver: &Receiver,
@@ -204,7 +204,7 @@ fn announce<W: Write>(
         sentence.push_str(&first_steps(config, bound, &receiver.prepared.keys));
     }
     let ready = Ready::new(bound, callback_url(config, bound), journal);
-    Ok(face.announce(&ready, &sentence)?)
+    Ok(stream_output.announce(&ready, &sentence)?)
 }
 
 /// Sends a notice for each change of the status, and one when the reader closes standard output.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Exit;
 use super::super::dashboard::backend::{BackendWorker, Sources};
-use super::super::dashboard::forward::{self, TimedWarning};
+use super::super::dashboard::reporter::{self, TimedWarning};
 use super::super::dashboard::{EVENTS, demo};
 use super::super::signals::HANGUP;
 use super::super::worker::Worker;
@@ -53,7 +53,7 @@ pub(in super::super) struct DashboardSource {
     /// The journal, for the backend.
     pub(in super::super) sources: Sources,
     /// The status and other reports to forward.
-    pub(in super::super) reports: forward::Reports,
+    pub(in super::super) reports: reporter::Reports,
 }
 
 /// The outputs that are used once the terminal is restored.
@@ -86,7 +86,7 @@ impl TuiFrontend {
         let terminal = TerminalWorker::start(run, theme, follows_background, demo_ports)?;
         let (warnings, waiting) = mpsc::channel(WARNINGS);
         let forwarding = Worker::task("status", |stop| async move {
-            let forward = forward::run(reports, Some(waiting), event_sender);
+            let forward = reporter::run(reports, Some(waiting), event_sender);
             stop.run_until_cancelled(forward).await;
         });
         let config = config.clone();

@@ -4,7 +4,8 @@ use super::super::effect::{Effect, Request};
 use super::super::input::Chord;
 use super::super::keymap::Action;
 use super::super::model::Model;
-use super::super::model::mode::{Line, Mode, Screen};
+use super::super::model::mode::{Line, Mode};
+use super::super::model::screen::Screen;
 use super::{enter, show_message};
 use crate::filter::Filter;
 

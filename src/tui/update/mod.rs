@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::effect::{Effect, Request};
 use super::model::Model;
-use super::model::mode::{Mode, Pane, Screen};
+use super::model::mode::{Mode, Pane};
+use super::model::screen::Screen;
 use super::msg::Msg;
 
 pub use next_change::next_change;

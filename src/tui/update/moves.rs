@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::super::model::Model;
-use super::super::model::mode::{Pane, Screen};
+use super::super::model::mode::Pane;
 use super::super::model::row::Row;
 use super::super::model::row_window::RowWindow;
+use super::super::model::screen::Screen;
 use super::super::model::target::Target;
 use super::hold_positions;
 

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::model::Model;
-use super::super::model::mode::{Mode, Screen};
+use super::super::model::mode::Mode;
+use super::super::model::screen::Screen;
 use crate::callback::State;
 use crate::status::LinkState;
 

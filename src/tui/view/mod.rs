@@ -20,7 +20,8 @@ use ratatui::layout::{Position, Rect};
 
 use super::model::Model;
 use super::model::layout::SMALLEST;
-use super::model::mode::{Mode, Screen};
+use super::model::mode::Mode;
+use super::model::screen::Screen;
 use super::widget::glyph;
 use super::widget::theme::Theme;
 

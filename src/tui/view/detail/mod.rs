@@ -15,8 +15,9 @@ use crate::callback::{Ambiguity, DeliveryEffect, DeliverySummary, Event, Source,
 use crate::tui::model::Model;
 use crate::tui::model::detail::{Detail, DetailLine, LineKind};
 use crate::tui::model::layout::detail_head;
-use crate::tui::model::mode::{DetailMode, Screen};
+use crate::tui::model::mode::DetailMode;
 use crate::tui::model::row::Row;
+use crate::tui::model::screen::Screen;
 use crate::tui::model::tab::Tab;
 use crate::tui::widget::pen::Pen;
 use crate::tui::widget::theme::{Role, Theme};
