@@ -3,14 +3,14 @@
 //!
 //! This page describes the code. How to use the program is in the README and in [`docs`].
 //!
-//! # The way of a delivery
+//! # The path of a delivery
 //!
 //! ```text
 //! listener ──────┐
 //!                ├─▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200, ack to the relay
 //! relay client ──┘        │                    └─▶ feed (in seq order) ─┬▶ dashboard
 //!                         │                                             └▶ text, NDJSON
-//!                         └─▶ refusals: counted, explained, listed; 4xx was answered before
+//!                         └─▶ refusals: counted, explained, listed; their 4xx does not wait for it
 //! ```
 //!
 //! A *source* reads requests from its transport: [`listener`], on top of [`serve`], and
@@ -34,7 +34,7 @@
 //!
 //! # Code map
 //!
-//! In the order that a delivery takes:
+//! In the order in which a delivery passes through them:
 //!
 //! | module | owns |
 //! |---|---|

@@ -2,7 +2,8 @@
 //!
 //! A flag wins over a `DUBWATCH_*` variable, that over the configuration file, that over the
 //! default. [`SETTINGS`] and, for a relay that runs here, [`RELAY_SETTINGS`] are the tables: a new
-//! setting is a new row there, and the use of its value.
+//! setting is a new row there, a row in `cli/uses.rs` for each command that it is for, and the use of its
+//! value.
 
 mod environment;
 mod error;

@@ -36,7 +36,7 @@ settings! {
         env: "",
         kind: AddressList,
         default: "127.0.0.1:3830",
-        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again",
+        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopback addresses, port 0 any free port; repeatable",
     }
     /// The URL at which it is reached, without a trailing slash, if that is not its own.
     PublicUrl = public_url {
@@ -45,7 +45,7 @@ settings! {
         env: "",
         kind: RelayPublicUrl,
         unset: "what readers dial",
-        help: "URL at which the relay is reached, where a proxy stands before it",
+        help: "URL of the relay, if a proxy is in front of it",
     }
     /// PEM files of keys whose signatures count beside the vendor's.
     PublicKey = public_keys {
@@ -54,7 +54,7 @@ settings! {
         env: "DUBWATCH_PUBLIC_KEY",
         kind: FileList,
         default: "the vendor's alone",
-        help: "PEM file of a key whose signatures count beside the vendor's; may be given again. A relay only decides by it who goes first when room runs out",
+        help: "PEM file of a sender's key, in addition to the vendor's; repeatable. The relay uses it only to decide which callbacks to drop first when space runs out",
     }
     /// The file of its store; empty if no place is known for it.
     Db = db {
@@ -63,7 +63,7 @@ settings! {
         env: "",
         kind: DataFile,
         default: "$XDG_DATA_HOME/dubwatch/relay.db",
-        help: "File of the relay's store",
+        help: "The relay's store",
     }
     /// The longest accepted body, in bytes.
     MaxBody = max_body {
@@ -72,7 +72,7 @@ settings! {
         env: "DUBWATCH_MAX_BODY",
         kind: BodySize,
         default: "1MiB",
-        help: "Longest body that is taken, like 512k or 1MiB",
+        help: "Largest body that is accepted, like 512k or 1MiB",
     }
     /// The proxies whose headers about the client are trusted.
     TrustForwardedFor = proxies {
@@ -81,7 +81,7 @@ settings! {
         env: "",
         kind: ProxyList,
         default: "false",
-        help: "Believe X-Forwarded-For and -Proto of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
+        help: "Trust X-Forwarded-For and -Proto of a proxy on this machine, or of the proxies named, like =10.0.0.2,172.16.0.0/12",
     }
     /// PEM file of its certificate chain, if it terminates TLS itself.
     TlsCert = tls_cert {
@@ -90,7 +90,7 @@ settings! {
         env: "DUBWATCH_TLS_CERT",
         kind: FileName,
         unset: "plain HTTP",
-        help: "PEM file of the certificate chain, to speak TLS; needs --tls-key",
+        help: "PEM file of the certificate chain, to serve TLS; needs --tls-key",
     }
     /// PEM file of the certificate's private key.
     TlsKey = tls_key {
@@ -108,7 +108,7 @@ settings! {
         env: "",
         kind: Count<u64, 10, { u64::MAX }>,
         default: "100000",
-        help: "Deliveries that an inbox keeps",
+        help: "Maximum number of deliveries that an inbox keeps",
     }
     /// Bytes that an inbox keeps.
     MaxBytes = max_bytes {
@@ -117,7 +117,7 @@ settings! {
         env: "",
         kind: Bytes,
         default: "256MiB",
-        help: "Bytes that an inbox keeps, like 256MiB",
+        help: "Maximum size of an inbox, like 256MiB",
     }
     /// Bytes that all inboxes keep together.
     MaxTotal = max_total {
@@ -126,7 +126,7 @@ settings! {
         env: "",
         kind: Bytes,
         default: "8GiB",
-        help: "Bytes that all inboxes keep together",
+        help: "Maximum size of all inboxes together",
     }
     /// How long a delivery is kept.
     MaxAge = max_age {
@@ -137,14 +137,14 @@ settings! {
         default: "7d",
         help: "How long a delivery is kept",
     }
-    /// How long a reader may be away before its cursor is forgotten.
+    /// How long a reader can be away before its place is forgotten.
     MaxAbsence = max_absence {
         name: "max-absence",
         flag: under("Caps", "--max-absence", "SPAN"),
         env: "",
         kind: TimeSpan,
         default: "30d",
-        help: "How long a reader may be away before its cursor is forgotten",
+        help: "How long a reader can be away before its place is forgotten",
     }
     /// Requests a second that an inbox takes in the long run.
     MaxRate = max_rate {
@@ -153,7 +153,7 @@ settings! {
         env: "",
         kind: Count<u32, 1, 4_294_967_295>,
         default: "1000",
-        help: "Requests a second that an inbox takes in the long run; those that no known key signed have a tenth of it for themselves, and take nothing of the rest",
+        help: "Callbacks per second that an inbox accepts on average; callbacks not signed by a known key have a separate limit of a tenth of it",
     }
     /// Inboxes.
     MaxInboxes = max_inboxes {
@@ -162,7 +162,7 @@ settings! {
         env: "",
         kind: Count<usize, 0, { u64::MAX }>,
         default: "10000",
-        help: "Inboxes",
+        help: "Maximum number of inboxes",
     }
     /// Connections that read, together.
     MaxReaders = max_readers {
@@ -171,7 +171,7 @@ settings! {
         env: "",
         kind: Count<usize, 1, 65_535>,
         default: "8192",
-        help: "Connections that read, together",
+        help: "Maximum number of reader connections",
     }
 }
 

@@ -31,7 +31,7 @@ settings! {
         env: "DUBWATCH_LISTEN",
         kind: AddressList,
         default: "127.0.0.1:3829",
-        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopbacks, port 0 a free one; may be given again (in the variable: with , between)",
+        help: "Address and port to listen on; a port alone means 127.0.0.1, localhost both loopback addresses, port 0 any free port; repeatable (comma-separated in the variable)",
     }
     /// The path that callbacks come to; begins with `/`.
     Path = path {
@@ -49,7 +49,7 @@ settings! {
         env: "DUBWATCH_PUBLIC_URL",
         kind: PublicUrl,
         unset: "the listener's own URL",
-        help: "Whole URL that the sender calls, where a proxy or tunnel stands before the listener",
+        help: "Full URL that the sender calls, if a proxy or tunnel is in front of the listener",
     }
     /// PEM files of keys trusted beside the vendor's.
     PublicKey = public_keys {
@@ -58,7 +58,7 @@ settings! {
         env: "DUBWATCH_PUBLIC_KEY",
         kind: FileList,
         default: "the vendor's alone",
-        help: "PEM file of a key to trust beside the vendor's; may be given again (in the variable: with : between)",
+        help: "PEM file of a key to trust in addition to the vendor's; repeatable (colon-separated in the variable)",
     }
     /// Whether a listener on loopback trusts the development key. Behind a tunnel or proxy, only if
     /// it is set explicitly.
@@ -68,7 +68,7 @@ settings! {
         env: "DUBWATCH_NO_DEV_KEY",
         kind: NegatedSwitch,
         default: "false",
-        help: "Do not trust the development key, not even on loopback; with a public URL, where a tunnel or proxy leads to the listener, only =false trusts it",
+        help: "Do not trust the development key, even on loopback; with a public URL, only =false trusts it",
     }
     /// How deliveries without a valid signature are handled.
     Signature = signature {
@@ -77,7 +77,7 @@ settings! {
         env: "DUBWATCH_SIGNATURE",
         kind: OneOf<SignaturePolicy>,
         default: "required",
-        help: "required refuses what no trusted key signed, off lets everything in unchecked",
+        help: "required: refuse callbacks not signed by a trusted key; off: accept everything unchecked",
     }
     /// The journal's file; ignored when `ephemeral`, and empty if no place is known for it
     /// ([`needs_journal`](super::Config::needs_journal)).
@@ -87,7 +87,7 @@ settings! {
         env: "DUBWATCH_DB",
         kind: DataFile,
         default: "$XDG_DATA_HOME/dubwatch/journal.db",
-        help: "File of the journal",
+        help: "Journal file",
     }
     /// Whether the journal is kept in memory only.
     Ephemeral = ephemeral {
@@ -96,7 +96,7 @@ settings! {
         env: "DUBWATCH_EPHEMERAL",
         kind: Switch,
         default: "false",
-        help: "Keep the journal in memory: it ends with the program",
+        help: "Keep the journal in memory; it is gone when the program ends",
     }
     /// How a run is shown; `None` decides by the kind of stdin and stdout.
     Output = output {
@@ -105,7 +105,7 @@ settings! {
         env: "DUBWATCH_OUTPUT",
         kind: OneOf<Output>,
         unset: "tui on a terminal, json elsewhere",
-        help: "What is shown: tui (the dashboard), or on stdout text, json or quiet (nothing)",
+        help: "What to show: tui (the dashboard), or text, json or quiet (nothing) on stdout",
     }
     /// When output is coloured.
     Color = color {
@@ -114,7 +114,7 @@ settings! {
         env: "DUBWATCH_COLOR",
         kind: OneOf<Color>,
         default: "auto",
-        help: "When output is coloured: auto, always or never",
+        help: "When to use colours: auto, always or never",
     }
     /// The background that the dashboard is drawn on.
     Theme = theme {
@@ -123,7 +123,7 @@ settings! {
         env: "DUBWATCH_THEME",
         kind: OneOf<ThemeChoice>,
         default: "auto",
-        help: "Ground of the terminal: dark, light, or auto, which asks the terminal, then COLORFGBG",
+        help: "Terminal background: dark, light, or auto, which asks the terminal, then COLORFGBG",
     }
     /// Whether the dashboard uses ASCII only; `None` decides by the locale.
     Ascii = ascii {
@@ -132,7 +132,7 @@ settings! {
         env: "DUBWATCH_ASCII",
         kind: Switch,
         unset: "by locale and terminal",
-        help: "Show ASCII characters alone, on the dashboard and in text",
+        help: "Show only ASCII characters, on the dashboard and in text",
     }
     /// Whether the dashboard rings when something failed or is done.
     NoBell = bell {
@@ -141,7 +141,7 @@ settings! {
         env: "DUBWATCH_NO_BELL",
         kind: NegatedSwitch,
         default: "false",
-        help: "Do not ring, nor notify the desktop, when something failed, is overdue, waits for you or is done",
+        help: "Do not ring the bell or notify the desktop when something fails, is overdue, waits for you or is done",
     }
     /// Whether the dashboard asks before `q` ends a run that receives.
     NoConfirmQuit = confirm_quit {
@@ -150,7 +150,7 @@ settings! {
         env: "DUBWATCH_NO_CONFIRM_QUIT",
         kind: NegatedSwitch,
         default: "false",
-        help: "Let q end the dashboard at once, also while it receives callbacks",
+        help: "Quit immediately on q, even while receiving callbacks",
     }
     /// The longest accepted body, in bytes.
     MaxBody = max_body {
@@ -159,7 +159,7 @@ settings! {
         env: "DUBWATCH_MAX_BODY",
         kind: BodySize,
         default: "1MiB",
-        help: "Longest body that is taken, like 512k or 1MiB",
+        help: "Largest body that is accepted, like 512k or 1MiB",
     }
     /// How long a version may generate before it is overdue.
     Overdue = overdue {
@@ -168,7 +168,7 @@ settings! {
         env: "DUBWATCH_OVERDUE",
         kind: TimeSpan,
         default: "3h",
-        help: "How long a version may generate before it is overdue, like 3h or 90m",
+        help: "How long a version may be generating before it is overdue, like 3h or 90m",
     }
     /// How long deliveries are kept; `None` keeps all.
     Keep = keep {
@@ -177,7 +177,7 @@ settings! {
         env: "DUBWATCH_KEEP",
         kind: TimeSpan,
         unset: "everything",
-        help: "Delete assets that nothing was heard of for this long, with all their deliveries, like 90d",
+        help: "Delete assets that have had no callbacks for this long, with all their deliveries, like 90d",
     }
     /// The URL of the relay to receive callbacks from, if there is one.
     Relay = relay {
@@ -186,7 +186,7 @@ settings! {
         env: "DUBWATCH_RELAY",
         kind: RelayUrl,
         unset: "none",
-        help: "Relay to take callbacks from, like wss://relay.example.com",
+        help: "Relay to receive callbacks from, like wss://relay.example.com",
     }
     /// The name of this reader's cursor at the relay; `None` uses the host's name.
     RelayName = relay_name {
@@ -204,7 +204,7 @@ settings! {
         env: "DUBWATCH_RELAY_TOKEN",
         kind: SecretText,
         unset: "that of the file",
-        help: "Token that opens the inbox at the relay; never a flag, others see those",
+        help: "Token of the inbox at the relay; never a flag, because other users can see flags",
     }
     /// The file of that token; `None` uses the one beside the journal.
     RelayTokenFile = relay_token_file {
@@ -213,7 +213,7 @@ settings! {
         env: "DUBWATCH_RELAY_TOKEN_FILE",
         kind: FileName,
         unset: "relay.token beside the journal",
-        help: "File of the relay's token, readable for nobody else; DUBWATCH_RELAY_TOKEN wins over it",
+        help: "File with the relay's token, readable only by you; DUBWATCH_RELAY_TOKEN overrides it",
     }
     /// Whether connections to a relay on another machine may be unencrypted.
     RelayInsecure = relay_insecure {
@@ -222,7 +222,7 @@ settings! {
         env: "DUBWATCH_RELAY_INSECURE",
         kind: Switch,
         default: "false",
-        help: "Allow ws:// to another machine: token and deliveries go in the clear",
+        help: "Allow ws:// to another machine: token and deliveries are sent unencrypted",
     }
     /// Certificates that `wss://` trusts instead of the system's.
     Cacert = cacert {
@@ -231,7 +231,7 @@ settings! {
         env: "DUBWATCH_CACERT",
         kind: FileName,
         unset: "the system's",
-        help: "PEM file of the certificates that wss:// and `send` trust, in place of the system's",
+        help: "PEM file of the certificates that wss:// and `send` trust, instead of the system's",
     }
     /// Whether there is a listener.
     NoListen = listens {
@@ -240,7 +240,7 @@ settings! {
         env: "DUBWATCH_NO_LISTEN",
         kind: NegatedSwitch,
         default: "false",
-        help: "Listen on nothing: take callbacks from the relay alone",
+        help: "Do not listen; receive callbacks only from the relay",
     }
     /// The proxies whose headers about the client are trusted.
     TrustForwardedFor = proxies {
@@ -249,6 +249,6 @@ settings! {
         env: "DUBWATCH_TRUST_FORWARDED_FOR",
         kind: ProxyList,
         default: "false",
-        help: "Believe X-Forwarded-For of a proxy on this machine, or of those named like =10.0.0.2,172.16.0.0/12",
+        help: "Trust X-Forwarded-For of a proxy on this machine, or of the proxies named, like =10.0.0.2,172.16.0.0/12",
     }
 }

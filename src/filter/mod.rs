@@ -5,31 +5,14 @@
 //! spaces and colons together: `peer:"[::1]:5000"`, `"a b"`; inside them, `\` takes the next
 //! character literally. Case is ignored.
 //!
-//! | term | matches |
-//! |---|---|
-//! | `valid` `invalid` `malformed` `missing` | the verdict |
-//! | `unchecked` | the verdict; also versions whose state is unchecked |
-//! | `failed` | every failure: of an asset, of dubbing, of generating |
-//! | `ready` `generating` `generated` `generate_failed` | the state that the event reports |
-//! | `applied` `repeat` `late` `new_cycle` `none` | the effect on the timeline |
-//! | `uncertain` | effects that are a guess |
-//! | `overdue` | versions that generate for too long; says nothing of deliveries |
-//! | `unreadable` | deliveries that the timeline cannot read |
-//! | `refused` | refusals |
-//! | `wrong_path` `wrong_method` `cross_site` `too_large` `too_slow` `broken` | refusals of that kind |
-//! | `asset:TEXT` `version:TEXT` `event:TEXT` `peer:TEXT` | the field has TEXT in it |
-//! | `locale:RANGE` | the locale is RANGE or begins with it and a `-` |
-//! | `verdict:WORD` `effect:WORD` `source:WORD` | exactly that word |
-//! | `seq:N` `seq:N..M` | the place in the journal |
-//! | `since:TIME` `until:TIME` | received at TIME or later; before TIME |
-//! | `TEXT` | event, an id, the locale or the peer has TEXT in it |
+//! The terms are those of [`TERMS`], from which the help and `docs/filter.md` are made.
 //!
 //! `overdue` depends on the time and does not apply to deliveries and refusals; terms about single
 //! deliveries do not apply to versions. A term that does not apply excludes nothing. A command that
 //! lists only one of the two refuses terms about the other ([`Filter::is_about_versions`],
 //! [`Filter::is_about_deliveries`]).
 //!
-//! [`TERMS`] is the same table; the help is made from it. A refusal has a verdict, a time, a peer,
+//! A refusal has a verdict, a time, a peer,
 //! a path and a method, and the event, ids and locale that its body claims: filters find it by
 //! these although they are not verified. It has no effect and no number in the journal.
 

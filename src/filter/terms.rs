@@ -29,7 +29,11 @@ pub const TERMS: [TermDoc; 16] = [
     ),
     row("applied repeat late new_cycle none", "the effect on the timeline", "!repeat"),
     row("uncertain", "effects that are a guess", "uncertain"),
-    row("overdue", "versions that generate for too long; says nothing of deliveries", "overdue"),
+    row(
+        "overdue",
+        "versions that have been generating too long; does not apply to deliveries",
+        "overdue",
+    ),
     row("unreadable", "deliveries that the timeline cannot read", "unreadable"),
     row("refused", "refusals", "!refused"),
     row(
@@ -37,19 +41,19 @@ pub const TERMS: [TermDoc; 16] = [
         "refusals of that kind",
         "too_large",
     ),
-    row("asset:TEXT version:TEXT event:TEXT peer:TEXT", "the field has TEXT in it", "asset:9f3"),
+    row("asset:TEXT version:TEXT event:TEXT peer:TEXT", "the field contains TEXT", "asset:9f3"),
     row("locale:RANGE", "the locale is RANGE or begins with it and a `-`", "locale:es"),
     row("verdict:WORD effect:WORD source:WORD", "exactly that word", "source:relay"),
     row("seq:N seq:N..M", "the place in the journal", "seq:100.."),
     row("since:TIME until:TIME", "received at TIME or later; before TIME", "since:1h"),
-    row("TEXT", "event, an id, the locale or the peer has TEXT in it", "ast_51"),
+    row("TEXT", "the event, an id, the locale or the peer contains TEXT", "ast_51"),
 ];
 
 pub(super) fn help() -> String {
     let mut help = String::from(
-        "Terms with a space between; what fits all of them is shown. ! before a term\n\
-         turns it round, quotes keep spaces and colons together, TIME is a span back\n\
-         from now (90m, 2d) or RFC 3339.\n\n",
+        "Separate terms with spaces; entries that match all of them are shown. ! before\n\
+         a term negates it, quotes allow spaces and colons in a term, TIME is a time ago\n\
+         (90m, 2d) or an RFC 3339 time.\n\n",
     );
     // Two lines each, so that it fits a narrow terminal.
     for row in TERMS {

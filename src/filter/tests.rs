@@ -359,7 +359,7 @@ fn the_table_is_the_language() {
         assert!(forms.contains(&word), "{word} has no row");
     }
 
-    let documentation = include_str!("mod.rs");
+    let documentation = include_str!("../docs/filter.md");
     for row in TERMS {
         filter(row.example);
         assert!(documentation.contains(row.matches), "{}", row.matches);
@@ -385,9 +385,9 @@ fn the_table_is_the_language() {
 #[test]
 fn help_is_readable() {
     insta::assert_snapshot!(Filter::help(), @r"
-    Terms with a space between; what fits all of them is shown. ! before a term
-    turns it round, quotes keep spaces and colons together, TIME is a span back
-    from now (90m, 2d) or RFC 3339.
+    Separate terms with spaces; entries that match all of them are shown. ! before
+    a term negates it, quotes allow spaces and colons in a term, TIME is a time ago
+    (90m, 2d) or an RFC 3339 time.
 
       valid invalid malformed missing
           the verdict (like !valid)
@@ -402,7 +402,7 @@ fn help_is_readable() {
       uncertain
           effects that are a guess (like uncertain)
       overdue
-          versions that generate for too long; says nothing of deliveries (like overdue)
+          versions that have been generating too long; does not apply to deliveries (like overdue)
       unreadable
           deliveries that the timeline cannot read (like unreadable)
       refused
@@ -410,7 +410,7 @@ fn help_is_readable() {
       wrong_path wrong_method cross_site too_large too_slow broken
           refusals of that kind (like too_large)
       asset:TEXT version:TEXT event:TEXT peer:TEXT
-          the field has TEXT in it (like asset:9f3)
+          the field contains TEXT (like asset:9f3)
       locale:RANGE
           the locale is RANGE or begins with it and a `-` (like locale:es)
       verdict:WORD effect:WORD source:WORD
@@ -420,7 +420,7 @@ fn help_is_readable() {
       since:TIME until:TIME
           received at TIME or later; before TIME (like since:1h)
       TEXT
-          event, an id, the locale or the peer has TEXT in it (like ast_51)
+          the event, an id, the locale or the peer contains TEXT (like ast_51)
     ");
 }
 

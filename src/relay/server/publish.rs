@@ -65,7 +65,7 @@ pub(super) async fn post(shared: &ServerShared, request: Request) -> Response {
     let headers = Headers::from_raw(raw);
     let signatures: Vec<_> = headers.all(SIGNATURE_HEADER).collect();
     // Every post is verified, however many there were before, see `rate`. The work is bounded: more
-    // than one header is invalid (`signature::parse`), and only the operator adds keys.
+    // than one header is invalid (`signature::header::parse`), and only the operator adds keys.
     let is_signed = shared.keys.check(&signatures, &body).is_valid();
     let first = if is_signed { shared.copies.first(inbox.id, &headers, &body) } else { None };
     // A copy counts as unverified.
