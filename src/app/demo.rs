@@ -2,22 +2,16 @@
 //! it, signed by a key that exists only for this run. Reads and writes none of the user's files.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use anyhow::Context as _;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::demo_story::{DemoOptions, perform, seed, sender, settings, trusted};
-use super::parts::{PartEvent, Parts};
-use super::receiver::{PreparedReceiver, Receiver};
+use super::demo_parts::DemoParts;
+use super::demo_story::{DemoOptions, settings};
+use super::receiver::Receiver;
 use super::show::{ShowOptions, receive};
 use super::supervisor::in_runtime;
-use super::worker::{Worker, or_never};
 use super::{Exit, Form};
 use crate::config::Config;
-use crate::signature::PrivateKey;
-use crate::status::Counts;
 use crate::tui::model::Banner;
 
 /// Plays a story to a listener of its own and shows the result until the story ends, a signal
@@ -31,9 +25,7 @@ pub fn demo(
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let config = settings(config);
-    let key = PrivateKey::generate()?;
-    let prepared = PreparedReceiver::open(&config, trusted(&key))?;
-    seed(&prepared.journal, &key, program, Timestamp::now())?;
+    let (prepared, key) = DemoParts::prepare(&config, program)?;
     let stays = matches!(form, Form::Dashboard(_));
     let story_over = CancellationToken::new();
     let caution = format!(
@@ -48,53 +40,8 @@ pub fn demo(
     };
     in_runtime(async {
         let parts = |receiver: Receiver| {
-            let bound = *receiver.bound.first().context("a demo without a listener")?;
-            let sender = sender(&config, bound, key)?;
-            let journal = Arc::clone(&receiver.prepared.journal);
-            let story = Worker::task("demo's sender", |stop| async move {
-                perform(program, &sender, &journal, &stop).await?;
-                story_over.cancel();
-                if stays {
-                    stop.cancelled().await;
-                }
-                Ok(())
-            });
-            Ok(Demo { receiver, story: Some(story) })
+            DemoParts::start(&config, receiver, key, program, story_over, stays)
         };
         receive(&config, prepared, options, out, print, parts).await
     })
-}
-
-/// The parts of a demo: a receiver and the task that posts to it.
-struct Demo {
-    receiver: Receiver,
-    /// `None` once it has been stopped.
-    story: Option<Worker<anyhow::Result<()>>>,
-}
-
-impl Parts for Demo {
-    async fn next(&mut self) -> PartEvent {
-        let Self { receiver, story } = self;
-        let story_ended = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
-        tokio::select! {
-            event = receiver.next() => event,
-            ended = story_ended => PartEvent::Over(ended),
-        }
-    }
-
-    async fn stop(&mut self) {
-        // The sender stops before the listener.
-        if let Some(story) = self.story.take() {
-            story.stop().await;
-        }
-        self.receiver.stop().await;
-    }
-
-    fn counts(&self) -> Option<Counts> {
-        self.receiver.counts()
-    }
-
-    async fn close(self) {
-        self.receiver.close().await;
-    }
 }

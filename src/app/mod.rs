@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
+//! | `demo_parts`, `demo_story` | a demo: what it runs, and what it plays |
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
@@ -14,6 +15,7 @@
 
 mod dashboard;
 mod demo;
+mod demo_parts;
 mod demo_story;
 mod frontend;
 mod keys;

@@ -1,22 +1,17 @@
 //! The demo that a dashboard starts on request: a receiver of its own on a journal in memory. The
 //! run of the dashboard continues meanwhile.
 
-use std::sync::Arc;
-
-use anyhow::Context as _;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::super::demo_parts::DemoParts;
 use super::super::demo_story::{self, DemoOptions};
 use super::super::parts::{PartEvent, Parts as _};
-use super::super::receiver::{PreparedReceiver, Receiver};
 use super::super::worker::{Worker, or_never};
 use super::backend::BackendWorker;
 use super::reporter::{self, Reports};
 use super::{EVENTS, run_info, sources_of};
 use crate::config::Config;
-use crate::signature::PrivateKey;
 use crate::simulate::Speed;
 use crate::tui::model::{Banner, RunInfo};
 use crate::tui::run::{DemoCommand, DemoEvent, Run};
@@ -81,13 +76,11 @@ async fn end(
     }
 }
 
-/// The parts of a running demo.
+/// A running demo: its parts, and the backend that the dashboard shows it by.
 struct RunningDemo {
-    receiver: Receiver,
+    parts: DemoParts,
     backend: BackendWorker,
     forwarding: Worker<()>,
-    /// `None` once it has ended.
-    story: Option<Worker<anyhow::Result<()>>>,
 }
 
 impl RunningDemo {
@@ -96,62 +89,39 @@ impl RunningDemo {
         let program =
             DemoOptions { seed: demo_story::any_seed(), speed: Speed::LIFE, endless: false };
         let settings = config.clone();
-        let (prepared, key) = tokio::task::spawn_blocking(move || {
-            let key = PrivateKey::generate()?;
-            let prepared = PreparedReceiver::open(&settings, demo_story::trusted(&key))?;
-            demo_story::seed(&prepared.journal, &key, program, Timestamp::now())?;
-            anyhow::Ok((prepared, key))
-        })
-        .await??;
+        let prepare = move || DemoParts::prepare(&settings, program);
+        let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
         let sources = sources_of(&prepared)?;
         let receiver = prepared.start(config).await?;
-        let bound = *receiver.bound.first().context("a demo without a listener")?;
-        let sender = demo_story::sender(config, bound, key)?;
         // A demo rings no bell.
         let run_info = run_info::of_receiver(config, &receiver, Some(Banner::Demo));
         let run_info = RunInfo { bell: false, ..run_info };
+        let status = receiver.status.clone();
+        let story_over = CancellationToken::new();
+        let parts = DemoParts::start(config, receiver, key, program, story_over.clone(), true)?;
         let (event_sender, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, event_sender.clone())?;
         let run = Run { info: run_info, events, requests: backend.requests.clone() };
-        let story_over = CancellationToken::new();
-        let reports =
-            Reports { status: receiver.status.clone(), story_over: Some(story_over.clone()) };
+        let reports = Reports { status, story_over: Some(story_over) };
         let forwarding = Worker::task("status", |stop| async move {
             stop.run_until_cancelled(reporter::run(reports, None, event_sender)).await;
         });
-        let journal = Arc::clone(&receiver.prepared.journal);
-        let story = Worker::task("demo's sender", |stop| async move {
-            demo_story::perform(program, &sender, &journal, &stop).await?;
-            story_over.cancel();
-            Ok(())
-        });
-        Ok((Self { receiver, backend, forwarding, story: Some(story) }, run))
+        Ok((Self { parts, backend, forwarding }, run))
     }
 
     /// Waits until a part fails. The end of the story is not a failure: the demo stays open. Cancel
     /// safe.
     async fn failed(&mut self) -> anyhow::Error {
-        let Self { receiver, backend, story, .. } = self;
-        let story_failed = async {
-            if let Some(worker) = story {
-                let ended = worker.ended().await.flatten();
-                *story = None;
-                if let Err(error) = ended {
-                    return error;
-                }
-            }
-            std::future::pending().await
-        };
-        let receiver_failed = async {
+        let Self { parts, backend, .. } = self;
+        let part_failed = async {
             loop {
-                if let PartEvent::Over(Err(error)) = receiver.next().await {
+                if let PartEvent::Over(Err(error)) = parts.next().await {
                     return error;
                 }
             }
         };
         tokio::select! {
-            error = story_failed => error,
-            error = receiver_failed => error,
+            error = part_failed => error,
             error = backend.failed() => error,
         }
     }
@@ -159,12 +129,9 @@ impl RunningDemo {
     /// Stops all parts in the same order as every run: the sender, the listener, the readers, the
     /// journal.
     async fn close(mut self) {
-        if let Some(story) = self.story {
-            story.stop().await;
-        }
-        self.receiver.stop().await;
+        self.parts.stop().await;
         self.forwarding.stop().await;
         self.backend.stop().await;
-        self.receiver.close().await;
+        self.parts.close().await;
     }
 }
