@@ -447,7 +447,9 @@ fn a_name_imported_meanwhile_is_shown_and_used_in_notifications() {
 
 #[test]
 fn an_unknown_time_zone_is_reported() {
-    let watch = Watch::with(&Home::new(), "--listen 0", &[("TZ", "Europe/Berln")]);
+    // Bound, because its directory is deleted when it is dropped.
+    let home = Home::new();
+    let watch = Watch::with(&home, "--listen 0", &[("TZ", "Europe/Berln")]);
     watch.pty.wait_for_text("Waiting for the first callback");
     watch.pty.type_keys("4");
     watch.pty.wait_for_text("TZ=Europe/Berln names no time zone");
