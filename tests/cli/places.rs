@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli_support::{Home, Ran, body, start};
+use crate::tui_support::STARTING;
 
 /// A uid without an entry in the system's list of users.
 const NOBODY: u32 = 54_321;
@@ -24,7 +25,10 @@ impl Foreign {
     fn new() -> Self {
         let home = Home::new();
         let program = home.path("dubwatch");
+        // A process that is started meanwhile would inherit the open file, which then cannot be run.
+        let alone = STARTING.write().unwrap();
         fs::copy(env!("CARGO_BIN_EXE_dubwatch"), &program).unwrap();
+        drop(alone);
         let foreign = Self { home, program };
         mode(&foreign.home.path(""), 0o755);
         mode(&foreign.program, 0o755);

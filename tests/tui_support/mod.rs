@@ -257,6 +257,15 @@ impl Pty {
         assert!(is_shown, "{text:?} not shown; instead:\n{}", self.dump());
     }
 
+    /// Waits until these bytes were received, whether the screen still shows them or not.
+    #[track_caller]
+    pub(crate) fn wait_for_bytes(&self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        let is_received = self.wait_until(LIMIT, |state| finds(&state.log, bytes)).is_some();
+        let text = String::from_utf8_lossy(bytes);
+        assert!(is_received, "{text:?} not received; instead:\n{}", self.dump());
+    }
+
     /// Waits until the window has this title.
     #[track_caller]
     pub(crate) fn wait_for_title(&self, title: &str) {
