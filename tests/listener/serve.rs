@@ -509,7 +509,7 @@ fn an_address_that_fills_the_house_takes_no_place_of_another() {
     };
     let mut honest = from(2);
     honest.greets();
-    let mut greedy: Vec<_> = (0..100)
+    let greedy: Vec<_> = (0..100)
         .map(|_| {
             let mut greedy = from(3);
             greedy.greets();
