@@ -60,6 +60,14 @@ impl<'a> Subject<'a> {
             Self::AssetFailed { asset_id } | Self::Version { asset_id, .. } => asset_id,
         }
     }
+
+    /// Returns the version that it is about; `None` for an asset as a whole.
+    pub const fn version_id(&self) -> Option<&'a str> {
+        match self {
+            Self::AssetFailed { .. } => None,
+            Self::Version { version_id, .. } => Some(version_id),
+        }
+    }
 }
 
 impl Callback {

@@ -13,11 +13,13 @@ pub enum Source {
     Relay,
     /// An imported capture.
     Imported,
+    /// The service's API: an answer, not a request.
+    Api,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 3] = [Self::Direct, Self::Relay, Self::Imported];
+    pub const ALL: [Self; 4] = [Self::Direct, Self::Relay, Self::Imported, Self::Api];
 
     /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Source {
             Self::Direct => "direct",
             Self::Relay => "relay",
             Self::Imported => "imported",
+            Self::Api => "api",
         }
     }
 
@@ -133,7 +136,8 @@ impl DeliverySummary {
     /// taken for a repeat, had begun a new cycle. Any other second outcome is a guess.
     pub fn is_hindsight(&self) -> bool {
         let event = self.callback.event.as_deref().and_then(Event::from_name);
-        self.outcome == Outcome::certain(DeliveryEffect::NewCycle)
+        self.source != Source::Api
+            && self.outcome == Outcome::certain(DeliveryEffect::NewCycle)
             && matches!(event, Some(Event::Version(State::Generated | State::GenerateFailed)))
     }
 }

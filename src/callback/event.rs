@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Being dubbed: the API lists the version, and no callback has arrived for it. No event of the
+    /// contract reports it.
+    NotReady,
     /// `version_ready`: waits for a person to check and edit it.
     Ready,
     /// `version_failed`: dubbing failed.
@@ -20,12 +23,20 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of the documented lifecycle.
-    pub const ALL: [Self; 5] =
-        [Self::Ready, Self::Failed, Self::Generating, Self::Generated, Self::GenerateFailed];
+    pub const ALL: [Self; 6] = [
+        Self::NotReady,
+        Self::Ready,
+        Self::Failed,
+        Self::Generating,
+        Self::Generated,
+        Self::GenerateFailed,
+    ];
 
-    /// Returns how far along a cycle the state is: 1 dubbed, 2 being generated, 3 the outcome.
+    /// Returns how far along a cycle the state is: 0 being dubbed, 1 dubbed, 2 being generated, 3 the
+    /// outcome.
     pub const fn rank(self) -> u8 {
         match self {
+            Self::NotReady => 0,
             Self::Ready | Self::Failed => 1,
             Self::Generating => 2,
             Self::Generated | Self::GenerateFailed => 3,
@@ -40,6 +51,7 @@ impl State {
     /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::NotReady => "not_ready",
             Self::Ready => "ready",
             Self::Failed => "failed",
             Self::Generating => "generating",
@@ -69,7 +81,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Every event type of the contract, in its order.
+    /// Every event type of the contract, in its order. Lacks `version_not_ready`, which only answers
+    /// of the API report.
     pub const ALL: [Self; 6] = [
         Self::AssetFailed,
         Self::Version(State::Ready),
@@ -91,6 +104,7 @@ impl Event {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AssetFailed => "asset_failed",
+            Self::Version(State::NotReady) => "version_not_ready",
             Self::Version(State::Ready) => "version_ready",
             Self::Version(State::Failed) => "version_failed",
             Self::Version(State::Generating) => "version_generating",
@@ -119,6 +133,7 @@ mod tests {
             assert_eq!(State::ALL[state.index()], state);
         }
         assert_eq!(Event::from_name("version_archived"), None);
+        assert_eq!(Event::from_name("version_not_ready"), None, "no callback reports it");
         assert_eq!(Event::from_name("Version_Ready"), None, "names are exact");
     }
 }

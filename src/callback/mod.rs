@@ -3,6 +3,7 @@
 //! Pure: no clock, no files, no sockets. The contract is the vendor's public documentation; where
 //! it is silent (retries, order, identity) the [fold](crate::timeline) decides, not this module.
 
+mod answer;
 mod body;
 mod compressed;
 mod delivery;
@@ -13,6 +14,7 @@ mod outcome;
 mod refusal;
 mod verdict;
 
+pub use answer::{AssetReport, Basis, ReportedName, VersionReport, VersionStatus};
 #[cfg(test)]
 pub use body::MAX_ID;
 pub use body::{Callback, Subject, without_mark};

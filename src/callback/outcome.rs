@@ -61,10 +61,14 @@ pub enum Ambiguity {
     UndocumentedStep,
     /// The very bytes of an earlier copy, long after it.
     SameBytesLater,
+    /// The API says that the version failed, and not which step of it.
+    FailureResolved,
+    /// The API says that a version that was further along is not ready.
+    RestartedElsewhere,
 }
 
 impl Ambiguity {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::SameEventLater,
         Self::SignedAnew,
         Self::TakenForNewRun,
@@ -73,6 +77,8 @@ impl Ambiguity {
         Self::FailureOutOfOrder,
         Self::UndocumentedStep,
         Self::SameBytesLater,
+        Self::FailureResolved,
+        Self::RestartedElsewhere,
     ];
 
     /// Returns the code kept in the journal.
@@ -86,6 +92,8 @@ impl Ambiguity {
             Self::FailureOutOfOrder => "failure_out_of_order",
             Self::UndocumentedStep => "undocumented_step",
             Self::SameBytesLater => "same_bytes_later",
+            Self::FailureResolved => "failure_resolved",
+            Self::RestartedElsewhere => "restarted_elsewhere",
         }
     }
 
@@ -120,6 +128,12 @@ impl Ambiguity {
             }
             Self::SameBytesLater => {
                 "the very same bytes came before: a very late retry, or the same step again"
+            }
+            Self::FailureResolved => {
+                "the API says Failed and not which step: dubbing or generating, by the last known state"
+            }
+            Self::RestartedElsewhere => {
+                "the API says NotReady after a later state: a new run that no callback reported"
             }
         }
     }

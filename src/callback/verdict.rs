@@ -45,6 +45,8 @@ pub enum Verdict {
     Missing,
     /// Not checked, because the policy is `--signature off`.
     Unchecked,
+    /// An answer of the service's API, which is not signed: TLS proves its sender.
+    Api,
 }
 
 impl Verdict {
@@ -56,6 +58,7 @@ impl Verdict {
             Self::Malformed { .. } => "malformed",
             Self::Missing => "missing",
             Self::Unchecked => "unchecked",
+            Self::Api => "api",
         }
     }
 
@@ -66,7 +69,11 @@ impl Verdict {
 
     /// Returns the provenance of an accepted delivery with this verdict.
     pub const fn provenance(&self) -> Provenance {
-        if self.is_valid() { Provenance::Verified } else { Provenance::Unchecked }
+        if matches!(self, Self::Valid { .. } | Self::Api) {
+            Provenance::Verified
+        } else {
+            Provenance::Unchecked
+        }
     }
 
     /// Returns what is wrong and what to do, if there is a signature and something is wrong with
@@ -86,7 +93,7 @@ impl Verdict {
 )]
 #[serde(from = "bool", into = "bool")]
 pub enum Provenance {
-    /// A trusted key made its signature.
+    /// A trusted key made its signature, or it is an answer of the API.
     #[default]
     Verified,
     /// It was accepted without a check (`--signature off`), so its sender is unknown.

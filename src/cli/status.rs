@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::characters::out;
 use super::{UsageError, done_unless, lines, say};
 use crate::app::{Exit, is_closed_pipe, reader_gone};
+use crate::callback::Basis;
 use crate::config::{Config, Output};
 use crate::filter::{Filter, VersionFacts};
 use crate::journal::JournalReader;
@@ -81,7 +82,7 @@ fn find(reader: &JournalReader, word: &str) -> anyhow::Result<Result<String, Str
     let piece = word.to_lowercase();
     let (mut named, mut fitting) = (MatchingAssets::default(), MatchingAssets::default());
     reader.each_asset::<anyhow::Error>(|row, notes| {
-        let name = notes.name.unwrap_or_default();
+        let name = notes.shown_name().unwrap_or_default();
         if name.to_lowercase() == piece {
             named.add(row.asset_id);
         } else if row.asset_id.to_lowercase().contains(&piece) {
@@ -151,13 +152,13 @@ impl<W: Write> StatusReport<'_, W> {
         if self.gone.is_cancelled() {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
         }
-        let name = notes.name.as_deref();
-        let as_a_whole = self.fits(&row, name, None);
+        let name = notes.shown_name();
+        let as_a_whole = self.fits(&row, notes, None);
         let all = row.versions.len();
         let fitting: Vec<VersionRow> = row
             .versions
             .iter()
-            .filter(|version| self.fits(&row, name, Some(version)))
+            .filter(|version| self.fits(&row, notes, Some(version)))
             .cloned()
             .collect();
         if fitting.is_empty() && !(as_a_whole && (all == 0 || row.asset.failure.is_some())) {
@@ -196,16 +197,18 @@ impl<W: Write> StatusReport<'_, W> {
     }
 
     /// Returns whether a version matches the filter, or if that is `None`, the asset as a whole.
-    fn fits(&self, row: &AssetRow, name: Option<&str>, version: Option<&VersionRow>) -> bool {
+    fn fits(&self, row: &AssetRow, notes: &Notes, version: Option<&VersionRow>) -> bool {
         self.filter.matches_version(&VersionFacts {
             asset_id: &row.asset_id,
-            name,
+            name: notes.shown_name(),
             version_id: version.map(|row| row.version_id.as_str()),
             locale: version.and_then(|row| row.version.locale()),
             state: version.map(|row| row.version.state()),
             failed: row.asset.failure.is_some(),
             provenance: version
                 .map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
+            basis: version.map_or(Basis::Callback, |row| row.version.basis()),
+            foreign: notes.listing.is_foreign,
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
             overdue: version.is_some_and(|row| row.version.overdue(self.now, self.config.overdue)),
             last_at: row.asset.last_at,

@@ -7,7 +7,7 @@
 //!
 //! The terms are those of [`TERMS`], from which the help and `docs/filter.md` are made.
 //!
-//! `overdue` depends on the time and does not apply to deliveries and refusals; terms about single
+//! `overdue` depends on the time and does not apply to deliveries and refusals, nor does `foreign`; terms about single
 //! deliveries do not apply to versions. A term that does not apply excludes nothing. A command that
 //! lists only one of the two refuses terms about the other ([`Filter::is_about_versions`],
 //! [`Filter::is_about_deliveries`]).
@@ -25,7 +25,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 
 use crate::callback::{
-    Callback, Delivery, DeliverySummary, Event, Outcome, Provenance, Refusal, State, Verdict,
+    Basis, Callback, Delivery, DeliverySummary, Event, Outcome, Provenance, Refusal, State, Verdict,
 };
 use crate::text::Printable;
 use test::Test;
@@ -147,10 +147,14 @@ pub struct VersionFacts<'a> {
     pub failed: bool,
     /// The provenance of its state, or of the failure of an asset as a whole.
     pub provenance: Provenance,
+    /// What its state rests on.
+    pub basis: Basis,
     /// Whether its state is a guess.
     pub uncertain: bool,
     /// Whether it has been generating for too long.
     pub overdue: bool,
+    /// Whether the service's API does not know the asset.
+    pub foreign: bool,
     /// When the last delivery for the asset arrived.
     pub last_at: Timestamp,
 }
@@ -211,7 +215,8 @@ impl Filter {
 
     /// Returns whether a term applies to versions only.
     pub fn is_about_versions(&self) -> bool {
-        self.terms.iter().any(|term| term.test == test::Test::Overdue)
+        let is_of_versions = |test| matches!(test, &test::Test::Overdue | &test::Test::Foreign);
+        self.terms.iter().any(|term| is_of_versions(&term.test))
     }
 
     /// Returns whether a term applies to single deliveries and refusals only.
@@ -224,8 +229,10 @@ impl Filter {
             state: None,
             failed: false,
             provenance: Provenance::Verified,
+            basis: Basis::Callback,
             uncertain: false,
             overdue: false,
+            foreign: false,
             last_at: Timestamp::UNIX_EPOCH,
         };
         self.terms.iter().any(|term| term.test.version(&any).is_none())
@@ -282,8 +289,8 @@ impl Filter {
 
     /// Returns whether every term that applies to versions matches this one.
     ///
-    /// Terms about single deliveries (verdicts except `unchecked`, effect, peer, `seq`) do not
-    /// apply.
+    /// Terms about single deliveries (verdicts except `unchecked` and `api`, effect, peer, `seq`) do
+    /// not apply.
     pub fn matches_version(&self, version: &VersionFacts<'_>) -> bool {
         self.terms.iter().all(|term| term.lets_through(term.test.version(version)))
     }

@@ -8,7 +8,7 @@ use crate::callback::{DeliveryEffect, RefusalKind, Source, State};
 use crate::text::{Printable, nearest};
 
 /// The words of [`crate::callback::Verdict::name`], which carries data and so has no list.
-const VERDICTS: [&str; 5] = ["valid", "invalid", "malformed", "missing", "unchecked"];
+const VERDICTS: [&str; 6] = ["valid", "invalid", "malformed", "missing", "unchecked", "api"];
 
 /// Maximum number of columns of a term that an error repeats.
 const REPEATED: usize = 100;
@@ -211,6 +211,7 @@ fn word(word: &str) -> Option<Test> {
         "failed" => Some(Test::Failure),
         "uncertain" => Some(Test::Uncertain),
         "overdue" => Some(Test::Overdue),
+        "foreign" => Some(Test::Foreign),
         "unreadable" => Some(Test::Unreadable),
         "refused" => Some(Test::Refused),
         // A verdict comes before a refusal of the same name: it matches both.

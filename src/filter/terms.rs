@@ -18,13 +18,14 @@ const fn row(forms: &'static str, matches: &'static str, example: &'static str) 
 }
 
 /// The filter language, one row for each kind of term; the parser knows no others.
-pub const TERMS: [TermDoc; 16] = [
+pub const TERMS: [TermDoc; 18] = [
     row("valid invalid malformed missing", "the verdict", "!valid"),
     row("unchecked", "the verdict; also versions whose state is unchecked", "unchecked"),
+    row("api", "answers of the service's API; also versions whose state rests on one", "api"),
     row("failed", "every failure: of an asset, of dubbing, of generating", "failed"),
     row(
-        "ready generating generated generate_failed",
-        "the state that the event reports",
+        "not_ready ready generating generated generate_failed",
+        "the state that the event or the API reports",
         "generated",
     ),
     row("applied repeat late new_cycle none", "the effect on the timeline", "!repeat"),
@@ -33,6 +34,11 @@ pub const TERMS: [TermDoc; 16] = [
         "overdue",
         "versions that have been generating too long; does not apply to deliveries",
         "overdue",
+    ),
+    row(
+        "foreign",
+        "assets that are not in the account, as the API says; not deliveries",
+        "foreign",
     ),
     row("unreadable", "deliveries that the timeline cannot read", "unreadable"),
     row("refused", "refusals", "!refused"),

@@ -7,8 +7,8 @@ use super::parse::TermKey;
 use super::test::Test;
 use super::*;
 use crate::callback::{
-    Ambiguity, BodySample, Callback, DeliveryEffect, Encoding, Event, Headers, Outcome, Provenance,
-    Received, RefusalKind, Source, Verdict,
+    Ambiguity, Basis, BodySample, Callback, DeliveryEffect, Encoding, Event, Headers, Outcome,
+    Provenance, Received, RefusalKind, Source, Verdict,
 };
 
 fn now() -> Timestamp {
@@ -129,6 +129,49 @@ fn failed_means_every_failure_and_state_words_one_state() {
     }
 }
 
+/// Answers of the API, versions whose state rests on one, and assets that it does not know.
+#[test]
+fn the_word_of_the_api_is_found() {
+    let facts = |basis, foreign| VersionFacts {
+        asset_id: "ast",
+        name: None,
+        version_id: Some("ver"),
+        locale: None,
+        state: Some(State::NotReady),
+        failed: false,
+        provenance: Provenance::Verified,
+        basis,
+        uncertain: false,
+        overdue: false,
+        foreign,
+        last_at: Timestamp::UNIX_EPOCH,
+    };
+    for (text, basis, foreign, matches) in [
+        ("api", Basis::Api, false, true),
+        ("api", Basis::Both, false, true),
+        ("api", Basis::Callback, false, false),
+        ("!api", Basis::Callback, false, true),
+        ("foreign", Basis::Callback, true, true),
+        ("foreign", Basis::Callback, false, false),
+        ("not_ready", Basis::Api, false, true),
+    ] {
+        assert_eq!(
+            filter(text).matches_version(&facts(basis, foreign)),
+            matches,
+            "{text} {basis:?}"
+        );
+    }
+    assert!(filter("foreign").is_about_versions());
+    let mut answer = delivery();
+    answer.verdict = Verdict::Api;
+    answer.request.source = Source::Api;
+    answer.callback.event = Some("version_not_ready".to_owned());
+    for text in ["api", "verdict:api", "source:api", "not_ready", "!valid"] {
+        assert!(filter(text).matches(&answer), "{text}");
+    }
+    assert!(!filter("api").matches(&delivery()));
+}
+
 /// A delivery knows no clock: `overdue` asks versions, and leaves everything else alone.
 #[test]
 fn overdue_is_asked_of_versions_alone() {
@@ -142,6 +185,8 @@ fn overdue_is_asked_of_versions_alone() {
         provenance: Provenance::Verified,
         uncertain: false,
         overdue,
+        foreign: false,
+        basis: Basis::Callback,
         last_at: now(),
     };
     for (text, of_overdue, of_others) in [
@@ -176,6 +221,8 @@ fn unchecked_states_are_found_like_unchecked_deliveries() {
         provenance: Provenance::from(unchecked),
         uncertain: false,
         overdue: false,
+        foreign: false,
+        basis: Basis::Callback,
         last_at: now(),
     };
     for (text, of_unchecked, of_others) in [
@@ -285,13 +332,13 @@ fn every_kind_of_refusal_has_its_word() {
 )]
 #[case(
     "verdict:vald",
-    "verdict:vald is not understood; did you mean valid? (expected valid, invalid, malformed, missing, unchecked)"
+    "verdict:vald is not understood; did you mean valid? (expected valid, invalid, malformed, missing, unchecked, api)"
 )]
 #[case(
     "!effect:xyz",
     "!effect:xyz is not understood (expected applied, repeat, late, new_cycle, none)"
 )]
-#[case("source:", "source: is not finished (expected direct, relay, imported)")]
+#[case("source:", "source: is not finished (expected direct, relay, imported, api)")]
 #[case("valid !", "! is not finished (expected a term)")]
 #[case(
     "seq:9..2",
@@ -374,6 +421,7 @@ fn the_table_is_the_language() {
         Verdict::Malformed { why: String::new() },
         Verdict::Missing,
         Verdict::Unchecked,
+        Verdict::Api,
     ];
     for verdict in verdicts {
         let mut delivery = delivery();
@@ -393,16 +441,20 @@ fn help_is_readable() {
           the verdict (like !valid)
       unchecked
           the verdict; also versions whose state is unchecked (like unchecked)
+      api
+          answers of the service's API; also versions whose state rests on one (like api)
       failed
           every failure: of an asset, of dubbing, of generating (like failed)
-      ready generating generated generate_failed
-          the state that the event reports (like generated)
+      not_ready ready generating generated generate_failed
+          the state that the event or the API reports (like generated)
       applied repeat late new_cycle none
           the effect on the timeline (like !repeat)
       uncertain
           effects that are a guess (like uncertain)
       overdue
           versions that have been generating too long; does not apply to deliveries (like overdue)
+      foreign
+          assets that are not in the account, as the API says; not deliveries (like foreign)
       unreadable
           deliveries that the timeline cannot read (like unreadable)
       refused

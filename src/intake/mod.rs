@@ -253,7 +253,7 @@ impl Intake {
             Policy::Off => Verdict::Unchecked,
         };
         let kind = match &verdict {
-            Verdict::Valid { .. } | Verdict::Unchecked => None,
+            Verdict::Valid { .. } | Verdict::Unchecked | Verdict::Api => None,
             Verdict::Missing => Some(RefusalKind::Missing),
             Verdict::Malformed { .. } => Some(RefusalKind::Malformed),
             Verdict::Invalid { .. } => Some(RefusalKind::Invalid),

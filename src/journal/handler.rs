@@ -9,10 +9,13 @@ use tokio::sync::watch;
 
 use super::relayed::{self, Sequencing, Subscriptions};
 use super::schema::{self, Meta};
-use super::state_cache::StateCache;
+use super::state_cache::{Folded, StateCache};
 use super::watermarks::Watermarks;
-use super::{notes, prune, refusals, rows};
-use crate::callback::{Accepted, Gap, MessagePosition, Outcome, RefusalEntry};
+use super::{listings, notes, prune, refusals, rows};
+use crate::callback::{
+    Accepted, AssetReport, Fingerprint, Gap, Headers, MessagePosition, Outcome, Received,
+    RefusalEntry, Source, Verdict,
+};
 use crate::sqlite::{BatchHandler, Room};
 
 /// Interval of deleting old deliveries, if the user wants them deleted.
@@ -31,6 +34,13 @@ pub(super) enum JournalEntry {
     /// A message of a relay.
     Relayed(MessagePosition, Relayed),
     Refusals(Vec<RefusalEntry>),
+    /// An answer of the service's API.
+    Report(Box<AssetReport>),
+    /// Whether the service's API does not know an asset.
+    Foreign {
+        asset_id: String,
+        is_foreign: bool,
+    },
     Name {
         asset_id: String,
         name: Option<String>,
@@ -60,7 +70,7 @@ pub(super) struct JournalReceipt {
     /// the last message of its subscription.
     at: u64,
     /// Whether the entry was written now: `false` for a message of a relay that was written before, or
-    /// that is out of sequence.
+    /// that is out of sequence, and for an answer of the API that changes nothing.
     new: bool,
 }
 
@@ -83,6 +93,19 @@ pub struct RelayReceipt {
 impl From<JournalReceipt> for RelayReceipt {
     fn from(JournalReceipt { at, new }: JournalReceipt) -> Self {
         Self { upto: at, new }
+    }
+}
+
+/// The receipt of an answer of the service's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportReceipt {
+    /// Whether it changed anything.
+    pub has_changed: bool,
+}
+
+impl From<JournalReceipt> for ReportReceipt {
+    fn from(JournalReceipt { new, .. }: JournalReceipt) -> Self {
+        Self { has_changed: new }
     }
 }
 
@@ -137,6 +160,42 @@ impl JournalHandler {
         Ok(seq)
     }
 
+    /// Writes an answer of the service's API: a row for each version that it changes. Returns whether
+    /// there was anything to write.
+    fn report(&mut self, connection: &Connection, report: &AssetReport) -> rusqlite::Result<bool> {
+        let at = rows::stored(report.asked_at);
+        let head = self.watermarks.head;
+        for (status, body) in &report.versions {
+            let (outcome, state) = match self.states.fold_report(connection, status, at)? {
+                Folded { outcome, state, has_changed: true } => (outcome, state),
+                Folded { has_changed: false, .. } => continue,
+            };
+            let answer = Accepted {
+                request: Received {
+                    received_at: at,
+                    source: Source::Api,
+                    peer: report.host.clone(),
+                    method: "GET".to_owned(),
+                    path: report.path.clone(),
+                    headers: Headers::default(),
+                    body: body.clone(),
+                },
+                verdict: Verdict::Api,
+                callback: status.callback(state),
+                fingerprint: Fingerprint::default(),
+            };
+            let committed_at = *self.now.get_or_insert_with(Timestamp::now);
+            let seq = self.watermarks.head + 1;
+            rows::insert_delivery(connection, seq, committed_at, &answer, outcome)?;
+            self.watermarks.head = seq;
+        }
+        let is_listed = listings::note(connection, report)?;
+        if is_listed {
+            Meta::Notes.add(connection, 1)?;
+        }
+        Ok(is_listed || self.watermarks.head > head)
+    }
+
     /// Writes a message of a relay, if it is in sequence.
     fn take_over(
         &mut self,
@@ -185,6 +244,17 @@ impl BatchHandler for JournalHandler {
                 }
                 self.refusals_written = true;
                 self.watermarks.head
+            }
+            JournalEntry::Report(report) => {
+                let new = self.report(connection, report)?;
+                return Ok(JournalReceipt { at: self.watermarks.head, new });
+            }
+            JournalEntry::Foreign { asset_id, is_foreign } => {
+                let new = listings::set_foreign(connection, asset_id, *is_foreign)?;
+                if new {
+                    Meta::Notes.add(connection, 1)?;
+                }
+                return Ok(JournalReceipt { at: self.watermarks.head, new });
             }
             JournalEntry::Name { asset_id, name } => {
                 notes::name(connection, asset_id, name.as_deref())?;

@@ -7,6 +7,7 @@
 mod feed;
 mod follow;
 mod handler;
+mod listings;
 mod notes;
 mod prune;
 mod reader;
@@ -27,14 +28,14 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
-use crate::callback::{Accepted, MessagePosition, RefusalEntry};
+use crate::callback::{Accepted, AssetReport, MessagePosition, RefusalEntry};
 use crate::sqlite::{Database, OpenError, Writer};
 
 pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
 pub use feed::Feed;
 pub use follow::{Follower, JournalBatch};
-pub use handler::{RelayReceipt, Relayed};
-pub use notes::{MAX_NAME, NameChange, NamingCounts};
+pub use handler::{RelayReceipt, Relayed, ReportReceipt};
+pub use notes::{NameChange, NamingCounts};
 pub use prune::PruneCounts;
 pub use reader::{AssetPlace, JournalReader};
 pub use refusals::MAX_REFUSALS;
@@ -43,6 +44,9 @@ pub use watermarks::Watermarks;
 
 use handler::{JournalEntry, JournalHandler};
 use schema::Meta;
+
+/// Maximum length of an asset's name, in characters.
+pub const MAX_NAME: usize = 200;
 
 /// Approximate size of a queued delivery besides its body and headers, in bytes.
 const OVERHEAD: usize = 512;
@@ -129,6 +133,23 @@ impl Journal {
             Relayed::Refused | Relayed::Gap(_) => 0,
         };
         self.writer.submit_as(JournalEntry::Relayed(position, relayed), OVERHEAD + size)
+    }
+
+    /// Queues an answer of the service's API: rows for the versions that it changes, and what it lists
+    /// about the asset. Its receipt says whether anything changed.
+    pub fn report(&self, report: AssetReport) -> Result<PendingCommit<ReportReceipt>, WriteError> {
+        let size = OVERHEAD * (1 + report.versions.len()) + report.size();
+        self.writer.submit_as(JournalEntry::Report(Box::new(report)), size)
+    }
+
+    /// Records whether the service's API does not know an asset whose callbacks it signed.
+    pub fn set_foreign(
+        &self,
+        asset_id: String,
+        is_foreign: bool,
+    ) -> Result<PendingCommit<ReportReceipt>, WriteError> {
+        let size = OVERHEAD + asset_id.len();
+        self.writer.submit_as(JournalEntry::Foreign { asset_id, is_foreign }, size)
     }
 
     /// Queues new and changed refusals. Returns an error if the queue is full.

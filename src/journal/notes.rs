@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::rows;
+use super::{MAX_NAME, listings, rows};
 use crate::timeline::Notes;
-
-/// Maximum length of a local name, in characters.
-pub const MAX_NAME: usize = 200;
 
 /// The version id that stands for the asset as a whole; no real id is empty.
 const WHOLE: &str = "";
@@ -111,6 +108,7 @@ pub(super) fn change_names(
 /// Deletes all notes of an asset.
 pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Result<()> {
     name(connection, asset_id, None)?;
+    listings::forget(connection, asset_id)?;
     connection
         .prepare_cached("DELETE FROM acknowledgement WHERE asset_id = ?1")?
         .execute([asset_id])
@@ -125,6 +123,19 @@ pub(super) fn name_of(connection: &Connection, asset_id: &str) -> rusqlite::Resu
         .optional()
 }
 
+/// Returns the name of an asset to show, as [`Notes::shown_name`] does.
+pub(super) fn shown_name_of(
+    connection: &Connection,
+    asset_id: &str,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT name FROM asset_name WHERE asset_id = ?1),
+                (SELECT name FROM listing WHERE asset_id = ?1))",
+        )?
+        .query_row([asset_id], |row| row.get(0))
+}
+
 /// Returns all notes of an asset.
 pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Notes> {
     let name = name_of(connection, asset_id)?;
@@ -132,7 +143,7 @@ pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<No
         .prepare_cached("SELECT version_id, at FROM acknowledgement WHERE asset_id = ?1")?
         .query_map([asset_id], |row| Ok((version(row)?, rows::time(row, "at")?)))?
         .collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
-    Ok(Notes { name, acknowledged })
+    Ok(Notes { name, acknowledged, listing: listings::of(connection, asset_id)? })
 }
 
 /// Returns all notes by asset.
@@ -150,6 +161,9 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
         let notes = all.entry(row.get("asset_id")?).or_default();
         notes.acknowledged.insert(version(row)?, rows::time(row, "at")?);
     }
+    listings::for_each(connection, |asset_id, listing| {
+        all.entry(asset_id).or_default().listing = listing;
+    })?;
     Ok(all)
 }
 

@@ -435,12 +435,13 @@ impl JournalReader {
         self.read(read())
     }
 
-    /// Returns the local name of an asset, even if nothing was received of it.
+    /// Returns the name of an asset to show, even if nothing was received of it: the local one, else
+    /// that of the service's API.
     pub fn name(&self, asset_id: &str) -> Result<Option<String>, JournalError> {
-        self.read(notes::name_of(&self.connection, asset_id))
+        self.read(notes::shown_name_of(&self.connection, asset_id))
     }
 
-    /// Returns the local name of the asset that a delivery names.
+    /// Returns the name of the asset that a delivery names; see [`JournalReader::name`].
     pub fn name_of(&self, delivery: &Delivery) -> Result<Option<String>, JournalError> {
         match &delivery.callback.asset_id {
             Some(asset_id) => self.name(asset_id),
@@ -464,7 +465,7 @@ impl JournalReader {
         Ok(false)
     }
 
-    /// Returns the local name of the asset that a refused body claims.
+    /// Returns the name of the asset that a refused body claims; see [`JournalReader::name`].
     pub fn name_claimed(&self, claim: &Callback) -> Result<Option<String>, JournalError> {
         match &claim.asset_id {
             Some(asset_id) => self.name(asset_id),

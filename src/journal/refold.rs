@@ -1,11 +1,16 @@
 //! Folds a whole journal again after the rules of the fold have changed.
 
-use rusqlite::Connection;
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
 
 use super::rows;
 use super::schema::Meta;
 use super::state_cache::StateCache;
-use crate::callback::{Ambiguity, Callback, Headers, Outcome};
+use crate::callback::{
+    Ambiguity, Callback, Fingerprint, Headers, Outcome, Provenance, Source, VersionReport,
+};
 use crate::signature::fingerprint::fingerprint_of;
 use crate::timeline::FOLD_VERSION;
 
@@ -35,7 +40,7 @@ pub(super) fn if_needed(connection: &mut Connection) -> rusqlite::Result<()> {
 fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
     connection.execute_batch("DELETE FROM asset; DELETE FROM version")?;
     let mut read = connection.prepare(
-        "SELECT seq, received_at, headers, verdict, body FROM delivery
+        "SELECT seq, received_at, source, headers, verdict, body FROM delivery
          WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let mut update = connection.prepare(
@@ -49,24 +54,12 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
     loop {
         // A page at a time: rows that are being read should not be the rows that are updated.
         let page = read
-            .query_map([last, i64::try_from(STRIDE).unwrap_or(i64::MAX)], |row| {
-                let body = row.get_ref("body")?.as_blob().unwrap_or_default();
-                let headers: Headers = rows::json(row, "headers")?;
-                let fingerprint = fingerprint_of(&headers, body);
-                let seq: i64 = row.get("seq")?;
-                let at = rows::time(row, "received_at")?;
-                Ok((seq, at, fingerprint, rows::provenance(row)?, Callback::read(body)))
-            })?
+            .query_map([last, i64::try_from(STRIDE).unwrap_or(i64::MAX)], StoredRow::read)?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        for (seq, at, fingerprint, provenance, callback) in &page {
-            let outcome = match callback.subject() {
-                Some(subject) => {
-                    states.fold(connection, &subject, *at, *fingerprint, *provenance)?
-                }
-                None => Outcome::NONE,
-            };
+        for row in &page {
+            let (callback, outcome) = row.fold(connection, &mut states)?;
             update.execute(rusqlite::params![
-                seq,
+                row.seq,
                 callback.event,
                 callback.asset_id,
                 callback.version_id,
@@ -74,16 +67,73 @@ fn from_scratch(connection: &Connection) -> rusqlite::Result<usize> {
                 callback.unreadable,
                 outcome.effect.name(),
                 outcome.uncertain.map(Ambiguity::code),
-                rows::signed(fingerprint.signature),
-                rows::signed(fingerprint.copy),
+                rows::signed(row.fingerprint.signature),
+                rows::signed(row.fingerprint.copy),
             ])?;
         }
         folded += page.len();
         states.write(connection)?;
         states.trim();
         match page.last() {
-            Some((seq, ..)) => last = *seq,
+            Some(row) => last = row.seq,
             None => return Ok(folded),
         }
+    }
+}
+
+/// A row of the journal, as far as the fold reads it.
+struct StoredRow {
+    seq: i64,
+    at: Timestamp,
+    fingerprint: Fingerprint,
+    provenance: Provenance,
+    content: Content,
+}
+
+enum Content {
+    Callback(Callback),
+    Answer(VersionReport),
+}
+
+impl StoredRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let body = row.get_ref("body")?.as_blob().unwrap_or_default();
+        let is_answer = row.get_ref("source")?.as_str() == Ok(Source::Api.name());
+        let report = if is_answer { VersionReport::read(body) } else { None };
+        let (content, fingerprint) = match report {
+            Some(report) => (Content::Answer(report), Fingerprint::default()),
+            None => {
+                let headers: Headers = rows::json(row, "headers")?;
+                (Content::Callback(Callback::read(body)), fingerprint_of(&headers, body))
+            }
+        };
+        Ok(Self {
+            seq: row.get("seq")?,
+            at: rows::time(row, "received_at")?,
+            fingerprint,
+            provenance: rows::provenance(row)?,
+            content,
+        })
+    }
+
+    fn fold(
+        &self,
+        connection: &Connection,
+        states: &mut StateCache,
+    ) -> rusqlite::Result<(Cow<'_, Callback>, Outcome)> {
+        let callback = match &self.content {
+            Content::Answer(report) => {
+                let folded = states.fold_report(connection, report, self.at)?;
+                return Ok((Cow::Owned(report.callback(folded.state)), folded.outcome));
+            }
+            Content::Callback(callback) => callback,
+        };
+        let outcome = match callback.subject() {
+            Some(subject) => {
+                states.fold(connection, &subject, self.at, self.fingerprint, self.provenance)?
+            }
+            None => Outcome::NONE,
+        };
+        Ok((Cow::Borrowed(callback), outcome))
     }
 }

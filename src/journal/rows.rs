@@ -148,8 +148,8 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     })
 }
 
-/// Reads the verdict. The journal only contains accepted deliveries: valid ones, and unchecked ones
-/// if the user has switched the check off.
+/// Reads the verdict. The journal only contains accepted deliveries: valid ones, unchecked ones if
+/// the user has switched the check off, and answers of the API.
 fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
     match row.get_ref("verdict")?.as_str().map_err(|error| bad(Type::Text, error))? {
         "valid" => Ok(Verdict::Valid {
@@ -159,6 +159,7 @@ fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
             })?,
         }),
         "unchecked" => Ok(Verdict::Unchecked),
+        "api" => Ok(Verdict::Api),
         other => Err(bad(Type::Text, format!("unknown verdict {other:?}"))),
     }
 }
@@ -166,7 +167,7 @@ fn verdict(row: &Row<'_>) -> rusqlite::Result<Verdict> {
 /// Returns the provenance that the verdict implies.
 pub(super) fn provenance(row: &Row<'_>) -> rusqlite::Result<Provenance> {
     word(row, "verdict", |name| match name {
-        "valid" => Some(Provenance::Verified),
+        "valid" | "api" => Some(Provenance::Verified),
         "unchecked" => Some(Provenance::Unchecked),
         _ => None,
     })

@@ -141,6 +141,17 @@ pub(super) const SCHEMA: Schema = Schema {
     ) STRICT;
     CREATE INDEX refusal_body_by_refusal ON refusal_body (refusal_id, id, size);
     ",
+        "
+    -- What the service's API lists about an asset, beside the status of its versions, which are rows
+    -- of `delivery`.
+    CREATE TABLE listing (
+        asset_id TEXT PRIMARY KEY,
+        name TEXT,
+        name_field TEXT,                    -- the field of the answer that the name is from
+        is_complete INTEGER NOT NULL,       -- all versions of the asset were listed
+        is_foreign INTEGER NOT NULL         -- not an asset of the account
+    ) STRICT, WITHOUT ROWID;
+    ",
     ],
 };
 

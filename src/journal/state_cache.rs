@@ -6,12 +6,20 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows;
-use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
+use crate::callback::{Fingerprint, Outcome, Provenance, State, Subject, VersionReport};
 use crate::timeline::{self, Asset, Version};
 
 /// Maximum number of cached assets and versions. Beyond it the cache is cleared, and the next event of
 /// each reads its row again. So memory does not grow with the journal.
 const MAX_HELD: usize = 4096;
+
+/// The result of folding an answer of the service's API.
+pub(super) struct Folded {
+    pub(super) outcome: Outcome,
+    /// The state of the version now.
+    pub(super) state: State,
+    pub(super) has_changed: bool,
+}
 
 /// The fold's states of assets and versions.
 #[derive(Debug, Default)]
@@ -46,34 +54,76 @@ impl StateCache {
         provenance: Provenance,
     ) -> rusqlite::Result<Outcome> {
         let asset_id = subject.asset_id();
-        if !self.assets.contains_key(asset_id) {
-            let asset = load_asset(connection, asset_id)?;
-            self.assets.insert(asset_id.to_owned(), HeldAsset { asset, ..HeldAsset::default() });
-            self.held += 1;
-        }
+        self.load(connection, asset_id, subject.version_id())?;
         let held = self.assets.entry(asset_id.to_owned()).or_default();
         let outcome = match subject {
             Subject::AssetFailed { .. } => {
                 timeline::fold(subject, at, fingerprint, provenance, &mut held.asset, &mut None)
             }
             Subject::Version { version_id, .. } => {
-                if !held.versions.contains_key(*version_id) {
-                    let version = load_version(connection, asset_id, version_id)?;
-                    held.versions
-                        .insert((*version_id).to_owned(), HeldVersion { version, dirty: false });
-                    self.held += 1;
-                }
                 let held_version = held.versions.entry((*version_id).to_owned()).or_default();
                 held_version.dirty = true;
                 let version = &mut held_version.version;
                 timeline::fold(subject, at, fingerprint, provenance, &mut held.asset, version)
             }
         };
-        if !held.dirty {
+        self.mark(asset_id);
+        Ok(outcome)
+    }
+
+    /// Folds what the service's API says of a version into its state and that of its asset.
+    pub(super) fn fold_report(
+        &mut self,
+        connection: &Connection,
+        report: &VersionReport,
+        asked_at: Timestamp,
+    ) -> rusqlite::Result<Folded> {
+        let VersionReport { asset_id, version_id, .. } = report;
+        self.load(connection, asset_id, Some(version_id))?;
+        let held = self.assets.entry(asset_id.clone()).or_default();
+        let held_version = held.versions.entry(version_id.clone()).or_default();
+        let version = &mut held_version.version;
+        let (outcome, has_changed) =
+            timeline::fold_report(report, asked_at, &mut held.asset, version);
+        let state = version.as_ref().map_or(State::NotReady, Version::state);
+        if has_changed {
+            held_version.dirty = true;
+            self.mark(asset_id);
+        }
+        Ok(Folded { outcome, state, has_changed })
+    }
+
+    /// Reads an asset, and one of its versions, unless they are held.
+    fn load(
+        &mut self,
+        connection: &Connection,
+        asset_id: &str,
+        version_id: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        if !self.assets.contains_key(asset_id) {
+            let asset = load_asset(connection, asset_id)?;
+            self.assets.insert(asset_id.to_owned(), HeldAsset { asset, ..HeldAsset::default() });
+            self.held += 1;
+        }
+        let held = self.assets.entry(asset_id.to_owned()).or_default();
+        if let Some(version_id) = version_id
+            && !held.versions.contains_key(version_id)
+        {
+            let version = load_version(connection, asset_id, version_id)?;
+            held.versions.insert(version_id.to_owned(), HeldVersion { version, dirty: false });
+            self.held += 1;
+        }
+        Ok(())
+    }
+
+    /// Notes that an asset has unwritten changes.
+    fn mark(&mut self, asset_id: &str) {
+        if let Some(held) = self.assets.get_mut(asset_id)
+            && !held.dirty
+        {
             held.dirty = true;
             self.dirty.push(asset_id.to_owned());
         }
-        Ok(outcome)
     }
 
     /// Writes every changed state, once, however many deliveries changed it.

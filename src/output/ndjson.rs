@@ -66,7 +66,7 @@ pub struct DeliveryRecord<'a> {
     verdict_detail: Option<VerdictDetail<'a>>,
     event: Option<&'a str>,
     asset_id: Option<&'a str>,
-    /// The local name that the user gave the asset; never from a request.
+    /// The local name that the user gave the asset, else its name in the API; never from a request.
     asset_name: Option<&'a str>,
     version_id: Option<&'a str>,
     version_locale: Option<&'a str>,
@@ -443,6 +443,8 @@ pub struct VersionRecord<'a> {
     state: &'static str,
     /// Whether the state is from an unchecked delivery.
     unchecked: bool,
+    /// What the state rests on: a callback, the API, or both.
+    basis: &'static str,
     cycle: u32,
     uncertain: Option<&'static str>,
     repeats: u64,
@@ -463,6 +465,8 @@ struct StepRecord {
     state: &'static str,
     /// Whether it is from an unchecked delivery.
     unchecked: bool,
+    /// What it rests on: a callback, the API, or both.
+    basis: &'static str,
     #[serde(serialize_with = "microseconds")]
     from: Timestamp,
     /// `null` for the state that the version is in.
@@ -480,6 +484,7 @@ impl StepRecord {
             cycle: span.cycle,
             state: span.state.name(),
             unchecked: span.provenance.is_unchecked(),
+            basis: span.basis.name(),
             from: span.from,
             to: span.to,
             seconds: took
@@ -510,6 +515,7 @@ impl<'a> VersionRecord<'a> {
             version_locale: version.locale(),
             state: version.state().name(),
             unchecked: version.provenance().is_unchecked(),
+            basis: version.basis().name(),
             cycle: version.cycle(),
             uncertain: version.uncertain().map(Ambiguity::sentence),
             repeats: version.repeats(),
@@ -687,8 +693,8 @@ mod tests {
         }
         insta::assert_snapshot!(lines, @r#"
         {"v":1,"type":"asset","asset_id":"ast_9f3c81","asset_name":"Trailer S2","state":"failed","failed_at":"2026-11-23T21:00:04.123456Z","failed_unchecked":false,"last_at":"2026-11-23T21:00:04.123456Z","versions":{"generating":1,"ready":1}}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_01","version_locale":"es-ES","state":"generating","unchecked":false,"cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true,"steps":[{"cycle":1,"state":"ready","unchecked":false,"from":"2026-11-23T21:00:00.123456Z","to":"2026-11-23T21:00:01.123456Z","seconds":1.0},{"cycle":1,"state":"generating","unchecked":false,"from":"2026-11-23T21:00:01.123456Z","to":null,"seconds":null}]}
-        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_02","version_locale":"es-ES","state":"ready","unchecked":false,"cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false,"steps":[{"cycle":1,"state":"failed","unchecked":false,"from":"2026-11-23T21:00:02.123456Z","to":"2026-11-23T21:00:03.123456Z","seconds":1.0},{"cycle":1,"state":"ready","unchecked":false,"from":"2026-11-23T21:00:03.123456Z","to":null,"seconds":null}]}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_01","version_locale":"es-ES","state":"generating","unchecked":false,"basis":"callback","cycle":1,"uncertain":null,"repeats":0,"late":0,"since":"2026-11-23T21:00:01.123456Z","overdue":true,"steps":[{"cycle":1,"state":"ready","unchecked":false,"basis":"callback","from":"2026-11-23T21:00:00.123456Z","to":"2026-11-23T21:00:01.123456Z","seconds":1.0},{"cycle":1,"state":"generating","unchecked":false,"basis":"callback","from":"2026-11-23T21:00:01.123456Z","to":null,"seconds":null}]}
+        {"v":1,"type":"version","asset_id":"ast_9f3c81","asset_name":"Trailer S2","version_id":"ver_02","version_locale":"es-ES","state":"ready","unchecked":false,"basis":"callback","cycle":1,"uncertain":"two events of one rank close together: the later to arrive was taken for the later to happen","repeats":0,"late":0,"since":"2026-11-23T21:00:03.123456Z","overdue":false,"steps":[{"cycle":1,"state":"failed","unchecked":false,"basis":"callback","from":"2026-11-23T21:00:02.123456Z","to":"2026-11-23T21:00:03.123456Z","seconds":1.0},{"cycle":1,"state":"ready","unchecked":false,"basis":"callback","from":"2026-11-23T21:00:03.123456Z","to":null,"seconds":null}]}
         "#);
         let sound = asset(&[(0, "ver_01", Some(State::Ready))]);
         let record = line(&AssetRecord::new(&sound, None));

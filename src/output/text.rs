@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::callback::{
-    Ambiguity, Callback, Delivery, DeliveryEffect, Event, Gap, Provenance, RefusalEntry, State,
-    Verdict,
+    Ambiguity, Basis, Callback, Delivery, DeliveryEffect, Event, Gap, Provenance, RefusalEntry,
+    State, Verdict,
 };
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Version, VersionRow};
@@ -241,6 +241,7 @@ impl Lines {
     pub fn version(&self, row: &VersionRow, now: Timestamp, overdue: SignedDuration) -> String {
         let version = &row.version;
         let (glyph, style, word) = match version.state() {
+            State::NotReady => ('◔', DIM, "dubbing"),
             State::Ready => ('○', PLAIN, "ready"),
             State::Failed => ('✗', BAD, "FAILED"),
             State::Generating => ('◐', BUSY, "generating"),
@@ -255,6 +256,7 @@ impl Lines {
             format!("{:>4}", ago(version.since(), now)),
         ];
         line.extend(self.unchecked(version.provenance()));
+        line.extend(self.basis(version.basis()));
         if version.overdue(now, overdue) {
             line.push(self.paint(ODD, "overdue"));
         }
@@ -266,6 +268,15 @@ impl Lines {
     /// Returns the word for a state from an unchecked delivery.
     fn unchecked(&self, provenance: Provenance) -> Option<String> {
         provenance.is_unchecked().then(|| self.paint(ODD, Verdict::Unchecked.name()))
+    }
+
+    /// Returns the words for a state that does not rest on a callback alone.
+    fn basis(&self, basis: Basis) -> Option<String> {
+        match basis {
+            Basis::Callback => None,
+            Basis::Api => Some(self.paint(ODD, "says the API")),
+            Basis::Both => Some(self.paint(DIM, "callback and API")),
+        }
     }
 
     fn ambiguity(&self, ambiguity: Option<Ambiguity>) -> Option<String> {
@@ -311,7 +322,8 @@ impl Lines {
             since: version.since(),
         };
         let late = version.overdue(now, overdue).then(|| "overdue".to_owned());
-        let notes = self.unchecked(version.provenance()).into_iter().chain(late);
+        let notes = self.unchecked(version.provenance()).into_iter();
+        let notes = notes.chain(self.basis(version.basis())).chain(late);
         let notes = notes.chain(counts(version)).chain(self.ambiguity(version.uncertain()));
         self.status_row(asset_id, cells, name, notes)
     }

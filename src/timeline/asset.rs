@@ -59,6 +59,11 @@ impl Asset {
         }
     }
 
+    /// Notes an answer of the API that changed one of its versions.
+    pub(super) fn note_answer(&mut self, asked_at: Timestamp) {
+        self.hear(asked_at);
+    }
+
     /// Marks it failed (rule 9).
     pub(super) fn fail(
         &mut self,

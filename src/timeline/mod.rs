@@ -89,21 +89,21 @@ mod version;
 use jiff::{SignedDuration, Timestamp};
 
 pub use asset::Asset;
-pub use notes::Notes;
+pub use notes::{AssetListing, Notes};
 pub use rows::{AssetRow, VersionRow};
 pub use spans::Span;
 pub use step::Step;
 pub use timeline::Timeline;
-pub use version::{Occurrence, Version};
+pub use version::{ApiAnswer, Occurrence, Version};
 
 #[cfg(doc)]
-use crate::callback::Ambiguity;
-use crate::callback::{Fingerprint, Outcome, Provenance, Subject};
+use crate::callback::{Ambiguity, Basis};
+use crate::callback::{Fingerprint, Outcome, Provenance, Subject, VersionReport};
 
 /// The version of the rules and of the stored shape of [`Asset`] and [`Version`].
 ///
 /// The journal keeps it beside the state and folds anew when it differs.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// W: how long copies of an event, or steps overtaken on the way, are expected.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
@@ -138,6 +138,32 @@ pub fn fold(
             }
         }
     }
+}
+
+/// Folds what the API says of one version into its state and that of its asset, under the rules of
+/// the API. Returns the outcome, and whether anything changed.
+///
+/// `asset` and `version` are the states of exactly the asset and version that `report` names.
+pub fn fold_report(
+    report: &VersionReport,
+    asked_at: Timestamp,
+    asset: &mut Option<Asset>,
+    version: &mut Option<Version>,
+) -> (Outcome, bool) {
+    let answer = ApiAnswer { status: report.status, asked_at, locale: report.locale.as_deref() };
+    let (outcome, has_changed) = if let Some(version) = version {
+        let before = version.clone();
+        let outcome = version.apply_answer(&answer);
+        (outcome, *version != before)
+    } else {
+        let (begun, outcome) = Version::begin_with_answer(&answer);
+        *version = Some(begun);
+        (outcome, true)
+    };
+    if has_changed {
+        asset.get_or_insert_with(|| Asset::new(asked_at)).note_answer(asked_at);
+    }
+    (outcome, has_changed)
 }
 
 /// Returns the time from one moment to another; zero if the second is before the first.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Step;
-use crate::callback::{Provenance, State};
+use crate::callback::{Basis, Provenance, State};
 
 /// A part of a lane: one state, from its arrival to that of the next.
 ///
@@ -22,6 +22,8 @@ pub struct Span {
     pub cycle: u32,
     /// Verified where any delivery of the step was (rule 11).
     pub provenance: Provenance,
+    /// Whether a callback reported the step, the API, or both (rules 12 to 19).
+    pub basis: Basis,
 }
 
 /// Returns the spans of a history, which is in order of arrival.
@@ -60,8 +62,8 @@ pub(super) fn of<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Span> {
             from = from.max(before.from);
             before.to = Some(from);
         }
-        let Step { state, cycle, provenance, .. } = step;
-        spans.push(Span { state, from, to: None, cycle, provenance });
+        let Step { state, cycle, provenance, basis, .. } = step;
+        spans.push(Span { state, from, to: None, cycle, provenance, basis });
     }
     spans
 }

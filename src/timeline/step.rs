@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::nanos;
-use crate::callback::{Ambiguity, Provenance, State};
+use crate::callback::{Ambiguity, Basis, Provenance, State};
 
 /// A delivery that was not a repeat, as kept in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +30,7 @@ pub struct Step {
     /// Verified where any delivery of it was (rule 11).
     #[serde(rename = "n", default, skip_serializing_if = "Provenance::is_verified")]
     pub provenance: Provenance,
+    /// Whether a callback reported it, the API, or both (rules 12 to 19).
+    #[serde(rename = "b", default, skip_serializing_if = "Basis::is_callback")]
+    pub basis: Basis,
 }

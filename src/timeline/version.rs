@@ -1,4 +1,6 @@
-//! One version's state under rules 2 to 8 and 10; knows nothing of its asset or of how it is drawn.
+//! One version's state under rules 2 to 8 and 10, and in `answer` under those of the API; knows nothing of its asset or of how it is drawn.
+
+mod answer;
 
 use std::collections::VecDeque;
 
@@ -6,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, Step, elapsed, nanos, spans, within_window};
-use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
+use crate::callback::{Ambiguity, Basis, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
 
 /// The number of steps that a version remembers. Older ones are only counted, so that the state
 /// that the journal rewrites on every event stays small.
@@ -15,6 +17,8 @@ pub const HISTORY: usize = 64;
 // `Version::first_seen` reads the current cycle from the history, which therefore must contain all
 // of it: a cycle has at most one step for each state.
 const _: () = assert!(HISTORY >= State::ALL.len());
+
+pub use answer::ApiAnswer;
 
 /// One delivery, as far as its version is concerned.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +86,18 @@ pub struct Version {
 impl Version {
     /// Creates a version from its first delivery. Returns it and the outcome (rule 2).
     pub fn begin(first: &Occurrence<'_>) -> (Self, Outcome) {
-        let mut version = Self {
-            state: first.state,
-            since: first.at,
-            last: first.at,
+        let mut version = Self::blank(first.state, first.at);
+        let outcome = Outcome::certain(DeliveryEffect::Applied);
+        version.record(first, outcome);
+        (version, outcome)
+    }
+
+    /// Returns a version in its first cycle, without a step yet.
+    fn blank(state: State, at: Timestamp) -> Self {
+        Self {
+            state,
+            since: at,
+            last: at,
             cycle: 1,
             uncertain: None,
             locale: None,
@@ -95,14 +107,14 @@ impl Version {
             copies: None,
             steps: VecDeque::with_capacity(1),
             dropped: 0,
-        };
-        let outcome = Outcome::certain(DeliveryEffect::Applied);
-        version.record(first, outcome);
-        (version, outcome)
+        }
     }
 
     /// Folds one more delivery into the version. Returns its outcome.
     pub fn apply(&mut self, occurrence: &Occurrence<'_>) -> Outcome {
+        if let Some(outcome) = self.answered(occurrence) {
+            return outcome;
+        }
         let outcome = self.judge(occurrence);
         self.record(occurrence, outcome);
         outcome
@@ -241,7 +253,7 @@ impl Version {
                         self.generating_again.is_none().then_some(Ambiguity::SecondOutcome);
                     Outcome { effect: DeliveryEffect::NewCycle, uncertain }
                 }
-                State::Ready | State::Failed | State::Generating => {
+                State::NotReady | State::Ready | State::Failed | State::Generating => {
                     let uncertain = close.then_some(Ambiguity::OrderUnknown);
                     Outcome { effect: DeliveryEffect::Applied, uncertain }
                 }
@@ -336,7 +348,13 @@ impl Version {
         }
         self.copies.get_or_insert_default()[occurrence.state.index()] =
             Some(LastCopy { digest: occurrence.fingerprint.copy, at: occurrence.at });
-        if let Some(locale) = occurrence.locale {
+        self.learn_locale(occurrence.locale);
+    }
+
+    fn learn_locale(&mut self, locale: Option<&str>) {
+        if let Some(locale) = locale
+            && self.locale.as_deref() != Some(locale)
+        {
             self.locale = Some(locale.to_owned());
         }
     }
@@ -366,6 +384,7 @@ impl Version {
             uncertain: outcome.uncertain,
             hindsight: false,
             provenance,
+            basis: Basis::Callback,
         });
     }
 

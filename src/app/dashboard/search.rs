@@ -51,7 +51,7 @@ impl Backend {
         };
         let names = if search.query.filter.looks_at_names() {
             let notes = self.reader().all_notes()?.into_iter();
-            notes.filter_map(|(id, notes)| Some((id, notes.name?))).collect()
+            notes.filter_map(|(id, notes)| Some((id, notes.shown_name()?.to_owned()))).collect()
         } else {
             BTreeMap::new()
         };

@@ -5,6 +5,7 @@ mod follow;
 mod notes;
 mod reading;
 mod relayed;
+mod reports;
 
 use proptest::prelude::*;
 

@@ -28,6 +28,7 @@ fn noted(journal: &Journal) -> Notes {
     Notes {
         name: Some("Trailer S2".to_owned()),
         acknowledged: [(Some("ver".to_owned()), at(0)), (None, at(1))].into(),
+        ..Notes::default()
     }
 }
 
@@ -53,12 +54,12 @@ fn notes_are_kept_over_a_restart_and_taken_back() {
 
     name(&journal, "ast", None);
     acknowledge(&journal, "ast", None, None);
-    let left = Notes { name: None, acknowledged: [(Some("ver".to_owned()), at(0))].into() };
+    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(0))].into(), ..Notes::default() };
     assert_eq!(notes(&reader, "ast"), Some(left));
     assert_ne!(reader.notes_version().unwrap(), version);
 
     acknowledge(&journal, "ast", Some("ver"), Some(at(7)));
-    let left = Notes { name: None, acknowledged: [(Some("ver".to_owned()), at(7))].into() };
+    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(7))].into(), ..Notes::default() };
     assert_eq!(notes(&reader, "ast"), Some(left), "a newer failure in place of the older one");
     acknowledge(&journal, "ast", Some("ver"), None);
     assert_eq!(notes(&reader, "ast"), Some(Notes::default()));

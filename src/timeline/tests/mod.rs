@@ -1,5 +1,6 @@
 //! What the fold promises: each rule by a table, the rest by properties.
 
+mod answers;
 mod properties;
 mod provenance;
 mod rules;
@@ -7,8 +8,11 @@ mod spans;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Occurrence, Version};
-use crate::callback::{Ambiguity, DeliveryEffect, Fingerprint, Outcome, Provenance, State};
+use super::{Occurrence, Version, fold_report};
+use crate::callback::{
+    Ambiguity, Basis, DeliveryEffect, Fingerprint, Outcome, Provenance, State, VersionReport,
+    VersionStatus,
+};
 
 /// The moment that the tests' offsets count from.
 fn epoch() -> Timestamp {
@@ -51,7 +55,8 @@ fn outcome(word: &str) -> Outcome {
     }
 }
 
-/// Plays lines of `offset event effect` and checks each effect; gives the version they make.
+/// Plays lines of `offset event effect` and checks each effect; gives the version they make. An
+/// answer of the API is `api:Completed`.
 ///
 /// Events have the same bytes each time unless their word says otherwise, and were checked unless a
 /// `*` ends it.
@@ -60,9 +65,14 @@ fn play(script: &str) -> Version {
     for line in script.split(';').map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [offset, told, expected] = words[..] else { panic!("three words in {line:?}") };
+        let at = at(offset);
+        if let Some(status) = told.strip_prefix("api:") {
+            let found = answer(&mut version, status, at);
+            assert_eq!(found, outcome(expected), "{line:?} of {script:?}");
+            continue;
+        }
         let (told, provenance) = checked(told);
         let (state, fingerprint) = event(told);
-        let at = at(offset);
         let occurrence = Occurrence { state, at, locale: None, fingerprint, provenance };
         let found = if let Some(version) = &mut version {
             version.apply(&occurrence)
@@ -76,12 +86,28 @@ fn play(script: &str) -> Version {
     version.unwrap()
 }
 
-/// A version in short: `generated 2`, `generated* 2`, or `generated 2?second_outcome`.
+/// Folds in an answer of the API with this status, asked for at `asked_at`.
+fn answer(version: &mut Option<Version>, status: &str, asked_at: Timestamp) -> Outcome {
+    let report = VersionReport {
+        asset_id: "a".to_owned(),
+        version_id: "v".to_owned(),
+        locale: None,
+        status: VersionStatus::from_name(status).unwrap_or_else(|| panic!("no status {status:?}")),
+    };
+    fold_report(&report, asked_at, &mut None, version).0
+}
+
+/// A version in short: `generated 2`, `generated* 2`, or `generated 2?second_outcome`; with `api` or
+/// `both` at its end where it rests on that.
 fn sum(version: &Version) -> String {
     let ambiguity =
         version.uncertain().map_or(String::new(), |ambiguity| format!("?{}", ambiguity.code()));
     let star = star(version.provenance());
-    format!("{}{star} {}{ambiguity}", version.state().name(), version.cycle())
+    let basis = match version.basis() {
+        Basis::Callback => String::new(),
+        basis => format!(" {}", basis.name()),
+    };
+    format!("{}{star} {}{ambiguity}{basis}", version.state().name(), version.cycle())
 }
 
 /// The mark of what was not checked.

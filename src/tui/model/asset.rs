@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::State;
+use crate::callback::{Basis, State};
 use crate::filter::{Filter, VersionFacts};
 use crate::timeline::{AssetRow, Notes, Step, Version, VersionRow, WINDOW};
 
@@ -127,7 +127,7 @@ impl AssetView {
         // The id is stored in the row, in the key, and in the index of names together with its
         // tail.
         let asset = size_of::<Self>() + INDEX_BYTES + 4 * self.row.asset_id.len();
-        let name = self.notes.name.as_deref().map_or(0, str::len);
+        let name = self.notes.shown_name().map_or(0, str::len);
         let marks =
             self.notes.acknowledged.keys().map(|id| MARK_BYTES + id.as_deref().map_or(0, str::len));
         asset + name + versions.sum::<usize>() + marks.sum::<usize>()
@@ -253,14 +253,15 @@ impl AssetView {
     }
 
     /// Returns the rank of a version, most urgent (0) first: failed, overdue, ready, generating,
-    /// done.
+    /// being dubbed, done.
     pub fn urgency(&self, version: &Version) -> u8 {
         match version.state() {
             State::Failed | State::GenerateFailed => 0,
             State::Generating if self.is_overdue(version) => 1,
             State::Ready => 2,
             State::Generating => 3,
-            State::Generated => 4,
+            State::NotReady => 4,
+            State::Generated => 5,
         }
     }
 
@@ -277,14 +278,16 @@ impl AssetView {
     fn facts<'a>(&'a self, version: Option<&'a VersionRow>) -> VersionFacts<'a> {
         VersionFacts {
             asset_id: self.id(),
-            name: self.notes.name.as_deref(),
+            name: self.notes.shown_name(),
             version_id: version.map(|row| row.version_id.as_str()),
             locale: version.and_then(|row| row.version.locale()),
             state: version.map(|row| row.version.state()),
             failed: self.row.asset.failure.is_some(),
             provenance: version
                 .map_or_else(|| self.row.asset.provenance(), |row| row.version.provenance()),
+            basis: version.map_or(Basis::Callback, |row| row.version.basis()),
             uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+            foreign: self.notes.listing.is_foreign,
             overdue: version.is_some_and(|row| self.is_overdue(&row.version)),
             last_at: self.last_at(),
         }

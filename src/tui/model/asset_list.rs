@@ -272,7 +272,7 @@ impl AssetList {
     /// Returns what to call an asset: its local name, or else the shortest piece of its id.
     /// Untrusted text.
     pub fn label<'a>(&self, asset: &'a AssetView) -> Cow<'a, str> {
-        match asset.notes.name.as_deref() {
+        match asset.notes.shown_name() {
             Some(name) => Cow::Borrowed(name),
             None => self.names.piece(asset.id()),
         }

@@ -4,7 +4,7 @@ use super::asset::{AlertKind, AssetView};
 use crate::callback::State;
 
 /// The number of versions in each state. Each version is counted once: `done`, `generating`,
-/// `ready`, `overdue` and `failed` add up to `all`.
+/// `ready`, `not_ready`, `overdue` and `failed` add up to `all`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DubCounts {
     /// All versions.
@@ -15,6 +15,8 @@ pub struct DubCounts {
     pub generating: usize,
     /// Ready: waiting for a person to check them.
     pub ready: usize,
+    /// Being dubbed, as the API says.
+    pub not_ready: usize,
     /// Generating for too long.
     pub overdue: usize,
     /// Failed.
@@ -35,6 +37,7 @@ impl DubCounts {
             counts.all += 1;
             *match row.version.state() {
                 State::Generated => &mut counts.done,
+                State::NotReady => &mut counts.not_ready,
                 State::Ready => &mut counts.ready,
                 State::Failed | State::GenerateFailed => &mut counts.failed,
                 State::Generating if asset.is_overdue(&row.version) => &mut counts.overdue,
@@ -81,6 +84,7 @@ impl DubCounts {
         change(&mut self.done, other.done);
         change(&mut self.generating, other.generating);
         change(&mut self.ready, other.ready);
+        change(&mut self.not_ready, other.not_ready);
         change(&mut self.overdue, other.overdue);
         change(&mut self.failed, other.failed);
         change(&mut self.failed_assets, other.failed_assets);

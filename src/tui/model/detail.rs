@@ -192,6 +192,10 @@ impl Detail {
                     .to_owned()
             }
             Verdict::Unchecked => "unchecked: --signature off accepts everything.".to_owned(),
+            Verdict::Api => {
+                "api: not a callback, but an answer of the service's API, received over TLS."
+                    .to_owned()
+            }
         }
     }
 }

@@ -150,7 +150,7 @@ impl Model {
 /// Returns the local name of the asset that a row is about.
 pub fn name_of<'a>(snapshot: &'a Snapshot, row: &Row) -> Option<&'a str> {
     let asset_id = row.callback().asset_id.as_deref()?;
-    snapshot.asset_list.get(asset_id)?.notes.name.as_deref()
+    snapshot.asset_list.get(asset_id)?.notes.shown_name()
 }
 
 /// Returns how many of these entries are in each group. They must be in order.

@@ -64,7 +64,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
                 let then = AssetView::new(then.row.clone(), asset.notes.clone());
                 frozen.snapshot.asset_list.put(then);
             }
-            let name = |asset: &AssetView| asset.notes.name.clone();
+            let name = |asset: &AssetView| asset.notes.shown_name().map(str::to_owned);
             let before = model.live.asset_list.get(asset.id()).and_then(|asset| name(asset));
             if before != name(&asset) {
                 search::renamed(model);
@@ -257,7 +257,7 @@ fn asset_changed(
     if !model.run_info.bell {
         return None;
     }
-    let label = after.notes.name.as_deref().unwrap_or_else(|| after.id());
+    let label = after.notes.shown_name().unwrap_or_else(|| after.id());
     let words = match news? {
         AssetNews::Alert(AlertKind::Failed) => "failed".to_owned(),
         AssetNews::Alert(AlertKind::Overdue) => "overdue".to_owned(),

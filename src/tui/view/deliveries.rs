@@ -161,7 +161,7 @@ fn identity(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
         }
     };
     let name = callback.asset_id.as_deref().and_then(|id| model.shown().asset_list.get(id));
-    let name = name.and_then(|asset| asset.notes.name.as_deref());
+    let name = name.and_then(|asset| asset.notes.shown_name());
     let ids = [name, callback.asset_id.as_deref(), callback.version_id.as_deref()];
     for text in ids.into_iter().flatten() {
         pen.skip(1).glyph(glyph::DOT, dim).skip(1).text(text, dim);

@@ -331,6 +331,7 @@ fn state_sign(asset: &AssetView, version: &Version) -> (char, Role) {
         return (glyph::OVERDUE, Role::Failed);
     }
     let role = match version.state() {
+        State::NotReady => Role::Dim,
         State::Ready => Role::Ready,
         State::Generating => Role::Generating,
         State::Generated => Role::Done,
@@ -344,6 +345,7 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
     let (sign, role) = state_sign(asset, version);
     let style = theme.of(role);
     let word = match version.state() {
+        State::NotReady => "dubbing",
         State::Ready => "ready",
         State::Failed => "FAILED",
         State::Generating if asset.is_overdue(version) => "OVERDUE, generating",

@@ -192,6 +192,7 @@ pub(super) fn verdict(row: &Row) -> (char, &'static str, Role) {
             Verdict::Valid { key, .. } if &**key == DEV_KEY => (glyph::DONE, "dev", Role::Guess),
             Verdict::Valid { .. } => (glyph::DONE, "valid", Role::Done),
             Verdict::Unchecked => (glyph::UNCHECKED, "unchecked", Role::Guess),
+            Verdict::Api => (glyph::ANSWER, "API", Role::Plain),
             Verdict::Invalid { .. } => (glyph::FAILED, "INVALID", Role::Failed),
             Verdict::Malformed { .. } => (glyph::FAILED, "MALFORMED", Role::Failed),
             Verdict::Missing => (glyph::FAILED, "MISSING", Role::Failed),
@@ -239,6 +240,7 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
 
 const fn look_of(state: State) -> Role {
     match state {
+        State::NotReady => Role::Dim,
         State::Ready => Role::Ready,
         State::Generating => Role::Generating,
         State::Generated => Role::Done,

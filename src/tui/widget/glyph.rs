@@ -12,6 +12,10 @@ pub const GENERATING: char = '◐';
 pub const OVERDUE: char = '▲';
 /// Ready: waiting for a person.
 pub const READY: char = '○';
+/// Being dubbed: not ready yet.
+pub const NOT_READY: char = '◔';
+/// An answer of the service's API.
+pub const ANSWER: char = '«';
 /// Done.
 pub const DONE: char = '✓';
 /// A guess.
@@ -58,6 +62,7 @@ pub const CHART: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 /// Returns the glyph of a state.
 pub const fn of(state: State) -> char {
     match state {
+        State::NotReady => NOT_READY,
         State::Ready => READY,
         State::Failed | State::GenerateFailed => FAILED,
         State::Generating => GENERATING,
@@ -71,6 +76,8 @@ const ASCII: &[(char, char)] = &[
     (GENERATING, '%'),
     (OVERDUE, '!'),
     (READY, 'o'),
+    (NOT_READY, ','),
+    (ANSWER, '<'),
     (DONE, 'v'),
     (CYCLE, '@'),
     (THIN, '-'),

@@ -105,6 +105,7 @@ impl Theme {
     /// Returns the style of a version in a state.
     pub fn state(self, state: State) -> Style {
         self.of(match state {
+            State::NotReady => Role::Dim,
             State::Ready => Role::Ready,
             State::Generating => Role::Generating,
             State::Generated => Role::Done,

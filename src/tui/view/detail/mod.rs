@@ -166,7 +166,7 @@ fn event_line(model: &Model, row: &Row, theme: Theme, pen: &mut Pen<'_>) {
     }
     let asset = callback.asset_id.as_deref();
     let known = asset.and_then(|id| model.shown().asset_list.get(id));
-    if let Some(name) = known.and_then(|asset| asset.notes.name.as_deref()) {
+    if let Some(name) = known.and_then(|asset| asset.notes.shown_name()) {
         pen.text("  ", dim).text(name, theme.of(Role::Strong));
     }
     for id in [asset, callback.version_id.as_deref()].into_iter().flatten() {

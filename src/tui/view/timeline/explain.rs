@@ -72,6 +72,7 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     let usually = usual.map(|usual| format!("usually {}", ago::spoken(usual)));
     let took = took(version).map(ago::spoken);
     let mut parts = vec![match version.state() {
+        State::NotReady => format!("being dubbed: the API said so {since}"),
         State::Ready => format!("ready since {since}: waiting for a person to check and edit it"),
         State::Failed => format!("dubbing failed {since}"),
         State::Generating => {

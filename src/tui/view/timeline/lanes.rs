@@ -148,6 +148,7 @@ impl Lane<'_> {
             (State::Generating, false) => "gen",
             (State::Generated, _) => "done",
             (State::Ready, _) => "ready",
+            (State::NotReady, _) => "dubbing",
         };
         pen.field_in(state_wide, word, strong);
         pen.glyph(' ', style);
@@ -196,6 +197,7 @@ impl Lane<'_> {
             let to = span.to.map_or(now_column + 1, |to| time_range.column(to)).max(from + 1);
             let style = theme.state(span.state);
             match span.state {
+                State::NotReady => put(from, to, glyph::LIGHT, style),
                 State::Ready => put(from, to, glyph::THIN, style),
                 State::Generating => {
                     put(from, to, glyph::THICK, style);
@@ -243,6 +245,7 @@ impl Lane<'_> {
         let (role, words) = match version.state() {
             State::GenerateFailed => (Role::Failed, "generate".to_owned()),
             State::Failed => (Role::Failed, "dubbing".to_owned()),
+            State::NotReady => (Role::Dim, "not ready".to_owned()),
             State::Ready if version.cycle() > 1 => (Role::Ready, "QC again".to_owned()),
             State::Ready => (Role::Ready, "needs QC".to_owned()),
             State::Generating if self.is_overdue() => {

@@ -102,7 +102,7 @@ fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let width = usize::from(pen.left());
     let room = width.saturating_sub(tally + 2).max(width / 3);
     pen.skip(1).printable(u16::try_from(room).unwrap_or(u16::MAX), &label, theme.of(Role::Strong));
-    if asset.notes.name.is_some() {
+    if asset.notes.shown_name().is_some() {
         let id = Printable::new(asset.id());
         if label.width() + id.width() + 6 <= room {
             pen.skip(2).printable(u16::MAX, &id, theme.of(Role::Dim));
