@@ -200,11 +200,13 @@ fn a_flood_of_forgeries_holds_up_nobody_and_fills_no_disk() {
             assert_eq!(watch.ask(site.signed(callback(n))).status, 200);
         }
     });
-    // The forged bodies had 24 MB.
-    let grown = on_disk(&site) - before;
-    assert!(grown < 6 << 20, "the journal's files grew by {grown} bytes");
-
     let ended = watch.stop(Signal::TERM);
+    // The forged bodies had 24 MB. The log holds 1,000 of at most 4 KiB and 8 MiB of earlier ones,
+    // however long the flood takes; how much of it the write-ahead log holds twice until the end
+    // depends on that.
+    let grown = on_disk(&site) - before;
+    assert!(grown < 13 << 20, "the journal's files grew by {grown} bytes");
+
     let reader = JournalReader::open(&site.db).unwrap();
     let (listed, _) = reader.refusals_after(0, 10_000).unwrap();
     assert!(listed.len() <= MAX_REFUSALS, "{} refusals are listed", listed.len());
