@@ -136,7 +136,8 @@ fn a_thousand_ill_mannered_connections_keep_no_callback_out() {
         let mut callbacks = 0;
         // Some while the crowd gathers, and then while all of it is there.
         while callbacks < 100 || laps.load(Ordering::Relaxed) < 5 {
-            assert!(begin.elapsed() < 3 * LIMIT, "the crowd does not gather");
+            // Only against a test that hangs: a thousand connections take long on a busy machine.
+            assert!(begin.elapsed() < 10 * LIMIT, "the crowd does not gather");
             assert!(!crowd.is_finished(), "the crowd has gone");
             let mut client = Client::new(address).unwrap();
             client.send(site.signed(callback(callbacks)));
