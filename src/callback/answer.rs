@@ -2,13 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::body::{MAX_ID, without_mark};
+use super::body::MAX_ID;
 use super::{Callback, Event, State};
-
-/// The longest answer that is kept beside a report, in bytes; of a longer one only the report is.
-const MAX_KEPT: usize = 16 << 10;
 
 /// The status of a version in the service's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,50 +97,30 @@ impl Basis {
 }
 
 /// What the API says of one version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionReport {
     /// The asset that it belongs to.
     pub asset_id: String,
     /// The version.
     pub version_id: String,
     /// Its locale, if the answer names one.
+    #[serde(rename = "version_locale")]
     pub locale: Option<String>,
     /// Its status.
     pub status: VersionStatus,
 }
 
-/// A report as the journal keeps it: the body of a row whose source is the API.
-#[derive(Serialize, Deserialize)]
-struct ReportBody<'a> {
-    asset_id: String,
-    version_id: String,
-    version_locale: Option<String>,
-    status: VersionStatus,
-    /// What the service said of the version, without links that grant access.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    answer: Option<&'a RawValue>,
-}
-
 impl VersionReport {
-    /// Returns the body of its row: the report, and the service's words beside it unless they are
-    /// very long. `answer` must be free of secrets.
-    pub fn write(&self, answer: Option<&RawValue>) -> Vec<u8> {
-        let body = ReportBody {
-            asset_id: self.asset_id.clone(),
-            version_id: self.version_id.clone(),
-            version_locale: self.locale.clone(),
-            status: self.status,
-            answer: answer.filter(|answer| answer.get().len() <= MAX_KEPT),
-        };
+    /// Returns the body of its row in the journal. It holds nothing else of the answer: links in it
+    /// grant access, and expire.
+    pub fn write(&self) -> Vec<u8> {
         // Strings and names as keys: cannot fail.
-        serde_json::to_vec(&body).unwrap_or_default()
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// Reads the body of a row; `None` if it is not one that [`VersionReport::write`] made.
     pub fn read(body: &[u8]) -> Option<Self> {
-        let ReportBody { asset_id, version_id, version_locale: locale, status, .. } =
-            serde_json::from_slice(without_mark(body)).ok()?;
-        Some(Self { asset_id, version_id, locale, status })
+        serde_json::from_slice(body).ok()
     }
 
     /// Returns whether the fold can use its ids: present, and no longer than those of a callback.
@@ -182,15 +158,15 @@ pub struct AssetReport {
     pub name: Option<ReportedName>,
     /// Whether `versions` are all versions of the asset.
     pub is_complete: bool,
-    /// Its versions, each with the body of its row.
-    pub versions: Vec<(VersionReport, Vec<u8>)>,
+    /// Its versions.
+    pub versions: Vec<VersionReport>,
 }
 
 impl AssetReport {
     /// Returns its approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
-        let of_version = |(report, body): &(VersionReport, Vec<u8>)| {
-            report.version_id.len() + report.locale.as_ref().map_or(0, String::len) + body.len()
+        let of_version = |report: &VersionReport| {
+            report.version_id.len() + report.locale.as_ref().map_or(0, String::len)
         };
         self.asset_id.len() + self.versions.iter().map(of_version).sum::<usize>()
     }
@@ -217,13 +193,10 @@ mod tests {
             locale: Some("es-ES".into()),
             status: VersionStatus::Completed,
         };
-        let answer = RawValue::from_string(r#"{"id":"ver_1","x":[1, 2]}"#.into()).unwrap();
-        for answer in [None, Some(&*answer)] {
-            let body = report.write(answer);
-            assert_eq!(VersionReport::read(&body), Some(report.clone()));
-        }
-        let long = RawValue::from_string(format!("\"{}\"", "x".repeat(MAX_KEPT))).unwrap();
-        assert_eq!(report.write(Some(&long)), report.write(None), "a long answer is left out");
+        let body = report.write();
+        let text = r#"{"asset_id":"ast_1","version_id":"ver_1","version_locale":"es-ES","status":"Completed"}"#;
+        assert_eq!(String::from_utf8_lossy(&body), text);
+        assert_eq!(VersionReport::read(&body), Some(report));
         assert_eq!(VersionReport::read(b"{}"), None);
     }
 

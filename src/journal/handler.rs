@@ -165,7 +165,7 @@ impl JournalHandler {
     fn report(&mut self, connection: &Connection, report: &AssetReport) -> rusqlite::Result<bool> {
         let at = rows::stored(report.asked_at);
         let head = self.watermarks.head;
-        for (status, body) in &report.versions {
+        for status in &report.versions {
             let (outcome, state) = match self.states.fold_report(connection, status, at)? {
                 Folded { outcome, state, has_changed: true } => (outcome, state),
                 Folded { has_changed: false, .. } => continue,
@@ -178,7 +178,7 @@ impl JournalHandler {
                     method: "GET".to_owned(),
                     path: report.path.clone(),
                     headers: Headers::default(),
-                    body: body.clone(),
+                    body: status.write(),
                 },
                 verdict: Verdict::Api,
                 callback: status.callback(state),

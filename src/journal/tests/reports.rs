@@ -6,15 +6,11 @@ use crate::timeline::AssetListing;
 
 /// What the API said about `ast` at a second: versions with their status.
 fn report(second: i64, versions: &[(&str, VersionStatus)]) -> AssetReport {
-    let version = |(id, status): &(&str, VersionStatus)| {
-        let report = VersionReport {
-            asset_id: "ast".to_owned(),
-            version_id: (*id).to_owned(),
-            locale: Some("es-ES".to_owned()),
-            status: *status,
-        };
-        let body = report.write(None);
-        (report, body)
+    let version = |(id, status): &(&str, VersionStatus)| VersionReport {
+        asset_id: "ast".to_owned(),
+        version_id: (*id).to_owned(),
+        locale: Some("es-ES".to_owned()),
+        status: *status,
     };
     AssetReport {
         asset_id: "ast".to_owned(),
