@@ -55,7 +55,7 @@ pub mod text {
     pub use crate::text::{ClipText, Printable, is_hidden};
 }
 pub mod timeline {
-    pub use crate::timeline::{AssetRow, Notes, Timeline, VersionRow};
+    pub use crate::timeline::{AssetRow, Expectation, Notes, Timeline, VersionRow};
 }
 pub mod tui {
     pub mod effect {

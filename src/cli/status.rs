@@ -14,7 +14,7 @@ use crate::filter::{Filter, VersionFacts};
 use crate::journal::JournalReader;
 use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
 use crate::text::Printable;
-use crate::timeline::{AssetRow, Notes, VersionRow};
+use crate::timeline::{AssetExpectation, AssetRow, Notes, VersionRow};
 
 /// Maximum number of assets that are listed if a word matches several.
 const NAMED: usize = 5;
@@ -165,12 +165,14 @@ impl<W: Write> StatusReport<'_, W> {
             return Ok(());
         }
         self.heading(&row)?;
+        let expected = AssetExpectation::of(&row, notes, None);
+        let expected = expected.as_ref();
         self.begun = true;
         let (now, overdue) = (self.now, self.config.overdue);
         match &self.lines {
             None => {
                 // The asset's record is complete, whichever of its versions match.
-                write_line(&mut self.out, &AssetRecord::new(&row, name))?;
+                write_line(&mut self.out, &AssetRecord::new(&row, name).expecting(expected))?;
                 for version in &fitting {
                     let record = VersionRecord::new(&row.asset_id, name, version, now, overdue);
                     write_line(&mut self.out, &record)?;
@@ -186,10 +188,15 @@ impl<W: Write> StatusReport<'_, W> {
                 }
             }
             Some(lines) => {
-                writeln!(self.out, "{}", lines.asset(&row, name))?;
+                writeln!(self.out, "{}", lines.asset(&row, name, expected))?;
                 row.versions = fitting;
                 for version in &row.versions {
                     writeln!(self.out, "{}", lines.version(version, now, overdue))?;
+                }
+                // Of these there is nothing that a filter could match.
+                let missing = expected.filter(|_| self.filter.is_empty());
+                for locale in missing.map_or(&[][..], |expected| &expected.progress.missing) {
+                    writeln!(self.out, "{}", lines.missing(locale))?;
                 }
             }
         }

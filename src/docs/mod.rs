@@ -11,6 +11,7 @@ macro_rules! page {
     ($name:ident, $file:literal) => {
         /// [callbacks]: crate::docs::callbacks#what-a-callback-does
         /// [effects]: crate::docs::callbacks#what-a-callback-does
+        /// [expected]: crate::docs::keys#how-many-versions-an-asset-will-have
         /// [files]: crate::docs::files
         /// [filter]: crate::docs::filter
         /// [measuring]: crate::docs::measuring

@@ -17,6 +17,7 @@ use crate::callback::{
     RefusalEntry, Source, Verdict,
 };
 use crate::sqlite::{BatchHandler, Room};
+use crate::timeline::Expectation;
 
 /// Interval of deleting old deliveries, if the user wants them deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -44,6 +45,10 @@ pub(super) enum JournalEntry {
     Name {
         asset_id: String,
         name: Option<String>,
+    },
+    Expect {
+        asset_id: String,
+        expected: Option<Expectation>,
     },
     Acknowledge {
         asset_id: String,
@@ -258,6 +263,11 @@ impl BatchHandler for JournalHandler {
             }
             JournalEntry::Name { asset_id, name } => {
                 notes::name(connection, asset_id, name.as_deref())?;
+                Meta::Notes.add(connection, 1)?;
+                self.watermarks.head
+            }
+            JournalEntry::Expect { asset_id, expected } => {
+                notes::expect(connection, asset_id, expected.as_ref())?;
                 Meta::Notes.add(connection, 1)?;
                 self.watermarks.head
             }

@@ -30,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::callback::{Accepted, AssetReport, MessagePosition, RefusalEntry};
 use crate::sqlite::{Database, OpenError, Writer};
+use crate::timeline::Expectation;
 
 pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
 pub use feed::Feed;
@@ -172,6 +173,20 @@ impl Journal {
     ) -> Result<PendingCommit<u64>, WriteError> {
         let size = OVERHEAD + asset_id.len() + name.as_ref().map_or(0, String::len);
         self.writer.submit_as(JournalEntry::Name { asset_id, name }, size)
+    }
+
+    /// Sets which versions are expected of an asset; `None` removes that.
+    ///
+    /// Has no effect if the journal does not hold the asset. The feed does not announce the change,
+    /// as for [`Journal::name`].
+    pub fn expect(
+        &self,
+        asset_id: String,
+        expected: Option<Expectation>,
+    ) -> Result<PendingCommit<u64>, WriteError> {
+        let text = expected.as_ref().map_or(0, |expected| expected.to_string().len());
+        let size = OVERHEAD + asset_id.len() + text;
+        self.writer.submit_as(JournalEntry::Expect { asset_id, expected }, size)
     }
 
     /// Changes many local names at once, all or none, in the journal file at `path`, even while

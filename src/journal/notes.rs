@@ -1,12 +1,14 @@
-//! The user's notes on disk: names of assets and marks of seen failures. Independent of the fold.
+//! The user's notes on disk: names of assets, what is expected of them, and marks of seen failures.
+//! Independent of the fold.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{MAX_NAME, listings, rows};
-use crate::timeline::Notes;
+use crate::timeline::{Expectation, Notes};
 
 /// The version id that stands for the asset as a whole; no real id is empty.
 const WHOLE: &str = "";
@@ -29,6 +31,27 @@ pub(super) fn name(
             .execute([asset_id, &name]),
         None => connection
             .prepare_cached("DELETE FROM asset_name WHERE asset_id = ?1")?
+            .execute([asset_id]),
+    }
+    .map(drop)
+}
+
+/// Writes what is expected of an asset; removes it if it is `None`.
+pub(super) fn expect(
+    connection: &Connection,
+    asset_id: &str,
+    expected: Option<&Expectation>,
+) -> rusqlite::Result<()> {
+    match expected {
+        // Only if the asset exists, as for marks.
+        Some(expected) => connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO asset_expectation (asset_id, expected)
+                 SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM asset WHERE asset_id = ?1)",
+            )?
+            .execute([asset_id, &expected.to_string()]),
+        None => connection
+            .prepare_cached("DELETE FROM asset_expectation WHERE asset_id = ?1")?
             .execute([asset_id]),
     }
     .map(drop)
@@ -109,6 +132,7 @@ pub(super) fn change_names(
 pub(super) fn forget(connection: &Connection, asset_id: &str) -> rusqlite::Result<()> {
     name(connection, asset_id, None)?;
     listings::forget(connection, asset_id)?;
+    expect(connection, asset_id, None)?;
     connection
         .prepare_cached("DELETE FROM acknowledgement WHERE asset_id = ?1")?
         .execute([asset_id])
@@ -136,6 +160,29 @@ pub(super) fn shown_name_of(
         .query_row([asset_id], |row| row.get(0))
 }
 
+/// Returns what the user expects of an asset.
+fn expectation_of(
+    connection: &Connection,
+    asset_id: &str,
+) -> rusqlite::Result<Option<Arc<Expectation>>> {
+    connection
+        .prepare_cached("SELECT asset_id, expected FROM asset_expectation WHERE asset_id = ?1")?
+        .query_row([asset_id], expectation)
+        .optional()
+        .map(Option::flatten)
+}
+
+/// Returns the expectation of a row; `None`, with a warning, if it cannot be read.
+fn expectation(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Expectation>>> {
+    let text: String = row.get("expected")?;
+    let read = Expectation::parse(&text).map(Arc::new);
+    if let Err(why) = &read {
+        let asset_id: String = row.get("asset_id")?;
+        tracing::warn!(asset_id, why, "what is expected of an asset cannot be read");
+    }
+    Ok(read.ok())
+}
+
 /// Returns all notes of an asset.
 pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<Notes> {
     let name = name_of(connection, asset_id)?;
@@ -143,7 +190,12 @@ pub(super) fn of(connection: &Connection, asset_id: &str) -> rusqlite::Result<No
         .prepare_cached("SELECT version_id, at FROM acknowledgement WHERE asset_id = ?1")?
         .query_map([asset_id], |row| Ok((version(row)?, rows::time(row, "at")?)))?
         .collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
-    Ok(Notes { name, acknowledged, listing: listings::of(connection, asset_id)? })
+    Ok(Notes {
+        name,
+        expected: expectation_of(connection, asset_id)?,
+        acknowledged,
+        listing: listings::of(connection, asset_id)?,
+    })
 }
 
 /// Returns all notes by asset.
@@ -153,6 +205,13 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<String, 
     let mut names = read.query([])?;
     while let Some(row) = names.next()? {
         all.entry(row.get("asset_id")?).or_default().name = row.get("name")?;
+    }
+    let mut read = connection.prepare_cached("SELECT asset_id, expected FROM asset_expectation")?;
+    let mut expectations = read.query([])?;
+    while let Some(row) = expectations.next()? {
+        if let Some(expected) = expectation(row)? {
+            all.entry(row.get("asset_id")?).or_default().expected = Some(expected);
+        }
     }
     let mut read =
         connection.prepare_cached("SELECT asset_id, version_id, at FROM acknowledgement")?;

@@ -142,6 +142,13 @@ pub(super) const SCHEMA: Schema = Schema {
     CREATE INDEX refusal_body_by_refusal ON refusal_body (refusal_id, id, size);
     ",
         "
+    -- What the user expects of an asset: locales separated by commas, or a number of versions.
+    CREATE TABLE asset_expectation (
+        asset_id TEXT PRIMARY KEY,
+        expected TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ",
+        "
     -- What the service's API lists about an asset, beside the status of its versions, which are rows
     -- of `delivery`.
     CREATE TABLE listing (

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 /// The ASCII replacements of the marks in our own lines, as on the dashboard.
-const STAND_INS: [(char, char); 11] = [
+const STAND_INS: [(char, char); 12] = [
     ('✓', 'v'),
     ('✗', 'x'),
     ('○', 'o'),
     ('◐', '%'),
     ('▲', '!'),
+    ('╌', '.'),
     ('╳', 'X'),
     ('×', 'x'),
     ('·', '-'),

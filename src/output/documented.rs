@@ -1,5 +1,7 @@
 //! Holds the page on NDJSON to the records: each type has a section, and each field a place in it.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +15,7 @@ use crate::callback::{
     BodySample, EarlierBody, Gap, Headers, NotedGap, RefusalEntry, State, Verdict,
 };
 use crate::status::{Counts, Link};
+use crate::timeline::{AssetExpectation, Expectation, Notes};
 
 const PAGE: &str = include_str!("../docs/ndjson.md");
 
@@ -79,6 +82,9 @@ fn every_field_has_its_place() {
     check(&Summary::new(&Counts::default()));
     let row = asset(&[(0, "ver_01", Some(State::Ready)), (1, "ver_01", Some(State::Generating))]);
     check(&AssetRecord::new(&row, None));
+    let setting = Arc::new(Expectation::parse("es-ES,fr-FR").unwrap());
+    let expected = AssetExpectation::of(&row, &Notes::default(), Some(&setting));
+    check(&AssetRecord::new(&row, None).expecting(expected.as_ref()));
     let limit = jiff::SignedDuration::from_hours(3);
     check(&VersionRecord::new(&row.asset_id, None, &row.versions[0], at(9), limit));
     check(&NameRecord::new("ast_1", "Trailer S2"));

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::callback::{Ambiguity, Callback, Delivery, Headers, NotedGap, RefusalEntry, Verdict};
 use crate::status::{Counts, Link, LinkState};
-use crate::timeline::{AssetRow, Span, VersionRow};
+use crate::timeline::{AssetExpectation, AssetRow, Span, VersionRow};
 
 /// The socket accepts: the first line.
 #[derive(Debug, Serialize)]
@@ -405,9 +405,49 @@ pub struct AssetRecord<'a> {
     last_at: Timestamp,
     /// The number of versions in each state; states without versions are left out.
     versions: std::collections::BTreeMap<&'static str, usize>,
+    /// Left out if nothing is known of what is expected of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<ExpectedRecord<'a>>,
+}
+
+/// What is expected of an asset, and how much of that is done.
+#[derive(Debug, Serialize)]
+struct ExpectedRecord<'a> {
+    /// The expectation as it was written.
+    versions: String,
+    /// `by_hand` or `setting`.
+    from: &'static str,
+    /// How many versions that is.
+    count: usize,
+    /// How many of them are done.
+    done: usize,
+    complete: bool,
+    /// How many of them nothing was received of.
+    waiting: usize,
+    /// The locales of those, if locales are expected.
+    missing: &'a [String],
+    /// How many versions there are beyond the expected ones.
+    unexpected: usize,
 }
 
 impl<'a> AssetRecord<'a> {
+    /// Adds what is expected of the asset.
+    #[must_use]
+    pub fn expecting(mut self, expected: Option<&'a AssetExpectation>) -> Self {
+        self.expected =
+            expected.map(|AssetExpectation { expectation, source, progress }| ExpectedRecord {
+                versions: expectation.to_string(),
+                from: source.name(),
+                count: progress.expected,
+                done: progress.done,
+                complete: progress.is_complete(),
+                waiting: progress.waiting,
+                missing: &progress.missing,
+                unexpected: progress.unexpected,
+            });
+        self
+    }
+
     /// Creates the record of an asset and its versions.
     pub fn new(row: &'a AssetRow, asset_name: Option<&'a str>) -> Self {
         let mut versions = std::collections::BTreeMap::new();
@@ -427,6 +467,7 @@ impl<'a> AssetRecord<'a> {
             failed_unchecked: row.asset.provenance().is_unchecked(),
             last_at: row.asset.last_at,
             versions,
+            expected: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::callback::{
     State, Verdict,
 };
 use crate::text::Printable;
-use crate::timeline::{AssetRow, Version, VersionRow};
+use crate::timeline::{AssetExpectation, AssetRow, Progress, Version, VersionRow};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -213,12 +213,19 @@ impl Lines {
         format!("{}  {mark}  {}", self.time(gap.at), gap.sentence())
     }
 
-    /// Returns the line of an asset, above its versions, with its local name, if it has one.
-    pub fn asset(&self, row: &AssetRow, name: Option<&str>) -> String {
+    /// Returns the line of an asset, above its versions, with its local name, if it has one, and what
+    /// is expected of it, if that is known.
+    pub fn asset(
+        &self,
+        row: &AssetRow,
+        name: Option<&str>,
+        expected: Option<&AssetExpectation>,
+    ) -> String {
         let done = row.versions.iter().filter(|v| v.version.state() == State::Generated).count();
-        let seen = match row.versions.len() {
-            0 => "no version seen".to_owned(),
-            seen => format!("{done} of {seen} seen done"),
+        let seen = match (expected, row.versions.len()) {
+            (Some(expected), _) => progress(&expected.progress),
+            (None, 0) => "no version seen".to_owned(),
+            (None, seen) => format!("{done} of {seen} seen done"),
         };
         let mut line = vec![self.paint(PLAIN.bold(), Printable::new(&row.asset_id))];
         line.extend(name.map(|name| self.paint(PLAIN.bold(), Printable::new(name))));
@@ -263,6 +270,12 @@ impl Lines {
         line.extend(counts(version).map(|count| self.paint(DIM, count)));
         line.extend(self.ambiguity(version.uncertain()));
         line.join("  ")
+    }
+
+    /// Returns the line of an expected locale without a version, below its asset.
+    pub fn missing(&self, locale: &str) -> String {
+        let word = self.paint(DIM, format_args!("╌ {:<15}", "expected"));
+        format!("  {word}  {}", column(Some(locale), 7).trim_end())
     }
 
     /// Returns the word for a state from an unchecked delivery.
@@ -397,6 +410,17 @@ struct StatusCells<'a> {
     since: Timestamp,
 }
 
+/// Returns how much of an expectation is done, and what is beyond it.
+fn progress(progress: &Progress) -> String {
+    let Progress { done, expected, waiting, unexpected, .. } = progress;
+    let beside = [(waiting, "expected"), (unexpected, "unexpected")];
+    let beside = beside.into_iter().filter(|(count, _)| **count > 0);
+    let beside = beside.map(|(count, word)| format!("{count} {word}"));
+    let words: Vec<_> =
+        std::iter::once(format!("{done} of {expected} done")).chain(beside).collect();
+    words.join(", ")
+}
+
 /// Returns the counts of a version that are not zero.
 fn counts(version: &Version) -> impl Iterator<Item = String> {
     let earlier = u64::from(version.cycle().saturating_sub(1));
@@ -455,9 +479,12 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::samples::{asset, at, body, delivery, refusal, unchecked_asset};
     use super::*;
     use crate::callback::{BodySample, Callback, EarlierBody, Outcome, Refusal};
+    use crate::timeline::{Expectation, Notes};
 
     fn entry(refusal: Refusal) -> RefusalEntry {
         RefusalEntry::new(1, refusal)
@@ -652,7 +679,7 @@ mod tests {
             (14_300, "ver_05", Some(State::Generating)),
         ]);
         let drawn = |lines: &Lines| {
-            let mut drawn = vec![lines.asset(&row, None)];
+            let mut drawn = vec![lines.asset(&row, None, None)];
             let now = at(14_400);
             drawn.extend(row.versions.iter().map(|v| lines.version(v, now, OVERDUE)));
             visible(&drawn.join("\n"))
@@ -665,9 +692,9 @@ mod tests {
           ✓ done             es-ES    ver_04              3h  1 earlier cycle  uncertain: a second outcome without a new generation between: one may have been lost
           ◐ generating       es-ES    ver_05              1m
         ");
-        let only_failed = plain().asset(&asset(&[(0, "-", None)]), None);
+        let only_failed = plain().asset(&asset(&[(0, "-", None)]), None, None);
         insta::assert_snapshot!(only_failed, @"ast_9f3c81  no version seen  ✗ ASSET FAILED 2026-11-23 21:00");
-        let named = plain().asset(&row, Some("Trailer S2"));
+        let named = plain().asset(&row, Some("Trailer S2"), None);
         insta::assert_snapshot!(named, @"ast_9f3c81  Trailer S2  2 of 5 seen done  ✗ ASSET FAILED 2026-11-24 00:56, then 1 event");
         insta::assert_snapshot!(drawn(&colored()), @r"
         ␛[1mast_9f3c81␛[0m  ␛[2m2 of 5 seen done␛[0m  ␛[1m␛[31m✗ ASSET FAILED 2026-11-24 00:56, then 1 event␛[0m
@@ -677,6 +704,34 @@ mod tests {
           ␛[32m✓ done           ␛[0m  es-ES    ver_04              3h  ␛[2m1 earlier cycle␛[0m  ␛[33muncertain: a second outcome without a new generation between: one may have been lost␛[0m
           ␛[36m◐ generating     ␛[0m  es-ES    ver_05              1m
         ");
+    }
+
+    #[test]
+    fn what_is_expected_of_an_asset() {
+        let row =
+            asset(&[(0, "ver_01", Some(State::Ready)), (1, "ver_01", Some(State::Generated))]);
+        let line = |row: &AssetRow, expected: &str| {
+            let setting = Arc::new(Expectation::parse(expected).unwrap());
+            let expected = AssetExpectation::of(row, &Notes::default(), Some(&setting));
+            plain().asset(row, None, expected.as_ref())
+        };
+        for (expected, words) in [
+            ("es-ES", "1 of 1 done"),
+            ("es-ES,fr-FR,de-DE", "1 of 3 done, 2 expected"),
+            ("12", "1 of 12 done, 11 expected"),
+            ("fr-FR", "0 of 1 done, 1 expected, 1 unexpected"),
+        ] {
+            assert_eq!(line(&row, expected), format!("ast_9f3c81  {words}"));
+        }
+        let failed = line(&asset(&[(0, "-", None)]), "2");
+        assert!(
+            failed.starts_with("ast_9f3c81  0 of 2 done, 2 expected  ✗ ASSET FAILED"),
+            "{failed}"
+        );
+        insta::assert_snapshot!(plain().missing("fr-FR"), @"  ╌ expected         fr-FR");
+        let ready = plain().version(&row.versions[0], at(9), OVERDUE);
+        let column = |line: &str, word| line.split(word).next().unwrap().chars().count();
+        assert_eq!(column(&ready, "es-ES"), column(&plain().missing("fr-FR"), "fr-FR"));
     }
 
     /// The columns that a heading names, by where their names begin.
@@ -765,7 +820,7 @@ mod tests {
         let drawn = |lines: &Lines| {
             let versions = row.versions.iter().map(|v| lines.version(v, now, OVERDUE));
             visible(
-                &[lines.asset(&row, None)]
+                &[lines.asset(&row, None, None)]
                     .into_iter()
                     .chain(versions)
                     .collect::<Vec<_>>()
@@ -866,8 +921,8 @@ mod tests {
             piped().version_row(hostile, &row.versions[0], Some(hostile), at(0), OVERDUE),
             plain().refusal(&entry(refusal.clone()), Some(hostile)),
             piped().refusal(&entry(refusal.clone()), Some(hostile)),
-            plain().asset(&row, None),
-            plain().asset(&asset(&[(0, "-", None)]), Some(hostile)),
+            plain().asset(&row, None, None),
+            plain().asset(&asset(&[(0, "-", None)]), Some(hostile), None),
             plain().version(&row.versions[0], at(0), OVERDUE),
         ] {
             assert!(line.contains("\\u{1b}"), "{line}");

@@ -72,6 +72,8 @@
 //! When a rule changes, [`FOLD_VERSION`] goes up.
 
 mod asset;
+mod asset_expectation;
+mod expectation;
 mod nanos;
 mod notes;
 mod rows;
@@ -89,6 +91,8 @@ mod version;
 use jiff::{SignedDuration, Timestamp};
 
 pub use asset::Asset;
+pub use asset_expectation::AssetExpectation;
+pub use expectation::{Expectation, Progress};
 pub use notes::{AssetListing, Notes};
 pub use rows::{AssetRow, VersionRow};
 pub use spans::Span;

@@ -2,9 +2,11 @@
 //! lists. No rule of the fold.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::Expectation;
 use crate::callback::ReportedName;
 
 /// What is known about an asset beside its deliveries; kept in the journal and never changed by a
@@ -13,6 +15,8 @@ use crate::callback::ReportedName;
 pub struct Notes {
     /// The local name that the user gave it: callbacks carry only ids.
     pub name: Option<String>,
+    /// What is expected of the asset.
+    pub expected: Option<Arc<Expectation>>,
     /// Acknowledged failures: the version (`None`: the asset as a whole) and when the failure
     /// arrived. A newer failure is shown as unacknowledged again.
     pub acknowledged: BTreeMap<Option<String>, Timestamp>,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::model::search::Search;
 use super::model::target::Target;
 use crate::text::{ClipText, Printable};
+use crate::timeline::Expectation;
 
 /// One effect of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,13 @@ pub enum Request {
         asset_id: String,
         /// The name.
         name: Option<String>,
+    },
+    /// Set or remove which versions are expected of an asset.
+    Expect {
+        /// The asset.
+        asset_id: String,
+        /// The expected versions.
+        expected: Option<Expectation>,
     },
     /// Mark an alert as seen, or remove the mark.
     Acknowledge {

@@ -30,6 +30,7 @@ pub enum Action {
     FailuresOnly,
     Filter,
     Name,
+    Expect,
     Acknowledge,
     Freeze,
     Copy,
@@ -201,6 +202,13 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Screens, &["L"], A::Name, "", "give the asset a local name"),
     bind(
         C::Screens,
+        &["E"],
+        A::Expect,
+        "",
+        "set the versions that the asset will have: locales like es-ES,fr-FR, or a number",
+    ),
+    bind(
+        C::Screens,
         &["space"],
         A::Freeze,
         "freeze",
@@ -331,7 +339,7 @@ pub fn contexts(model: &Model) -> Vec<Context> {
             own.push(Context::Screens);
             own
         }
-        Mode::Filter { .. } | Mode::Name { .. } => vec![Context::Line],
+        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } => vec![Context::Line],
         Mode::Copy(_) => vec![Context::Copy],
         Mode::Quit => vec![Context::Quitting],
         Mode::Detail(_) => vec![Context::Detail],
@@ -362,8 +370,8 @@ pub fn footer(model: &Model) -> impl Iterator<Item = &'static Binding> {
         .flat_map(|context| KEYMAP.iter().filter(move |row| row.context == context))
         .filter(|row| !row.footer.is_empty())
         .filter(useful)
-        // An invalid filter cannot be kept.
-        .filter(|row| row.action != Action::Accept || model.is_filter_valid())
+        // Invalid text cannot be kept.
+        .filter(|row| row.action != Action::Accept || model.line_error().is_none())
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "timeline",
-        ours: &["callback"],
+        ours: &["callback", "text"],
         crates: &["serde", "jiff"],
         pure: true,
         why: "the fold must compute the same state from the same journal, always",

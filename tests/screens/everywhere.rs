@@ -25,13 +25,13 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::states::{STATES, VIEWS, open, state};
 use crate::tui_harness::{COLOR, TuiHarness, now};
 
-const SIZES: [(u16, u16); 7] =
+pub(crate) const SIZES: [(u16, u16); 7] =
     [(200, 50), (120, 40), (80, 24), (56, 13), (40, 10), (39, 10), (1, 1)];
 
 const LIGHT: Theme = Theme { light: true, ..COLOR };
 const MONO: Theme = Theme { color: false, ..COLOR };
 const ASCII: Theme = Theme { ascii: true, ..MONO };
-const THEMES: [Theme; 4] = [COLOR, LIGHT, MONO, ASCII];
+pub(crate) const THEMES: [Theme; 4] = [COLOR, LIGHT, MONO, ASCII];
 
 /// The content of every cell around the area that is drawn.
 const OUTSIDE: &str = "\u{25a9}";
@@ -39,7 +39,7 @@ const OUTSIDE: &str = "\u{25a9}";
 /// Draws a frame into the middle of a larger buffer and returns its rows. Asserts that nothing else
 /// of the buffer changes, that no cell contains characters that a terminal acts on or hides, and
 /// that no grapheme exceeds its row.
-fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String> {
+pub(crate) fn rows(model: &Model, size: (u16, u16), theme: Theme, case: &str) -> Vec<String> {
     let around = Rect::new(0, 0, size.0 + 5, size.1 + 3);
     let area = Rect::new(3, 2, size.0, size.1);
     let mut frame = Buffer::filled(around, Cell::new(OUTSIDE));
@@ -139,6 +139,7 @@ fn every_frame_is_valid(
         "filtered_to_nothing",
         "filter_with_mistake",
         "failures_only",
+        "expected",
         "demo",
         "demo_over",
         "unchecked",

@@ -295,7 +295,7 @@ fn keys_of_another_layout_work_by_position_or_show_one_warning() {
 
 #[test]
 fn control_l_redraws_from_everywhere() {
-    for keys in ["1", "/", "L", "y", "?", "3 enter", "q", "space"] {
+    for keys in ["1", "/", "L", "E", "y", "?", "3 enter", "q", "space"] {
         let mut tui = TuiHarness::story(7, 60);
         tui.press(keys);
         let mode = tui.model().mode.clone();
@@ -783,9 +783,15 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
             let rows = (0..dice.below(3)).map(|_| tui.delivery(&about(asset, "v1", "ready"), now));
             BackendEvent::OfAsset(asset.clone(), rows.collect())
         }
-        Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. } => {
-            BackendEvent::Gone(asset_id.clone())
+        Request::Expect { asset_id, expected: Some(expected) }
+            if tui.model().live.asset_list.get(asset_id).is_some() =>
+        {
+            tui.expected.insert(asset_id.clone(), expected.to_string());
+            BackendEvent::Asset(Box::new(tui.asset(asset_id)))
         }
+        Request::Name { asset_id, .. }
+        | Request::Expect { asset_id, .. }
+        | Request::Acknowledge { asset_id, .. } => BackendEvent::Gone(asset_id.clone()),
     };
     tui.event(event);
 }

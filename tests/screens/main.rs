@@ -5,6 +5,7 @@
 mod tui_harness;
 
 mod everywhere;
+mod expected;
 mod for_you;
 mod hostile;
 mod keys;

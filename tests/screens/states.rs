@@ -18,7 +18,7 @@ use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
 /// Every view, with the keys that lead to it. A refusal opens at its signature, so its tabs come in
 /// another order.
-pub(crate) const VIEWS: [(&str, &str); 17] = [
+pub(crate) const VIEWS: [(&str, &str); 18] = [
     ("timeline", "1"),
     ("lanes", "1 tab"),
     ("asset_deliveries", "1 tab tab"),
@@ -35,11 +35,12 @@ pub(crate) const VIEWS: [(&str, &str); 17] = [
     ("copy_of_delivery", "3 enter y"),
     ("filter", "1 /"),
     ("name", "1 L"),
+    ("expectation", "1 E"),
     ("quit", "1 q"),
 ];
 
 /// Every state, with the text required in the banner or, while frozen, in the footer.
-pub(crate) const STATES: [(&str, &str); 27] = [
+pub(crate) const STATES: [(&str, &str); 28] = [
     ("empty", ""),
     ("empty_without_key", ""),
     ("reading", ""),
@@ -50,6 +51,7 @@ pub(crate) const STATES: [(&str, &str); 27] = [
     ("filtered_to_nothing", ""),
     ("filter_with_mistake", ""),
     ("failures_only", ""),
+    ("expected", ""),
     ("demo", "DEMO"),
     ("demo_over", "DEMO"),
     ("unchecked", "UNCHECKED"),
@@ -78,6 +80,8 @@ pub(crate) fn state(name: &str) -> TuiHarness {
         "unchecked" | "full_disk_unchecked" => TuiHarness::story_unchecked(7, 140, |_| true),
         "partly_unchecked" => TuiHarness::story_unchecked(7, 140, |seq| seq % 3 == 0),
         "busy" => TuiHarness::story(7, 60),
+        // One locale that most assets have, one that some have, and one that none has.
+        "expected" => TuiHarness::story_expecting(7, 140, "it-IT,ko-KR,zz-ZZ"),
         _ => TuiHarness::story(7, 140),
     };
     // The width decides what keys do, and the order of arrival decides the first selection.

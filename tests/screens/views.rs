@@ -13,7 +13,7 @@ use crate::tui_harness::{COLOR, TuiHarness, rendered, rows};
 
 const BASE: &str = "failed";
 /// Views that change one line of the Timeline.
-const LINES: [&str; 3] = ["filter", "name", "quit"];
+const LINES: [&str; 4] = ["filter", "name", "expectation", "quit"];
 const LARGE: (u16, u16) = (120, 40);
 const SMALL: (u16, u16) = (80, 24);
 
@@ -78,6 +78,7 @@ fn differences_between_states() {
                 "filtered_to_nothing",
                 "filter_with_mistake",
                 "failures_only",
+                "expected",
                 "demo",
                 "demo_over",
                 "unchecked",
@@ -94,7 +95,7 @@ fn differences_between_states() {
                 "gaps",
             ][..],
         ),
-        ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked"]),
+        ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked", "expected"]),
         ("deliveries", &["frozen", "filtered", "filtered_to_nothing", "failures_only"]),
         (
             "health",

@@ -11,7 +11,7 @@ use dubwatch::internals::callback::{
 use dubwatch::internals::signature::fingerprint;
 use dubwatch::internals::simulate::{Message, RequestKind, Speed, Story, Tamper};
 use dubwatch::internals::status::Counts;
-use dubwatch::internals::timeline::{AssetRow, Notes, Timeline, VersionRow};
+use dubwatch::internals::timeline::{AssetRow, Expectation, Notes, Timeline, VersionRow};
 use dubwatch::internals::tui::effect::Effect;
 use dubwatch::internals::tui::event::{BackendEvent, News};
 use dubwatch::internals::tui::input::Chord;
@@ -41,6 +41,8 @@ pub(crate) struct TuiHarness {
     hidden: Option<Model>,
     timeline: Timeline,
     names: Vec<(String, String)>,
+    /// What was set by hand to be expected, by asset.
+    pub(crate) expected: BTreeMap<String, String>,
     /// The signature with which each body was last sent.
     signed: BTreeMap<Vec<u8>, u64>,
     seq: u64,
@@ -69,6 +71,7 @@ pub(crate) fn run_info(banner: Option<Banner>) -> RunInfo {
         confirm_quit: !matches!(banner, Some(Banner::Demo | Banner::ReadOnly)),
         bell: true,
         overdue: SignedDuration::from_hours(3),
+        expected: None,
         started: now() - SignedDuration::from_mins(60),
         zone: TimeZone::UTC,
     }
@@ -90,6 +93,7 @@ impl TuiHarness {
             hidden: None,
             timeline: Timeline::default(),
             names: Vec::new(),
+            expected: BTreeMap::new(),
             signed: BTreeMap::new(),
             seq: 0,
             unchecked: |_| false,
@@ -107,7 +111,25 @@ impl TuiHarness {
     /// Like [`Self::story`]; `unchecked` selects deliveries, by their number, to accept without a
     /// check.
     pub(crate) fn story_unchecked(seed: u64, second: u64, unchecked: fn(u64) -> bool) -> Self {
-        let mut tui = Self { unchecked, ..Self::empty() };
+        Self { unchecked, ..Self::empty() }.play(seed, second)
+    }
+
+    /// Like [`Self::story`]; these versions are expected of every asset.
+    pub(crate) fn story_expecting(seed: u64, second: u64, expected: &str) -> Self {
+        Self::expecting(expected).play(seed, second)
+    }
+
+    /// Creates a dashboard on an empty journal. These versions are expected of every asset.
+    pub(crate) fn expecting(expected: &str) -> Self {
+        let expected = Some(Expectation::parse(expected).unwrap().into());
+        let run_info = RunInfo { expected, ..run_info(None) };
+        let mut tui = Self::of(Model::new(run_info, now(), (120, 30)));
+        tui.event(BackendEvent::Loaded);
+        tui
+    }
+
+    fn play(self, seed: u64, second: u64) -> Self {
+        let mut tui = self;
         let story = Story::new(seed);
         tui.names =
             story.names().iter().map(|(id, name)| (id.clone(), (*name).to_owned())).collect();
@@ -326,7 +348,8 @@ impl TuiHarness {
             versions: versions.collect(),
         };
         let name = self.names.iter().find(|(other, _)| other == id).map(|(_, name)| name.clone());
-        AssetView::new(row, Notes { name, ..Notes::default() })
+        let expected = self.expected.get(id).map(|text| Expectation::parse(text).unwrap().into());
+        AssetView::new(row, Notes { name, expected, ..Notes::default() })
     }
 }
 

@@ -38,7 +38,7 @@ impl Backend {
                 self.open_asset = Some(asset_id.clone());
                 self.send_rows_of_asset(asset_id.clone())
             }
-            Request::Name { .. } | Request::Acknowledge { .. } => {
+            Request::Name { .. } | Request::Expect { .. } | Request::Acknowledge { .. } => {
                 self.writes.submit(request.clone());
                 Ok(())
             }

@@ -141,7 +141,9 @@ impl Backend {
     /// Sends the assets whose notes this dashboard has written.
     pub(super) fn send_written_notes(&mut self) -> Result<(), Halt> {
         while let Some(request) = self.written_notes.pop_front() {
-            let (Request::Name { asset_id, .. } | Request::Acknowledge { asset_id, .. }) = &request
+            let (Request::Name { asset_id, .. }
+            | Request::Expect { asset_id, .. }
+            | Request::Acknowledge { asset_id, .. }) = &request
             else {
                 continue;
             };

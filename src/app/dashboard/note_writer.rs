@@ -1,4 +1,5 @@
-//! Writes the user's notes to the journal: names of assets and marks of seen failures.
+//! Writes the user's notes to the journal: names of assets, what is expected of them, and marks of
+//! seen failures.
 
 use std::sync::Arc;
 
@@ -28,6 +29,9 @@ impl NoteWriter {
         let submitted = match (&request, &self.journal) {
             (Request::Name { asset_id, name }, Some(journal)) => {
                 journal.name(asset_id.clone(), name.clone())
+            }
+            (Request::Expect { asset_id, expected }, Some(journal)) => {
+                journal.expect(asset_id.clone(), expected.clone())
             }
             (Request::Acknowledge { asset_id, version_id, at }, Some(journal)) => {
                 journal.acknowledge(asset_id.clone(), version_id.clone(), *at)

@@ -79,6 +79,7 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> RunInfo {
         confirm_quit: false,
         bell: config.bell,
         overdue: config.overdue,
+        expected: None,
         started: Timestamp::now(),
         zone: local_zone().zone,
     }

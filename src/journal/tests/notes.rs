@@ -1,7 +1,7 @@
 //! The user's notes: they stay until they are removed or their asset is deleted.
 
 use super::*;
-use crate::timeline::Notes;
+use crate::timeline::{Expectation, Notes};
 
 fn name(journal: &Journal, asset: &str, name: Option<&str>) {
     let named = journal.name(asset.to_owned(), name.map(str::to_owned)).unwrap();
@@ -11,6 +11,15 @@ fn name(journal: &Journal, asset: &str, name: Option<&str>) {
 fn acknowledge(journal: &Journal, asset: &str, version: Option<&str>, at: Option<Timestamp>) {
     let seen = journal.acknowledge(asset.to_owned(), version.map(str::to_owned), at).unwrap();
     seen.blocking_receipt().unwrap();
+}
+
+fn expectation(text: &str) -> Expectation {
+    Expectation::parse(text).unwrap()
+}
+
+fn expect(journal: &Journal, asset: &str, expected: Option<&str>) {
+    let set = journal.expect(asset.to_owned(), expected.map(expectation)).unwrap();
+    set.blocking_receipt().unwrap();
 }
 
 /// Returns the notes of an asset; empty if the asset is unknown.
@@ -23,19 +32,22 @@ fn noted(journal: &Journal) -> Notes {
     append(journal, accepted(&event(State::Failed, "ast", "ver"), 0, 1));
     append(journal, accepted(r#"{"event":"asset_failed","asset_id":"ast"}"#, 1, 2));
     name(journal, "ast", Some("Trailer S2"));
+    expect(journal, "ast", Some("es-ES,fr-FR"));
     acknowledge(journal, "ast", Some("ver"), Some(at(0)));
     acknowledge(journal, "ast", None, Some(at(1)));
     Notes {
         name: Some("Trailer S2".to_owned()),
+        expected: Some(expectation("es-ES,fr-FR").into()),
         acknowledged: [(Some("ver".to_owned()), at(0)), (None, at(1))].into(),
         ..Notes::default()
     }
 }
 
-/// Returns the number of rows in both tables.
+/// Returns the number of rows in all tables of notes.
 fn rows_left(dir: &tempfile::TempDir) -> u32 {
     let connection = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
-    let count = "SELECT (SELECT count(*) FROM asset_name) + (SELECT count(*) FROM acknowledgement)";
+    let count = "SELECT (SELECT count(*) FROM asset_name) + (SELECT count(*) FROM acknowledgement)
+        + (SELECT count(*) FROM asset_expectation)";
     connection.query_row(count, [], |row| row.get(0)).unwrap()
 }
 
@@ -53,13 +65,19 @@ fn notes_are_kept_over_a_restart_and_taken_back() {
     let version = reader.notes_version().unwrap();
 
     name(&journal, "ast", None);
+    expect(&journal, "ast", Some("12"));
     acknowledge(&journal, "ast", None, None);
-    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(0))].into(), ..Notes::default() };
+    let expected = notes(&reader, "ast").unwrap().expected;
+    assert_eq!(expected.as_deref(), Some(&expectation("12")), "in place of the earlier one");
+    expect(&journal, "ast", None);
+    let none = Notes::default();
+    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(0))].into(), ..none };
     assert_eq!(notes(&reader, "ast"), Some(left));
     assert_ne!(reader.notes_version().unwrap(), version);
 
     acknowledge(&journal, "ast", Some("ver"), Some(at(7)));
-    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(7))].into(), ..Notes::default() };
+    let none = Notes::default();
+    let left = Notes { acknowledged: [(Some("ver".to_owned()), at(7))].into(), ..none };
     assert_eq!(notes(&reader, "ast"), Some(left), "a newer failure in place of the older one");
     acknowledge(&journal, "ast", Some("ver"), None);
     assert_eq!(notes(&reader, "ast"), Some(Notes::default()));
@@ -110,13 +128,15 @@ fn notes_go_with_their_asset_and_names_of_unknown_ones_stay() {
     append(&journal, accepted(&event(State::Failed, "busy", "ver"), 200, 3));
     name(&journal, "busy", Some("Episode 1"));
     acknowledge(&journal, "busy", Some("ver"), Some(at(200)));
+    expect(&journal, "busy", Some("3"));
     name(&journal, "later", Some("Episode 2"));
     journal.close();
     Journal::prune(&dir.path().join("journal.db"), at(100)).unwrap();
-    assert_eq!(rows_left(&dir), 3);
+    assert_eq!(rows_left(&dir), 4);
 
     let journal = Journal::open(&file(&dir), None).unwrap();
     acknowledge(&journal, "ast", None, Some(at(1)));
+    expect(&journal, "ast", Some("12"));
     append(&journal, accepted(&event(State::Failed, "ast", "ver"), 300, 4));
     append(&journal, accepted(&event(State::Ready, "later", "ver"), 300, 5));
     let reader = journal.reader().unwrap();
@@ -150,6 +170,25 @@ fn notes_stay_when_states_are_folded_anew() {
 }
 
 #[test]
+fn an_expectation_that_cannot_be_read_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    append(&journal, accepted(&event(State::Ready, "ast", "ver"), 0, 1));
+    expect(&journal, "ast", Some("2"));
+    journal.close();
+    let spoil = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    spoil.execute("UPDATE asset_expectation SET expected = 'many'||char(0)", []).unwrap();
+    spoil.close().unwrap();
+
+    let journal = Journal::open(&file(&dir), None).unwrap();
+    let reader = journal.reader().unwrap();
+    assert_eq!(notes(&reader, "ast"), Some(Notes::default()));
+    assert_eq!(reader.all_notes().unwrap(), [].into());
+    expect(&journal, "ast", Some("3"));
+    assert_eq!(notes(&reader, "ast").unwrap().expected.as_deref(), Some(&expectation("3")));
+}
+
+#[test]
 fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");
@@ -169,10 +208,12 @@ fn a_journal_from_before_there_were_notes_is_brought_up_to_date() {
     assert_eq!(notes(&reader, "ast"), Some(Notes::default()));
     name(&journal, "ast", Some("Trailer S2"));
     acknowledge(&journal, "ast", Some("ver"), Some(at(0)));
+    expect(&journal, "ast", Some("es-ES"));
     journal.close();
     let reader = JournalReader::open(&path).unwrap();
     let said = notes(&reader, "ast").unwrap();
     assert_eq!((said.name.as_deref(), said.acknowledged.len()), (Some("Trailer S2"), 1));
+    assert_eq!(said.expected.as_deref(), Some(&expectation("es-ES")));
 }
 
 /// Like `names import` while a dashboard receives.

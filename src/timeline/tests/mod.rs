@@ -1,6 +1,7 @@
 //! What the fold promises: each rule by a table, the rest by properties.
 
 mod answers;
+mod expectation;
 mod properties;
 mod provenance;
 mod rules;

@@ -1,11 +1,15 @@
-//! An asset as the dashboard shows it: the state that the fold computed, its local name, and the
-//! alerts that were marked as seen.
+//! An asset as the dashboard shows it: the state that the fold computed, its local name, what is
+//! expected of it, and the alerts that were marked as seen.
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::callback::{Basis, State};
 use crate::filter::{Filter, VersionFacts};
-use crate::timeline::{AssetRow, Notes, Step, Version, VersionRow, WINDOW};
+use crate::timeline::{
+    AssetExpectation, AssetRow, Expectation, Notes, Step, Version, VersionRow, WINDOW,
+};
 
 /// Minimum time that the lanes of an asset cover.
 const MIN_SHOWN: SignedDuration = SignedDuration::from_secs(60);
@@ -18,6 +22,9 @@ const INDEX_BYTES: usize = 256;
 /// Estimated bytes that one "seen" mark takes beside its text.
 const MARK_BYTES: usize = 64;
 
+/// Estimated bytes that a missing locale takes beside its text.
+const EXPECTED_BYTES: usize = 64;
+
 /// What has to be done about an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
@@ -27,7 +34,7 @@ pub enum Group {
     ForYou,
     /// Work is in progress: nothing to do.
     Running,
-    /// All known versions are done.
+    /// All known versions are done, and all expected ones.
     Done,
 }
 
@@ -51,12 +58,15 @@ impl Group {
 pub struct AssetView {
     /// The asset and its versions, from the fold.
     pub row: AssetRow,
-    /// The local name and the marks of seen alerts.
+    /// The local name, what the user expects of it, and the marks of seen alerts.
     pub notes: Notes,
     /// Versions that have been generating since before this time are overdue.
     /// [`AssetList`](super::asset_list::AssetList) updates it, so that an asset in a frozen
     /// snapshot does not age.
     overdue_before: Timestamp,
+    /// What is expected of it, if that is known. [`AssetList`](super::asset_list::AssetList) sets it,
+    /// because only the list knows what is expected of every asset.
+    expected: Option<AssetExpectation>,
 }
 
 /// A current failure, of a version or of the asset as a whole, or an overdue version.
@@ -84,18 +94,57 @@ pub enum AlertKind {
 }
 
 impl AssetView {
-    /// Creates the view of an asset. Nothing is overdue in it yet.
+    /// Creates the view of an asset. Nothing is overdue or expected in it yet.
     pub fn new(mut row: AssetRow, notes: Notes) -> Self {
         let shown =
             |row: VersionRow| VersionRow { version: row.version.without_fingerprints(), ..row };
         row.versions = row.versions.into_iter().map(shown).collect();
         row.versions.shrink_to_fit();
-        Self { row, notes, overdue_before: Timestamp::MIN }
+        Self { row, notes, overdue_before: Timestamp::MIN, expected: None }
     }
 
     /// Treats versions that have been generating since before this time as overdue.
     pub(super) const fn set_overdue_before(&mut self, overdue_before: Timestamp) {
         self.overdue_before = overdue_before;
+    }
+
+    /// Compares it with what is expected of it. `setting` is what is expected of every asset.
+    pub(super) fn set_expectation(&mut self, setting: Option<&Arc<Expectation>>) {
+        self.expected = AssetExpectation::of(&self.row, &self.notes, setting);
+    }
+
+    /// Returns what is expected of it, if that is known.
+    pub const fn expected(&self) -> Option<&AssetExpectation> {
+        self.expected.as_ref()
+    }
+
+    /// Returns the locales that are expected and of which no version was received.
+    pub fn missing(&self) -> &[String] {
+        self.expected.as_ref().map_or(&[], |expected| &expected.progress.missing)
+    }
+
+    /// Returns how many expected versions nothing was received of.
+    pub fn waiting(&self) -> usize {
+        self.expected.as_ref().map_or(0, |expected| expected.progress.waiting)
+    }
+
+    /// Returns how many versions there are beyond the expected ones.
+    pub fn unexpected(&self) -> usize {
+        self.expected.as_ref().map_or(0, |expected| expected.progress.unexpected)
+    }
+
+    /// Returns whether something is expected of it, and all of that is done.
+    pub fn is_complete(&self) -> bool {
+        self.expected.as_ref().is_some_and(|expected| expected.progress.is_complete())
+    }
+
+    /// Returns how many versions are done, and of how many: of the expected ones or, if nothing is
+    /// expected, of those that were seen.
+    pub fn done(&self) -> (usize, usize) {
+        match &self.expected {
+            Some(AssetExpectation { progress, .. }) => (progress.done, progress.expected),
+            None => (self.count(State::Generated), self.row.versions.len()),
+        }
     }
 
     /// Returns whether a version of this asset has been generating for too long (rule 10 of the
@@ -130,7 +179,11 @@ impl AssetView {
         let name = self.notes.shown_name().map_or(0, str::len);
         let marks =
             self.notes.acknowledged.keys().map(|id| MARK_BYTES + id.as_deref().map_or(0, str::len));
-        asset + name + versions.sum::<usize>() + marks.sum::<usize>()
+        // A missing locale is also a column of the matrix.
+        let missing = self.missing().iter().map(|locale| EXPECTED_BYTES + 2 * locale.len());
+        let own = self.notes.expected.as_ref().map_or(0, |own| own.to_string().len());
+        let notes = name + own + marks.sum::<usize>();
+        asset + notes + versions.sum::<usize>() + missing.sum::<usize>()
     }
 
     /// Returns the asset's id.
@@ -150,7 +203,9 @@ impl AssetView {
             Group::Failed
         } else if states().any(|state| state == State::Ready) || self.has_overdue() {
             Group::ForYou
-        } else if states().all(|state| state == State::Generated) {
+        } else if states().all(|state| state == State::Generated)
+            && (self.expected.is_none() || self.is_complete())
+        {
             Group::Done
         } else {
             Group::Running

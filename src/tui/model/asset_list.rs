@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::asset::{Alert, AssetView, Group};
 use super::counts::DubCounts;
 use super::names::Names;
+use crate::timeline::Expectation;
 
 /// Maximum number of assets held. Beyond it the assets that have been inactive longest are dropped;
 /// they stay in the journal. With six versions each, this many keep the program below 60 MB.
@@ -37,10 +38,13 @@ pub struct AssetList {
     counts: DubCounts,
     /// The estimated memory of all assets, in bytes.
     weight: usize,
-    /// How many versions there are in each locale; `None` is for versions without one.
+    /// How many versions there are in each locale, with those that are expected and missing; `None`
+    /// is for versions without one.
     locales: BTreeMap<Option<Box<str>>, usize>,
     /// How long a version may generate before it is overdue.
     limit: SignedDuration,
+    /// What is expected of every asset for which nothing else is known.
+    expected: Option<Arc<Expectation>>,
     /// The current time.
     now: Timestamp,
     /// Assets that have a version generating in time, by when the next one becomes overdue.
@@ -106,14 +110,22 @@ impl AssetList {
             weight: 0,
             locales: BTreeMap::new(),
             limit,
+            expected: None,
             now,
             ageing: BTreeSet::new(),
         }
     }
 
+    /// Sets what is expected of every asset for which nothing else is known. For an empty list.
+    #[must_use]
+    pub fn expecting(self, expected: Option<Arc<Expectation>>) -> Self {
+        Self { expected, ..self }
+    }
+
     /// Adds an asset, or replaces it.
     pub fn put(&mut self, mut asset: AssetView) {
         asset.set_overdue_before(self.overdue_before());
+        asset.set_expectation(self.expected.as_ref());
         let id: Arc<str> = match self.assets.get_key_value(asset.id()) {
             Some((id, _)) => Arc::clone(id),
             None => asset.id().into(),
@@ -289,8 +301,8 @@ impl AssetList {
         self.names.lengthen();
     }
 
-    /// Returns the locales of all versions in alphabetical order; `None`, for versions without a
-    /// locale, comes first.
+    /// Returns the locales of all versions, also of expected ones, in alphabetical order; `None`, for
+    /// versions without a locale, comes first.
     pub fn locales(&self) -> impl Iterator<Item = Option<&str>> {
         self.locales.keys().map(Option::as_deref)
     }
@@ -325,8 +337,9 @@ impl AssetList {
                 self.ageing.remove(&entry);
             }
         }
-        for version in &asset.row.versions {
-            let locale: Option<Box<str>> = version.version.locale().map(Into::into);
+        let seen = asset.row.versions.iter().map(|row| row.version.locale());
+        for locale in seen.chain(asset.missing().iter().map(|locale| Some(locale.as_str()))) {
+            let locale: Option<Box<str>> = locale.map(Into::into);
             if is_added {
                 *self.locales.entry(locale).or_default() += 1;
             } else if let Some(count) = self.locales.get_mut(&locale) {

@@ -4,10 +4,10 @@ use super::asset::{AlertKind, AssetView};
 use crate::callback::State;
 
 /// The number of versions in each state. Each version is counted once: `done`, `generating`,
-/// `ready`, `not_ready`, `overdue` and `failed` add up to `all`.
+/// `ready`, `not_ready`, `overdue`, `failed` and `expected` add up to `all`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DubCounts {
-    /// All versions.
+    /// All versions, expected ones included.
     pub all: usize,
     /// Done.
     pub done: usize,
@@ -21,6 +21,8 @@ pub struct DubCounts {
     pub overdue: usize,
     /// Failed.
     pub failed: usize,
+    /// Expected: nothing was received of them.
+    pub expected: usize,
     /// Assets that failed as a whole, whatever their versions did.
     pub failed_assets: usize,
     /// Failures not marked as seen, those of whole assets included.
@@ -44,6 +46,8 @@ impl DubCounts {
                 State::Generating => &mut counts.generating,
             } += 1;
         }
+        counts.expected = asset.waiting();
+        counts.all += counts.expected;
         counts.failed_assets = usize::from(asset.row.asset.failure.is_some());
         for alert in asset.alerts().filter(|alert| !alert.acknowledged) {
             *match alert.kind {
@@ -87,6 +91,7 @@ impl DubCounts {
         change(&mut self.not_ready, other.not_ready);
         change(&mut self.overdue, other.overdue);
         change(&mut self.failed, other.failed);
+        change(&mut self.expected, other.expected);
         change(&mut self.failed_assets, other.failed_assets);
         change(&mut self.unseen_failures, other.unseen_failures);
         change(&mut self.unseen_overdue, other.unseen_overdue);

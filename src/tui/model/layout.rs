@@ -1,7 +1,6 @@
 //! The sizes of the parts of the screen, shared by the views and the key handling.
 
 use super::Model;
-use super::mode::Mode;
 
 /// Minimum width at which all panes are shown side by side.
 pub const WIDE: u16 = 120;
@@ -62,9 +61,9 @@ impl Model {
         self.size.1.saturating_sub(3 + banners)
     }
 
-    /// Returns whether a line for the filter or the name being typed is shown above the footer.
+    /// Returns whether a line for the filter, or for the text being typed, is shown above the footer.
     pub fn has_line(&self) -> bool {
-        matches!(self.mode, Mode::Filter { .. } | Mode::Name { .. }) || self.is_narrowed()
+        self.mode.line().is_some() || self.is_narrowed()
     }
 
     /// Returns how many lines of the detail view are visible at once.

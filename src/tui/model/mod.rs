@@ -18,12 +18,14 @@ pub mod snapshot;
 pub mod tab;
 pub mod target;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::filter::Filter;
+use crate::timeline::Expectation;
 
 use asset::AssetView;
 use asset_list::AssetList;
@@ -59,6 +61,8 @@ pub struct RunInfo {
     pub bell: bool,
     /// How long a version may generate before it is overdue.
     pub overdue: SignedDuration,
+    /// What is expected of every asset for which nothing else is known.
+    pub expected: Option<Arc<Expectation>>,
     /// When the run began.
     pub started: Timestamp,
     /// The time zone of the times shown.
@@ -172,7 +176,7 @@ pub struct Model {
 impl Model {
     /// Creates an empty dashboard.
     pub fn new(run_info: RunInfo, now: Timestamp, size: (u16, u16)) -> Self {
-        let asset_list = AssetList::new(run_info.overdue, now);
+        let asset_list = AssetList::new(run_info.overdue, now).expecting(run_info.expected.clone());
         Self {
             run_info,
             now,
@@ -301,6 +305,17 @@ impl Model {
     /// active.
     pub const fn is_filter_valid(&self) -> bool {
         !matches!(self.mode, Mode::Filter { .. }) || self.filtering.error.is_none()
+    }
+
+    /// Returns why the text being typed cannot be applied, or `None` if it can.
+    pub fn line_error(&self) -> Option<Cow<'_, str>> {
+        match &self.mode {
+            Mode::Filter { .. } => self.filtering.error.as_deref().map(Cow::Borrowed),
+            // Nothing at all removes what is expected.
+            Mode::Expect { line, .. } if line.text().trim().is_empty() => None,
+            Mode::Expect { line, .. } => Expectation::parse(line.text()).err().map(Cow::Owned),
+            _ => None,
+        }
     }
 
     /// Returns whether positions in the asset list are kept at the moment.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::detail::{Detail, DetailLine};
 use super::tab::Tab;
 use super::target::Target;
+use crate::timeline::Expectation;
 
 /// A pane of the Timeline screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +62,13 @@ pub enum Mode {
         /// What is typed.
         line: Line,
     },
+    /// Typing which versions are expected of an asset.
+    Expect {
+        /// The asset.
+        asset_id: String,
+        /// What is typed.
+        line: Line,
+    },
     /// Confirming that the dashboard, and with it the receiver, should end.
     Quit,
     /// Choosing what to copy. Holds the mode below.
@@ -77,6 +85,26 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Returns the line being typed, if there is one.
+    pub const fn line(&self) -> Option<&Line> {
+        match self {
+            Self::Filter { line, .. } | Self::Name { line, .. } | Self::Expect { line, .. } => {
+                Some(line)
+            }
+            _ => None,
+        }
+    }
+
+    /// Like [`Self::line`], for changes.
+    pub const fn line_mut(&mut self) -> Option<&mut Line> {
+        match self {
+            Self::Filter { line, .. } | Self::Name { line, .. } | Self::Expect { line, .. } => {
+                Some(line)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the mode below all open menus.
     pub fn innermost(&self) -> &Self {
         match self {
@@ -136,6 +164,11 @@ impl Line {
     /// Creates a name line with the cursor at its end.
     pub fn name(text: &str) -> Self {
         Self::new(text, LONGEST_NAME)
+    }
+
+    /// Creates a line for the versions that are expected, with the cursor at its end.
+    pub fn expectation(text: &str) -> Self {
+        Self::new(text, Expectation::MAX_TEXT)
     }
 
     fn new(text: &str, longest: usize) -> Self {

@@ -157,6 +157,7 @@ fn run_info() -> RunInfo {
         confirm_quit: false,
         bell: true,
         overdue: SignedDuration::from_hours(3),
+        expected: None,
         started: Timestamp::UNIX_EPOCH,
         zone: TimeZone::UTC,
     }

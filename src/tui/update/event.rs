@@ -264,6 +264,10 @@ fn asset_changed(
         AssetNews::Ready(1) => "ready for QC".to_owned(),
         AssetNews::Ready(count) => format!("{count} versions ready for QC"),
         AssetNews::Done => "all known versions done".to_owned(),
+        AssetNews::Complete => match after.done() {
+            (_, 1) => "the expected version is done".to_owned(),
+            (_, expected) => format!("all {expected} expected versions done"),
+        },
     };
     Some(Effect::Notify(Printable::new(&format!("{label}: {words}"))))
 }
@@ -274,8 +278,10 @@ enum AssetNews {
     Alert(AlertKind),
     /// This many versions became ready.
     Ready(usize),
-    /// All known versions are done.
+    /// All known versions are done, and nothing is known of others.
     Done,
+    /// All expected versions are done.
+    Complete,
 }
 
 /// Returns the most urgent news about an asset since the start. Anything older is not news after a
@@ -304,6 +310,9 @@ fn news_of(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Opti
     if let Some(alert) = alert {
         return Some(AssetNews::Alert(alert.kind));
     }
+    if is_completed(before, after, started) {
+        return Some(AssetNews::Complete);
+    }
     let is_ready = |row: &VersionRow| row.version.state() == State::Ready;
     let was_ready = |row: &VersionRow| {
         before.is_some_and(|before| {
@@ -322,10 +331,24 @@ fn news_of(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Opti
     match ready.count() {
         0 => {
             let done = |asset: &AssetView| asset.group() == Group::Done;
-            (done(after) && before.is_some_and(|before| !done(before))).then_some(AssetNews::Done)
+            (after.expected().is_none()
+                && done(after)
+                && before.is_some_and(|before| !done(before)))
+            .then_some(AssetNews::Done)
         }
         count => Some(AssetNews::Ready(count)),
     }
+}
+
+/// Returns whether the last of the expected versions is done now, and was not before.
+fn is_completed(before: Option<&AssetView>, after: &AssetView, started: Timestamp) -> bool {
+    after.is_complete()
+        && before.map_or_else(
+            // The first callback of an asset may complete it. One that was merely not held before
+            // has more than one.
+            || after.row.asset.first_at >= started && after.row.asset.first_at == after.last_at(),
+            |before| !before.is_complete(),
+        )
 }
 
 /// Marks the listing as stale after a change of the data.

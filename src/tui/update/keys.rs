@@ -29,7 +29,7 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     let mut effects = match &mut model.mode {
         Mode::Normal => normal(model, action, &chord),
-        Mode::Filter { .. } | Mode::Name { .. } => line::edit(model, action),
+        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } => line::edit(model, action),
         Mode::Copy(_) => copy::press(model, action),
         Mode::Help { .. } => help(model, action),
         // Every other bound key cancels.
@@ -60,7 +60,7 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
         // Only some terminals report it.
         return press(model, chord.without_shift());
     }
-    let is_typing = matches!(model.mode, Mode::Filter { .. } | Mode::Name { .. });
+    let is_typing = model.mode.line().is_some();
     if is_typing && chord.text().is_some() {
         line::insert_char(model, chord);
         return follow_selection(model);
@@ -120,11 +120,12 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
             show_message(model, message);
         }
         Action::Filter => line::begin_filter(model),
-        Action::Name | Action::Acknowledge if is_read_only(model) => {
+        Action::Name | Action::Expect | Action::Acknowledge if is_read_only(model) => {
             let why = read_only_message(model);
             show_message(model, why);
         }
         Action::Name => line::begin_name(model),
+        Action::Expect => line::begin_expectation(model),
         Action::Acknowledge => return acknowledge(model),
         Action::Freeze => freeze(model),
         Action::Copy => return copy::begin(model),

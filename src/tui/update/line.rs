@@ -1,13 +1,18 @@
-//! Typing: the filter, which is active while it is typed, and the name of an asset.
+//! Typing: the filter, which is active while it is typed, the name of an asset, and which versions
+//! are expected of it.
+
+use std::sync::Arc;
 
 use super::super::effect::{Effect, Request};
 use super::super::input::Chord;
 use super::super::keymap::Action;
 use super::super::model::Model;
+use super::super::model::asset::AssetView;
 use super::super::model::mode::{Line, Mode};
 use super::super::model::screen::Screen;
 use super::{enter, show_message};
 use crate::filter::Filter;
+use crate::timeline::Expectation;
 
 /// Begins typing a filter.
 pub(super) fn begin_filter(model: &mut Model) {
@@ -18,6 +23,22 @@ pub(super) fn begin_filter(model: &mut Model) {
 
 /// Begins typing a name for the selected asset, or for the asset of the selected delivery.
 pub(super) fn begin_name(model: &mut Model) {
+    let Some(asset) = selected_asset(model) else { return };
+    let line = Line::name(asset.notes.name.as_deref().unwrap_or_default());
+    model.mode = Mode::Name { asset_id: asset.id().to_owned(), line };
+}
+
+/// Begins typing which versions are expected of the same asset. Begins with those that the user set
+/// for it, and not with `--expect`: keeping that would set it by hand.
+pub(super) fn begin_expectation(model: &mut Model) {
+    let Some(asset) = selected_asset(model) else { return };
+    let before = asset.notes.expected.as_ref().map(ToString::to_string);
+    let line = Line::expectation(&before.unwrap_or_default());
+    model.mode = Mode::Expect { asset_id: asset.id().to_owned(), line };
+}
+
+/// Returns the selected asset, or the asset of the selected delivery. If there is none, says so.
+fn selected_asset(model: &mut Model) -> Option<Arc<AssetView>> {
     let id = match model.screen {
         Screen::Deliveries => {
             enter::selected_delivery(model).and_then(|row| row.callback().asset_id.clone())
@@ -25,12 +46,11 @@ pub(super) fn begin_name(model: &mut Model) {
         Screen::Health => None,
         _ => model.selected_asset().map(|asset| asset.id().to_owned()),
     };
-    let Some(asset) = id.and_then(|id| model.shown().asset_list.get(&id).cloned()) else {
+    let asset = id.and_then(|id| model.shown().asset_list.get(&id).cloned());
+    if asset.is_none() {
         show_message(model, "no asset is selected");
-        return;
-    };
-    let line = Line::name(asset.notes.name.as_deref().unwrap_or_default());
-    model.mode = Mode::Name { asset_id: asset.id().to_owned(), line };
+    }
+    asset
 }
 
 /// Handles a typed character, even if it is a command elsewhere: `q` is a letter here.
@@ -42,7 +62,7 @@ pub(super) fn insert_char(model: &mut Model, chord: Chord) {
 
 /// Inserts text into the line being typed; ignored in every other mode.
 pub(super) fn paste(model: &mut Model, text: &str) {
-    if let Some(line) = line(model) {
+    if let Some(line) = model.mode.line_mut() {
         line.insert(text);
         refilter(model);
     }
@@ -55,7 +75,7 @@ pub(super) fn edit(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Abandon => return abandon(model),
         _ => {}
     }
-    let Some(line) = line(model) else { return Vec::new() };
+    let Some(line) = model.mode.line_mut() else { return Vec::new() };
     match action {
         Action::Backspace => line.backspace(),
         Action::Delete => line.delete(),
@@ -88,13 +108,6 @@ pub(super) fn set_filter(model: &mut Model, text: &str) {
     }
 }
 
-fn line(model: &mut Model) -> Option<&mut Line> {
-    match &mut model.mode {
-        Mode::Filter { line, .. } | Mode::Name { line, .. } => Some(line),
-        _ => None,
-    }
-}
-
 fn refilter(model: &mut Model) {
     if let Mode::Filter { line, .. } = &model.mode {
         let text = line.text().to_owned();
@@ -105,16 +118,19 @@ fn refilter(model: &mut Model) {
 }
 
 fn accept(model: &mut Model) -> Vec<Effect> {
+    if model.line_error().is_some() {
+        // Stays open, so that it can be corrected.
+        return Vec::new();
+    }
     match std::mem::replace(&mut model.mode, Mode::Normal) {
         Mode::Name { asset_id, line } => {
             let name = line.text().trim();
             let name = (!name.is_empty()).then(|| name.to_owned());
             vec![Effect::Request(Request::Name { asset_id, name })]
         }
-        // An invalid filter stays open, so that it can be corrected.
-        mode @ Mode::Filter { .. } if model.filtering.error.is_some() => {
-            model.mode = mode;
-            Vec::new()
+        Mode::Expect { asset_id, line } => {
+            let expected = Expectation::parse(line.text()).ok();
+            vec![Effect::Request(Request::Expect { asset_id, expected })]
         }
         _ => Vec::new(),
     }

@@ -36,7 +36,11 @@ fn next_age_change(model: &Model) -> Option<Timestamp> {
     let list = match (model.screen, &model.mode) {
         (
             Screen::Timeline,
-            Mode::Normal | Mode::Filter { .. } | Mode::Name { .. } | Mode::Copy(_),
+            Mode::Normal
+            | Mode::Filter { .. }
+            | Mode::Name { .. }
+            | Mode::Expect { .. }
+            | Mode::Copy(_),
         ) => timeline(model),
         (Screen::Matrix, Mode::Normal) => {
             model.selected_asset().map(|_| next_multiple(now, MINUTE))

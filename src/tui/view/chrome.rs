@@ -62,6 +62,7 @@ pub(super) fn cursor(model: &Model, area: Rect) -> Option<Position> {
 const fn typing(model: &Model) -> Option<(&'static str, &Line)> {
     match &model.mode {
         Mode::Name { line, .. } => Some((" name: ", line)),
+        Mode::Expect { line, .. } => Some((" expected: ", line)),
         Mode::Filter { line, .. } => Some((FILTER_PROMPT, line)),
         _ => None,
     }
@@ -399,10 +400,7 @@ fn input_error(model: &Model, line: &Line) -> Printable {
         let (left_out, longest) = (number(left_out as u64), number(line.longest() as u64));
         return Printable::new(&format!("{left_out} characters dropped: the limit is {longest}"));
     }
-    match (&model.mode, &model.filtering.error) {
-        (Mode::Filter { .. }, Some(error)) => Printable::new(error),
-        _ => Printable::default(),
-    }
+    model.line_error().map_or_else(Printable::default, |error| Printable::new(&error))
 }
 
 /// Returns the columns available to the line being typed; the error message follows it.

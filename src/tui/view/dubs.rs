@@ -46,6 +46,9 @@ pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
         let text = format!("{} {assets} failed", count(counts.failed_assets));
         parts.push(one(text, Role::Failed));
     }
+    if counts.expected > 0 && !briefly {
+        parts.push(one(format!("{} expected", count(counts.expected)), Role::Dim));
+    }
     parts.join(&(format!(" {} ", glyph::DOT), Role::Dim))
 }
 
@@ -118,6 +121,9 @@ mod tests {
         assert_eq!(text(&words(&only, false)), "2 assets failed");
         assert_eq!(text(&words(&only, true)), "2 failed");
         assert_eq!(text(&words(&DubCounts::default(), false)), "");
+        let expected = DubCounts { all: 3, done: 1, expected: 2, ..DubCounts::default() };
+        assert_eq!(text(&words(&expected, false)), "1 of 3 done · 2 expected");
+        assert_eq!(text(&words(&expected, true)), "1 of 3 done");
         let waits = DubCounts { all: 1, ready: 1, ..DubCounts::default() };
         assert_eq!(text(&words(&waits, false)), "0 of 1 done · 1 for you");
     }

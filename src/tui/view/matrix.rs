@@ -58,7 +58,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let lines = MatrixLines::new(model.group_sizes());
     let selected = model.selected_place();
     let seen = window(lines.of(selected), lines.count(), height.into());
-    let mut unchecked = false;
+    let (mut unchecked, mut expected) = (false, false);
     for (row, line) in (2..).zip(seen) {
         let mut pen = Pen::new(buffer, area, row);
         match lines.at(line) {
@@ -72,6 +72,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
                     asset_row(model, asset, &across, theme, place == selected, &mut pen);
                     let mut versions = asset.row.versions.iter();
                     unchecked |= versions.any(|row| row.version.provenance().is_unchecked());
+                    expected |= !asset.missing().is_empty();
                 }
             }
         }
@@ -82,6 +83,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
         pen.glyphs(glyph::THIN, area.width, theme.of(Role::Dim));
         legend(
             unchecked.then(|| mark::unchecked(model)),
+            expected,
             theme,
             &mut Pen::new(buffer, area, bottom + 2),
         );
@@ -233,8 +235,7 @@ fn asset_row(
     pen.glyph(sign, theme.of(role)).skip(1);
     // Mark and glyph take three columns; the count and its margins take eight.
     pen.field(across.label - 11, &model.shown().asset_list.label(asset), theme.of(name)).skip(1);
-    let seen = asset.row.versions.len();
-    if seen == 0 {
+    if asset.row.versions.is_empty() {
         if let Some(failure) = &asset.row.asset.failure {
             let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
             pen.text(&format!("asset failed {at}"), theme.of(Role::Failed));
@@ -242,7 +243,8 @@ fn asset_row(
         }
         return;
     }
-    let done = format!("{}/{seen}", asset.count(State::Generated));
+    let (done, all) = asset.done();
+    let done = format!("{done}/{all}");
     pen.field_right(5, &done, theme.of(Role::Dim)).skip(2);
 
     let begin = pen.x();
@@ -250,6 +252,7 @@ fn asset_row(
     for (at, cell) in (0_u16..).zip(cells(asset, across)) {
         pen.to(begin.saturating_add(at.saturating_mul(width)));
         let on = selected && usize::from(at) == across.selected;
+        let locale = across.locales.get(usize::from(at)).copied().flatten();
         let (text, style) = match cell {
             Some((version, count)) => {
                 let (glyph, role) = state_sign(asset, version);
@@ -257,6 +260,7 @@ fn asset_row(
                 let mark = mark::of(model, version).map_or(String::new(), |(mark, _)| mark.into());
                 (format!("{glyph}{count}{mark}"), theme.of(role))
             }
+            None if is_missing(asset, locale) => (glyph::EXPECTED.to_string(), theme.of(Role::Dim)),
             // A dot, so that the eye can follow the row.
             None => (glyph::DOT.to_string(), theme.of(Role::Dim)),
         };
@@ -267,6 +271,12 @@ fn asset_row(
         }
     }
     pen.finish();
+}
+
+/// Returns whether a version in this locale is expected of the asset and nothing was received of it.
+fn is_missing(asset: &AssetView, locale: Option<&str>) -> bool {
+    let progress = asset.expected().map(|expected| &expected.progress);
+    progress.zip(locale).is_some_and(|(progress, locale)| progress.is_missing(locale))
 }
 
 /// Returns the most urgent version in each visible locale, and how many there are.
@@ -301,7 +311,9 @@ fn describe_cell(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &
     let mut here: Vec<&VersionRow> =
         asset.row.versions.iter().filter(|row| row.version.locale() == locale).collect();
     here.sort_by_key(|row| (asset.urgency(&row.version), &row.version_id));
-    if here.is_empty() {
+    if here.is_empty() && is_missing(asset, locale) {
+        pen.glyph(glyph::EXPECTED, dim).text(" expected", dim);
+    } else if here.is_empty() {
         pen.text("no version", dim);
     }
     for (place, row) in here.iter().enumerate() {
@@ -379,8 +391,9 @@ fn failed_unchecked(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pe
     }
 }
 
-/// Draws the legend. `unchecked` is the role of that mark if it is visible.
-fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
+/// Draws the legend. `unchecked` is the role of that mark if it is visible; `expected` is whether
+/// expected versions are.
+fn legend(unchecked: Option<Role>, expected: bool, theme: Theme, pen: &mut Pen<'_>) {
     pen.skip(1);
     for (sign, role, word) in [
         (glyph::FAILED, Role::Failed, "failed"),
@@ -391,6 +404,10 @@ fn legend(unchecked: Option<Role>, theme: Theme, pen: &mut Pen<'_>) {
     ] {
         pen.glyph(sign, theme.of(role)).skip(1);
         pen.text(word, theme.of(Role::Dim)).skip(2);
+    }
+    if expected {
+        let dim = theme.of(Role::Dim);
+        pen.glyph(glyph::EXPECTED, dim).text(" expected", dim).skip(2);
     }
     pen.glyph(glyph::GUESS, theme.of(Role::Guess)).text(" a guess", theme.of(Role::Dim));
     if let Some(role) = unchecked {

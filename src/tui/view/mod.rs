@@ -59,7 +59,11 @@ fn body_of(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer, mode: &
             body_of(model, theme, area, buffer, under);
             copy::draw(theme, area, buffer);
         }
-        Mode::Normal | Mode::Quit | Mode::Filter { .. } | Mode::Name { .. } => match model.screen {
+        Mode::Normal
+        | Mode::Quit
+        | Mode::Filter { .. }
+        | Mode::Name { .. }
+        | Mode::Expect { .. } => match model.screen {
             Screen::Health => health::draw(model, theme, area, buffer),
             Screen::Timeline | Screen::Matrix if model.is_empty() => {
                 empty::draw(model, theme, area, buffer);
@@ -97,6 +101,7 @@ mod tests {
             confirm_quit: true,
             bell: true,
             overdue: SignedDuration::from_hours(3),
+            expected: None,
             started: Timestamp::UNIX_EPOCH,
             zone: TimeZone::UTC,
         };

@@ -129,8 +129,7 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pe
         pen.glyph(' ', theme.of(Role::Plain));
     }
     let plain = theme.of(if group == Group::Done { Role::Dim } else { Role::Plain });
-    let done = asset.count(State::Generated);
-    let all = asset.row.versions.len();
+    let (done, all) = asset.done();
     let count = if all == 0 { String::new() } else { format!("{done}/{all}") };
     pen.field_right(5, &count, plain);
     pen.field_right(5, &ago::ago(asset.last_at(), model.shown_at()), theme.of(Role::Dim));
@@ -166,12 +165,12 @@ pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
 }
 
 /// Draws a bar with a cell per version, scaled down if there are more versions than cells: done,
-/// generating, ready, overdue, failed.
+/// generating, ready, overdue, failed, expected.
 fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
-    let all = asset.row.versions.len();
+    let all = asset.row.versions.len() + asset.waiting();
     let end = pen.x() + BAR;
     let failed = asset.count(State::Failed) + asset.count(State::GenerateFailed);
-    if all == 0 {
+    if asset.row.versions.is_empty() {
         pen.field(BAR, "asset", theme.of(Role::Failed));
         return;
     }
@@ -182,6 +181,7 @@ fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
         (asset.count(State::Ready), glyph::LIGHT, Role::Ready),
         (asset.overdue(), glyph::OVERDUE, Role::Failed),
         (failed, glyph::FAILED, Role::Failed),
+        (asset.waiting(), glyph::DOT, Role::Dim),
     ];
     // Every state that occurs gets a cell, at the cost of the largest.
     let mut sizes =

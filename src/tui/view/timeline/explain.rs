@@ -11,7 +11,7 @@ use super::super::super::widget::pen::Pen;
 use super::super::super::widget::theme::{Role, Theme};
 use crate::callback::State;
 use crate::text::Printable;
-use crate::timeline::{Version, VersionRow};
+use crate::timeline::{AssetExpectation, Version, VersionRow};
 
 pub(super) fn draw(
     model: &Model,
@@ -21,7 +21,12 @@ pub(super) fn draw(
     buffer: &mut Buffer,
 ) {
     let lanes = asset.lanes();
-    let Some(row) = lanes.get(model.selected_lane()) else { return };
+    let Some(row) = lanes.get(model.selected_lane()) else {
+        if let Some(words) = expected(asset) {
+            Pen::new(buffer, area, 0).skip(1).text(&words, theme.of(Role::Plain));
+        }
+        return;
+    };
     let id = Printable::new(&row.version_id);
     let room = usize::from(area.width).saturating_sub(2);
     let head = id.cut(room / 3);
@@ -120,7 +125,19 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
         1 => parts.push("1 late callback, received after the next step".to_owned()),
         more => parts.push(format!("{more} late callbacks")),
     }
+    parts.extend(expected(asset));
     parts.join("; ")
+}
+
+/// Names the expected versions that are missing, and where the expectation comes from.
+fn expected(asset: &AssetView) -> Option<String> {
+    let AssetExpectation { source, progress, .. } = asset.expected()?;
+    let (expected, source) = (progress.expected, source.words());
+    match (progress.waiting, progress.missing.as_slice()) {
+        (0, _) => None,
+        (waiting, []) => Some(format!("{waiting} more expected of {expected}, {source}")),
+        (_, missing) => Some(format!("still expected: {} ({source})", missing.join(", "))),
+    }
 }
 
 /// Returns how long the generation took that led to the current outcome.
@@ -146,17 +163,21 @@ pub(super) fn asset_failure(model: &Model, asset: &AssetView) -> Option<String> 
     })
 }
 
-/// Returns how many versions are in each state. The sender never says how many there will be.
+/// Returns how many versions are in each state. The sender never says how many there will be: unless
+/// something else does, the number is that of the versions seen.
 pub(super) fn state_counts(asset: &AssetView) -> Vec<(Role, String)> {
-    let all = asset.row.versions.len();
+    let (done, all) = asset.done();
     let count = |state| asset.count(state);
     let failed = count(State::Failed) + count(State::GenerateFailed);
-    let mut parts = vec![(Role::Plain, format!("{} of {all} seen done", count(State::Generated)))];
+    let seen = if asset.expected().is_some() { "" } else { "seen " };
+    let mut parts = vec![(Role::Plain, format!("{done} of {all} {seen}done"))];
     for (role, count, word) in [
         (Role::Failed, failed, "failed"),
         (Role::Failed, asset.overdue(), "overdue"),
         (Role::Generating, count(State::Generating) - asset.overdue(), "generating"),
         (Role::Ready, count(State::Ready), "ready"),
+        (Role::Dim, asset.waiting(), "expected"),
+        (Role::Dim, asset.unexpected(), "unexpected"),
     ] {
         if count > 0 {
             parts.push((role, format!("{count} {word}")));

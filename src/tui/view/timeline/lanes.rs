@@ -2,7 +2,7 @@
 //!
 //! A thin line means waiting for a person, a thick one generating, `╍` from `✗` to now still
 //! failed, and blank done. `╌` is the expected end, `↻` the start of the next cycle, `▲` the time
-//! from which it is overdue.
+//! from which it is overdue. Below them, expected versions that nothing was received of: words only.
 
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -33,7 +33,9 @@ pub(super) struct RowsNeeded {
 }
 
 pub(super) fn rows_needed(asset: &AssetView) -> RowsNeeded {
-    let lanes = u16::try_from(asset.row.versions.len()).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);
+    let lanes = u16::try_from(asset.row.versions.len() + awaited(asset).len())
+        .unwrap_or(u16::MAX / 4)
+        .min(u16::MAX / 4);
     let head = 1 + u16::from(asset.row.asset.failure.is_some());
     RowsNeeded { airy: head + (2 * lanes).max(1), dense: head + lanes }
 }
@@ -70,14 +72,20 @@ pub(super) fn draw(
     row += 1;
 
     let lanes = asset.lanes();
+    let awaited = awaited(asset);
     let pitch = if airy { 2 } else { 1 };
     let height = usize::from(area.height.saturating_sub(row)) / usize::from(pitch);
     let selected = model.selected_lane();
-    let seen = window(selected, lanes.len(), height);
+    let seen = window(selected, lanes.len() + awaited.len(), height);
     let usual = explain::usual(model, asset);
     for place in seen {
-        let Some(version) = lanes.get(place) else { break };
         let mut pen = Pen::new(buffer, area, row);
+        let Some(version) = lanes.get(place) else {
+            let words = awaited.get(place - lanes.len());
+            awaited_words(words.map_or("", String::as_str), widths.words, theme, &mut pen);
+            row += pitch;
+            continue;
+        };
         let lane = Lane { model, asset, version, theme, is_selected: place == selected };
         lane.words(widths.words, &mut pen);
         pen.skip(1);
@@ -94,6 +102,27 @@ pub(super) fn draw(
     }
     row
 }
+
+/// Returns what to call each expected version that nothing was received of: its locale or, if only a
+/// number is expected, how many there are.
+fn awaited(asset: &AssetView) -> Vec<String> {
+    match (asset.missing(), asset.waiting()) {
+        ([], 0) => Vec::new(),
+        ([], more) => vec![format!("+{more}")],
+        (missing, _) => missing.to_vec(),
+    }
+}
+
+/// Draws a version that waits for the machine: dim, and without age or history.
+fn awaited_words(locale: &str, width: u16, theme: Theme, pen: &mut Pen<'_>) {
+    let dim = theme.of(Role::Dim);
+    let locale_wide = if width >= WIDE_WORDS { 8 } else { 6 };
+    pen.skip(1).glyph(glyph::EXPECTED, dim).skip(1);
+    pen.field(locale_wide, locale, dim).skip(1).text("expected", dim);
+}
+
+/// Minimum width of the words of a lane in which they are not shortened.
+const WIDE_WORDS: u16 = 28;
 
 struct Lane<'a> {
     model: &'a Model,
@@ -121,7 +150,7 @@ impl Lane<'_> {
             (false, false) => theme.state(state),
         };
         // Selection mark, glyph, mark and two blanks take five columns of the width.
-        let wide = width >= 28;
+        let wide = width >= WIDE_WORDS;
         let (locale_wide, state_wide, age_wide) = if wide { (8, 10, 5) } else { (6, 7, 5) };
         let piece = names::short_id(&self.version.version_id);
         let locale = version.locale().unwrap_or(&piece);

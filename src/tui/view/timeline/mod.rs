@@ -178,6 +178,7 @@ mod tests {
             confirm_quit: false,
             bell: true,
             overdue: SignedDuration::from_hours(3),
+            expected: None,
             started: at(-age),
             zone: TimeZone::UTC,
         };
