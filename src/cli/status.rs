@@ -1,6 +1,7 @@
 //! `dubwatch status`: assets and versions as the fold has them; works beside a running watch.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use crate::filter::{Filter, VersionFacts};
 use crate::journal::JournalReader;
 use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
 use crate::text::Printable;
-use crate::timeline::{AssetExpectation, AssetRow, Notes, VersionRow};
+use crate::timeline::{AssetExpectation, AssetRow, Expectation, Notes, VersionRow};
 
 /// Maximum number of assets that are listed if a word matches several.
 const NAMED: usize = 5;
@@ -49,7 +50,8 @@ pub(super) fn run(config: &Config, args: &StatusArgs) -> anyhow::Result<Exit> {
     let out = out(config, config.output != Some(Output::Json));
     let lines = (config.output != Some(Output::Json)).then(|| lines(config, args.utc));
     let gone = reader_gone();
-    let mut report = StatusReport { config, filter, now, lines, out, gone, begun: false };
+    let setting = config.expect.clone().map(Arc::new);
+    let mut report = StatusReport { config, setting, filter, now, lines, out, gone, begun: false };
     let written = match &args.asset {
         Some(word) => match find(&reader, word)? {
             Ok(asset_id) => {
@@ -133,6 +135,8 @@ impl MatchingAssets {
 /// Writes the states of assets and versions.
 struct StatusReport<'a, W> {
     config: &'a Config,
+    /// What is expected of every asset.
+    setting: Option<Arc<Expectation>>,
     filter: Filter,
     now: Timestamp,
     /// `None` for NDJSON.
@@ -165,7 +169,7 @@ impl<W: Write> StatusReport<'_, W> {
             return Ok(());
         }
         self.heading(&row)?;
-        let expected = AssetExpectation::of(&row, notes, None);
+        let expected = AssetExpectation::of(&row, notes, self.setting.as_ref());
         let expected = expected.as_ref();
         self.begun = true;
         let (now, overdue) = (self.now, self.config.overdue);

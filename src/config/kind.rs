@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use super::shown_value::{self, ShownValue};
 use super::value::{self, ListenAddress, ProxyNetworks, Secret};
+use crate::timeline::Expectation;
 
 /// The value of a setting in a variable or the file.
 #[derive(Debug)]
@@ -263,6 +264,26 @@ impl SettingKind for FileList {
 
     fn show(value: &Self::Value) -> Option<ShownValue> {
         Some(ShownValue::List(value.iter().map(|file| shown_value::lossy(file)).collect()))
+    }
+}
+
+/// The versions that are expected of an asset: locales or a number.
+#[derive(Debug, Clone, Copy)]
+pub enum ExpectedVersions {}
+
+impl SettingKind for ExpectedVersions {
+    type Value = Expectation;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.value_parser(Expectation::parse)
+    }
+
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
+        Expectation::parse(&written.list()?.join(","))
+    }
+
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(value.to_string().as_str().into())
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::kind::{
-    AddressList, BodySize, DataFile, FileList, FileName, NegatedSwitch, OneOf, ProxyList,
-    PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath,
+    AddressList, BodySize, DataFile, ExpectedVersions, FileList, FileName, NegatedSwitch, OneOf,
+    ProxyList, PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath,
     WrittenValue,
 };
 use super::origin::Origin;
@@ -169,6 +169,15 @@ settings! {
         kind: TimeSpan,
         default: "3h",
         help: "How long a version may be generating before it is overdue, like 3h or 90m",
+    }
+    /// The versions that are expected of every asset; `None` where only callbacks name versions.
+    Expect = expect {
+        name: "expect",
+        flag: global("--expect", "VERSIONS"),
+        env: "DUBWATCH_EXPECT",
+        kind: ExpectedVersions,
+        unset: "the versions that callbacks name",
+        help: "Versions that every asset will have: locales like es-ES,fr-FR, or a number like 12",
     }
     /// How long deliveries are kept; `None` keeps all.
     Keep = keep {

@@ -105,6 +105,7 @@ fn without_settings_the_defaults_hold() {
     no-confirm-quit = false # default
     max-body = "1MiB" # default
     overdue = "3h" # default
+    # expect is not set: the versions that callbacks name # default
     # keep is not set: everything # default
     # relay is not set: none # default
     # relay-name is not set: the host's name # default
@@ -154,6 +155,7 @@ fn a_tunnel_needs_the_development_key_to_be_asked_for() {
 #[case(SettingKey::NoConfirmQuit, "true", "no", ["true", "false", "true"], "true")]
 #[case(SettingKey::MaxBody, "2048", "512k", ["\"2KiB\"", "\"512KiB\"", "\"1025\""], "1025")]
 #[case(SettingKey::Overdue, "'90m'", "2d", ["\"1h 30m\"", "\"2d\"", "\"1h\""], "1 hour")]
+#[case(SettingKey::Expect, "['es-ES', 'fr-FR']", "12", ["\"es-ES,fr-FR\"", "\"12\"", "\"de-de,x\""], "de-de,x")]
 #[case(SettingKey::Keep, "'90d'", "12w", ["\"90d\"", "\"84d\"", "\"36h\""], "36h")]
 fn the_stronger_source_wins(
     #[case] key: SettingKey,
@@ -284,7 +286,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
   |
 1 | [server]
   |  ^^^^^^")]
@@ -308,6 +310,14 @@ fn files_that_are_no_text_are_refused() {
   |
 1 | overdue = true
   |           ^^^^"
+)]
+#[case::expectation(
+    "expect = ['es-ES', 'fr_FR']",
+    "\
+~/config/dubwatch/config.toml:1:10: expect: fr_FR is no locale; expected at most 35 letters, digits and -, like es-ES
+  |
+1 | expect = ['es-ES', 'fr_FR']
+  |          ^^^^^^^^^^^^^^^^^^"
 )]
 #[case::kind_in_list(
     "public-key = ['a', 7]",
@@ -350,7 +360,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]
@@ -637,6 +647,7 @@ fn what_is_shown_can_be_read_back() {
         "--color=never",
         "--max-body=1500",
         "--overdue=90m 1s",
+        "--expect=es-ES,fr-FR",
         "--keep=90d",
         "--relay=wss://relay.example:8443/x",
         "--relay-name=laptop",

@@ -74,7 +74,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "config",
-        ours: &["files", "text"],
+        ours: &["files", "text", "timeline"],
         crates: &["clap", "toml", "etcetera", "jiff", "serde", "thiserror", "http"],
         pure: false,
         why: "settings are a plain value that is passed to the code that acts on them",

@@ -88,6 +88,9 @@ fn wrong_usage() {
         "--listen here",
         "--max-body 1",
         "--overdue 0h",
+        "--expect 0",
+        "--expect es-ES,es_MX",
+        "log --expect 2",
         "--keep 3mo",
         "--signature maybe",
         "status --signature off",
@@ -398,6 +401,7 @@ fn a_flag_that_a_command_does_not_use_is_refused() {
                 "theme" => "=dark",
                 "max-body" => "=1MiB",
                 "overdue" | "keep" => "=1h",
+                "expect" => "=2",
                 "relay" => "=wss://relay.example",
                 "public-key" | "db" | "relay-name" | "relay-token-file" | "cacert" => "=x",
                 _ => "",
@@ -1130,6 +1134,7 @@ fn config_show_says_where_each_setting_comes_from() {
     no-confirm-quit = false  # default
     max-body = "3MiB"  # --max-body
     overdue = "1h 30m"  # DUBWATCH_OVERDUE
+    # expect is not set: the versions that callbacks name  # default
     # keep is not set: everything  # default
     # relay is not set: none  # default
     # relay-name is not set: the host's name  # default

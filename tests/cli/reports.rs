@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+use dubwatch::internals::journal::{Journal, Location};
+use dubwatch::internals::timeline::Expectation;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -153,6 +155,49 @@ fn status_takes_an_asset_by_its_id_a_piece_of_it_or_its_name() {
     let ran = home.run("status 9f3c81");
     let said = ran.complaint(1);
     assert!(said.contains("fits 2 assets: ast_9f3c81aa77, ast_9f3c81bb88"), "{said}");
+}
+
+#[test]
+fn status_compares_with_what_is_expected() {
+    let home = Home::new();
+    home.fill([
+        (2, body("version_generated", "ast_1", "ver_1")),
+        (1, body("version_ready", "ast_2", "ver_1")),
+    ]);
+    let asset = |line: &str, asset: &str| {
+        let ran = home.run(&format!("status --json {line}"));
+        let records = records(&ran).into_iter().filter(|record| record["type"] == "asset");
+        let found = records.into_iter().find(|record| record["asset_id"] == asset);
+        found.unwrap()["expected"].clone()
+    };
+    assert_eq!(asset("", "ast_1"), Value::Null, "nothing is expected");
+    assert_eq!(
+        asset("--expect ES-es,fr-FR", "ast_1"),
+        serde_json::json!({
+            "versions": "ES-es,fr-FR", "from": "setting", "count": 2, "done": 1,
+            "complete": false, "waiting": 1, "missing": ["fr-FR"], "unexpected": 0,
+        })
+    );
+    assert_eq!(
+        asset("--expect 1", "ast_1"),
+        serde_json::json!({
+            "versions": "1", "from": "setting", "count": 1, "done": 1,
+            "complete": true, "waiting": 0, "missing": [], "unexpected": 0,
+        })
+    );
+    assert_eq!(asset("--expect 1", "ast_2")["complete"], false);
+    let journal = Journal::open(&Location::File(home.journal()), None).unwrap();
+    let expected = Expectation::parse("de-DE").unwrap();
+    journal.expect("ast_1".to_owned(), Some(expected)).unwrap().blocking_receipt().unwrap();
+    journal.close();
+    let by_hand = asset("--expect 1", "ast_1");
+    assert_eq!((&by_hand["from"], &by_hand["unexpected"]), (&"by_hand".into(), &1.into()));
+
+    // From the file and the variable, too.
+    home.write("config/dubwatch/config.toml", "expect = ['es-ES', 'x-1']\n");
+    assert_eq!(asset("", "ast_2")["missing"], serde_json::json!(["x-1"]));
+    let ran = home.ran(home.command(["status", "--json"]).env("DUBWATCH_EXPECT", "3"));
+    assert_eq!(records(&ran).iter().filter(|r| r["expected"]["count"] == 3).count(), 1);
 }
 
 #[test]

@@ -166,6 +166,50 @@ fn an_overdue_version_rings_once_and_not_after_a_restart() {
 }
 
 #[test]
+fn what_is_expected_of_an_asset_is_typed_kept_and_compared_with_the_callbacks() {
+    let home = Home::new();
+    let watch = Watch::open(&home, "--listen 0 --expect 12");
+    let url = watch.after("callback_url:");
+    let post = |url: &str, event: &str, locale: &str| {
+        let what = format!("--asset ast_1 --version ver_{locale} --locale {locale}");
+        send(&home, url, &format!("--event version_{event} {what}"));
+    };
+    post(&url, "generated", "de-DE");
+    watch.pty.wait_for_text("1 of 12 done · 11 expected");
+    watch.pty.type_keys("E");
+    watch.pty.type_keys("de-DE,fr_FR");
+    watch.pty.wait_for_text("fr_FR is no locale; expected at most 35 letters, digits and -");
+    watch.pty.key("ctrl-u");
+    watch.pty.type_keys("de-DE,fr-FR");
+    watch.pty.key("enter");
+    watch.pty.wait_for_text("1 of 2 done · 1 expected");
+    watch.pty.wait_for_text("╌ fr-FR    expected");
+    watch.pty.wait_for_text("still expected: fr-FR (set by hand)");
+    watch.quit();
+    watch.ended();
+
+    let watch = Watch::open(&home, "--listen 0 --expect 12");
+    watch.pty.wait_for_text("1 of 2 done · 1 expected");
+    // The header may cut the path.
+    let door = watch.after("● ");
+    let url = format!("http://{}/callback", door.split('/').next().unwrap());
+    post(&url, "generated", "fr-FR");
+    watch.pty.wait_for_text("2 of 2 done");
+    watch.pty.wait_for_text("DONE 1");
+    watch.pty.settle();
+    assert_eq!(watch.pty.events().bells, 1, "complete");
+    // Nothing at all removes it, and `--expect` applies again.
+    watch.pty.type_keys("E");
+    watch.pty.key("ctrl-u");
+    watch.pty.key("enter");
+    watch.pty.wait_for_text("2 of 12 done · 10 expected");
+    watch.quit();
+    watch.ended();
+    let status = home.run("status --json --expect de-DE,x-1");
+    assert!(status.done().contains(r#""missing":["x-1"]"#), "{}", status.out);
+}
+
+#[test]
 fn a_ready_version_rings_and_a_refused_failure_is_shown() {
     let home = Home::new();
     let watch = Watch::open(&home, "--listen 0");

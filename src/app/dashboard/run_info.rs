@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -79,7 +80,7 @@ fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> RunInfo {
         confirm_quit: false,
         bell: config.bell,
         overdue: config.overdue,
-        expected: None,
+        expected: config.expect.clone().map(Arc::new),
         started: Timestamp::now(),
         zone: local_zone().zone,
     }
