@@ -52,6 +52,35 @@ pub fn read_trusted(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Why a file that holds a secret cannot be used.
+#[derive(Debug)]
+pub enum SecretFileError {
+    /// It cannot be read.
+    Read(io::Error),
+    /// Other users can read or change it.
+    Open {
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+/// Reads the beginning of a file that holds a secret, at most `max` bytes: an error for one that other
+/// users can read; `None` if the file does not exist.
+pub fn read_secret(path: &Path, max: u64) -> Result<Option<String>, SecretFileError> {
+    let (file, found) = match open(path) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(SecretFileError::Read(error)),
+    };
+    let mode = found.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SecretFileError::Open { mode });
+    }
+    let mut text = String::new();
+    file.take(max).read_to_string(&mut text).map_err(SecretFileError::Read)?;
+    Ok(Some(text))
+}
+
 /// Whether a name stands for something that this process was started with.
 fn is_handed_over(path: &Path) -> bool {
     ["/dev/fd", "/proc/self/fd"].iter().any(|directory| path.starts_with(directory))

@@ -1,15 +1,14 @@
 //! The subscribe token: reads it from its file or setting, and never shows it.
 
 use std::fmt;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 
-use crate::files;
+use crate::files::{self, SecretFileError};
 use crate::text::Printable;
 
 /// Maximum size of a token file, in bytes.
@@ -84,19 +83,11 @@ impl SubscribeToken {
     /// Reads the token from a file that only its owner may read; `None` if the file does not exist.
     pub fn from_file(path: &Path) -> Result<Option<Self>, TokenError> {
         let shown = || printable(path);
-        let read = |cause| TokenError::Read { path: shown(), cause };
-        let (file, found) = match files::open(path) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(read(error)),
-        };
-        let mode = found.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(TokenError::Open { path: shown(), mode });
-        }
-        let mut text = String::new();
-        file.take(MAX_FILE).read_to_string(&mut text).map_err(read)?;
-        Self::new(&text, shown().as_str()).map(Some)
+        let text = files::read_secret(path, MAX_FILE).map_err(|error| match error {
+            SecretFileError::Read(cause) => TokenError::Read { path: shown(), cause },
+            SecretFileError::Open { mode } => TokenError::Open { path: shown(), mode },
+        })?;
+        text.map(|text| Self::new(&text, shown().as_str())).transpose()
     }
 
     /// Returns the default path of the token file: next to the journal.
@@ -126,6 +117,7 @@ impl fmt::Debug for SubscribeToken {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
