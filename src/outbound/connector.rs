@@ -1,4 +1,4 @@
-//! Connects hyper's client as [`crate::outbound`] says.
+//! Connects hyper's client through an [`Outbound`].
 
 use std::io;
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tower::Service;
 
-use crate::outbound::{AnyStream, ConnectError, Destination, Outbound, Scheme};
+use super::{AnyStream, ConnectError, Destination, Outbound, Scheme};
 use crate::text::Printable;
 
 /// Returns the target of a URL; `None` if it is neither `http://` nor `https://`.
-pub(super) fn target(to: &Uri) -> Option<Destination> {
+pub fn destination(to: &Uri) -> Option<Destination> {
     let (scheme, port) = match to.scheme_str()? {
         "http" => (Scheme::Http, 80),
         "https" => (Scheme::Https, 443),
@@ -26,18 +26,19 @@ pub(super) fn target(to: &Uri) -> Option<Destination> {
 
 /// Makes the connections of a client.
 #[derive(Clone)]
-pub(super) struct Connector(Outbound);
+pub struct Connector(Outbound);
 
 impl Connector {
-    pub(super) const fn new(outbound: Outbound) -> Self {
+    /// Creates one that connects through `outbound`.
+    pub const fn new(outbound: Outbound) -> Self {
         Self(outbound)
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = SenderStream;
+    type Response = ClientStream;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<SenderStream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<ClientStream, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -47,26 +48,26 @@ impl Service<Uri> for Connector {
         let outbound = self.0.clone();
         Box::pin(async move {
             let no_url = || ConnectError::Name(Printable::new(&to.to_string()));
-            let target = target(&to).ok_or_else(no_url)?;
+            let target = destination(&to).ok_or_else(no_url)?;
             let made = outbound.connect(&target).await?;
-            Ok(SenderStream { io: TokioIo::new(made.stream), is_forwarded: made.is_forwarded })
+            Ok(ClientStream { io: TokioIo::new(made.stream), is_forwarded: made.is_forwarded })
         })
     }
 }
 
 /// A connection as the client uses it.
-pub(super) struct SenderStream {
+pub struct ClientStream {
     io: TokioIo<AnyStream>,
     is_forwarded: bool,
 }
 
-impl Connection for SenderStream {
+impl Connection for ClientStream {
     fn connected(&self) -> Connected {
         Connected::new().proxy(self.is_forwarded)
     }
 }
 
-impl Read for SenderStream {
+impl Read for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -76,7 +77,7 @@ impl Read for SenderStream {
     }
 }
 
-impl Write for SenderStream {
+impl Write for ClientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

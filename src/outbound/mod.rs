@@ -1,7 +1,9 @@
-//! Outgoing connections, for the relay client and for `send`: proxies from the environment, trusted
+//! Outgoing connections, for the relay client, for `send` and for the service's API: proxies from the environment, trusted
 //! certificates, and reasons for failures. Implements no protocol above TLS.
 
 mod connect;
+mod connector;
+mod failure;
 mod proxy;
 mod reasons;
 mod stream;
@@ -15,6 +17,8 @@ use std::path::Path;
 use http::HeaderValue;
 
 pub use connect::ConnectError;
+pub use connector::{Connector, destination};
+pub use failure::ExchangeFailure;
 pub use proxy::{Proxies, ProxyError};
 pub use stream::{AnyStream, SpeaksTls};
 pub use tls::Trust;

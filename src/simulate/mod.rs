@@ -1,7 +1,6 @@
 //! The signed sender behind `dubwatch send` and `dubwatch demo`: posts what a dubbing service
 //! would, and what a broken or hostile one would.
 
-mod connector;
 mod message;
 mod play;
 mod sender;

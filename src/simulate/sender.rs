@@ -11,11 +11,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use super::connector::{Connector, target};
 use super::message::Message;
 use super::tamper::{Signed, Tamper, sign};
 use crate::callback::Encoding;
-use crate::outbound::{ConnectError, Outbound, SpeaksTls};
+use crate::outbound::{ConnectError, Connector, ExchangeFailure, Outbound, destination};
 use crate::signature::{KeyError, PrivateKey};
 use crate::text::Printable;
 
@@ -98,7 +97,7 @@ impl Sender {
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
-        let way = target(to);
+        let way = destination(to);
         if let Some(login) = way.as_ref().and_then(|way| self.outbound.authorization(way)) {
             request = request.header(PROXY_AUTHORIZATION, login);
         }
@@ -132,34 +131,15 @@ fn tls_hint(to: &Uri) -> &'static str {
     if to.scheme_str() == Some("https") { "" } else { "; one that speaks TLS needs https://" }
 }
 
-/// Explains why there was no response. Prefers our own errors; of the library's errors the
-/// innermost says what happened, the outer ones only that something did.
+/// Explains why there was no response.
 fn lost(to: &Uri, error: &(dyn Error + 'static)) -> SendError {
     let to = to.clone();
-    let mut cause = error;
-    loop {
-        if let Some(error) = cause.downcast_ref::<ConnectError>() {
-            return no_way(to, error);
-        }
-        if let Some(error) = cause.downcast_ref::<hyper::Error>()
-            && error.is_incomplete_message()
-        {
-            return SendError::Closed { to };
-        }
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<SpeaksTls>) {
-                return SendError::SpeaksTls { to };
-            }
-            if is_end(error.kind()) {
-                return SendError::Closed { to };
-            }
-        }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => break,
-        }
+    match ExchangeFailure::of(error) {
+        ExchangeFailure::Connect(error) => no_way(to, error),
+        ExchangeFailure::SpeaksTls => SendError::SpeaksTls { to },
+        ExchangeFailure::Closed => SendError::Closed { to },
+        ExchangeFailure::Other(why) => SendError::Lost { to, why },
     }
-    SendError::Lost { to, why: Printable::new(&cause.to_string()).cut(160) }
 }
 
 fn no_way(to: Uri, error: &ConnectError) -> SendError {
@@ -171,10 +151,4 @@ fn no_way(to: Uri, error: &ConnectError) -> SendError {
         }
         error => SendError::NoWay { to, why: error.to_string() },
     }
-}
-
-/// Returns whether the receiver closed the connection.
-fn is_end(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(kind, ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof)
 }
