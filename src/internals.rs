@@ -4,6 +4,13 @@
 //! It is no API. The program's interfaces are its command line, its output and the relay protocol;
 //! see [`docs`](crate::docs).
 
+pub mod api {
+    pub use crate::api::{
+        AnswerError, ApiAddress, ApiClient, ApiError, ApiKey, ApiKeyPlace, ApiSettings,
+        AssetAnswer, AssetName, AssetPage, Endpoint, NameField, NextPage, PageWalk, ReadStatus,
+        ResultUrl, VersionAnswer, WalkStep, redact,
+    };
+}
 pub mod callback {
     pub use crate::callback::{
         Accepted, Ambiguity, BodySample, Callback, Delivery, DeliveryEffect, DeliverySummary,

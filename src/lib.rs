@@ -41,6 +41,7 @@
 //! | [`serve`] | hardened HTTP/1.1 for any router |
 //! | [`listener`] | the HTTP source: the callback path and its answers |
 //! | [`outbound`] | outgoing connections: proxies, trust, reasons for failure |
+//! | [`api`] | the client of the service's API: key, questions, answers read leniently |
 //! | [`relay`] | the relay: protocol, server, store, and the client that is a source |
 //! | [`intake`] | verification, refusals and the hand-over to the journal, for every source |
 //! | [`signature`] | keys, the signature header, the check, the reasons for a refusal |
@@ -75,6 +76,7 @@
 #![forbid(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the page is read with its private modules")]
 
+mod api;
 mod app;
 mod callback;
 mod cli;

@@ -15,9 +15,7 @@ mod refusal;
 mod verdict;
 
 pub use answer::{AssetReport, Basis, ReportedName, VersionReport, VersionStatus};
-#[cfg(test)]
-pub use body::MAX_ID;
-pub use body::{Callback, Subject, without_mark};
+pub use body::{Callback, MAX_ID, Subject, without_mark};
 pub use compressed::{Compression, decompress};
 pub use delivery::{Accepted, Delivery, DeliverySummary, Fingerprint, Received, Source};
 pub use event::{Event, State};

@@ -130,7 +130,7 @@ impl ReaderConnection<'_> {
         let shared = self.shared;
         let log = &*shared.log;
         let inbox = self.subscriber.inbox.id;
-        let mut page: Option<LogFuture<'_, NextPage>> = None;
+        let mut page: Option<LogFuture<'_, PendingPage>> = None;
         let mut saving: Option<LogFuture<'_, ()>> = None;
         let mut save_at: Option<Instant> = None;
         loop {
@@ -215,7 +215,7 @@ impl ReaderConnection<'_> {
     }
 
     /// Reads the next page once there is a slot for it: deliveries to a slow reader stay on disk.
-    fn next<'a>(&self) -> LogFuture<'a, NextPage>
+    fn next<'a>(&self) -> LogFuture<'a, PendingPage>
     where
         Self: 'a,
     {
@@ -360,7 +360,7 @@ impl ReaderConnection<'_> {
     }
 
     /// Converts a page to frames and queues them.
-    fn send(&mut self, next: NextPage) -> Result<(), SubscriptionEnd> {
+    fn send(&mut self, next: PendingPage) -> Result<(), SubscriptionEnd> {
         let Some((slot, LoadedPage { items, permit }, head)) = next else {
             return Err(SubscriptionEnd::Gone);
         };
@@ -395,7 +395,7 @@ impl ReaderConnection<'_> {
 }
 
 /// A page with its slot, and the head for which it was read; `None` if the connection is broken.
-type NextPage = Option<(BatchSlot, LoadedPage, u64)>;
+type PendingPage = Option<(BatchSlot, LoadedPage, u64)>;
 
 /// Waits for a future. Waits forever if there is none.
 async fn some<T>(answer: &mut Option<LogFuture<'_, T>>) -> Result<T, LogError> {

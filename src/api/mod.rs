@@ -1,0 +1,36 @@
+//! The client of the service's API: GET requests to one host, with a key that is never shown.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `key` | the key: where it comes from, and that nothing shows it |
+//! | `address` | the one host, from `--api-url` |
+//! | `endpoint` | the paths that are asked, and the ids in them |
+//! | `get` | the only requests there are: GET, to the one host |
+//! | `client` | one question and its answer |
+//! | `bounds` | how long and how large they may be |
+//! | `answer` | what an answer says, read leniently (pure) |
+//! | `redact` | what of an answer may be shown (pure) |
+//! | `error` | why there is no answer, and whether a later request may get one |
+//! | `retry_after` | when the service wants to be asked again |
+
+mod address;
+mod answer;
+mod bounds;
+mod client;
+mod endpoint;
+mod error;
+mod get;
+mod key;
+mod redact;
+mod retry_after;
+
+pub use address::ApiAddress;
+pub use answer::{
+    AnswerError, AssetAnswer, AssetName, AssetPage, NameField, NextPage, PageWalk, ReadStatus,
+    ResultUrl, VersionAnswer, WalkStep,
+};
+pub use client::{ApiClient, ApiSettings};
+pub use endpoint::Endpoint;
+pub use error::ApiError;
+pub use key::{ApiKey, ApiKeyPlace};
+pub use redact::redact;
