@@ -204,3 +204,27 @@ impl ApiClient {
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::super::key::ApiKeyPlace;
+    use super::*;
+
+    /// Time is paused: a question without an answer times out as soon as all tasks wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_does_not_answer_is_not_waited_for() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap();
+        let client = ApiClient::new(ApiSettings {
+            address: ApiAddress::new(&format!("http://{address}")).unwrap(),
+            key: ApiKey::new("key", ApiKeyPlace::Setting("x".into())).unwrap(),
+            outbound: Outbound::default(),
+        });
+        let error = client.get_version("v").await.unwrap_err();
+        assert!(matches!(error, ApiError::TimedOut { .. }) && error.is_retryable(), "{error}");
+        let said = format!("{address} did not answer about version v within 30 s");
+        assert_eq!(error.to_string(), said);
+    }
+}

@@ -7,12 +7,14 @@
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
+//! | `api_source` | the settings of the service's API: host, key, way |
 //! | `parts` | what the supervisor runs beside the frontend |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
 //! | `frontend` | lines on standard output; the dashboard's terminal |
 //! | `dashboard` | the dashboard's backend: reads the journal, answers requests |
 //! | `worker` | a task or thread with a result |
 
+mod api_source;
 mod dashboard;
 mod demo;
 mod demo_parts;
@@ -42,6 +44,7 @@ use crate::output::Format;
 use crate::sqlite::OpenError;
 use crate::tui::widget::theme::Theme;
 
+pub use api_source::api_settings;
 pub use demo::demo;
 pub use demo_story::{DemoOptions, any_seed};
 pub use frontend::stream::is_closed_pipe;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use super::api_source::api_settings;
 use super::keys::{named_keys, with_present_dev_key};
 use super::receiver::PreparedReceiver;
 use super::show::{ShowOptions, receive};
@@ -22,6 +23,8 @@ pub fn watch(
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
     config.check_sources()?;
+    // A mistake in the key or the URL is an error at the start.
+    api_settings(config)?;
     if !config.ephemeral {
         config.needs_journal()?;
     }

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, errors in one sentence, reliable exit codes.
 
+mod api;
 mod characters;
 mod completions;
 mod config;
@@ -27,12 +28,15 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::builder::Styles;
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::app::{Exit, is_closed_pipe};
-use crate::config::{Color, Config, ConfigError, Environment, Flags, LocalZone, local_zone};
+use crate::config::{
+    Color, Config, ConfigError, Environment, Flags, LocalZone, SettingKey, local_zone,
+};
 use crate::output::Lines;
 use crate::signature::KeyError;
 use crate::text::{is_hidden, printable_lines, without_secrets};
@@ -81,6 +85,9 @@ enum Command {
     Names(names::NamesCommand),
     /// Delete assets that have been quiet for long, with all their deliveries
     Prune(prune::PruneArgs),
+    /// Ask the service's API, as far as it can be asked without changing anything
+    #[command(subcommand)]
+    Api(api::ApiCommand),
     /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
     Relay(relay::RelayArgs),
     /// Show the settings
@@ -106,7 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if is_odd {
         command = command.styles(Styles::plain());
     }
-    let parsed = command.clone().try_get_matches_from(arguments);
+    let parsed = command.clone().try_get_matches_from(arguments).map_err(without_query);
     match parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))) {
         Ok((cli, matches)) => match dispatch(cli, &command, &matches) {
             Ok(exit) => exit.into(),
@@ -126,6 +133,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
     }
+}
+
+/// Returns an error without the URL of the API if that has a query, which may hold the key.
+fn without_query(mut error: clap::Error) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let flag = SettingKey::ApiUrl.setting().flag;
+    let is_its = text(ContextKind::InvalidArg).split(' ').next() == Some(flag);
+    if is_its && text(ContextKind::InvalidValue).contains('?') {
+        let hidden = ContextValue::String("(not shown)".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }
 
 fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
@@ -163,6 +185,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
+        Some(Command::Api(command)) => api::run(&config, &command),
         Some(Command::Relay(args)) => relay::run(&config, args),
         Some(Command::Config(config::ConfigCommand::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),

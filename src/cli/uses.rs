@@ -42,6 +42,9 @@ const fn of_relay(command: &'static str, flags: &'static [&'static str]) -> Comm
 /// The command that shows the settings of all others.
 const SHOW: &str = "config show";
 
+/// What every question to the API needs.
+const API: &[&str] = &["api-url", "api-key-file", "cacert", "config"];
+
 /// Every command that does something.
 const ROWS: &[CommandUse] = &[
     all(""),
@@ -62,6 +65,9 @@ const ROWS: &[CommandUse] = &[
     only("names list", &["db", "json", "output", "config"]),
     only("names export", &["db", "config"]),
     only("prune", &["db", "config"]),
+    only("api get-version", API),
+    only("api get-asset", API),
+    only("api list", API),
     of_relay(
         "relay",
         &["listen", "public-url", "trust-forwarded-for", "public-key", "db", "max-body", "config"],
@@ -109,8 +115,12 @@ impl CommandUse {
 
     /// Returns whether it uses the variable of a setting.
     fn uses_variable(&self, key: SettingKey) -> bool {
-        // The token has no flag: it belongs to `--relay`.
-        let flag = if key == SettingKey::RelayToken { SettingKey::Relay } else { key };
+        // Secrets have no flag: the token belongs to `--relay`, the key to `--api-url`.
+        let flag = match key {
+            SettingKey::RelayToken => SettingKey::Relay,
+            SettingKey::ApiKey => SettingKey::ApiUrl,
+            key => key,
+        };
         self.uses(flag.setting().name) && !self.uses_flag_alone(key)
     }
 

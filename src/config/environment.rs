@@ -11,14 +11,17 @@ use crate::text::Printable;
 
 /// The name of our directory in each of the XDG directories.
 const NAME: &str = "dubwatch";
+/// The variable of the service's key, which has the service's prefix.
+const SERVICE_KEY: &str = "PANJAYA_API_KEY";
 /// Variables with our prefix that are not a mistake, without the prefix: those that an orchestrator
 /// sets for a service of our name, and those that our tests read.
 const NOT_OURS: [&str; 7] =
     ["SERVICE_HOST", "SERVICE_PORT", "PORT_", "TEST_", "WRITE_", "RELAY_LONG", "RELAY_SEED"];
 
-/// Returns whether a variable has our prefix, ignoring case.
+/// Returns whether a variable has our prefix, ignoring case, or is that of the service's key.
 fn is_ours(name: &str) -> bool {
-    name.split_once('_').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(NAME))
+    name == SERVICE_KEY
+        || name.split_once('_').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(NAME))
 }
 
 /// The environment variables and directories that settings are read from.
@@ -35,8 +38,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Returns the environment of this process: its `DUBWATCH_*` variables and the XDG directories,
-    /// on every platform.
+    /// Returns the environment of this process: its `DUBWATCH_*` variables, the key of the
+    /// service's API, and the XDG directories, on every platform.
     ///
     /// A directory is absent if neither its variable nor a home directory gives it a place.
     pub fn of_process() -> Self {

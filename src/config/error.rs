@@ -26,9 +26,13 @@ pub enum ConfigError {
     InFile(Box<FileMistake>),
     /// The configuration file contains a secret, and other users can read it.
     #[error(
-        "others can read relay-token in the configuration file {path} (mode {mode:03o}); `chmod 600` it, or move the token into a file of its own"
+        "others can read {setting} in the configuration file {path} (mode {mode:03o}); `chmod 600` it, or move the {what} into a file of its own"
     )]
     Open {
+        /// The setting that holds it.
+        setting: &'static str,
+        /// What it is.
+        what: &'static str,
         /// The file.
         path: Printable,
         /// Its permissions.
@@ -88,14 +92,14 @@ pub struct FileMistake {
 }
 
 impl FileMistake {
-    /// Creates the mistake at `span`, in bytes, of the file's `text`. Does not show the value of the
-    /// setting `secret`.
+    /// Creates the mistake at `span`, in bytes, of the file's `text`. Does not show the value of a
+    /// setting in `secrets`.
     pub(super) fn new(
         path: &Path,
         text: &str,
         span: Range<usize>,
         why: String,
-        secret: &str,
+        secrets: &[&str],
     ) -> Self {
         let start = boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -109,16 +113,16 @@ impl FileMistake {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             why,
-            excerpt: Printable::new(&without_secret(line, secret)).cut(EXCERPT),
+            excerpt: Printable::new(&without_secret(line, secrets)).cut(EXCERPT),
             mark: before.min(EXCERPT)..(before + marked).min(EXCERPT),
         }
     }
 }
 
-/// Returns a line without the value of the setting `name`.
-fn without_secret<'a>(line: &'a str, name: &str) -> std::borrow::Cow<'a, str> {
+/// Returns a line without the value of a setting in `secrets`.
+fn without_secret<'a>(line: &'a str, secrets: &[&str]) -> std::borrow::Cow<'a, str> {
     match line.split_once('=') {
-        Some((before, _)) if before.trim().trim_matches(['"', '\'']) == name => {
+        Some((before, _)) if secrets.contains(&before.trim().trim_matches(['"', '\''])) => {
             format!("{before}= (not shown)").into()
         }
         _ => line.into(),

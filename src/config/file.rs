@@ -21,6 +21,10 @@ use crate::text::{Printable, nearest};
 /// The longest configuration file that is read, in bytes: a longer one is some other file.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// The settings that hold a secret, with what each is.
+const SECRETS: [(SettingKey, &str); 2] =
+    [(SettingKey::RelayToken, "token"), (SettingKey::ApiKey, "key")];
+
 /// The settings in a configuration file.
 #[derive(Debug, Default)]
 pub(super) struct FileLayers {
@@ -54,14 +58,21 @@ pub(super) fn read(path: &Path) -> Result<Option<FileLayers>, ConfigError> {
     }
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8"))?;
     let found = parse(path, &text).map_err(|(span, why)| {
-        let secret = SettingKey::RelayToken.setting().name;
-        ConfigError::InFile(Box::new(FileMistake::new(path, &text, span, why, secret)))
+        let [token, key] = SECRETS.map(|(key, _)| key.setting().name);
+        // The URL may hold the key, in a query that it must not have.
+        let secrets = [token, key, SettingKey::ApiUrl.setting().name];
+        ConfigError::InFile(Box::new(FileMistake::new(path, &text, span, why, &secrets)))
     })?;
-    // As for a file of the token alone: the token gives access to the inbox.
-    if found.watcher.relay_token.is_some() && mode & 0o077 != 0 {
-        return Err(ConfigError::Open { path: super::error::shown(path), mode });
+    // As for a file of the secret alone: it gives access to the inbox or the account.
+    let held = [found.watcher.relay_token.is_some(), found.watcher.api_key.is_some()];
+    let held = SECRETS.iter().zip(held).find_map(|(secret, is_held)| is_held.then_some(secret));
+    match held {
+        Some((key, what)) if mode & 0o077 != 0 => {
+            let (setting, path) = (key.setting().name, super::error::shown(path));
+            Err(ConfigError::Open { setting, what, path, mode })
+        }
+        _ => Ok(Some(found)),
     }
-    Ok(Some(found))
 }
 
 /// A mistake: its position, and what is wrong.

@@ -135,6 +135,8 @@ texts! {
     PublicUrl: String, value::public_url, |url| url.as_str().into(), ValueHint::Url;
     /// The URL of a relay to receive from.
     RelayUrl: String, value::relay, |url| url.as_str().into(), ValueHint::Url;
+    /// The URL of the service's API.
+    ApiUrl: String, value::api_url, |url| url.as_str().into(), ValueHint::Url;
     /// The name of a reader at a relay.
     RelayName: String, value::relay_name, |name| name.as_str().into();
     /// The size of a body.

@@ -25,6 +25,11 @@ impl Origins {
         &self.watcher[key as usize]
     }
 
+    /// Returns whether a setting comes from a stronger source than another.
+    pub fn is_stronger(&self, key: SettingKey, than: SettingKey) -> bool {
+        self.of(key).rank() < self.of(than).rank()
+    }
+
     /// Returns whether the file sets anything for a relay that runs here.
     pub fn has_relays_table(&self) -> bool {
         self.relay.iter().any(|origin| matches!(origin, Origin::File(_)))

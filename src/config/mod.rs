@@ -159,12 +159,11 @@ impl Config {
             let is_flag = |key: &&SettingKey| matches!(self.origins.of(**key), Origin::Flag(_));
             keys.iter().find(is_flag).map(|key| key.setting().flag)
         };
-        let of_relay = [
-            SettingKey::RelayName,
-            SettingKey::RelayTokenFile,
-            SettingKey::RelayInsecure,
-            SettingKey::Cacert,
-        ];
+        let of_relay =
+            [SettingKey::RelayName, SettingKey::RelayTokenFile, SettingKey::RelayInsecure];
+        // The API uses them too.
+        let of_both = [SettingKey::Cacert];
+        let has_api_key = self.api_key.is_some() || self.api_key_file.is_some();
         let of_listener = [SettingKey::Listen, SettingKey::Path, SettingKey::TrustForwardedFor];
         let why = if !self.listens && self.relay.is_none() {
             "--no-listen without --relay would receive nothing: leave it out, or name a relay"
@@ -173,6 +172,15 @@ impl Config {
             && let Some(flag) = idle(&of_relay)
         {
             format!("{flag} does nothing without --relay: leave it out, or name a relay")
+        } else if self.relay.is_none()
+            && !has_api_key
+            && let Some(flag) = idle(&of_both)
+        {
+            format!("{flag} does nothing without --relay: leave it out, or name a relay")
+        } else if !has_api_key && let Some(flag) = idle(&[SettingKey::ApiUrl]) {
+            format!(
+                "{flag} does nothing without an API key: leave it out, or set PANJAYA_API_KEY or --api-key-file"
+            )
         } else if !self.listens
             && let Some(flag) = idle(&of_listener)
         {

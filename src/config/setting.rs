@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::kind::{
-    AddressList, BodySize, DataFile, ExpectedVersions, FileList, FileName, NegatedSwitch, OneOf,
-    ProxyList, PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan, UrlPath,
-    WrittenValue,
+    AddressList, ApiUrl, BodySize, DataFile, ExpectedVersions, FileList, FileName, NegatedSwitch,
+    OneOf, ProxyList, PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan,
+    UrlPath, WrittenValue,
 };
 use super::origin::Origin;
 use super::shown_value::ShownValue;
@@ -233,14 +233,41 @@ settings! {
         default: "false",
         help: "Allow ws:// to another machine: token and deliveries are sent unencrypted",
     }
-    /// Certificates that `wss://` trusts instead of the system's.
+    /// The URL of the service's API.
+    ApiUrl = api_url {
+        name: "api-url",
+        flag: global("--api-url", "URL"),
+        env: "DUBWATCH_API_URL",
+        kind: ApiUrl,
+        default: "https://api.panjaya.ai",
+        help: "URL of the service's API: https, or http to this machine",
+    }
+    /// The key of the service's API, if it is not in a file.
+    ApiKey = api_key {
+        name: "api-key",
+        flag: none(),
+        env: "PANJAYA_API_KEY",
+        kind: SecretText,
+        unset: "that of the file",
+        help: "Key of the service's API; never a flag, because other users can see flags",
+    }
+    /// The file of that key.
+    ApiKeyFile = api_key_file {
+        name: "api-key-file",
+        flag: global("--api-key-file", "FILE"),
+        env: "DUBWATCH_API_KEY_FILE",
+        kind: FileName,
+        unset: "none",
+        help: "File with the key of the service's API, readable only by you; as a flag it overrides PANJAYA_API_KEY",
+    }
+    /// Certificates that `wss://` and the API trust instead of the system's.
     Cacert = cacert {
         name: "cacert",
         flag: global("--cacert", "PEM"),
         env: "DUBWATCH_CACERT",
         kind: FileName,
         unset: "the system's",
-        help: "PEM file of the certificates that wss:// and `send` trust, instead of the system's",
+        help: "PEM file of the certificates that wss://, `send` and the API trust, instead of the system's",
     }
     /// Whether there is a listener.
     NoListen = listens {

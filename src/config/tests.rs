@@ -112,6 +112,9 @@ fn without_settings_the_defaults_hold() {
     # relay-token is not set: that of the file # default
     # relay-token-file is not set: relay.token beside the journal # default
     relay-insecure = false # default
+    api-url = "https://api.panjaya.ai" # default
+    # api-key is not set: that of the file # default
+    # api-key-file is not set: none # default
     # cacert is not set: the system's # default
     no-listen = false # default
     trust-forwarded-for = false # default
@@ -286,7 +289,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, cacert, no-listen, trust-forwarded-for
   |
 1 | [server]
   |  ^^^^^^")]
@@ -360,7 +363,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, cacert, no-listen, trust-forwarded-for
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]
@@ -470,6 +473,13 @@ fn a_flag_that_would_do_nothing_is_refused() {
             sources(&[&relay[..], &["--no-listen", flag]].concat()).unwrap_err().to_string();
         assert!(error.contains("does nothing where --no-listen is set"), "{error}");
         sources(&[&relay[..], &[flag]].concat()).unwrap();
+    }
+    // The API uses certificates too, and needs a key.
+    let key = ["--api-key-file=k"];
+    for (flag, needs) in [("--cacert=c.pem", "--relay"), ("--api-url=https://h", "an API key")] {
+        let error = sources(&[flag]).unwrap_err().to_string();
+        assert!(error.contains(&format!(" does nothing without {needs}")), "{error}");
+        sources(&[&key[..], &[flag]].concat()).unwrap();
     }
     // What is set for good may wait for a relay.
     let place = Place::new().file("relay-name = 'a'").variable("DUBWATCH_CACERT", "c.pem");
@@ -592,6 +602,26 @@ fn a_relays_token_is_never_shown() {
 }
 
 #[test]
+fn an_api_key_is_never_shown() {
+    let place = Place::new().variable("PANJAYA_API_KEY", "panjaya-s3cret");
+    let config = place.load(&[]).unwrap();
+    assert_eq!(config.api_key.as_ref().unwrap().reveal(), "panjaya-s3cret");
+    assert!(config.show().contains("# api-key is set, and is not shown"));
+    assert!(config.show().contains("PANJAYA_API_KEY"), "where it comes from is");
+    assert!(!format!("{config:?}{}", config.show()).contains("s3cret"));
+    for file in ["api-key = \"s3cret", "api-key = [\"s3cret\"]", "\"api-key\" = true # s3cret"] {
+        let error = Place::new().file(file).error(&[]);
+        assert!(error.contains("not shown") && !error.contains("s3cret"), "{error}");
+    }
+    let place = Place::new().file("api-key = \"panjaya-s3cret\"");
+    assert_eq!(place.load(&[]).unwrap().api_key.clone().unwrap().reveal(), "panjaya-s3cret");
+    fs::set_permissions(place.config_file(), Permissions::from_mode(0o644)).unwrap();
+    let error = place.error(&[]);
+    assert!(error.contains("others can read api-key in") && error.contains("the key"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+}
+
+#[test]
 fn a_file_with_a_relays_token_has_to_be_private() {
     let place = Place::new().file("relay-token = \"dwr_s3cret\"");
     let open = |mode| fs::set_permissions(place.config_file(), Permissions::from_mode(mode));
@@ -653,6 +683,8 @@ fn what_is_shown_can_be_read_back() {
         "--relay-name=laptop",
         "--relay-token-file=t o.k",
         "--relay-insecure",
+        "--api-url=https://staging.example",
+        "--api-key-file=a p.i",
         "--cacert=ca.pem",
         "--no-listen",
         "--listen=localhost:2",
@@ -677,9 +709,11 @@ fn table_flags_and_file_agree() {
     for (index, setting) in SETTINGS.iter().enumerate() {
         assert_eq!(setting.key as usize, index, "{}: out of order", setting.name);
         let variable = setting.name.replace('-', "_").to_uppercase();
-        assert_eq!(setting.env, format!("DUBWATCH_{variable}"));
+        // The key of the service has the name that the service gives it.
+        let prefix = if setting.key == SettingKey::ApiKey { "PANJAYA" } else { "DUBWATCH" };
+        assert_eq!(setting.env, format!("{prefix}_{variable}"));
         assert_eq!(SettingKey::from_name(setting.name), Some(setting.key));
-        if setting.key == SettingKey::RelayToken {
+        if matches!(setting.key, SettingKey::RelayToken | SettingKey::ApiKey) {
             assert_eq!(setting.flag, "", "others can see arguments");
             assert!(command.get_arguments().all(|arg| arg.get_long() != Some(setting.name)));
             continue;

@@ -329,6 +329,24 @@ pub(super) fn relay(text: &str) -> Result<String, String> {
     }
 }
 
+/// Returns the URL of the service's API.
+pub(super) fn api_url(text: &str) -> Result<String, String> {
+    let expected = "one like https://api.panjaya.ai";
+    if text.contains('@') || text.contains('?') {
+        // Not shown: it may contain the key.
+        return Err(format!(
+            "the API's URL must hold no user name, password, key or query; expected {expected}"
+        ));
+    }
+    let uri: Uri = text.parse().map_err(|_| no(text, "URL of the API", expected))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() && text.is_ascii() => {
+            Ok(text.to_owned())
+        }
+        _ => Err(no(text, "https URL", expected)),
+    }
+}
+
 /// Parses the name of a reader at a relay, by the grammar of the relay protocol.
 pub(super) fn relay_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -9,6 +9,7 @@
 /// Defines a module whose documentation is a page, with the labels that pages link by.
 macro_rules! page {
     ($name:ident, $file:literal) => {
+        /// [api]: crate::docs::api
         /// [callbacks]: crate::docs::callbacks#what-a-callback-does
         /// [effects]: crate::docs::callbacks#what-a-callback-does
         /// [expected]: crate::docs::keys#how-many-versions-an-asset-will-have
@@ -27,6 +28,7 @@ macro_rules! page {
     };
 }
 
+page!(api, "api.md");
 page!(callbacks, "callbacks.md");
 page!(commands, "commands.md");
 page!(files, "files.md");

@@ -18,6 +18,22 @@ pub fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()
     out.write_all(b"\n")
 }
 
+/// Writes `value` as JSON of several lines, indented, with the same characters escaped.
+pub fn write_pretty(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    // Outside of its strings, JSON has none of them.
+    for c in serde_json::to_string_pretty(value)?.chars() {
+        let mut units = [0; 2];
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut units) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        } else {
+            write!(out, "{c}")?;
+        }
+    }
+    out.write_all(b"\n")
+}
+
 struct Visible;
 
 impl Formatter for Visible {
@@ -58,6 +74,18 @@ mod tests {
             r#""a\u001b[31m\u007f\u009b2J\u202egpj\u2066\u2028\ufeff\n\"é漢\\""#
         );
         assert_eq!(serde_json::from_str::<String>(&written).unwrap(), hostile);
+    }
+
+    #[test]
+    fn indented_it_escapes_the_same() {
+        let mut out = Vec::new();
+        write_pretty(&mut out, &serde_json::json!({"a\u{202e}": ["\u{9b}2J", "\u{1b}[2J"]}))
+            .unwrap();
+        let written = String::from_utf8(out).unwrap();
+        assert_eq!(
+            written,
+            "{\n  \"a\\u202e\": [\n    \"\\u009b2J\",\n    \"\\u001b[2J\"\n  ]\n}\n"
+        );
     }
 
     proptest::proptest! {

@@ -12,7 +12,7 @@ mod stream_output;
 mod text;
 
 pub use ascii::Characters;
-pub use json::write_line;
+pub use json::{write_line, write_pretty};
 pub use ndjson::{AssetRecord, NameRecord, Ready, VersionRecord};
 pub use records::{Format, Heading, RecordWriter};
 pub use stream_output::{EntrySelection, Notice, StreamOutput, StreamOutputError};

@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 22] = [
     "",
     "watch",
     "demo",
@@ -51,6 +51,10 @@ const COMMANDS: [&str; 18] = [
     "names list",
     "names export",
     "prune",
+    "api",
+    "api get-version",
+    "api get-asset",
+    "api list",
     "relay",
     "config",
     "config show",
@@ -312,6 +316,9 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
         &["relay", "inbox", "create", "one", "--db", &store, "--token-file", "token\u{9b}"],
         &["relay", "inbox", "rotate", "one", "--db", &store, "--token-file", "token\u{9b}"],
         &["relay", "inbox", "list", "--db", &store, "--json"],
+        &["api", "get-version", hostile],
+        &["api", "list", "--api-url", hostile],
+        &["api", "list", "--api-key-file", hostile],
         &["config", "show", "--db", hostile],
         &["config", "show", "--config", hostile],
         &["--listen", hostile],
@@ -350,6 +357,8 @@ fn no_secret_in_a_url_is_repeated() {
         &["relay", "--public-url", "https://user:s3cret@relay.example"],
         &["send", "--to", "http://user:s3cret@127.0.0.1:1/"],
         &["verify", "wss://user:s3cret@h"],
+        &["api", "list", "--api-url", "https://user:s3cret@h"],
+        &["--api-url", "https://user:s3cret@h"],
     ] {
         let ran = home.ran(&mut home.command(command));
         assert!(ran.code != Some(0) && !ran.err.is_empty(), "{command:?}");
@@ -362,7 +371,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 18] = [
+const WITH_ARGUMENTS: [(&str, &str); 21] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -372,6 +381,9 @@ const WITH_ARGUMENTS: [(&str, &str); 18] = [
     ("status", ""),
     ("log", ""),
     ("prune", "--older-than 1d"),
+    ("api get-version", "v"),
+    ("api get-asset", "a"),
+    ("api list", ""),
     ("relay", ""),
     ("relay inbox create", "one"),
     ("relay inbox list", ""),
@@ -403,7 +415,9 @@ fn a_flag_that_a_command_does_not_use_is_refused() {
                 "overdue" | "keep" => "=1h",
                 "expect" => "=2",
                 "relay" => "=wss://relay.example",
-                "public-key" | "db" | "relay-name" | "relay-token-file" | "cacert" => "=x",
+                "api-url" => "=https://api.example",
+                "public-key" | "db" | "relay-name" | "relay-token-file" | "api-key-file"
+                | "cacert" => "=x",
                 _ => "",
             };
             (setting.flag, format!("{}{value}", setting.flag))
@@ -1141,6 +1155,9 @@ fn config_show_says_where_each_setting_comes_from() {
     # relay-token is not set: that of the file  # default
     # relay-token-file is not set: relay.token beside the journal  # default
     relay-insecure = false  # default
+    api-url = "https://api.panjaya.ai"  # default
+    # api-key is not set: that of the file  # default
+    # api-key-file is not set: none  # default
     # cacert is not set: the system's  # default
     no-listen = false  # default
     trust-forwarded-for = false  # default

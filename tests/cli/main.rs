@@ -8,6 +8,7 @@ mod cli_support;
 #[path = "../tui_support/mod.rs"]
 mod tui_support;
 
+mod api;
 mod asking;
 mod commands;
 mod places;

@@ -6,6 +6,7 @@
 
 mod asset;
 mod fields;
+mod next;
 mod page;
 mod parse;
 mod status;
@@ -13,7 +14,8 @@ mod version;
 mod walk;
 
 pub use asset::{AssetAnswer, AssetName, NameField};
-pub use page::{AssetPage, NextPage};
+pub use next::NextPage;
+pub use page::AssetPage;
 pub use status::ReadStatus;
 pub use version::{ResultUrl, VersionAnswer};
 pub use walk::{PageWalk, WalkStep};

@@ -2,14 +2,11 @@
 //!
 //! How the service pages is not known. A page that says nothing of more is the last one.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::fields::{Fields, Spellings, kind, wrong};
-use super::{AnswerError, AssetAnswer};
-
-/// The longest query of a next page that is used, in bytes.
-const MAX_QUERY: usize = 2048;
+use super::next::{NextHint, href, next_of};
+use super::{AnswerError, AssetAnswer, NextPage};
 
 const ITEMS: Spellings =
     &["assets", "items", "results", "data", "objects", "records", "content", "list"];
@@ -40,38 +37,6 @@ pub struct AssetPage {
     pub total: Option<u64>,
     /// What could not be read, a sentence each.
     pub cautions: Vec<String>,
-}
-
-/// The next page: the query of the one path that lists assets. Host and path are never taken from an
-/// answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NextPage {
-    query: String,
-    /// Its number, if pages are numbered.
-    number: Option<u64>,
-}
-
-impl NextPage {
-    /// Returns the query, without `?`; never empty.
-    pub fn query(&self) -> &str {
-        &self.query
-    }
-
-    /// Returns the page with this query; `None` if it is none or too long.
-    fn with_query(query: &str) -> Option<Self> {
-        let sound = |byte: u8| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte);
-        let fits = !query.is_empty() && query.len() <= MAX_QUERY && query.bytes().all(sound);
-        fits.then(|| Self { query: query.to_owned(), number: None })
-    }
-
-    /// Returns the page with one parameter.
-    fn with(name: &str, value: &str) -> Option<Self> {
-        Self::with_query(&format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-    }
-
-    fn numbered(number: u64) -> Self {
-        Self { query: format!("page={number}"), number: Some(number) }
-    }
 }
 
 impl AssetPage {
@@ -138,9 +103,9 @@ impl AssetPage {
             .find(|(_, value)| !value.is_object() || href(value).is_some());
         if let Some((name, value)) = next {
             match next_of(value) {
-                Some(Hint::Page(next)) => return self.next = Some(next),
-                Some(Hint::More) => {}
-                Some(Hint::End) => return,
+                Some(NextHint::Page(next)) => return self.next = Some(next),
+                Some(NextHint::More) => {}
+                Some(NextHint::End) => return,
                 None => self.cautions.push(format!(
                     "{}; the list may go on",
                     wrong(name, kind(value), "a next page")
@@ -164,7 +129,7 @@ impl AssetPage {
             self.cautions.push(format!("its {parameter} is too long; the list may go on"));
         }
         let is_more = has_more == Some(true)
-            || matches!(next.and_then(|(_, value)| next_of(value)), Some(Hint::More));
+            || matches!(next.and_then(|(_, value)| next_of(value)), Some(NextHint::More));
         self.next = self.counted(number, count, asked, is_more);
     }
 
@@ -176,7 +141,7 @@ impl AssetPage {
         asked: Option<&NextPage>,
         is_more: bool,
     ) -> Option<NextPage> {
-        let page = number(PAGE).or_else(|| asked?.number);
+        let page = number(PAGE).or_else(|| asked?.number());
         let following = || NextPage::numbered(page.unwrap_or(1).saturating_add(1));
         if let (Some(page), Some(pages)) = (page, number(PAGES)) {
             return (page < pages).then(following);
@@ -191,41 +156,6 @@ impl AssetPage {
             return (count > 0 && page.saturating_mul(size) < total).then(following);
         }
         is_more.then(following)
-    }
-}
-
-/// What a field `next` says.
-enum Hint {
-    Page(NextPage),
-    More,
-    End,
-}
-
-/// Returns the link in an object like `{"href": "…"}`.
-fn href(value: &Value) -> Option<&Value> {
-    value.get("href").or_else(|| value.get("url"))
-}
-
-fn next_of(value: &Value) -> Option<Hint> {
-    match value {
-        Value::Bool(true) => Some(Hint::More),
-        Value::Bool(false) => Some(Hint::End),
-        Value::Number(number) => Some(Hint::Page(NextPage::numbered(number.as_u64()?))),
-        Value::String(text) if text.is_empty() => Some(Hint::End),
-        Value::String(text) => {
-            let is_url = text.starts_with('/') || text.contains("://");
-            let page = match text.split_once('?') {
-                Some((_, query)) => {
-                    NextPage::with_query(query.split('#').next().unwrap_or_default())
-                }
-                // A URL without a query would be the first page again.
-                None if is_url => None,
-                None => NextPage::with("cursor", text),
-            };
-            page.map(Hint::Page)
-        }
-        Value::Object(_) => next_of(href(value).filter(|link| !link.is_object())?),
-        Value::Array(_) | Value::Null => None,
     }
 }
 

@@ -1,0 +1,37 @@
+//! The settings of the service's API: the host, the key, and the way there.
+
+use crate::api::{ApiAddress, ApiKey, ApiKeyPlace, ApiSettings};
+use crate::config::{Config, ConfigError, Origin, SettingKey};
+use crate::outbound::{Outbound, Proxies, Trust};
+
+/// Returns the settings of the API; `None` without a key. Checks all of them, so that a mistake is an
+/// error at the start.
+pub fn api_settings(config: &Config) -> anyhow::Result<Option<ApiSettings>> {
+    let unusable = |why: String| ConfigError::Conflict(why);
+    let address = ApiAddress::new(&config.api_url).map_err(|error| unusable(error.to_string()))?;
+    let is_file_stronger = config.origins.is_stronger(SettingKey::ApiKeyFile, SettingKey::ApiKey);
+    let key = match (&config.api_key, &config.api_key_file) {
+        (Some(key), file) if file.is_none() || !is_file_stronger => {
+            ApiKey::new(key.reveal(), ApiKeyPlace::Setting(key_setting(config).into()))
+        }
+        (_, Some(file)) => ApiKey::from_file(file),
+        (_, None) => return Ok(None),
+    };
+    let key = key.map_err(|error| unusable(error.to_string()))?;
+    // A file that the user named is read now, so that a mistake shows at the start.
+    let trust = match &config.cacert {
+        Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
+        None => Trust::System,
+    };
+    let outbound = Outbound::new(Proxies::from_environment(), trust);
+    outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
+    Ok(Some(ApiSettings { address, key, outbound }))
+}
+
+/// Returns the name of the setting that holds the key, for messages.
+fn key_setting(config: &Config) -> String {
+    match config.origins.of(SettingKey::ApiKey) {
+        origin @ Origin::File(_) => format!("{} in {origin}", SettingKey::ApiKey.setting().name),
+        origin => origin.to_string(),
+    }
+}
