@@ -35,6 +35,9 @@ pub mod journal {
 pub mod listener {
     pub use crate::listener::{Listener, ListenerSettings};
 }
+pub mod outbound {
+    pub use crate::outbound::Outbound;
+}
 pub mod relay {
     pub mod protocol {
         pub use crate::relay::protocol::{

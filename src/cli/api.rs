@@ -103,20 +103,22 @@ async fn list(client: &ApiClient, limit: usize) -> anyhow::Result<()> {
         }
         let is_cut = items.len() > left;
         left = left.saturating_sub(items.len());
-        match walk.take(&page) {
-            WalkStep::Next(_) if left == 0 => return Ok(say_more(limit)),
-            _ if is_cut => return Ok(say_more(limit)),
-            WalkStep::Next(next) => asked = Some(next),
-            WalkStep::End => return Ok(()),
-            WalkStep::Cut(why) => return Ok(say(why)),
-        }
-        tokio::time::sleep(PAUSE).await;
+        let why = match walk.take(&page) {
+            WalkStep::Next(next) if left > 0 => {
+                asked = Some(next);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            WalkStep::End if !is_cut => return Ok(()),
+            WalkStep::Cut(why) if !is_cut => why.to_owned(),
+            _ => {
+                let printed = counted(limit, "asset", "assets");
+                format!("stopped after {printed}, and there are more; --limit N prints N")
+            }
+        };
+        say(&why);
+        return Ok(());
     }
-}
-
-fn say_more(limit: usize) {
-    let printed = counted(limit, "asset", "assets");
-    say(&format!("stopped after {printed}, and there are more; --limit N prints N"));
 }
 
 /// Prints an answer without what grants access.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use dubwatch::internals::api::{
     ApiAddress, ApiClient, ApiError, ApiKey, ApiKeyPlace, ApiSettings, VersionStatus,
 };
+use dubwatch::internals::outbound::Outbound;
 use serde_json::{Value, json};
 
 use crate::cli_support::{Home, Ran};
@@ -386,7 +387,7 @@ fn an_answer_about_another_thing_is_not_used() {
         let client = ApiClient::new(ApiSettings {
             address: ApiAddress::new(&service.url()).unwrap(),
             key: ApiKey::new(KEY, place).unwrap(),
-            outbound: Default::default(),
+            outbound: Outbound::default(),
         });
         let version = client.get_version("v1").await.unwrap();
         assert_eq!(version.status, Some(VersionStatus::NotReady));
