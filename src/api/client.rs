@@ -79,7 +79,7 @@ impl ApiClient {
         AssetPage::read(&value, page).map_err(|why| self.nonsense(&endpoint, why))
     }
 
-    /// Gets the answer as it is. It can hold links that grant access: [`redact`](super::redact)
+    /// Gets the answer as it is. It can hold links that grant access: [`redact`](fn@super::redact)
     /// before it is shown.
     pub async fn value(&self, endpoint: &Endpoint<'_>) -> Result<Value, ApiError> {
         let no_id = || ApiError::NoId { what: endpoint.to_string() };
