@@ -47,7 +47,9 @@ fn settings<K>(table: &[Setting<K>]) -> String {
         let Setting { flag, env, default, help, .. } = setting;
         let names = [*flag, *env].into_iter().filter(|name| !name.is_empty());
         let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-        format!("| {} | {default} | {help} |\n", names.join(", "))
+        // Rustdoc refuses a bare URL.
+        let tick = if default.contains("://") { "`" } else { "" };
+        format!("| {} | {tick}{default}{tick} | {help} |\n", names.join(", "))
     };
     let rows: String = table.iter().map(row).collect();
     format!("| flag, variable | default | what it does |\n|---|---|---|\n{rows}")
