@@ -15,7 +15,7 @@ pub mod callback {
     pub use crate::callback::{
         Accepted, Ambiguity, BodySample, Callback, Delivery, DeliveryEffect, DeliverySummary,
         Encoding, Event, Fingerprint, Gap, Headers, Outcome, Provenance, Received, Refusal,
-        RefusalEntry, RefusalKind, Source, State, Verdict,
+        RefusalEntry, RefusalKind, Source, State, Verdict, VersionStatus,
     };
 }
 pub mod config {

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dubwatch::internals::api::{
-    ApiAddress, ApiClient, ApiError, ApiKey, ApiKeyPlace, ApiSettings, VersionStatus,
+    ApiAddress, ApiClient, ApiError, ApiKey, ApiKeyPlace, ApiSettings, ReadStatus,
 };
+use dubwatch::internals::callback::VersionStatus;
 use dubwatch::internals::outbound::Outbound;
 use serde_json::{Value, json};
 
@@ -390,7 +391,7 @@ fn an_answer_about_another_thing_is_not_used() {
             outbound: Outbound::default(),
         });
         let version = client.get_version("v1").await.unwrap();
-        assert_eq!(version.status, Some(VersionStatus::NotReady));
+        assert_eq!(version.status, Some(ReadStatus::Known(VersionStatus::NotReady)));
         let asset = client.get_asset("a1").await.unwrap();
         assert_eq!((asset.asset_id, asset.versions.unwrap().len()), (None, 1));
         for error in
