@@ -79,7 +79,7 @@ pub(super) async fn perform(
     let rounds = if program.endless { usize::MAX } else { 1 };
     let stories = Story::rounds(program.seed).take(rounds).inspect(|story| name(journal, story));
     let played =
-        play(stories, sender, program.speed, quit).await.context("the demo stopped early")?;
+        play(stories, sender, program.speed, quit, |_| {}).await.context("the demo stopped early")?;
     anyhow::ensure!(
         played.astonishing == 0,
         "{} of the demo's {} requests got an unexpected answer; the log file lists them",

@@ -25,6 +25,8 @@ pub struct Played {
 /// longer than the story allows, overdue requests follow at once. Waits for a request that is in
 /// flight at the end. Gives up at the first request without a response.
 ///
+/// Calls `observe` with each scene before its request is sent, also with those that send none.
+///
 /// # Errors
 ///
 /// The [`SendError`] of that request.
@@ -33,6 +35,7 @@ pub async fn play(
     sender: &Sender,
     speed: Speed,
     stop: &CancellationToken,
+    mut observe: impl FnMut(&Scene),
 ) -> Result<Played, SendError> {
     let astray = astray(sender.to())?;
     let mut played = Played::default();
@@ -44,11 +47,13 @@ pub async fn play(
             if !reached(begun + speed.pace(scene.at), stop).await {
                 return Ok(played);
             }
+            observe(scene);
+            let Some(wanted) = deserved(scene.kind) else { continue };
             let signed = prepare(scene, sender, &mut sent)?;
             let to = if scene.kind == RequestKind::Astray { &astray } else { sender.to() };
             let answer = sender.post(to, signed).await?;
             played.posted += 1;
-            if answer.status != deserved(scene.kind) {
+            if answer.status != wanted {
                 tracing::warn!(status = %answer.status, ?scene, "an astonishing answer");
                 played.astonishing += 1;
             }
@@ -78,7 +83,7 @@ fn prepare(
     let message = &scene.message;
     let tamper = match scene.kind {
         RequestKind::Spoiled(tamper) => Some(tamper),
-        RequestKind::Sound | RequestKind::Again | RequestKind::Astray => None,
+        RequestKind::Sound | RequestKind::Again | RequestKind::Astray | RequestKind::Lost => None,
     };
     if scene.kind == RequestKind::Again
         && let Some((_, signed)) = sent.iter().rfind(|(earlier, _)| earlier == message)
@@ -92,12 +97,13 @@ fn prepare(
     Ok(signed)
 }
 
-/// Returns the status that a receiver should answer.
-const fn deserved(kind: RequestKind) -> StatusCode {
+/// Returns the status that a receiver should answer; `None` if nothing is sent.
+const fn deserved(kind: RequestKind) -> Option<StatusCode> {
     match kind {
-        RequestKind::Sound | RequestKind::Again => StatusCode::OK,
-        RequestKind::Spoiled(_) => StatusCode::UNAUTHORIZED,
-        RequestKind::Astray => StatusCode::NOT_FOUND,
+        RequestKind::Sound | RequestKind::Again => Some(StatusCode::OK),
+        RequestKind::Spoiled(_) => Some(StatusCode::UNAUTHORIZED),
+        RequestKind::Astray => Some(StatusCode::NOT_FOUND),
+        RequestKind::Lost => None,
     }
 }
 
@@ -138,10 +144,10 @@ mod tests {
             let sender = sender(&format!("http://127.0.0.1:{port}/callback"));
             let stop = CancellationToken::new();
             let speed = Speed::new(1000.0).unwrap();
-            let found = play(Story::rounds(1), &sender, speed, &stop).await;
+            let found = play(Story::rounds(1), &sender, speed, &stop, |_| {}).await;
             assert!(matches!(found, Err(SendError::Unreachable { .. })), "{found:?}");
             stop.cancel();
-            let found = play(Story::rounds(1), &sender, speed, &stop).await;
+            let found = play(Story::rounds(1), &sender, speed, &stop, |_| {}).await;
             assert_eq!(found.unwrap(), Played::default());
         });
     }

@@ -36,7 +36,7 @@ fn said(delivery: &Value) -> Message {
 /// The word for a refused scene in the log of refusals.
 fn kind(how: RequestKind) -> Option<&'static str> {
     match how {
-        RequestKind::Sound | RequestKind::Again => None,
+        RequestKind::Sound | RequestKind::Again | RequestKind::Lost => None,
         RequestKind::Astray => Some("wrong_path"),
         RequestKind::Spoiled(Tamper::Missing) => Some("missing"),
         RequestKind::Spoiled(Tamper::Encoding) => Some("malformed"),

@@ -160,6 +160,7 @@ impl TuiHarness {
                     (tui.refusal(&scene.message, Some(tamper), at), BTreeSet::new())
                 }
                 RequestKind::Astray => (tui.refusal(&scene.message, None, at), BTreeSet::new()),
+                RequestKind::Lost => continue,
             };
             tui.news(vec![row], &touched, false);
         }

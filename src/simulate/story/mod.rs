@@ -1,6 +1,7 @@
 //! A story for the demo: what a service would send in a few minutes, and its history. Pure: the
 //! same seed gives the same story; the player has the clock, the key and the network.
 
+mod api_script;
 mod chance;
 mod script;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Message, Speed, Tamper};
+use api_script::{API_PARTS, ApiPart};
 use chance::Chance;
 use script::{EventTime, LENGTH, PARTS, ScriptedAsset, ScriptedEvent};
 
@@ -30,8 +32,22 @@ const PAST_JITTER: u64 = 50_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     names: Vec<(String, &'static str)>,
+    assets: Vec<StoryAsset>,
     past: Vec<PastMessage>,
     scenes: Vec<Scene>,
+}
+
+/// An asset of a story, as the service knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoryAsset {
+    /// The id.
+    pub asset_id: String,
+    /// The title, which callbacks do not have.
+    pub title: &'static str,
+    /// Whether it belongs to the account of the demo.
+    pub is_ours: bool,
+    /// The versions' ids and locales, also of those without callbacks.
+    pub versions: Vec<(String, &'static str)>,
 }
 
 /// A message before the start, and how long before it.
@@ -66,6 +82,8 @@ pub enum RequestKind {
     Spoiled(Tamper),
     /// Signed, to another path than the callback's.
     Astray,
+    /// Never sent: only the service's API knows of the event.
+    Lost,
 }
 
 /// A callback from before the start of the story.
@@ -84,10 +102,25 @@ impl Story {
     /// Creates the story of this seed. Another seed has other ids, titles and locales, and slightly
     /// different times; the events are the same.
     pub fn new(seed: u64) -> Self {
+        Self::play_of(seed, &[])
+    }
+
+    /// Creates the story of this seed for a demo with the service's API: the same, and assets of
+    /// which the callbacks do not tell everything.
+    pub fn with_api(seed: u64) -> Self {
+        Self::play_of(seed, &API_PARTS)
+    }
+
+    /// Creates a story of the usual assets and of `added` ones.
+    fn play_of(seed: u64, added: &[ApiPart]) -> Self {
         let mut chance = Chance::new(seed);
-        let mut story = Self { names: Vec::new(), past: Vec::new(), scenes: Vec::new() };
+        let (names, assets, past, scenes) = Default::default();
+        let mut story = Self { names, assets, past, scenes };
         for part in &PARTS {
-            story.cast(part, &mut chance);
+            story.cast(part, true, &mut chance);
+        }
+        for ApiPart { part, is_ours } in added {
+            story.cast(part, *is_ours, &mut chance);
         }
         story.scenes.sort_by_key(|scene| scene.at);
         story
@@ -96,12 +129,34 @@ impl Story {
     /// Returns an endless sequence of stories, beginning with that of `seed`; no two share an
     /// asset.
     pub fn rounds(seed: u64) -> impl Iterator<Item = Self> + Send {
-        (0..).map(move |round| Self::new(seed.wrapping_add(round)))
+        Self::rounds_of(seed, Self::new)
+    }
+
+    /// Returns such a sequence of stories that `create` makes of their seeds.
+    pub fn rounds_of(seed: u64, create: fn(u64) -> Self) -> impl Iterator<Item = Self> + Send {
+        (0..).map(move |round| create(seed.wrapping_add(round)))
     }
 
     /// Returns the assets' ids with their names, which callbacks do not have.
     pub fn names(&self) -> &[(String, &'static str)] {
         &self.names
+    }
+
+    /// Returns the assets with all of their versions, as the service's API knows them.
+    pub fn assets(&self) -> &[StoryAsset] {
+        &self.assets
+    }
+
+    /// Returns the messages from before the start, in the order of each version's events.
+    pub fn past(&self) -> impl Iterator<Item = &Message> {
+        // Events of a version were put down backwards.
+        self.past.iter().rev().map(|past| &past.message)
+    }
+
+    /// Returns whether a version has events before the start and none after it.
+    pub fn is_past(&self, version_id: &str) -> bool {
+        let is_of = |message: &Message| message.version_id.as_deref() == Some(version_id);
+        self.past().any(is_of) && !self.scenes.iter().any(|scene| is_of(&scene.message))
     }
 
     /// Returns the callbacks of the hour before `start`, oldest first, all of them sound. Their
@@ -123,17 +178,21 @@ impl Story {
     }
 
     /// Gives an asset its title, ids and locales, and adds its events.
-    fn cast(&mut self, part: &ScriptedAsset, chance: &mut Chance) {
+    fn cast(&mut self, part: &ScriptedAsset, is_ours: bool, chance: &mut Chance) {
         let asset_id = format!("ast_{:012x}", chance.next() >> 16);
         let mut locales = LOCALES;
         chance.shuffle(&mut locales);
+        let mut versions = Vec::new();
         for (beats, locale) in part.versions.iter().zip(locales) {
             let version_id = format!("ver_{:08x}", chance.next() >> 32);
             let version = Some((version_id.as_str(), locale));
             self.put_down(beats, &asset_id, version, chance);
+            versions.push((version_id, locale));
         }
         self.put_down(part.whole, &asset_id, None, chance);
-        self.names.push((asset_id, chance.pick(&part.titles)));
+        let title = chance.pick(&part.titles);
+        self.names.push((asset_id.clone(), title));
+        self.assets.push(StoryAsset { asset_id, title, is_ours, versions });
     }
 
     /// Adds the events of a version, or of an asset as a whole.

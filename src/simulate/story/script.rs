@@ -43,20 +43,20 @@ pub(super) enum EventTime {
     At(u32),
 }
 
-const fn beat(when: EventTime, event: Event, kind: RequestKind) -> ScriptedEvent {
+pub(super) const fn beat(when: EventTime, event: Event, kind: RequestKind) -> ScriptedEvent {
     ScriptedEvent { when, event: event.name(), kind }
 }
 
-const fn before(minutes: u32, state: State) -> ScriptedEvent {
+pub(super) const fn before(minutes: u32, state: State) -> ScriptedEvent {
     beat(EventTime::Before(minutes), Event::Version(state), RequestKind::Sound)
 }
 
 /// Returns a generation that began before the start.
-const fn took(seconds: u32) -> ScriptedEvent {
+pub(super) const fn took(seconds: u32) -> ScriptedEvent {
     beat(EventTime::Took(seconds), Event::Version(State::Generating), RequestKind::Sound)
 }
 
-const fn at(second: u32, state: State) -> ScriptedEvent {
+pub(super) const fn at(second: u32, state: State) -> ScriptedEvent {
     beat(EventTime::At(second), Event::Version(state), RequestKind::Sound)
 }
 

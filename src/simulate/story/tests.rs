@@ -53,7 +53,7 @@ impl Told {
             RequestKind::Sound | RequestKind::Again => {
                 Some(self.tell(&scene.message, at, scene.kind == RequestKind::Again))
             }
-            RequestKind::Spoiled(_) | RequestKind::Astray => None,
+            RequestKind::Spoiled(_) | RequestKind::Astray | RequestKind::Lost => None,
         }
     }
 
@@ -257,5 +257,31 @@ fn ids_titles_and_locales_are_like_the_services() {
             let locales: BTreeSet<_> = versions.iter().map(|(_, locale)| locale).collect();
             assert_eq!(locales.len(), versions.len(), "a locale a version");
         }
+    }
+}
+
+#[test]
+fn a_story_with_an_api_is_the_usual_one_and_more() {
+    for seed in SEEDS {
+        let (usual, with_api) = (Story::new(seed), Story::with_api(seed));
+        assert_eq!(usual.assets()[..], with_api.assets()[..12]);
+        let of_usual = |message: &Message| usual.names().iter().any(|n| n.0 == message.asset_id);
+        let scenes: Vec<_> =
+            with_api.scenes().iter().filter(|scene| of_usual(&scene.message)).collect();
+        assert!(scenes.into_iter().eq(usual.scenes()));
+        assert!(usual.scenes().iter().all(|scene| scene.kind != RequestKind::Lost));
+
+        let [ours, foreign] = &with_api.assets()[12..] else { panic!("two more assets") };
+        assert!(ours.is_ours && !foreign.is_ours);
+        let events = |id: &str| {
+            let scenes = with_api.scenes().iter();
+            scenes.filter(|scene| scene.message.version_id.as_deref() == Some(id)).count()
+        };
+        let of = |id: &str| (with_api.is_past(id), events(id));
+        let found: Vec<_> = ours.versions.iter().map(|(id, _)| of(id)).collect();
+        assert_eq!(found, [(true, 0), (false, 2), (false, 3), (false, 1), (false, 0)]);
+        let lost = with_api.scenes().iter().filter(|scene| scene.kind == RequestKind::Lost);
+        assert!(lost.clone().count() >= 2);
+        assert!(lost.into_iter().all(|scene| scene.message.asset_id == ours.asset_id));
     }
 }
