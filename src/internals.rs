@@ -57,6 +57,13 @@ pub mod signature {
 }
 pub mod simulate {
     pub use crate::simulate::{Message, RequestKind, Speed, Story, Tamper};
+    pub mod service {
+        pub use crate::simulate::service::{
+            Endpoint, Faults, FaultyReply, FieldSpelling, NameField, Owner, PagingStyle,
+            RecordedRequest, Resuming, RetryHint, StandIn, StoryCatalogue, Video, VideoFaults,
+            World, WorldAsset, WorldStatus, WorldVersion,
+        };
+    }
 }
 pub mod status {
     pub use crate::status::{Counts, JournalHealth, Link, LinkState};

@@ -1,9 +1,10 @@
 //! The signed sender behind `dubwatch send` and `dubwatch demo`: posts what a dubbing service
-//! would, and what a broken or hostile one would.
+//! would, and what a broken or hostile one would. Also a stand-in for the service's API.
 
 mod message;
 mod play;
 mod sender;
+pub mod service;
 mod speed;
 mod story;
 mod tamper;
