@@ -18,5 +18,6 @@ mod full_disk;
 mod kill;
 mod router;
 mod serve;
+mod stand_in;
 mod test_store;
 mod watch;
