@@ -5,6 +5,7 @@ use std::io::Write;
 
 use tokio_util::sync::CancellationToken;
 
+use super::demo_api::DemoApi;
 use super::demo_parts::DemoParts;
 use super::demo_story::{DemoOptions, settings};
 use super::receiver::Receiver;
@@ -25,7 +26,7 @@ pub fn demo(
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
     let config = settings(config);
-    let (prepared, key) = DemoParts::prepare(&config, program)?;
+    let (mut prepared, key) = DemoParts::prepare(&config, program)?;
     let stays = matches!(form, Form::Dashboard(_));
     let story_over = CancellationToken::new();
     let caution = format!(
@@ -39,8 +40,14 @@ pub fn demo(
         caution: Some(caution),
     };
     in_runtime(async {
+        let api =
+            if program.api { Some(DemoApi::start(&program.first_story()).await?) } else { None };
+        if let Some(api) = &api {
+            // The receiver's API source gets the URL and the key of `api` here, in its settings.
+            api.announce(&mut prepared);
+        }
         let parts = |receiver: Receiver| {
-            DemoParts::start(&config, receiver, key, program, story_over, stays)
+            DemoParts::start(&config, receiver, api, key, program, story_over, stays)
         };
         receive(&config, prepared, options, out, print, parts).await
     })

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::demo_api::DemoApi;
 use super::demo_story::{DemoOptions, perform, seed, sender, trusted};
 use super::parts::{PartEvent, Parts};
 use super::receiver::{PreparedReceiver, Receiver};
@@ -14,9 +15,10 @@ use crate::config::Config;
 use crate::signature::PrivateKey;
 use crate::status::Counts;
 
-/// The parts of a demo: a receiver and the task that posts to it.
+/// The parts of a demo: a receiver, the task that posts to it, and perhaps an API that it can ask.
 pub(super) struct DemoParts {
     receiver: Receiver,
+    api: Option<Arc<DemoApi>>,
     /// `None` once it has been stopped.
     story: Option<Worker<anyhow::Result<()>>>,
 }
@@ -34,11 +36,12 @@ impl DemoParts {
         Ok((prepared, key))
     }
 
-    /// Starts the task that posts the story to a started receiver. Cancels `story_over` at the end
+    /// Starts the task that posts the story to a started receiver, and moves `api` along. Cancels `story_over` at the end
     /// of the story, which ends the run unless the demo `stays`.
     pub(super) fn start(
         config: &Config,
         receiver: Receiver,
+        api: Option<DemoApi>,
         key: PrivateKey,
         program: DemoOptions,
         story_over: CancellationToken,
@@ -47,21 +50,23 @@ impl DemoParts {
         let bound = *receiver.bound.first().context("a demo without a listener")?;
         let sender = sender(config, bound, key)?;
         let journal = Arc::clone(&receiver.prepared.journal);
+        let api = api.map(Arc::new);
+        let moved = api.clone();
         let story = Worker::task("demo's sender", |stop| async move {
-            perform(program, &sender, &journal, &stop).await?;
+            perform(program, &sender, &journal, moved.as_deref(), &stop).await?;
             story_over.cancel();
             if stays {
                 stop.cancelled().await;
             }
             Ok(())
         });
-        Ok(Self { receiver, story: Some(story) })
+        Ok(Self { receiver, api, story: Some(story) })
     }
 }
 
 impl Parts for DemoParts {
     async fn next(&mut self) -> PartEvent {
-        let Self { receiver, story } = self;
+        let Self { receiver, story, .. } = self;
         let story_ended = async { or_never(story.as_mut().map(Worker::ended)).await.flatten() };
         tokio::select! {
             event = receiver.next() => event,
@@ -75,6 +80,10 @@ impl Parts for DemoParts {
             story.stop().await;
         }
         self.receiver.stop().await;
+        // The receiver asks the API until it is stopped.
+        if let Some(api) = self.api.take() {
+            api.stop().await;
+        }
     }
 
     fn counts(&self) -> Option<Counts> {

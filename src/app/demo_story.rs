@@ -7,12 +7,13 @@ use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::demo_api::DemoApi;
 use crate::callback::{Accepted, Callback, Encoding, Headers, Received, SIGNATURE_HEADER, Source};
 use crate::config::{Config, ProxyNetworks, SignaturePolicy};
 use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signature::{PrivateKey, TrustedKeys, fingerprint};
-use crate::simulate::{Sender, Speed, Story, play, sign};
+use crate::simulate::{Scene, Sender, Speed, Story, play, sign};
 
 /// Name of the demo's key in verdicts.
 const KEY: &str = "demo";
@@ -30,6 +31,20 @@ pub struct DemoOptions {
     pub speed: Speed,
     /// Whether to play one story after another until the run ends.
     pub endless: bool,
+    /// Whether there is a stand-in for the service's API, and a story that needs it.
+    pub api: bool,
+}
+
+impl DemoOptions {
+    /// Returns the function that makes a story from its seed.
+    const fn create(self) -> fn(u64) -> Story {
+        if self.api { Story::with_api } else { Story::new }
+    }
+
+    /// Returns the first story, the only one with a history.
+    pub(super) fn first_story(self) -> Story {
+        self.create()(self.seed)
+    }
 }
 
 /// Returns a random seed, short enough to type again.
@@ -68,18 +83,34 @@ pub(super) fn sender(
     Ok(Sender::new(to, key, Encoding::Der, Outbound::default()))
 }
 
-/// Plays one story, or all of an endless demo. Names the assets of each story first. Returns an
-/// error if the sender fails or a request gets an unexpected answer.
+/// Plays one story, or all of an endless demo. Names the assets of each story first, unless the API
+/// knows their names. Returns an error if the sender fails or a request gets an unexpected answer.
 pub(super) async fn perform(
     program: DemoOptions,
     sender: &Sender,
     journal: &Journal,
+    api: Option<&DemoApi>,
     quit: &CancellationToken,
 ) -> anyhow::Result<()> {
     let rounds = if program.endless { usize::MAX } else { 1 };
-    let stories = Story::rounds(program.seed).take(rounds).inspect(|story| name(journal, story));
-    let played =
-        play(stories, sender, program.speed, quit, |_| {}).await.context("the demo stopped early")?;
+    let stories = Story::rounds_of(program.seed, program.create()).take(rounds).enumerate();
+    let stories = stories.map(|(round, story)| {
+        match api {
+            None => name(journal, &story),
+            // The API has the first story from its start on.
+            Some(api) if round > 0 => api.begin(&story),
+            Some(_) => {}
+        }
+        story
+    });
+    let advance = |scene: &Scene| {
+        if let Some(api) = api {
+            api.advance(scene);
+        }
+    };
+    let played = play(stories, sender, program.speed, quit, advance)
+        .await
+        .context("the demo stopped early")?;
     anyhow::ensure!(
         played.astonishing == 0,
         "{} of the demo's {} requests got an unexpected answer; the log file lists them",
@@ -105,7 +136,7 @@ pub(super) fn seed(
     program: DemoOptions,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let story = Story::new(program.seed);
+    let story = program.first_story();
     name(journal, &story);
     let keys = trusted(key);
     for past in story.history(now, program.speed) {

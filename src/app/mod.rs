@@ -3,7 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
-//! | `demo_parts`, `demo_story` | a demo: what it runs, and what it plays |
+//! | `demo_parts`, `demo_story`, `demo_api` | a demo: what it runs, what it plays, and the API beside it |
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
@@ -17,6 +17,7 @@
 mod api_source;
 mod dashboard;
 mod demo;
+mod demo_api;
 mod demo_parts;
 mod demo_story;
 mod frontend;

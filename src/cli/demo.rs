@@ -18,6 +18,10 @@ pub(super) struct DemoArgs {
     /// Go on with another story when it ends
     #[arg(long = "loop")]
     endless: bool,
+    /// Serve a stand-in for the service's API too, with events that only the API knows and videos
+    /// to download
+    #[arg(long)]
+    api: bool,
 }
 
 fn speed(text: &str) -> Result<Speed, String> {
@@ -28,7 +32,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 pub(super) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit> {
     logging::start(config);
     let seed = args.seed.unwrap_or_else(app::any_seed);
-    let program = DemoOptions { seed, speed: args.speed, endless: args.endless };
+    let program = DemoOptions { seed, speed: args.speed, endless: args.endless, api: args.api };
     let form = form(config);
     let out = out(config, form.is_text());
     app::demo(config, program, form, out, say)

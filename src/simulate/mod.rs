@@ -13,5 +13,5 @@ pub use message::Message;
 pub use play::play;
 pub use sender::{Answer, Sender};
 pub use speed::Speed;
-pub use story::{RequestKind, Story};
+pub use story::{RequestKind, Scene, Story};
 pub use tamper::{Tamper, sign};

@@ -86,8 +86,8 @@ struct RunningDemo {
 impl RunningDemo {
     /// Starts all parts. Returns them with the run for the dashboard to show.
     async fn start(config: &Config) -> anyhow::Result<(Self, Run)> {
-        let program =
-            DemoOptions { seed: demo_story::any_seed(), speed: Speed::LIFE, endless: false };
+        let seed = demo_story::any_seed();
+        let program = DemoOptions { seed, speed: Speed::LIFE, endless: false, api: false };
         let settings = config.clone();
         let prepare = move || DemoParts::prepare(&settings, program);
         let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
@@ -98,7 +98,8 @@ impl RunningDemo {
         let run_info = RunInfo { bell: false, ..run_info };
         let status = receiver.status.clone();
         let story_over = CancellationToken::new();
-        let parts = DemoParts::start(config, receiver, key, program, story_over.clone(), true)?;
+        let parts =
+            DemoParts::start(config, receiver, None, key, program, story_over.clone(), true)?;
         let (event_sender, events) = mpsc::channel(EVENTS);
         let backend = BackendWorker::start(sources, event_sender.clone())?;
         let run = Run { info: run_info, events, requests: backend.requests.clone() };

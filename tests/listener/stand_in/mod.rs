@@ -2,6 +2,7 @@
 //! faults does what it says.
 
 mod api;
+mod demo;
 mod files;
 mod replies;
 

@@ -1,0 +1,68 @@
+//! The API of a demo: a stand-in for the service's, which moves along with the demo's story.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context as _;
+
+use super::receiver::PreparedReceiver;
+use crate::simulate::service::{StandIn, StoryCatalogue, World};
+use crate::simulate::{Scene, Story};
+
+/// The API key of every demo. Grants nothing: the stand-in is on loopback and has only made-up data.
+const KEY: &str = "demo";
+/// The rate of a download, so that its progress can be seen.
+const BYTES_PER_SECOND: u64 = 6 << 20;
+
+/// A running stand-in and the catalogue that it serves.
+pub(super) struct DemoApi {
+    stand_in: StandIn,
+    catalogue: Mutex<StoryCatalogue>,
+}
+
+impl DemoApi {
+    /// Starts the stand-in with the catalogue as it is at the beginning of the first story. Must be
+    /// called inside a Tokio runtime.
+    pub(super) async fn start(first: &Story) -> anyhow::Result<Self> {
+        let (mut catalogue, mut world) = (StoryCatalogue::default(), World::default());
+        catalogue.begin(first, &mut world);
+        let stand_in = StandIn::start(KEY, world).await.context("cannot start the demo's API")?;
+        stand_in.faults(|faults| faults.video.bytes_per_second = Some(BYTES_PER_SECOND));
+        tracing::info!(url = stand_in.url(), "the demo's API");
+        Ok(Self { stand_in, catalogue: Mutex::new(catalogue) })
+    }
+
+    /// Returns the URL of the API, without a path.
+    pub(super) fn url(&self) -> String {
+        self.stand_in.url()
+    }
+
+    /// Returns the key of the API.
+    pub(super) fn key(&self) -> String {
+        self.stand_in.key()
+    }
+
+    /// Adds a message for the user that names the URL and the key.
+    pub(super) fn announce(&self, prepared: &mut PreparedReceiver) {
+        prepared.cautions.push(format!(
+            "DEMO: a stand-in for the service's API is at {} (API key {}, good for nothing else)",
+            self.url(),
+            self.key()
+        ));
+    }
+
+    /// Adds the assets of a further story.
+    pub(super) fn begin(&self, story: &Story) {
+        let mut catalogue = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stand_in.world(|world| catalogue.begin(story, world));
+    }
+
+    /// Lets the events of a scene happen at the service.
+    pub(super) fn advance(&self, scene: &Scene) {
+        self.stand_in.world(|world| StoryCatalogue::advance(scene, world));
+    }
+
+    /// Stops the stand-in and waits for its connections.
+    pub(super) async fn stop(&self) {
+        self.stand_in.stop().await;
+    }
+}

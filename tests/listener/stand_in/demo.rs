@@ -1,0 +1,100 @@
+//! `dubwatch demo --api`: the real binary, and the API that its story moves.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+
+use dubwatch::internals::simulate::{RequestKind, Story};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::Response;
+use crate::common::{LIMIT, Site, Watch, until};
+
+/// Asks the API of a demo for a version or an asset.
+fn ask(address: &str, target: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer panjaya-demo\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let response = Response::read(stream);
+    (response.status, response.json())
+}
+
+#[test]
+fn the_api_of_a_demo_knows_what_no_callback_reports() {
+    let site = Site::new();
+    let mut command = site.bare();
+    command.args(["demo", "--api", "--speed=40", "--loop", "--seed=7", "--json"]);
+    let demo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut demo = Watch::new(demo);
+    let address = loop {
+        let warning = demo.next_of("warning")["message"].as_str().unwrap().to_owned();
+        if let Some((_, url)) = warning.split_once("http://") {
+            assert!(warning.contains("(API key panjaya-demo"), "{warning}");
+            break url.split(' ').next().unwrap().to_owned();
+        }
+    };
+
+    let story = Story::with_api(7);
+    let ours = &story.assets()[12];
+    let lost: Vec<_> = story.scenes().iter().filter(|s| s.kind == RequestKind::Lost).collect();
+    let generated = lost.iter().find(|s| s.message.event == "version_generated").unwrap();
+    let version_id = generated.message.version_id.as_deref().unwrap();
+    let status = |id: &str| ask(&address, &format!("/v1/versions/{id}")).1["status"].clone();
+
+    // All versions are listed from the start on, also those that no callback has named.
+    let asset = ask(&address, &format!("/v1/assets/{}", ours.asset_id)).1;
+    assert_eq!(asset["versions"].as_array().unwrap().len(), ours.versions.len());
+    let (waiting, _) = ours.versions.last().unwrap();
+    assert_eq!(status(waiting), "NotReady");
+    // A video to download, as large as it says.
+    let (done, _) = &ours.versions[0];
+    let version = ask(&address, &format!("/v1/versions/{done}")).1;
+    let link = version["result_url"].as_str().unwrap();
+    let target = link.strip_prefix(&format!("http://{address}")).unwrap();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+    let mut head = [0; 15];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    drop(stream);
+    // Another account's asset.
+    assert_eq!(ask(&address, &format!("/v1/assets/{}", story.assets()[13].asset_id)).0, 404);
+
+    until(|| status(version_id) == "Completed", "the event whose callback is lost");
+    assert_eq!(status(waiting), "NotReady");
+    // The second story joins the catalogue, and the first stays.
+    let second = Story::with_api(8);
+    let path = format!("/v1/assets/{}", second.assets()[12].asset_id);
+    until(|| ask(&address, &path).0 == 200, "the second story");
+    assert_eq!(status(version_id), "Completed");
+
+    let ended = demo.stop(Signal::INT);
+    assert_eq!(ended.code, Some(130));
+    assert!(TcpStream::connect(&address).is_err(), "it stops with the demo");
+    let records = ended.records();
+    let reports: Vec<&str> = records
+        .iter()
+        .filter(|record| record["type"] == "delivery" && record["version_id"] == version_id)
+        .map(|record| record["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(reports, ["version_generating"], "the result was never reported");
+}
+
+#[test]
+fn every_callback_of_a_story_with_an_api_is_accounted_for() {
+    let site = Site::new();
+    let mut command = site.bare();
+    command.args(["demo", "--api", "--speed=200", "--seed=7", "--json"]);
+    let demo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let ended = Watch::new(demo).ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let records = ended.records();
+    let sent = |kind| matches!(kind, RequestKind::Sound | RequestKind::Again);
+    let wanted = Story::with_api(7).scenes().iter().filter(|scene| sent(scene.kind)).count();
+    assert_eq!(records.last().unwrap()["valid"], wanted);
+}
