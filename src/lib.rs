@@ -54,7 +54,7 @@
 //! | [`status`] | counts and the state of journal and link (pure) |
 //! | [`output`] | lines of text and NDJSON |
 //! | [`tui`] | the dashboard: terminal, loop, keymap, model, update, views |
-//! | [`simulate`] | the signed sender of `dubwatch send`, the story of `dubwatch demo` |
+//! | [`simulate`] | the signed sender of `dubwatch send`, the story of `dubwatch demo`, a stand-in for the service's API |
 //! | [`files`] | how keys, settings and databases are opened |
 //! | [`config`] | settings: flag over variable over file over default |
 //! | [`cli`] | the command line, one file per subcommand |

@@ -1,5 +1,6 @@
 //! Signs the links to files: each is good for one path and until one moment.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
@@ -16,35 +17,52 @@ pub(super) enum LinkFault {
 }
 
 /// Signs links and checks them, with a key from the API key.
-pub(super) struct LinkSigner(hmac::Key);
+pub(super) struct LinkSigner {
+    key: hmac::Key,
+    /// The generation of new links; older ones have expired.
+    generation: AtomicU64,
+}
 
 impl LinkSigner {
     pub(super) fn new(api_key: &str) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, api_key.as_bytes()))
+        let key = hmac::Key::new(hmac::HMAC_SHA256, api_key.as_bytes());
+        Self { key, generation: AtomicU64::new(1) }
+    }
+
+    /// Lets all links expire that exist.
+    pub(super) fn expire_all(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the query for a path.
     pub(super) fn query(&self, path: &str, expired: bool) -> String {
         let now = seconds(SystemTime::now());
         let expires = if expired { now.saturating_sub(1) } else { now + LIFE.as_secs() };
-        let tag = hmac::sign(&self.0, signed(path, expires).as_bytes());
-        format!("Expires={expires}&Signature={}", hex::encode(tag))
+        let generation = self.generation.load(Ordering::Relaxed);
+        let tag = hmac::sign(&self.key, signed(path, expires, generation).as_bytes());
+        format!("Expires={expires}&Key-Pair-Id={generation}&Signature={}", hex::encode(tag))
     }
 
     /// Checks the query of a request.
     pub(super) fn check(&self, path: &str, query: &str) -> Result<(), LinkFault> {
         let field = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
-        let expires = field("Expires=").and_then(|text| text.parse().ok());
+        let number = |name| field(name).and_then(|text| text.parse::<u64>().ok());
+        let (expires, generation) =
+            number("Expires=").zip(number("Key-Pair-Id=")).ok_or(LinkFault::Forged)?;
         let tag = field("Signature=").and_then(|text| hex::decode(text).ok());
-        let (expires, tag) = expires.zip(tag).ok_or(LinkFault::Forged)?;
-        hmac::verify(&self.0, signed(path, expires).as_bytes(), &tag)
+        let tag = tag.ok_or(LinkFault::Forged)?;
+        hmac::verify(&self.key, signed(path, expires, generation).as_bytes(), &tag)
             .map_err(|_| LinkFault::Forged)?;
-        if expires < seconds(SystemTime::now()) { Err(LinkFault::Expired) } else { Ok(()) }
+        let is_old = generation < self.generation.load(Ordering::Relaxed);
+        if is_old || expires < seconds(SystemTime::now()) {
+            return Err(LinkFault::Expired);
+        }
+        Ok(())
     }
 }
 
-fn signed(path: &str, expires: u64) -> String {
-    format!("{path}\n{expires}")
+fn signed(path: &str, expires: u64, generation: u64) -> String {
+    format!("{path}\n{expires}\n{generation}")
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -65,6 +83,11 @@ mod tests {
         let later = query.replace("Expires=", "Expires=9");
         assert_eq!(signer.check("/files/a", &later), Err(LinkFault::Forged));
         assert_eq!(signer.check("/files/a", ""), Err(LinkFault::Forged));
+        signer.expire_all();
+        assert_eq!(signer.check("/files/a", &query), Err(LinkFault::Expired));
+        let newer = query.replace("Key-Pair-Id=1", "Key-Pair-Id=2");
+        assert_eq!(signer.check("/files/a", &newer), Err(LinkFault::Forged));
+        assert_eq!(signer.check("/files/a", &signer.query("/files/a", false)), Ok(()));
         let expired = signer.query("/files/a", true);
         assert_eq!(signer.check("/files/a", &expired), Err(LinkFault::Expired));
     }

@@ -30,7 +30,6 @@ mod world;
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -69,8 +68,7 @@ impl StandIn {
     pub async fn start(key: &str, world: World) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let shared = Arc::new(Shared::new(listener.local_addr()?, key.to_owned(), world));
-        let state = RouterState { shared: Arc::clone(&shared), requests: Arc::default() };
-        let router = Router::new().fallback(answer).with_state(state);
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let limits = ServeLimits { drain: DRAIN, ..ServeLimits::default() };
         let broken = |failure: ConnFailure| {
             tracing::debug!(reason = %failure.reason, "a request to the stand-in broke off");
@@ -90,14 +88,21 @@ impl StandIn {
         format!("panjaya-{}", self.shared.key)
     }
 
-    /// Changes the catalogue, or reads it.
+    /// Changes the catalogue, or reads it. No request is answered meanwhile, and `change` must not
+    /// use the stand-in.
     pub fn world<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.shared.world())
     }
 
-    /// Changes the faults, or reads them.
+    /// Changes the faults, or reads them. No request is answered meanwhile, and `change` must not
+    /// use the stand-in.
     pub fn faults<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
         change(&mut self.shared.faults())
+    }
+
+    /// Lets all links expire that have been handed out. New ones are good.
+    pub fn expire_links(&self) {
+        self.shared.links.expire_all();
     }
 
     /// Returns the newest requests that came, oldest first, also refused ones.
@@ -127,24 +132,15 @@ impl Drop for StandIn {
     }
 }
 
-/// The state of the router.
-#[derive(Clone)]
-struct RouterState {
-    shared: Arc<Shared>,
-    /// The number of requests so far.
-    requests: Arc<AtomicU64>,
-}
-
-async fn answer(State(state): State<RouterState>, request: Request) -> Response {
-    let RouterState { shared, requests } = state;
-    let number = requests.fetch_add(1, Ordering::Relaxed);
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, _body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let open = shared.log.begin(parts.method.to_string(), target);
     let response = if parts.uri.path().starts_with(files::FILES) {
-        files::answer(&shared, &parts, number)
+        files::answer(&shared, &parts, open.number())
     } else {
         api::answer(&shared, &parts).await
     };
+    open.answered(response.status().as_u16());
     response.map(|body| Body::new(RecordedBody { body, request: Some(open) }))
 }

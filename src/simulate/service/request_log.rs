@@ -16,6 +16,8 @@ pub struct RecordedRequest {
     pub path: String,
     /// When its head had arrived.
     pub at: Instant,
+    /// The status of the response; `None` until there is one.
+    pub status: Option<u16>,
     /// How many requests were open when it came, itself included. A request is open until its
     /// response is complete.
     pub open: usize,
@@ -28,11 +30,16 @@ pub(super) struct RequestLog(Mutex<LoggedRequests>);
 #[derive(Debug, Default)]
 struct LoggedRequests {
     requests: VecDeque<RecordedRequest>,
+    /// The number of the first remembered request; all are counted from 0.
+    first: u64,
     open: usize,
 }
 
 /// A request that is open; dropped at its end.
-pub(super) struct OpenRequest(Arc<RequestLog>);
+pub(super) struct OpenRequest {
+    log: Arc<RequestLog>,
+    number: u64,
+}
 
 impl RequestLog {
     fn log(&self) -> MutexGuard<'_, LoggedRequests> {
@@ -43,13 +50,15 @@ impl RequestLog {
     pub(super) fn begin(self: &Arc<Self>, method: String, path: String) -> OpenRequest {
         let mut log = self.log();
         log.open += 1;
-        let request = RecordedRequest { method, path, at: Instant::now(), open: log.open };
+        let (at, open) = (Instant::now(), log.open);
         if log.requests.len() == REMEMBERED {
             log.requests.pop_front();
+            log.first += 1;
         }
-        log.requests.push_back(request);
+        let number = log.first + log.requests.len() as u64;
+        log.requests.push_back(RecordedRequest { method, path, at, status: None, open });
         drop(log);
-        OpenRequest(Arc::clone(self))
+        OpenRequest { log: Arc::clone(self), number }
     }
 
     /// Returns the remembered requests, oldest first.
@@ -59,12 +68,60 @@ impl RequestLog {
 
     /// Forgets all requests, except that the open ones stay open.
     pub(super) fn clear(&self) {
-        self.log().requests.clear();
+        let mut log = self.log();
+        log.first += log.requests.len() as u64;
+        log.requests.clear();
+    }
+}
+
+impl OpenRequest {
+    /// Returns the number of the request, counted from 0.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Records the status of its response, unless the request has been forgotten.
+    pub(super) fn answered(&self, status: u16) {
+        let mut log = self.log.log();
+        let place =
+            self.number.checked_sub(log.first).and_then(|place| usize::try_from(place).ok());
+        if let Some(request) = place.and_then(|place| log.requests.get_mut(place)) {
+            request.status = Some(status);
+        }
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.log().open -= 1;
+        self.log.log().open -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_remembered_with_their_statuses() {
+        let log = Arc::new(RequestLog::default());
+        let begin = |number: usize| log.begin("GET".to_owned(), format!("/{number}"));
+        let first = begin(0);
+        for number in 1..=REMEMBERED {
+            begin(number).answered(200);
+        }
+        // Forgotten meanwhile: no other request gets its status.
+        first.answered(500);
+        let requests = log.requests();
+        assert_eq!(requests.len(), REMEMBERED);
+        assert_eq!(requests[0].path, "/1");
+        assert!(requests.iter().all(|request| (request.status, request.open) == (Some(200), 2)));
+        log.clear();
+        first.answered(500);
+        drop(first);
+        let last = begin(7);
+        assert_eq!(last.number(), REMEMBERED as u64 + 1);
+        last.answered(404);
+        let requests = log.requests();
+        assert_eq!((requests.len(), requests[0].status, requests[0].open), (1, Some(404), 1));
     }
 }

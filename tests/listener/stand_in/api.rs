@@ -43,6 +43,8 @@ fn other_methods_and_paths_are_refused_and_recorded() {
     assert_eq!(recorded[0].path, "/v1/assets/a1");
     assert!(recorded.is_sorted_by_key(|request| request.at));
     assert!(recorded.iter().all(|request| request.open == 1), "{recorded:?}");
+    let statuses: Vec<_> = recorded.iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [405, 405, 405, 405, 404, 404, 404, 404, 404].map(Some));
     service.stand_in.forget_requests();
     service.get("/v1/assets/?page=1");
     assert_eq!(service.stand_in.requests()[0].path, "/v1/assets/?page=1");

@@ -64,6 +64,10 @@ fn links_expire_are_signed_and_end_with_the_video() {
     service.faults(|faults| faults.expired_links = true);
     refused(&service.link("v1-done"), "expired");
     service.faults(|faults| faults.expired_links = false);
+    service.stand_in.expire_links();
+    refused(&link, "expired");
+    let link = service.link("v1-done");
+    assert_eq!(service.ask("GET", &link, &[]).status, 200);
 
     // A revision deletes the video; the next one has a link of its own.
     let set = |status| {
