@@ -59,9 +59,9 @@ pub mod simulate {
     pub use crate::simulate::{Message, RequestKind, Speed, Story, Tamper};
     pub mod service {
         pub use crate::simulate::service::{
-            Endpoint, Faults, FaultyReply, FieldSpelling, NameField, Owner, PagingStyle,
+            Endpoint, Faults, FaultyReply, FieldSpelling, NamedBy, Owner, PagingStyle,
             RecordedRequest, Resuming, RetryHint, StandIn, StoryCatalogue, Video, VideoFaults,
-            World, WorldAsset, WorldStatus, WorldVersion,
+            World, WorldAsset, WorldVersion,
         };
     }
 }

@@ -1,7 +1,7 @@
 //! Moves a catalogue along with the stories of a demo: what a callback reports has happened at the
 //! service just before, whatever becomes of the callback.
 
-use super::world::{NameField, Owner, World, WorldAsset, WorldVersion};
+use super::world::{NamedBy, Owner, World, WorldAsset, WorldVersion};
 use crate::simulate::Tamper;
 use crate::simulate::story::{RequestKind, Scene, Story, StoryAsset};
 
@@ -53,10 +53,10 @@ impl StoryCatalogue {
 fn cast(asset: &StoryAsset, place: usize, is_cast: impl Fn(&str) -> bool) -> WorldAsset {
     let title = asset.title.to_owned();
     let name = match place % 4 {
-        0 => NameField::Name(title),
-        1 => NameField::Title(title),
-        2 => NameField::ExternalId(title),
-        _ => NameField::MediaUrl,
+        0 => NamedBy::Name(title),
+        1 => NamedBy::Title(title),
+        2 => NamedBy::ExternalId(title),
+        _ => NamedBy::MediaUrl,
     };
     let mut made = WorldAsset::new(asset.asset_id.as_str(), name);
     made.media_url =
@@ -80,17 +80,17 @@ fn slug(title: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::service::world::WorldStatus;
+    use crate::callback::VersionStatus;
 
     /// Returns the status of each version of the asset at `place`.
-    fn statuses(world: &World, story: &Story, place: usize) -> Vec<WorldStatus> {
+    fn statuses(world: &World, story: &Story, place: usize) -> Vec<VersionStatus> {
         let asset = world.asset(&story.assets()[place].asset_id).unwrap();
         asset.versions.iter().map(|version| version.status).collect()
     }
 
     #[test]
     fn the_catalogue_knows_what_became_of_every_version() {
-        use WorldStatus::{Completed, Failed, Generating, NotReady, ReadyToEdit};
+        use VersionStatus::{Completed, Failed, Generating, NotReady, ReadyToEdit};
         let story = Story::with_api(7);
         let (mut catalogue, mut world) = (StoryCatalogue::default(), World::default());
         catalogue.begin(&story, &mut world);
@@ -131,7 +131,7 @@ mod tests {
         }
         assert!(world.asset(&stories[1].assets()[0].asset_id).is_none());
         let second = &stories[65];
-        assert_eq!(statuses(&world, second, 12), [WorldStatus::NotReady; 4]);
+        assert_eq!(statuses(&world, second, 12), [VersionStatus::NotReady; 4]);
         assert!(statuses(&world, second, 10).is_empty(), "all of it is past");
         let kept = stories.iter().filter(|s| world.asset(&s.assets()[0].asset_id).is_some());
         assert_eq!(kept.count(), STORIES);

@@ -15,7 +15,7 @@ use super::paced_body::PacedBody;
 use super::replies::{PAGE, respond, with};
 use super::shared::{Shared, file_path};
 use super::video::Video;
-use super::world::WorldStatus;
+use crate::callback::VersionStatus;
 
 /// What the path of every video begins with.
 pub(super) const FILES: &str = "/files/";
@@ -74,7 +74,7 @@ fn video(path: &str, shared: &Shared) -> Option<Video> {
     let id = percent_decode_str(id).decode_utf8().ok()?;
     let world = shared.world();
     let (_, version) = world.version(&id)?;
-    let is_there = version.status == WorldStatus::Completed && file_path(version) == path;
+    let is_there = version.status == VersionStatus::Completed && file_path(version) == path;
     is_there.then(|| Video::of_version(&version.version_id, version.cycle, version.video_bytes))
 }
 

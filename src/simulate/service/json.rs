@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::faults::{Faults, FieldSpelling};
 use super::shared::Shared;
-use super::world::{NameField, WorldAsset, WorldStatus, WorldVersion};
+use super::world::{NamedBy, WorldAsset, WorldVersion};
+use crate::callback::VersionStatus;
 
 /// The names of fields that differ between spellings.
 struct FieldNames {
@@ -75,10 +76,10 @@ pub(super) fn asset(asset: &WorldAsset, faults: &Faults) -> Value {
     let mut object = Map::new();
     object.insert(names.asset_id.to_owned(), json!(asset.asset_id));
     let name = match &asset.name {
-        NameField::Name(name) => Some(("name", name)),
-        NameField::Title(title) => Some(("title", title)),
-        NameField::ExternalId(id) => Some((names.external_id, id)),
-        NameField::MediaUrl => None,
+        NamedBy::Name(name) => Some(("name", name)),
+        NamedBy::Title(title) => Some(("title", title)),
+        NamedBy::ExternalId(id) => Some((names.external_id, id)),
+        NamedBy::MediaUrl => None,
     };
     object.extend(name.map(|(field, name)| (field.to_owned(), json!(name))));
     object.insert(names.media_url.to_owned(), json!(asset.media_url));
@@ -89,7 +90,7 @@ pub(super) fn asset(asset: &WorldAsset, faults: &Faults) -> Value {
 
 /// Returns the status of an asset. The service's values are unknown.
 fn asset_status(asset: &WorldAsset) -> &'static str {
-    let waits = |version: &WorldVersion| version.status == WorldStatus::NotReady;
+    let waits = |version: &WorldVersion| version.status == VersionStatus::NotReady;
     if asset.failed {
         "Failed"
     } else if asset.versions.iter().any(waits) {
@@ -107,7 +108,7 @@ pub(super) fn version(
     faults: &Faults,
 ) -> Value {
     let names = FieldNames::of(faults.spelling);
-    let completed = version.status == WorldStatus::Completed && !faults.no_results;
+    let completed = version.status == VersionStatus::Completed && !faults.no_results;
     let result = completed.then(|| {
         let link = || shared.link(version, faults.expired_links);
         faults.result_url.clone().unwrap_or_else(link)

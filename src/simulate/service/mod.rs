@@ -50,7 +50,7 @@ pub use faults::{
 };
 pub use request_log::RecordedRequest;
 pub use video::Video;
-pub use world::{NameField, Owner, World, WorldAsset, WorldStatus, WorldVersion};
+pub use world::{NamedBy, Owner, World, WorldAsset, WorldVersion};
 
 /// How long a stop waits for clients that do not read their answers.
 const DRAIN: Duration = Duration::from_secs(1);

@@ -6,56 +6,29 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::callback::{Event, State};
+use crate::callback::{Event, State, VersionStatus};
 
 /// The size of a made-up video, unless a version has another, in bytes.
 const VIDEO_BYTES: u64 = 3 << 20;
 
-/// The statuses of a version, as the service's API names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorldStatus {
-    /// Being dubbed: no callback yet.
-    NotReady,
-    /// Waits for a person.
-    ReadyToEdit,
-    /// Its video is being made.
-    Generating,
-    /// Its video exists.
-    Completed,
-    /// Dubbing it failed, or making its video.
-    Failed,
-}
-
-impl WorldStatus {
-    /// Returns the name in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NotReady => "NotReady",
-            Self::ReadyToEdit => "ReadyToEdit",
-            Self::Generating => "Generating",
-            Self::Completed => "Completed",
-            Self::Failed => "Failed",
-        }
-    }
-
-    /// Returns the status after the event that reports `state`. A callback that was overtaken on
-    /// its way changes nothing: a version that generates cannot be revised, and one that is
-    /// finished generates again only after it was revised.
-    const fn after(self, state: State) -> Self {
-        match (self, state) {
-            (Self::Generating, State::Ready) => Self::Generating,
-            (Self::Completed | Self::Failed, State::Generating) => self,
-            (_, State::Ready) => Self::ReadyToEdit,
-            (_, State::Generating) => Self::Generating,
-            (_, State::Generated) => Self::Completed,
-            (_, State::Failed | State::GenerateFailed) => Self::Failed,
-        }
+/// Returns the status after the event that reports `state`. A callback that was overtaken on its way
+/// changes nothing: a version that generates cannot be revised, and one that is finished generates
+/// again only after it was revised.
+const fn status_after(status: VersionStatus, state: State) -> VersionStatus {
+    match (status, state) {
+        (VersionStatus::Generating, State::Ready) => VersionStatus::Generating,
+        (VersionStatus::Completed | VersionStatus::Failed, State::Generating) => status,
+        (_, State::NotReady) => VersionStatus::NotReady,
+        (_, State::Ready) => VersionStatus::ReadyToEdit,
+        (_, State::Generating) => VersionStatus::Generating,
+        (_, State::Generated) => VersionStatus::Completed,
+        (_, State::Failed | State::GenerateFailed) => VersionStatus::Failed,
     }
 }
 
 /// The field of an asset that holds its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NameField {
+pub enum NamedBy {
     /// `name`.
     Name(String),
     /// `title`.
@@ -85,7 +58,7 @@ pub struct WorldVersion {
     /// The language that it is dubbed into.
     pub locale: String,
     /// The status; [`WorldVersion::set`] changes it.
-    pub status: WorldStatus,
+    pub status: VersionStatus,
     /// The length of its video, in bytes.
     pub video_bytes: u64,
     /// How often it has been completed: each time makes another video.
@@ -98,15 +71,15 @@ impl WorldVersion {
         Self {
             version_id: version_id.into(),
             locale: locale.into(),
-            status: WorldStatus::NotReady,
+            status: VersionStatus::NotReady,
             video_bytes: VIDEO_BYTES,
             cycle: 0,
         }
     }
 
     /// Sets the status. A version that is completed gets a new video.
-    pub fn set(&mut self, status: WorldStatus) {
-        if status == WorldStatus::Completed && self.status != status {
+    pub fn set(&mut self, status: VersionStatus) {
+        if status == VersionStatus::Completed && self.status != status {
             self.cycle += 1;
         }
         self.status = status;
@@ -119,7 +92,7 @@ pub struct WorldAsset {
     /// The id.
     pub asset_id: String,
     /// The name, in one of several fields.
-    pub name: NameField,
+    pub name: NamedBy,
     /// The URL of the source video.
     pub media_url: String,
     /// Whether processing it failed as a whole.
@@ -132,7 +105,7 @@ pub struct WorldAsset {
 
 impl WorldAsset {
     /// Creates an asset of this account without versions.
-    pub fn new(asset_id: impl Into<String>, name: NameField) -> Self {
+    pub fn new(asset_id: impl Into<String>, name: NamedBy) -> Self {
         let asset_id = asset_id.into();
         Self {
             media_url: format!("https://media.example/uploads/{asset_id}.mov?Signature=c2VjcmV0"),
@@ -235,7 +208,7 @@ impl World {
         match (Event::from_name(event), version_id) {
             (Some(Event::Version(state)), Some(version_id)) => {
                 if let Some(version) = self.version_mut(version_id) {
-                    version.set(version.status.after(state));
+                    version.set(status_after(version.status, state));
                 }
             }
             (Some(Event::AssetFailed), _) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dubwatch::internals::simulate::service::{
-    FieldSpelling, NameField, PagingStyle, World, WorldAsset,
+    FieldSpelling, NamedBy, PagingStyle, World, WorldAsset,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -129,7 +129,7 @@ const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\r\n\u{8}\u{0}\u{202
 /// A world of assets `0` to `24`.
 fn many() -> World {
     let mut world = World::default();
-    (0..25).for_each(|id: u32| world.add(WorldAsset::new(id.to_string(), NameField::MediaUrl)));
+    (0..25).for_each(|id: u32| world.add(WorldAsset::new(id.to_string(), NamedBy::MediaUrl)));
     world
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dubwatch::internals::simulate::service::{Resuming, Video, VideoFaults, WorldStatus};
+use dubwatch::internals::callback::VersionStatus;
+use dubwatch::internals::simulate::service::{Resuming, Video, VideoFaults};
 
 use super::{Response, Service};
 
@@ -73,9 +74,9 @@ fn links_expire_are_signed_and_end_with_the_video() {
     let set = |status| {
         service.stand_in.world(|world| world.version_mut("v1-done").unwrap().set(status));
     };
-    set(WorldStatus::ReadyToEdit);
+    set(VersionStatus::ReadyToEdit);
     assert_eq!(service.ask("GET", &link, &[]).status, 404);
-    set(WorldStatus::Completed);
+    set(VersionStatus::Completed);
     assert_eq!(service.ask("GET", &link, &[]).status, 404);
     let again = service.link("v1-done");
     assert_ne!(again, link);

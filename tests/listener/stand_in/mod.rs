@@ -9,8 +9,9 @@ mod replies;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use dubwatch::internals::callback::VersionStatus;
 use dubwatch::internals::simulate::service::{
-    Faults, NameField, Owner, StandIn, World, WorldAsset, WorldStatus, WorldVersion,
+    Faults, NamedBy, Owner, StandIn, World, WorldAsset, WorldVersion,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -152,26 +153,26 @@ fn usual() -> World {
         version.set(status);
         version
     };
-    let hidden = WorldAsset::new("a5", NameField::MediaUrl);
+    let hidden = WorldAsset::new("a5", NamedBy::MediaUrl);
     world.add(
-        WorldAsset { owner: Owner::Hidden, ..hidden }.with(version("v5", WorldStatus::Completed)),
+        WorldAsset { owner: Owner::Hidden, ..hidden }.with(version("v5", VersionStatus::Completed)),
     );
-    let forbidden = WorldAsset::new("a4", NameField::MediaUrl);
+    let forbidden = WorldAsset::new("a4", NamedBy::MediaUrl);
     world.add(
         WorldAsset { owner: Owner::Forbidden, ..forbidden }
-            .with(version("v4", WorldStatus::Completed)),
+            .with(version("v4", VersionStatus::Completed)),
     );
-    world.add(WorldAsset::new("a/3?x", NameField::ExternalId("E-3".to_owned())));
+    world.add(WorldAsset::new("a/3?x", NamedBy::ExternalId("E-3".to_owned())));
     world.add(
-        WorldAsset::new("a2", NameField::Title("Two".to_owned()))
-            .with(version("v2", WorldStatus::Failed)),
+        WorldAsset::new("a2", NamedBy::Title("Two".to_owned()))
+            .with(version("v2", VersionStatus::Failed)),
     );
     world.add(
-        WorldAsset::new("a1", NameField::Name("One".to_owned()))
-            .with(version("v1-done", WorldStatus::Completed))
-            .with(version("v1-ready", WorldStatus::ReadyToEdit))
-            .with(version("v1-runs", WorldStatus::Generating))
-            .with(version("v1-not", WorldStatus::NotReady)),
+        WorldAsset::new("a1", NamedBy::Name("One".to_owned()))
+            .with(version("v1-done", VersionStatus::Completed))
+            .with(version("v1-ready", VersionStatus::ReadyToEdit))
+            .with(version("v1-runs", VersionStatus::Generating))
+            .with(version("v1-not", VersionStatus::NotReady)),
     );
     world
 }

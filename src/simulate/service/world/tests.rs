@@ -6,7 +6,7 @@ fn world() -> World {
     let mut world = World::default();
     for id in ["a", "b", "c"] {
         let version = WorldVersion::new(format!("{id}1"), "es-ES");
-        world.add(WorldAsset::new(id, NameField::MediaUrl).with(version));
+        world.add(WorldAsset::new(id, NamedBy::MediaUrl).with(version));
     }
     world
 }
@@ -33,7 +33,7 @@ fn the_newest_is_listed_first_and_the_oldest_is_forgotten_first() {
 
 #[test]
 fn events_move_a_version_as_the_services_lifecycle_does() {
-    use WorldStatus::{Completed, Failed, Generating, NotReady, ReadyToEdit};
+    use VersionStatus::{Completed, Failed, Generating, NotReady, ReadyToEdit};
     let mut world = world();
     for (event, wanted, cycle) in [
         ("version_published", NotReady, 0),
