@@ -98,6 +98,61 @@ pub enum LinkState {
     Superseded,
 }
 
+/// How the questions to the service's API are doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiStatus {
+    /// The host that is asked, printable.
+    pub host: String,
+    /// What is done now.
+    pub state: ApiState,
+    /// Number of questions since the start.
+    pub asked: u64,
+    /// Number of questions about assets and versions that are due.
+    pub waiting: usize,
+    /// When the last answer arrived.
+    pub last_answer: Option<Timestamp>,
+    /// When the last pass over the list of assets ended.
+    pub looked_over: Option<Timestamp>,
+    /// What went wrong last, printable, and when.
+    pub last_error: Option<(Timestamp, String)>,
+    /// Number of assets that are not of the account.
+    pub foreign: usize,
+}
+
+/// What the client of the service's API is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiState {
+    /// It waits for the time of the next question.
+    Waiting,
+    /// It waits for an answer.
+    Asking,
+    /// It asks nothing for a while, because the service failed or refused.
+    Paused {
+        /// When it asks again.
+        until: Timestamp,
+        /// What went wrong, printable.
+        why: String,
+    },
+    /// It asks no more.
+    Ended,
+}
+
+impl ApiStatus {
+    /// Creates the status of a client that has asked nothing.
+    pub const fn new(host: String) -> Self {
+        Self {
+            host,
+            state: ApiState::Waiting,
+            asked: 0,
+            waiting: 0,
+            last_answer: None,
+            looked_over: None,
+            last_error: None,
+            foreign: 0,
+        }
+    }
+}
+
 /// How a run is doing, as a frontend shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -107,6 +162,8 @@ pub struct Status {
     pub store: JournalHealth,
     /// The connection to a relay, where there is one.
     pub link: Option<Link>,
+    /// The questions to the service's API, if a key is set.
+    pub api: Option<ApiStatus>,
     /// Whether the process that wrote the journal, which is only read here, has ended.
     pub writer_gone: bool,
 }

@@ -73,7 +73,7 @@ impl ApiAddress {
     }
 
     /// Returns the host and port as messages show them.
-    pub(super) fn host(&self) -> Printable {
+    pub fn host(&self) -> Printable {
         Printable::new(self.authority.as_str()).cut(80)
     }
 

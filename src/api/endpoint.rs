@@ -25,7 +25,7 @@ pub enum Endpoint<'a> {
 
 impl Endpoint<'_> {
     /// Returns the path, with its query; `None` for an id that cannot be in a path.
-    pub(super) fn path(&self) -> Option<String> {
+    pub fn path(&self) -> Option<String> {
         match self {
             Self::Version(id) => Some(format!("/v1/versions/{}", segment(id)?)),
             Self::Asset(id) => Some(format!("/v1/assets/{}", segment(id)?)),

@@ -11,6 +11,7 @@
 //! | `answer` | what an answer says, read leniently (pure) |
 //! | `redact` | what of an answer may be shown (pure) |
 //! | `error` | why there is no answer, and whether a later request may get one |
+//! | `plan` | what to ask next, and when |
 //! | `retry_after` | when the service wants to be asked again |
 
 mod address;
@@ -21,6 +22,7 @@ mod endpoint;
 mod error;
 mod get;
 mod key;
+mod plan;
 mod redact;
 mod retry_after;
 
@@ -33,4 +35,5 @@ pub use client::{ApiClient, ApiSettings};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use key::{ApiKey, ApiKeyPlace};
+pub use plan::{Failure, Meaning, Need, Plan, Question, Step};
 pub use redact::redact;

@@ -27,6 +27,7 @@ mod parts;
 mod read_only;
 mod reader_gone;
 mod receiver;
+mod reconcile;
 mod relay;
 mod relay_source;
 mod show;

@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use super::keys::with_dev_key;
 use super::listen::bind;
 use super::parts::{PartEvent, Parts};
+use super::reconcile::ApiSource;
 use super::relay_source::RelaySource;
 use super::status;
+use super::welcome::callback_url;
 use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
 use crate::intake::{Intake, Policy};
@@ -44,6 +46,7 @@ pub(super) struct Receiver {
     status_worker: Option<Worker<()>>,
     listener: Option<Worker<()>>,
     relay: Option<RelaySource>,
+    api: Option<ApiSource>,
     health: watch::Receiver<Health>,
 }
 
@@ -84,12 +87,14 @@ impl PreparedReceiver {
             (None, Vec::new())
         };
         let relay = RelaySource::start(config, &self.intake)?;
+        let api = ApiSource::start(config, &self.journal, callback_url(config, &bound))?;
         let link = relay.as_ref().map(RelaySource::link);
+        let asked = api.as_ref().map(ApiSource::status);
         let (status, status_worker) =
-            status::of_receiver(&self.journal, Arc::clone(&self.intake), link);
+            status::of_receiver(&self.journal, Arc::clone(&self.intake), link, asked);
         let health = self.journal.health();
         let status_worker = Some(status_worker);
-        Ok(Receiver { prepared: self, bound, status, status_worker, listener, relay, health })
+        Ok(Receiver { prepared: self, bound, status, status_worker, listener, relay, api, health })
     }
 }
 
@@ -124,7 +129,7 @@ impl Receiver {
 impl Parts for Receiver {
     async fn next(&mut self) -> PartEvent {
         loop {
-            let Self { prepared, listener, relay, health, .. } = self;
+            let Self { prepared, listener, relay, api, health, .. } = self;
             let error = tokio::select! {
                 changed = health.changed() => {
                     return match changed {
@@ -140,6 +145,9 @@ impl Parts for Receiver {
                 warning = or_never(relay.as_mut().map(RelaySource::warning)) => {
                     return PartEvent::Warning(warning);
                 }
+                warning = or_never(api.as_mut().map(ApiSource::warning)) => {
+                    return PartEvent::Warning(warning);
+                }
                 error = prepared.intake.outage() => error,
             };
             if let Some(warning) = self.outage_warning(&error) {
@@ -149,7 +157,8 @@ impl Parts for Receiver {
     }
 
     fn waiting_warning(&mut self) -> Option<String> {
-        self.relay.as_mut().and_then(RelaySource::waiting_warning)
+        let relay = self.relay.as_mut().and_then(RelaySource::waiting_warning);
+        relay.or_else(|| self.api.as_mut().and_then(ApiSource::waiting_warning))
     }
 
     async fn stop(&mut self) {
@@ -158,6 +167,9 @@ impl Parts for Receiver {
         }
         if let Some(listener) = self.listener.take() {
             listener.stop().await;
+        }
+        if let Some(api) = self.api.take() {
+            api.stop().await;
         }
         let intake = Arc::clone(&self.prepared.intake);
         let _ = tokio::task::spawn_blocking(move || intake.close()).await;

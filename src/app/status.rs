@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::intake::Intake;
 use crate::journal::{Health, Journal};
 use crate::sqlite::has_writer;
-use crate::status::{JournalHealth, Link, Status};
+use crate::status::{ApiStatus, JournalHealth, Link, Status};
 
 /// Minimum interval between two changes of the counts.
 const EVERY: Duration = Duration::from_millis(250);
@@ -24,12 +24,17 @@ pub(super) fn of_receiver(
     journal: &Journal,
     intake: Arc<Intake>,
     link: Option<watch::Receiver<Link>>,
+    api: Option<watch::Receiver<ApiStatus>>,
 ) -> (watch::Receiver<Status>, Worker<()>) {
-    let first = link.as_ref().map(|link| link.borrow().clone());
-    let (status, watched) = watch::channel(Status { link: first, ..Status::default() });
+    let first = Status {
+        link: link.as_ref().map(|link| link.borrow().clone()),
+        api: api.as_ref().map(|api| api.borrow().clone()),
+        ..Status::default()
+    };
+    let (status, watched) = watch::channel(first);
     let health = journal.health();
     let worker = Worker::task("status", |stop| async move {
-        stop.run_until_cancelled(watch_receiver(status, intake, health, link)).await;
+        stop.run_until_cancelled(watch_receiver(status, intake, health, link, api)).await;
     });
     (watched, worker)
 }
@@ -39,6 +44,7 @@ async fn watch_receiver(
     intake: Arc<Intake>,
     mut health: watch::Receiver<Health>,
     mut link: Option<watch::Receiver<Link>>,
+    mut api: Option<watch::Receiver<ApiStatus>>,
 ) {
     let mut is_open = true;
     let mut count_at = Instant::now();
@@ -57,16 +63,19 @@ async fn watch_receiver(
                 };
                 status.send_modify(|status| status.store = store);
             }
-            now = next_link(&mut link) => {
+            now = next_of(&mut link) => {
                 status.send_modify(|status| status.link = Some(now));
+            }
+            now = next_of(&mut api) => {
+                status.send_modify(|status| status.api = Some(now));
             }
         }
     }
 }
 
-/// Waits for the next change of the link. Waits forever if there is no link or its sender is gone.
-async fn next_link(link: &mut Option<watch::Receiver<Link>>) -> Link {
-    let Some(watched) = link else { return std::future::pending().await };
+/// Waits for the next change. Waits forever if there is nothing to watch or its sender is gone.
+async fn next_of<T: Clone>(watched: &mut Option<watch::Receiver<T>>) -> T {
+    let Some(watched) = watched else { return std::future::pending().await };
     if watched.changed().await.is_err() {
         return std::future::pending().await;
     }
@@ -110,7 +119,7 @@ mod tests {
         let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
         let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
         let intake = Arc::new(intake);
-        let (mut status, worker) = of_receiver(&journal, Arc::clone(&intake), None);
+        let (mut status, worker) = of_receiver(&journal, Arc::clone(&intake), None, None);
         sleep(Duration::from_secs(60)).await;
         assert!(!status.has_changed().unwrap(), "nothing changed");
         let mut seen = Vec::new();

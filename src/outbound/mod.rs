@@ -1,11 +1,14 @@
-//! Outgoing connections, for the relay client, for `send` and for the service's API: proxies from the environment, trusted
-//! certificates, and reasons for failures. Implements no protocol above TLS.
+//! Outgoing connections, for the relay client, for `send` and for the service's API: proxies from the
+//! environment, trusted certificates, reasons for failures, and when to try again. Implements no
+//! protocol above TLS.
 
+mod chance;
 mod connect;
 mod connector;
 mod failure;
 mod proxy;
 mod reasons;
+mod sleep_detector;
 mod stream;
 mod tls;
 mod tunnel;
@@ -16,10 +19,12 @@ use std::path::Path;
 
 use http::HeaderValue;
 
+pub use chance::chance;
 pub use connect::ConnectError;
 pub use connector::{Connector, destination};
 pub use failure::ExchangeFailure;
 pub use proxy::{Proxies, ProxyError};
+pub use sleep_detector::{LOOK_EVERY, SleepDetector};
 pub use stream::{AnyStream, SpeaksTls};
 pub use tls::Trust;
 

@@ -52,6 +52,18 @@ pub enum NameField {
     MediaUrl,
 }
 
+impl NameField {
+    /// Returns the field as the documentation spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Title => "title",
+            Self::ExternalId => "external_id",
+            Self::MediaUrl => "media_url",
+        }
+    }
+}
+
 impl AssetAnswer {
     /// Reads the answer to *Get Asset*.
     pub fn read(value: &Value) -> Result<Self, AnswerError> {

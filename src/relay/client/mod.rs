@@ -13,7 +13,6 @@
 //! | `session` | one connection, from hello to its end |
 //! | `incoming`, `pipeline`, `outgoing` | conversion of messages; messages on their way to the disk; frames to send |
 //! | `connection_end`, `close_reason` | why a connection ended; the reason that the relay announced before |
-//! | `sleep_detector` | whether the machine slept |
 //! | this one | when to connect again |
 
 mod address;
@@ -25,7 +24,6 @@ mod incoming;
 mod outgoing;
 mod pipeline;
 mod session;
-mod sleep_detector;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -34,7 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::{Backoff, STABLE};
 use super::protocol::{CloseCode, ReaderName, Redial};
 use crate::intake::Intake;
-use crate::outbound::Outbound;
+use crate::outbound::{LOOK_EVERY, Outbound, SleepDetector, chance};
 use crate::status::{Link, LinkState};
 use crate::text::Printable;
 
@@ -51,7 +48,6 @@ pub use token::{SubscribeToken, TokenPlace};
 
 use connection_end::ConnectionEnd;
 use dial::DialError;
-use sleep_detector::{LOOK_EVERY, SleepDetector};
 
 /// Delay before the next attempt after a relay refused us: its operator may have added us
 /// meanwhile.
@@ -379,11 +375,4 @@ impl Reporter {
         tracing::warn!("{message}");
         let _ = self.warnings.try_send(message);
     }
-}
-
-/// Returns a random number, or a constant if the system has none, which does no harm.
-fn chance() -> u64 {
-    let mut bytes = [0; 8];
-    let _ = SystemRandom::new().fill(&mut bytes);
-    u64::from_ne_bytes(bytes)
 }

@@ -23,10 +23,10 @@ use super::dial::RelaySocket;
 use super::incoming;
 use super::outgoing::{OutgoingFrame, write};
 use super::pipeline::{IncomingMessage, OnDisk, Pipeline, Verification};
-use super::sleep_detector::{LOOK_EVERY, SleepDetector};
 use super::{ClientShared, Reporter};
 use crate::callback::MessagePosition;
 use crate::intake::{Verified, WriteError};
+use crate::outbound::{LOOK_EVERY, SleepDetector};
 use crate::text::Printable;
 
 /// Time limit for the welcome after the upgrade.

@@ -7,24 +7,24 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 /// Interval of checks while nothing happens.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Minimum difference between the clocks. Few corrections of the time are as large; one that is
 /// only causes a reconnect.
 const JUMP: SignedDuration = SignedDuration::from_secs(3);
 
 /// Compares the two clocks since the last check.
-pub(super) struct SleepDetector {
+pub struct SleepDetector {
     wall: fn() -> Timestamp,
     last: Mutex<(Timestamp, Instant)>,
 }
 
 impl SleepDetector {
-    pub(super) fn new(wall: fn() -> Timestamp) -> Self {
+    pub fn new(wall: fn() -> Timestamp) -> Self {
         Self { wall, last: Mutex::new((wall(), Instant::now())) }
     }
 
     /// Returns whether the wall clock advanced without the monotonic one since the last check.
-    pub(super) fn has_jumped(&self) -> bool {
+    pub fn has_jumped(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = ((self.wall)(), Instant::now());
         let wall = now.0.duration_since(last.0);
