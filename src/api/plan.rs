@@ -13,6 +13,9 @@ const PACE: Duration = Duration::from_secs(1);
 const LIST_EVERY: Duration = Duration::from_secs(30 * 60);
 /// Time between two checks of an asset that is not finished.
 const ROUND_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Minimum time between the checks of two such assets, however many there are: the list tells most of
+/// it in fewer questions.
+const ROUND_SPACING: Duration = Duration::from_secs(10);
 /// Time between two checks of an asset with an overdue or uncertain version.
 const URGENT_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Time before an asset that was refused is asked for again, so that another question comes between.
@@ -156,7 +159,7 @@ impl Plan {
         let after = |asked: Option<Instant>, every| asked.map_or(now, |asked| asked + every);
         let due = match need {
             Need::Urgent => Some(after(asked, URGENT_EVERY)),
-            Need::Open => Some(after(asked, ROUND_EVERY)),
+            Need::Open => Some(after(asked, self.round())),
             Need::Settled => None,
         };
         if let Some(due) = due {
@@ -312,19 +315,28 @@ impl Plan {
         due(&self.urgent) + due(&self.open) + self.versions.len()
     }
 
+    /// Returns how long one round over the open assets takes.
+    fn round(&self) -> Duration {
+        let open = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
+        ROUND_EVERY.max(ROUND_SPACING.saturating_mul(open))
+    }
+
     /// Plans the next check of an asset that was asked for.
     fn checked(&mut self, asset_id: &str, now: Instant, chance: u64) {
         self.unplan(asset_id);
         let Some(check) = self.checks.get_mut(asset_id) else { return };
         check.asked = Some(now);
         check.refused_at = None;
-        let every = match check.need {
+        let need = check.need;
+        let every = match need {
             Need::Urgent => URGENT_EVERY,
-            Need::Open => ROUND_EVERY,
+            Need::Open => self.round(),
             Need::Settled => return,
         };
-        let (need, due) = (check.need, now + around(every, chance));
-        check.due = Some(due);
+        let due = now + around(every, chance);
+        if let Some(check) = self.checks.get_mut(asset_id) {
+            check.due = Some(due);
+        }
         self.queue(need).insert((due, asset_id.to_owned()));
     }
 

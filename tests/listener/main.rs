@@ -16,6 +16,7 @@ mod demo;
 mod flood;
 mod full_disk;
 mod kill;
+mod reconcile;
 mod router;
 mod serve;
 mod stand_in;

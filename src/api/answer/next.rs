@@ -34,7 +34,7 @@ impl NextPage {
     }
 
     /// Returns the page with one parameter.
-    pub(super) fn with(name: &str, value: &str) -> Option<Self> {
+    pub fn with(name: &str, value: &str) -> Option<Self> {
         Self::with_query(&format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
     }
 
