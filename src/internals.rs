@@ -59,8 +59,8 @@ pub mod simulate {
     pub use crate::simulate::{Message, RequestKind, Speed, Story, Tamper};
     pub mod service {
         pub use crate::simulate::service::{
-            Endpoint, Faults, FaultyReply, FieldSpelling, NamedBy, Owner, PagingStyle,
-            RecordedRequest, Resuming, RetryHint, StandIn, StoryCatalogue, Video, VideoFaults,
+            Faults, FaultyReply, FieldSpelling, NamedBy, Owner, PagingStyle, RecordedRequest,
+            Resuming, RetryHint, ServiceEndpoint, StandIn, StoryCatalogue, Video, VideoFaults,
             World, WorldAsset, WorldVersion,
         };
     }

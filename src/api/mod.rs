@@ -35,5 +35,5 @@ pub use client::{ApiClient, ApiSettings};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use key::{ApiKey, ApiKeyPlace};
-pub use plan::{Failure, Meaning, Need, Plan, Question, Step};
+pub use plan::{Failure, Meaning, Need, NextStep, Plan, Question};
 pub use redact::redact;

@@ -46,7 +46,7 @@ pub enum Question {
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum NextStep {
     /// Ask this.
     Ask(Question),
     /// Ask nothing until then, unless something changes.
@@ -197,9 +197,9 @@ impl Plan {
 
     /// Returns what to do now. A question must be followed by [`Plan::answered`] or
     /// [`Plan::failed`].
-    pub fn next(&mut self, now: Instant) -> Step {
+    pub fn next(&mut self, now: Instant) -> NextStep {
         if now < self.not_before {
-            return Step::WaitUntil(self.not_before);
+            return NextStep::WaitUntil(self.not_before);
         }
         let due = |queue: &BTreeSet<(Instant, String)>| {
             queue.first().filter(|(due, _)| *due <= now).map(|(_, id)| id.clone())
@@ -212,7 +212,7 @@ impl Plan {
             && !(is_listing && self.was_urgent)
         {
             self.was_urgent = true;
-            return Step::Ask(Question::Asset(asset_id));
+            return NextStep::Ask(Question::Asset(asset_id));
         }
         self.was_urgent = false;
         if is_listing {
@@ -221,13 +221,13 @@ impl Plan {
                 ListPass::At(page) => page.clone(),
             };
             self.list = ListPass::At(page.clone());
-            return Step::Ask(Question::Page(page));
+            return NextStep::Ask(Question::Page(page));
         }
         if let Some((asset_id, version_id)) = self.versions.pop_front() {
-            return Step::Ask(Question::Version { asset_id, version_id });
+            return NextStep::Ask(Question::Version { asset_id, version_id });
         }
         if let Some(asset_id) = due(&self.open) {
-            return Step::Ask(Question::Asset(asset_id));
+            return NextStep::Ask(Question::Asset(asset_id));
         }
         let list = match self.list {
             ListPass::Due(due) => due,
@@ -235,7 +235,7 @@ impl Plan {
         };
         let first = |queue: &BTreeSet<(Instant, String)>| queue.first().map(|(due, _)| *due);
         let earliest = [first(&self.urgent), first(&self.open)].into_iter().flatten().min();
-        Step::WaitUntil(earliest.map_or(list, |earliest| earliest.min(list)))
+        NextStep::WaitUntil(earliest.map_or(list, |earliest| earliest.min(list)))
     }
 
     /// Notes the answer to a question. `next` is the page after it, if it was a page and there is

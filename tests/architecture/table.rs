@@ -145,6 +145,7 @@ pub(crate) const ROWS: &[Row] = &[
             "hyper_util",
             "jiff",
             "percent_encoding",
+            "ring",
             "rustls_native_certs",
             "thiserror",
             "tokio",

@@ -1,3 +1,5 @@
+//! The plan played against a service that answers, refuses or fails; time is an argument.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -24,11 +26,11 @@ impl Played {
     fn until(&mut self, seconds: u64, mut answer: impl FnMut(&mut Plan, &Question, Instant)) {
         while self.seconds() < seconds {
             match self.plan.next(self.now) {
-                Step::Ask(question) => {
+                NextStep::Ask(question) => {
                     self.asked.push((self.seconds(), question.clone()));
                     answer(&mut self.plan, &question, self.now);
                 }
-                Step::WaitUntil(until) => {
+                NextStep::WaitUntil(until) => {
                     assert!(until > self.now, "it waits for what is over");
                     self.now = until.min(self.begin + Duration::from_secs(seconds));
                 }
@@ -109,16 +111,16 @@ fn pauses_double_to_a_quarter_of_an_hour_and_end_with_an_answer() {
     let service = Failure::OfService { retry_after: None };
     let mut pauses = Vec::new();
     for _ in 0..12 {
-        let Step::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
+        let NextStep::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
         assert!(is_page(&question));
         assert_eq!(played.plan.failed(question, service, played.now, MIDDLE), Meaning::Later);
-        let Step::WaitUntil(until) = played.plan.next(played.now) else { panic!("a pause") };
+        let NextStep::WaitUntil(until) = played.plan.next(played.now) else { panic!("a pause") };
         assert_eq!(played.plan.paused_until(), Some(until));
         pauses.push((until - played.now).as_secs());
         played.now = until;
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
-    let Step::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
+    let NextStep::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
     played.plan.answered(&question, None, played.now, MIDDLE);
     assert_eq!(played.plan.paused_until(), None);
 }
@@ -126,13 +128,13 @@ fn pauses_double_to_a_quarter_of_an_hour_and_end_with_an_answer() {
 #[test]
 fn the_service_says_how_long_to_wait_and_waking_asks_at_once() {
     let mut played = Played::new();
-    let Step::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
+    let NextStep::Ask(question) = played.plan.next(played.now) else { panic!("a question") };
     let failure = Failure::OfService { retry_after: Some(Duration::from_secs(600)) };
     played.plan.failed(question, failure, played.now, MIDDLE);
-    let wait = Step::WaitUntil(played.now + Duration::from_secs(600));
+    let wait = NextStep::WaitUntil(played.now + Duration::from_secs(600));
     assert_eq!(played.plan.next(played.now), wait);
     played.plan.look_over(played.now);
-    assert_eq!(played.plan.next(played.now), Step::Ask(Question::Page(None)));
+    assert_eq!(played.plan.next(played.now), NextStep::Ask(Question::Page(None)));
 }
 
 #[test]
@@ -148,7 +150,11 @@ fn an_asset_is_refused_only_if_others_are_answered() {
         meanings.push(plan.failed(question.clone(), forbidden, now, MIDDLE));
     });
     assert!(meanings.len() > 3, "{:?}", played.asked);
-    assert!(meanings.iter().all(|meaning| *meaning == Meaning::Later), "{meanings:?} {:?}", played.asked);
+    assert!(
+        meanings.iter().all(|meaning| *meaning == Meaning::Later),
+        "{meanings:?} {:?}",
+        played.asked
+    );
 
     // The list is answered, and only the asset is refused.
     let mut played = Played::new();
@@ -257,8 +263,8 @@ proptest! {
                 Happening::Wait(seconds) => now += Duration::from_secs(seconds),
                 Happening::Answer(_, _) | Happening::Fail(_, _) => {
                     let question = match plan.next(now) {
-                        Step::Ask(question) => question,
-                        Step::WaitUntil(until) => {
+                        NextStep::Ask(question) => question,
+                        NextStep::WaitUntil(until) => {
                             prop_assert!(until > now);
                             prop_assert!(until - now <= Duration::from_secs(2 * 3600));
                             continue;

@@ -13,7 +13,7 @@ use super::report::{self, AnswerOrigin, ReadReport};
 use super::silence::Silence;
 use crate::api::{
     ApiClient, ApiError, AssetAnswer, AssetPage, Endpoint, Failure, Meaning, Need, NextPage,
-    PageWalk, Plan, Question, Step, VersionAnswer, WalkStep,
+    NextStep, PageWalk, Plan, Question, VersionAnswer, WalkStep,
 };
 use crate::callback::{AssetReport, VersionReport};
 use crate::journal::{Follower, Journal, JournalBatch, JournalError, WriteError};
@@ -58,7 +58,7 @@ pub(super) struct Reconciler {
 }
 
 /// The answer to a question.
-enum Answer {
+enum Answered {
     Page(AssetPage),
     Asset(AssetAnswer),
     Version(VersionAnswer),
@@ -110,8 +110,8 @@ impl Reconciler {
             }
             self.warn_of_silence()?;
             match self.plan.next(Instant::now()) {
-                Step::Ask(question) => self.ask(question).await?,
-                Step::WaitUntil(until) => {
+                NextStep::Ask(question) => self.ask(question).await?,
+                NextStep::WaitUntil(until) => {
                     self.show_waiting(until);
                     self.wait(until).await?;
                 }
@@ -220,12 +220,12 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn answer(&self, question: &Question) -> Result<Answer, ApiError> {
+    async fn answer(&self, question: &Question) -> Result<Answered, ApiError> {
         Ok(match question {
-            Question::Page(page) => Answer::Page(self.client.list_assets(page.as_ref()).await?),
-            Question::Asset(asset_id) => Answer::Asset(self.client.get_asset(asset_id).await?),
+            Question::Page(page) => Answered::Page(self.client.list_assets(page.as_ref()).await?),
+            Question::Asset(asset_id) => Answered::Asset(self.client.get_asset(asset_id).await?),
             Question::Version { version_id, .. } => {
-                Answer::Version(self.client.get_version(version_id).await?)
+                Answered::Version(self.client.get_version(version_id).await?)
             }
         })
     }
@@ -234,11 +234,11 @@ impl Reconciler {
     async fn take(
         &mut self,
         question: &Question,
-        answer: Answer,
+        answer: Answered,
         asked_at: Timestamp,
     ) -> Result<Result<Option<NextPage>, WriteError>, JournalError> {
         match (question, answer) {
-            (Question::Page(page), Answer::Page(answer)) => {
+            (Question::Page(page), Answered::Page(answer)) => {
                 let step = self.walk.take(&answer);
                 let path = Endpoint::Assets(page.as_ref());
                 for caution in answer.cautions {
@@ -254,7 +254,7 @@ impl Reconciler {
                 }
                 Ok(Ok(self.next_page(step)))
             }
-            (Question::Asset(asset_id), Answer::Asset(asset)) => {
+            (Question::Asset(asset_id), Answered::Asset(asset)) => {
                 let origin = self.origin(&Endpoint::Asset(asset_id), asked_at, true);
                 let read = report::of_asset(asset_id.clone(), asset, origin);
                 let untold = read.untold.clone();
@@ -262,7 +262,7 @@ impl Reconciler {
                 self.plan.ask_versions(asset_id, untold.into_iter());
                 Ok(written.map(|()| None))
             }
-            (Question::Version { asset_id, version_id }, Answer::Version(version)) => {
+            (Question::Version { asset_id, version_id }, Answered::Version(version)) => {
                 let mut cautions = Vec::new();
                 let read = report::of_version(asset_id, version_id.clone(), version, &mut cautions);
                 let endpoint = Endpoint::Version(version_id);

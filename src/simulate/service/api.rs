@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::faults::{Endpoint, Faults};
+use super::faults::{Faults, ServiceEndpoint};
 use super::json;
 use super::pages::{self, LIST};
 use super::replies::Reply;
@@ -21,7 +21,7 @@ const SCHEME: &str = "Bearer panjaya-";
 
 /// A request to the API.
 struct Call {
-    endpoint: Endpoint,
+    endpoint: ServiceEndpoint,
     /// The id in the path, decoded; empty for the list.
     id: String,
 }
@@ -38,12 +38,12 @@ impl Call {
             Some(Self { endpoint, id })
         };
         if path == LIST || path == ASSETS {
-            return Some(Self { endpoint: Endpoint::List, id: String::new() });
+            return Some(Self { endpoint: ServiceEndpoint::List, id: String::new() });
         }
         if let Some(id) = path.strip_prefix(LIST) {
-            return one(Endpoint::Asset, id);
+            return one(ServiceEndpoint::Asset, id);
         }
-        one(Endpoint::Version, path.strip_prefix(VERSIONS)?)
+        one(ServiceEndpoint::Version, path.strip_prefix(VERSIONS)?)
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn answer(shared: &Shared, parts: &Parts) -> Response {
         let fault = faults.take(call.endpoint);
         let mut world = shared.world();
         let reply = found(&call, query, &world, shared, &faults);
-        if faults.shifting && call.endpoint == Endpoint::List && fault.is_none() {
+        if faults.shifting && call.endpoint == ServiceEndpoint::List && fault.is_none() {
             world.shift();
         }
         (reply, fault)
@@ -96,12 +96,14 @@ fn refused(shared: &Shared, parts: &Parts) -> Option<Reply> {
 /// Returns the right reply, with the faults that concern its fields.
 fn found(call: &Call, query: &str, world: &World, shared: &Shared, faults: &Faults) -> Reply {
     let found = match call.endpoint {
-        Endpoint::List => {
+        ServiceEndpoint::List => {
             let page = pages::page(query, world, faults, shared);
             page.ok_or_else(|| Reply::error(StatusCode::NOT_FOUND, "Invalid page."))
         }
-        Endpoint::Asset => allowed(world.asset(&call.id)).map(|asset| json::asset(asset, faults)),
-        Endpoint::Version => version(&call.id, world, shared, faults),
+        ServiceEndpoint::Asset => {
+            allowed(world.asset(&call.id)).map(|asset| json::asset(asset, faults))
+        }
+        ServiceEndpoint::Version => version(&call.id, world, shared, faults),
     };
     match found {
         Ok(mut value) => {

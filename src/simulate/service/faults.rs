@@ -31,7 +31,7 @@ pub enum FieldSpelling {
 
 /// The endpoints of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum ServiceEndpoint {
     /// `GET /v1/assets/`.
     List,
     /// `GET /v1/assets/{id}`.
@@ -160,7 +160,7 @@ pub struct Faults {
     /// The reply to every request after those.
     pub every: Option<FaultyReply>,
     /// Limits `next` and `every` to one endpoint.
-    pub only: Option<Endpoint>,
+    pub only: Option<ServiceEndpoint>,
     /// The faults of downloads.
     pub video: VideoFaults,
 }
@@ -196,7 +196,7 @@ impl Faults {
     }
 
     /// Takes the faulty reply to a request, if it gets one.
-    pub(super) fn take(&mut self, endpoint: Endpoint) -> Option<FaultyReply> {
+    pub(super) fn take(&mut self, endpoint: ServiceEndpoint) -> Option<FaultyReply> {
         if self.only.is_some_and(|only| only != endpoint) {
             return None;
         }

@@ -46,7 +46,8 @@ use shared::Shared;
 
 pub use catalogue::StoryCatalogue;
 pub use faults::{
-    Endpoint, Faults, FaultyReply, FieldSpelling, PagingStyle, Resuming, RetryHint, VideoFaults,
+    Faults, FaultyReply, FieldSpelling, PagingStyle, Resuming, RetryHint, ServiceEndpoint,
+    VideoFaults,
 };
 pub use request_log::RecordedRequest;
 pub use video::Video;

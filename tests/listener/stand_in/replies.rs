@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use dubwatch::internals::simulate::service::{Endpoint, FaultyReply, RetryHint};
+use dubwatch::internals::simulate::service::{FaultyReply, RetryHint, ServiceEndpoint};
 use jiff::Timestamp;
 use rstest::rstest;
 
@@ -25,7 +25,7 @@ fn a_burst_is_as_long_as_told_and_of_one_endpoint() {
     service.faults(|faults| {
         faults.burst(2, &FaultyReply::TooMany(RetryHint::Seconds(3)));
         faults.burst(1, &FaultyReply::Status(500));
-        faults.only = Some(Endpoint::Version);
+        faults.only = Some(ServiceEndpoint::Version);
     });
     service.json("/v1/assets/");
     service.json("/v1/assets/a1");
