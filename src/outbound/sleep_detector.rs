@@ -19,6 +19,7 @@ pub struct SleepDetector {
 }
 
 impl SleepDetector {
+    /// Creates a detector that compares with the wall clock `wall`.
     pub fn new(wall: fn() -> Timestamp) -> Self {
         Self { wall, last: Mutex::new((wall(), Instant::now())) }
     }
