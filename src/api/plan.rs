@@ -106,8 +106,9 @@ pub struct Plan {
     failures: u32,
     /// Number of answers so far, to tell whether others were answered since a refusal.
     answers: u64,
-    /// Whether the last question was urgent, so that the list is not held up by those.
-    was_urgent: bool,
+    /// Whether the list is next if it is due as well as an urgent asset: they take turns, the list
+    /// first, because one page tells about many.
+    is_list_next: bool,
 }
 
 /// The pass over the list.
@@ -140,7 +141,7 @@ impl Plan {
             not_before: now,
             failures: 0,
             answers: 0,
-            was_urgent: false,
+            is_list_next: true,
         }
     }
 
@@ -209,13 +210,13 @@ impl Plan {
             ListPass::At(_) => true,
         };
         if let Some(asset_id) = due(&self.urgent)
-            && !(is_listing && self.was_urgent)
+            && !(is_listing && self.is_list_next)
         {
-            self.was_urgent = true;
+            self.is_list_next = true;
             return NextStep::Ask(Question::Asset(asset_id));
         }
-        self.was_urgent = false;
         if is_listing {
+            self.is_list_next = false;
             let page = match &self.list {
                 ListPass::Due(_) => None,
                 ListPass::At(page) => page.clone(),

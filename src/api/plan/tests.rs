@@ -67,7 +67,7 @@ fn the_list_comes_first_then_assets_then_all_is_quiet() {
     played.plan.note("settled", Need::Settled, now);
     played.all_answered(60);
     let asked: Vec<_> = played.asked.iter().map(|(_, question)| question.clone()).collect();
-    assert_eq!(asked, [asset("urgent"), Question::Page(None), asset("open")]);
+    assert_eq!(asked, [Question::Page(None), asset("urgent"), asset("open")]);
     assert_eq!(
         played.asked.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
         [0, 1, 2],
