@@ -236,9 +236,14 @@ impl Watch {
     }
 
     /// Waits for the end.
-    pub(crate) fn ended(mut self) -> Ended {
+    pub(crate) fn ended(self) -> Ended {
+        self.ended_within(LIMIT)
+    }
+
+    /// Waits for an end that takes longer than others.
+    pub(crate) fn ended_within(mut self, limit: Duration) -> Ended {
         // Both pipes end with the process, so waiting for it does not block after that.
-        let ended = self.err.ends_within(LIMIT) && self.out.ends_within(LIMIT);
+        let ended = self.err.ends_within(limit) && self.out.ends_within(limit);
         assert!(ended, "it did not end; stderr: {:?}", self.err.text());
         let status = self.child.0.wait().unwrap();
         Ended { code: status.code(), out: self.out.text(), err: self.err.text() }
