@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Need;
-use crate::callback::{Ambiguity, State};
+use crate::callback::{Ambiguity, Basis, State};
 use crate::timeline::{AssetRow, Notes, Version};
 
 /// Returns how much the API has to say about an asset. A version is overdue when it has been
@@ -28,6 +28,16 @@ fn is_doubtful(version: &Version) -> bool {
     version.uncertain().is_some_and(|ambiguity| {
         !matches!(ambiguity, Ambiguity::FailureResolved | Ambiguity::RestartedElsewhere)
     })
+}
+
+/// Returns whether a callback about the asset was verified.
+pub(super) fn is_signed(row: &AssetRow) -> bool {
+    let has_failed = row.asset.failure.as_ref();
+    has_failed.is_some_and(|failure| failure.provenance.is_verified())
+        || row
+            .versions
+            .iter()
+            .any(|row| row.version.basis() != Basis::Api && row.version.provenance().is_verified())
 }
 
 /// Returns whether nothing more is expected of an asset by itself, from the states of its versions.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-use super::known::{is_over, need};
+use super::known::{is_over, is_signed, need};
 use super::report::{self, AnswerOrigin, ReadReport};
 use super::silence::Silence;
 use crate::api::{
@@ -25,7 +25,8 @@ use crate::timeline::{AssetRow, Notes};
 const READ_EVERY: Duration = Duration::from_secs(1);
 /// Number of deliveries per read.
 const PAGE: u32 = 256;
-/// Maximum number of deliveries that are looked at in one go; beyond it the list tells what changed.
+/// Maximum number of deliveries that are looked at in one go; beyond it they are skipped, and all
+/// states are read once there are fewer again.
 const MAX_BEHIND: u64 = 5_000;
 /// Maximum number of sentences about answers that are remembered, so that each is said once.
 const MAX_SAID: usize = 1_000;
@@ -55,6 +56,8 @@ pub(super) struct Reconciler {
     sleep_detector: SleepDetector,
     said: HashSet<String>,
     read_at: Option<Instant>,
+    /// Whether deliveries were skipped because there were too many.
+    has_skipped: bool,
 }
 
 /// The answer to a question.
@@ -86,6 +89,7 @@ impl Reconciler {
             sleep_detector: SleepDetector::new(Timestamp::now),
             said: HashSet::new(),
             read_at: None,
+            has_skipped: false,
         }
     }
 
@@ -159,8 +163,12 @@ impl Reconciler {
         let newest = self.follower.newest()?;
         if newest.head.saturating_sub(self.follower.seen().head) > MAX_BEHIND {
             self.follower.go_on_from(newest);
-            self.plan.look_over(Instant::now());
+            self.has_skipped = true;
             return Ok(());
+        }
+        if std::mem::take(&mut self.has_skipped) {
+            // The flood is over: what changed in it is in the states.
+            self.load()?;
         }
         let mut changed = BTreeSet::new();
         while self.follower.seen().is_behind(newest)
@@ -249,6 +257,8 @@ impl Reconciler {
                     let origin = self.origin(&path, asked_at, false);
                     let read = report::of_asset(asset_id, asset, origin);
                     if let Err(error) = self.listed(read).await? {
+                        // The page is asked for again, which is no repetition.
+                        self.walk = PageWalk::default();
                         return Ok(Err(error));
                     }
                 }
@@ -288,7 +298,14 @@ impl Reconciler {
     fn origin(&self, endpoint: &Endpoint<'_>, asked_at: Timestamp, is_whole: bool) -> AnswerOrigin {
         AnswerOrigin {
             host: self.client.address().host().to_string(),
-            path: endpoint.path().unwrap_or_default(),
+            // Without the query of a page, which means nothing later.
+            path: endpoint
+                .path()
+                .unwrap_or_default()
+                .split('?')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             asked_at,
             is_whole,
         }
@@ -388,8 +405,12 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Marks an asset as not of this account: its callbacks are signed by the service all the same.
+    /// Marks an asset as not of this account, if its callbacks are signed all the same.
     async fn mark_foreign(&mut self, asset_id: String) -> Result<(), JournalError> {
+        if !self.asset(&asset_id)?.is_some_and(|(row, _)| is_signed(&row)) {
+            self.plan.note(&asset_id, Need::Settled, Instant::now());
+            return Ok(());
+        }
         let written = match self.journal.set_foreign(asset_id.clone(), true) {
             Ok(pending) => pending.receipt().await,
             Err(error) => Err(error),
