@@ -15,7 +15,8 @@ pub mod callback {
     pub use crate::callback::{
         Accepted, Ambiguity, BodySample, Callback, Delivery, DeliveryEffect, DeliverySummary,
         Encoding, Event, Fingerprint, Gap, Headers, Outcome, Provenance, Received, Refusal,
-        RefusalEntry, RefusalKind, Source, State, Verdict, VersionStatus,
+        RefusalEntry, RefusalKind, ReportedName, Source, State, Verdict, VersionReport,
+        VersionStatus,
     };
 }
 pub mod config {
@@ -66,13 +67,13 @@ pub mod simulate {
     }
 }
 pub mod status {
-    pub use crate::status::{Counts, JournalHealth, Link, LinkState};
+    pub use crate::status::{ApiState, ApiStatus, Counts, JournalHealth, Link, LinkState};
 }
 pub mod text {
     pub use crate::text::{ClipText, Printable, is_hidden};
 }
 pub mod timeline {
-    pub use crate::timeline::{AssetRow, Expectation, Notes, Timeline, VersionRow};
+    pub use crate::timeline::{AssetListing, AssetRow, Expectation, Notes, Timeline, VersionRow};
 }
 pub mod tui {
     pub mod effect {

@@ -43,6 +43,17 @@ impl VersionStatus {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
+    /// Returns the status of a version in this state.
+    pub const fn of(state: State) -> Self {
+        match state {
+            State::NotReady => Self::NotReady,
+            State::Ready => Self::ReadyToEdit,
+            State::Generating => Self::Generating,
+            State::Generated => Self::Completed,
+            State::Failed | State::GenerateFailed => Self::Failed,
+        }
+    }
+
     /// Returns the state that it reports of a version whose last known state is `known`.
     ///
     /// A failure is that of the step which `known` was in: generating, or dubbing before it.
@@ -216,6 +227,7 @@ mod tests {
         }
         for status in VersionStatus::ALL {
             assert_eq!(VersionStatus::from_name(status.name()), Some(status));
+            assert_eq!(VersionStatus::of(status.state(None)), status);
         }
         assert_eq!(VersionStatus::from_name("Archived"), None);
     }

@@ -415,7 +415,7 @@ pub struct AssetRecord<'a> {
 struct ExpectedRecord<'a> {
     /// The expectation as it was written.
     versions: String,
-    /// `by_hand` or `setting`.
+    /// `by_hand`, `api` or `setting`.
     from: &'static str,
     /// How many versions that is.
     count: usize,

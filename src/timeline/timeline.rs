@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Asset, Version, fold};
-use crate::callback::{Callback, Fingerprint, Outcome, Provenance, Subject};
+use super::{Asset, Version, fold, fold_report};
+use crate::callback::{Callback, Fingerprint, Outcome, Provenance, Subject, VersionReport};
 
 /// Assets and their versions, in order of their ids.
 ///
@@ -44,6 +44,13 @@ impl Timeline {
             }
         };
         fold(&subject, at, fingerprint, provenance, &mut entry.asset, version)
+    }
+
+    /// Folds in what the API says of a version. Returns the outcome, and whether anything changed.
+    pub fn report(&mut self, report: &VersionReport, asked_at: Timestamp) -> (Outcome, bool) {
+        let entry = self.assets.entry(report.asset_id.clone()).or_default();
+        let version = entry.versions.entry(report.version_id.clone()).or_default();
+        fold_report(report, asked_at, &mut entry.asset, version)
     }
 
     /// Returns the asset with this id, if it is known.

@@ -9,7 +9,7 @@ use super::model::row::Row;
 use super::model::search::RowsPage;
 use super::model::target::Target;
 use crate::callback::Gap;
-use crate::status::{Counts, JournalHealth, Link};
+use crate::status::{ApiStatus, Counts, JournalHealth, Link};
 
 /// An event from the backend.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub enum BackendEvent {
     Orphaned(bool),
     /// The state of the relay link.
     Link(Box<Link>),
+    /// How the questions to the service's API are doing.
+    Api(Box<ApiStatus>),
     /// The ids of refusals that claim a failure, as of the start.
     RefusedFailures(Vec<u64>),
     /// Gaps reported by relays, oldest first.

@@ -155,6 +155,8 @@ fn every_frame_is_valid(
         "token_refused",
         "superseded",
         "gaps",
+        "api",
+        "api_paused",
         "many",
         "wide_text"
     )]

@@ -4,6 +4,7 @@
 #[path = "../tui_harness/mod.rs"]
 mod tui_harness;
 
+mod answers;
 mod everywhere;
 mod expected;
 mod for_you;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dubwatch::internals::callback::{Encoding, Gap, Headers, Verdict};
 use dubwatch::internals::simulate::Message;
-use dubwatch::internals::status::{JournalHealth, Link, LinkState};
+use dubwatch::internals::status::{ApiState, JournalHealth, Link, LinkState};
 use dubwatch::internals::tui::effect::{Effect, Request};
 use dubwatch::internals::tui::event::BackendEvent;
 use dubwatch::internals::tui::model::detail::{Detail, StepView};
@@ -14,6 +14,7 @@ use dubwatch::internals::tui::model::target::Target;
 use dubwatch::internals::tui::model::{Banner, Model};
 use jiff::SignedDuration;
 
+use crate::answers;
 use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
 /// Every view, with the keys that lead to it. A refusal opens at its signature, so its tabs come in
@@ -40,7 +41,7 @@ pub(crate) const VIEWS: [(&str, &str); 18] = [
 ];
 
 /// Every state, with the text required in the banner or, while frozen, in the footer.
-pub(crate) const STATES: [(&str, &str); 28] = [
+pub(crate) const STATES: [(&str, &str); 30] = [
     ("empty", ""),
     ("empty_without_key", ""),
     ("reading", ""),
@@ -67,6 +68,8 @@ pub(crate) const STATES: [(&str, &str); 28] = [
     ("token_refused", ""),
     ("superseded", ""),
     ("gaps", ""),
+    ("api", ""),
+    ("api_paused", ""),
     ("many", ""),
     ("wide_text", ""),
 ];
@@ -121,6 +124,8 @@ pub(crate) fn state(name: &str) -> TuiHarness {
             }));
             tui.event(BackendEvent::Warning(now(), "the clock was set back by 3 s".to_owned()));
         }
+        "api" => answers::every_basis(&mut tui, ApiState::Waiting),
+        "api_paused" => answers::every_basis(&mut tui, answers::paused()),
         "gaps" => drop(tui.event(BackendEvent::Gaps(vec![gap(-400, 12), gap(100, 1)]))),
         "many" => fill(&mut tui, (0..300).map(|number| format!("ast_{number:04}cafe"))),
         "wide_text" => {
@@ -191,6 +196,9 @@ pub(crate) fn open(tui: &mut TuiHarness, keys: &str) {
 
 /// Returns a row as it is read from the journal.
 pub(crate) fn detail(row: &Row) -> Detail {
+    if row.is_answer() {
+        return answers::detail(row);
+    }
     let callback = row.callback();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let body = format!(

@@ -93,10 +93,11 @@ fn differences_between_states() {
                 "token_refused",
                 "superseded",
                 "gaps",
+                "api",
             ][..],
         ),
-        ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked", "expected"]),
-        ("deliveries", &["frozen", "filtered", "filtered_to_nothing", "failures_only"]),
+        ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked", "expected", "api"]),
+        ("deliveries", &["frozen", "filtered", "filtered_to_nothing", "failures_only", "api"]),
         (
             "health",
             &[
@@ -109,8 +110,13 @@ fn differences_between_states() {
                 "catching_up",
                 "disconnected",
                 "gaps",
+                "api",
+                "api_paused",
             ],
         ),
+        ("payload", &["api"]),
+        ("headers", &["api"]),
+        ("signature", &["api"]),
     ] {
         let base = opened(view, BASE).frame(LARGE, COLOR);
         for name in states {

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 
 use dubwatch::internals::callback::{
     BodySample, Callback, Delivery, Encoding, Headers, Received, Refusal, RefusalEntry,
-    RefusalKind, Source, Verdict,
+    RefusalKind, Source, Verdict, VersionReport, VersionStatus,
 };
 use dubwatch::internals::signature::fingerprint;
 use dubwatch::internals::simulate::{Message, RequestKind, Speed, Story, Tamper};
 use dubwatch::internals::status::Counts;
-use dubwatch::internals::timeline::{AssetRow, Expectation, Notes, Timeline, VersionRow};
+use dubwatch::internals::timeline::{
+    AssetListing, AssetRow, Expectation, Notes, Timeline, VersionRow,
+};
 use dubwatch::internals::tui::effect::Effect;
 use dubwatch::internals::tui::event::{BackendEvent, News};
 use dubwatch::internals::tui::input::Chord;
@@ -43,6 +45,8 @@ pub(crate) struct TuiHarness {
     names: Vec<(String, String)>,
     /// What was set by hand to be expected, by asset.
     pub(crate) expected: BTreeMap<String, String>,
+    /// What the API lists about assets.
+    pub(crate) listings: BTreeMap<String, AssetListing>,
     /// The signature with which each body was last sent.
     signed: BTreeMap<Vec<u8>, u64>,
     seq: u64,
@@ -94,6 +98,7 @@ impl TuiHarness {
             timeline: Timeline::default(),
             names: Vec::new(),
             expected: BTreeMap::new(),
+            listings: BTreeMap::new(),
             signed: BTreeMap::new(),
             seq: 0,
             unchecked: |_| false,
@@ -285,6 +290,45 @@ impl TuiHarness {
         })
     }
 
+    /// Folds in what the API says of a version. Returns the row of the answer, if it changed anything.
+    pub(crate) fn answer(
+        &mut self,
+        asset_id: &str,
+        locale: &str,
+        status: VersionStatus,
+        at: Timestamp,
+    ) -> Option<Row> {
+        let report = VersionReport {
+            asset_id: asset_id.to_owned(),
+            version_id: format!("ver_{locale}"),
+            locale: Some(locale.to_owned()),
+            status,
+        };
+        let (outcome, has_changed) = self.timeline.report(&report, at);
+        if !has_changed {
+            return None;
+        }
+        self.seq += 1;
+        let state = self.timeline.version(asset_id, &report.version_id).unwrap().state();
+        let request = Received {
+            received_at: at,
+            source: Source::Api,
+            peer: "api.panjaya.ai".to_owned(),
+            method: "GET".to_owned(),
+            path: format!("/v1/assets/{asset_id}"),
+            headers: Headers::default(),
+            body: report.write(),
+        };
+        Some(Row::delivery(Delivery {
+            seq: self.seq,
+            committed_at: at + SignedDuration::from_millis(80),
+            request,
+            verdict: Verdict::Api,
+            callback: report.callback(state),
+            outcome,
+        }))
+    }
+
     /// Returns the refusal of a message that was tampered with, or sent to a wrong path.
     pub(crate) fn refusal(
         &mut self,
@@ -350,7 +394,8 @@ impl TuiHarness {
         };
         let name = self.names.iter().find(|(other, _)| other == id).map(|(_, name)| name.clone());
         let expected = self.expected.get(id).map(|text| Expectation::parse(text).unwrap().into());
-        AssetView::new(row, Notes { name, expected, ..Notes::default() })
+        let listing = self.listings.get(id).cloned().unwrap_or_default();
+        AssetView::new(row, Notes { name, expected, listing, ..Notes::default() })
     }
 }
 

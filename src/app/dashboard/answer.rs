@@ -95,7 +95,12 @@ impl Backend {
             Target::Delivery(seq) => self.reader().delivery(seq)?.map(|delivery| {
                 let request = &delivery.request;
                 let (headers, body) = (request.headers.clone(), request.body.clone());
-                let (verdict, steps) = check(&self.keys, &headers, &body);
+                // An answer of the API has no signature to check.
+                let (verdict, steps) = if delivery.verdict == Verdict::Api {
+                    (Verdict::Api, Vec::new())
+                } else {
+                    check(&self.keys, &headers, &body)
+                };
                 Detail {
                     request: format!("{} {}", request.method, request.path),
                     committed_at: Some(delivery.committed_at),

@@ -80,6 +80,11 @@ fn changes(sent: &Status, now: &Status) -> Vec<BackendEvent> {
     {
         changes.push(BackendEvent::Link(Box::new(link.clone())));
     }
+    if sent.api != now.api
+        && let Some(api) = &now.api
+    {
+        changes.push(BackendEvent::Api(Box::new(api.clone())));
+    }
     changes
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::asset_expectation::ExpectationSource;
-use super::super::{Asset, AssetExpectation, AssetRow, Expectation, Notes, Progress, VersionRow};
+use super::super::{
+    Asset, AssetExpectation, AssetListing, AssetRow, Expectation, Notes, Progress, VersionRow,
+};
 use super::*;
 
 fn expectation(text: &str) -> Expectation {
@@ -164,7 +166,7 @@ fn a_number_counts_versions_and_no_more_than_it() {
 }
 
 #[test]
-fn what_was_set_by_hand_wins_over_the_setting() {
+fn what_was_set_by_hand_wins_over_the_api_and_that_over_the_setting() {
     let row = AssetRow {
         asset_id: "ast".to_owned(),
         asset: Asset::new(epoch()),
@@ -182,6 +184,14 @@ fn what_was_set_by_hand_wins_over_the_setting() {
     let own = Some(("es-ES".to_owned(), ExpectationSource::ByHand, 1));
     assert_eq!(of(&by_hand, Some(&setting)), own);
     assert_eq!(of(&by_hand, None), own);
+    let listing = AssetListing { is_complete: true, ..AssetListing::default() };
+    let listed = Notes { listing: listing.clone(), ..Notes::default() };
+    let all = Some(("1".to_owned(), ExpectationSource::Api, 1));
+    assert_eq!(of(&listed, Some(&setting)), all);
+    assert_eq!(of(&Notes { listing, ..by_hand }, Some(&setting)), own);
+    // A list without versions says nothing.
+    let empty = AssetRow { versions: Vec::new(), ..row.clone() };
+    assert_eq!(AssetExpectation::of(&empty, &listed, None), None);
 }
 
 proptest! {

@@ -217,6 +217,17 @@ impl AssetView {
         self.row.versions.iter().filter(|version| version.version.state() == state).count()
     }
 
+    /// Returns whether all that is known of it rests on the API alone.
+    pub fn rests_on_api(&self) -> bool {
+        let mut versions = self.row.versions.iter();
+        self.row.asset.failure.is_none() && versions.all(|row| row.version.basis() == Basis::Api)
+    }
+
+    /// Returns whether versions are being dubbed, and none is generating.
+    pub fn is_only_dubbing(&self) -> bool {
+        self.count(State::NotReady) > 0 && self.count(State::Generating) == 0
+    }
+
     /// Returns how many versions are overdue.
     pub fn overdue(&self) -> usize {
         self.row.versions.iter().filter(|row| self.is_overdue(&row.version)).count()

@@ -127,6 +127,9 @@ impl Detail {
         let mut lines = wrap_text(self.request.as_bytes(), columns);
         let width = self.headers.iter().map(|(name, _)| Printable::new(name).width()).max();
         let room = columns.saturating_sub(width.unwrap_or(0).min(columns / 2) + 2).max(8);
+        if self.row.is_answer() {
+            lines.push(remark("none: the headers of an answer are not kept"));
+        }
         for (name, value) in self.headers.iter() {
             let mut name = name;
             let value = wrap_text(value.as_bytes(), room);
@@ -193,7 +196,8 @@ impl Detail {
             }
             Verdict::Unchecked => "unchecked: --signature off accepts everything.".to_owned(),
             Verdict::Api => {
-                "api: not a callback, but an answer of the service's API, received over TLS."
+                "api: not a callback, but an answer of the service's API. It is not signed: the \
+                 connection proves its sender (TLS, or this machine itself)."
                     .to_owned()
             }
         }

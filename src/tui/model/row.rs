@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::target::Target;
 use crate::callback::{
-    BodySample, Callback, DeliveryEffect, DeliverySummary, Event, Headers, RefusalEntry,
+    BodySample, Callback, DeliveryEffect, DeliverySummary, Event, Headers, RefusalEntry, Verdict,
 };
 use crate::filter::{DeliveryFacts, Filter};
 
@@ -86,6 +86,11 @@ impl Row {
     pub fn is_of(&self, asset_id: &str) -> bool {
         self.callback().asset_id.as_deref() == Some(asset_id)
             || self.claims().any(|claim| claim.asset_id.as_deref() == Some(asset_id))
+    }
+
+    /// Returns whether it is an answer of the service's API, which nothing sent to dubwatch.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Delivery(delivery) if delivery.verdict == Verdict::Api)
     }
 
     /// Returns whether it is a refusal.

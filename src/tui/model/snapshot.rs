@@ -11,7 +11,7 @@ use super::row::Row;
 use super::row_window::{RowWindow, SearchResults};
 use super::target::Target;
 use crate::callback::Gap;
-use crate::status::{Counts, JournalHealth, Link};
+use crate::status::{ApiStatus, Counts, JournalHealth, Link};
 
 /// Minutes that the small chart of arrivals covers.
 pub const CHART_MINUTES: usize = 8;
@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub store: JournalHealth,
     /// The state of the relay link, if there is one.
     pub link: Option<Link>,
+    /// How the questions to the service's API are doing, if a key is set.
+    pub api: Option<ApiStatus>,
     /// The gaps reported by relays, in the order in which they were received.
     pub gaps: VecDeque<Gap>,
     /// The warnings, newest last.

@@ -103,6 +103,13 @@ fn copy_effects(model: &mut Model, kind: CopyKind, detail: &Detail) -> Vec<Effec
         show_message(model, "not copied: the body was cut when it was refused");
         return Vec::new();
     }
+    if kind == CopyKind::Curl && detail.row.is_answer() {
+        show_message(
+            model,
+            "not copied: an answer of the API is no callback to post; y r: ask for the version",
+        );
+        return Vec::new();
+    }
     if kind == CopyKind::Curl && model.run_info.callback_url.is_empty() {
         show_message(model, "not copied: nothing is listening here, so there is no URL");
         return Vec::new();

@@ -107,6 +107,10 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             apply_link(model, *link);
             Vec::new()
         }
+        BackendEvent::Api(status) => {
+            model.live.api = Some(*status);
+            Vec::new()
+        }
         BackendEvent::RefusedFailures(ids) => {
             model.live.add_refused_failures(ids);
             Vec::new()
@@ -170,7 +174,7 @@ fn cancel_request(model: &mut Model, request: &Request) {
 
 fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let (mut received, mut listed) = (0, 0);
+    let (mut received, mut waiting, mut listed) = (0, 0, 0);
     let stay = model.selection.row.is_some();
     model.live.add_refused_failures(news.rows.iter().filter_map(claim_of_failure));
     for row in news.rows {
@@ -180,18 +184,21 @@ fn apply_news(model: &mut Model, news: News) -> Vec<Effect> {
         {
             model.live.of_asset.push(&row);
         }
-        let at = row.at();
+        let (at, is_answer) = (row.at(), row.is_answer());
         let is_listed = search::add(model, &row, stay) || !model.is_narrowed();
         let new = model.live.rows.push(row, stay);
-        if !news.old {
-            model.live.chart.count(at, new);
+        // Nothing arrived that dubwatch did not ask for.
+        let arrived = if is_answer { 0 } else { new };
+        if !news.old && arrived > 0 {
+            model.live.chart.count(at, arrived);
         }
-        received += new;
+        received += arrived;
+        waiting += new;
         listed += if is_listed { new } else { 0 };
     }
     if !news.old {
         if let Some(frozen) = &mut model.frozen {
-            frozen.waiting += received;
+            frozen.waiting += waiting;
         }
         if stay {
             model.selection.since += listed;
@@ -287,6 +294,10 @@ enum AssetNews {
 /// Returns the most urgent news about an asset since the start. Anything older is not news after a
 /// restart.
 fn news_of(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Option<AssetNews> {
+    // An asset that the API tells of is as old as it likes, and no news.
+    if before.is_none() && after.rests_on_api() {
+        return None;
+    }
     let started = model.run_info.started;
     let is_news = |kind: AlertKind, began: Timestamp| match kind {
         AlertKind::Failed => began >= started,
@@ -340,14 +351,18 @@ fn news_of(model: &Model, before: Option<&AssetView>, after: &AssetView) -> Opti
     }
 }
 
-/// Returns whether the last of the expected versions is done now, and was not before.
+/// Returns whether the last of the expected versions is done now, and was not before. An asset that
+/// was done already is not completed by an expectation that becomes known.
 fn is_completed(before: Option<&AssetView>, after: &AssetView, started: Timestamp) -> bool {
+    let was_done = |before: &AssetView| {
+        before.is_complete() || (before.expected().is_none() && before.group() == Group::Done)
+    };
     after.is_complete()
         && before.map_or_else(
             // The first callback of an asset may complete it. One that was merely not held before
             // has more than one.
             || after.row.asset.first_at >= started && after.row.asset.first_at == after.last_at(),
-            |before| !before.is_complete(),
+            |before| !was_done(before),
         )
 }
 

@@ -130,6 +130,7 @@ fn details(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
                 Verdict::Valid { key, encoding } => {
                     format!("signed by {key} ({})", encoding.name())
                 }
+                Verdict::Api => "answer of the API".to_owned(),
                 _ => word.to_owned(),
             };
             pen.text(&text, theme.of(role)).text(", ", theme.of(Role::Dim));

@@ -14,8 +14,8 @@ pub(super) fn width(pieces: &[(String, Role)]) -> usize {
     pieces.iter().map(|(text, _)| Printable::new_or_blank(text).width()).sum()
 }
 
-/// Returns the counts in words: `418 of 465 done · 12 generating · 16 for you (▲ 2 overdue) · 19
-/// failed`. Zeros are left out. If `briefly` is true, "overdue" is only a glyph, and assets that
+/// Returns the counts in words: `418 of 465 done · 12 generating · 5 dubbing · 16 for you (▲ 2
+/// overdue) · 19 failed`. Zeros are left out. If `briefly` is true, "overdue" is only a glyph, and assets that
 /// failed as a whole are counted as failed, as in the alert bar.
 pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
     let mut parts: Vec<StyledPieces> = Vec::new();
@@ -27,6 +27,9 @@ pub(super) fn words(counts: &DubCounts, briefly: bool) -> StyledPieces {
     }
     if counts.generating > 0 {
         parts.push(one(format!("{} generating", count(counts.generating)), Role::Generating));
+    }
+    if counts.not_ready > 0 {
+        parts.push(one(format!("{} dubbing", count(counts.not_ready)), Role::Dim));
     }
     if counts.for_you() > 0 {
         let mut part = one(format!("{} for you", count(counts.for_you())), Role::Ready);
@@ -60,6 +63,7 @@ pub(super) fn glyphs(counts: &DubCounts, room: usize) -> StyledPieces {
     let parts = [
         (2, counts.all, done, Role::Done),
         (4, counts.generating, sign(glyph::GENERATING, counts.generating), Role::Generating),
+        (5, counts.not_ready, sign(glyph::NOT_READY, counts.not_ready), Role::Dim),
         (3, counts.ready, sign(glyph::READY, counts.ready), Role::Ready),
         (1, counts.overdue, sign(glyph::OVERDUE, counts.overdue), Role::Failed),
         (0, counts.failures(), sign(glyph::FAILED, counts.failures()), Role::Failed),
@@ -124,6 +128,9 @@ mod tests {
         let expected = DubCounts { all: 3, done: 1, expected: 2, ..DubCounts::default() };
         assert_eq!(text(&words(&expected, false)), "1 of 3 done · 2 expected");
         assert_eq!(text(&words(&expected, true)), "1 of 3 done");
+        let dubbing = DubCounts { all: 12, not_ready: 12, ..DubCounts::default() };
+        assert_eq!(text(&words(&dubbing, true)), "0 of 12 done · 12 dubbing");
+        assert_eq!(text(&glyphs(&dubbing, 20)), "✓ 0/12 ◔ 12");
         let waits = DubCounts { all: 1, ready: 1, ..DubCounts::default() };
         assert_eq!(text(&words(&waits, false)), "0 of 1 done · 1 for you");
     }

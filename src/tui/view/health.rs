@@ -1,4 +1,6 @@
-//! The Health screen: sources, journal, rates, answers, warnings.
+//! The Health screen: sources, API, journal, rates, answers, warnings.
+
+mod api;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -38,9 +40,13 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let two = area.width >= TWO_COLUMNS;
     let brief = area.height < if two { 20 } else { 32 };
     let mut parts = vec![sources(model), journal(model), rates(model), answers(model, brief)];
+    if let Some(api) = api::section(model, brief) {
+        // After the sources, of which it is one.
+        parts.insert(1, api);
+    }
     if brief && !two && !model.shown().warnings.is_empty() {
         // The header has the same chart; the warnings are shown nowhere else.
-        parts.remove(2);
+        parts.remove(parts.len() - 2);
     }
     if area.height < 12 && !two {
         // On a small screen, the answers matter most.

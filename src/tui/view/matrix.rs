@@ -1,5 +1,7 @@
 //! The Matrix: assets by locales, with a glyph per version. Reads only the cells that fit.
 
+mod legend;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -15,6 +17,7 @@ use super::{INVALID_FILTER, mark, timeline};
 use crate::callback::{State, Verdict};
 use crate::text::Printable;
 use crate::timeline::{Version, VersionRow};
+use legend::SeenMarks;
 
 /// Minimum and maximum width of a locale's name.
 const NAME: (usize, usize) = (3, 10);
@@ -58,7 +61,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     let lines = MatrixLines::new(model.group_sizes());
     let selected = model.selected_place();
     let seen = window(lines.of(selected), lines.count(), height.into());
-    let (mut unchecked, mut expected) = (false, false);
+    let mut seen_marks = SeenMarks::default();
     for (row, line) in (2..).zip(seen) {
         let mut pen = Pen::new(buffer, area, row);
         match lines.at(line) {
@@ -70,9 +73,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
                 let asset = model.assets().get(place);
                 if let Some(asset) = asset.and_then(|at| model.shown().asset_list.get(&at.id)) {
                     asset_row(model, asset, &across, theme, place == selected, &mut pen);
-                    let mut versions = asset.row.versions.iter();
-                    unchecked |= versions.any(|row| row.version.provenance().is_unchecked());
-                    expected |= !asset.missing().is_empty();
+                    seen_marks.add(asset);
                 }
             }
         }
@@ -81,12 +82,8 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     if below > 1 {
         let mut pen = Pen::new(buffer, area, bottom);
         pen.glyphs(glyph::THIN, area.width, theme.of(Role::Dim));
-        legend(
-            unchecked.then(|| mark::unchecked(model)),
-            expected,
-            theme,
-            &mut Pen::new(buffer, area, bottom + 2),
-        );
+        let mut pen = Pen::new(buffer, area, bottom + 2);
+        legend::draw(&seen_marks, mark::unchecked(model), theme, &mut pen);
     }
     let line = bottom + u16::from(below > 1);
     describe_cell(model, &across, theme, &mut Pen::new(buffer, area, line));
@@ -232,7 +229,11 @@ fn asset_row(
     };
     let (sign, role) = timeline::sign(asset);
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, theme.of(Role::Strong));
-    pen.glyph(sign, theme.of(role)).skip(1);
+    pen.glyph(sign, theme.of(role));
+    match mark::of_asset(asset) {
+        Some((mark, role)) => pen.glyph(mark, theme.of(role)),
+        None => pen.skip(1),
+    };
     // Mark and glyph take three columns; the count and its margins take eight.
     pen.field(across.label - 11, &model.shown().asset_list.label(asset), theme.of(name)).skip(1);
     if asset.row.versions.is_empty() {
@@ -326,6 +327,9 @@ fn describe_cell(model: &Model, across: &MatrixColumns<'_>, theme: Theme, pen: &
         }
         version(model, asset, row, theme, pen);
     }
+    if mark::of_asset(asset).is_some() {
+        pen.skip(2).text("not of this account", theme.of(Role::Guess));
+    }
     if let Some(failure) = &asset.row.asset.failure {
         let at = ago::moment(failure.at, model.shown_at(), &model.run_info.zone);
         pen.skip(2).glyph(glyph::FAILED, theme.of(Role::Failed));
@@ -381,6 +385,8 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
     if version.provenance().is_unchecked() {
         let text = format!(" {} {}", glyph::UNCHECKED, Verdict::Unchecked.name());
         pen.text(&text, theme.of(mark::unchecked(model)));
+    } else if let Some(words) = mark::basis_words(version) {
+        pen.text(&format!(", {words}"), theme.of(Role::Dim));
     }
 }
 
@@ -388,38 +394,5 @@ fn version(model: &Model, asset: &AssetView, row: &VersionRow, theme: Theme, pen
 fn failed_unchecked(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     if asset.row.asset.provenance().is_unchecked() {
         pen.skip(1).text(Verdict::Unchecked.name(), theme.of(mark::unchecked(model)));
-    }
-}
-
-/// Draws the legend. `unchecked` is the role of that mark if it is visible; `expected` is whether
-/// expected versions are.
-fn legend(unchecked: Option<Role>, expected: bool, theme: Theme, pen: &mut Pen<'_>) {
-    pen.skip(1);
-    for (sign, role, word) in [
-        (glyph::FAILED, Role::Failed, "failed"),
-        (glyph::OVERDUE, Role::Failed, "overdue"),
-        (glyph::READY, Role::Ready, "ready"),
-        (glyph::GENERATING, Role::Generating, "generating"),
-        (glyph::DONE, Role::Done, "done"),
-    ] {
-        pen.glyph(sign, theme.of(role)).skip(1);
-        pen.text(word, theme.of(Role::Dim)).skip(2);
-    }
-    if expected {
-        let dim = theme.of(Role::Dim);
-        pen.glyph(glyph::EXPECTED, dim).text(" expected", dim).skip(2);
-    }
-    pen.glyph(glyph::GUESS, theme.of(Role::Guess)).text(" a guess", theme.of(Role::Dim));
-    if let Some(role) = unchecked {
-        pen.skip(2).glyph(glyph::UNCHECKED, theme.of(role)).text(" unchecked", theme.of(Role::Dim));
-    }
-    let several = "  2 versions in one locale";
-    let brief = "  2 versions";
-    let dot = "  · no version".chars().count();
-    if usize::from(pen.left()) >= several.len() + dot {
-        pen.text(several, theme.of(Role::Dim)).skip(2);
-        pen.glyph(glyph::DOT, theme.of(Role::Dim)).text(" no version", theme.of(Role::Dim));
-    } else if unchecked.is_none() || usize::from(pen.left()) >= brief.len() {
-        pen.text(brief, theme.of(Role::Dim));
     }
 }

@@ -9,7 +9,9 @@ use super::super::model::{Model, names};
 use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
 use super::super::widget::{ago, glyph};
-use crate::callback::{DeliveryEffect, DeliverySummary, Event, RefusalKind, State, Verdict};
+use crate::callback::{
+    DeliveryEffect, DeliverySummary, Event, RefusalKind, State, Verdict, VersionStatus,
+};
 
 /// The name of the development key, which is drawn differently: its signatures prove little.
 const DEV_KEY: &str = "dev";
@@ -223,6 +225,9 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
             (Cow::Owned(format!("{} {}", refusal.method, refusal.path)), Role::Dim)
         }
         (Row::Refusal { .. }, Some(event)) => (Cow::Borrowed(event), Role::Dim),
+        (Row::Delivery(delivery), Some(event)) if delivery.verdict == Verdict::Api => {
+            answered(delivery, event)
+        }
         (Row::Delivery(_), None) => (Cow::Borrowed("no event"), Role::Guess),
         (Row::Delivery(delivery), Some(event)) => {
             let role = match Event::from_name(event) {
@@ -236,6 +241,18 @@ pub(super) fn event(row: &Row) -> (Cow<'_, str>, Role) {
             (Cow::Borrowed(event), role)
         }
     }
+}
+
+/// Returns what an answer of the API says, in the API's words: it has a status and no events.
+fn answered<'a>(delivery: &DeliverySummary, event: &'a str) -> (Cow<'a, str>, Role) {
+    // Not by the event: none of them says that a version is not ready.
+    let is_reported = |state: &State| Event::Version(*state).name() == event;
+    let Some(state) = State::ALL.into_iter().find(is_reported) else {
+        return (Cow::Borrowed(event), Role::Guess);
+    };
+    let role =
+        if changes_nothing(delivery) && !state.is_failure() { Role::Dim } else { look_of(state) };
+    (Cow::Borrowed(VersionStatus::of(state).name()), role)
 }
 
 const fn look_of(state: State) -> Role {
@@ -278,6 +295,9 @@ fn effect(row: &Row, alone: bool) -> (Cow<'static, str>, Role) {
 pub(super) const fn effect_word(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         DeliveryEffect::Applied => ("applied", Role::Dim),
+        DeliveryEffect::Repeat if matches!(delivery.verdict, Verdict::Api) => {
+            ("confirms", Role::Dim)
+        }
         DeliveryEffect::Repeat => ("repeat", Role::Dim),
         DeliveryEffect::Late => ("late", Role::Plain),
         DeliveryEffect::NewCycle => ("new cycle", Role::Strong),

@@ -16,6 +16,10 @@ pub const READY: char = '○';
 pub const NOT_READY: char = '◔';
 /// An answer of the service's API.
 pub const ANSWER: char = '«';
+/// A callback that the service's API confirms.
+pub const CONFIRMED: char = '+';
+/// An asset that is not of the account.
+pub const FOREIGN: char = '≠';
 /// Done.
 pub const DONE: char = '✓';
 /// A guess.
@@ -78,6 +82,7 @@ const ASCII: &[(char, char)] = &[
     (READY, 'o'),
     (NOT_READY, ','),
     (ANSWER, '<'),
+    (FOREIGN, '/'),
     (DONE, 'v'),
     (CYCLE, '@'),
     (THIN, '-'),
@@ -140,7 +145,7 @@ mod tests {
         let own = [
             FAILED, GENERATING, OVERDUE, READY, DONE, UNCHECKED, CYCLE, THIN, THICK, BROKEN,
             EXPECTED, SELECTED, TICK, NOW, DIVIDER, HALF, LIGHT, OPEN, GAP, OPENING, DOT, MORE,
-            BELOW,
+            BELOW, NOT_READY, ANSWER, FOREIGN,
         ];
         for glyph in own.into_iter().chain(CHART) {
             assert_eq!(glyph.width(), Some(1), "{glyph}");

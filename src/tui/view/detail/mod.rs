@@ -114,6 +114,11 @@ fn title(model: &Model, open: &DetailMode, row: &Row, theme: Theme, pen: &mut Pe
     let milliseconds = at.subsec_millisecond();
     let time = format!("{date}{}.{milliseconds:03}", ago::second(at, zone));
     let (title, received, peer) = match row {
+        Row::Delivery(delivery) if row.is_answer() => (
+            format!("Answer of the API {}", number(delivery.seq)),
+            format!("asked {time}"),
+            &delivery.peer,
+        ),
         Row::Delivery(delivery) => (
             format!("Delivery {}", number(delivery.seq)),
             format!("received {time}"),
@@ -185,6 +190,12 @@ fn verdict(row: &Row, theme: Theme, pen: &mut Pen<'_>) {
                     format!("{word}: signed by the key {key} ({})", encoding.name())
                 }
                 Verdict::Unchecked => format!("{word}: accepted with --signature off"),
+                Verdict::Api => {
+                    format!(
+                        "{word}: not a callback and not signed; dubwatch asked {}",
+                        delivery.peer
+                    )
+                }
                 verdict => format!("{word} {}", verdict.why().unwrap_or_default()),
             };
             pen.text(&text, theme.of(role));
@@ -273,6 +284,9 @@ fn hindsight(model: &Model, delivery: &DeliverySummary) -> Option<String> {
 const fn effect_sentence(delivery: &DeliverySummary) -> (&'static str, Role) {
     match delivery.outcome.effect {
         DeliveryEffect::Applied => ("applied: this is now the version's state", Role::Plain),
+        DeliveryEffect::Repeat if matches!(delivery.verdict, Verdict::Api) => {
+            ("confirms: the version's state rests on a callback and on the API", Role::Plain)
+        }
         DeliveryEffect::Repeat => ("repeat: received before, changes nothing", Role::Plain),
         DeliveryEffect::Late => ("late: received after a later step, changes nothing", Role::Plain),
         DeliveryEffect::NewCycle => ("new cycle: the version starts again", Role::Strong),
@@ -324,6 +338,7 @@ fn step(detail: &Detail, line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
             let role = match &detail.verdict {
                 Verdict::Valid { .. } => Role::Done,
                 Verdict::Unchecked => Role::Guess,
+                Verdict::Api => Role::Plain,
                 _ => Role::Failed,
             };
             return text(line, theme.of(role), pen);

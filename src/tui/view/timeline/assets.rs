@@ -11,6 +11,7 @@ use super::super::super::widget::glyph;
 use super::super::super::widget::pen::Pen;
 use super::super::super::widget::theme::{Role, Theme};
 use super::super::super::widget::window::window;
+use super::super::mark;
 use super::super::row::number;
 use crate::callback::State;
 
@@ -117,7 +118,9 @@ fn draw_asset(model: &Model, asset: &AssetView, selected: bool, theme: Theme, pe
     let marker = theme.of(if has_keys { Role::Key } else { Role::Dim });
     pen.glyph(if selected { glyph::SELECTED } else { ' ' }, marker);
     let (icon, role) = sign(asset);
-    pen.glyph(icon, if has_unseen_alert { style } else { theme.of(role) }).glyph(' ', style);
+    pen.glyph(icon, if has_unseen_alert { style } else { theme.of(role) });
+    let (mark, marked) = mark::of_asset(asset).unwrap_or((' ', role));
+    pen.glyph(mark, if has_unseen_alert || mark == ' ' { style } else { theme.of(marked) });
     let has_bar = width >= 30;
     let after = if has_bar { BAR + 1 } else { 0 } + 6 + 4;
     let label = model.shown().asset_list.label(asset);
@@ -159,13 +162,14 @@ pub(in super::super) fn sign(asset: &AssetView) -> (char, Role) {
         Group::Failed => (glyph::FAILED, Role::Failed),
         Group::ForYou if asset.has_overdue() => (glyph::OVERDUE, Role::Failed),
         Group::ForYou => (glyph::READY, Role::Ready),
+        Group::Running if asset.is_only_dubbing() => (glyph::NOT_READY, Role::Dim),
         Group::Running => (glyph::GENERATING, Role::Generating),
         Group::Done => (glyph::DONE, Role::Done),
     }
 }
 
 /// Draws a bar with a cell per version, scaled down if there are more versions than cells: done,
-/// generating, ready, overdue, failed, expected.
+/// generating, ready, being dubbed, overdue, failed, expected.
 fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let all = asset.row.versions.len() + asset.waiting();
     let end = pen.x() + BAR;
@@ -179,6 +183,7 @@ fn bar(asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
         (asset.count(State::Generated), glyph::THICK, Role::Done),
         (asset.count(State::Generating) - asset.overdue(), glyph::HALF, Role::Generating),
         (asset.count(State::Ready), glyph::LIGHT, Role::Ready),
+        (asset.count(State::NotReady), glyph::NOT_READY, Role::Dim),
         (asset.overdue(), glyph::OVERDUE, Role::Failed),
         (failed, glyph::FAILED, Role::Failed),
         (asset.waiting(), glyph::DOT, Role::Dim),

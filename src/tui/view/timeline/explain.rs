@@ -9,7 +9,8 @@ use super::super::super::model::asset::{AssetView, usual_generation};
 use super::super::super::widget::ago;
 use super::super::super::widget::pen::Pen;
 use super::super::super::widget::theme::{Role, Theme};
-use crate::callback::State;
+use super::super::mark;
+use crate::callback::{Basis, State};
 use crate::text::Printable;
 use crate::timeline::{AssetExpectation, Version, VersionRow};
 
@@ -22,8 +23,9 @@ pub(super) fn draw(
 ) {
     let lanes = asset.lanes();
     let Some(row) = lanes.get(model.selected_lane()) else {
-        if let Some(words) = expected(asset) {
-            Pen::new(buffer, area, 0).skip(1).text(&words, theme.of(Role::Plain));
+        let words: Vec<String> = foreign(asset).into_iter().chain(expected(asset)).collect();
+        if !words.is_empty() {
+            Pen::new(buffer, area, 0).skip(1).text(&words.join("; "), theme.of(Role::Plain));
         }
         return;
     };
@@ -103,6 +105,8 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
         },
     }];
     // Explanations come first: the end is cut if there is no room.
+    parts.extend(basis(version).map(str::to_owned));
+    parts.extend(foreign(asset));
     if let Some(doubt) = version.uncertain() {
         parts.push(format!("a guess: {}", doubt.sentence()));
     }
@@ -127,6 +131,20 @@ fn sentence(model: &Model, asset: &AssetView, row: &VersionRow) -> String {
     }
     parts.extend(expected(asset));
     parts.join("; ")
+}
+
+/// Says what the state rests on; `None` for a callback alone, and for a state that no callback reports.
+fn basis(version: &Version) -> Option<&'static str> {
+    match (version.basis(), version.state()) {
+        (Basis::Callback, _) | (_, State::NotReady) => None,
+        (Basis::Api, _) => Some("says the API, no callback came"),
+        (Basis::Both, _) => Some("callback and API"),
+    }
+}
+
+/// Says that the asset is not of the account, if so.
+fn foreign(asset: &AssetView) -> Option<String> {
+    mark::of_asset(asset).map(|_| mark::FOREIGN.to_owned())
 }
 
 /// Names the expected versions that are missing, and where the expectation comes from.
@@ -175,6 +193,7 @@ pub(super) fn state_counts(asset: &AssetView) -> Vec<(Role, String)> {
         (Role::Failed, failed, "failed"),
         (Role::Failed, asset.overdue(), "overdue"),
         (Role::Generating, count(State::Generating) - asset.overdue(), "generating"),
+        (Role::Dim, count(State::NotReady), "dubbing"),
         (Role::Ready, count(State::Ready), "ready"),
         (Role::Dim, asset.waiting(), "expected"),
         (Role::Dim, asset.unexpected(), "unexpected"),

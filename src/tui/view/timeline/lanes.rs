@@ -266,7 +266,7 @@ impl Lane<'_> {
     }
 
     /// Draws what failed, what is expected or what it waits for and, if there is room, that it is
-    /// unchecked.
+    /// unchecked, or what it rests on.
     fn note(&self, usual: Option<jiff::SignedDuration>, width: u16, pen: &mut Pen<'_>) {
         let theme = self.theme;
         let version = &self.version.version;
@@ -298,12 +298,16 @@ impl Lane<'_> {
         };
         let end = pen.x() + width;
         pen.within(width.saturating_sub(1), &words, theme.of(role));
-        if version.provenance().is_unchecked() {
-            let word = Verdict::Unchecked.name();
+        let unchecked = version.provenance().is_unchecked();
+        let (word, role) = if unchecked {
+            (Some(Verdict::Unchecked.name()), mark::unchecked(self.model))
+        } else {
+            (mark::basis_words(version), Role::Dim)
+        };
+        if let Some(word) = word {
             let parted = if words.is_empty() { "" } else { " " };
             if parted.len() + word.len() <= usize::from(end.saturating_sub(pen.x())) {
-                pen.text(parted, theme.of(Role::Plain))
-                    .text(word, theme.of(mark::unchecked(self.model)));
+                pen.text(parted, theme.of(Role::Plain)).text(word, theme.of(role));
             }
         }
     }

@@ -18,6 +18,7 @@ use super::super::widget::pen::Pen;
 use super::super::widget::theme::{Role, Theme};
 use super::INVALID_FILTER;
 use crate::text::Printable;
+use crate::timeline::Notes;
 
 pub(super) use assets::{sign, title};
 
@@ -101,12 +102,26 @@ fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
     let tally: usize = parts.iter().map(|(_, text)| text.len() + 3).sum();
     let width = usize::from(pen.left());
     let room = width.saturating_sub(tally + 2).max(width / 3);
-    pen.skip(1).printable(u16::try_from(room).unwrap_or(u16::MAX), &label, theme.of(Role::Strong));
+    let origin = name_origin(&asset.notes);
+    // A name is cut before the mark that it is not the user's.
+    let short = origin.as_ref().map_or(0, |(_, short)| short.width() + 2);
+    let label = label.cut(room.saturating_sub(short).max(1));
+    pen.skip(1).printable(u16::MAX, &label, theme.of(Role::Strong));
     if asset.notes.shown_name().is_some() {
-        let id = Printable::new(asset.id());
-        if label.width() + id.width() + 6 <= room {
-            pen.skip(2).printable(u16::MAX, &id, theme.of(Role::Dim));
+        let mut left = room.saturating_sub(label.width());
+        // `beside` columns stay free.
+        let mut add = |text: &Printable, beside: usize| {
+            let fits = text.width() + 2 + beside <= left;
+            if fits {
+                pen.skip(2).printable(u16::MAX, text, theme.of(Role::Dim));
+                left -= text.width() + 2;
+            }
+            fits
+        };
+        if let Some((long, short)) = &origin {
+            let _ = add(long, 0) || add(short, 0);
         }
+        add(&Printable::new(asset.id()), 4);
     }
     pen.skip(2).to_right(u16::try_from(tally).unwrap_or(u16::MAX));
     for (place, (role, text)) in parts.iter().enumerate() {
@@ -115,6 +130,14 @@ fn head(model: &Model, asset: &AssetView, theme: Theme, pen: &mut Pen<'_>) {
         }
         pen.text(text, theme.of(*role));
     }
+}
+
+/// Says that the name comes from the API, and from which of its fields, at length and in short;
+/// `None` if the user gave it.
+fn name_origin(notes: &Notes) -> Option<(Printable, Printable)> {
+    let listed = notes.listing.name.as_ref().filter(|_| notes.name.is_none())?;
+    let long = format!("named by the API ({})", listed.field);
+    Some((Printable::new(&long), Printable::new("(API)")))
 }
 
 /// Says why nothing is listed.
