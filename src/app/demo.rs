@@ -25,7 +25,7 @@ pub fn demo(
     out: impl Write + Send + 'static,
     print: fn(&str),
 ) -> anyhow::Result<Exit> {
-    let config = settings(config);
+    let mut config = settings(config);
     let (mut prepared, key) = DemoParts::prepare(&config, program)?;
     let stays = matches!(form, Form::Dashboard(_));
     let story_over = CancellationToken::new();
@@ -43,8 +43,8 @@ pub fn demo(
         let api =
             if program.api { Some(DemoApi::start(&program.first_story()).await?) } else { None };
         if let Some(api) = &api {
-            // The receiver's API source gets the URL and the key of `api` here, in its settings.
             api.announce(&mut prepared);
+            api.set_up(&mut config, &mut prepared, program.speed);
         }
         let parts = |receiver: Receiver| {
             DemoParts::start(&config, receiver, api, key, program, story_over, stays)

@@ -1,17 +1,23 @@
 //! The API of a demo: a stand-in for the service's, which moves along with the demo's story.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::receiver::PreparedReceiver;
+use crate::config::Config;
 use crate::simulate::service::{StandIn, StoryCatalogue, World};
-use crate::simulate::{Scene, Story};
+use crate::simulate::{Scene, Speed, Story};
 
 /// The API key of every demo. Grants nothing: the stand-in is on loopback and has only made-up data.
 const KEY: &str = "demo";
 /// The rate of a download, so that its progress can be seen.
 const BYTES_PER_SECOND: u64 = 6 << 20;
+
+/// Time in the story between two passes over the list, and its minimum in real time.
+const LIST_EVERY: Duration = Duration::from_secs(20);
+const MIN_LIST_EVERY: Duration = Duration::from_secs(2);
 
 /// A running stand-in and the catalogue that it serves.
 pub(super) struct DemoApi {
@@ -48,6 +54,18 @@ impl DemoApi {
             self.url(),
             self.key()
         ));
+    }
+
+    /// Lets a receiver ask this API. Its list is asked for as often as the story needs it, which takes
+    /// minutes for what takes hours in life.
+    pub(super) fn set_up(
+        &self,
+        config: &mut Config,
+        prepared: &mut PreparedReceiver,
+        speed: Speed,
+    ) {
+        config.ask_api(self.url(), &self.key());
+        prepared.list_every = Some(speed.pace(LIST_EVERY).max(MIN_LIST_EVERY));
     }
 
     /// Adds the assets of a further story.

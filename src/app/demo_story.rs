@@ -65,6 +65,9 @@ pub(super) fn settings(config: &Config) -> Config {
     config.ephemeral = true;
     config.keep = Some(KEEP);
     config.relay = None;
+    // A demo asks its own stand-in or nothing, whatever key the user has.
+    config.ask_no_api();
+    config.cacert = None;
     config.listens = true;
     config
 }
@@ -128,7 +131,8 @@ fn name(journal: &Journal, story: &Story) {
     }
 }
 
-/// Writes the history before the story into the demo's journal: signed by the demo's key, verified
+/// Writes the history before the story into the demo's journal, and the names of its assets unless
+/// the API knows them: signed by the demo's key, verified
 /// like every delivery, and marked as imported, because no source received it.
 pub(super) fn seed(
     journal: &Journal,
@@ -137,7 +141,9 @@ pub(super) fn seed(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let story = program.first_story();
-    name(journal, &story);
+    if !program.api {
+        name(journal, &story);
+    }
     let keys = trusted(key);
     for past in story.history(now, program.speed) {
         let signed = sign(key, Encoding::Der, past.message.body(), None)?;

@@ -35,6 +35,8 @@ pub(super) struct PreparedReceiver {
     pub(super) keys: Arc<TrustedKeys>,
     /// Warnings about the settings and the keys, to show to the user.
     pub(super) cautions: Vec<String>,
+    /// Time between two passes over the API's list, where the usual one is too long.
+    pub(super) list_every: Option<Duration>,
 }
 
 /// A running receiver.
@@ -70,7 +72,8 @@ impl PreparedReceiver {
         let intake = Intake::new(Arc::clone(&keys), policy, Arc::clone(&journal), first_refusal)
             .context("cannot start the refusals thread")?;
         let cautions = config.cautions.iter().cloned().chain(caution).collect();
-        Ok(Self { journal, intake: Arc::new(intake), keys, cautions })
+        let intake = Arc::new(intake);
+        Ok(Self { journal, intake, keys, cautions, list_every: None })
     }
 
     /// Returns a follower of the journal that begins with the next commit.
@@ -87,7 +90,8 @@ impl PreparedReceiver {
             (None, Vec::new())
         };
         let relay = RelaySource::start(config, &self.intake)?;
-        let api = ApiSource::start(config, &self.journal, callback_url(config, &bound))?;
+        let url = callback_url(config, &bound);
+        let api = ApiSource::start(config, &self.journal, url, self.list_every)?;
         let link = relay.as_ref().map(RelaySource::link);
         let asked = api.as_ref().map(ApiSource::status);
         let (status, status_worker) =

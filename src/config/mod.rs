@@ -153,6 +153,19 @@ impl Config {
         })
     }
 
+    /// Sets the API to ask, and the key for it.
+    pub fn ask_api(&mut self, url: String, key: &str) {
+        self.ask_no_api();
+        self.api_url = url;
+        self.api_key = Some(value::Secret::new(key));
+    }
+
+    /// Removes the API key, so that the API is not asked.
+    pub fn ask_no_api(&mut self) {
+        self.api_key = None;
+        self.api_key_file = None;
+    }
+
     /// Fails for a run without a source, and for flags that would have no effect.
     pub fn check_sources(&self) -> Result<(), ConfigError> {
         let idle = |keys: &[SettingKey]| {

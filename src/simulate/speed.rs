@@ -16,7 +16,7 @@ impl Speed {
     }
 
     /// Returns how long a span of real time takes when played.
-    pub(super) fn pace(self, moment: Duration) -> Duration {
+    pub fn pace(self, moment: Duration) -> Duration {
         moment.div_f64(self.0)
     }
 }

@@ -14,6 +14,7 @@ mod report;
 mod silence;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -38,11 +39,13 @@ pub(super) struct ApiSource {
 
 impl ApiSource {
     /// Starts it if an API key is set. `callback_url` is the URL that callbacks come to, for
-    /// warnings. Must be called inside a Tokio runtime.
+    /// warnings, and `list_every` the time between two passes over the list, where the usual one is too
+    /// long. Must be called inside a Tokio runtime.
     pub(super) fn start(
         config: &Config,
         journal: &Arc<Journal>,
         callback_url: Option<String>,
+        list_every: Option<Duration>,
     ) -> anyhow::Result<Option<Self>> {
         let Some(settings) = api_settings(config)? else { return Ok(None) };
         let client = ApiClient::new(settings);
@@ -53,6 +56,7 @@ impl ApiSource {
             overdue: config.overdue,
             keeps_all: config.keep.is_none(),
             callback_url,
+            list_every,
         };
         let reconciler =
             Reconciler::new(client, Arc::clone(journal), follower, settings, status, warnings);

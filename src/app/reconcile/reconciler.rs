@@ -40,6 +40,8 @@ pub(super) struct ReconcilerSettings {
     pub(super) keeps_all: bool,
     /// The URL that callbacks come to.
     pub(super) callback_url: Option<String>,
+    /// Time between two passes over the list, where the usual one is too long.
+    pub(super) list_every: Option<Duration>,
 }
 
 /// Asks the API and writes its answers to the journal.
@@ -58,6 +60,8 @@ pub(super) struct Reconciler {
     read_at: Option<Instant>,
     /// Whether deliveries were skipped because there were too many.
     has_skipped: bool,
+    /// When the last pass over the list was asked for.
+    listed_at: Instant,
 }
 
 /// The answer to a question.
@@ -90,6 +94,7 @@ impl Reconciler {
             said: HashSet::new(),
             read_at: None,
             has_skipped: false,
+            listed_at: Instant::now(),
         }
     }
 
@@ -109,6 +114,10 @@ impl Reconciler {
             if self.sleep_detector.has_jumped() {
                 self.plan.look_over(Instant::now());
             }
+            if self.next_list().is_some_and(|due| due <= Instant::now()) {
+                self.listed_at = Instant::now();
+                self.plan.look_over(self.listed_at);
+            }
             if self.read_at.is_none_or(|read| read.elapsed() >= READ_EVERY) {
                 self.read_changes()?;
             }
@@ -123,11 +132,17 @@ impl Reconciler {
         }
     }
 
+    /// Returns when the next pass over the list begins, where it is not left to the plan.
+    fn next_list(&self) -> Option<Instant> {
+        Some(self.listed_at + self.settings.list_every?)
+    }
+
     /// Waits until a time, or a change of the journal, or the next look at the clocks.
     async fn wait(&mut self, until: Instant) -> Result<(), JournalError> {
         let now = Instant::now();
         let until = until.min(now + LOOK_EVERY);
         let until = self.silence.due().map_or(until, |due| until.min(due));
+        let until = self.next_list().map_or(until, |due| until.min(due));
         let readable = self.read_at.map_or(now, |read| read + READ_EVERY);
         let changed = async {
             tokio::time::sleep_until(readable.into()).await;

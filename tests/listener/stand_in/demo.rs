@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Response;
 use crate::common::{LIMIT, Site, Watch, until};
+use crate::tui_support::Pty;
 
 /// Asks the API of a demo for a version or an asset.
 fn ask(address: &str, target: &str) -> (u16, Value) {
@@ -77,9 +78,11 @@ fn the_api_of_a_demo_knows_what_no_callback_reports() {
     assert_eq!(ended.code, Some(130));
     assert!(TcpStream::connect(&address).is_err(), "it stops with the demo");
     let records = ended.records();
+    let is_callback = |record: &&Value| record["type"] == "delivery" && record["source"] != "api";
     let reports: Vec<&str> = records
         .iter()
-        .filter(|record| record["type"] == "delivery" && record["version_id"] == version_id)
+        .filter(is_callback)
+        .filter(|record| record["version_id"] == version_id)
         .map(|record| record["event"].as_str().unwrap())
         .collect();
     assert_eq!(reports, ["version_generating"], "the result was never reported");
@@ -97,4 +100,68 @@ fn every_callback_of_a_story_with_an_api_is_accounted_for() {
     let sent = |kind| matches!(kind, RequestKind::Sound | RequestKind::Again);
     let wanted = Story::with_api(7).scenes().iter().filter(|scene| sent(scene.kind)).count();
     assert_eq!(records.last().unwrap()["valid"], wanted);
+}
+
+/// The receiver of the demo asks the stand-in, and nothing else whatever key the user has: it ends up
+/// knowing the result whose callback was lost, the versions that no callback has named, and the names.
+#[test]
+fn a_demo_asks_its_own_api_and_learns_what_the_callbacks_missed() {
+    let site = Site::new();
+    let mut command = site.bare();
+    command.args(["demo", "--api", "--speed=40", "--loop", "--seed=7", "--json"]);
+    // Nothing listens there, and no file is there.
+    command.env("DUBWATCH_API_URL", "http://127.0.0.1:9").env("PANJAYA_API_KEY", "panjaya-mine");
+    command.env("DUBWATCH_API_KEY_FILE", "/nowhere/key");
+    let demo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut demo = Watch::new(demo);
+
+    let story = Story::with_api(7);
+    let ours = &story.assets()[12];
+    let lost = story.scenes().iter().filter(|scene| scene.kind == RequestKind::Lost);
+    let generated = lost.map(|scene| &scene.message).find(|m| m.event == "version_generated");
+    let lost = generated.unwrap().version_id.clone().unwrap();
+    let (waiting, _) = ours.versions.last().unwrap();
+    let (mut has_lost, mut has_waiting) = (false, false);
+    while !(has_lost && has_waiting) {
+        let answer = demo.next_of("delivery");
+        if answer["source"] != "api" {
+            continue;
+        }
+        assert_eq!(answer["verdict"], "api", "{answer}");
+        let is_of = |id: &str| answer["version_id"] == id;
+        has_lost |= is_of(&lost) && answer["event"] == "version_generated";
+        has_waiting |= is_of(waiting) && answer["event"] == "version_not_ready";
+    }
+    let ended = demo.stop(Signal::INT);
+    assert_eq!(ended.code, Some(130));
+    assert!(!ended.err.contains("panjaya-mine"), "{}", ended.err);
+}
+
+/// On the dashboard: the lost result is generated and rests on the API, the locale that nothing
+/// reports waits for the machine, and the name comes from the API.
+#[test]
+fn the_dashboard_of_a_demo_shows_what_the_api_adds() {
+    let site = Site::new();
+    let home = site.dir.path().to_str().unwrap();
+    let story = Story::with_api(7);
+    let ours = &story.assets()[12];
+    let pty = Pty::spawn(
+        120,
+        40,
+        ["demo", "--api", "--speed=40", "--seed=7", "--theme=dark"],
+        &[("HOME", home), ("XDG_DATA_HOME", home), ("XDG_CONFIG_HOME", home)],
+    );
+    pty.wait_for_text(" Timeline ");
+    pty.type_keys(&format!("/{}\n", ours.asset_id));
+    pty.wait_for_text(" of 5 done");
+    let lost = story.scenes().iter().filter(|scene| scene.kind == RequestKind::Lost);
+    let generated = lost.map(|scene| &scene.message).find(|m| m.event == "version_generated");
+    let lost = generated.unwrap().version_locale.clone().unwrap();
+    let (_, waiting) = ours.versions.last().unwrap();
+    pty.wait_for_text(&format!("✓«{lost}"));
+    pty.wait_for_text(&format!("◔«{waiting}"));
+    pty.wait_for_text("API only");
+    pty.wait_for_text(ours.title);
+    pty.wait_for_text("(API)");
+    pty.type_keys("q");
 }
