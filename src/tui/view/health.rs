@@ -39,8 +39,9 @@ struct HealthSection {
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let two = area.width >= TWO_COLUMNS;
     let brief = area.height < if two { 20 } else { 32 };
-    let mut parts = vec![sources(model), journal(model), rates(model), answers(model, brief)];
-    if let Some(api) = api::section(model, brief) {
+    let mut parts =
+        vec![sources(model, brief), journal(model), rates(model), answers(model, brief)];
+    if let Some(api) = api::section(model).filter(|_| !brief) {
         // After the sources, of which it is one.
         parts.insert(1, api);
     }
@@ -109,7 +110,8 @@ fn wrapping_line(lead: &'static str, text: impl Into<String>, role: Role) -> Hea
     HealthLine { wraps: true, ..line(lead, text, role) }
 }
 
-fn sources(model: &Model) -> HealthSection {
+/// Returns the sources. If `brief` is true, the API is one of them instead of having a section.
+fn sources(model: &Model, brief: bool) -> HealthSection {
     let run_info = &model.run_info;
     let mut lines = Vec::new();
     let link = model.shown().link.as_ref();
@@ -142,6 +144,7 @@ fn sources(model: &Model) -> HealthSection {
             lines.push(line("gaps", words, Role::Guess));
         }
     }
+    lines.extend(api::line_of(model).filter(|_| brief));
     if !run_info.callback_url.is_empty() {
         lines.push(wrapping_line("callback URL", run_info.callback_url.clone(), Role::Plain));
     }
