@@ -77,7 +77,7 @@ pub mod timeline {
 }
 pub mod tui {
     pub mod effect {
-        pub use crate::tui::effect::{Effect, Request};
+        pub use crate::tui::effect::{Effect, Request, StudioUse};
     }
     pub mod event {
         pub use crate::tui::event::{BackendEvent, News};

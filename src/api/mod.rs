@@ -12,6 +12,7 @@
 //! | `redact` | what of an answer may be shown (pure) |
 //! | `error` | why there is no answer, and whether a later request may get one |
 //! | `plan` | what to ask next, and when |
+//! | `studio` | the studio's URL of a version, as far as it may be opened (pure) |
 //! | `retry_after` | when the service wants to be asked again |
 
 mod address;
@@ -25,6 +26,7 @@ mod key;
 mod plan;
 mod redact;
 mod retry_after;
+mod studio;
 
 pub use address::ApiAddress;
 pub use answer::{
@@ -37,3 +39,4 @@ pub use error::ApiError;
 pub use key::{ApiKey, ApiKeyPlace};
 pub use plan::{Failure, Meaning, Need, NextStep, Plan, Question};
 pub use redact::redact;
+pub use studio::studio_url;

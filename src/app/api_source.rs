@@ -1,6 +1,8 @@
 //! The settings of the service's API: the host, the key, and the way there.
 
-use crate::api::{ApiAddress, ApiKey, ApiKeyPlace, ApiSettings};
+use std::sync::Arc;
+
+use crate::api::{ApiAddress, ApiClient, ApiKey, ApiKeyPlace, ApiSettings};
 use crate::config::{Config, ConfigError, Origin, SettingKey};
 use crate::outbound::{Outbound, Proxies, Trust};
 
@@ -26,6 +28,11 @@ pub fn api_settings(config: &Config) -> anyhow::Result<Option<ApiSettings>> {
     let outbound = Outbound::new(Proxies::from_environment(), trust);
     outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
     Ok(Some(ApiSettings { address, key, outbound }))
+}
+
+/// Returns a client for questions that the user asks; `None` without a key.
+pub fn api_client(config: &Config) -> anyhow::Result<Option<Arc<ApiClient>>> {
+    Ok(api_settings(config)?.map(ApiClient::new).map(Arc::new))
 }
 
 /// Returns the name of the setting that holds the key, for messages.

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 
 use super::Exit;
+use super::api_source::api_client;
 use super::dashboard::backend::Sources;
 use super::dashboard::reporter::Reports;
 use super::dashboard::run_info;
@@ -115,7 +116,7 @@ pub(super) fn dashboard(
         };
         let source = DashboardSource {
             run_info: run_info::of_file(config, &keys, banner),
-            sources: Sources { follower, journal: None, keys },
+            sources: Sources { follower, journal: None, keys, api: api_client(config)? },
             reports: Reports { status, story_over: None },
         };
         let exit_output = ExitOutput { out: Box::new(std::io::sink()), print: |_| {} };

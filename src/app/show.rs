@@ -60,7 +60,7 @@ pub(super) async fn receive<P: Parts>(
             let status = receiver.status.clone();
             let source = DashboardSource {
                 run_info: run_info::of_receiver(config, &receiver, banner),
-                sources: sources_of(&receiver.prepared)?,
+                sources: sources_of(config, &receiver.prepared)?,
                 reports: Reports { status, story_over },
             };
             let tui = TuiFrontend::start(

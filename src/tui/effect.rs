@@ -59,6 +59,13 @@ pub enum Request {
         /// The expected versions.
         expected: Option<Expectation>,
     },
+    /// Ask the API where a version is edited.
+    Studio {
+        /// The version.
+        version_id: String,
+        /// What to do with the URL.
+        then: StudioUse,
+    },
     /// Mark an alert as seen, or remove the mark.
     Acknowledge {
         /// The asset.
@@ -68,4 +75,13 @@ pub enum Request {
         /// The time of the alert; `None` removes the mark.
         at: Option<Timestamp>,
     },
+}
+
+/// What to do with the URL of a version in the service's studio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StudioUse {
+    /// Open it in the browser.
+    Open,
+    /// Copy it to the clipboard.
+    Copy,
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::effect::Request;
+use super::effect::{Request, StudioUse};
 use super::model::asset::AssetView;
 use super::model::detail::Detail;
 use super::model::row::Row;
@@ -42,6 +42,8 @@ pub enum BackendEvent {
     Orphaned(bool),
     /// The state of the relay link.
     Link(Box<Link>),
+    /// Where a version is edited. It is opened by the backend, if that was requested.
+    Studio(StudioUse, String),
     /// How the questions to the service's API are doing.
     Api(Box<ApiStatus>),
     /// The ids of refusals that claim a failure, as of the start.

@@ -7,7 +7,7 @@ use dubwatch::internals::callback::{Headers, ReportedName, Verdict, VersionStatu
 use dubwatch::internals::simulate::Message;
 use dubwatch::internals::status::{ApiState, ApiStatus};
 use dubwatch::internals::timeline::AssetListing;
-use dubwatch::internals::tui::effect::Effect;
+use dubwatch::internals::tui::effect::{Effect, Request, StudioUse};
 use dubwatch::internals::tui::event::BackendEvent;
 use dubwatch::internals::tui::model::detail::Detail;
 use dubwatch::internals::tui::model::row::Row;
@@ -393,8 +393,12 @@ fn health_shows_how_the_questions_are_doing() {
     for size in [(80, 24), (40, 10)] {
         let mut tui = state("api_paused");
         tui.press("4");
+        tui.event(BackendEvent::Warning(now(), "the clock was set back".to_owned()));
         let seen = lines(&mut tui, size, COLOR).join("\n");
-        assert!(size.1 < 20 || seen.contains("paused until 14:04:00"), "{seen}");
+        let has_room = size.1 >= 20;
+        for words in ["paused until 14:04:00", "the clock was set back"] {
+            assert!(!has_room || seen.contains(words), "{words}: {seen}");
+        }
     }
 }
 
@@ -453,4 +457,48 @@ fn an_answer_is_no_arrival() {
     deliver(&mut tui, "ast_a", ("es-ES", "ready"), now());
     assert!(!tui.model.live.chart.is_flat(now()));
     assert_eq!(tui.model.live.received, 1);
+}
+
+#[test]
+fn the_studio_is_asked_for_and_opened_or_copied() {
+    let request =
+        |then| [Effect::Request(Request::Studio { version_id: "ver_es-ES".to_owned(), then })];
+    let url = "https://studio.panjaya.ai/versions/ver_es-ES";
+    for keys in ["tab", "2", "3", "3 enter"] {
+        let mut tui = state("api");
+        tui.model.selection.locale = Some(Some("es-ES".to_owned()));
+        open(&mut tui, keys);
+        assert_eq!(tui.press("o"), request(StudioUse::Open), "{keys}");
+        assert!(text(&mut tui).contains("asking the API for the studio's URL"), "{keys}");
+        assert!(tui.event(BackendEvent::Studio(StudioUse::Open, url.to_owned())).is_empty());
+        assert!(text(&mut tui).contains(&format!("opening {url}")), "{keys}");
+        assert_eq!(tui.press("y o"), request(StudioUse::Copy), "{keys}");
+        let effects = tui.event(BackendEvent::Studio(StudioUse::Copy, url.to_owned()));
+        let [Effect::Copy { what, text }] = &effects[..] else { panic!("{effects:?}") };
+        assert_eq!((what.as_str(), text.as_str()), ("the studio's URL", url));
+    }
+    // The reason is shown if there is no URL.
+    let mut tui = state("api");
+    let asked = Request::Studio { version_id: "ver_es-ES".to_owned(), then: StudioUse::Open };
+    let why = "the studio's URL needs an API key".to_owned();
+    tui.event(BackendEvent::Unanswered(asked, why.clone()));
+    assert!(text(&mut tui).contains(&why));
+    let mut tui = TuiHarness::empty();
+    assert!(tui.press("o").is_empty());
+    assert!(text(&mut tui).contains("no version is selected"));
+}
+
+/// Under a filter, too, a failure that selects its asset brings the asset's deliveries.
+#[test]
+fn the_deliveries_are_of_the_selected_asset_under_a_filter() {
+    let mut tui = TuiHarness::empty();
+    deliver(&mut tui, "ast_a", ("es-ES", "ready"), now());
+    tui.press("/ a s t enter");
+    let effects = deliver(&mut tui, "ast_b", ("fr-FR", "failed"), minute(1));
+    assert_eq!(tui.model.selection.asset.as_deref(), Some("ast_b"));
+    let asked = Effect::Request(Request::OfAsset("ast_b".to_owned()));
+    assert!(effects.contains(&asked), "{effects:?}");
+    let seen = text(&mut tui);
+    let below = seen.split("Deliveries of ast_b").nth(1).unwrap();
+    assert!(below.contains("fr-FR") && !below.contains("es-ES"), "{seen}");
 }

@@ -783,6 +783,9 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
             let rows = (0..dice.below(3)).map(|_| tui.delivery(&about(asset, "v1", "ready"), now));
             BackendEvent::OfAsset(asset.clone(), rows.collect())
         }
+        Request::Studio { version_id, then } => {
+            BackendEvent::Studio(*then, format!("https://studio.panjaya.ai/{version_id}"))
+        }
         Request::Expect { asset_id, expected: Some(expected) }
             if tui.model().live.asset_list.get(asset_id).is_some() =>
         {

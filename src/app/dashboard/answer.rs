@@ -1,11 +1,12 @@
 //! Answers the dashboard's requests from the journal.
 
 use super::backend::{Backend, Halt, ROWS};
+use super::browser;
 use super::rows::merged;
 use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
 use crate::signature::{StepResult, TrustedKeys, steps};
-use crate::tui::effect::Request;
+use crate::tui::effect::{Request, StudioUse};
 use crate::tui::event::BackendEvent;
 use crate::tui::model::detail::{Detail, StepView};
 use crate::tui::model::row::Row;
@@ -38,11 +39,36 @@ impl Backend {
                 self.open_asset = Some(asset_id.clone());
                 self.send_rows_of_asset(asset_id.clone())
             }
+            Request::Studio { version_id, .. } => {
+                self.studio.submit(request.clone(), version_id.clone());
+                Ok(())
+            }
             Request::Name { .. } | Request::Expect { .. } | Request::Acknowledge { .. } => {
                 self.writes.submit(request.clone());
                 Ok(())
             }
         }
+    }
+
+    /// Sends where a version is edited; then opens it if that was requested.
+    pub(super) fn go_to_studio(
+        &mut self,
+        request: Request,
+        url: Result<String, String>,
+    ) -> Result<(), Halt> {
+        let Request::Studio { then, .. } = request else { return Ok(()) };
+        let url = match url {
+            Ok(url) => url,
+            Err(why) => return self.send(BackendEvent::Unanswered(request, why)),
+        };
+        // The user sees first where it leads.
+        self.send(BackendEvent::Studio(then, url.clone()))?;
+        if then == StudioUse::Open
+            && let Err(why) = browser::open(&url)
+        {
+            self.send(BackendEvent::Unanswered(request, why))?;
+        }
+        Ok(())
     }
 
     /// Sends the rows of an asset, up to the last delivery that was sent; newer ones follow as

@@ -19,6 +19,8 @@ use super::super::worker::Worker;
 use super::note_writer::NoteWriter;
 use super::running_search::RunningSearch;
 use super::sent_assets::SentAssets;
+use super::studio_asker::StudioAsker;
+use crate::api::ApiClient;
 use crate::journal::{AssetPlace, Follower, Journal, JournalError, JournalReader, Watermarks};
 use crate::signature::TrustedKeys;
 use crate::timeline::{AssetRow, Notes};
@@ -50,6 +52,8 @@ pub(in super::super) struct Sources {
     pub(in super::super) journal: Option<Arc<Journal>>,
     /// The keys for verifying a delivery again when it is opened.
     pub(in super::super) keys: Arc<TrustedKeys>,
+    /// Asks the service's API; `None` without a key.
+    pub(in super::super) api: Option<Arc<ApiClient>>,
 }
 
 /// A running backend.
@@ -112,6 +116,7 @@ pub(super) struct Backend {
     pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
     pub(super) writes: NoteWriter,
+    pub(super) studio: StudioAsker,
     events: mpsc::Sender<BackendEvent>,
     requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
@@ -144,6 +149,8 @@ enum BackendWakeup {
     Request(Request),
     /// A note is on disk, or could not be written.
     Written(Request, Result<(), String>),
+    /// The API said where a version is edited, or there is a reason why not.
+    Studio(Request, Result<String, String>),
     /// Nothing else to do: continue the search.
     Idle,
 }
@@ -156,11 +163,12 @@ impl Backend {
         stop: CancellationToken,
         runtime: Handle,
     ) -> Self {
-        let Sources { follower, journal, keys } = sources;
+        let Sources { follower, journal, keys, api } = sources;
         Self {
             follower,
             keys,
             writes: NoteWriter::of(journal),
+            studio: StudioAsker::of(api),
             events,
             requests,
             stop,
@@ -195,6 +203,7 @@ impl Backend {
             match self.wait()? {
                 BackendWakeup::Request(request) => self.answer(request)?,
                 BackendWakeup::Written(request, result) => self.note_written(request, result)?,
+                BackendWakeup::Studio(request, url) => self.go_to_studio(request, url)?,
                 BackendWakeup::Idle => self.continue_search()?,
                 BackendWakeup::Committed => {
                     self.catch_up()?;
@@ -300,8 +309,8 @@ impl Backend {
     /// Waits for the next thing to do. Returns `Idle` at once during a search.
     fn wait(&mut self) -> Result<BackendWakeup, Halt> {
         let is_searching = self.search.is_some();
-        let Self { follower, writes, requests, stop, check_notes_at, not_before, runtime, .. } =
-            self;
+        let Self { follower, writes, studio, requests, stop, runtime, .. } = self;
+        let (check_notes_at, not_before) = (&mut self.check_notes_at, &self.not_before);
         runtime.block_on(async {
             let commits = async {
                 // Before `changed`, which would lose a change if it were cancelled during this
@@ -328,6 +337,9 @@ impl Backend {
                 Some(request) = requests.recv() => Ok(BackendWakeup::Request(request)),
                 Some((request, written)) = writes.pending.next() => {
                     Ok(BackendWakeup::Written(request, written))
+                }
+                Some((request, url)) = studio.pending.next() => {
+                    Ok(BackendWakeup::Studio(request, url))
                 }
                 wakeup = commits => wakeup,
                 () = std::future::ready(()), if is_searching => Ok(BackendWakeup::Idle),

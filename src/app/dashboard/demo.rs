@@ -91,7 +91,7 @@ impl RunningDemo {
         let settings = config.clone();
         let prepare = move || DemoParts::prepare(&settings, program);
         let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
-        let sources = sources_of(&prepared)?;
+        let sources = sources_of(config, &prepared)?;
         let receiver = prepared.start(config).await?;
         // A demo rings no bell.
         let run_info = run_info::of_receiver(config, &receiver, Some(Banner::Demo));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::effect::{Effect, Request};
+use super::super::effect::{Effect, Request, StudioUse};
 use super::super::keymap::Action;
 use super::super::model::detail::Detail;
 use super::super::model::mode::Mode;
@@ -41,6 +41,7 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
         },
         Action::CopyUrl => ("the callback URL", non_empty(&model.run_info.callback_url)),
         Action::CopySend => ("the command", non_empty(&model.run_info.send_line)),
+        Action::CopyStudio => return ask_studio(model, StudioUse::Copy),
         Action::CopyBody => return copy_of_delivery(model, CopyKind::Body),
         Action::CopyBase64 => return copy_of_delivery(model, CopyKind::Base64),
         Action::CopyCurl => return copy_of_delivery(model, CopyKind::Curl),
@@ -194,6 +195,33 @@ fn version_id(model: &Model) -> Option<String> {
         lanes.get(model.selected_lane())
     };
     Some(lane?.version_id.clone())
+}
+
+/// Requests where the selected version is edited.
+pub(super) fn ask_studio(model: &mut Model, then: StudioUse) -> Vec<Effect> {
+    let Some(version_id) = version_id(model) else {
+        show_message(model, "no version is selected");
+        return Vec::new();
+    };
+    show_message(model, "asking the API for the studio's URL");
+    vec![Effect::Request(Request::Studio { version_id, then })]
+}
+
+/// Shows or copies where a version is edited.
+pub(super) fn studio(model: &mut Model, then: StudioUse, url: &str) -> Vec<Effect> {
+    match (then, ClipText::line(url)) {
+        (StudioUse::Open, _) => {
+            show_message(model, format!("opening {url}"));
+            Vec::new()
+        }
+        (StudioUse::Copy, Ok(text)) => {
+            vec![Effect::Copy { what: "the studio's URL".to_owned(), text }]
+        }
+        (StudioUse::Copy, Err(control)) => {
+            show_message(model, format!("the studio's URL is not copied: {control}"));
+            Vec::new()
+        }
+    }
 }
 
 /// The *Get Version* URL of the service's API.

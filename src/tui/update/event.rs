@@ -107,6 +107,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             apply_link(model, *link);
             Vec::new()
         }
+        BackendEvent::Studio(then, url) => copy::studio(model, then, &url),
         BackendEvent::Api(status) => {
             model.live.api = Some(*status);
             Vec::new()
@@ -371,7 +372,8 @@ fn listing_changed(model: &mut Model) -> Vec<Effect> {
     model.listing.stale = true;
     // The next frame may be far away, but the selection has to be valid for the next key. Without a
     // filter that costs nothing.
-    if model.is_narrowed() && model.selection.asset.is_some() {
+    let is_followed = model.shown().of_asset.asset == model.selection.asset;
+    if model.is_narrowed() && model.selection.asset.is_some() && is_followed {
         return Vec::new();
     }
     follow_selection(model)

@@ -1,6 +1,6 @@
 //! Handles keys.
 
-use super::super::effect::{Effect, Request};
+use super::super::effect::{Effect, Request, StudioUse};
 use super::super::help::Help;
 use super::super::input::{Chord, Key};
 use super::super::keymap::{self, Action, KEYMAP};
@@ -39,6 +39,7 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
         }
         Mode::Detail(_) => match action {
             Action::Copy => copy::begin(model),
+            Action::OpenStudio => copy::ask_studio(model, StudioUse::Open),
             Action::Help => open_help(model),
             _ => enter::press(model, action),
         },
@@ -129,6 +130,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::Acknowledge => return acknowledge(model),
         Action::Freeze => freeze(model),
         Action::Copy => return copy::begin(model),
+        Action::OpenStudio => return copy::ask_studio(model, StudioUse::Open),
         Action::ZoomIn | Action::ZoomOut => {
             let shown = model.time_range();
             model.axis.zoom(if action == Action::ZoomIn { 1 } else { -1 }, &shown);

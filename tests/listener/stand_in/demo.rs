@@ -2,8 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dubwatch::internals::simulate::{RequestKind, Story};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -164,4 +167,54 @@ fn the_dashboard_of_a_demo_shows_what_the_api_adds() {
     pty.wait_for_text(ours.title);
     pty.wait_for_text("(API)");
     pty.type_keys("q");
+}
+
+/// A program in `PATH` that stands for the opener of the desktop writes down what it is to open.
+#[test]
+fn o_opens_the_studio_of_the_version_in_the_browser() {
+    let site = Site::new();
+    let home = site.dir.path();
+    let opener = home.join("xdg-open");
+    std::fs::write(&opener, "#!/bin/sh\necho \"$#:$1\" > \"$HOME/opened.part\"\nmv \"$HOME/opened.part\" \"$HOME/opened\"\n").unwrap();
+    std::fs::set_permissions(&opener, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", home.display(), std::env::var("PATH").unwrap());
+    let home_name = home.to_str().unwrap();
+    let story = Story::with_api(7);
+    let ours = &story.assets()[12];
+    let start = |arguments: &[&str], display: &str| {
+        let envs = [
+            ("HOME", home_name),
+            ("XDG_DATA_HOME", home_name),
+            ("XDG_CONFIG_HOME", home_name),
+            ("PATH", path.as_str()),
+            ("DISPLAY", display),
+        ];
+        let arguments = ["demo", "--speed=40", "--seed=7"].iter().chain(arguments);
+        let pty = Pty::spawn(160, 40, arguments, &envs);
+        pty.wait_for_text(" Timeline ");
+        pty.type_keys(&format!("/{}\n", ours.asset_id));
+        pty
+    };
+    let pty = start(&["--api"], ":0");
+    pty.wait_for_text(" of 5 done");
+    pty.type_keys("o");
+    let opened = home.join("opened");
+    until(|| opened.exists(), "the opener");
+    let opened = std::fs::read_to_string(opened).unwrap();
+    let url = opened.trim().strip_prefix("1:https://studio.panjaya.ai/versions/").unwrap();
+    assert!(ours.versions.iter().any(|(id, _)| id == url), "{opened}");
+    pty.wait_for_bytes("opening https://studio.panjaya.ai/versions/");
+    // Copied with OSC 52, in base64.
+    pty.type_keys("yo");
+    until(|| !pty.events().copied.is_empty(), "the copy");
+    let copied = STANDARD.decode(pty.events().copied.last().unwrap()).unwrap();
+    assert!(copied.starts_with(b"https://studio.panjaya.ai/versions/"), "{copied:?}");
+    drop(pty);
+
+    // Without a display the URL is shown, and nothing is opened.
+    let pty = start(&["--api"], "");
+    pty.wait_for_text(" of 5 done");
+    pty.type_keys("o");
+    pty.wait_for_bytes("there is no display here; the studio is at https://studio.panjaya.ai/");
+    drop(pty);
 }
