@@ -55,23 +55,7 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             apply_of_asset(model, &asset_id, rows);
             listing_changed(model)
         }
-        BackendEvent::Asset(asset) => {
-            // Names and marks are changed by the user, so they show at once, even on a frozen
-            // screen.
-            if let Some(frozen) = &mut model.frozen
-                && let Some(then) = frozen.snapshot.asset_list.get(asset.id())
-            {
-                let then = AssetView::new(then.row.clone(), asset.notes.clone());
-                frozen.snapshot.asset_list.put(then);
-            }
-            let name = |asset: &AssetView| asset.notes.shown_name().map(str::to_owned);
-            let before = model.live.asset_list.get(asset.id()).and_then(|asset| name(asset));
-            if before != name(&asset) {
-                search::renamed(model);
-            }
-            model.live.asset_list.put(*asset);
-            listing_changed(model)
-        }
+        BackendEvent::Asset(asset) => apply_asset(model, *asset),
         BackendEvent::Detail(target, detail) => {
             let effects = copy::copy_pending(model, target, detail.as_deref());
             if let Mode::Detail(open) = model.mode.innermost_mut()
@@ -125,6 +109,24 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Replaces an asset whose notes have changed.
+fn apply_asset(model: &mut Model, asset: AssetView) -> Vec<Effect> {
+    // Names and marks are changed by the user, so they show at once, even on a frozen screen.
+    if let Some(frozen) = &mut model.frozen
+        && let Some(then) = frozen.snapshot.asset_list.get(asset.id())
+    {
+        let then = AssetView::new(then.row.clone(), asset.notes.clone());
+        frozen.snapshot.asset_list.put(then);
+    }
+    let name = |asset: &AssetView| asset.notes.shown_name().map(str::to_owned);
+    let before = model.live.asset_list.get(asset.id()).and_then(|asset| name(asset));
+    if before != name(&asset) {
+        search::renamed(model);
+    }
+    model.live.asset_list.put(asset);
+    listing_changed(model)
 }
 
 fn apply_link(model: &mut Model, link: Link) {
