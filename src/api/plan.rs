@@ -254,7 +254,7 @@ impl Plan {
         match (question, next) {
             (Question::Page(_), Some(next)) => self.list = ListPass::At(Some(next)),
             (Question::Page(_), None) => {
-                self.list = ListPass::Due(now + around(LIST_EVERY, chance))
+                self.list = ListPass::Due(now + around(LIST_EVERY, chance));
             }
             (Question::Asset(asset_id), _) => self.checked(asset_id, now, chance),
             (Question::Version { .. }, _) => {}

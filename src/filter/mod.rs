@@ -132,6 +132,7 @@ impl DeliveryFacts<'_> {
 
 /// The fields of a version, or of an asset as a whole, that a filter can test.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the language")]
 pub struct VersionFacts<'a> {
     /// The asset's id.
     pub asset_id: &'a str,

@@ -100,12 +100,11 @@ impl StoredRow {
         let body = row.get_ref("body")?.as_blob().unwrap_or_default();
         let is_answer = row.get_ref("source")?.as_str() == Ok(Source::Api.name());
         let report = if is_answer { VersionReport::read(body) } else { None };
-        let (content, fingerprint) = match report {
-            Some(report) => (Content::Answer(report), Fingerprint::default()),
-            None => {
-                let headers: Headers = rows::json(row, "headers")?;
-                (Content::Callback(Callback::read(body)), fingerprint_of(&headers, body))
-            }
+        let (content, fingerprint) = if let Some(report) = report {
+            (Content::Answer(report), Fingerprint::default())
+        } else {
+            let headers: Headers = rows::json(row, "headers")?;
+            (Content::Callback(Callback::read(body)), fingerprint_of(&headers, body))
         };
         Ok(Self {
             seq: row.get("seq")?,

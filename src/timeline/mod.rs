@@ -8,7 +8,7 @@
 //!
 //! # The rules
 //!
-//! Ranks: `ready` and `failed` 1, `generating` 2, `generated` and `generate_failed` 3. W is
+//! Ranks: `not_ready` 0, `ready` and `failed` 1, `generating` 2, `generated` and `generate_failed` 3. W is
 //! [`WINDOW`], its end included. A cycle is one run of a version from `ready` to its outcome. An
 //! event is *seen* when it has arrived in the current cycle, even late; the *current state* is the
 //! event that was applied last.
@@ -53,6 +53,30 @@
 //!     made it was accepted without a check of its signature; so is the mark of rule 9. A verified
 //!     `repeat` proves the last step of its event, or the mark: it is verified from then on. An
 //!     unchecked `repeat` changes nothing in that, and no provenance changes an effect or an ambiguity.
+//!
+//! # The rules of the API
+//!
+//! An answer of the service's API reports the status of a version, and is a row of the journal like
+//! a delivery. Each step *rests on* a callback, on the API, or on both ([`Basis`]).
+//!
+//! 12. The time of an answer is when it was asked for. `NotReady` is the state `not_ready`, of rank 0,
+//!     which no callback reports; `ReadyToEdit`, `Generating` and `Completed` are `ready`,
+//!     `generating` and `generated`. `Failed` is the failure of the last known state's step:
+//!     `generate_failed` from rank 2 on, else `failed`; [`Ambiguity::FailureResolved`].
+//! 13. An answer that was asked for before the last arrival of the current state's event: `late`; it
+//!     changes nothing.
+//! 14. The first of a version: its state, in cycle 1: `applied`.
+//! 15. The current state again: a `repeat`, which is not counted. The state rests on both and is
+//!     verified (rule 11), and an ambiguity is cleared; but `Failed` does not say which failure it is,
+//!     so it leaves [`Ambiguity::FailureResolved`].
+//! 16. A higher rank, seen or not, and `ready` or `failed` for the other: `applied` in the same cycle.
+//! 17. Any other: a `new_cycle`, because what lies between was not reported. `NotReady` after a later
+//!     state is [`Ambiguity::RestartedElsewhere`]; nothing else is ambiguous but `Failed`.
+//! 18. A callback for a step of this cycle that rests on the API alone, within W of it, begins
+//!     nothing: the step keeps its time and rests on both. `applied` for the current state, else
+//!     `late`.
+//! 19. Where the current state is [`Ambiguity::FailureResolved`] and rests on the API alone, the
+//!     callback of the other failure corrects it within W: `applied` in the same cycle, certain.
 //!
 //! # What holds beside them
 //!

@@ -105,7 +105,7 @@ impl Reconciler {
         }
         // The status must not look as if it still asked.
         self.status.send_modify(|status| status.state = ApiState::Ended);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn work(&mut self) -> Result<(), JournalError> {
@@ -193,8 +193,9 @@ impl Reconciler {
                 JournalBatch::Summaries(page) => {
                     changed.extend(page.into_iter().filter_map(|row| row.callback.asset_id));
                 }
-                JournalBatch::Gaps(_) => self.plan.look_over(Instant::now()),
-                JournalBatch::Pruned => self.plan.look_over(Instant::now()),
+                JournalBatch::Gaps(_) | JournalBatch::Pruned => {
+                    self.plan.look_over(Instant::now());
+                }
                 JournalBatch::Deliveries(_) | JournalBatch::Refusals(_) => {}
             }
         }

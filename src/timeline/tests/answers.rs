@@ -9,7 +9,7 @@ use rstest::rstest;
 use super::properties::{Kept, Told, any_moment, any_told};
 use super::{play, sum};
 use crate::callback::{
-    Ambiguity, Basis, DeliveryEffect, Outcome, State, VersionReport, VersionStatus,
+    Ambiguity, Basis, DeliveryEffect, Outcome, Provenance, State, VersionReport, VersionStatus,
 };
 use crate::timeline::{Version, WINDOW, fold_report};
 use jiff::Timestamp;
@@ -277,7 +277,7 @@ proptest! {
         let since = kept.version.as_ref().map(Version::since).unwrap();
         prop_assume!(since == asked_at);
         let at = asked_at + jiff::SignedDuration::from_secs(after);
-        let told = Told { state: Some(state), at, signing: 9, locale: None, provenance: Default::default() };
+        let told = Told { state: Some(state), at, signing: 9, locale: None, provenance: Provenance::default() };
         let outcome = kept.fold(&told);
         prop_assert_eq!(outcome, Outcome::certain(DeliveryEffect::Applied));
         let version = kept.version.unwrap();

@@ -54,7 +54,7 @@ fn nonsense_changes_nothing() {
         FaultyReply::Deep(10_000),
         FaultyReply::Huge { bytes: 40 << 20, announced: true },
         FaultyReply::Cut,
-        FaultyReply::Body(r#"[1,2,3]"#.to_owned()),
+        FaultyReply::Body("[1,2,3]".to_owned()),
         FaultyReply::Body(r#"{"results":"none"}"#.to_owned()),
         FaultyReply::RedirectToItself,
     ];
