@@ -1,17 +1,21 @@
 //! Connects to a target: TCP, proxy, TLS.
 
 use std::error::Error as _;
+use std::future::ready;
 use std::io;
+use std::net::SocketAddr;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tower::Service as _;
+use tower::{Service, service_fn};
 
 use super::proxy::{PATIENCE, Proxy, ProxyError, authority};
+use super::reach::{self, Reach};
 use super::stream::AnyStream;
 use super::tls::TlsError;
 use super::{Connection, Destination, Outbound, reasons, tunnel};
@@ -22,6 +26,10 @@ use crate::text::Printable;
 pub enum ConnectError {
     #[error("cannot connect to {to}: {cause}{hint}")]
     Tcp { to: Printable, cause: io::Error, hint: &'static str },
+    #[error(
+        "{to} is not connected to: its address is not on the public internet, but of this machine or of a private network"
+    )]
+    NotPublic { to: Printable },
     #[error("{0}")]
     Proxy(ProxyError),
     #[error("cannot speak TLS with {to}: {why}")]
@@ -38,11 +46,10 @@ impl Outbound {
         let proxy = self.proxies.to(target).map_err(ConnectError::Proxy)?;
         let is_forwarded = proxy.is_some_and(|proxy| proxy.is_forwarding(target));
         let tcp = match proxy {
-            None => tcp(&target.host, target.port).await.map_err(|cause| ConnectError::Tcp {
-                to: Printable::new(&target.to_string()),
-                cause,
-                hint: self.proxies.hint(target),
-            })?,
+            None => self.direct(target).await?,
+            Some(_) if self.reach == Reach::Public && !reach::may_be_public(&target.host) => {
+                return Err(not_public(target));
+            }
             Some(proxy) => timeout(PATIENCE, through(proxy, target))
                 .await
                 .unwrap_or_else(|_| Err(proxy.is_silent(target)))
@@ -56,6 +63,31 @@ impl Outbound {
             AnyStream::plain(tcp)
         };
         Ok(Connection { stream, is_forwarded })
+    }
+
+    /// Connects without a proxy.
+    async fn direct(&self, target: &Destination) -> Result<TcpStream, ConnectError> {
+        let failed = |cause| ConnectError::Tcp {
+            to: Printable::new(&target.to_string()),
+            cause,
+            hint: self.proxies.hint(target),
+        };
+        let (host, port) = (target.host.as_str(), target.port);
+        if self.reach == Reach::Any {
+            return dial(HttpConnector::new(), host, port).await.map_err(failed);
+        }
+        let mut found = lookup_host((host, port)).await.map_err(failed)?.peekable();
+        if found.peek().is_none() {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        }
+        let public: Vec<SocketAddr> = found.filter(|at| reach::is_public(at.ip())).collect();
+        if public.is_empty() {
+            return Err(not_public(target));
+        }
+        // Resolved once: a second answer could be another one.
+        let resolved =
+            service_fn(move |_: Name| ready(Ok::<_, io::Error>(public.clone().into_iter())));
+        dial(HttpConnector::new_with_resolver(resolved), host, port).await.map_err(failed)
     }
 
     async fn secure(
@@ -76,17 +108,25 @@ impl Outbound {
     }
 }
 
+fn not_public(target: &Destination) -> ConnectError {
+    ConnectError::NotPublic { to: Printable::new(&target.to_string()) }
+}
+
 /// Connects to a proxy and opens a tunnel, unless the proxy forwards whole requests.
 async fn through(proxy: &Proxy, target: &Destination) -> Result<TcpStream, ProxyError> {
-    let tcp = tcp(&proxy.host, proxy.port).await.map_err(|cause| proxy.is_down(target, cause))?;
+    let tcp = dial(HttpConnector::new(), &proxy.host, proxy.port);
+    let tcp = tcp.await.map_err(|cause| proxy.is_down(target, cause))?;
     if proxy.is_forwarding(target) { Ok(tcp) } else { tunnel::open(tcp, proxy, target).await }
 }
 
 /// Connects to the first address of a host that answers.
-async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn dial<R>(mut connector: HttpConnector<R>, host: &str, port: u16) -> io::Result<TcpStream>
+where
+    HttpConnector<R>: Service<Uri, Response = TokioIo<TcpStream>>,
+    <HttpConnector<R> as Service<Uri>>::Error: std::error::Error,
+{
     let uri = Uri::builder().scheme("http").authority(authority(host, port)).path_and_query("/");
     let uri = uri.build().map_err(io::Error::other)?;
-    let mut connector = HttpConnector::new();
     // Nagle's algorithm would delay acks.
     connector.set_nodelay(true);
     connector.call(uri).await.map(TokioIo::into_inner).map_err(|error| {

@@ -7,6 +7,7 @@ mod connect;
 mod connector;
 mod failure;
 mod proxy;
+mod reach;
 mod reasons;
 mod sleep_detector;
 mod stream;
@@ -24,6 +25,7 @@ pub use connect::ConnectError;
 pub use connector::{Connector, destination};
 pub use failure::ExchangeFailure;
 pub use proxy::{Proxies, ProxyError};
+use reach::Reach;
 pub use sleep_detector::{LOOK_EVERY, SleepDetector};
 pub use stream::{AnyStream, SpeaksTls};
 pub use tls::Trust;
@@ -69,7 +71,7 @@ pub struct Destination {
 
 impl Destination {
     /// Returns whether it is this machine, which is never reached through a proxy.
-    fn is_this_machine(&self) -> bool {
+    pub fn is_this_machine(&self) -> bool {
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();
         host == "localhost"
             || host.ends_with(".localhost")
@@ -89,6 +91,7 @@ impl fmt::Display for Destination {
 pub struct Outbound {
     proxies: Proxies,
     trust: Trust,
+    reach: Reach,
 }
 
 /// An open connection.
@@ -102,7 +105,17 @@ pub struct Connection {
 impl Outbound {
     /// Creates it from proxies and trusted certificates.
     pub const fn new(proxies: Proxies, trust: Trust) -> Self {
-        Self { proxies, trust }
+        Self { proxies, trust, reach: Reach::Any }
+    }
+
+    /// Returns the same, limited to targets on the public internet: for addresses that another
+    /// program chose. What is checked is the address that a name resolves to and that is connected
+    /// to. A proxy resolves names itself, so of its targets only what is written as an address is
+    /// checked.
+    #[must_use]
+    pub const fn public_only(mut self) -> Self {
+        self.reach = Reach::Public;
+        self
     }
 
     /// Checks the proxy for a target. Returns an error if there is one that cannot be used.
