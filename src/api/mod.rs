@@ -11,6 +11,7 @@
 //! | `answer` | what an answer says, read leniently (pure) |
 //! | `redact` | what of an answer may be shown (pure) |
 //! | `error` | why there is no answer, and whether a later request may get one |
+//! | `download` | downloads the video of a version, from a link in an answer |
 //! | `plan` | what to ask next, and when |
 //! | `studio` | the studio's URL of a version, as far as it may be opened (pure) |
 //! | `retry_after` | when the service wants to be asked again |
@@ -19,6 +20,7 @@ mod address;
 mod answer;
 mod bounds;
 mod client;
+mod download;
 mod endpoint;
 mod error;
 mod get;
@@ -34,6 +36,10 @@ pub use answer::{
     ResultUrl, VersionAnswer, WalkStep,
 };
 pub use client::{ApiClient, ApiSettings};
+pub use download::{
+    DownloadError, DownloadJob, DownloadProgress, Downloader, ExistingFile, FinishedDownload, Pace,
+    file_stem,
+};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use key::{ApiKey, ApiKeyPlace};

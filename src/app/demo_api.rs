@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::receiver::PreparedReceiver;
+use crate::callback::VersionStatus;
 use crate::config::Config;
-use crate::simulate::service::{StandIn, StoryCatalogue, World};
+use crate::simulate::service::{StandIn, StoryCatalogue, World, WorldVersion};
 use crate::simulate::{Scene, Speed, Story};
 
 /// The API key of every demo. Grants nothing: the stand-in is on loopback and has only made-up data.
@@ -47,13 +48,29 @@ impl DemoApi {
         self.stand_in.key()
     }
 
-    /// Adds a message for the user that names the URL and the key.
+    /// Adds messages for the user: the URL and the key, and a command that downloads a video.
     pub(super) fn announce(&self, prepared: &mut PreparedReceiver) {
         prepared.cautions.push(format!(
             "DEMO: a stand-in for the service's API is at {} (API key {}, good for nothing else)",
             self.url(),
             self.key()
         ));
+        if let Some(asset_id) = self.downloadable() {
+            prepared.cautions.push(format!(
+                "DEMO: download a dub from it: PANJAYA_API_KEY={} dubwatch download --api-url {} --asset {asset_id} --to .",
+                self.key(),
+                self.url(),
+            ));
+        }
+    }
+
+    /// Returns an asset with a video from the beginning on.
+    fn downloadable(&self) -> Option<String> {
+        let is_generated = |version: &WorldVersion| version.status == VersionStatus::Completed;
+        self.stand_in.world(|world| {
+            let asset = world.listed().find(|asset| asset.versions.iter().any(is_generated))?;
+            Some(asset.asset_id.clone())
+        })
     }
 
     /// Lets a receiver ask this API. Its list is asked for as often as the story needs it, which takes

@@ -9,6 +9,7 @@ mod definition;
 mod demo;
 #[cfg(test)]
 mod documented;
+mod download;
 mod inbox;
 mod keygen;
 mod log;
@@ -88,6 +89,8 @@ enum Command {
     /// Ask the service's API, as far as it can be asked without changing anything
     #[command(subcommand)]
     Api(api::ApiCommand),
+    /// Download finished dubs: one version, or every one of an asset
+    Download(download::DownloadArgs),
     /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
     Relay(relay::RelayArgs),
     /// Show the settings
@@ -186,6 +189,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),
+        Some(Command::Download(args)) => download::run(&config, &args),
         Some(Command::Relay(args)) => relay::run(&config, args),
         Some(Command::Config(config::ConfigCommand::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),

@@ -68,6 +68,7 @@ const ROWS: &[CommandUse] = &[
     only("api get-version", API),
     only("api get-asset", API),
     only("api list", API),
+    only("download", &["api-url", "api-key-file", "cacert", "db", "config"]),
     of_relay(
         "relay",
         &["listen", "public-url", "trust-forwarded-for", "public-key", "db", "max-body", "config"],

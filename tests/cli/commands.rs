@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "watch",
     "demo",
@@ -55,6 +55,7 @@ const COMMANDS: [&str; 22] = [
     "api get-version",
     "api get-asset",
     "api list",
+    "download",
     "relay",
     "config",
     "config show",
@@ -371,7 +372,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 21] = [
+const WITH_ARGUMENTS: [(&str, &str); 22] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -384,6 +385,7 @@ const WITH_ARGUMENTS: [(&str, &str); 21] = [
     ("api get-version", "v"),
     ("api get-asset", "a"),
     ("api list", ""),
+    ("download", "--version v --to ."),
     ("relay", ""),
     ("relay inbox create", "one"),
     ("relay inbox list", ""),
@@ -475,7 +477,7 @@ fn a_refused_flag_says_which_commands_use_it() {
     $ dubwatch --signature off status
     dubwatch: `dubwatch status` does not use --signature: leave it out; it is for `dubwatch watch`
     $ dubwatch keygen k.pem --db x.db
-    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch prune`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
+    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch prune`, `dubwatch download`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
     $ dubwatch relay --max-count 50 inbox list
     dubwatch: `dubwatch relay inbox list` does not use --max-count: leave it out; it is for `dubwatch relay`
     $ dubwatch status --output quiet
