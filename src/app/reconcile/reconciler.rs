@@ -25,6 +25,9 @@ use crate::timeline::{AssetRow, Notes};
 const READ_EVERY: Duration = Duration::from_secs(1);
 /// Number of deliveries per read.
 const PAGE: u32 = 256;
+/// Pause between the assets of a page, so that callbacks are written in between and not after all of
+/// them.
+const BETWEEN_ASSETS: Duration = Duration::from_millis(15);
 /// Maximum number of deliveries that are looked at in one go; beyond it they are skipped, and all
 /// states are read once there are fewer again.
 const MAX_BEHIND: u64 = 5_000;
@@ -277,6 +280,7 @@ impl Reconciler {
                         self.walk = PageWalk::default();
                         return Ok(Err(error));
                     }
+                    tokio::time::sleep(BETWEEN_ASSETS).await;
                 }
                 Ok(Ok(self.next_page(step)))
             }
