@@ -177,9 +177,7 @@ impl Plan {
 
     /// Begins a pass over the list: at the start, on waking, after a gap. Continues one that runs.
     pub fn look_over(&mut self, now: Instant) {
-        if let ListPass::Due(due) = &mut self.list {
-            *due = now;
-        }
+        self.list_now(now);
         if self.failures > 0 {
             // The network may be back.
             self.failures = 0;
@@ -358,11 +356,12 @@ impl Plan {
         }
         self.queue(need).insert((now + SECOND_TRY, asset_id));
         // The list is the question that an account can always ask.
-        self.look_over_once(now);
+        self.list_now(now);
         false
     }
 
-    fn look_over_once(&mut self, now: Instant) {
+    /// Makes the list due, unless a pass runs.
+    fn list_now(&mut self, now: Instant) {
         if let ListPass::Due(due) = &mut self.list {
             *due = now;
         }
