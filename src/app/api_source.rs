@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::outbound::outbound_to;
 use crate::api::{ApiAddress, ApiClient, ApiKey, ApiKeyPlace, ApiSettings};
 use crate::config::{Config, ConfigError, Origin, SettingKey};
-use crate::outbound::{Outbound, Proxies, Trust};
 
 /// Returns the settings of the API; `None` without a key. Checks all of them, so that a mistake is an
 /// error at the start.
@@ -20,13 +20,7 @@ pub fn api_settings(config: &Config) -> anyhow::Result<Option<ApiSettings>> {
         (_, None) => return Ok(None),
     };
     let key = key.map_err(|error| unusable(error.to_string()))?;
-    // A file that the user named is read now, so that a mistake shows at the start.
-    let trust = match &config.cacert {
-        Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
-        None => Trust::System,
-    };
-    let outbound = Outbound::new(Proxies::from_environment(), trust);
-    outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
+    let outbound = outbound_to(config, address.target())?;
     Ok(Some(ApiSettings { address, key, outbound }))
 }
 

@@ -23,6 +23,7 @@ mod demo_story;
 mod frontend;
 mod keys;
 mod listen;
+mod outbound;
 mod parts;
 mod read_only;
 mod reader_gone;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::outbound::outbound_to;
 use super::worker::Worker;
 use crate::config::{Config, ConfigError, Origin, SettingKey};
 use crate::intake::Intake;
-use crate::outbound::{Outbound, Proxies, Trust};
 use crate::relay::client::{self, Address, Client, LinkReports, SubscribeToken, TokenPlace};
 use crate::relay::protocol::ReaderName;
 use crate::status::Link;
@@ -87,13 +87,7 @@ pub(super) fn settings(config: &Config) -> anyhow::Result<Option<client::ClientS
         ))
     })?;
     let token = token.map_err(|error| unusable(error.to_string()))?;
-    // A file that the user named is read now, so that a mistake shows at the start.
-    let trust = match &config.cacert {
-        Some(path) => Trust::read(Some(path)).map_err(|error| unusable(error.to_string()))?,
-        None => Trust::System,
-    };
-    let outbound = Outbound::new(Proxies::from_environment(), trust);
-    outbound.check(address.target()).map_err(|error| unusable(error.to_string()))?;
+    let outbound = outbound_to(config, address.target())?;
     Ok(Some(client::ClientSettings {
         address,
         token,
