@@ -42,6 +42,8 @@ struct Seen {
 struct State {
     terminal: vt100::Parser<TerminalEvents>,
     log: Vec<u8>,
+    /// Texts that are waited for, and whether a frame has shown them.
+    awaited: Vec<(String, bool)>,
     keyboard: Option<Box<dyn Write + Send>>,
     /// Set to close the terminal: the reading thread then drops it.
     is_closing: bool,
@@ -54,6 +56,7 @@ impl Default for State {
         Self {
             terminal: vt100::Parser::new_with_callbacks(1, 1, 0, TerminalEvents::default()),
             log: Vec::new(),
+            awaited: Vec::new(),
             keyboard: None,
             is_closing: false,
             reader_ended: false,
@@ -257,6 +260,17 @@ impl Pty {
         assert!(is_shown, "{text:?} not shown; instead:\n{}", self.dump());
     }
 
+    /// Presses keys, and waits until the screen has shown a text: one that is there for seconds only.
+    #[track_caller]
+    pub(crate) fn type_keys_for_text(&self, keys: &str, text: &str) {
+        self.state().awaited.push((text.to_owned(), false));
+        self.type_keys(keys);
+        let was_shown = |state: &State| state.awaited.iter().any(|(_, was_shown)| *was_shown);
+        let is_shown = self.wait_until(LIMIT, was_shown).is_some();
+        assert!(is_shown, "{text:?} was not shown; instead:\n{}", self.dump());
+        self.state().awaited.clear();
+    }
+
     /// Waits until these bytes were received, whether the screen still shows them or not.
     #[track_caller]
     pub(crate) fn wait_for_bytes(&self, bytes: impl AsRef<[u8]>) {
@@ -442,7 +456,7 @@ fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
             break;
         }
         state.log.extend_from_slice(&buffer[..read]);
-        state.terminal.process(&buffer[..read]);
+        state.draw(&buffer[..read]);
         let answers = std::mem::take(&mut state.terminal.callbacks_mut().answers);
         if let Some(keyboard) = state.keyboard.as_mut().filter(|_| !answers.is_empty()) {
             let _ = keyboard.write_all(&answers);
@@ -453,6 +467,27 @@ fn read(mut reader: Box<dyn Read + Send>, seen: &Seen) {
     drop(reader);
     seen.state.lock().unwrap().reader_ended = true;
     seen.changed.notify_all();
+}
+
+impl State {
+    /// Draws what was received. Looks at each frame while a text is awaited.
+    fn draw(&mut self, received: &[u8]) {
+        const FRAME_END: &[u8] = b"\x1b[?2026l";
+        if self.awaited.is_empty() {
+            return self.terminal.process(received);
+        }
+        let mut rest = received;
+        while !rest.is_empty() {
+            let end = rest.windows(FRAME_END.len()).position(|window| window == FRAME_END);
+            let (frame, after) = rest.split_at(end.map_or(rest.len(), |at| at + FRAME_END.len()));
+            self.terminal.process(frame);
+            let shown = self.terminal.screen().contents();
+            for (text, was_shown) in &mut self.awaited {
+                *was_shown |= shown.contains(&**text);
+            }
+            rest = after;
+        }
+    }
 }
 
 fn contents(state: &State) -> String {

@@ -197,13 +197,12 @@ fn o_opens_the_studio_of_the_version_in_the_browser() {
     };
     let pty = start(&["--api"], ":0");
     pty.wait_for_text(" of 5 done");
-    pty.type_keys("o");
+    pty.type_keys_for_text("o", "opening https://studio.panjaya.ai/versions/");
     let opened = home.join("opened");
     until(|| opened.exists(), "the opener");
     let opened = std::fs::read_to_string(opened).unwrap();
     let url = opened.trim().strip_prefix("1:https://studio.panjaya.ai/versions/").unwrap();
     assert!(ours.versions.iter().any(|(id, _)| id == url), "{opened}");
-    pty.wait_for_bytes("opening https://studio.panjaya.ai/versions/");
     // Copied with OSC 52, in base64.
     pty.type_keys("yo");
     until(|| !pty.events().copied.is_empty(), "the copy");
@@ -214,7 +213,9 @@ fn o_opens_the_studio_of_the_version_in_the_browser() {
     // Without a display the URL is shown, and nothing is opened.
     let pty = start(&["--api"], "");
     pty.wait_for_text(" of 5 done");
-    pty.type_keys("o");
-    pty.wait_for_bytes("there is no display here; the studio is at https://studio.panjaya.ai/");
+    pty.type_keys_for_text(
+        "o",
+        "there is no display here; the studio is at https://studio.panjaya.ai/",
+    );
     drop(pty);
 }
