@@ -28,6 +28,11 @@ const PAGE: u32 = 256;
 /// Pause between the assets of a page, so that callbacks are written in between and not after all of
 /// them.
 const BETWEEN_ASSETS: Duration = Duration::from_millis(15);
+/// The same during a flood of callbacks: so few of their commits are together with an asset that
+/// their answers take no longer than without the API.
+const BETWEEN_ASSETS_IN_FLOOD: Duration = Duration::from_millis(500);
+/// As many callbacks within the short pause are a flood: about 300 a second.
+const FLOOD: u64 = 5;
 /// Maximum number of deliveries that are looked at in one go; beyond it they are skipped, and all
 /// states are read once there are fewer again.
 const MAX_BEHIND: u64 = 5_000;
@@ -280,7 +285,7 @@ impl Reconciler {
                         self.walk = PageWalk::default();
                         return Ok(Err(error));
                     }
-                    tokio::time::sleep(BETWEEN_ASSETS).await;
+                    self.let_callbacks_through().await?;
                 }
                 Ok(Ok(self.next_page(step)))
             }
@@ -340,6 +345,17 @@ impl Reconciler {
         self.walk = PageWalk::default();
         self.status.send_modify(|status| status.looked_over = Some(Timestamp::now()));
         None
+    }
+
+    /// Pauses after an asset of a page, longer while many callbacks arrive.
+    async fn let_callbacks_through(&self) -> Result<(), JournalError> {
+        let reader = self.follower.reader();
+        let before = reader.head()?;
+        tokio::time::sleep(BETWEEN_ASSETS).await;
+        if reader.head()? - before >= FLOOD {
+            tokio::time::sleep(BETWEEN_ASSETS_IN_FLOOD).await;
+        }
+        Ok(())
     }
 
     /// Takes an asset from a page of the list.
