@@ -13,6 +13,7 @@
 //! | `head` | what the head of an answer says (pure) |
 //! | `part_file` | the unfinished file and the note beside it |
 //! | `writer` | writes what arrives, on a thread of its own |
+//! | `early_sync` | syncs the file while more of it arrives |
 //! | `space` | how much may be written |
 //! | `progress` | how far a download is |
 //! | `attempt` | one request and what it brings |
@@ -21,6 +22,7 @@
 
 mod attempt;
 mod downloader;
+mod early_sync;
 mod error;
 mod fetch;
 mod file_name;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
+use super::early_sync::EarlySync;
 use super::progress::DownloadProgress;
 use super::space;
 
@@ -15,8 +16,9 @@ use super::space;
 const WAITING: usize = 16;
 /// Small pieces, as TLS brings them, are written together.
 const BUFFER: usize = 256 << 10;
-/// After how many bytes the free space is looked at: less than what is left free.
-const LOOK_EVERY: u64 = 16 << 20;
+/// After how many bytes the free space is looked at, and the disk begins to write: less than what is
+/// left free.
+const STEP: u64 = 16 << 20;
 
 /// Why not everything was written.
 #[derive(Debug)]
@@ -64,15 +66,17 @@ fn write(
     mut pieces: Receiver<Bytes>,
     progress: &DownloadProgress,
 ) -> Result<u64, WriteFailure> {
-    let mut next_look = have;
+    let mut next_step = have;
+    let early = EarlySync::start(&file);
     let mut file = BufWriter::with_capacity(BUFFER, file);
     let result = (|| {
         while let Some(piece) = pieces.blocking_recv() {
-            if have >= next_look {
+            if have >= next_step {
+                early.begin();
                 if space::room(file.get_ref()).map_err(WriteFailure::Disk)? == 0 {
                     return Err(WriteFailure::Full);
                 }
-                next_look = have.saturating_add(LOOK_EVERY);
+                next_step = have.saturating_add(STEP);
             }
             file.write_all(&piece).map_err(WriteFailure::Disk)?;
             have += piece.len() as u64;
@@ -82,7 +86,8 @@ fn write(
     })();
     // The sender must not wait for room while this thread syncs.
     pieces.close();
-    let flushed = file.flush().and_then(|()| file.get_ref().sync_all());
+    let synced = early.end();
+    let flushed = file.flush().and_then(|()| file.get_ref().sync_all()).and(synced);
     result?;
     flushed.map_err(WriteFailure::Disk)?;
     Ok(have)
