@@ -35,13 +35,15 @@ pub struct ApiClient {
     getter: Getter,
     address: ApiAddress,
     key: ApiKey,
+    outbound: Outbound,
 }
 
 impl ApiClient {
     /// Creates a client. It connects with the first question.
     pub fn new(settings: ApiSettings) -> Self {
         let ApiSettings { address, key, outbound } = settings;
-        Self { getter: Getter::new(address.clone(), &key, outbound), address, key }
+        let getter = Getter::new(address.clone(), &key, outbound.clone());
+        Self { getter, address, key, outbound }
     }
 
     /// Returns the host that it asks.
@@ -52,6 +54,11 @@ impl ApiClient {
     /// Returns the key that it asks with.
     pub const fn key(&self) -> &ApiKey {
         &self.key
+    }
+
+    /// Returns the proxies and certificates that it uses.
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     /// Gets a version. An answer about another version is an error.

@@ -38,7 +38,7 @@ pub use answer::{
 pub use client::{ApiClient, ApiSettings};
 pub use download::{
     DownloadError, DownloadJob, DownloadProgress, Downloader, ExistingFile, FinishedDownload, Pace,
-    file_stem,
+    QuestionPause, file_stem, file_stems,
 };
 pub use endpoint::Endpoint;
 pub use error::ApiError;

@@ -5,6 +5,7 @@ mod escape;
 mod nearest;
 mod secret;
 mod shell;
+mod transfer;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use escape::is_hidden;
 pub use nearest::nearest;
 pub use secret::without_secrets;
 pub use shell::shell_word;
+pub use transfer::{size_words, transfer_words};
 
 /// Stands for text that would be invisible.
 const NOTHING: &str = "(empty)";

@@ -15,26 +15,26 @@ use super::part_file::PartFile;
 use super::progress::DownloadProgress;
 use super::{FIRST_PAUSE, MAX_FRUITLESS, MAX_PAUSE};
 use crate::callback::VersionStatus;
-use crate::outbound::Outbound;
 use crate::text::Printable;
 
 /// Downloads videos.
 pub struct Downloader {
-    api: ApiClient,
+    api: Arc<ApiClient>,
     getter: FileGetter,
     hosts: AgreedHosts,
 }
 
 impl Downloader {
-    /// Creates one that asks `api` for links and follows them through `outbound`. If the API is on this
-    /// machine, its links may lead to private networks too.
-    pub fn new(api: ApiClient, outbound: Outbound) -> Self {
+    /// Creates one that asks `api` for links, and follows them through the same proxies. If the API is
+    /// on this machine, its links may lead to private networks too.
+    pub fn new(api: Arc<ApiClient>) -> Self {
+        let outbound = api.outbound().clone();
         let outbound = if api.address().is_loopback() { outbound } else { outbound.public_only() };
         Self { api, getter: FileGetter::new(outbound), hosts: AgreedHosts::default() }
     }
 
     /// Returns the client of the API.
-    pub const fn api(&self) -> &ApiClient {
+    pub fn api(&self) -> &ApiClient {
         &self.api
     }
 

@@ -54,7 +54,7 @@ pub enum DownloadError {
     )]
     WrongLength { host: Printable, version: Printable, have: u64, total: u64 },
     #[error(
-        "{host} broke off the video of version {version} {times} times without anything new: {why}; the same command tries again, from what was kept ({have} bytes) where the host allows it"
+        "{host} broke off the video of version {version} {times} times without anything new: {why}; the next download goes on from what was kept ({have} bytes) where the host allows it"
     )]
     Cut { host: Printable, version: Printable, times: u32, have: u64, why: String },
     #[error(
@@ -66,7 +66,7 @@ pub enum DownloadError {
     #[error("cannot write {path}: {cause}")]
     Disk { path: Printable, cause: io::Error },
     #[error(
-        "the disk of {path} is too full for version {version}: free some space ({} MiB are left to others), the same command goes on from what there is",
+        "the disk of {path} is too full for version {version}: free some space ({} MiB are left to others), the next download goes on from what there is",
         LEFT_FREE >> 20
     )]
     Full { path: Printable, version: Printable },

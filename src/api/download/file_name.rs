@@ -4,6 +4,8 @@
 //! invisible characters, characters that shells or other systems treat specially, and without a dot or
 //! dash at its beginning.
 
+use std::collections::BTreeSet;
+
 use crate::text::is_hidden;
 
 /// Maximum length of each part of a name, in bytes. Together with the extension and the endings of
@@ -29,6 +31,26 @@ pub fn file_stem(name: &str, locale: Option<&str>, version_id: Option<&str>) -> 
         stem.push_str(&part);
     }
     stem
+}
+
+/// Returns the name of the file of each version, by id and locale. Versions in the same locale
+/// have their ids in it, and no two names are equal, also where case does not count.
+pub fn file_stems(name: &str, versions: &[(String, Option<String>)]) -> Vec<String> {
+    let plain: Vec<_> =
+        versions.iter().map(|(_, locale)| file_stem(name, locale.as_deref(), None)).collect();
+    let is_one = |stem: &str| {
+        plain.iter().filter(|other| other.to_lowercase() == stem.to_lowercase()).count() == 1
+    };
+    let mut taken = BTreeSet::new();
+    let stems = versions.iter().zip(&plain).map(|((id, locale), stem)| {
+        let stem =
+            if is_one(stem) { stem.clone() } else { file_stem(name, locale.as_deref(), Some(id)) };
+        let numbered = (2_u32..).map(|number| format!("{stem}-{number}"));
+        let mut choices = std::iter::once(stem.clone()).chain(numbered);
+        // There are more numbers than versions.
+        choices.find(|choice| taken.insert(choice.to_lowercase())).unwrap_or_else(|| stem.clone())
+    });
+    stems.collect()
 }
 
 /// Returns the extension for a `Content-Type`.
@@ -113,6 +135,29 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(file_stem(name, locale, id), expected);
+    }
+
+    #[test]
+    fn no_two_versions_have_one_file() {
+        let stems = |versions: &[(&str, Option<&str>)]| {
+            let versions: Vec<_> = versions
+                .iter()
+                .map(|(id, locale)| ((*id).to_owned(), locale.map(str::to_owned)))
+                .collect();
+            file_stems("film", &versions)
+        };
+        assert_eq!(
+            stems(&[("v1", Some("es-ES")), ("v2", Some("fr-FR"))]),
+            ["film.es-ES", "film.fr-FR"]
+        );
+        assert_eq!(
+            stems(&[("v1", Some("es-ES")), ("v2", Some("ES-es")), ("v3", None)]),
+            ["film.es-ES.v1", "film.ES-es.v2", "film"]
+        );
+        assert_eq!(
+            stems(&[("v/", None), ("v:", None), ("V_", None)]),
+            ["film.v_", "film.v_-2", "film.V_-3"]
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | `early_sync` | syncs the file while more of it arrives |
 //! | `space` | how much may be written |
 //! | `progress` | how far a download is |
+//! | `question_pause` | the pause between two questions to the API |
 //! | `attempt` | one request and what it brings |
 //! | `downloader` | one download: attempts until the file is complete |
 //! | `error` | why there is no file |
@@ -32,14 +33,16 @@ mod job;
 mod link;
 mod part_file;
 mod progress;
+mod question_pause;
 mod space;
 mod writer;
 
 pub use downloader::Downloader;
 pub use error::DownloadError;
-pub use file_name::file_stem;
+pub use file_name::{file_stem, file_stems};
 pub use job::{DownloadJob, ExistingFile, FinishedDownload};
 pub use progress::{DownloadProgress, Pace};
+pub use question_pause::QuestionPause;
 
 use std::time::Duration;
 

@@ -7,28 +7,25 @@ mod names;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueHint;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::interval;
 
 use super::{UsageError, done_unless, say};
 use crate::api::{
     ApiClient, ApiError, ApiSettings, DownloadError, DownloadJob, DownloadProgress, Downloader,
-    ExistingFile, FinishedDownload, ReadStatus, VersionAnswer,
+    ExistingFile, FinishedDownload, QuestionPause, ReadStatus, VersionAnswer, file_stem,
+    file_stems,
 };
 use crate::app::{Exit, api_settings, is_closed_pipe};
 use crate::callback::VersionStatus;
 use crate::config::{Config, ConfigError};
-use crate::text::Printable;
+use crate::text::{Printable, size_words};
 use announce::announce;
 use bar::Bar;
 use names::FileNames;
-
-/// The pause between two questions to the API: its limits are not known.
-const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help())]
@@ -93,13 +90,13 @@ async fn until_signal(
     let listen = |kind| signal(kind).context("cannot listen for signals");
     let (mut interrupt, mut terminate): (Signal, Signal) =
         (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let outbound = settings.outbound.clone();
     // Created inside the runtime, in which the connection's tasks run.
-    let mut downloader = Downloader::new(ApiClient::new(settings), outbound);
+    let mut downloader = Downloader::new(Arc::new(ApiClient::new(settings)));
     if args.yes {
         downloader.agree_to_all();
     }
-    let mut run = DownloadRun { downloader, args, names, next_question: Instant::now(), now: None };
+    let mut run =
+        DownloadRun { downloader, args, names, pause: QuestionPause::default(), now: None };
     let number = tokio::select! {
         ended = run.all() => return ended,
         _ = interrupt.recv() => 2,
@@ -109,7 +106,7 @@ async fn until_signal(
     if let Some((name, progress)) = begun {
         say(&format!(
             "stopped; {} of {name} is kept in {name}.part, and the same command goes on from there",
-            bar::size(progress.have())
+            size_words(progress.have())
         ));
     }
     Ok(Exit::Signal(number))
@@ -120,8 +117,7 @@ struct DownloadRun<'a> {
     downloader: Downloader,
     args: &'a DownloadArgs,
     names: FileNames,
-    /// When the API may be asked again.
-    next_question: Instant,
+    pause: QuestionPause,
     /// The download that is running.
     now: Option<(Printable, Arc<DownloadProgress>)>,
 }
@@ -165,7 +161,7 @@ impl DownloadRun<'_> {
 
     /// Returns the versions of an asset that may be generated, and the names of their files.
     async fn versions_of(&mut self, asset_id: &str) -> anyhow::Result<Vec<(String, String)>> {
-        self.pause().await;
+        self.pause.over().await;
         let asset = self.downloader.api().get_asset(asset_id).await?;
         let shown = Printable::new(asset_id).cut(80);
         asset.cautions.iter().for_each(|caution| say(caution));
@@ -188,7 +184,7 @@ impl DownloadRun<'_> {
         if generated.is_empty() {
             anyhow::bail!("no version of asset {shown} is generated yet, of {count}");
         }
-        let stems = names::stems(&name, &generated);
+        let stems = file_stems(&name, &generated);
         let versions = generated.into_iter().zip(stems);
         Ok(versions.map(|((id, _), stem)| (id, stem)).collect())
     }
@@ -202,7 +198,7 @@ impl DownloadRun<'_> {
     ) -> anyhow::Result<FinishedDownload> {
         loop {
             // Anew for each host that is asked about: the link may expire meanwhile.
-            self.pause().await;
+            self.pause.over().await;
             let answer = self.downloader.api().get_version(version_id).await?;
             let link = self.downloader.link_in(version_id, &answer)?;
             let stem = match stem {
@@ -249,7 +245,7 @@ impl DownloadRun<'_> {
         if let Some(asset_id) = &answer.asset_id {
             name = self.names.of(asset_id);
             if name.is_none() {
-                self.pause().await;
+                self.pause.over().await;
                 // Without an answer the id is the name.
                 let asset = self.downloader.api().get_asset(asset_id).await;
                 name = asset.ok().and_then(|asset| asset.name).map(|name| name.text);
@@ -258,13 +254,7 @@ impl DownloadRun<'_> {
         }
         let name = name.or_else(|| answer.asset_id.clone());
         let name = name.unwrap_or_else(|| version_id.to_owned());
-        crate::api::file_stem(&name, answer.locale.as_deref(), None)
-    }
-
-    /// Waits until the API may be asked again.
-    async fn pause(&mut self) {
-        sleep_until(self.next_question).await;
-        self.next_question = Instant::now() + PAUSE;
+        file_stem(&name, answer.locale.as_deref(), None)
     }
 }
 
