@@ -99,6 +99,11 @@ pub mod tui {
         pub mod detail {
             pub use crate::tui::model::detail::{Detail, StepView};
         }
+        pub mod download {
+            pub use crate::tui::model::download::{
+                DownloadEnd, DownloadOrder, DownloadTarget, RunningDownload,
+            };
+        }
         pub mod layout {
             pub use crate::tui::model::layout::SMALLEST;
         }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::model::download::{DownloadOrder, DownloadTarget};
 use super::model::search::Search;
 use super::model::target::Target;
 use crate::text::{ClipText, Printable};
@@ -65,6 +66,15 @@ pub enum Request {
         version_id: String,
         /// What to do with the URL.
         then: StudioUse,
+    },
+    /// Say where a version would be downloaded to.
+    DownloadDirectory(DownloadTarget),
+    /// Download a version.
+    Download(DownloadOrder),
+    /// Stop downloading a version. What has arrived is kept.
+    StopDownload {
+        /// The version.
+        version_id: String,
     },
     /// Mark an alert as seen, or remove the mark.
     Acknowledge {

@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use super::effect::{Request, StudioUse};
 use super::model::asset::AssetView;
 use super::model::detail::Detail;
+use super::model::download::{DownloadEnd, DownloadOrder, DownloadTarget, RunningDownload};
 use super::model::row::Row;
 use super::model::search::RowsPage;
 use super::model::target::Target;
 use crate::callback::Gap;
 use crate::status::{ApiStatus, Counts, JournalHealth, Link};
+use crate::text::Printable;
 
 /// An event from the backend.
 #[derive(Debug, Clone)]
@@ -44,6 +46,14 @@ pub enum BackendEvent {
     Link(Box<Link>),
     /// Where a version is edited. It is opened by the backend, if that was requested.
     Studio(StudioUse, String),
+    /// The directory to which a version would be downloaded, for the user to change.
+    DownloadDirectory(DownloadTarget, String),
+    /// The video is on a host that the user has not agreed to.
+    DownloadHost(DownloadOrder, Printable),
+    /// The running download; `None` if there is none any more.
+    Download(Option<Box<RunningDownload>>),
+    /// A download that has ended.
+    DownloadEnded(Box<DownloadEnd>),
     /// How the questions to the service's API are doing.
     Api(Box<ApiStatus>),
     /// The ids of refusals that claim a failure, as of the start.

@@ -35,6 +35,7 @@ pub enum Action {
     Freeze,
     Copy,
     OpenStudio,
+    Download,
     ZoomIn,
     ZoomOut,
     Fit,
@@ -85,13 +86,15 @@ pub enum Context {
     Copy,
     /// While typing a line.
     Line,
+    /// While asking about a host to download from.
+    Host,
     /// While confirming the end.
     Quitting,
 }
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Screens,
         Self::Timeline,
         Self::Rows,
@@ -100,6 +103,7 @@ impl Context {
         Self::Detail,
         Self::Copy,
         Self::Line,
+        Self::Host,
         Self::Quitting,
         Self::Help,
         Self::Always,
@@ -118,6 +122,7 @@ impl Context {
             Self::Help => "In the help",
             Self::Copy => "After y",
             Self::Line => "While typing",
+            Self::Host => "When a video is on a new host",
             Self::Quitting => "After q at the top level",
         }
     }
@@ -224,6 +229,13 @@ pub const KEYMAP: &[Binding] = &[
         "",
         "open the version in the service's studio, in the browser; needs an API key",
     ),
+    bind(
+        C::Screens,
+        &["d"],
+        A::Download,
+        "",
+        "download the video of the generated version, or stop that; needs an API key",
+    ),
     bind(C::Timeline, &["+", "="], A::ZoomIn, "", "zoom in on the time axis"),
     bind(C::Timeline, &["-"], A::ZoomOut, "", "zoom out"),
     bind(C::Timeline, &["0"], A::Fit, "", "fit the whole asset, and follow now"),
@@ -277,6 +289,7 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Detail, &["N"], A::PreviousFailure, "", "previous delivery in the list"),
     bind(C::Detail, &["y"], A::Copy, "copy", "copy an id, the body or a command"),
     bind(C::Detail, &["o"], A::OpenStudio, "", "open its version in the service's studio"),
+    bind(C::Detail, &["d"], A::Download, "", "download the video of its version, or stop that"),
     bind(C::Detail, &["esc", "q", "enter"], A::Back, "back", "back to the list"),
     bind(C::Detail, &["?"], A::Help, "keys", "this help"),
     bind(C::Copy, &["i"], A::CopyId, "", "the asset's id"),
@@ -323,6 +336,8 @@ pub const KEYMAP: &[Binding] = &[
     bind(C::Help, &["home", "g"], A::First, "", "to the beginning"),
     bind(C::Help, &["end", "G"], A::Last, "", "to the end"),
     bind(C::Help, &["esc", "q", "?", "enter"], A::Back, "back", "back"),
+    bind(C::Host, &["y"], A::Accept, "", "download from the host"),
+    bind(C::Host, &["esc", "n"], A::Back, "", "do not, like any other key"),
     bind(C::Quitting, &["q", "y"], A::Quit, "", "quit"),
     bind(C::Quitting, &["esc", "n"], A::Back, "", "cancel, like any other key"),
     bind(C::Always, &["ctrl-l"], A::Repaint, "", "redraw the screen"),
@@ -356,7 +371,10 @@ pub fn contexts(model: &Model) -> Vec<Context> {
             own.push(Context::Screens);
             own
         }
-        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } => vec![Context::Line],
+        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } | Mode::Download { .. } => {
+            vec![Context::Line]
+        }
+        Mode::AgreeHost { .. } => vec![Context::Host],
         Mode::Copy(_) => vec![Context::Copy],
         Mode::Quit => vec![Context::Quitting],
         Mode::Detail(_) => vec![Context::Detail],

@@ -42,7 +42,8 @@ fn expect(tui: &mut TuiHarness, asset: &str, expected: &str) {
     tui.event(BackendEvent::Asset(Box::new(asset)));
 }
 
-fn text_in(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> String {
+/// Returns a frame as text.
+pub(crate) fn text_in(tui: &mut TuiHarness, size: (u16, u16), theme: Theme) -> String {
     let buffer = tui.frame(size, theme);
     let row = |y| (0..size.0).map(|x| buffer[(x, y)].symbol()).collect::<String>();
     (0..size.1).map(|y| row(y).trim_end().to_owned() + "\n").collect()

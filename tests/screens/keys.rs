@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use dubwatch::internals::callback::{Headers, State, Verdict};
 use dubwatch::internals::simulate::{Message, Tamper};
-use dubwatch::internals::text::ClipText;
+use dubwatch::internals::text::{ClipText, Printable};
 use dubwatch::internals::tui::effect::{Effect, Request};
 use dubwatch::internals::tui::event::BackendEvent;
 use dubwatch::internals::tui::input::Chord;
 use dubwatch::internals::tui::keymap::{self, KEYMAP};
 use dubwatch::internals::tui::model::detail::Detail;
+use dubwatch::internals::tui::model::download::{DownloadEnd, RunningDownload};
 use dubwatch::internals::tui::model::mode::{Mode, Pane};
 use dubwatch::internals::tui::model::row::Row;
 use dubwatch::internals::tui::model::screen::Screen;
@@ -786,6 +787,22 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
         Request::Studio { version_id, then } => {
             BackendEvent::Studio(*then, format!("https://studio.panjaya.ai/{version_id}"))
         }
+        Request::DownloadDirectory(target) => {
+            BackendEvent::DownloadDirectory(target.clone(), "/tmp".to_owned())
+        }
+        Request::Download(order) => match (&order.host, dice.below(3)) {
+            (None, _) => BackendEvent::DownloadHost(order.clone(), Printable::new("cdn.example")),
+            (_, 0) => BackendEvent::DownloadEnded(Box::new(DownloadEnd::Failed("no".to_owned()))),
+            _ => BackendEvent::Download(Some(Box::new(RunningDownload {
+                version_id: order.target.version_id.clone(),
+                name: Printable::new("The film.es-ES"),
+                have: 1 << 20,
+                total: (dice.below(2) == 0).then_some(3 << 20),
+                rate: Some(1 << 19),
+                waiting: vec!["v".to_owned(); dice.below(3)],
+            }))),
+        },
+        Request::StopDownload { .. } => BackendEvent::Download(None),
         Request::Expect { asset_id, expected: Some(expected) }
             if tui.model().live.asset_list.get(asset_id).is_some() =>
         {

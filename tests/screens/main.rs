@@ -5,6 +5,7 @@
 mod tui_harness;
 
 mod answers;
+mod downloads;
 mod everywhere;
 mod expected;
 mod for_you;

@@ -3,12 +3,14 @@
 use super::backend::{Backend, Halt, ROWS};
 use super::browser;
 use super::rows::merged;
+use crate::api::{file_stem, file_stems};
 use crate::callback::{Headers, SIGNATURE_HEADER, Verdict};
 use crate::journal::JournalError;
 use crate::signature::{StepResult, TrustedKeys, steps};
 use crate::tui::effect::{Request, StudioUse};
 use crate::tui::event::BackendEvent;
 use crate::tui::model::detail::{Detail, StepView};
+use crate::tui::model::download::DownloadTarget;
 use crate::tui::model::row::Row;
 use crate::tui::model::target::Target;
 
@@ -43,11 +45,46 @@ impl Backend {
                 self.studio.submit(request.clone(), version_id.clone());
                 Ok(())
             }
+            Request::DownloadDirectory(target) => match self.downloads.directory() {
+                Ok(directory) => {
+                    self.send(BackendEvent::DownloadDirectory(target.clone(), directory))
+                }
+                Err(why) => self.send(BackendEvent::Unanswered(request.clone(), why)),
+            },
+            Request::Download(order) => {
+                let stem = self.file_stem_of(&order.target)?;
+                match self.downloads.begin(order.clone(), stem) {
+                    Ok(()) => Ok(()),
+                    Err(why) => self.send(BackendEvent::Unanswered(request.clone(), why)),
+                }
+            }
+            Request::StopDownload { version_id } => {
+                self.downloads.stop(version_id.clone());
+                Ok(())
+            }
             Request::Name { .. } | Request::Expect { .. } | Request::Acknowledge { .. } => {
                 self.writes.submit(request.clone());
                 Ok(())
             }
         }
+    }
+
+    /// Returns the name of the file of a version: by the asset's name and the locale, as
+    /// `dubwatch download` does.
+    fn file_stem_of(&self, target: &DownloadTarget) -> Result<String, Halt> {
+        let DownloadTarget { asset_id, version_id } = target;
+        let Some((row, notes)) = self.reader().asset(asset_id)? else {
+            return Ok(file_stem(asset_id, None, Some(version_id)));
+        };
+        let name = notes.shown_name().unwrap_or(asset_id);
+        let versions: Vec<_> = row
+            .versions
+            .iter()
+            .map(|row| (row.version_id.clone(), row.version.locale().map(str::to_owned)))
+            .collect();
+        let mut stems = versions.iter().zip(file_stems(name, &versions));
+        let stem = stems.find(|((id, _), _)| id == version_id).map(|(_, stem)| stem);
+        Ok(stem.unwrap_or_else(|| file_stem(name, None, Some(version_id))))
     }
 
     /// Sends where a version is edited; then opens it if that was requested.

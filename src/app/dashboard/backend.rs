@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::worker::Worker;
+use super::downloads::Downloads;
 use super::note_writer::NoteWriter;
 use super::running_search::RunningSearch;
 use super::sent_assets::SentAssets;
@@ -117,6 +118,7 @@ pub(super) struct Backend {
     pub(super) keys: Arc<TrustedKeys>,
     pub(super) writes: NoteWriter,
     pub(super) studio: StudioAsker,
+    pub(super) downloads: Downloads,
     events: mpsc::Sender<BackendEvent>,
     requests: mpsc::Receiver<Request>,
     stop: CancellationToken,
@@ -151,6 +153,8 @@ enum BackendWakeup {
     Written(Request, Result<(), String>),
     /// The API said where a version is edited, or there is a reason why not.
     Studio(Request, Result<String, String>),
+    /// A download has news.
+    Download(BackendEvent),
     /// Nothing else to do: continue the search.
     Idle,
 }
@@ -168,6 +172,7 @@ impl Backend {
             follower,
             keys,
             writes: NoteWriter::of(journal),
+            downloads: Downloads::start(api.clone(), &runtime),
             studio: StudioAsker::of(api),
             events,
             requests,
@@ -204,6 +209,7 @@ impl Backend {
                 BackendWakeup::Request(request) => self.answer(request)?,
                 BackendWakeup::Written(request, result) => self.note_written(request, result)?,
                 BackendWakeup::Studio(request, url) => self.go_to_studio(request, url)?,
+                BackendWakeup::Download(event) => self.send(event)?,
                 BackendWakeup::Idle => self.continue_search()?,
                 BackendWakeup::Committed => {
                     self.catch_up()?;
@@ -309,7 +315,7 @@ impl Backend {
     /// Waits for the next thing to do. Returns `Idle` at once during a search.
     fn wait(&mut self) -> Result<BackendWakeup, Halt> {
         let is_searching = self.search.is_some();
-        let Self { follower, writes, studio, requests, stop, runtime, .. } = self;
+        let Self { follower, writes, studio, downloads, requests, stop, runtime, .. } = self;
         let (check_notes_at, not_before) = (&mut self.check_notes_at, &self.not_before);
         runtime.block_on(async {
             let commits = async {
@@ -341,6 +347,7 @@ impl Backend {
                 Some((request, url)) = studio.pending.next() => {
                     Ok(BackendWakeup::Studio(request, url))
                 }
+                Some(event) = downloads.events.recv() => Ok(BackendWakeup::Download(event)),
                 wakeup = commits => wakeup,
                 () = std::future::ready(()), if is_searching => Ok(BackendWakeup::Idle),
             }

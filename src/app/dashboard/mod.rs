@@ -6,6 +6,8 @@ pub(super) mod backend;
 mod browser;
 mod catch_up;
 pub(super) mod demo;
+mod download_queue;
+mod downloads;
 mod note_writer;
 pub(super) mod reporter;
 mod rows;

@@ -6,6 +6,7 @@ pub mod asset_list;
 pub mod axis;
 pub mod counts;
 pub mod detail;
+pub mod download;
 pub mod layout;
 pub mod listing;
 pub mod mode;
@@ -30,6 +31,7 @@ use crate::timeline::Expectation;
 use asset::AssetView;
 use asset_list::AssetList;
 use axis::{Axis, TimeRange};
+use download::RunningDownload;
 use listing::Listing;
 use mode::{Mode, Pane};
 use screen::Screen;
@@ -162,6 +164,8 @@ pub struct Model {
     pub layout_warned: bool,
     /// A short message about the last action, and when to remove it.
     pub status_message: Option<(String, Timestamp)>,
+    /// The running download, if there is one. Shown on a frozen screen too.
+    pub download: Option<RunningDownload>,
     /// Until when positions in the asset list are kept.
     pub hold_until: Option<Timestamp>,
     /// The number of the last search for rows.
@@ -193,6 +197,7 @@ impl Model {
             listing: Listing::default(),
             layout_warned: false,
             status_message: None,
+            download: None,
             hold_until: None,
             searches: 0,
             pending_copy: None,
@@ -314,6 +319,9 @@ impl Model {
             // Nothing at all removes what is expected.
             Mode::Expect { line, .. } if line.text().trim().is_empty() => None,
             Mode::Expect { line, .. } => Expectation::parse(line.text()).err().map(Cow::Owned),
+            Mode::Download { line, .. } if line.text().trim().is_empty() => {
+                Some(Cow::Borrowed("name a directory"))
+            }
             _ => None,
         }
     }

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use super::detail::{Detail, DetailLine};
+use super::download::{DownloadOrder, DownloadTarget};
 use super::tab::Tab;
 use super::target::Target;
+use crate::text::Printable;
 use crate::timeline::Expectation;
 
 /// A pane of the Timeline screen.
@@ -69,6 +71,24 @@ pub enum Mode {
         /// What is typed.
         line: Line,
     },
+    /// Typing the directory to download a version to.
+    Download {
+        /// The version.
+        target: DownloadTarget,
+        /// What is typed.
+        line: Line,
+        /// The mode below.
+        under: Box<Mode>,
+    },
+    /// Asking whether to download from a host. Holds the mode below.
+    AgreeHost {
+        /// What the user wanted to download.
+        order: DownloadOrder,
+        /// The host.
+        host: Printable,
+        /// The mode below.
+        under: Box<Mode>,
+    },
     /// Confirming that the dashboard, and with it the receiver, should end.
     Quit,
     /// Choosing what to copy. Holds the mode below.
@@ -88,9 +108,10 @@ impl Mode {
     /// Returns the line being typed, if there is one.
     pub const fn line(&self) -> Option<&Line> {
         match self {
-            Self::Filter { line, .. } | Self::Name { line, .. } | Self::Expect { line, .. } => {
-                Some(line)
-            }
+            Self::Filter { line, .. }
+            | Self::Name { line, .. }
+            | Self::Expect { line, .. }
+            | Self::Download { line, .. } => Some(line),
             _ => None,
         }
     }
@@ -98,9 +119,10 @@ impl Mode {
     /// Like [`Self::line`], for changes.
     pub const fn line_mut(&mut self) -> Option<&mut Line> {
         match self {
-            Self::Filter { line, .. } | Self::Name { line, .. } | Self::Expect { line, .. } => {
-                Some(line)
-            }
+            Self::Filter { line, .. }
+            | Self::Name { line, .. }
+            | Self::Expect { line, .. }
+            | Self::Download { line, .. } => Some(line),
             _ => None,
         }
     }
@@ -108,7 +130,10 @@ impl Mode {
     /// Returns the mode below all open menus.
     pub fn innermost(&self) -> &Self {
         match self {
-            Self::Copy(under) | Self::Help { under, .. } => under.innermost(),
+            Self::Copy(under)
+            | Self::Help { under, .. }
+            | Self::Download { under, .. }
+            | Self::AgreeHost { under, .. } => under.innermost(),
             mode => mode,
         }
     }
@@ -116,7 +141,10 @@ impl Mode {
     /// Like [`Self::innermost`], for changes.
     pub fn innermost_mut(&mut self) -> &mut Self {
         match self {
-            Self::Copy(under) | Self::Help { under, .. } => under.innermost_mut(),
+            Self::Copy(under)
+            | Self::Help { under, .. }
+            | Self::Download { under, .. }
+            | Self::AgreeHost { under, .. } => under.innermost_mut(),
             mode => mode,
         }
     }
@@ -152,6 +180,8 @@ pub struct Line {
 
 /// Maximum length of a filter, in characters: enough to paste a long list of ids.
 const LONGEST_FILTER: usize = 10_000;
+/// Maximum length of a path, in characters.
+const LONGEST_PATH: usize = 4_000;
 /// Maximum length of a name, in characters: the journal stores no more.
 const LONGEST_NAME: usize = 200;
 
@@ -169,6 +199,11 @@ impl Line {
     /// Creates a line for the versions that are expected, with the cursor at its end.
     pub fn expectation(text: &str) -> Self {
         Self::new(text, Expectation::MAX_TEXT)
+    }
+
+    /// Creates a line for a directory, with the cursor at its end.
+    pub fn directory(text: &str) -> Self {
+        Self::new(text, LONGEST_PATH)
     }
 
     fn new(text: &str, longest: usize) -> Self {

@@ -168,7 +168,7 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn asset_id(model: &Model) -> Option<String> {
+pub(super) fn asset_id(model: &Model) -> Option<String> {
     if let Mode::Detail(open) = &model.mode {
         return open.detail.as_ref()?.row.callback().asset_id.clone();
     }
@@ -178,7 +178,7 @@ fn asset_id(model: &Model) -> Option<String> {
     model.selected_asset().map(|asset| asset.id().to_owned())
 }
 
-fn version_id(model: &Model) -> Option<String> {
+pub(super) fn version_id(model: &Model) -> Option<String> {
     if let Mode::Detail(open) = &model.mode {
         return open.detail.as_ref()?.row.callback().version_id.clone();
     }

@@ -12,7 +12,7 @@ use super::super::model::asset_list::Aged;
 use super::super::model::mode::Mode;
 use super::super::model::row::Row;
 use super::super::model::target::Target;
-use super::{copy, follow_selection, search, show_message};
+use super::{copy, download, follow_selection, search, show_message};
 use crate::callback::State;
 use crate::status::{JournalHealth, Link};
 use crate::text::{Printable, shell_word};
@@ -92,6 +92,19 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             Vec::new()
         }
         BackendEvent::Studio(then, url) => copy::studio(model, then, &url),
+        BackendEvent::DownloadDirectory(target, directory) => {
+            download::ask_directory(model, target, &directory);
+            Vec::new()
+        }
+        BackendEvent::DownloadHost(order, host) => {
+            download::ask_host(model, order, host);
+            Vec::new()
+        }
+        BackendEvent::Download(running) => {
+            model.download = running.map(|running| *running);
+            Vec::new()
+        }
+        BackendEvent::DownloadEnded(end) => download::ended(model, *end),
         BackendEvent::Api(status) => {
             model.live.api = Some(*status);
             Vec::new()

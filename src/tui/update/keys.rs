@@ -11,7 +11,7 @@ use super::super::model::search::{PAGE, SearchStart};
 use super::super::model::snapshot::{AssetRows, FrozenSnapshot};
 use super::super::model::{Banner, Model};
 use super::moves::{self, By};
-use super::{copy, enter, follow_selection, go_to, line, search, show_message};
+use super::{copy, download, enter, follow_selection, go_to, line, search, show_message};
 
 /// Handles a key.
 pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -29,7 +29,10 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     let mut effects = match &mut model.mode {
         Mode::Normal => normal(model, action, &chord),
-        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } => line::edit(model, action),
+        Mode::Filter { .. } | Mode::Name { .. } | Mode::Expect { .. } | Mode::Download { .. } => {
+            line::edit(model, action)
+        }
+        Mode::AgreeHost { .. } => download::answer(model, action == Action::Accept),
         Mode::Copy(_) => copy::press(model, action),
         Mode::Help { .. } => help(model, action),
         // Every other bound key cancels.
@@ -40,6 +43,7 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
         Mode::Detail(_) => match action {
             Action::Copy => copy::begin(model),
             Action::OpenStudio => copy::ask_studio(model, StudioUse::Open),
+            Action::Download => download::press(model),
             Action::Help => open_help(model),
             _ => enter::press(model, action),
         },
@@ -69,8 +73,10 @@ fn unbound(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if let Some(chord) = chord.on_us_layout() {
         return press(model, chord);
     }
-    if model.mode == Mode::Quit {
-        model.mode = Mode::Normal;
+    match model.mode {
+        Mode::Quit => model.mode = Mode::Normal,
+        Mode::AgreeHost { .. } => return download::answer(model, false),
+        _ => {}
     }
     if !is_typing && chord.is_of_another_script() && !model.layout_warned {
         model.layout_warned = true;
@@ -131,6 +137,7 @@ fn normal(model: &mut Model, action: Action, chord: &Chord) -> Vec<Effect> {
         Action::Freeze => freeze(model),
         Action::Copy => return copy::begin(model),
         Action::OpenStudio => return copy::ask_studio(model, StudioUse::Open),
+        Action::Download => return download::press(model),
         Action::ZoomIn | Action::ZoomOut => {
             let shown = model.time_range();
             model.axis.zoom(if action == Action::ZoomIn { 1 } else { -1 }, &shown);

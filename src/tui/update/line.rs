@@ -1,5 +1,5 @@
-//! Typing: the filter, which is active while it is typed, the name of an asset, and which versions
-//! are expected of it.
+//! Typing: the filter, which is active while it is typed, the name of an asset, which versions are
+//! expected of it, and where to download a version.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::model::Model;
 use super::super::model::asset::AssetView;
 use super::super::model::mode::{Line, Mode};
 use super::super::model::screen::Screen;
-use super::{enter, show_message};
+use super::{download, enter, show_message};
 use crate::filter::Filter;
 use crate::timeline::Expectation;
 
@@ -132,14 +132,22 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             let expected = Expectation::parse(line.text()).ok();
             vec![Effect::Request(Request::Expect { asset_id, expected })]
         }
+        Mode::Download { target, line, under } => {
+            model.mode = *under;
+            download::begin(model, target, line.text().trim())
+        }
         _ => Vec::new(),
     }
 }
 
 fn abandon(model: &mut Model) -> Vec<Effect> {
-    if let Mode::Filter { before, asset, .. } = std::mem::replace(&mut model.mode, Mode::Normal) {
-        set_filter(model, &before);
-        model.selection.asset = asset;
+    match std::mem::replace(&mut model.mode, Mode::Normal) {
+        Mode::Filter { before, asset, .. } => {
+            set_filter(model, &before);
+            model.selection.asset = asset;
+        }
+        Mode::Download { under, .. } => model.mode = *under,
+        _ => {}
     }
     Vec::new()
 }

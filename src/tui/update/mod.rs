@@ -1,6 +1,7 @@
 //! Applies messages to the model and returns the effects to carry out. Does no IO.
 
 mod copy;
+mod download;
 mod enter;
 mod event;
 mod keys;

@@ -40,6 +40,8 @@ fn next_age_change(model: &Model) -> Option<Timestamp> {
             | Mode::Filter { .. }
             | Mode::Name { .. }
             | Mode::Expect { .. }
+            | Mode::Download { .. }
+            | Mode::AgreeHost { .. }
             | Mode::Copy(_),
         ) => timeline(model),
         (Screen::Matrix, Mode::Normal) => {

@@ -63,6 +63,7 @@ const fn typing(model: &Model) -> Option<(&'static str, &Line)> {
     match &model.mode {
         Mode::Name { line, .. } => Some((" name: ", line)),
         Mode::Expect { line, .. } => Some((" expected: ", line)),
+        Mode::Download { line, .. } => Some((" download to: ", line)),
         Mode::Filter { line, .. } => Some((FILTER_PROMPT, line)),
         _ => None,
     }
@@ -436,8 +437,9 @@ fn around_cursor(line: &Line, columns: u16) -> (Printable, &str) {
 
 fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
     let dim = theme.of(Role::Dim);
-    let right = scale(model);
-    let end = pen.x() + pen.left() - u16::try_from(right.len()).unwrap_or(0).min(pen.left());
+    let right = right_of_footer(model, pen.left());
+    let wide = u16::try_from(right.width()).unwrap_or(0).min(pen.left());
+    let end = pen.x() + pen.left() - wide;
     pen.skip(1);
     if let Some(frozen) = &model.frozen {
         // Instead of the keys, and not in a row of its own: nothing else may move.
@@ -470,6 +472,11 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
             (" Quit dubwatch? ", " q: yes, any other: no")
         };
         pen.text(asked, theme.of(Role::Alert)).text(keys, theme.of(Role::Strong));
+    } else if let Mode::AgreeHost { host, .. } = &model.mode {
+        let keys = "  y: download from it, any other key: cancel";
+        let room = usize::from(pen.left()).saturating_sub(keys.len());
+        let asked = Printable::new(&format!(" The video is on {host}.")).tail(room);
+        pen.text(asked.as_str(), theme.of(Role::Alert)).text(keys, theme.of(Role::Strong));
     } else if let Some((message, _)) = &model.status_message {
         pen.text(message, theme.of(Role::Strong)).skip(1);
     } else {
@@ -489,7 +496,7 @@ fn footer(model: &Model, theme: Theme, pen: &mut Pen<'_>) {
         }
     }
     if pen.x() <= end {
-        pen.to(end).text(&right, dim);
+        pen.to(end).text(right.as_str(), dim);
     }
 }
 
@@ -511,6 +518,18 @@ fn shown_key(binding: &Binding, theme: Theme) -> &'static str {
         ("up", false) => "↑↓",
         ("up", true) => "up/down",
         (key, _) => key,
+    }
+}
+
+/// Returns what stands at the right of the footer: the running download, or else the scale.
+fn right_of_footer(model: &Model, columns: u16) -> Printable {
+    match &model.download {
+        Some(running) => {
+            // At least a third is for keys and messages.
+            let words = running.words(usize::from(columns) * 2 / 3);
+            Printable::new(&format!("{words} "))
+        }
+        None => Printable::new_or_blank(&scale(model)),
     }
 }
 

@@ -59,6 +59,9 @@ fn body_of(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer, mode: &
             body_of(model, theme, area, buffer, under);
             copy::draw(theme, area, buffer);
         }
+        Mode::Download { under, .. } | Mode::AgreeHost { under, .. } => {
+            body_of(model, theme, area, buffer, under);
+        }
         Mode::Normal
         | Mode::Quit
         | Mode::Filter { .. }

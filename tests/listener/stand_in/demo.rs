@@ -219,3 +219,52 @@ fn o_opens_the_studio_of_the_version_in_the_browser() {
     );
     drop(pty);
 }
+
+/// Asked for the directory and the host, with the progress and the end on the screen. The file is the
+/// video that the stand-in has.
+#[test]
+fn d_downloads_the_selected_version() {
+    let site = Site::new();
+    let home = site.dir.path();
+    let home_name = home.to_str().unwrap();
+    let story = Story::with_api(7);
+    let ours = &story.assets()[12];
+    let pty = Pty::spawn(
+        160,
+        40,
+        ["demo", "--speed=40", "--seed=7", "--api"],
+        &[("HOME", home_name), ("XDG_DATA_HOME", home_name), ("XDG_CONFIG_HOME", home_name)],
+    );
+    pty.wait_for_text(" Timeline ");
+    pty.type_keys(&format!("/{}\n", ours.asset_id));
+    pty.wait_for_text("the demo is over");
+    pty.wait_for_text("named by the API");
+    pty.type_keys("\tG");
+    pty.wait_for_text("▌✓");
+    pty.type_keys("d");
+    pty.wait_for_text(" download to: /");
+    // To the beginning of an empty line.
+    pty.key("ctrl-u");
+    pty.type_keys("~/nowhere\n");
+    pty.wait_for_text("cannot use");
+    std::fs::create_dir(home.join("dubs")).unwrap();
+    pty.type_keys("d");
+    pty.wait_for_text(" download to: ~/nowhere");
+    pty.key("ctrl-u");
+    pty.type_keys("~/dubs\n");
+    pty.wait_for_text("The video is on 127.0.0.1:");
+    pty.type_keys_for_text("y", "downloaded ");
+    let files: Vec<_> = std::fs::read_dir(home.join("dubs")).unwrap().map(|f| f.unwrap()).collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let name = file.file_name().into_string().unwrap();
+    assert!(name.starts_with(ours.title), "{name}");
+    assert_eq!(file.path().extension().unwrap(), "mp4");
+    assert!(file.metadata().unwrap().len() > 100_000, "{name}");
+    // A second time it is there already, and the host is not asked about again.
+    pty.type_keys("d");
+    pty.wait_for_text(" download to: ~/dubs");
+    pty.type_keys_for_text("\n", "was there already");
+    // Nothing of the link is on the screen or in the journal.
+    assert!(!pty.wrote("Expires="));
+    drop(pty);
+}
