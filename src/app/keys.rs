@@ -97,7 +97,7 @@ pub(super) fn with_present_dev_key(config: &Config, keys: TrustedKeys) -> Truste
 
 /// Returns whether the settings allow the development key: only on loopback, which other machines
 /// cannot reach.
-fn may_trust_dev_key(config: &Config) -> bool {
+pub(super) fn may_trust_dev_key(config: &Config) -> bool {
     config.dev_key && config.listen.iter().all(|address| address.is_loopback())
 }
 

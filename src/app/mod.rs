@@ -7,6 +7,7 @@
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
+//! | `doctor` | looks at everything that a run depends on |
 //! | `api_source` | the settings of the service's API: host, key, way |
 //! | `parts` | what the supervisor runs beside the frontend |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
@@ -20,6 +21,7 @@ mod demo;
 mod demo_api;
 mod demo_parts;
 mod demo_story;
+mod doctor;
 mod frontend;
 mod keys;
 mod listen;
@@ -50,6 +52,7 @@ use crate::tui::widget::theme::Theme;
 pub use api_source::api_settings;
 pub use demo::demo;
 pub use demo_story::{DemoOptions, any_seed};
+pub use doctor::{Finding, FindingLevel, doctor};
 pub use frontend::stream::is_closed_pipe;
 pub use keys::{DevKeyError, load_dev_key, trusted_keys};
 pub use read_only::follow;

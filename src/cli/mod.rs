@@ -7,6 +7,7 @@ mod config;
 mod confirm;
 mod definition;
 mod demo;
+mod doctor;
 #[cfg(test)]
 mod documented;
 mod download;
@@ -91,6 +92,9 @@ enum Command {
     Api(api::ApiCommand),
     /// Download finished dubs: one version, or every one of an asset
     Download(download::DownloadArgs),
+    /// Look at everything that a run depends on, and say what to do about what is wrong
+    #[command(after_help = doctor::AFTER_HELP)]
+    Doctor,
     /// Run a relay: a public host that keeps callbacks for dashboards behind NAT
     Relay(relay::RelayArgs),
     /// Show the settings
@@ -174,7 +178,9 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
     let passed_over = uses::passed_over(command, matches, &config);
     config.cautions.extend(passed_over);
     // Long-running commands show them in their own output.
-    if !matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_))) {
+    let shows_them =
+        matches!(cli.command, None | Some(Command::Watch(_) | Command::Demo(_) | Command::Doctor));
+    if !shows_them {
         for caution in &config.cautions {
             say(caution);
         }
@@ -190,6 +196,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),
         Some(Command::Download(args)) => download::run(&config, &args),
+        Some(Command::Doctor) => doctor::run(&config),
         Some(Command::Relay(args)) => relay::run(&config, args),
         Some(Command::Config(config::ConfigCommand::Show)) => config::show(&config),
         Some(Command::Completions(_) | Command::Man | Command::Keygen(_)) => Ok(Exit::Done),

@@ -69,6 +69,7 @@ const ROWS: &[CommandUse] = &[
     only("api get-asset", API),
     only("api list", API),
     only("download", &["api-url", "api-key-file", "cacert", "db", "config"]),
+    all("doctor"),
     of_relay(
         "relay",
         &["listen", "public-url", "trust-forwarded-for", "public-key", "db", "max-body", "config"],

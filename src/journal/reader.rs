@@ -104,6 +104,17 @@ impl JournalReader {
         self.read(schema::head(&self.connection))
     }
 
+    /// Looks through the whole file. Returns the first damage that SQLite finds (`PRAGMA
+    /// quick_check`), or `None`.
+    pub fn damage(&self) -> Result<Option<String>, JournalError> {
+        let read = || {
+            let says: String =
+                self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok((says != "ok").then_some(says))
+        };
+        self.read(read())
+    }
+
     /// Returns how far the journal goes, for use without a [`Feed`](super::Feed), while another
     /// process writes.
     ///

@@ -80,6 +80,15 @@ impl PublicKey {
             .expect("a point on the curve can always be encoded")
     }
 
+    /// Returns `SHA256:` and the digest of its `SubjectPublicKeyInfo` in hex: what `openssl pkey
+    /// -pubin -outform DER | sha256sum` prints.
+    pub fn digest(&self) -> String {
+        let der =
+            self.verifying.to_public_key_der().expect("a point on the curve can always be encoded");
+        let digest = ring::digest::digest(&ring::digest::SHA256, der.as_bytes());
+        format!("SHA256:{}", hex::encode(digest))
+    }
+
     /// Returns whether it made `signature` over `body`, by ring.
     pub(super) fn made(&self, signature: &Signature, body: &[u8]) -> bool {
         self.fast.verify(body, signature.fixed()).is_ok()

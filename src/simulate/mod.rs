@@ -11,7 +11,7 @@ mod tamper;
 
 pub use message::Message;
 pub use play::play;
-pub use sender::{Answer, Sender};
+pub use sender::{Answer, SendError, Sender};
 pub use speed::Speed;
 pub use story::{RequestKind, Scene, Story};
 pub use tamper::{Tamper, sign};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
-use http::{Request, StatusCode, Uri};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -28,6 +28,8 @@ const MAX_ANSWER: usize = 64 << 10;
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The beginning of the body, as text.
     pub body: String,
     /// From the first byte sent to the last byte read.
@@ -107,7 +109,7 @@ impl Sender {
         let begun = Instant::now();
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| lost(to, &error))?;
-            let status = response.status();
+            let (status, headers) = (response.status(), response.headers().clone());
             if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 && let Some(why) =
                     way.as_ref().and_then(|way| self.outbound.refused(way, response.headers()))
@@ -118,7 +120,7 @@ impl Sender {
                 Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
                 Err(error) => format!("({error})"),
             };
-            Ok(Answer { status, body, took: begun.elapsed() })
+            Ok(Answer { status, headers, body, took: begun.elapsed() })
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await

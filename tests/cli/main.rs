@@ -11,6 +11,7 @@ mod tui_support;
 mod api;
 mod asking;
 mod commands;
+mod doctor;
 mod download;
 mod places;
 mod readme;

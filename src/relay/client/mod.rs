@@ -115,6 +115,22 @@ struct Reporter {
     warnings: mpsc::Sender<String>,
 }
 
+/// Time limit for closing a connection that was only tried.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Connects to the relay with the token, and closes before anything is taken: another reader keeps its
+/// place.
+///
+/// # Errors
+///
+/// Returns a sentence that says which step failed.
+pub async fn try_out(settings: &ClientSettings) -> Result<(), String> {
+    let mut socket = dial::dial(settings).await.map_err(|error| error.to_string())?;
+    // It has answered; how it says goodbye does not matter.
+    let _ = tokio::time::timeout(CLOSE_LIMIT, socket.close(None)).await;
+    Ok(())
+}
+
 impl Client {
     /// Creates a client that passes messages to `intake`. It dials when it runs.
     pub fn new(
