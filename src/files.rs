@@ -1,13 +1,14 @@
-//! How files that somebody named are opened: without waiting for a named pipe, and with a look at who
-//! can change them.
+//! How files that somebody named are opened and put in their place: without waiting for a named pipe,
+//! and with a look at who can change them.
 
 use std::ffi::c_int;
-use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 /// Does not wait for who writes a named pipe, or for a device.
@@ -79,6 +80,50 @@ pub fn read_secret(path: &Path, max: u64) -> Result<Option<String>, SecretFileEr
     let mut text = String::new();
     file.take(max).read_to_string(&mut text).map_err(SecretFileError::Read)?;
     Ok(Some(text))
+}
+
+/// Opens a file that is the user's alone, with mode 0600 where it is created. In a directory that
+/// others can write to, one that they put there is an error: a link to another file, or a file of
+/// theirs.
+pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(0o600).custom_flags(NO_LINK).open(path)?;
+    let found = file.metadata()?;
+    if let Some(kind) = kind(found.file_type()) {
+        return Err(io::Error::other(format!("it is {kind}, and a file was expected")));
+    }
+    if !is_ours(&found) || found.nlink() > 1 {
+        return Err(io::Error::other("it is another user's, or has another name too; remove it"));
+    }
+    Ok(file)
+}
+
+/// Renames a file to `to`, which may exist only if `replaces`. Its bytes must be on the disk.
+pub fn put_in_place(from: &Path, to: &Path, replaces: bool) -> io::Result<()> {
+    if replaces {
+        return fs::rename(from, to);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system without that.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::symlink_metadata(to) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(from, to),
+        },
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Syncs the name of a file to disk.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Removes a file, if there is one.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a name stands for something that this process was started with.

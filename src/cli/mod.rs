@@ -12,6 +12,7 @@ mod doctor;
 mod documented;
 mod download;
 mod inbox;
+mod journal;
 mod keygen;
 mod log;
 mod logging;
@@ -85,6 +86,9 @@ enum Command {
     /// Give assets local names in bulk; callbacks carry only ids
     #[command(subcommand)]
     Names(names::NamesCommand),
+    /// Look after the journal by hand: its size, backups, deleting an asset
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Delete assets that have been quiet for long, with all their deliveries
     Prune(prune::PruneArgs),
     /// Ask the service's API, as far as it can be asked without changing anything
@@ -193,6 +197,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Status(args)) => status::run(&config, &args),
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
+        Some(Command::Journal(command)) => journal::run(&config, &command),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),
         Some(Command::Download(args)) => download::run(&config, &args),

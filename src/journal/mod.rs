@@ -4,6 +4,8 @@
 //! their assets in the same transaction, the bounded log of refusals, and the user's notes. A
 //! [`Feed`] announces how far the journal goes, and a [`JournalReader`] reads it.
 
+mod copies;
+mod erase;
 mod feed;
 mod follow;
 mod handler;
@@ -16,6 +18,7 @@ mod refusals;
 mod relayed;
 mod rows;
 mod schema;
+mod size;
 mod state_cache;
 #[cfg(test)]
 mod tests;
@@ -29,10 +32,12 @@ use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
 use crate::callback::{Accepted, AssetReport, MessagePosition, RefusalEntry};
-use crate::sqlite::{Database, OpenError, Writer};
+use crate::sqlite::{Database, OpenError, Writer, is_full, vacuum};
 use crate::timeline::Expectation;
 
 pub use crate::sqlite::{Health, Location, PendingCommit, WriteError, WriterLimits};
+pub use copies::{BackupError, CopySummary};
+pub use erase::AssetTraces;
 pub use feed::Feed;
 pub use follow::{Follower, JournalBatch};
 pub use handler::{RelayReceipt, Relayed, ReportReceipt};
@@ -41,6 +46,7 @@ pub use prune::PruneCounts;
 pub use reader::{AssetPlace, JournalReader};
 pub use refusals::MAX_REFUSALS;
 pub use relayed::RelayPlace;
+pub use size::JournalSize;
 pub use watermarks::Watermarks;
 
 use handler::{JournalEntry, JournalHandler};
@@ -74,6 +80,13 @@ pub enum JournalError {
     OtherFold(PathBuf),
     #[error("the journal {} was removed, or another file stands in its place: nothing more comes from it; start again to follow what is there now", .0.display())]
     Replaced(PathBuf),
+}
+
+impl JournalError {
+    /// Returns whether the disk has no space for it.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Write { cause, .. } if is_full(cause))
+    }
 }
 
 impl Journal {
@@ -280,5 +293,57 @@ impl Journal {
         let (_database, mut connection) = Database::open_existing(path, schema::SCHEMA)?;
         prune::all(&mut connection, cutoff)
             .map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
+    }
+
+    /// Measures the journal at `path`. Works while dubwatch is running.
+    pub fn size(path: &Path) -> Result<JournalSize, JournalError> {
+        size::measure(path)
+    }
+
+    /// Copies the journal at `path` to the file `to`, which may exist only if `replaces`. Works while
+    /// dubwatch is running, also on a journal of an older dubwatch.
+    pub fn back_up(path: &Path, to: &Path, replaces: bool) -> Result<CopySummary, BackupError> {
+        copies::back_up(path, to, replaces)
+    }
+
+    /// Puts a copy of the journal `from` at `path`, and keeps what is there as `aside`. Returns what
+    /// the copy holds, and whether there was anything before. Returns an error if another process
+    /// has the journal open.
+    pub fn restore(
+        path: &Path,
+        from: &Path,
+        aside: &Path,
+    ) -> Result<(CopySummary, bool), BackupError> {
+        copies::restore(path, from, aside)
+    }
+
+    /// Counts what [`Journal::erase`] would delete. Works while dubwatch is running.
+    pub fn traces(path: &Path, asset_id: &str) -> Result<AssetTraces, JournalError> {
+        let connection = Database::open_reader(path, schema::SCHEMA)?;
+        erase::traces(&connection, asset_id)
+            .map_err(|cause| JournalError::Read { path: path.to_owned(), cause })
+    }
+
+    /// Deletes everything about an asset, also from the space that is free. Returns an error if
+    /// another process writes the journal.
+    ///
+    /// Returns what was deleted, and the error if the journal could then not be written anew: until
+    /// it is, older copies of a state can be left in the file.
+    pub fn erase(
+        path: &Path,
+        asset_id: &str,
+    ) -> Result<(AssetTraces, Result<(), JournalError>), JournalError> {
+        let (_database, mut connection) = Database::open_existing(path, schema::SCHEMA)?;
+        let failed = |cause| JournalError::Write { path: path.to_owned(), cause };
+        let erased = erase::erase(&mut connection, asset_id).map_err(failed)?;
+        let vacuumed = vacuum(&connection).map_err(failed);
+        Ok((erased, vacuumed))
+    }
+
+    /// Writes the journal anew without free space, which needs up to twice its size meanwhile.
+    /// Returns an error if another process writes the journal.
+    pub fn vacuum(path: &Path) -> Result<(), JournalError> {
+        let (_database, connection) = Database::open_existing(path, schema::SCHEMA)?;
+        vacuum(&connection).map_err(|cause| JournalError::Write { path: path.to_owned(), cause })
     }
 }

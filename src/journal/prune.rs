@@ -84,6 +84,16 @@ fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Deletes an asset with its deliveries, states and notes, inside the caller's transaction.
+pub(super) fn asset(connection: &Connection, asset_id: &str) -> rusqlite::Result<PruneCounts> {
+    notes::forget(connection, asset_id)?;
+    let delete = |sql: &str| connection.prepare_cached(sql)?.execute([asset_id]);
+    let deliveries = delete("DELETE FROM delivery WHERE asset_id = ?1")?;
+    delete("DELETE FROM version WHERE asset_id = ?1")?;
+    let assets = delete("DELETE FROM asset WHERE asset_id = ?1")?;
+    Ok(PruneCounts { deliveries, assets, refusals: 0 })
+}
+
 /// Deletes a slice, inside the caller's transaction.
 pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Slice> {
     // A `seq` is never reused, even if the newest delivery is deleted.
@@ -101,19 +111,9 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
             more = true;
             break;
         }
-        notes::forget(connection, asset_id)?;
-        for (table, sql) in [
-            ("delivery", "DELETE FROM delivery WHERE asset_id = ?1"),
-            ("version", "DELETE FROM version WHERE asset_id = ?1"),
-            ("asset", "DELETE FROM asset WHERE asset_id = ?1"),
-        ] {
-            let deleted = connection.prepare_cached(sql)?.execute([asset_id])?;
-            match table {
-                "delivery" => pruned.deliveries += deleted,
-                "asset" => pruned.assets += deleted,
-                _ => {}
-            }
-        }
+        let deleted = asset(connection, asset_id)?;
+        pruned.deliveries += deleted.deliveries;
+        pruned.assets += deleted.assets;
     }
 
     // Deliveries without a known asset are deleted by their own time.

@@ -6,12 +6,19 @@
 //! system's `fsync` is reliable. An entry that is answered with an error may be on disk
 //! nevertheless: a commit can fail after its bytes were written.
 
+mod copy;
 mod files;
 mod open;
+mod replace;
 mod reserve;
 mod schema;
+mod vacuum;
 mod writer;
 
+pub use copy::{CopyError, copy};
 pub use open::{Database, Location, OpenError, WriteConnection, create_directory_of, has_writer};
+pub use replace::{ReplaceError, replace};
+pub use reserve::is_full;
 pub use schema::{Commands, Schema};
+pub use vacuum::vacuum;
 pub use writer::{BatchHandler, Health, PendingCommit, Room, WriteError, Writer, WriterLimits};

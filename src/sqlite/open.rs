@@ -213,6 +213,18 @@ impl Database {
 
     /// Opens an existing file for reading, even while another process writes it.
     pub fn open_reader(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
+        match Self::open_reader_of_any_age(path, schema)? {
+            (connection, true) => Ok(connection),
+            _ => Err(OpenError::Older { what: schema.what, path: path.to_owned() }),
+        }
+    }
+
+    /// Does the same for a file of an older schema, too. Returns also whether the schema is the
+    /// newest.
+    pub fn open_reader_of_any_age(
+        path: &Path,
+        schema: Schema,
+    ) -> Result<(Connection, bool), OpenError> {
         let (what, make) = (schema.what, schema.commands.make);
         if !is_there_as_a_file(path, what)? {
             return Err(OpenError::Missing { what, path: path.to_owned(), make });
@@ -231,14 +243,11 @@ impl Database {
             }
             read => read?,
         };
-        if version < schema.migrations.len() {
+        if version == 0 {
             let path = path.to_owned();
-            return Err(match version {
-                0 => OpenError::Foreign { what: schema.what, path, why: "it is empty" },
-                _ => OpenError::Older { what: schema.what, path },
-            });
+            return Err(OpenError::Foreign { what: schema.what, path, why: "it is empty" });
         }
-        Ok(connection)
+        Ok((connection, version == schema.migrations.len()))
     }
 
     /// Opens an existing file of the newest schema for a short write while its writer runs.
@@ -600,7 +609,7 @@ fn lock_name(path: &Path) -> PathBuf {
 }
 
 /// Takes the writer's lock, in a file next to `path` that also names the process.
-fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path, schema: Schema) -> Result<File, OpenError> {
     let name = lock_name(path);
     let (what, Commands { beside, read, .. }) = (schema.what, schema.commands);
     let failed =

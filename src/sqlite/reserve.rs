@@ -104,7 +104,7 @@ impl Reserve {
 }
 
 /// Returns whether a write failed because the disk or a quota has no space.
-pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+pub fn is_full(error: &rusqlite::Error) -> bool {
     // SQLite extends the file that readers and the writer share in another way than the others.
     let without_room = [ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_WRITE];
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)

@@ -1,5 +1,6 @@
 //! Makes untrusted text printable, once, at the boundary; does not know where it is drawn.
 
+mod amount;
 mod clip;
 mod escape;
 mod nearest;
@@ -12,12 +13,13 @@ use std::fmt;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+pub use amount::{bytes_in_words, count_in_words};
 pub use clip::ClipText;
 pub use escape::is_hidden;
 pub use nearest::nearest;
 pub use secret::without_secrets;
 pub use shell::shell_word;
-pub use transfer::{size_words, transfer_words};
+pub use transfer::transfer_words;
 
 /// Stands for text that would be invisible.
 const NOTHING: &str = "(empty)";

@@ -1,13 +1,15 @@
 //! How much of a file there is, in words for a person.
 
+use super::bytes_in_words;
+
 /// Returns what there is of a file, the rate in bytes a second, and the time left.
 pub fn transfer_words(have: u64, total: Option<u64>, rate: Option<u64>) -> String {
     let there = match total {
         Some(total) => {
             let percent = u128::from(have) * 100 / u128::from(total.max(1));
-            format!("{percent} %, {} of {}", size_words(have), size_words(total))
+            format!("{percent} %, {} of {}", bytes_in_words(have), bytes_in_words(total))
         }
-        None => size_words(have),
+        None => bytes_in_words(have),
     };
     let Some(rate) = rate else { return there };
     let left = match total.map(|total| total.saturating_sub(have)) {
@@ -16,21 +18,7 @@ pub fn transfer_words(have: u64, total: Option<u64>, rate: Option<u64>) -> Strin
             .checked_div(rate)
             .map_or(", stalled".to_owned(), |seconds| format!(", {} left", duration(seconds))),
     };
-    format!("{there}, {}/s{left}", size_words(rate))
-}
-
-/// Returns a number of bytes in the unit that suits it.
-pub fn size_words(bytes: u64) -> String {
-    let tenths = |unit: u64| {
-        let tenths = u128::from(bytes) * 10 / u128::from(unit);
-        format!("{}.{}", tenths / 10, tenths % 10)
-    };
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", tenths(1 << 10)),
-        1_048_576..1_073_741_824 => format!("{} MiB", tenths(1 << 20)),
-        _ => format!("{} GiB", tenths(1 << 30)),
-    }
+    format!("{there}, {}/s{left}", bytes_in_words(rate))
 }
 
 /// Returns seconds as `m:ss` or `h:mm:ss`.

@@ -62,6 +62,27 @@ fn prune_asks_nothing_where_the_answer_was_given_or_there_is_nothing_to_delete()
     assert!(code == 0 && shown.contains("Deleted 0 deliveries"), "{shown}");
 }
 
+#[test]
+fn deleting_an_asset_asks_on_a_terminal() {
+    let home = old();
+    let line = "journal delete --asset old";
+    let question = "Delete 1 delivery, 1 version and 0 kinds of refusals of the asset old, from ";
+    for answer in ["\n", "n\n", "\u{4}"] {
+        let (code, shown) = on_terminal(&home, line, question, answer);
+        assert_eq!(code, 1, "{answer:?}: {shown}");
+        assert!(shown.contains("nothing was deleted"), "{answer:?}: {shown}");
+        assert_eq!(kept(&home), 2, "{answer:?}");
+    }
+    let (code, shown) = on_terminal(&home, line, question, "y\n");
+    assert!(code == 0 && shown.contains("Deleted 1 delivery, 1 version and "), "{shown}");
+    assert_eq!(kept(&home), 1);
+    let (code, shown) = on_terminal(&home, "journal delete --yes --asset new", "", "");
+    assert!(code == 0 && !shown.contains("[y/N]"), "{shown}");
+    assert_eq!(kept(&home), 0);
+    // Without a terminal a script has decided.
+    home.run("journal delete --asset gone").complaint(1);
+}
+
 /// An inbox of a relay that runs, with one delivery, or of one that has ended.
 struct Inboxes {
     home: Home,

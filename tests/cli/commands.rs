@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 31] = [
     "",
     "watch",
     "demo",
@@ -50,6 +50,13 @@ const COMMANDS: [&str; 24] = [
     "names import",
     "names list",
     "names export",
+    "journal",
+    "journal path",
+    "journal size",
+    "journal backup",
+    "journal restore",
+    "journal delete",
+    "journal vacuum",
     "prune",
     "api",
     "api get-version",
@@ -240,6 +247,10 @@ fn what_is_no_file_is_called_by_its_kind() {
         "names list",
         "names export",
         "names import names.csv",
+        "journal size",
+        "journal backup copy.db",
+        "journal delete --asset a",
+        "journal vacuum",
         "prune --older-than 1d",
         "prune --older-than 1d --dry-run",
         "relay --listen 0",
@@ -310,6 +321,10 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
         &["names", "import", hostile],
         &["names", "import", "odd.csv"],
         &["names", "list", "--db", hostile],
+        &["journal", "size", "--db", hostile],
+        &["journal", "backup", hostile],
+        &["journal", "restore", hostile],
+        &["journal", "delete", "--asset", hostile],
         &["prune", "--older-than", hostile],
         &["prune", "--older-than", "1d", "--db", &store],
         &["relay", "--listen", "0", "--db", hostile],
@@ -373,7 +388,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 22] = [
+const WITH_ARGUMENTS: [(&str, &str); 28] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -382,6 +397,12 @@ const WITH_ARGUMENTS: [(&str, &str); 22] = [
     ("verify", "--signature 00 body.json"),
     ("status", ""),
     ("log", ""),
+    ("journal path", ""),
+    ("journal size", ""),
+    ("journal backup", "b.db"),
+    ("journal restore", "b.db"),
+    ("journal delete", "--asset a"),
+    ("journal vacuum", ""),
     ("prune", "--older-than 1d"),
     ("api get-version", "v"),
     ("api get-asset", "a"),

@@ -6,11 +6,9 @@ mod tests;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::error::DownloadError;
@@ -47,7 +45,7 @@ impl PartFile {
     ) -> Result<Self, DownloadError> {
         let path = directory.join(format!("{stem}.part"));
         let unusable = |cause| DownloadError::disk(&path, cause);
-        let file = own_file(OpenOptions::new().read(true).write(true).create(true), &path)
+        let file = files::open_own(OpenOptions::new().read(true).write(true).create(true), &path)
             .map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -85,7 +83,7 @@ impl PartFile {
     /// Empties it.
     pub(super) fn restart(&mut self) -> Result<(), DownloadError> {
         self.origin = None;
-        let emptied = self.file.set_len(0).and_then(|()| removed(&self.note_path()));
+        let emptied = self.file.set_len(0).and_then(|()| files::remove(&self.note_path()));
         emptied.map_err(|cause| DownloadError::disk(&self.path, cause))?;
         self.have = 0;
         Ok(())
@@ -133,30 +131,13 @@ impl PartFile {
 
     /// Renames it to `to`, which may exist only if `replaces`. Its bytes must be on the disk.
     pub(super) fn finish(self, to: &Path, replaces: bool) -> Result<(), DownloadError> {
-        let rename = || {
-            if replaces {
-                return fs::rename(&self.path, to);
-            }
-            match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE) {
-                // A file system without that.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                    match fs::symlink_metadata(to) {
-                        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-                        Err(_) => fs::rename(&self.path, to),
-                    }
-                }
-                renamed => Ok(renamed?),
-            }
-        };
-        rename().map_err(|cause| match cause.kind() {
+        files::put_in_place(&self.path, to, replaces).map_err(|cause| match cause.kind() {
             io::ErrorKind::AlreadyExists => DownloadError::exists(to),
             _ => DownloadError::disk(to, cause),
         })?;
         // The file is there; a note that stays behind is of no version that will be asked for.
-        let _ = removed(&self.note_path());
-        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
-        synced.map_err(|cause| DownloadError::disk(to, cause))
+        let _ = files::remove(&self.note_path());
+        files::sync_name(to).map_err(|cause| DownloadError::disk(to, cause))
     }
 
     fn note_path(&self) -> PathBuf {
@@ -167,7 +148,7 @@ impl PartFile {
 
     /// Reads the note; `None` if there is none of this version.
     fn read_note(&self) -> Option<PartOrigin> {
-        let file = own_file(OpenOptions::new().read(true), &self.note_path()).ok()?;
+        let file = files::open_own(OpenOptions::new().read(true), &self.note_path()).ok()?;
         let mut text = String::new();
         file.take(MAX_NOTE).read_to_string(&mut text).ok()?;
         let note: Value = serde_json::from_str(&text).ok()?;
@@ -178,8 +159,8 @@ impl PartFile {
 
     fn write_note(&self, origin: &PartOrigin) -> io::Result<()> {
         let path = self.note_path();
-        removed(&path)?;
-        let mut file = own_file(OpenOptions::new().write(true).create_new(true), &path)?;
+        files::remove(&path)?;
+        let mut file = files::open_own(OpenOptions::new().write(true).create_new(true), &path)?;
         let PartOrigin { etag, total } = origin;
         let note = json!({"version_id": self.version_id, "etag": etag, "bytes": total});
         writeln!(file, "{note}")
@@ -190,30 +171,8 @@ impl Drop for PartFile {
     /// Removes it if nothing is in it: the download did not begin.
     fn drop(&mut self) {
         if self.file.metadata().is_ok_and(|found| found.len() == 0) {
-            let _ = removed(&self.note_path());
-            let _ = removed(&self.path);
+            let _ = files::remove(&self.note_path());
+            let _ = files::remove(&self.path);
         }
-    }
-}
-
-/// Opens a file that is the user's alone. In a directory that others can write to, one that they put
-/// there is an error: a link to another file, or a file of theirs.
-fn own_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.mode(0o600).custom_flags(files::NO_LINK).open(path)?;
-    let found = file.metadata()?;
-    if let Some(kind) = files::kind(found.file_type()) {
-        return Err(io::Error::other(format!("it is {kind}, and a file was expected")));
-    }
-    if !files::is_ours(&found) || found.nlink() > 1 {
-        return Err(io::Error::other("it is another user's, or has another name too; remove it"));
-    }
-    Ok(file)
-}
-
-/// Removes a file, if there is one.
-fn removed(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use super::Finding;
 use crate::config::Config;
 use crate::journal::{JournalError, JournalReader, Watermarks};
 use crate::sqlite::{OpenError, has_writer};
-use crate::text::{Printable, size_words};
+use crate::text::{Printable, bytes_in_words};
 
 const ABOUT: &str = "journal";
 /// With less room there will soon be none.
@@ -93,7 +93,7 @@ fn contents(reader: &JournalReader, path: &Path, shown: &Printable) -> Finding {
         fs::metadata(name).map_or(0, |found| found.len())
     });
     let deliveries = if held == 1 { "delivery" } else { "deliveries" };
-    let size = size_words(companions.iter().sum());
+    let size = bytes_in_words(companions.iter().sum());
     Finding::ok(ABOUT, format!("{shown}: {held} {deliveries}, {size}, intact"))
 }
 
@@ -115,7 +115,7 @@ fn room(path: &Path) -> Option<Finding> {
     const ABOUT: &str = "disk";
     let disk = statvfs(path).ok()?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let what = format!("{} are free where the journal is", size_words(free));
+    let what = format!("{} are free where the journal is", bytes_in_words(free));
     let todo = "free some space, or let `dubwatch prune` delete what is old";
     Some(match free {
         0..NO_ROOM => Finding::bad(ABOUT, what, todo),

@@ -5,13 +5,13 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::say;
 use crate::api::FinishedDownload;
-use crate::text::{Printable, size_words};
+use crate::text::{Printable, bytes_in_words};
 
 /// Prints the path of a finished file.
 pub(super) fn announce(finished: &FinishedDownload) -> anyhow::Result<()> {
     let FinishedDownload { path, bytes, was_there } = finished;
     if *was_there {
-        let (path, size) = (Printable::new(&path.to_string_lossy()), size_words(*bytes));
+        let (path, size) = (Printable::new(&path.to_string_lossy()), bytes_in_words(*bytes));
         say(&format!(
             "{path} was there already, with the same length ({size}); it was left as it is"
         ));

@@ -22,7 +22,7 @@ use crate::api::{
 use crate::app::{Exit, api_settings, is_closed_pipe};
 use crate::callback::VersionStatus;
 use crate::config::{Config, ConfigError};
-use crate::text::{Printable, size_words};
+use crate::text::{Printable, bytes_in_words};
 use announce::announce;
 use bar::Bar;
 use names::FileNames;
@@ -106,7 +106,7 @@ async fn until_signal(
     if let Some((name, progress)) = begun {
         say(&format!(
             "stopped; {} of {name} is kept in {name}.part, and the same command goes on from there",
-            size_words(progress.have())
+            bytes_in_words(progress.have())
         ));
     }
     Ok(Exit::Signal(number))

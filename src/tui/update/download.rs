@@ -6,7 +6,7 @@ use super::super::model::download::{DownloadEnd, DownloadOrder, DownloadTarget};
 use super::super::model::mode::{Line, Mode};
 use super::{copy, show_message};
 use crate::callback::State;
-use crate::text::{Printable, size_words};
+use crate::text::{Printable, bytes_in_words};
 
 /// Begins to download the selected version, or stops that.
 pub(super) fn press(model: &mut Model) -> Vec<Effect> {
@@ -87,10 +87,10 @@ pub(super) fn answer(model: &mut Model, is_yes: bool) -> Vec<Effect> {
 pub(super) fn ended(model: &mut Model, end: DownloadEnd) -> Vec<Effect> {
     let message = match end {
         DownloadEnd::Done { path, bytes, was_there: true } => {
-            format!("{path} was there already ({})", size_words(bytes))
+            format!("{path} was there already ({})", bytes_in_words(bytes))
         }
         DownloadEnd::Done { path, bytes, was_there: false } => {
-            format!("downloaded {path} ({})", size_words(bytes))
+            format!("downloaded {path} ({})", bytes_in_words(bytes))
         }
         DownloadEnd::Stopped(part) => {
             show_message(model, format!("stopped; {part} is kept, and d goes on from there"));
