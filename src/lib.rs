@@ -53,6 +53,7 @@
 //! | [`text`] | printable text from untrusted bytes (pure) |
 //! | [`status`] | counts and the state of journal and link (pure) |
 //! | [`output`] | lines of text and NDJSON |
+//! | [`export`] | captures, tables and reports for others; captures read back |
 //! | [`tui`] | the dashboard: terminal, loop, keymap, model, update, views |
 //! | [`simulate`] | the signed sender of `dubwatch send`, the story of `dubwatch demo`, a stand-in for the service's API |
 //! | [`files`] | how keys, settings and databases are opened |
@@ -82,6 +83,7 @@ mod callback;
 mod cli;
 mod config;
 pub mod docs;
+mod export;
 mod files;
 mod filter;
 mod intake;

@@ -11,6 +11,7 @@ mod doctor;
 #[cfg(test)]
 mod documented;
 mod download;
+mod export;
 mod inbox;
 mod journal;
 mod keygen;
@@ -86,6 +87,8 @@ enum Command {
     /// Give assets local names in bulk; callbacks carry only ids
     #[command(subcommand)]
     Names(names::NamesCommand),
+    /// Write the journal to a file for others: a capture that verifies, a table, or a report
+    Export(export::ExportArgs),
     /// Look after the journal by hand: its size, backups, deleting an asset
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -197,6 +200,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Status(args)) => status::run(&config, &args),
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
+        Some(Command::Export(args)) => export::run(&config, &args),
         Some(Command::Journal(command)) => journal::run(&config, &command),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),

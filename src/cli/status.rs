@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::characters::out;
@@ -209,21 +209,7 @@ impl<W: Write> StatusReport<'_, W> {
 
     /// Returns whether a version matches the filter, or if that is `None`, the asset as a whole.
     fn fits(&self, row: &AssetRow, notes: &Notes, version: Option<&VersionRow>) -> bool {
-        self.filter.matches_version(&VersionFacts {
-            asset_id: &row.asset_id,
-            name: notes.shown_name(),
-            version_id: version.map(|row| row.version_id.as_str()),
-            locale: version.and_then(|row| row.version.locale()),
-            state: version.map(|row| row.version.state()),
-            failed: row.asset.failure.is_some(),
-            provenance: version
-                .map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
-            basis: version.map_or(Basis::Callback, |row| row.version.basis()),
-            foreign: notes.listing.is_foreign,
-            uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
-            overdue: version.is_some_and(|row| row.version.overdue(self.now, self.config.overdue)),
-            last_at: row.asset.last_at,
-        })
+        version_fits(&self.filter, row, notes, version, self.now, self.config.overdue)
     }
 
     /// Writes the names of the columns above the first line in a pipe, which is about this asset.
@@ -253,4 +239,29 @@ impl<W: Write> StatusReport<'_, W> {
         }
         Ok(self.out.flush()?)
     }
+}
+
+/// Returns whether a version matches a filter, or if that is `None`, the asset as a whole.
+pub(super) fn version_fits(
+    filter: &Filter,
+    row: &AssetRow,
+    notes: &Notes,
+    version: Option<&VersionRow>,
+    now: Timestamp,
+    overdue: SignedDuration,
+) -> bool {
+    filter.matches_version(&VersionFacts {
+        asset_id: &row.asset_id,
+        name: notes.shown_name(),
+        version_id: version.map(|row| row.version_id.as_str()),
+        locale: version.and_then(|row| row.version.locale()),
+        state: version.map(|row| row.version.state()),
+        failed: row.asset.failure.is_some(),
+        provenance: version.map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
+        basis: version.map_or(Basis::Callback, |row| row.version.basis()),
+        foreign: notes.listing.is_foreign,
+        uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+        overdue: version.is_some_and(|row| row.version.overdue(now, overdue)),
+        last_at: row.asset.last_at,
+    })
 }

@@ -64,6 +64,7 @@ const ROWS: &[CommandUse] = &[
     only("names import", &["db", "config"]),
     only("names list", &["db", "json", "output", "config"]),
     only("names export", &["db", "config"]),
+    only("export", &["db", "overdue", "expect", "config"]),
     only("journal path", &["db", "config"]),
     only("journal size", &["db", "config"]),
     only("journal backup", &["db", "config"]),

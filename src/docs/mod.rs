@@ -11,6 +11,7 @@ macro_rules! page {
     ($name:ident, $file:literal) => {
         /// [api]: crate::docs::api
         /// [callbacks]: crate::docs::callbacks#what-a-callback-does
+        /// [captures]: crate::docs::captures
         /// [effects]: crate::docs::callbacks#what-a-callback-does
         /// [expected]: crate::docs::keys#how-many-versions-an-asset-will-have
         /// [files]: crate::docs::files
@@ -30,6 +31,7 @@ macro_rules! page {
 
 page!(api, "api.md");
 page!(callbacks, "callbacks.md");
+page!(captures, "captures.md");
 page!(commands, "commands.md");
 page!(files, "files.md");
 page!(filter, "filter.md");

@@ -360,6 +360,13 @@ pub(crate) const ROWS: &[Row] = &[
         why: "what is written depends on what is stored and not on a screen",
     },
     Row {
+        module: "export",
+        ours: &["callback", "text", "timeline"],
+        crates: &["base64", "jiff", "ring", "serde", "serde_json"],
+        pure: false,
+        why: "what leaves the journal is made from entries and states, wherever they come from",
+    },
+    Row {
         module: "tui::model",
         ours: &["callback", "timeline", "status", "text", "filter"],
         crates: &["jiff", "serde", "serde_json"],

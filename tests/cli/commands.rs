@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "",
     "watch",
     "demo",
@@ -50,6 +50,7 @@ const COMMANDS: [&str; 31] = [
     "names import",
     "names list",
     "names export",
+    "export",
     "journal",
     "journal path",
     "journal size",
@@ -247,6 +248,7 @@ fn what_is_no_file_is_called_by_its_kind() {
         "names list",
         "names export",
         "names import names.csv",
+        "export --format csv",
         "journal size",
         "journal backup copy.db",
         "journal delete --asset a",
@@ -321,6 +323,9 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
         &["names", "import", hostile],
         &["names", "import", "odd.csv"],
         &["names", "list", "--db", hostile],
+        &["export", "--format", "csv", "--db", hostile],
+        &["export", "--format", "csv", "--filter", hostile],
+        &["export", "--format", "csv", "--to", "no/a\u{1b}[2J\u{202e}"],
         &["journal", "size", "--db", hostile],
         &["journal", "backup", hostile],
         &["journal", "restore", hostile],
@@ -388,7 +393,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 28] = [
+const WITH_ARGUMENTS: [(&str, &str); 29] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -397,6 +402,7 @@ const WITH_ARGUMENTS: [(&str, &str); 28] = [
     ("verify", "--signature 00 body.json"),
     ("status", ""),
     ("log", ""),
+    ("export", "--format csv"),
     ("journal path", ""),
     ("journal size", ""),
     ("journal backup", "b.db"),

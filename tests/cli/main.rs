@@ -13,6 +13,7 @@ mod asking;
 mod commands;
 mod doctor;
 mod download;
+mod export;
 mod journal;
 mod places;
 mod readme;
