@@ -51,6 +51,7 @@
 //! | [`journal`] | deliveries, states and refusals on disk; queries; the feed |
 //! | [`filter`] | the filter language (pure) |
 //! | [`text`] | printable text from untrusted bytes (pure) |
+//! | [`wait`] | what `dubwatch wait` waits for, and whether it holds (pure) |
 //! | [`status`] | counts and the state of journal and link (pure) |
 //! | [`output`] | lines of text and NDJSON |
 //! | [`export`] | captures, tables and reports for others; captures read back |
@@ -101,5 +102,6 @@ mod status;
 mod text;
 mod timeline;
 mod tui;
+mod wait;
 
 pub use cli::run;

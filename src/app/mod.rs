@@ -13,6 +13,7 @@
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
 //! | `frontend` | lines on standard output; the dashboard's terminal |
 //! | `dashboard` | the dashboard's backend: reads the journal, answers requests |
+//! | `wait` | waits for versions: attaches to a journal or receives |
 //! | `worker` | a task or thread with a result |
 
 mod api_source;
@@ -37,6 +38,7 @@ mod show;
 mod signals;
 mod status;
 mod supervisor;
+mod wait;
 mod watch;
 mod welcome;
 mod worker;
@@ -58,6 +60,7 @@ pub use keys::{DevKeyError, load_dev_key, trusted_keys};
 pub use read_only::follow;
 pub use reader_gone::reader_gone;
 pub use relay::{RelayOptions, relay, relay_admin};
+pub use wait::{WaitAfter, WaitOptions, WaitOutput, WaitSource, wait};
 pub use watch::watch;
 
 /// How a run ended.
@@ -67,6 +70,8 @@ pub enum Exit {
     Done,
     /// It failed; a message on standard error says why.
     Failed,
+    /// The answer to a question, as a status of the command's own; its help says what it means.
+    Answer(u8),
     /// A signal with this number ended it, in order.
     Signal(u8),
 }
@@ -76,6 +81,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Failed => Self::from(1),
+            Exit::Answer(status) => Self::from(status),
             Exit::Signal(number) => Self::from(128 + number),
         }
     }

@@ -30,7 +30,7 @@ use crate::tui::widget::theme::Theme;
 
 /// The parts of a read-only run: the task that checks for the process that writes the journal, if
 /// there can be one.
-struct ReadOnly(Option<Worker<()>>);
+pub(super) struct ReadOnly(pub(super) Option<Worker<()>>);
 
 impl Parts for ReadOnly {
     async fn next(&mut self) -> PartEvent {

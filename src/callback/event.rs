@@ -48,6 +48,12 @@ impl State {
         matches!(self, Self::Failed | Self::GenerateFailed)
     }
 
+    /// Returns whether a version in this state has got as far as `goal` in its cycle. One that failed
+    /// has not.
+    pub const fn has_reached(self, goal: Self) -> bool {
+        !self.is_failure() && self.rank() >= goal.rank()
+    }
+
     /// Returns the name used in NDJSON and in the journal.
     pub const fn name(self) -> &'static str {
         match self {

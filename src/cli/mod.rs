@@ -25,6 +25,7 @@ mod send;
 mod status;
 mod uses;
 mod verify;
+mod wait;
 mod watch;
 
 use std::ffi::OsString;
@@ -84,6 +85,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the deliveries in the journal, oldest first, or what was refused
     Log(log::LogArgs),
+    /// Wait until versions are ready or generated; the exit status is the answer
+    Wait(wait::WaitArgs),
     /// Give assets local names in bulk; callbacks carry only ids
     #[command(subcommand)]
     Names(names::NamesCommand),
@@ -202,6 +205,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Export(args)) => export::run(&config, &args),
         Some(Command::Journal(command)) => journal::run(&config, &command),
+        Some(Command::Wait(args)) => wait::run(config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),
         Some(Command::Download(args)) => download::run(&config, &args),

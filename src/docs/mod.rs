@@ -10,6 +10,7 @@
 macro_rules! page {
     ($name:ident, $file:literal) => {
         /// [api]: crate::docs::api
+        /// [ci]: crate::docs::ci
         /// [callbacks]: crate::docs::callbacks#what-a-callback-does
         /// [captures]: crate::docs::captures
         /// [effects]: crate::docs::callbacks#what-a-callback-does
@@ -32,6 +33,7 @@ macro_rules! page {
 page!(api, "api.md");
 page!(callbacks, "callbacks.md");
 page!(captures, "captures.md");
+page!(ci, "ci.md");
 page!(commands, "commands.md");
 page!(files, "files.md");
 page!(filter, "filter.md");

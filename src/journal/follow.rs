@@ -60,6 +60,8 @@ struct WatchedFile {
     version: u64,
     /// When to poll next.
     look_at: Instant,
+    /// The interval between two polls.
+    look_every: Duration,
 }
 
 impl Follower {
@@ -78,8 +80,18 @@ impl Follower {
         let version = reader.data_version()?;
         let seen = reader.watermarks()?;
         let look_at = Instant::now();
-        let watched = WatchedFile { path: path.to_owned(), identity, version, look_at };
+        let path = path.to_owned();
+        let watched = WatchedFile { path, identity, version, look_at, look_every: LOOK_EVERY };
         Ok(Self { reader, source: ChangeSource::File(watched), summaries: false, seen })
+    }
+
+    /// Polls a journal that another process writes at this interval, instead of a few times a second.
+    #[must_use]
+    pub const fn looking_every(mut self, interval: Duration) -> Self {
+        if let ChangeSource::File(watched) = &mut self.source {
+            watched.look_every = interval;
+        }
+        self
     }
 
     /// Makes it return [`JournalBatch::Summaries`] instead of [`JournalBatch::Deliveries`].
@@ -169,7 +181,7 @@ impl Follower {
             ChangeSource::Feed(feed) => Ok(feed.further().await.is_some()),
             ChangeSource::File(watched) => loop {
                 sleep_until(watched.look_at).await;
-                watched.look_at = Instant::now() + LOOK_EVERY;
+                watched.look_at = Instant::now() + watched.look_every;
                 if identity(&watched.path) != Some(watched.identity) {
                     return Err(JournalError::Replaced(watched.path.clone()));
                 }

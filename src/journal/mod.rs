@@ -10,6 +10,7 @@ mod feed;
 mod follow;
 mod handler;
 mod listings;
+mod lookup;
 mod notes;
 mod prune;
 mod reader;

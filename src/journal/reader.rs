@@ -80,7 +80,7 @@ pub struct Scanned {
 /// A connection for reading; see [`super::Journal::reader`].
 #[derive(Debug)]
 pub struct JournalReader {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 
@@ -515,7 +515,8 @@ impl JournalReader {
             .collect()
     }
 
-    fn read<T>(&self, result: rusqlite::Result<T>) -> Result<T, JournalError> {
+    /// Names the journal in an error.
+    pub(super) fn read<T>(&self, result: rusqlite::Result<T>) -> Result<T, JournalError> {
         result.map_err(|cause| JournalError::Read { path: self.path.clone(), cause })
     }
 }

@@ -16,7 +16,9 @@ mod vacuum;
 mod writer;
 
 pub use copy::{CopyError, copy};
-pub use open::{Database, Location, OpenError, WriteConnection, create_directory_of, has_writer};
+pub use open::{
+    Database, Location, OpenError, WriteConnection, create_directory_of, has_writer, names_writer,
+};
 pub use replace::{ReplaceError, replace};
 pub use reserve::is_full;
 pub use schema::{Commands, Schema};

@@ -559,19 +559,25 @@ fn make_private(path: &Path) {
     }
 }
 
-/// Returns whether the process that writes the file at `path` still runs, as far as is known.
-///
-/// Tries the lock only if the process that it names is not visible, as from another container:
-/// trying can briefly block a new writer.
+/// Returns whether the process that writes the file at `path` still runs, as far as is known: also
+/// `true` where the lock does not say.
 pub fn has_writer(path: &Path) -> bool {
-    let Ok(mut lock) = open_lock(&lock_name(path), OpenOptions::new().read(true)) else {
-        return true;
-    };
-    let pid = read_pid(&mut lock);
-    if pid.is_none_or(|pid| test_kill_process(pid) != Err(Errno::SRCH)) {
-        return true;
-    }
-    lock.try_lock_shared().is_err()
+    writer_runs(path).unwrap_or(true)
+}
+
+/// Returns whether the lock of the file at `path` names a process that runs.
+pub fn names_writer(path: &Path) -> bool {
+    writer_runs(path).unwrap_or(false)
+}
+
+/// Returns whether the process that the lock names still runs; `None` where the lock does not say.
+///
+/// Tries the lock only if that process is not visible, as from another container: trying can briefly
+/// block a new writer.
+fn writer_runs(path: &Path) -> Option<bool> {
+    let mut lock = open_lock(&lock_name(path), OpenOptions::new().read(true)).ok()?;
+    let pid = read_pid(&mut lock)?;
+    Some(test_kill_process(pid) != Err(Errno::SRCH) || lock.try_lock_shared().is_err())
 }
 
 /// Opens the lock's file. Returns an error for a link or another kind of file, because the lock is

@@ -18,6 +18,9 @@
 //! 5. An expected number is compared with the versions of the asset, each counted by itself. Versions
 //!    above the number are unexpected, and at most the number are done.
 //! 6. An asset is complete if all that is expected is done. It stays so whatever unexpected versions do.
+//!
+//! `dubwatch wait` also compares with an earlier goal than `generated`: then a version that is at the goal
+//! or further along is done, unless it is failing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -102,6 +105,31 @@ fn locales(pieces: &[&str]) -> Result<Expectation, String> {
     Ok(Expectation::Locales(Locales(locales.into())))
 }
 
+impl Expectation {
+    /// Returns the expected version that failed last, if one is failing: of an expected locale the
+    /// newest version counts, of an expected number each version.
+    pub fn failing<'a>(&self, versions: &'a [VersionRow]) -> Option<&'a VersionRow> {
+        let age = |row: &&VersionRow| (row.version.since(), row.version.state().is_failure());
+        let is_failing = |row: &&VersionRow| row.version.state().is_failure();
+        match self {
+            Self::Count(_) => versions.iter().filter(is_failing).max_by_key(age),
+            Self::Locales(Locales(locales)) => {
+                let mut newest: HashMap<String, Option<&VersionRow>> =
+                    locales.iter().map(|locale| (locale.to_ascii_lowercase(), None)).collect();
+                for row in versions {
+                    let locale = row.version.locale().map(str::to_ascii_lowercase);
+                    if let Some(last) = locale.and_then(|locale| newest.get_mut(&locale))
+                        && last.is_none_or(|last| age(&last) <= age(&row))
+                    {
+                        *last = Some(row);
+                    }
+                }
+                newest.into_values().flatten().filter(is_failing).max_by_key(age)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,10 +158,15 @@ pub struct Progress {
 impl Progress {
     /// Compares versions with an expectation.
     pub fn of(versions: &[VersionRow], expectation: &Expectation) -> Self {
+        Self::towards(State::Generated, versions, expectation)
+    }
+
+    /// Compares versions with an expectation; a version is done if it has reached `goal`.
+    pub fn towards(goal: State, versions: &[VersionRow], expectation: &Expectation) -> Self {
         match expectation {
-            Expectation::Locales(Locales(locales)) => Self::of_locales(versions, locales),
+            Expectation::Locales(Locales(locales)) => Self::of_locales(goal, versions, locales),
             Expectation::Count(expected) => {
-                let is_done = |row: &&VersionRow| row.version.state() == State::Generated;
+                let is_done = |row: &&VersionRow| row.version.state().has_reached(goal);
                 Self {
                     done: versions.iter().filter(is_done).count().min(*expected),
                     expected: *expected,
@@ -145,7 +178,7 @@ impl Progress {
         }
     }
 
-    fn of_locales(versions: &[VersionRow], locales: &[Box<str>]) -> Self {
+    fn of_locales(goal: State, versions: &[VersionRow], locales: &[Box<str>]) -> Self {
         // A sender chooses the number of versions, so each is looked up instead of compared with all.
         let mut found: HashMap<String, Option<LocaleState>> =
             locales.iter().map(|locale| (locale.to_ascii_lowercase(), None)).collect();
@@ -158,7 +191,7 @@ impl Progress {
             };
             let newest = (version.since(), version.state().is_failure());
             let state = state.get_or_insert(LocaleState { has_done: false, newest });
-            state.has_done |= version.state() == State::Generated;
+            state.has_done |= version.state().has_reached(goal);
             state.newest = state.newest.max(newest);
         }
         let missing = locales.iter().filter(|locale| found[&locale.to_ascii_lowercase()].is_none());

@@ -66,6 +66,13 @@ pub(crate) const ROWS: &[Row] = &[
         why: "dashboard and log filter alike, and the clock is an argument",
     },
     Row {
+        module: "wait",
+        ours: &["callback", "filter", "text", "timeline"],
+        crates: &["jiff"],
+        pure: true,
+        why: "what is waited for is judged alike, whoever receives",
+    },
+    Row {
         module: "files",
         ours: &[],
         crates: &["rustix"],

@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 33] = [
     "",
     "watch",
     "demo",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 32] = [
     "verify",
     "status",
     "log",
+    "wait",
     "names",
     "names import",
     "names list",
@@ -393,7 +394,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 29] = [
+const WITH_ARGUMENTS: [(&str, &str); 30] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -409,6 +410,7 @@ const WITH_ARGUMENTS: [(&str, &str); 29] = [
     ("journal restore", "b.db"),
     ("journal delete", "--asset a"),
     ("journal vacuum", ""),
+    ("wait", "--version v"),
     ("prune", "--older-than 1d"),
     ("api get-version", "v"),
     ("api get-asset", "a"),

@@ -18,3 +18,4 @@ mod journal;
 mod places;
 mod readme;
 mod reports;
+mod wait;

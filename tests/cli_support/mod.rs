@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -228,7 +228,7 @@ impl Drop for Watch {
     }
 }
 
-fn lines_of(out: ChildStdout) -> Receiver<String> {
+pub(crate) fn lines_of(out: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(1 << 12);
     std::thread::spawn(move || {
         for line in BufReader::new(out).lines() {

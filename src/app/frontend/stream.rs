@@ -45,7 +45,7 @@ enum LineSource {
 }
 
 /// Why the reports have ended.
-enum ReportEnd {
+pub(in super::super) enum ReportEnd {
     /// The relay refused the token at the first connection.
     TokenRefused,
     /// They were stopped, or the writer has ended.
@@ -224,7 +224,8 @@ async fn report(
     }
 }
 
-async fn report_status(
+/// Sends a notice for each change of the status, and tells the user of it.
+pub(in super::super) async fn report_status(
     mut status: watch::Receiver<Status>,
     notices: &mpsc::Sender<Notice>,
     print: fn(&str),

@@ -15,5 +15,6 @@ mod starts;
 mod stopped;
 mod token;
 mod two_inboxes;
+mod wait;
 mod ways;
 mod wire;
