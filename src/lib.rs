@@ -51,6 +51,8 @@
 //! | [`journal`] | deliveries, states and refusals on disk; queries; the feed |
 //! | [`filter`] | the filter language (pure) |
 //! | [`text`] | printable text from untrusted bytes (pure) |
+//! | [`forward`] | what of a kept delivery goes to another receiver (pure) |
+//! | [`replay`] | sends deliveries of the journal again |
 //! | [`wait`] | what `dubwatch wait` waits for, and whether it holds (pure) |
 //! | [`status`] | counts and the state of journal and link (pure) |
 //! | [`output`] | lines of text and NDJSON |
@@ -87,6 +89,7 @@ pub mod docs;
 mod export;
 mod files;
 mod filter;
+mod forward;
 mod intake;
 pub mod internals;
 mod journal;
@@ -94,6 +97,7 @@ mod listener;
 mod outbound;
 mod output;
 mod relay;
+mod replay;
 mod serve;
 mod signature;
 mod simulate;

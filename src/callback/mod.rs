@@ -20,9 +20,7 @@ pub use compressed::{Compression, decompress};
 pub use delivery::{Accepted, Delivery, DeliverySummary, Fingerprint, Received, Source};
 pub use event::{Event, State};
 pub use gap::{Gap, MessagePosition, NotedGap};
-#[cfg(test)]
-pub use headers::REDACTED;
-pub use headers::{Headers, SIGNATURE_HEADER};
+pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};
 pub use outcome::{Ambiguity, DeliveryEffect, Outcome};
 pub use refusal::{
     BODY_SAMPLE, BodySample, EarlierBody, MAX_BODIES, Refusal, RefusalEntry, RefusalKind,

@@ -41,7 +41,7 @@ pub(super) struct LogArgs {
 }
 
 pub(super) fn run(config: &Config, args: &LogArgs) -> anyhow::Result<Exit> {
-    let filter = filter(args)?;
+    let filter = filter(args.filter.as_deref(), args.since.as_deref())?;
     config.needs_journal()?;
     // Before a warning about the zone, so that an error is the only message.
     let follower = Follower::open(&config.db)?;
@@ -60,9 +60,10 @@ pub(super) fn run(config: &Config, args: &LogArgs) -> anyhow::Result<Exit> {
     done_unless(written.and_then(|()| Ok(records.flush()?)))
 }
 
-fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
-    let mut terms = args.filter.clone().unwrap_or_default();
-    if let Some(since) = &args.since {
+/// Parses a filter of deliveries. `since` is one more of its terms.
+pub(super) fn filter(terms: Option<&str>, since: Option<&str>) -> anyhow::Result<Filter> {
+    let mut terms = terms.unwrap_or_default().to_owned();
+    if let Some(since) = since {
         terms.push_str(" since:");
         terms.push_str(since);
     }

@@ -19,8 +19,10 @@ mod log;
 mod logging;
 mod man;
 mod names;
+mod progress;
 mod prune;
 mod relay;
+mod replay;
 mod send;
 mod status;
 mod uses;
@@ -87,6 +89,8 @@ enum Command {
     Log(log::LogArgs),
     /// Wait until versions are ready or generated; the exit status is the answer
     Wait(wait::WaitArgs),
+    /// Send deliveries of the journal to a URL again, byte for byte
+    Replay(replay::ReplayArgs),
     /// Give assets local names in bulk; callbacks carry only ids
     #[command(subcommand)]
     Names(names::NamesCommand),
@@ -205,6 +209,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Export(args)) => export::run(&config, &args),
         Some(Command::Journal(command)) => journal::run(&config, &command),
+        Some(Command::Replay(args)) => replay::run(&config, &args),
         Some(Command::Wait(args)) => wait::run(config, &args),
         Some(Command::Prune(args)) => prune::run(&config, &args),
         Some(Command::Api(command)) => api::run(&config, &command),

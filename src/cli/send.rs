@@ -15,11 +15,12 @@ use super::characters::text_out;
 use super::prune::counted;
 use super::verify::read as read_body;
 use crate::app::{DevKeyError, Exit, load_dev_key, reader_gone};
-use crate::callback::{Encoding, Event, State};
+use crate::callback::{Callback, Encoding, Event, Source, State};
 use crate::config::{Config, ConfigError, Origin, SettingKey, parse_span};
+use crate::journal::JournalReader;
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::signature::PrivateKey;
-use crate::simulate::{Answer, Message, Sender, Tamper};
+use crate::simulate::{Answer, Message, Sender, Tamper, body_like};
 use crate::text::Printable;
 
 /// Default pause between two callbacks of a lifecycle.
@@ -31,17 +32,19 @@ pub(super) struct SendArgs {
     /// Where to post [default: the listener's own callback URL, from --listen and --path]
     #[arg(long, value_name = "URL")]
     to: Option<Uri>,
-    #[arg(long, default_value = "version_ready", help = event_help())]
-    event: String,
-    /// The asset's id
-    #[arg(long, value_name = "ID", default_value = "ast_demo")]
-    asset: String,
-    /// The version's id
-    #[arg(long, value_name = "ID", default_value = "ver_demo")]
-    version: String,
-    /// The version's locale
-    #[arg(long, default_value = "es-ES")]
-    locale: String,
+    #[arg(long, help = event_help())]
+    event: Option<String>,
+    #[arg(long, value_name = "ID", help = "The asset's id [default: ast_demo]")]
+    asset: Option<String>,
+    #[arg(long, value_name = "ID", help = "The version's id [default: ver_demo]")]
+    version: Option<String>,
+    /// The version's locale [default: es-ES]
+    #[arg(long)]
+    locale: Option<String>,
+    /// Send what the delivery with this number in the journal has, signed anew; --event, --asset,
+    /// --version and --locale change its fields, and everything else stays
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["body", "lifecycle"])]
+    like: Option<u64>,
     /// Private key to sign with [default: the development key, dev.pem beside the journal]
     #[arg(long, value_name = "PEM")]
     key: Option<PathBuf>,
@@ -83,7 +86,9 @@ fn after_help() -> String {
 
 fn event_help() -> String {
     let known = Event::ALL.map(Event::name).join(", ");
-    format!("The event type: {known}; or any other text, to see what a receiver makes of it")
+    format!(
+        "The event type: {known}; or any other text, to see what a receiver makes of it [default: version_ready]"
+    )
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -106,6 +111,7 @@ impl clap::ValueEnum for Tamper {
 
 pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
     let to = destination(config, args)?;
+    let like = args.like.map(|seq| original(config, seq)).transpose()?;
     let key = match &args.key {
         Some(path) => PrivateKey::from_file(path)?,
         None => load_dev_key(config).map_err(DevKeyError::into_cause)?,
@@ -122,7 +128,7 @@ pub(super) fn run(config: &Config, args: &SendArgs) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         // Created inside the runtime, in which the connection's tasks run.
         let sender = Sender::new(to, key, encoding, outbound);
-        send_all(&sender, args, text_out(config)).await
+        send_all(&sender, args, like, text_out(config)).await
     })
 }
 
@@ -162,7 +168,7 @@ fn destination(config: &Config, args: &SendArgs) -> anyhow::Result<Uri> {
 
 /// Returns how to connect to the receiver. Only reads certificates if they are needed or named: a
 /// machine without any can still post to itself.
-fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
+pub(super) fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     let trust = match &config.cacert {
         None if to.scheme_str() != Some("https") => Trust::System,
         file => Trust::read(file.as_deref())
@@ -171,7 +177,28 @@ fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(Proxies::from_environment(), trust))
 }
 
-async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyhow::Result<Exit> {
+/// Returns the body of a delivery in the journal.
+fn original(config: &Config, seq: u64) -> anyhow::Result<Vec<u8>> {
+    config.needs_journal()?;
+    let delivery = JournalReader::open(&config.db)?.delivery(seq)?.with_context(|| {
+        format!(
+            "there is no delivery {seq} in {}; `dubwatch log --json` has the numbers as seq",
+            config.db.display()
+        )
+    })?;
+    anyhow::ensure!(
+        delivery.request.source != Source::Api,
+        "delivery {seq} is an answer of the service's API and was no request; name another"
+    );
+    Ok(delivery.request.body)
+}
+
+async fn send_all(
+    sender: &Sender,
+    args: &SendArgs,
+    like: Option<Vec<u8>>,
+    mut out: impl Write,
+) -> anyhow::Result<Exit> {
     let body = args.body.as_deref().map(Payload::of_file).transpose()?;
     let mut pace = args.rate.map(|rate| {
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -187,9 +214,10 @@ async fn send_all(sender: &Sender, args: &SendArgs, mut out: impl Write) -> anyh
     let mut as_it_should_be = true;
     let mut sent = 0;
     for n in 1..=args.count {
-        let payloads = match &body {
-            Some(body) => vec![body.clone()],
-            None => messages(args, n).iter().map(Payload::of_message).collect(),
+        let payloads = match (&body, &like) {
+            (Some(body), _) => vec![body.clone()],
+            (None, Some(original)) => vec![Payload::like(original, args, n)?],
+            (None, None) => messages(args, n).iter().map(Payload::of_message).collect(),
         };
         for Payload { label, body } in payloads {
             let its_time = async {
@@ -236,6 +264,28 @@ impl Payload {
         Self { label, body: message.body() }
     }
 
+    /// Returns the body of a delivery with the fields that the command line names.
+    fn like(original: &[u8], args: &SendArgs, n: u64) -> anyhow::Result<Self> {
+        let fields = [
+            ("event", &args.event),
+            ("asset_id", &args.asset),
+            ("version_id", &args.version),
+            ("version_locale", &args.locale),
+        ];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let filled: Vec<(&str, String)> =
+            given.map(|(name, value)| (name, fill(value, n))).collect();
+        let changes: Vec<(&str, &str)> =
+            filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body = body_like(original, &changes).map_err(|why| {
+            anyhow::anyhow!("delivery {} cannot be changed: {why}", args.like.unwrap_or_default())
+        })?;
+        let Callback { event, asset_id, version_id, .. } = Callback::read(&body);
+        let shown =
+            [event, asset_id, version_id].map(|text| text.unwrap_or_else(|| "-".to_owned()));
+        Ok(Self { label: shown.join("  "), body })
+    }
+
     fn of_file(path: &Path) -> anyhow::Result<Self> {
         let body = read_body(path).map_err(|error| UsageError(format!("{error:#}")))?;
         let name = if path.as_os_str() == "-" {
@@ -254,19 +304,25 @@ fn messages(args: &SendArgs, n: u64) -> Vec<Message> {
     let events: Vec<&str> = if args.lifecycle {
         run.iter().map(|state| Event::Version(*state).name()).collect()
     } else {
-        vec![args.event.as_str()]
+        vec![args.event.as_deref().unwrap_or("version_ready")]
     };
-    let fill = |id: &str| id.replace("{n}", &n.to_string());
+    let id = |given: &Option<String>, default| fill(given.as_deref().unwrap_or(default), n);
     let message = |event: &str| {
         let of_version = event != "asset_failed";
         Message {
             event: event.to_owned(),
-            asset_id: fill(&args.asset),
-            version_id: of_version.then(|| fill(&args.version)),
-            version_locale: of_version.then(|| args.locale.clone()),
+            asset_id: id(&args.asset, "ast_demo"),
+            version_id: of_version.then(|| id(&args.version, "ver_demo")),
+            version_locale: of_version
+                .then(|| args.locale.clone().unwrap_or_else(|| "es-ES".to_owned())),
         }
     };
     events.into_iter().map(message).collect()
+}
+
+/// Puts the number of the callback into an id.
+fn fill(id: &str, n: u64) -> String {
+    id.replace("{n}", &n.to_string())
 }
 
 fn tell(args: &SendArgs, label: &str, answer: &Answer, out: &mut impl Write) -> anyhow::Result<()> {

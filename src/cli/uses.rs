@@ -89,6 +89,7 @@ const ROWS: &[CommandUse] = &[
             "config",
         ],
     ),
+    only("replay", &["db", "ascii", "cacert", "config"]),
     only("names import", &["db", "config"]),
     only("names list", &["db", "json", "output", "config"]),
     only("names export", &["db", "config"]),

@@ -1,6 +1,7 @@
 //! The signed sender behind `dubwatch send` and `dubwatch demo`: posts what a dubbing service
 //! would, and what a broken or hostile one would. Also a stand-in for the service's API.
 
+mod like;
 mod message;
 mod play;
 mod sender;
@@ -9,6 +10,7 @@ mod speed;
 mod story;
 mod tamper;
 
+pub use like::body_like;
 pub use message::Message;
 pub use play::play;
 pub use sender::{Answer, SendError, Sender};

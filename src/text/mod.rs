@@ -19,7 +19,7 @@ pub use escape::is_hidden;
 pub use nearest::nearest;
 pub use secret::without_secrets;
 pub use shell::shell_word;
-pub use transfer::transfer_words;
+pub use transfer::{clock_words, transfer_words};
 
 /// Stands for text that would be invisible.
 const NOTHING: &str = "(empty)";

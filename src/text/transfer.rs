@@ -16,13 +16,13 @@ pub fn transfer_words(have: u64, total: Option<u64>, rate: Option<u64>) -> Strin
         None | Some(0) => String::new(),
         Some(left) => left
             .checked_div(rate)
-            .map_or(", stalled".to_owned(), |seconds| format!(", {} left", duration(seconds))),
+            .map_or(", stalled".to_owned(), |seconds| format!(", {} left", clock_words(seconds))),
     };
     format!("{there}, {}/s{left}", bytes_in_words(rate))
 }
 
 /// Returns seconds as `m:ss` or `h:mm:ss`.
-fn duration(seconds: u64) -> String {
+pub fn clock_words(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{seconds:02}")
@@ -52,7 +52,7 @@ mod tests {
         ] {
             assert_eq!(transfer_words(have, total, rate), expected);
         }
-        assert_eq!(duration(59), "0:59");
-        assert_eq!(duration(3661), "1:01:01");
+        assert_eq!(clock_words(59), "0:59");
+        assert_eq!(clock_words(3661), "1:01:01");
     }
 }

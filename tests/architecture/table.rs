@@ -66,6 +66,20 @@ pub(crate) const ROWS: &[Row] = &[
         why: "dashboard and log filter alike, and the clock is an argument",
     },
     Row {
+        module: "forward",
+        ours: &["callback"],
+        crates: &["http"],
+        pure: true,
+        why: "what goes over to another receiver is the same, whoever sends it",
+    },
+    Row {
+        module: "replay",
+        ours: &["callback", "filter", "forward", "journal", "outbound", "text"],
+        crates: &["bytes", "http", "http_body_util", "hyper_util", "jiff", "tokio", "tokio_util"],
+        pure: false,
+        why: "it reads the journal beside its writer, and sends what was received and nothing else",
+    },
+    Row {
         module: "wait",
         ours: &["callback", "filter", "text", "timeline"],
         crates: &["jiff"],

@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "",
     "watch",
     "demo",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 33] = [
     "verify",
     "status",
     "log",
+    "replay",
     "wait",
     "names",
     "names import",
@@ -394,7 +395,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 30] = [
+const WITH_ARGUMENTS: [(&str, &str); 31] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -410,6 +411,7 @@ const WITH_ARGUMENTS: [(&str, &str); 30] = [
     ("journal restore", "b.db"),
     ("journal delete", "--asset a"),
     ("journal vacuum", ""),
+    ("replay", "3000"),
     ("wait", "--version v"),
     ("prune", "--older-than 1d"),
     ("api get-version", "v"),

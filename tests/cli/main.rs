@@ -17,5 +17,6 @@ mod export;
 mod journal;
 mod places;
 mod readme;
+mod replay;
 mod reports;
 mod wait;

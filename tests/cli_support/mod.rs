@@ -266,14 +266,19 @@ pub(crate) struct Target {
 
 impl Target {
     /// Answers each request with the status and body that `answer` gives for its number, from 1.
-    pub(crate) fn new(answer: impl Fn(usize) -> (u16, &'static str) + Send + 'static) -> Self {
+    pub(crate) fn new(
+        answer: impl Fn(usize) -> (u16, &'static str) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let posted = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&posted);
         std::thread::spawn(move || {
+            let answer = Arc::new(answer);
             for stream in listener.incoming() {
-                serve(&stream.unwrap(), &list, &answer);
+                let (stream, list, answer) =
+                    (stream.unwrap(), Arc::clone(&list), Arc::clone(&answer));
+                std::thread::spawn(move || serve(&stream, &list, &*answer));
             }
         });
         Self { address, posted }

@@ -13,6 +13,7 @@ use clap::ValueHint;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 
+use super::progress::EVERY;
 use super::{UsageError, done_unless, say};
 use crate::api::{
     ApiClient, ApiError, ApiSettings, DownloadError, DownloadJob, DownloadProgress, Downloader,
@@ -214,7 +215,7 @@ impl DownloadRun<'_> {
             let mut bar = Bar::new(&job.stem);
             let progress = Arc::new(DownloadProgress::default());
             self.now = Some((Printable::new(&job.stem), Arc::clone(&progress)));
-            let mut ticks = interval(bar::EVERY);
+            let mut ticks = interval(EVERY);
             let result = {
                 let mut running = std::pin::pin!(self.downloader.run(&job, link, &progress));
                 loop {

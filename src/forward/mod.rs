@@ -1,0 +1,5 @@
+//! What of a kept delivery goes to another receiver.
+
+mod headers;
+
+pub use headers::forwarded_headers;
