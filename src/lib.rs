@@ -9,7 +9,8 @@
 //! listener ──────┐
 //!                ├─▶ intake: verify ──▶ journal writer: commit + fsync ──▶ 200, ack to the relay
 //! relay client ──┘        │                    └─▶ feed (in seq order) ─┬▶ dashboard
-//!                         │                                             └▶ text, NDJSON
+//!                         │                                             ├▶ text, NDJSON
+//!                         │                                             └▶ forward to apps
 //!                         └─▶ refusals: counted, explained, listed; their 4xx does not wait for it
 //! ```
 //!
@@ -50,6 +51,7 @@
 //! | [`sqlite`] | opening a database for one writer; the bounded group-commit writer |
 //! | [`journal`] | deliveries, states and refusals on disk; queries; the feed |
 //! | [`filter`] | the filter language (pure) |
+//! | [`forward`] | forwarding to apps: targets, headers, order, retries, the client |
 //! | [`text`] | printable text from untrusted bytes (pure) |
 //! | [`forward`] | what of a kept delivery goes to another receiver (pure) |
 //! | [`replay`] | sends deliveries of the journal again |

@@ -153,6 +153,62 @@ impl ApiStatus {
     }
 }
 
+/// How forwarding to a target is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardStatus {
+    /// The target's URL, printable.
+    pub target: String,
+    /// What is done now.
+    pub state: ForwardState,
+    /// Every delivery up to this one is done.
+    pub place: u64,
+    /// Number of deliveries that are not done; those that a filter leaves out count until they are
+    /// looked at.
+    pub waiting: u64,
+    /// Number of attempts since the start that the target accepted.
+    pub accepted: u64,
+    /// Number of attempts since the start that it did not.
+    pub failed: u64,
+    /// When the last answer came, and its status.
+    pub last_answer: Option<(Timestamp, u16)>,
+    /// What went wrong last, printable, and when.
+    pub last_error: Option<(Timestamp, String)>,
+}
+
+/// What forwarding to a target is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardState {
+    /// Everything is forwarded.
+    Idle,
+    /// It waits for answers.
+    Sending,
+    /// The target takes no connections.
+    Down {
+        /// Since when.
+        since: Timestamp,
+        /// What went wrong, printable.
+        why: String,
+    },
+    /// Nothing more is forwarded.
+    Ended,
+}
+
+impl ForwardStatus {
+    /// Creates the status of a target that nothing was forwarded to.
+    pub const fn new(target: String) -> Self {
+        Self {
+            target,
+            state: ForwardState::Idle,
+            place: 0,
+            waiting: 0,
+            accepted: 0,
+            failed: 0,
+            last_answer: None,
+            last_error: None,
+        }
+    }
+}
+
 /// How a run is doing, as a frontend shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -164,6 +220,8 @@ pub struct Status {
     pub link: Option<Link>,
     /// The questions to the service's API, if a key is set.
     pub api: Option<ApiStatus>,
+    /// Forwarding, by target.
+    pub forwards: Vec<ForwardStatus>,
     /// Whether the process that wrote the journal, which is only read here, has ended.
     pub writer_gone: bool,
 }

@@ -65,6 +65,9 @@ pub(super) fn settings(config: &Config) -> Config {
     config.ephemeral = true;
     config.keep = Some(KEEP);
     config.relay = None;
+    // An app of the user gets nothing that is made up.
+    config.forward_to.clear();
+    config.forward_filters.clear();
     // A demo asks its own stand-in or nothing, whatever key the user has.
     config.ask_no_api();
     config.cacert = None;

@@ -8,6 +8,7 @@
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
 //! | `doctor` | looks at everything that a run depends on |
+//! | `forward` | forwards deliveries to apps, and keeps their answers |
 //! | `api_source` | the settings of the service's API: host, key, way |
 //! | `parts` | what the supervisor runs beside the frontend |
 //! | `supervisor` | runs parts and frontend until the end, stops them in order |
@@ -23,6 +24,7 @@ mod demo_api;
 mod demo_parts;
 mod demo_story;
 mod doctor;
+mod forward;
 mod frontend;
 mod keys;
 mod listen;

@@ -9,12 +9,13 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::forward::ForwardSource;
 use super::keys::with_dev_key;
-use super::listen::bind;
+use super::listen::{Bound, bind};
 use super::parts::{PartEvent, Parts};
 use super::reconcile::ApiSource;
 use super::relay_source::RelaySource;
-use super::status;
+use super::status::{self, StatusSources};
 use super::welcome::callback_url;
 use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
@@ -49,6 +50,7 @@ pub(super) struct Receiver {
     listener: Option<Worker<()>>,
     relay: Option<RelaySource>,
     api: Option<ApiSource>,
+    forward: Option<ForwardSource>,
     health: watch::Receiver<Health>,
 }
 
@@ -83,22 +85,38 @@ impl PreparedReceiver {
 
     /// Starts the configured sources. Must be called inside a Tokio runtime.
     pub(super) async fn start(self, config: &Config) -> anyhow::Result<Receiver> {
-        let (listener, bound) = if config.listens {
-            let bound = bind(&config.listen).await?;
-            (Some(listen(config, bound.sockets, &self.intake)), bound.addresses)
+        let (sockets, bound) = if config.listens {
+            let Bound { sockets, addresses } = bind(&config.listen).await?;
+            (Some(sockets), addresses)
         } else {
             (None, Vec::new())
         };
+        // Before anything is received: a new target begins with the first delivery.
+        let forward = ForwardSource::start(config, &self.journal, &bound).await?;
+        let listener = sockets.map(|sockets| listen(config, sockets, &self.intake));
         let relay = RelaySource::start(config, &self.intake)?;
         let url = callback_url(config, &bound);
         let api = ApiSource::start(config, &self.journal, url, self.list_every)?;
-        let link = relay.as_ref().map(RelaySource::link);
-        let asked = api.as_ref().map(ApiSource::status);
+        let sources = StatusSources {
+            link: relay.as_ref().map(RelaySource::link),
+            api: api.as_ref().map(ApiSource::status),
+            forwards: forward.as_ref().map(ForwardSource::status),
+        };
         let (status, status_worker) =
-            status::of_receiver(&self.journal, Arc::clone(&self.intake), link, asked);
+            status::of_receiver(&self.journal, Arc::clone(&self.intake), sources);
         let health = self.journal.health();
         let status_worker = Some(status_worker);
-        Ok(Receiver { prepared: self, bound, status, status_worker, listener, relay, api, health })
+        Ok(Receiver {
+            prepared: self,
+            bound,
+            status,
+            status_worker,
+            listener,
+            relay,
+            api,
+            forward,
+            health,
+        })
     }
 }
 
@@ -133,7 +151,7 @@ impl Receiver {
 impl Parts for Receiver {
     async fn next(&mut self) -> PartEvent {
         loop {
-            let Self { prepared, listener, relay, api, health, .. } = self;
+            let Self { prepared, listener, relay, api, forward, health, .. } = self;
             let error = tokio::select! {
                 changed = health.changed() => {
                     return match changed {
@@ -152,6 +170,9 @@ impl Parts for Receiver {
                 warning = or_never(api.as_mut().map(ApiSource::warning)) => {
                     return PartEvent::Warning(warning);
                 }
+                warning = or_never(forward.as_mut().map(ForwardSource::warning)) => {
+                    return PartEvent::Warning(warning);
+                }
                 error = prepared.intake.outage() => error,
             };
             if let Some(warning) = self.outage_warning(&error) {
@@ -162,7 +183,8 @@ impl Parts for Receiver {
 
     fn waiting_warning(&mut self) -> Option<String> {
         let relay = self.relay.as_mut().and_then(RelaySource::waiting_warning);
-        relay.or_else(|| self.api.as_mut().and_then(ApiSource::waiting_warning))
+        let others = relay.or_else(|| self.api.as_mut().and_then(ApiSource::waiting_warning));
+        others.or_else(|| self.forward.as_mut().and_then(ForwardSource::waiting_warning))
     }
 
     async fn stop(&mut self) {
@@ -174,6 +196,9 @@ impl Parts for Receiver {
         }
         if let Some(api) = self.api.take() {
             api.stop().await;
+        }
+        if let Some(forward) = self.forward.take() {
+            forward.stop().await;
         }
         let intake = Arc::clone(&self.prepared.intake);
         let _ = tokio::task::spawn_blocking(move || intake.close()).await;

@@ -12,29 +12,38 @@ use super::worker::Worker;
 use crate::intake::Intake;
 use crate::journal::{Health, Journal};
 use crate::sqlite::has_writer;
-use crate::status::{ApiStatus, JournalHealth, Link, Status};
+use crate::status::{ApiStatus, ForwardStatus, JournalHealth, Link, Status};
 
 /// Minimum interval between two changes of the counts.
 const EVERY: Duration = Duration::from_millis(250);
 /// Interval between two checks for the process that writes the journal.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
+/// The parts of a receiver that have a status of their own, where there are any.
+#[derive(Default)]
+pub(super) struct StatusSources {
+    pub(super) link: Option<watch::Receiver<Link>>,
+    pub(super) api: Option<watch::Receiver<ApiStatus>>,
+    pub(super) forwards: Option<watch::Receiver<Vec<ForwardStatus>>>,
+}
+
 /// Starts the status task of a receiver. Returns the status and the task.
 pub(super) fn of_receiver(
     journal: &Journal,
     intake: Arc<Intake>,
-    link: Option<watch::Receiver<Link>>,
-    api: Option<watch::Receiver<ApiStatus>>,
+    sources: StatusSources,
 ) -> (watch::Receiver<Status>, Worker<()>) {
+    let StatusSources { link, api, forwards } = &sources;
     let first = Status {
         link: link.as_ref().map(|link| link.borrow().clone()),
         api: api.as_ref().map(|api| api.borrow().clone()),
+        forwards: forwards.as_ref().map(|all| all.borrow().clone()).unwrap_or_default(),
         ..Status::default()
     };
     let (status, watched) = watch::channel(first);
     let health = journal.health();
     let worker = Worker::task("status", |stop| async move {
-        stop.run_until_cancelled(watch_receiver(status, intake, health, link, api)).await;
+        stop.run_until_cancelled(watch_receiver(status, intake, health, sources)).await;
     });
     (watched, worker)
 }
@@ -43,9 +52,9 @@ async fn watch_receiver(
     status: watch::Sender<Status>,
     intake: Arc<Intake>,
     mut health: watch::Receiver<Health>,
-    mut link: Option<watch::Receiver<Link>>,
-    mut api: Option<watch::Receiver<ApiStatus>>,
+    sources: StatusSources,
 ) {
+    let StatusSources { mut link, mut api, mut forwards } = sources;
     let mut is_open = true;
     let mut count_at = Instant::now();
     loop {
@@ -68,6 +77,9 @@ async fn watch_receiver(
             }
             now = next_of(&mut api) => {
                 status.send_modify(|status| status.api = Some(now));
+            }
+            now = next_of(&mut forwards) => {
+                status.send_modify(|status| status.forwards = now);
             }
         }
     }
@@ -119,7 +131,8 @@ mod tests {
         let keys = Arc::new(TrustedKeys::new(PublicKey::vendor()));
         let intake = Intake::new(keys, Policy::Required, Arc::clone(&journal), 1).unwrap();
         let intake = Arc::new(intake);
-        let (mut status, worker) = of_receiver(&journal, Arc::clone(&intake), None, None);
+        let (mut status, worker) =
+            of_receiver(&journal, Arc::clone(&intake), StatusSources::default());
         sleep(Duration::from_secs(60)).await;
         assert!(!status.has_changed().unwrap(), "nothing changed");
         let mut seen = Vec::new();

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::api_source::api_settings;
+use super::forward::forward_settings;
 use super::keys::{named_keys, with_present_dev_key};
 use super::receiver::PreparedReceiver;
 use super::show::{ShowOptions, receive};
@@ -25,6 +26,7 @@ pub fn watch(
     config.check_sources()?;
     // A mistake in the key or the URL is an error at the start.
     api_settings(config)?;
+    forward_settings(config)?;
     if !config.ephemeral {
         config.needs_journal()?;
     }

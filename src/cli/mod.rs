@@ -156,15 +156,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Returns an error without the URL of the API if that has a query, which may hold the key.
+/// Returns an error without the URL of the API if that has a query, which may hold the key, and
+/// without a header to add.
 fn without_query(mut error: clap::Error) -> clap::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
     };
-    let flag = SettingKey::ApiUrl.setting().flag;
-    let is_its = text(ContextKind::InvalidArg).split(' ').next() == Some(flag);
-    if is_its && text(ContextKind::InvalidValue).contains('?') {
+    let of = |key: SettingKey| {
+        text(ContextKind::InvalidArg).split(' ').next() == Some(key.setting().flag)
+    };
+    let has_query = of(SettingKey::ApiUrl) && text(ContextKind::InvalidValue).contains('?');
+    if has_query || of(SettingKey::ForwardHeader) {
         let hidden = ContextValue::String("(not shown)".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }

@@ -8,8 +8,10 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, ValueEnum, ValueHint, value_parser};
 use jiff::SignedDuration;
 
+use super::header_source::HeaderSource;
 use super::shown_value::{self, ShownValue};
 use super::value::{self, ListenAddress, ProxyNetworks, Secret};
+use crate::forward::ForwardTarget;
 use crate::timeline::Expectation;
 
 /// The value of a setting in a variable or the file.
@@ -145,6 +147,11 @@ texts! {
     Bytes: u64, value::size, |bytes| shown_value::size(*bytes).into();
     /// A span of time.
     TimeSpan: SignedDuration, value::span, |span| shown_value::span(*span).into();
+    /// How far back a first start reaches.
+    Backfill: Option<SignedDuration>, value::backfill, |span| match span {
+        Some(span) => shown_value::span(*span).into(),
+        None => value::NO_BACKFILL.into(),
+    };
 }
 
 /// Addresses to listen on.
@@ -172,6 +179,118 @@ impl SettingKind for AddressList {
             [one] => one.as_str().into(),
             _ => ShownValue::List(addresses),
         })
+    }
+}
+
+/// Targets to forward to. By default none, which the default in the table says in words.
+#[derive(Debug, Clone, Copy)]
+pub enum TargetList {}
+
+impl SettingKind for TargetList {
+    type Value = Vec<ForwardTarget>;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.action(ArgAction::Append).value_parser(ForwardTarget::parse).value_hint(ValueHint::Url)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        // A URL holds no blank, but may hold a comma.
+        Ok(WrittenValue::List(text.split_whitespace().map(Cow::Borrowed).collect()))
+    }
+
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
+        written.list()?.into_iter().map(ForwardTarget::parse).collect()
+    }
+
+    fn default(_: &str, _: Option<&Path>) -> Result<Self::Value, String> {
+        Ok(Vec::new())
+    }
+
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(ShownValue::List(value.iter().map(ToString::to_string).collect()))
+    }
+}
+
+/// Filters, one for all targets or one for each. By default none, which the default in the table says
+/// in words.
+#[derive(Debug, Clone, Copy)]
+pub enum FilterList {}
+
+impl SettingKind for FilterList {
+    type Value = Vec<String>;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.action(ArgAction::Append).value_parser(value::filter)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        Ok(WrittenValue::List(text.lines().map(Cow::Borrowed).collect()))
+    }
+
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
+        match written {
+            // An empty one lets everything through to its target.
+            WrittenValue::List(texts) => texts.iter().map(|text| value::filter(text)).collect(),
+            written => Ok(vec![value::filter(written.text()?)?]),
+        }
+    }
+
+    fn default(_: &str, _: Option<&Path>) -> Result<Self::Value, String> {
+        Ok(Vec::new())
+    }
+
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(ShownValue::List(value.clone()))
+    }
+}
+
+/// Headers to add: each `name:value`, or `@` and the name of a file of such lines. By default none,
+/// which the default in the table says in words.
+#[derive(Debug, Clone, Copy)]
+pub enum HeaderList {}
+
+impl SettingKind for HeaderList {
+    type Value = Vec<HeaderSource>;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.action(ArgAction::Append).short('H').value_parser(HeaderSource::parse)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        Ok(WrittenValue::List(text.lines().map(Cow::Borrowed).collect()))
+    }
+
+    fn read(written: &WrittenValue<'_>, base: &Path) -> Result<Self::Value, String> {
+        let sources = written.list()?.into_iter().map(HeaderSource::parse);
+        Ok(Self::anchor(sources.collect::<Result<_, _>>()?, base))
+    }
+
+    fn anchor(value: Self::Value, base: &Path) -> Self::Value {
+        value.into_iter().map(|source| source.anchored(base)).collect()
+    }
+
+    fn default(_: &str, _: Option<&Path>) -> Result<Self::Value, String> {
+        Ok(Vec::new())
+    }
+
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        // A value may be a secret.
+        let files = value.iter().map(HeaderSource::file);
+        let files: Option<Vec<_>> =
+            files.map(|file| Some(format!("@{}", shown_value::lossy(file?)))).collect();
+        Some(files.map_or(ShownValue::Hidden, ShownValue::List))
     }
 }
 

@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod file;
 mod flags;
+mod header_source;
 mod kind;
 mod merge;
 mod origin;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{CONFIG_VARIABLE, Flags};
+pub use header_source::HeaderSource;
 pub use merge::Origins;
 pub use origin::Origin;
 pub use relay::{RELAY_SETTINGS, RelayKey, RelayLayer, RelaySettings};
@@ -34,7 +36,8 @@ pub use setting::{Layer, SETTINGS, SettingKey, WatcherSettings};
 pub use show::SettingRecord;
 pub use table::Setting;
 pub use value::{
-    Color, ListenAddress, Output, ProxyNetworks, SignaturePolicy, ThemeChoice, span as parse_span,
+    Color, ListenAddress, Output, ProxyNetworks, SignaturePolicy, ThemeChoice, WhenDown,
+    span as parse_span,
 };
 pub use zone::{LocalZone, local_zone};
 
@@ -176,6 +179,16 @@ impl Config {
             [SettingKey::RelayName, SettingKey::RelayTokenFile, SettingKey::RelayInsecure];
         // The API uses them too.
         let of_both = [SettingKey::Cacert];
+        let of_forward = [
+            SettingKey::ForwardFilter,
+            SettingKey::ForwardWhenDown,
+            SettingKey::ForwardSince,
+            SettingKey::ForwardHeader,
+            SettingKey::ForwardInsecure,
+            SettingKey::ForwardConcurrency,
+            SettingKey::ForwardTimeout,
+            SettingKey::ForwardRetries,
+        ];
         let has_api_key = self.api_key.is_some() || self.api_key_file.is_some();
         let of_listener = [SettingKey::Listen, SettingKey::Path, SettingKey::TrustForwardedFor];
         let why = if !self.listens && self.relay.is_none() {
@@ -185,8 +198,13 @@ impl Config {
             && let Some(flag) = idle(&of_relay)
         {
             format!("{flag} does nothing without --relay: leave it out, or name a relay")
+        } else if self.forward_to.is_empty()
+            && let Some(flag) = idle(&of_forward)
+        {
+            format!("{flag} does nothing without --forward-to: leave it out, or name a target")
         } else if self.relay.is_none()
             && !has_api_key
+            && self.forward_to.is_empty()
             && let Some(flag) = idle(&of_both)
         {
             format!("{flag} does nothing without --relay: leave it out, or name a relay")

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::kind::{
-    AddressList, ApiUrl, BodySize, DataFile, ExpectedVersions, FileList, FileName, NegatedSwitch,
-    OneOf, ProxyList, PublicUrl, RelayName, RelayUrl, SecretText, SettingKind, Switch, TimeSpan,
-    UrlPath, WrittenValue,
+    AddressList, ApiUrl, Backfill, BodySize, Count, DataFile, ExpectedVersions, FileList, FileName,
+    FilterList, HeaderList, NegatedSwitch, OneOf, ProxyList, PublicUrl, RelayName, RelayUrl,
+    SecretText, SettingKind, Switch, TargetList, TimeSpan, UrlPath, WrittenValue,
 };
 use super::origin::Origin;
 use super::shown_value::ShownValue;
 use super::table::{Flag, Layers, Setting, Table, settings};
-use super::value::{Color, Output, SignaturePolicy, ThemeChoice};
+use super::value::{Color, Output, SignaturePolicy, ThemeChoice, WhenDown};
 
 settings! {
     /// A setting of the watcher.
@@ -260,6 +260,87 @@ settings! {
         unset: "none",
         help: "File with the key of the service's API, readable only by you; as a flag it overrides PANJAYA_API_KEY",
     }
+    /// The apps that deliveries are forwarded to.
+    ForwardTo = forward_to {
+        name: "forward-to",
+        flag: global("--forward-to", "TARGET"),
+        env: "DUBWATCH_FORWARD_TO",
+        kind: TargetList,
+        default: "none",
+        help: "Forward each accepted callback to this app: 3000, localhost:3000/x or a whole URL; repeatable (separated by blanks in the variable)",
+    }
+    /// Which deliveries are forwarded: one filter for all targets, or one for each.
+    ForwardFilter = forward_filters {
+        name: "forward-filter",
+        flag: global("--forward-filter", "FILTER"),
+        env: "DUBWATCH_FORWARD_FILTER",
+        kind: FilterList,
+        default: "everything",
+        help: "Forward only what this filter matches: one for all targets, or one for each, in their order",
+    }
+    /// What happens while a target is down.
+    ForwardWhenDown = forward_when_down {
+        name: "forward-when-down",
+        flag: global("--forward-when-down", "POLICY"),
+        env: "DUBWATCH_FORWARD_WHEN_DOWN",
+        kind: OneOf<WhenDown>,
+        default: "wait",
+        help: "While the app is down: wait, and forward everything in order once it is back; or skip",
+    }
+    /// How far back the first start with a target reaches.
+    ForwardSince = forward_since {
+        name: "forward-since",
+        flag: global("--forward-since", "SPAN"),
+        env: "DUBWATCH_FORWARD_SINCE",
+        kind: Backfill,
+        default: "none",
+        help: "Begin a new target with what came in this time, like 2h; none begins with what is new",
+    }
+    /// Headers that are added to forwarded deliveries.
+    ForwardHeader = forward_headers {
+        name: "forward-header",
+        flag: global("--forward-header", "HEADER"),
+        env: "DUBWATCH_FORWARD_HEADER",
+        kind: HeaderList,
+        default: "none",
+        help: "Header to forward in addition: name:value, or @FILE with one a line (secrets belong there); repeatable",
+    }
+    /// Whether any certificate of a target is accepted.
+    ForwardInsecure = forward_insecure {
+        name: "forward-insecure",
+        flag: global("--forward-insecure", "BOOL"),
+        env: "DUBWATCH_FORWARD_INSECURE",
+        kind: Switch,
+        default: "false",
+        help: "Accept every certificate of an https target to forward to",
+    }
+    /// Maximum number of deliveries that are forwarded to a target at once.
+    ForwardConcurrency = forward_concurrency {
+        name: "forward-concurrency",
+        flag: global("--forward-concurrency", "N"),
+        env: "DUBWATCH_FORWARD_CONCURRENCY",
+        kind: Count<usize, 1, 64>,
+        default: "8",
+        help: "How many callbacks a target gets at once; those of one version always come one after another",
+    }
+    /// Maximum time for an attempt to forward.
+    ForwardTimeout = forward_timeout {
+        name: "forward-timeout",
+        flag: global("--forward-timeout", "SPAN"),
+        env: "DUBWATCH_FORWARD_TIMEOUT",
+        kind: TimeSpan,
+        default: "30s",
+        help: "How long to wait for the app's answer, like 30s",
+    }
+    /// Number of further attempts after a failure.
+    ForwardRetries = forward_retries {
+        name: "forward-retries",
+        flag: global("--forward-retries", "N"),
+        env: "DUBWATCH_FORWARD_RETRIES",
+        kind: Count<u32, 0, 20>,
+        default: "0",
+        help: "How often to forward again after 408, 429, 5xx or no answer",
+    }
     /// Certificates that `wss://` and the API trust instead of the system's.
     Cacert = cacert {
         name: "cacert",
@@ -267,7 +348,7 @@ settings! {
         env: "DUBWATCH_CACERT",
         kind: FileName,
         unset: "the system's",
-        help: "PEM file of the certificates that wss://, `send` and the API trust, instead of the system's",
+        help: "PEM file of the certificates that wss://, `send`, forwarding and the API trust, instead of the system's",
     }
     /// Whether there is a listener.
     NoListen = listens {

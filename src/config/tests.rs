@@ -115,6 +115,15 @@ fn without_settings_the_defaults_hold() {
     api-url = "https://api.panjaya.ai" # default
     # api-key is not set: that of the file # default
     # api-key-file is not set: none # default
+    forward-to = [] # default
+    forward-filter = [] # default
+    forward-when-down = "wait" # default
+    forward-since = "none" # default
+    forward-header = [] # default
+    forward-insecure = false # default
+    forward-concurrency = 8 # default
+    forward-timeout = "30s" # default
+    forward-retries = 0 # default
     # cacert is not set: the system's # default
     no-listen = false # default
     trust-forwarded-for = false # default
@@ -141,6 +150,15 @@ fn a_tunnel_needs_the_development_key_to_be_asked_for() {
 #[rstest]
 #[case(SettingKey::Listen, "1000", "'[::1]:2000'", ["\"127.0.0.1:1000\"", "\"[::1]:2000\"", "\"0.0.0.0:3000\""], "0.0.0.0:3000")]
 #[case(SettingKey::Listen, "['localhost:1', '2']", "3, [::1]:4", ["[\"localhost:1\", \"127.0.0.1:2\"]", "[\"127.0.0.1:3\", \"[::1]:4\"]", "[\"127.0.0.1:5\", \"localhost:6\"]"], "5,localhost:6")]
+#[case(SettingKey::ForwardTo, "3000", "4000/x https://a/,b", ["[\"http://localhost:3000/\"]", "[\"http://localhost:4000/x\", \"https://a/,b\"]", "[\"http://[::1]:5/\"]"], "[::1]:5")]
+#[case(SettingKey::ForwardFilter, "['', 'failed']", "locale:es since:1h\n!failed", ["[\"\", \"failed\"]", "[\"locale:es since:1h\", \"!failed\"]", "[\"valid\"]"], "valid")]
+#[case(SettingKey::ForwardWhenDown, "'skip'", "wait", ["\"skip\"", "\"wait\"", "\"skip\""], "skip")]
+#[case(SettingKey::ForwardSince, "'2h'", "none", ["\"2h\"", "\"none\"", "\"7d\""], "7d")]
+#[case(SettingKey::ForwardHeader, "'@a.txt'", "@b.txt", ["[\"@~/config/dubwatch/a.txt\"]", "[\"@~/b.txt\"]", "[\"@~/c.txt\"]"], "@c.txt")]
+#[case(SettingKey::ForwardInsecure, "true", "no", ["true", "false", "true"], "true")]
+#[case(SettingKey::ForwardConcurrency, "1", "2", ["1", "2", "64"], "64")]
+#[case(SettingKey::ForwardTimeout, "'5s'", "90m", ["\"5s\"", "\"1h 30m\"", "\"1s\""], "1s")]
+#[case(SettingKey::ForwardRetries, "3", "0", ["3", "0", "20"], "20")]
 #[case(SettingKey::TrustForwardedFor, "true", "10.0.0.2,172.16.0.0/12", ["true", "\"10.0.0.2,172.16.0.0/12\"", "\"::1\""], "::1")]
 #[case(SettingKey::TrustForwardedFor, "['10.0.0.2', 'loopback']", "no", ["\"10.0.0.2,127.0.0.0/8,::1\"", "false", "true"], "loopback")]
 #[case(SettingKey::Path, "'/a'", "/b", ["\"/a\"", "\"/b\"", "\"/c\""], "/c/")]
@@ -289,7 +307,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
   |
 1 | [server]
   |  ^^^^^^")]
@@ -363,7 +381,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]

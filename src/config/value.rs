@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use http::Uri;
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
+use crate::filter::Filter;
 use crate::text::Printable;
 
 /// How deliveries without a valid signature are handled.
@@ -64,6 +65,15 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret")
     }
+}
+
+/// What happens to deliveries while the target of a forward is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum WhenDown {
+    /// They wait, and are forwarded in order once it is back.
+    Wait,
+    /// They are noted as not forwarded.
+    Skip,
 }
 
 /// The background that the dashboard is drawn on.
@@ -436,6 +446,26 @@ pub fn span(text: &str) -> Result<SignedDuration, String> {
         no(text, "span of fixed length", "days instead of months and years, like 90d")
     })?;
     if span.is_positive() { Ok(span) } else { Err(no(text, "span above zero", expected)) }
+}
+
+/// The word for a start without a backfill.
+pub(super) const NO_BACKFILL: &str = "none";
+
+/// Parses how far back a first start reaches: a span of time, or `none`.
+pub(super) fn backfill(text: &str) -> Result<Option<SignedDuration>, String> {
+    if text == NO_BACKFILL {
+        return Ok(None);
+    }
+    span(text).map(Some).map_err(|why| format!("{why}, or {NO_BACKFILL}"))
+}
+
+/// Checks a filter, and returns its text: spans in it count back from the start of the run.
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    let filter = Filter::parse(text, Timestamp::UNIX_EPOCH).map_err(|error| error.to_string())?;
+    if filter.is_about_versions() {
+        return Err("overdue and foreign are about versions, not about deliveries".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn no(text: &str, what: &str, expected: &str) -> String {

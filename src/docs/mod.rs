@@ -17,6 +17,7 @@ macro_rules! page {
         /// [expected]: crate::docs::keys#how-many-versions-an-asset-will-have
         /// [files]: crate::docs::files
         /// [filter]: crate::docs::filter
+        /// [forward]: crate::docs::forward
         /// [measuring]: crate::docs::measuring
         /// [ndjson]: crate::docs::ndjson
         /// [protocol]: crate::relay::protocol
@@ -37,6 +38,7 @@ page!(ci, "ci.md");
 page!(commands, "commands.md");
 page!(files, "files.md");
 page!(filter, "filter.md");
+page!(forward, "forward.md");
 page!(keys, "keys.md");
 page!(measuring, "measuring.md");
 page!(ndjson, "ndjson.md");

@@ -19,6 +19,11 @@ impl Feed {
         *self.0.borrow_and_update()
     }
 
+    /// Returns how far the journal goes, and still counts as not having looked.
+    pub fn announced(&self) -> Watermarks {
+        *self.0.borrow()
+    }
+
     /// Waits until the journal goes further than at the last [`Feed::watermarks`]; returns `None` once
     /// it is closed.
     pub async fn further(&mut self) -> Option<Watermarks> {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Feed, JournalError, JournalReader, Watermarks};
 use crate::callback::{Delivery, DeliverySummary, NotedGap, RefusalEntry};
+use crate::forward::ForwardAttempt;
 
 /// Polling interval for a journal that another process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -27,6 +28,8 @@ pub enum JournalBatch {
     Refusals(Vec<RefusalEntry>),
     /// Deliveries that a relay accepted and will not send.
     Gaps(Vec<NotedGap>),
+    /// Attempts to forward that have ended.
+    Forwards(Vec<ForwardAttempt>),
     /// Deliveries were deleted, and assets with them.
     Pruned,
 }
@@ -38,6 +41,8 @@ pub struct Follower {
     source: ChangeSource,
     /// Whether it returns [`JournalBatch::Summaries`] instead of [`JournalBatch::Deliveries`].
     summaries: bool,
+    /// Whether it returns nothing but deliveries.
+    only_deliveries: bool,
     /// The watermarks up to which rows were returned.
     seen: Watermarks,
 }
@@ -68,7 +73,13 @@ impl Follower {
     /// Creates a follower of the journal that this process writes. It begins with the next commit.
     pub fn of_feed(reader: JournalReader, mut feed: Feed) -> Self {
         let seen = feed.watermarks();
-        Self { reader, source: ChangeSource::Feed(feed), summaries: false, seen }
+        Self {
+            reader,
+            source: ChangeSource::Feed(feed),
+            summaries: false,
+            only_deliveries: false,
+            seen,
+        }
     }
 
     /// Creates a follower of the journal file at `path`, which another process may write. It begins
@@ -82,7 +93,13 @@ impl Follower {
         let look_at = Instant::now();
         let path = path.to_owned();
         let watched = WatchedFile { path, identity, version, look_at, look_every: LOOK_EVERY };
-        Ok(Self { reader, source: ChangeSource::File(watched), summaries: false, seen })
+        Ok(Self {
+            reader,
+            source: ChangeSource::File(watched),
+            summaries: false,
+            only_deliveries: false,
+            seen,
+        })
     }
 
     /// Polls a journal that another process writes at this interval, instead of a few times a second.
@@ -100,6 +117,12 @@ impl Follower {
         Self { summaries: true, ..self }
     }
 
+    /// Makes it return nothing but deliveries.
+    #[must_use]
+    pub fn of_deliveries(self) -> Self {
+        Self { only_deliveries: true, ..self }
+    }
+
     /// Returns its watermarks: everything up to them was returned, or existed before.
     pub const fn seen(&self) -> Watermarks {
         self.seen
@@ -112,6 +135,14 @@ impl Follower {
             feed.watermarks();
         }
         self.reader.watermarks()
+    }
+
+    /// Returns the newest delivery that it knows of.
+    pub fn head(&mut self) -> u64 {
+        match &mut self.source {
+            ChangeSource::Feed(feed) => feed.announced().head,
+            ChangeSource::File(_) => self.seen.head,
+        }
     }
 
     /// Moves to the delivery after `seq`.
@@ -149,6 +180,10 @@ impl Follower {
                 return Ok(Some(batch));
             }
         }
+        if self.only_deliveries {
+            self.seen = Watermarks { head: self.seen.head, ..watermarks };
+            return Ok(None);
+        }
         if self.seen.refusals < watermarks.refusals {
             let (page, last) = self.reader.refusals_after(self.seen.refusals, limit)?;
             // The newest of them may have been trimmed already.
@@ -163,6 +198,14 @@ impl Follower {
             self.seen.gaps = page.last().map_or(watermarks.gaps, |gap| gap.id);
             if !page.is_empty() {
                 return Ok(Some(JournalBatch::Gaps(page)));
+            }
+        }
+        if self.seen.forwards < watermarks.forwards {
+            let (page, last) = self.reader.forwards_after(self.seen.forwards, limit)?;
+            // The newest of them may have been deleted already.
+            self.seen.forwards = if page.is_empty() { watermarks.forwards } else { last };
+            if !page.is_empty() {
+                return Ok(Some(JournalBatch::Forwards(page)));
             }
         }
         if self.seen.pruned != watermarks.pruned {
@@ -211,6 +254,7 @@ impl Follower {
         self.seen.head = self.seen.head.min(watermarks.head);
         self.seen.refusals = self.seen.refusals.min(watermarks.refusals);
         self.seen.gaps = self.seen.gaps.min(watermarks.gaps);
+        self.seen.forwards = self.seen.forwards.min(watermarks.forwards);
     }
 }
 

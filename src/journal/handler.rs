@@ -11,11 +11,12 @@ use super::relayed::{self, Sequencing, Subscriptions};
 use super::schema::{self, Meta};
 use super::state_cache::{Folded, StateCache};
 use super::watermarks::Watermarks;
-use super::{listings, notes, prune, refusals, rows};
+use super::{forwards, listings, notes, prune, refusals, rows};
 use crate::callback::{
     Accepted, AssetReport, Fingerprint, Gap, Headers, MessagePosition, Outcome, Received,
     RefusalEntry, Source, Verdict,
 };
+use crate::forward::ForwardBatch;
 use crate::sqlite::{BatchHandler, Room};
 use crate::timeline::Expectation;
 
@@ -35,6 +36,8 @@ pub(super) enum JournalEntry {
     /// A message of a relay.
     Relayed(MessagePosition, Relayed),
     Refusals(Vec<RefusalEntry>),
+    /// What forwarding to a target begins and has ended.
+    Forward(Arc<ForwardBatch>),
     /// An answer of the service's API.
     Report(Box<AssetReport>),
     /// Whether the service's API does not know an asset.
@@ -248,6 +251,10 @@ impl BatchHandler for JournalHandler {
                     refusals::write(connection, self.watermarks.refusals, listed)?;
                 }
                 self.refusals_written = true;
+                self.watermarks.head
+            }
+            JournalEntry::Forward(batch) => {
+                forwards::write(connection, batch, &mut self.watermarks.forwards)?;
                 self.watermarks.head
             }
             JournalEntry::Report(report) => {

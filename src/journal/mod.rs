@@ -8,6 +8,7 @@ mod copies;
 mod erase;
 mod feed;
 mod follow;
+mod forwards;
 mod handler;
 mod listings;
 mod lookup;
@@ -33,6 +34,7 @@ use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
 use crate::callback::{Accepted, AssetReport, MessagePosition, RefusalEntry};
+use crate::forward::ForwardBatch;
 use crate::sqlite::{Database, OpenError, Writer, is_full, vacuum};
 use crate::timeline::Expectation;
 
@@ -174,6 +176,12 @@ impl Journal {
     ) -> Result<PendingCommit<u64>, WriteError> {
         let size = listed.iter().map(|l| OVERHEAD + l.refusal.size()).sum();
         self.writer.submit_as(JournalEntry::Refusals(listed), size)
+    }
+
+    /// Queues what forwarding to a target begins and has ended.
+    pub fn forward(&self, batch: Arc<ForwardBatch>) -> Result<PendingCommit<u64>, WriteError> {
+        let size = OVERHEAD + batch.size();
+        self.writer.submit_as(JournalEntry::Forward(batch), size)
     }
 
     /// Sets the local name of an asset; `None` or a blank name removes it.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::schema::{self, Meta};
-use super::{notes, refusals};
+use super::{forwards, notes, refusals};
 
 /// Approximate number of deliveries that one transaction deletes: few enough that a callback does
 /// not have to wait long.
@@ -87,6 +87,7 @@ fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
 /// Deletes an asset with its deliveries, states and notes, inside the caller's transaction.
 pub(super) fn asset(connection: &Connection, asset_id: &str) -> rusqlite::Result<PruneCounts> {
     notes::forget(connection, asset_id)?;
+    forwards::forget(connection, asset_id)?;
     let delete = |sql: &str| connection.prepare_cached(sql)?.execute([asset_id]);
     let deliveries = delete("DELETE FROM delivery WHERE asset_id = ?1")?;
     delete("DELETE FROM version WHERE asset_id = ?1")?;
@@ -117,11 +118,16 @@ pub(super) fn slice(connection: &Connection, cutoff: Timestamp) -> rusqlite::Res
     }
 
     // Deliveries without a known asset are deleted by their own time.
-    let stray = connection
-        .prepare_cached(&format!(
-            "DELETE FROM delivery WHERE seq IN ({STRAY} ORDER BY received_at LIMIT ?2)"
-        ))?
-        .execute([cutoff, i64::try_from(SLICE).unwrap_or(i64::MAX)])?;
+    let mut stray = 0;
+    let limit = i64::try_from(SLICE).unwrap_or(i64::MAX);
+    // The same deliveries in both tables; `seq` decides between two of one time.
+    for table in ["forward", "delivery"] {
+        stray = connection
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE seq IN ({STRAY} ORDER BY received_at, seq LIMIT ?2)"
+            ))?
+            .execute([cutoff, limit])?;
+    }
     pruned.deliveries += stray;
     more |= stray == SLICE;
 

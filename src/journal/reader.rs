@@ -10,14 +10,18 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::relayed::{self, RelayPlace};
 use super::schema::{self, Meta};
 use super::watermarks::Watermarks;
-use super::{JournalError, notes, refusals, rows};
+use super::{JournalError, forwards, notes, refusals, rows};
 use crate::callback::{Callback, Delivery, DeliverySummary, NotedGap, RefusalEntry};
 use crate::filter::{DeliveryFacts, Filter};
+use crate::forward::{ForwardAttempt, KnownAttempts};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
 /// A page ends after this many bytes of bodies, whatever its limit, to bound the memory of readers.
 const PAGE_BYTES: usize = 8 << 20;
+
+/// Maximum number of attempts to forward a delivery that are returned.
+const MAX_FORWARDS: u32 = 200;
 
 /// The deliveries of a page and their order; ?1 is a `seq`, ?2 the limit.
 const AFTER: &str = "seq > ?1 ORDER BY seq LIMIT ?2";
@@ -48,7 +52,9 @@ pub(super) fn statements() -> Vec<String> {
         .iter()
         .flat_map(|columns| [AFTER, BEFORE, BEFORE_OF_ASSET].map(|which| page_of(columns, which)))
         .chain([BEFORE, UP_TO].map(|which| page_of(rows::FACTS, which)));
-    pages.chain([SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned)).collect()
+    let forwards = [forwards::AFTER, forwards::OF_DELIVERY].map(forwards::ended);
+    let others = [SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned);
+    pages.chain(others).chain(forwards).collect()
 }
 
 /// The position of an asset in the order of activity.
@@ -336,6 +342,64 @@ impl JournalReader {
                 .collect()
         };
         self.read(read())
+    }
+
+    /// Returns at most `limit` attempts to forward that ended after number `change`, in that order,
+    /// and the number of the last one.
+    pub fn forwards_after(
+        &self,
+        change: u64,
+        limit: u32,
+    ) -> Result<(Vec<ForwardAttempt>, u64), JournalError> {
+        let read = || {
+            let mut last = change;
+            let page = self
+                .connection
+                .prepare_cached(&forwards::ended(forwards::AFTER))?
+                .query_map((bound(change), limit), |row| {
+                    last = rows::unsigned(row.get("change")?);
+                    forwards::attempt(row)
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((page, last))
+        };
+        self.read(read())
+    }
+
+    /// Returns the attempts to forward a delivery that have ended, by target.
+    pub fn forwards_of(&self, seq: u64) -> Result<Vec<ForwardAttempt>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&forwards::ended(forwards::OF_DELIVERY))?
+                .query_map((bound(seq), MAX_FORWARDS), forwards::attempt)?
+                .collect()
+        };
+        self.read(read())
+    }
+
+    /// Returns the number up to which every delivery was forwarded to a target; `None` if there never
+    /// was one.
+    pub fn forward_place(&self, url: &str) -> Result<Option<u64>, JournalError> {
+        self.read(forwards::place(&self.connection, url))
+    }
+
+    /// Returns what is known of the deliveries behind the place of a target, by `seq`.
+    pub fn known_forwards(&self, url: &str) -> Result<BTreeMap<u64, KnownAttempts>, JournalError> {
+        self.read(forwards::known(&self.connection, url))
+    }
+
+    /// Returns the `seq` before the first delivery that was received at `time` or later; the newest if
+    /// there is none.
+    pub fn seq_received_before(&self, time: Timestamp) -> Result<u64, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT min(seq) FROM delivery WHERE received_at >= ?1")?
+                .query_row([rows::not_before(time)], |row| row.get::<_, Option<i64>>(0))
+        };
+        match self.read(read())? {
+            Some(first) => Ok(rows::unsigned(first).saturating_sub(1)),
+            None => self.head(),
+        }
     }
 
     /// Returns the position of a subscription to a relay; `None` if there never was one.

@@ -159,6 +159,33 @@ pub(super) const SCHEMA: Schema = Schema {
         is_foreign INTEGER NOT NULL         -- not an asset of the account
     ) STRICT, WITHOUT ROWID;
     ",
+        "
+    -- How far forwarding to each target is.
+    CREATE TABLE forward_target (
+        id INTEGER PRIMARY KEY,
+        url TEXT NOT NULL UNIQUE,
+        place INTEGER NOT NULL              -- every delivery up to this one is done
+    ) STRICT;
+
+    -- The attempts to forward deliveries. A row is written before its attempt is sent, so that none
+    -- is sent that nothing tells of.
+    CREATE TABLE forward (
+        id INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        target_id INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,           -- from 1
+        change INTEGER UNIQUE,              -- goes up with every end, for readers that follow; NULL before
+        at INTEGER NOT NULL,                -- when it was sent
+        is_last INTEGER NOT NULL,           -- the delivery is done with it
+        status INTEGER,
+        took INTEGER,                       -- in microseconds
+        error TEXT,
+        headers TEXT,
+        truncated INTEGER,
+        body BLOB,                          -- the beginning of the answer's
+        UNIQUE (seq, target_id, attempt)
+    ) STRICT;
+    ",
     ],
 };
 
@@ -224,6 +251,7 @@ pub(super) fn watermarks(connection: &Connection) -> rusqlite::Result<Watermarks
         head: head(connection)?,
         refusals: last_change(connection)?,
         pruned: Meta::Pruned.read(connection)?.unwrap_or(0),
+        forwards: super::forwards::last_change(connection)?,
     })
 }
 

@@ -11,6 +11,8 @@ pub struct Watermarks {
     pub pruned: u64,
     /// The number of the newest gap of a relay.
     pub gaps: u64,
+    /// The number of the newest attempt to forward that has ended.
+    pub forwards: u64,
 }
 
 impl Watermarks {
@@ -19,6 +21,7 @@ impl Watermarks {
         self.head < newest.head
             || self.refusals < newest.refusals
             || self.gaps < newest.gaps
+            || self.forwards < newest.forwards
             || self.pruned != newest.pruned
     }
 

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -38,6 +39,8 @@ pub enum ConnectError {
     Name(Printable),
     #[error("{0}")]
     Setup(TlsError),
+    #[error("cannot connect to {to}: no connection within {limit:?}")]
+    Late { to: Printable, limit: Duration },
 }
 
 impl Outbound {

@@ -1,4 +1,4 @@
-//! Outgoing connections, for the relay client, for `send` and for the service's API: proxies from the
+//! Outgoing connections, for the relay client, `send`, the service's API and forwarding: proxies from the
 //! environment, trusted certificates, reasons for failures, and when to try again. Implements no
 //! protocol above TLS.
 
@@ -22,7 +22,7 @@ use http::HeaderValue;
 
 pub use chance::chance;
 pub use connect::ConnectError;
-pub use connector::{Connector, destination};
+pub use connector::{ClientStream, Connector, destination};
 pub use failure::ExchangeFailure;
 pub use proxy::{Proxies, ProxyError};
 use reach::Reach;

@@ -11,6 +11,9 @@ use tokio_rustls::rustls::client::{
     VerifierBuilderError, WebPkiServerVerifier, verify_server_name,
 };
 use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -75,6 +78,13 @@ impl Trust {
         Ok(Self::Read { connector, file: file.map(Path::to_owned) })
     }
 
+    /// Returns the trust in every certificate, as long as the server has its key.
+    pub fn any() -> Result<Self, TlsError> {
+        let verifier =
+            Arc::new(AnyCertificate(default_provider().signature_verification_algorithms));
+        Ok(Self::Read { connector: with_verifier(verifier)?, file: None })
+    }
+
     /// Returns the file that replaces the system's certificates, if any.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
@@ -129,14 +139,17 @@ fn connector(
     // Named, because rustls panics if more than one provider is compiled in and none is chosen.
     let provider = Arc::new(default_provider());
     let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()?;
-    let mut config = ClientConfig::builder_with_provider(provider)
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+    with_verifier(Arc::new(Verifier { verifier, named }))
+}
+
+fn with_verifier(verifier: Arc<dyn ServerCertVerifier>) -> Result<TlsConnector, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier { verifier, named }))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    // Both users speak HTTP/1.1, one to upgrade to a websocket.
+    // Every user speaks HTTP/1.1, one to upgrade to a websocket.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }
@@ -201,6 +214,45 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Accepts every certificate, for every name and at every time. The server must still have its key.
+#[derive(Debug)]
+struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
     }
 }
 

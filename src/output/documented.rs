@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::json::write_line;
 use super::ndjson::{
-    AssetRecord, DeliveryRecord, GapRecord, LinkRecord, NameRecord, Ready, RefusalRecord, Summary,
-    VersionRecord, WarningRecord,
+    AssetRecord, DeliveryRecord, ForwardRecord, GapRecord, LinkRecord, NameRecord, Ready,
+    RefusalRecord, Summary, VersionRecord, WarningRecord,
 };
-use super::samples::{asset, at, body, delivery, refusal};
+use super::samples::{asset, at, body, delivery, forward, refusal};
 use crate::callback::{
     BodySample, EarlierBody, Gap, Headers, NotedGap, RefusalEntry, State, Verdict,
 };
@@ -78,6 +78,7 @@ fn every_field_has_its_place() {
         reason: "age".to_owned(),
     };
     check(&GapRecord::new(&NotedGap { id: 1, gap }));
+    check(&ForwardRecord::new(&forward()));
     check(&WarningRecord::new(at(0), ""));
     check(&Summary::new(&Counts::default()));
     let row = asset(&[(0, "ver_01", Some(State::Ready)), (1, "ver_01", Some(State::Generating))]);

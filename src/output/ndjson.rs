@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::callback::{Ambiguity, Callback, Delivery, Headers, NotedGap, RefusalEntry, Verdict};
+use crate::forward::ForwardAttempt;
 use crate::status::{Counts, Link, LinkState};
 use crate::timeline::{AssetExpectation, AssetRow, Span, VersionRow};
 
@@ -354,6 +355,39 @@ impl<'a> GapRecord<'a> {
             count: gap.count,
             reason: &gap.reason,
             why: gap.why(),
+        }
+    }
+}
+
+/// An attempt to forward a delivery that has ended.
+#[derive(Debug, Serialize)]
+pub struct ForwardRecord<'a> {
+    v: u8,
+    r#type: &'static str,
+    seq: u64,
+    target: &'a str,
+    attempt: u32,
+    /// `null` without an answer.
+    status: Option<u16>,
+    /// From the beginning of the attempt to its end.
+    ms: f64,
+    /// What went wrong; `null` for a complete answer, whatever its status.
+    error: Option<&'a str>,
+}
+
+impl<'a> ForwardRecord<'a> {
+    /// Creates the record of an attempt.
+    pub fn new(attempt: &'a ForwardAttempt) -> Self {
+        let ForwardAttempt { seq, target, attempt, answer, .. } = attempt;
+        Self {
+            v: 1,
+            r#type: "forward",
+            seq: *seq,
+            target,
+            attempt: *attempt,
+            status: answer.status,
+            ms: (answer.took.as_secs_f64() * 1e4).round() / 10.0,
+            error: answer.error.as_deref(),
         }
     }
 }

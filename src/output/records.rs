@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::json::write_line;
-use super::ndjson::{DeliveryRecord, GapRecord, RefusalRecord};
+use super::ndjson::{DeliveryRecord, ForwardRecord, GapRecord, RefusalRecord};
 use super::text::Lines;
 use crate::callback::{Delivery, NotedGap, RefusalEntry};
+use crate::forward::ForwardAttempt;
 
 /// The format of the output.
 #[derive(Debug, Clone)]
@@ -98,6 +99,16 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
+    /// Writes an attempt to forward.
+    pub fn forward(&mut self, attempt: &ForwardAttempt) -> io::Result<()> {
+        self.begin(attempt.at, [None; 2])?;
+        match &self.format {
+            Format::Json => write_line(&mut self.out, &ForwardRecord::new(attempt)),
+            Format::Text(lines) => writeln!(self.out, "{}", lines.forward(attempt)),
+            Format::Quiet => Ok(()),
+        }
+    }
+
     /// Flushes the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
@@ -115,5 +126,45 @@ impl<W: Write> RecordWriter<W> {
             Heading::Refusals => lines.refusal_heading(),
         };
         writeln!(self.out, "{names}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::samples::forward;
+    use super::*;
+
+    fn written(format: Format, attempts: &[ForwardAttempt]) -> String {
+        let mut records = RecordWriter::new(Vec::new(), format);
+        for attempt in attempts {
+            records.forward(attempt).unwrap();
+        }
+        String::from_utf8(records.out).unwrap()
+    }
+
+    #[test]
+    fn an_attempt_to_forward_is_a_line() {
+        let mut failed = forward();
+        failed.attempt = 2;
+        failed.answer.status = None;
+        failed.answer.error = Some("no answer within 30s\u{1b}[2J".to_owned());
+        let attempts = [forward(), failed];
+        assert_eq!(
+            written(Format::Json, &attempts[..1]),
+            concat!(
+                r#"{"v":1,"type":"forward","seq":7,"target":"http://localhost:3000/","attempt":1,"#,
+                r#""status":200,"ms":3.1,"error":null}"#,
+                "\n"
+            )
+        );
+        let lines = Lines::for_pipe(false, TimeZone::UTC);
+        assert_eq!(
+            written(Format::Text(lines), &attempts),
+            "2026-11-23T21:00:02+00:00  → 200        delivery 7 to http://localhost:3000/  3.1 ms\n\
+             2026-11-23T21:00:02+00:00  ✗ NO ANSWER  delivery 7 to http://localhost:3000/  3.1 ms  \
+             attempt 2  no answer within 30s\\u{1b}[2J\n"
+        );
     }
 }

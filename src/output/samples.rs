@@ -1,11 +1,14 @@
 //! Deliveries, refusals and states for the tests of this module; each as a moment in a made-up day.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::callback::{
     BodySample, Callback, Delivery, DeliveryEffect, Encoding, Fingerprint, Headers, Outcome,
     Provenance, Received, Refusal, RefusalKind, Source, State, Subject, Verdict,
 };
+use crate::forward::{ForwardAnswer, ForwardAttempt};
 use crate::timeline::{Asset, AssetRow, Version, VersionRow, fold};
 
 /// Seconds after nine in the evening.
@@ -38,6 +41,22 @@ pub(super) fn delivery(body: &str) -> Delivery {
         verdict: Verdict::Valid { key: "panjaya".into(), encoding: Encoding::Der },
         callback: Callback::read(body.as_bytes()),
         outcome: Outcome::certain(DeliveryEffect::Applied),
+    }
+}
+
+/// Returns an attempt that was answered.
+pub(super) fn forward() -> ForwardAttempt {
+    ForwardAttempt {
+        seq: 7,
+        target: "http://localhost:3000/".into(),
+        attempt: 1,
+        at: at(2),
+        is_last: true,
+        answer: ForwardAnswer {
+            status: Some(200),
+            took: Duration::from_micros(3142),
+            ..ForwardAnswer::default()
+        },
     }
 }
 

@@ -14,6 +14,7 @@ use super::ndjson::{LinkRecord, Ready, Summary, WarningRecord};
 use super::records::{Format, RecordWriter};
 use crate::callback::{Callback, Delivery, RefusalEntry};
 use crate::filter::Filter;
+use crate::forward::ForwardAttempt;
 use crate::journal::{Follower, JournalBatch, JournalError};
 use crate::status::{Counts, Link};
 use crate::text::printable_lines;
@@ -202,8 +203,12 @@ impl<W: Write> StreamOutput<W> {
             JournalBatch::Gaps(page) if !self.selection.only_refusals => {
                 page.iter().try_for_each(|noted| self.records.gap(noted))?;
             }
+            JournalBatch::Forwards(page) if !self.selection.only_refusals => {
+                page.iter().try_for_each(|attempt| self.forward(attempt))?;
+            }
             JournalBatch::Deliveries(_)
             | JournalBatch::Summaries(_)
+            | JournalBatch::Forwards(_)
             | JournalBatch::Gaps(_)
             | JournalBatch::Pruned => {}
         }
@@ -216,6 +221,20 @@ impl<W: Write> StreamOutput<W> {
             self.records.delivery(delivery, name.as_deref())?;
         }
         Ok(())
+    }
+
+    /// Writes an attempt to forward a delivery that is written.
+    fn forward(&mut self, attempt: &ForwardAttempt) -> Result<(), StreamOutputError> {
+        let filter = &self.selection.filter;
+        if !filter.is_empty() {
+            let reader = self.follower.reader();
+            let Some(delivery) = reader.delivery(attempt.seq)? else { return Ok(()) };
+            let name = reader.name_of(&delivery)?;
+            if !filter.matches_named(&delivery, name.as_deref()) {
+                return Ok(());
+            }
+        }
+        Ok(self.records.forward(attempt)?)
     }
 
     fn refusal(&mut self, listed: &RefusalEntry) -> Result<(), StreamOutputError> {

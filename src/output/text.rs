@@ -13,6 +13,7 @@ use crate::callback::{
     Ambiguity, Basis, Callback, Delivery, DeliveryEffect, Event, Gap, Provenance, RefusalEntry,
     State, Verdict,
 };
+use crate::forward::ForwardAttempt;
 use crate::text::Printable;
 use crate::timeline::{AssetExpectation, AssetRow, Progress, Version, VersionRow};
 
@@ -205,6 +206,25 @@ impl Lines {
     fn piece(&self, text: &str) -> String {
         let text = Printable::new(text);
         if self.is_for_pipe() { text.to_string() } else { text.cut(40).to_string() }
+    }
+
+    /// Returns the line of an attempt to forward a delivery.
+    pub fn forward(&self, attempt: &ForwardAttempt) -> String {
+        let ForwardAttempt { seq, target, attempt: number, at, answer, .. } = attempt;
+        let (glyph, style) = if attempt.is_accepted() { ('→', GOOD) } else { ('✗', BAD) };
+        let status = answer.status.map_or_else(|| "NO ANSWER".to_owned(), |s| s.to_string());
+        let mut line = vec![
+            self.time(*at),
+            self.paint(style, format_args!("{glyph} {status:<9}")),
+            format!("delivery {seq} to {}", Printable::new(target)),
+            format!("{:.1} ms", answer.took.as_secs_f64() * 1e3),
+        ];
+        if *number > 1 {
+            line.push(format!("attempt {number}"));
+        }
+        let why = answer.error.as_ref().map(|why| Printable::new(why));
+        line.extend(why.map(|why| self.paint(BAD, why)));
+        line.join("  ")
     }
 
     /// Returns what a relay took and will never pass on.

@@ -51,7 +51,7 @@ impl Poster {
     /// Posts what was received, body and headers as they were. Follows no redirect.
     pub(super) async fn post(&self, received: Received) -> Result<ReplayAnswer, Unanswered> {
         let method = Method::from_bytes(received.method.as_bytes()).unwrap_or(Method::POST);
-        let mut headers = forwarded_headers(&received.headers);
+        let mut headers = forwarded_headers(&received.headers, &[]);
         let way = destination(&self.to);
         if let Some(login) = way.as_ref().and_then(|way| self.outbound.authorization(way)) {
             headers.insert(PROXY_AUTHORIZATION, login);

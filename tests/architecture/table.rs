@@ -67,10 +67,17 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "forward",
-        ours: &["callback"],
-        crates: &["http"],
+        ours: &["callback", "text"],
+        crates: &["http", "jiff"],
         pure: true,
-        why: "what goes over to another receiver is the same, whoever sends it",
+        why: "what is forwarded, in which order and what follows a failure needs no socket to be tested",
+    },
+    Row {
+        module: "forward::client",
+        ours: &["callback", "forward", "outbound", "text"],
+        crates: &["bytes", "http", "http_body_util", "hyper", "hyper_util", "tokio", "tower"],
+        pure: false,
+        why: "one module alone sends deliveries, to the one target that it was made for",
     },
     Row {
         module: "replay",
@@ -95,7 +102,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "config",
-        ours: &["files", "text", "timeline"],
+        ours: &["files", "filter", "forward", "text", "timeline"],
         crates: &["clap", "toml", "etcetera", "jiff", "serde", "thiserror", "http"],
         pure: false,
         why: "settings are a plain value that is passed to the code that acts on them",
@@ -123,7 +130,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "journal",
-        ours: &["callback", "timeline", "filter", "sqlite", "signature::fingerprint"],
+        ours: &["callback", "timeline", "filter", "forward", "sqlite", "signature::fingerprint"],
         crates: &["rusqlite", "serde", "serde_json", "jiff", "thiserror", "tokio", "tracing"],
         pure: false,
         why: "it stores deliveries; intake decides which are accepted",
@@ -375,7 +382,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "output",
-        ours: &["callback", "timeline", "status", "text", "filter", "journal"],
+        ours: &["callback", "timeline", "status", "text", "filter", "forward", "journal"],
         crates: &["anstyle", "base64", "jiff", "serde", "serde_json", "thiserror", "tokio"],
         pure: false,
         why: "what is written depends on what is stored and not on a screen",

@@ -108,6 +108,16 @@ fn wrong_usage() {
         "--expect es-ES,es_MX",
         "log --expect 2",
         "--keep 3mo",
+        "--forward-to 0",
+        "--forward-to http://user:s3cret@localhost:1/",
+        "--forward-filter vrsion:9 --forward-to 1",
+        "--forward-filter failed",
+        "--forward-to 1 --forward-to localhost:1",
+        "--forward-to 1 --forward-to 2 --forward-filter a --forward-filter b --forward-filter c",
+        "--forward-to 1 -H x-signature:s3cret",
+        "--forward-to 1 -H @none.txt",
+        "--forward-to 3829 --listen 3829",
+        "--forward-since yesterday",
         "--signature maybe",
         "status --signature off",
         "--json --output text",
@@ -447,9 +457,15 @@ fn a_flag_that_a_command_does_not_use_is_refused() {
                 "theme" => "=dark",
                 "max-body" => "=1MiB",
                 "overdue" | "keep" => "=1h",
-                "expect" => "=2",
+                "expect" | "forward-concurrency" | "forward-retries" => "=2",
                 "relay" => "=wss://relay.example",
                 "api-url" => "=https://api.example",
+                "forward-to" => "=3000",
+                "forward-filter" => "=failed",
+                "forward-when-down" => "=skip",
+                "forward-since" => "=2h",
+                "forward-header" => "=x-stage:dev",
+                "forward-timeout" => "=5s",
                 "public-key" | "db" | "relay-name" | "relay-token-file" | "api-key-file"
                 | "cacert" => "=x",
                 _ => "",
@@ -1192,6 +1208,15 @@ fn config_show_says_where_each_setting_comes_from() {
     api-url = "https://api.panjaya.ai"  # default
     # api-key is not set: that of the file  # default
     # api-key-file is not set: none  # default
+    forward-to = []  # default
+    forward-filter = []  # default
+    forward-when-down = "wait"  # default
+    forward-since = "none"  # default
+    forward-header = []  # default
+    forward-insecure = false  # default
+    forward-concurrency = 8  # default
+    forward-timeout = "30s"  # default
+    forward-retries = 0  # default
     # cacert is not set: the system's  # default
     no-listen = false  # default
     trust-forwarded-for = false  # default

@@ -52,6 +52,7 @@ impl Backend {
                         page.into_iter().map(|entry| entry.gap).collect(),
                     ))?;
                 }
+                JournalBatch::Forwards(_) => {}
                 JournalBatch::Pruned => self.send_pruned()?,
             }
             self.answer_waiting()?;

@@ -204,7 +204,9 @@ impl Reconciler {
                 JournalBatch::Gaps(_) | JournalBatch::Pruned => {
                     self.plan.look_over(Instant::now());
                 }
-                JournalBatch::Deliveries(_) | JournalBatch::Refusals(_) => {}
+                JournalBatch::Deliveries(_)
+                | JournalBatch::Refusals(_)
+                | JournalBatch::Forwards(_) => {}
             }
         }
         for asset_id in changed {
