@@ -14,6 +14,7 @@ mod tui_support;
 mod beside;
 mod demo;
 mod flood;
+mod forward;
 mod full_disk;
 mod kill;
 mod reconcile;
