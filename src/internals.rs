@@ -25,6 +25,9 @@ pub mod config {
 pub mod filter {
     pub use crate::filter::TERMS;
 }
+pub mod forward {
+    pub use crate::forward::{ForwardAnswer, ForwardAttempt, ForwardMark};
+}
 pub mod intake {
     pub use crate::intake::{Intake, Policy};
 }
@@ -67,7 +70,9 @@ pub mod simulate {
     }
 }
 pub mod status {
-    pub use crate::status::{ApiState, ApiStatus, Counts, JournalHealth, Link, LinkState};
+    pub use crate::status::{
+        ApiState, ApiStatus, Counts, ForwardState, ForwardStatus, JournalHealth, Link, LinkState,
+    };
 }
 pub mod text {
     pub use crate::text::{ClipText, Printable, is_hidden};

@@ -20,6 +20,10 @@ pub(super) const AFTER: &str = "change > ?1 ORDER BY change LIMIT ?2";
 pub(super) const OF_DELIVERY: &str =
     "seq = ?1 AND change IS NOT NULL ORDER BY target_id, attempt LIMIT ?2";
 
+/// What is enough for a mark of the delivery ?1.
+pub(super) const MARKS: &str = "SELECT target_id, status, error IS NULL AS is_complete FROM forward
+    WHERE seq = ?1 AND change IS NOT NULL ORDER BY target_id, attempt LIMIT ?2";
+
 /// Returns the statement that reads ended attempts.
 pub(super) fn ended(which: &str) -> String {
     format!("{ENDED} WHERE {which}")

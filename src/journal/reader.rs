@@ -13,7 +13,7 @@ use super::watermarks::Watermarks;
 use super::{JournalError, forwards, notes, refusals, rows};
 use crate::callback::{Callback, Delivery, DeliverySummary, NotedGap, RefusalEntry};
 use crate::filter::{DeliveryFacts, Filter};
-use crate::forward::{ForwardAttempt, KnownAttempts};
+use crate::forward::{ForwardAttempt, ForwardMark, KnownAttempts};
 use crate::sqlite::Database;
 use crate::timeline::{AssetRow, FOLD_VERSION, Notes, VersionRow};
 
@@ -52,7 +52,8 @@ pub(super) fn statements() -> Vec<String> {
         .iter()
         .flat_map(|columns| [AFTER, BEFORE, BEFORE_OF_ASSET].map(|which| page_of(columns, which)))
         .chain([BEFORE, UP_TO].map(|which| page_of(rows::FACTS, which)));
-    let forwards = [forwards::AFTER, forwards::OF_DELIVERY].map(forwards::ended);
+    let ended = [forwards::AFTER, forwards::OF_DELIVERY].map(forwards::ended);
+    let forwards = ended.into_iter().chain([forwards::MARKS.to_owned()]);
     let others = [SEQ_BEFORE, ASSETS_AFTER, ASSETS_BEFORE, VERSIONS].map(str::to_owned);
     pages.chain(others).chain(forwards).collect()
 }
@@ -373,6 +374,24 @@ impl JournalReader {
                 .prepare_cached(&forwards::ended(forwards::OF_DELIVERY))?
                 .query_map((bound(seq), MAX_FORWARDS), forwards::attempt)?
                 .collect()
+        };
+        self.read(read())
+    }
+
+    /// Returns what became of forwarding a delivery; `None` if no attempt has ended.
+    pub fn forward_mark(&self, seq: u64) -> Result<Option<ForwardMark>, JournalError> {
+        let read = || {
+            let attempts = self
+                .connection
+                .prepare_cached(forwards::MARKS)?
+                .query_map((bound(seq), MAX_FORWARDS), |row| {
+                    let status: Option<u16> = row.get("status")?;
+                    let is_2xx = status.is_some_and(|status| (200..300).contains(&status));
+                    let is_complete: bool = row.get("is_complete")?;
+                    Ok((row.get::<_, i64>("target_id")?, status, is_2xx && is_complete))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(ForwardMark::of(seq, &attempts))
         };
         self.read(read())
     }

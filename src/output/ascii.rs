@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 /// The ASCII replacements of the marks in our own lines, as on the dashboard.
-const STAND_INS: [(char, char); 12] = [
+const STAND_INS: [(char, char); 13] = [
     ('✓', 'v'),
     ('✗', 'x'),
     ('○', 'o'),
@@ -11,6 +11,7 @@ const STAND_INS: [(char, char); 12] = [
     ('▲', '!'),
     ('╌', '.'),
     ('╳', 'X'),
+    ('→', '>'),
     ('×', 'x'),
     ('·', '-'),
     ('–', '-'),

@@ -10,7 +10,8 @@ use super::model::row::Row;
 use super::model::search::RowsPage;
 use super::model::target::Target;
 use crate::callback::Gap;
-use crate::status::{ApiStatus, Counts, JournalHealth, Link};
+use crate::forward::ForwardMark;
+use crate::status::{ApiStatus, Counts, ForwardStatus, JournalHealth, Link};
 use crate::text::Printable;
 
 /// An event from the backend.
@@ -56,6 +57,10 @@ pub enum BackendEvent {
     DownloadEnded(Box<DownloadEnd>),
     /// How the questions to the service's API are doing.
     Api(Box<ApiStatus>),
+    /// How forwarding is doing, by target.
+    ForwardTargets(Vec<ForwardStatus>),
+    /// What became of forwarding some deliveries.
+    Forwards(Vec<ForwardMark>),
     /// The ids of refusals that claim a failure, as of the start.
     RefusedFailures(Vec<u64>),
     /// Gaps reported by relays, oldest first.

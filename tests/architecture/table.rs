@@ -396,7 +396,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "tui::model",
-        ours: &["callback", "timeline", "status", "text", "filter"],
+        ours: &["callback", "timeline", "status", "text", "filter", "forward"],
         crates: &["jiff", "serde", "serde_json"],
         pure: true,
         why: "the state of the screen is a value that a test can state",
@@ -454,7 +454,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "tui",
-        ours: &["callback", "timeline", "status", "text", "filter"],
+        ours: &["callback", "timeline", "status", "text", "filter", "forward"],
         crates: &[
             "base64",
             "crossterm",

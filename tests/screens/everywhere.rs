@@ -155,6 +155,8 @@ fn every_frame_is_valid(
         "token_refused",
         "superseded",
         "gaps",
+        "forwarding",
+        "app_down",
         "api",
         "api_paused",
         "many",

@@ -6,6 +6,7 @@ use dubwatch::internals::callback::{
     BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Outcome, Provenance,
     Received, Refusal, RefusalEntry, RefusalKind, Source, Verdict,
 };
+use dubwatch::internals::forward::{ForwardAnswer, ForwardAttempt};
 use dubwatch::internals::status::{JournalHealth, Link, LinkState};
 use dubwatch::internals::text::is_hidden;
 use dubwatch::internals::timeline::{AssetRow, Notes, Timeline, VersionRow};
@@ -177,6 +178,21 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
                 name: (*text).to_owned(),
                 passed: Some(false),
                 note: all.clone(),
+            }],
+            forwards: vec![ForwardAttempt {
+                seq: seq as u64 + 1,
+                target: (*text).into(),
+                attempt: 1,
+                at: now(),
+                is_last: true,
+                answer: ForwardAnswer {
+                    status: None,
+                    took: std::time::Duration::from_millis(3),
+                    error: Some(all.clone()),
+                    headers: Headers::from_raw([("x-hostile", text.as_bytes())]),
+                    body: all.clone().into_bytes(),
+                    is_truncated: true,
+                },
             }],
         };
         // Selected by hand: which pane is focused does not matter here.

@@ -766,6 +766,7 @@ fn answer(tui: &mut TuiHarness, dice: &mut Dice, request: &Request, now: jiff::T
                 earlier: Vec::new(),
                 verdict: Verdict::Missing,
                 steps: Vec::new(),
+                forwards: Vec::new(),
             };
             BackendEvent::Detail(*target, (dice.below(5) > 0).then(|| Box::new(detail)))
         }

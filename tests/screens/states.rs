@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use dubwatch::internals::callback::{Encoding, Gap, Headers, Verdict};
+use dubwatch::internals::forward::{ForwardAnswer, ForwardAttempt, ForwardMark};
 use dubwatch::internals::simulate::Message;
-use dubwatch::internals::status::{ApiState, JournalHealth, Link, LinkState};
+use dubwatch::internals::status::{
+    ApiState, ForwardState, ForwardStatus, JournalHealth, Link, LinkState,
+};
 use dubwatch::internals::tui::effect::{Effect, Request};
 use dubwatch::internals::tui::event::BackendEvent;
 use dubwatch::internals::tui::model::detail::{Detail, StepView};
@@ -19,7 +22,7 @@ use crate::tui_harness::{COLOR, TuiHarness, now, run_info};
 
 /// Every view, with the keys that lead to it. A refusal opens at its signature, so its tabs come in
 /// another order.
-pub(crate) const VIEWS: [(&str, &str); 18] = [
+pub(crate) const VIEWS: [(&str, &str); 19] = [
     ("timeline", "1"),
     ("lanes", "1 tab"),
     ("asset_deliveries", "1 tab tab"),
@@ -31,6 +34,7 @@ pub(crate) const VIEWS: [(&str, &str); 18] = [
     ("raw", "3 enter tab tab"),
     ("hex", "3 enter tab tab v"),
     ("signature", "3 enter tab tab tab"),
+    ("forward", "3 enter tab tab tab tab"),
     ("keys", "?"),
     ("copy", "y"),
     ("copy_of_delivery", "3 enter y"),
@@ -41,7 +45,7 @@ pub(crate) const VIEWS: [(&str, &str); 18] = [
 ];
 
 /// Every state, with the text required in the banner or, while frozen, in the footer.
-pub(crate) const STATES: [(&str, &str); 30] = [
+pub(crate) const STATES: [(&str, &str); 32] = [
     ("empty", ""),
     ("empty_without_key", ""),
     ("reading", ""),
@@ -68,6 +72,8 @@ pub(crate) const STATES: [(&str, &str); 30] = [
     ("token_refused", ""),
     ("superseded", ""),
     ("gaps", ""),
+    ("forwarding", ""),
+    ("app_down", "APP DOWN"),
     ("api", ""),
     ("api_paused", ""),
     ("many", ""),
@@ -124,6 +130,11 @@ pub(crate) fn state(name: &str) -> TuiHarness {
             }));
             tui.event(BackendEvent::Warning(now(), "the clock was set back by 3 s".to_owned()));
         }
+        "forwarding" => forwarding(&mut tui, ForwardState::Sending),
+        "app_down" => {
+            let why = "cannot connect to localhost:3000: Connection refused (os error 111)";
+            forwarding(&mut tui, ForwardState::Down { since: now(), why: why.to_owned() });
+        }
         "api" => answers::every_basis(&mut tui, ApiState::Waiting),
         "api_paused" => answers::every_basis(&mut tui, answers::paused()),
         "gaps" => drop(tui.event(BackendEvent::Gaps(vec![gap(-400, 12), gap(100, 1)]))),
@@ -153,6 +164,37 @@ fn link_state(name: &str) -> Option<LinkState> {
         "superseded" => LinkState::Superseded,
         _ => return None,
     })
+}
+
+/// The last deliveries were forwarded, with all kinds of answers; the very last ones wait.
+fn forwarding(tui: &mut TuiHarness, state: ForwardState) {
+    let model = tui.model();
+    let mut seqs: Vec<u64> = (0..model.row_count())
+        .filter_map(|place| match model.row(place)?.target() {
+            Target::Delivery(seq) => Some(seq),
+            Target::Refusal(_) => None,
+        })
+        .collect();
+    seqs.sort_unstable();
+    let waiting = seqs.split_off(seqs.len() - 3);
+    let statuses = [Some(200), Some(204), Some(500), None, Some(404), Some(200)];
+    let marks = seqs.iter().zip(statuses.iter().cycle()).map(|(seq, status)| ForwardMark {
+        seq: *seq,
+        status: *status,
+        is_accepted: status.is_some_and(|status| status < 300),
+    });
+    tui.event(BackendEvent::Forwards(marks.collect()));
+    let target = ForwardStatus {
+        state,
+        place: waiting[0] - 1,
+        waiting: 3,
+        accepted: 96,
+        failed: 48,
+        last_answer: Some((now(), 200)),
+        last_error: Some((now(), "no answer within 30s (--forward-timeout)".to_owned())),
+        ..ForwardStatus::new("http://localhost:3000/hooks".to_owned())
+    };
+    tui.event(BackendEvent::ForwardTargets(vec![target]));
 }
 
 fn gap(second: i64, count: u64) -> Gap {
@@ -256,5 +298,26 @@ pub(crate) fn detail(row: &Row) -> Detail {
             ),
             step("key later", None, ""),
         ],
+        forwards: if valid { vec![answered(row)] } else { Vec::new() },
+    }
+}
+
+/// An attempt to forward it, which the app answered with an error.
+fn answered(row: &Row) -> ForwardAttempt {
+    let Target::Delivery(seq) = row.target() else { unreachable!("refusals are not forwarded") };
+    ForwardAttempt {
+        seq,
+        target: "http://localhost:3000/".into(),
+        attempt: 1,
+        at: row.at() + jiff::SignedDuration::from_millis(12),
+        is_last: true,
+        answer: ForwardAnswer {
+            status: Some(500),
+            took: std::time::Duration::from_micros(3142),
+            error: None,
+            headers: Headers::from_raw([("content-type", b"text/plain".as_slice())]),
+            body: b"TypeError: undefined is not a function\n    at hook (app.js:7)\n".to_vec(),
+            is_truncated: false,
+        },
     }
 }

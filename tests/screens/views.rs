@@ -94,10 +94,14 @@ fn differences_between_states() {
                 "superseded",
                 "gaps",
                 "api",
+                "app_down",
             ][..],
         ),
         ("matrix", &["frozen", "filtered_to_nothing", "partly_unchecked", "expected", "api"]),
-        ("deliveries", &["frozen", "filtered", "filtered_to_nothing", "failures_only", "api"]),
+        (
+            "deliveries",
+            &["frozen", "filtered", "filtered_to_nothing", "failures_only", "api", "app_down"],
+        ),
         (
             "health",
             &[
@@ -112,6 +116,8 @@ fn differences_between_states() {
                 "gaps",
                 "api",
                 "api_paused",
+                "forwarding",
+                "app_down",
             ],
         ),
         ("payload", &["api"]),

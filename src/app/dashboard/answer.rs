@@ -118,6 +118,7 @@ impl Backend {
         let deliveries = page.into_iter().rev().map(Row::delivery).collect();
         let claims = self.refusals.values().filter(|row| row.is_of(&asset_id)).cloned();
         let rows = merged(deliveries, claims.collect());
+        self.send_marks_of(&rows)?;
         self.send(BackendEvent::OfAsset(asset_id, rows))
     }
 
@@ -155,7 +156,8 @@ impl Backend {
     /// the journal does not hold it.
     fn detail(&self, target: Target) -> Result<Option<Detail>, JournalError> {
         Ok(match target {
-            Target::Delivery(seq) => self.reader().delivery(seq)?.map(|delivery| {
+            Target::Delivery(seq) => {
+                let Some(delivery) = self.reader().delivery(seq)? else { return Ok(None) };
                 let request = &delivery.request;
                 let (headers, body) = (request.headers.clone(), request.body.clone());
                 // An answer of the API has no signature to check.
@@ -164,7 +166,7 @@ impl Backend {
                 } else {
                     check(&self.keys, &headers, &body)
                 };
-                Detail {
+                Some(Detail {
                     request: format!("{} {}", request.method, request.path),
                     committed_at: Some(delivery.committed_at),
                     headers,
@@ -173,9 +175,10 @@ impl Backend {
                     earlier: Vec::new(),
                     verdict,
                     steps,
+                    forwards: self.reader().forwards_of(seq)?,
                     row: Row::delivery(delivery),
-                }
-            }),
+                })
+            }
             Target::Refusal(id) => self.reader().refusal(id)?.map(|listed| {
                 let earlier = listed.earlier.clone();
                 let refusal = &listed.refusal;
@@ -190,6 +193,7 @@ impl Backend {
                     body: body.bytes,
                     verdict,
                     steps,
+                    forwards: Vec::new(),
                     row: Row::refusal(listed),
                 }
             }),

@@ -52,7 +52,9 @@ impl Backend {
                         page.into_iter().map(|entry| entry.gap).collect(),
                     ))?;
                 }
-                JournalBatch::Forwards(_) => {}
+                JournalBatch::Forwards(page) => {
+                    self.send_marks(page.iter().map(|attempt| attempt.seq))?;
+                }
                 JournalBatch::Pruned => self.send_pruned()?,
             }
             self.answer_waiting()?;
@@ -74,6 +76,7 @@ impl Backend {
     }
 
     fn send_news(&self, rows: Vec<Row>, assets: Vec<AssetView>, old: bool) -> Result<(), Halt> {
+        self.send_marks_of(&rows)?;
         let Watermarks { head, .. } = self.seen();
         let held = self.seen().held();
         self.send(BackendEvent::News(News { rows, assets, head, held, old }))

@@ -8,6 +8,7 @@ mod catch_up;
 pub(super) mod demo;
 mod download_queue;
 mod downloads;
+mod marks;
 mod note_writer;
 pub(super) mod reporter;
 mod rows;

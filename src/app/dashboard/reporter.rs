@@ -85,6 +85,9 @@ fn changes(sent: &Status, now: &Status) -> Vec<BackendEvent> {
     {
         changes.push(BackendEvent::Api(Box::new(api.clone())));
     }
+    if sent.forwards != now.forwards {
+        changes.push(BackendEvent::ForwardTargets(now.forwards.clone()));
+    }
     changes
 }
 

@@ -96,6 +96,7 @@ impl Backend {
         let goes_on = !batch.is_end && running.remaining > 0;
         let must_send = !goes_on || running.is_first || !batch.rows.is_empty();
         if must_send || running.sent_at.elapsed() >= PROGRESS_EVERY {
+            self.send_marks_of(&batch.rows)?;
             let total = self.seen().held() + self.refusals.len() as u64;
             let page = RowsPage {
                 id: running.search.id,

@@ -11,15 +11,17 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::down::Down;
+use super::error::ForwardError;
 use super::report::ForwardReporter;
 use super::settings::TargetSettings;
 use crate::callback::{DeliverySummary, Received, Source};
 use crate::forward::{
-    AfterAttempt, BegunAttempt, Contact, ForwardAnswer, ForwardAttempt, ForwardBatch,
-    ForwardClient, ForwardLane, ForwardQueue, SentForward, look_delay,
+    BegunAttempt, ForwardAttempt, ForwardBatch, ForwardClient, ForwardLane, ForwardQueue,
+    SentForward,
 };
 use crate::journal::{Follower, Journal, JournalBatch, JournalError, WriteError};
 use crate::status::ForwardState;
@@ -30,21 +32,6 @@ const PAGE: u32 = 256;
 const WINDOW: usize = 1024;
 /// Delay before a batch that was not written is written again.
 const WRITE_AGAIN: Duration = Duration::from_millis(250);
-/// Time for answers that are still on their way at the end.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
-/// The reason of an attempt whose end nothing is known of.
-const KILLED: &str = "dubwatch ended before there was an answer; it may have arrived";
-/// The same where dubwatch was stopped.
-const STOPPED: &str = "dubwatch was stopped before there was an answer; it may have arrived";
-
-/// Why a forwarder ends.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ForwardError {
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error("the journal cannot be written: {0}")]
-    Write(WriteError),
-}
 
 /// How a wait, or the whole loop, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,112 +40,36 @@ enum Turn {
     Stop,
 }
 
-/// A target that does not take connections.
-#[derive(Debug)]
-struct Down {
-    since: Timestamp,
-    why: String,
-    /// Number of attempts since then.
-    looks: u32,
-    /// When the next attempt is made, if deliveries wait for it.
-    look_at: Instant,
-}
-
 /// Forwards to one target.
 pub(super) struct Forwarder {
-    client: Arc<ForwardClient>,
-    settings: TargetSettings,
-    target: Arc<str>,
-    journal: Arc<Journal>,
-    follower: Follower,
-    reporter: ForwardReporter,
-    queue: ForwardQueue,
+    pub(super) client: Arc<ForwardClient>,
+    pub(super) settings: TargetSettings,
+    pub(super) target: Arc<str>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) follower: Follower,
+    pub(super) reporter: ForwardReporter,
+    pub(super) queue: ForwardQueue,
     /// Number of attempts so far, of open deliveries that had some.
-    attempts: HashMap<u64, u32>,
+    pub(super) attempts: HashMap<u64, u32>,
     /// Deliveries behind the place that were done by an earlier run.
-    done_before: HashSet<u64>,
+    pub(super) done_before: HashSet<u64>,
     /// What the next batch begins, withdraws and ends.
-    begun: Vec<BegunAttempt>,
-    withdrawn: Vec<BegunAttempt>,
-    ended: Vec<ForwardAttempt>,
+    pub(super) begun: Vec<BegunAttempt>,
+    pub(super) withdrawn: Vec<BegunAttempt>,
+    pub(super) ended: Vec<ForwardAttempt>,
     /// The requests of `begun`.
-    starting: Vec<(BegunAttempt, Received)>,
-    sending: JoinSet<(BegunAttempt, SentForward)>,
+    pub(super) starting: Vec<(BegunAttempt, Received)>,
+    pub(super) sending: JoinSet<(BegunAttempt, SentForward)>,
     /// The attempts of `sending`.
-    in_flight: HashMap<u64, BegunAttempt>,
+    pub(super) in_flight: HashMap<u64, BegunAttempt>,
     /// Taken deliveries that are sent again, with the time.
-    delayed: BTreeSet<(Instant, u64)>,
-    down: Option<Down>,
+    pub(super) delayed: BTreeSet<(Instant, u64)>,
+    pub(super) down: Option<Down>,
     /// The place on disk.
-    written_place: u64,
+    pub(super) written_place: u64,
 }
 
 impl Forwarder {
-    /// Creates a forwarder that begins where forwarding to the target was, or where the settings say.
-    pub(super) fn new(
-        settings: TargetSettings,
-        journal: Arc<Journal>,
-        follower: Follower,
-        reporter: ForwardReporter,
-    ) -> Result<Self, JournalError> {
-        let target: Arc<str> = Arc::from(settings.url());
-        let reader = follower.reader();
-        let kept = reader.forward_place(&target)?;
-        let place = match (kept, settings.since) {
-            (Some(place), _) => place,
-            (None, None) => reader.head()?,
-            (None, Some(span)) => {
-                let since = Timestamp::now().checked_sub(span).unwrap_or(Timestamp::MIN);
-                reader.seq_received_before(since)?
-            }
-        };
-        let known = reader.known_forwards(&target)?;
-        if kept.is_some() && settings.is_since_set {
-            reporter.warn(format!(
-                "{target} was forwarded to before: it goes on after delivery {place}, and --forward-since is for a new target"
-            ));
-        }
-        let mut forwarder = Self {
-            client: Arc::new(ForwardClient::new(settings.client.clone())),
-            settings,
-            target,
-            journal,
-            follower: follower.of_summaries().of_deliveries().behind(place),
-            reporter,
-            queue: ForwardQueue::new(place),
-            attempts: HashMap::new(),
-            done_before: HashSet::new(),
-            begun: Vec::new(),
-            withdrawn: Vec::new(),
-            ended: Vec::new(),
-            starting: Vec::new(),
-            sending: JoinSet::new(),
-            in_flight: HashMap::new(),
-            delayed: BTreeSet::new(),
-            down: None,
-            written_place: place,
-        };
-        for (seq, known) in known {
-            if known.is_done {
-                forwarder.done_before.insert(seq);
-            } else {
-                forwarder.attempts.insert(seq, known.attempts);
-            }
-            if let Some(open) = known.open {
-                forwarder.cut_short(open, KILLED);
-            }
-        }
-        Ok(forwarder)
-    }
-
-    /// Writes where it begins, and which attempts an earlier run left open.
-    pub(super) async fn begin(&mut self) -> Result<(), ForwardError> {
-        let batch = Arc::new(self.batch());
-        let pending = self.journal.forward(batch).map_err(ForwardError::Write)?;
-        pending.receipt().await.map_err(ForwardError::Write)?;
-        Ok(())
-    }
-
     /// Runs until it is stopped, or the journal cannot be read; the run as a whole goes on then.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         match self.work(&stop).await {
@@ -260,12 +171,12 @@ impl Forwarder {
         }
     }
 
-    fn has_batch(&self) -> bool {
+    pub(super) fn has_batch(&self) -> bool {
         !(self.begun.is_empty() && self.withdrawn.is_empty() && self.ended.is_empty())
             || self.queue.place() >= self.written_place + u64::from(PAGE)
     }
 
-    fn batch(&mut self) -> ForwardBatch {
+    pub(super) fn batch(&mut self) -> ForwardBatch {
         self.written_place = self.queue.place();
         ForwardBatch {
             target: Arc::clone(&self.target),
@@ -326,108 +237,6 @@ impl Forwarder {
             () = sleep_until(until.unwrap_or_else(Instant::now).into()), if until.is_some() => {}
         }
         Ok(Turn::Next)
-    }
-
-    /// Notes the end of an attempt.
-    fn sent(&mut self, sent: Result<(BegunAttempt, SentForward), tokio::task::JoinError>) {
-        // An attempt neither panics nor is it cancelled before the end of the run.
-        let Ok((begun, SentForward { contact, answer })) = sent else { return };
-        self.in_flight.remove(&begun.seq);
-        let BegunAttempt { seq, attempt, at } = begun;
-        self.note_contact(contact, at, answer.error.as_deref());
-        let after = self.settings.policy.after(contact, attempt);
-        if after == AfterAttempt::WaitForTarget {
-            self.reporter.not_reached(answer.error.as_deref().unwrap_or_default());
-            self.withdrawn.push(begun);
-            self.queue.put_back(seq);
-            return;
-        }
-        let is_last = after == AfterAttempt::Done;
-        let target = Arc::clone(&self.target);
-        let ended = ForwardAttempt { seq, target, attempt, at, is_last, answer };
-        self.reporter.ended(&ended);
-        self.ended.push(ended);
-        match after {
-            AfterAttempt::Again(delay) => {
-                self.attempts.insert(seq, attempt);
-                self.delayed.insert((Instant::now() + delay, seq));
-            }
-            AfterAttempt::Done | AfterAttempt::WaitForTarget => {
-                self.attempts.remove(&seq);
-                self.queue.done(seq);
-            }
-        }
-    }
-
-    /// Notes whether the target takes connections, and warns when that changes.
-    fn note_contact(&mut self, contact: Contact, at: Timestamp, why: Option<&str>) {
-        let why = why.unwrap_or_default();
-        match (contact, &mut self.down) {
-            (Contact::None, Some(down)) => {
-                // One that began before says nothing new.
-                if at >= down.since {
-                    why.clone_into(&mut down.why);
-                    down.looks += 1;
-                    down.look_at = Instant::now() + look_delay(down.looks);
-                }
-            }
-            (Contact::None, None) => {
-                let then = if self.settings.policy.waits {
-                    "callbacks wait for it, and are forwarded in order once it is back"
-                } else {
-                    "callbacks are not forwarded to it until it is back (--forward-when-down skip)"
-                };
-                self.reporter.warn(format!("the app at {} is down: {why}; {then}", self.target));
-                self.down = Some(Down {
-                    since: Timestamp::now(),
-                    why: why.to_owned(),
-                    looks: 0,
-                    look_at: Instant::now() + look_delay(0),
-                });
-            }
-            (_, Some(_)) => {
-                self.down = None;
-                let waiting = match self.queue.len().saturating_sub(1) {
-                    0 => String::new(),
-                    1 => "; 1 more callback waits for it".to_owned(),
-                    more => format!("; {more} more callbacks wait for it"),
-                };
-                self.reporter.warn(format!("the app at {} is back{waiting}", self.target));
-            }
-            (_, None) => {}
-        }
-    }
-
-    /// Ends an attempt that nothing more is known of.
-    fn cut_short(&mut self, begun: BegunAttempt, why: &str) {
-        let BegunAttempt { seq, attempt, at } = begun;
-        let answer = ForwardAnswer::failed(why.to_owned(), Duration::ZERO);
-        let target = Arc::clone(&self.target);
-        self.ended.push(ForwardAttempt { seq, target, attempt, at, is_last: false, answer });
-    }
-
-    /// Waits a little for answers that are on their way, and writes the rest as cut short.
-    async fn finish(&mut self) {
-        let last = timeout(LAST_ANSWERS, async {
-            while let Some(sent) = self.sending.join_next().await {
-                self.sent(sent);
-            }
-        });
-        let _ = last.await;
-        self.sending.abort_all();
-        let open: Vec<_> = self.in_flight.drain().map(|(_, begun)| begun).collect();
-        for begun in open {
-            self.cut_short(begun, STOPPED);
-        }
-        if !self.has_batch() && self.queue.place() == self.written_place {
-            return;
-        }
-        let batch = Arc::new(self.batch());
-        if let Ok(pending) = self.journal.forward(batch)
-            && let Err(error) = pending.receipt().await
-        {
-            tracing::warn!("the last answers of {} were not written: {error}", self.target);
-        }
     }
 
     /// Reports what is done now. Returns when to report the rest.

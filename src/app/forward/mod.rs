@@ -5,11 +5,19 @@
 //! |---|---|
 //! | `settings` | what the settings say about each target |
 //! | `forwarder` | the loop of one target |
+//! | `start` | where it begins |
+//! | `outcome` | what follows the end of an attempt |
+//! | `down` | a target that takes no connections |
+//! | `error` | why it ends |
 //! | `report` | its status and its warnings |
 
+mod down;
+mod error;
 mod forwarder;
+mod outcome;
 mod report;
 mod settings;
+mod start;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::forwarder::ForwardError;
+use super::error::ForwardError;
 use crate::forward::ForwardAttempt;
 use crate::status::{ForwardState, ForwardStatus};
 

@@ -1,5 +1,7 @@
 //! One delivery or refusal in full, as read from the journal, and its tabs as lines.
 
+mod forward;
+
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +10,7 @@ use serde::de::IgnoredAny;
 use super::row::Row;
 use super::tab::Tab;
 use crate::callback::{EarlierBody, Headers, Verdict, without_mark};
+use crate::forward::ForwardAttempt;
 use crate::text::Printable;
 
 /// Maximum bytes of a body that are formatted, and maximum lines made of them: formatting stays
@@ -38,6 +41,8 @@ pub struct Detail {
     pub verdict: Verdict,
     /// The steps of the check.
     pub steps: Vec<StepView>,
+    /// The attempts to forward it that have ended.
+    pub forwards: Vec<ForwardAttempt>,
 }
 
 /// One step of the signature check.
@@ -87,6 +92,7 @@ impl Detail {
             Tab::Payload | Tab::Raw => format_body(&self.body, tab, other, columns),
             Tab::Headers => self.headers(columns),
             Tab::Signature => self.signature(columns),
+            Tab::Forward => forward::lines(self, columns),
         };
         let is_long = lines.len() > MAX_LINES || body.len() < self.body.len();
         lines.truncate(MAX_LINES);

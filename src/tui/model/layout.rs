@@ -54,8 +54,12 @@ impl Model {
     /// Returns the rows between header and footer. Header, footer, alert bar, each banner and the
     /// input or filter line take one row each.
     pub fn body_rows(&self) -> u16 {
-        let banners =
-            [self.run_info.banner.is_some(), self.store_trouble().is_some(), self.has_line()];
+        let banners = [
+            self.run_info.banner.is_some(),
+            self.store_trouble().is_some(),
+            self.down_target().is_some(),
+            self.has_line(),
+        ];
         let banners =
             u16::try_from(banners.iter().filter(|is_shown| **is_shown).count()).unwrap_or(0);
         self.size.1.saturating_sub(3 + banners)

@@ -7,6 +7,7 @@ pub mod axis;
 pub mod counts;
 pub mod detail;
 pub mod download;
+pub mod forward_marks;
 pub mod layout;
 pub mod listing;
 pub mod mode;

@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn tabs_wrap_around() {
-        assert_eq!(Tab::Payload.moved(-1), Tab::Signature);
-        assert_eq!(Tab::Signature.moved(1), Tab::Payload);
+        assert_eq!(Tab::Payload.moved(-1), Tab::Forward);
+        assert_eq!(Tab::Forward.moved(1), Tab::Payload);
     }
 }

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::asset::usual_generation;
 use super::asset_list::AssetList;
+use super::forward_marks::ForwardMarks;
 use super::row::Row;
 use super::row_window::{RowWindow, SearchResults};
 use super::target::Target;
 use crate::callback::Gap;
-use crate::status::{ApiStatus, Counts, JournalHealth, Link};
+use crate::status::{ApiStatus, Counts, ForwardStatus, JournalHealth, Link};
 
 /// Minutes that the small chart of arrivals covers.
 pub const CHART_MINUTES: usize = 8;
@@ -49,6 +50,10 @@ pub struct Snapshot {
     pub link: Option<Link>,
     /// How the questions to the service's API are doing, if a key is set.
     pub api: Option<ApiStatus>,
+    /// How forwarding is doing, by target.
+    pub forwards: Vec<ForwardStatus>,
+    /// What became of forwarding, by `seq`.
+    pub marks: ForwardMarks,
     /// The gaps reported by relays, in the order in which they were received.
     pub gaps: VecDeque<Gap>,
     /// The warnings, newest last.

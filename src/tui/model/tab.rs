@@ -11,11 +11,14 @@ pub enum Tab {
     Raw,
     /// The steps of the signature check.
     Signature,
+    /// The attempts to forward it, and the answers.
+    Forward,
 }
 
 impl Tab {
     /// All tabs, in order.
-    pub const ALL: [Self; 4] = [Self::Payload, Self::Headers, Self::Raw, Self::Signature];
+    pub const ALL: [Self; 5] =
+        [Self::Payload, Self::Headers, Self::Raw, Self::Signature, Self::Forward];
 
     /// Returns the tab's label.
     pub const fn name(self) -> &'static str {
@@ -24,6 +27,7 @@ impl Tab {
             Self::Headers => "Headers",
             Self::Raw => "Raw",
             Self::Signature => "Signature",
+            Self::Forward => "Forward",
         }
     }
 

@@ -14,6 +14,7 @@ use super::super::model::row::Row;
 use super::super::model::target::Target;
 use super::{copy, download, follow_selection, search, show_message};
 use crate::callback::State;
+use crate::forward::ForwardMark;
 use crate::status::{JournalHealth, Link};
 use crate::text::{Printable, shell_word};
 use crate::timeline::VersionRow;
@@ -109,6 +110,11 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             model.live.api = Some(*status);
             Vec::new()
         }
+        BackendEvent::ForwardTargets(targets) => {
+            model.live.forwards = targets;
+            Vec::new()
+        }
+        BackendEvent::Forwards(marks) => apply_forwards(model, marks),
         BackendEvent::RefusedFailures(ids) => {
             model.live.add_refused_failures(ids);
             Vec::new()
@@ -122,6 +128,18 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Adds what became of forwarding. Reads the open delivery again if it is one of them.
+fn apply_forwards(model: &mut Model, marks: Vec<ForwardMark>) -> Vec<Effect> {
+    let is_marked = |target| matches!(target, Target::Delivery(seq) if marks.iter().any(|mark| mark.seq == seq));
+    let open = match model.mode.innermost_mut() {
+        // Not before it was read: then the answer that is on its way has it.
+        Mode::Detail(open) if open.detail.is_some() && is_marked(open.target) => Some(open.target),
+        _ => None,
+    };
+    model.live.marks.add(marks);
+    open.map(|target| Effect::Request(Request::Detail(target))).into_iter().collect()
 }
 
 /// Replaces an asset whose notes have changed.

@@ -209,6 +209,20 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
         );
         banners.push((Role::Alert, words));
     }
+    if let Some((target, since, why)) = model.down_target() {
+        let since = ago::moment(since, model.shown_at(), &model.run_info.zone);
+        let waiting = match target.waiting {
+            0 => String::new(),
+            waiting => format!("  {}  {} waiting", glyph::DOT, number(waiting)),
+        };
+        let words = format!(
+            "{} APP DOWN  {}  since {since}{waiting}  {}  {why}",
+            glyph::FAILED,
+            target.target,
+            glyph::DOT
+        );
+        banners.push((Role::Alert, words));
+    }
     banners
 }
 

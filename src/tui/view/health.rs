@@ -1,6 +1,7 @@
 //! The Health screen: sources, API, journal, rates, answers, warnings.
 
 mod api;
+mod forward;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -44,6 +45,10 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer)
     if let Some(api) = api::section(model).filter(|_| !brief) {
         // After the sources, of which it is one.
         parts.insert(1, api);
+    }
+    if let Some(forward) = forward::section(model).filter(|_| !brief) {
+        let before_rates = parts.len() - 2;
+        parts.insert(before_rates, forward);
     }
     if brief && !two && !model.shown().warnings.is_empty() {
         // The header has the same chart; the warnings are shown nowhere else.
@@ -145,6 +150,9 @@ fn sources(model: &Model, brief: bool) -> HealthSection {
         }
     }
     lines.extend(api::line_of(model).filter(|_| brief));
+    if brief {
+        lines.extend(forward::lines_of(model));
+    }
     if !run_info.callback_url.is_empty() {
         lines.push(wrapping_line("callback URL", run_info.callback_url.clone(), Role::Plain));
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::style::Style;
 
+use super::super::model::forward_marks::ForwardWord;
 use super::super::model::row::Row;
 use super::super::model::{Model, names};
 use super::super::widget::pen::Pen;
@@ -19,6 +20,8 @@ const DEV_KEY: &str = "dev";
 const COMPACT: u16 = 56;
 /// Minimum width for full event names.
 const FULL_EVENTS: u16 = 79;
+/// Columns of what became of forwarding.
+const FORWARD: u16 = 6;
 /// Minimum width for the version's id beside its locale.
 const VERSIONS: u16 = 158;
 
@@ -34,6 +37,8 @@ pub(super) struct RowColumns {
     asset: u16,
     version: u16,
     locale: u16,
+    /// What became of forwarding; 1 is the glyph alone.
+    forward: u16,
     effect: u16,
 }
 
@@ -47,6 +52,7 @@ impl RowColumns {
                 |at: jiff::Timestamp| at.to_zoned_datetime(model.run_info.zone.clone()).date();
             day(row.at()) != day(model.shown_at())
         });
+        let forwards = model.has_forwards();
         if width < COMPACT {
             return Self {
                 time: 5,
@@ -56,12 +62,13 @@ impl RowColumns {
                 asset: 0,
                 version: 0,
                 locale: 5,
-                effect: 9,
+                forward: u16::from(forwards),
+                effect: if forwards { 7 } else { 9 },
             };
         }
         let asset = match width {
             0..65 => 0,
-            65..FULL_EVENTS => width - 57,
+            65..FULL_EVENTS => width.saturating_sub(if forwards { 64 } else { 57 }),
             FULL_EVENTS..100 => 11,
             100..VERSIONS => 20,
             VERSIONS.. => 26,
@@ -74,6 +81,11 @@ impl RowColumns {
             asset: if everywhere { asset.min(26) } else { 0 },
             version: if width < VERSIONS { 0 } else { 8 },
             locale: 7,
+            forward: match (forwards, width) {
+                (false, _) => 0,
+                (true, ..65) => 1,
+                (true, _) => FORWARD,
+            },
             effect: 11,
         }
     }
@@ -88,6 +100,7 @@ impl RowColumns {
             (self.asset, "asset"),
             (self.version, "version"),
             (self.locale, "locale"),
+            (self.forward, "app"),
             (self.effect, "effect"),
         ] {
             if width > 1 {
@@ -152,6 +165,14 @@ pub(super) fn draw(
     let style = if locale.is_none() || row.is_refusal() { quiet } else { Style::new() };
     pen.field(columns.locale, locale.or(version).unwrap_or("–"), style).skip(1);
 
+    if columns.forward > 0 {
+        let (sign, word, role) = forward(model, row);
+        if columns.forward == 1 {
+            pen.glyph(sign, of(role)).skip(1);
+        } else {
+            pen.field(columns.forward, &format!("{sign} {word}"), of(role)).skip(1);
+        }
+    }
     let (word, role) = effect(row, columns.verdict == 1);
     pen.field(columns.effect, &word, of(role)).skip(1);
 
@@ -165,6 +186,28 @@ pub(super) fn draw(
         pen.text(&text, of(role));
     }
     pen.finish();
+}
+
+/// Returns what became of forwarding: a glyph, a word and their role.
+fn forward(model: &Model, row: &Row) -> (char, Cow<'static, str>, Role) {
+    let word = match row {
+        Row::Delivery(delivery) if !row.is_answer() => model.forward_word(delivery.seq),
+        _ => None,
+    };
+    match word {
+        Some(ForwardWord::Ended(mark)) => {
+            let (sign, role) = if mark.is_accepted {
+                (glyph::FORWARDED, Role::Done)
+            } else {
+                (glyph::FAILED, Role::Failed)
+            };
+            let word = mark.status.map_or("lost".into(), |status| status.to_string().into());
+            (sign, word, role)
+        }
+        Some(ForwardWord::Down) => (glyph::FAILED, "down".into(), Role::Failed),
+        Some(ForwardWord::Waiting) => (glyph::MORE, "".into(), Role::Dim),
+        None => (' ', "".into(), Role::Dim),
+    }
 }
 
 fn time(model: &Model, row: &Row, columns: RowColumns) -> String {

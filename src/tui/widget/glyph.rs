@@ -50,6 +50,8 @@ pub const HALF: char = '▒';
 pub const LIGHT: char = '░';
 /// An open source.
 pub const OPEN: char = '●';
+/// A delivery that an app accepted.
+pub const FORWARDED: char = '→';
 /// A gap.
 pub const GAP: char = '╳';
 /// A source being opened.
@@ -96,6 +98,7 @@ const ASCII: &[(char, char)] = &[
     (HALF, '='),
     (LIGHT, '.'),
     (OPEN, '*'),
+    (FORWARDED, '>'),
     (GAP, 'X'),
     (OPENING, 'o'),
     (DOT, '-'),

@@ -159,6 +159,7 @@ pub(crate) fn detail(row: &Row) -> Detail {
         earlier: Vec::new(),
         verdict: Verdict::Api,
         steps: Vec::new(),
+        forwards: Vec::new(),
     }
 }
 

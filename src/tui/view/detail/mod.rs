@@ -79,6 +79,9 @@ pub(super) fn draw(
                 text(of_part, theme.of(Role::Plain), &mut pen);
             }
             (Tab::Signature, _) => step(detail, of_part, theme, &mut pen),
+            (Tab::Forward, LineKind::Passed | LineKind::Failed) => {
+                attempt(of_part, theme, &mut pen);
+            }
             _ => {
                 if of_part.lead.width() > 0 {
                     pen.printable(pen.left(), &of_part.lead, theme.of(Role::Dim)).skip(2);
@@ -328,6 +331,20 @@ fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, theme: Theme, pen: &mu
         pen.glyphs(glyph::THIN, line, dim).text(&place, dim);
     }
     pen.glyphs(glyph::THIN, pen.left(), dim);
+}
+
+/// Draws a line of an attempt to forward: the status, and what is known of it.
+fn attempt(line: &DetailLine, theme: Theme, pen: &mut Pen<'_>) {
+    let (sign, role) = if line.kind == LineKind::Passed {
+        (glyph::FORWARDED, Role::Done)
+    } else {
+        (glyph::FAILED, Role::Failed)
+    };
+    let first = line.lead.width() > 0;
+    pen.glyph(if first { sign } else { ' ' }, theme.of(role)).skip(1);
+    let end = pen.x() + STEP;
+    pen.printable(STEP - 1, &line.lead, theme.of(role)).to(end);
+    text(line, theme.of(if first { Role::Plain } else { role }), pen);
 }
 
 /// Draws a step of the check, or the final result.
