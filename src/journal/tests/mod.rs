@@ -2,6 +2,7 @@
 //! the stored states are the fold of the deliveries.
 
 mod follow;
+mod forwards;
 mod notes;
 mod reading;
 mod relayed;

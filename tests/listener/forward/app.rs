@@ -2,12 +2,17 @@
 //! be stopped and started again.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use crate::common::LIMIT;
+use crate::relay_support::tls::FIXTURES;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -61,6 +66,7 @@ pub(super) struct App {
     pub(super) address: SocketAddr,
     log: Log,
     answer: Arc<Answer>,
+    tls: Option<Arc<ServerConfig>>,
     running: Option<Running>,
 }
 
@@ -81,7 +87,25 @@ impl App {
     /// The same, but it does not listen yet.
     pub(super) fn down(answer: impl Fn(usize, &Came) -> Reply + Send + Sync + 'static) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Self { address, log: Log::default(), answer: Arc::new(answer), running: None }
+        Self { address, log: Log::default(), answer: Arc::new(answer), tls: None, running: None }
+    }
+
+    /// Starts an app that speaks TLS with this certificate of the fixtures.
+    pub(super) fn secure(certificate: &str, answer: Reply) -> Self {
+        let read = |name: &str| format!("{FIXTURES}/{name}");
+        let chain = CertificateDer::from_pem_file(read(&format!("{certificate}.pem"))).unwrap();
+        let key = PrivateKeyDer::from_pem_file(read(&format!("{certificate}.key.pem"))).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        let mut app = Self::down(move |_, _| answer.clone());
+        app.tls = Some(Arc::new(config));
+        app.start();
+        app
     }
 
     /// Starts to listen, on the same port as ever.
@@ -91,6 +115,7 @@ impl App {
             Running { stopped: Arc::default(), open: Arc::new(Mutex::new(HashMap::new())) };
         let (stopped, open) = (Arc::clone(&running.stopped), Arc::clone(&running.open));
         let (log, answer) = (self.log.clone(), Arc::clone(&self.answer));
+        let tls = self.tls.clone();
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let Ok(stream) = stream else { continue };
@@ -100,8 +125,8 @@ impl App {
                 }
                 connections.insert(number, stream.try_clone().unwrap());
                 drop(connections);
-                let (log, answer) = (log.clone(), Arc::clone(&answer));
-                std::thread::spawn(move || serve(&stream, &log, &*answer));
+                let (log, answer, tls) = (log.clone(), Arc::clone(&answer), tls.clone());
+                std::thread::spawn(move || serve(&stream, tls.as_ref(), &log, &*answer));
             }
         });
         self.running = Some(running);
@@ -123,7 +148,8 @@ impl App {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://{}/hooks?stage=dev", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/hooks?stage=dev", self.address)
     }
 
     /// Every request so far.
@@ -149,19 +175,20 @@ impl Drop for App {
     }
 }
 
-fn serve(stream: &TcpStream, log: &Log, answer: &Answer) {
-    let (input, mut output) = (BufReader::new(stream), stream);
-    serve_over(input, &mut output, log, answer);
+fn serve(stream: &TcpStream, tls: Option<&Arc<ServerConfig>>, log: &Log, answer: &Answer) {
+    match tls {
+        None => serve_over(BufReader::new(stream), log, answer),
+        Some(config) => {
+            let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+            let secured = StreamOwned::new(connection, stream.try_clone().unwrap());
+            serve_over(BufReader::new(secured), log, answer);
+        }
+    }
     let _ = stream.shutdown(std::net::Shutdown::Both);
 }
 
 /// Answers requests until one side ends the connection.
-fn serve_over(
-    mut input: impl std::io::BufRead,
-    output: &mut impl Write,
-    log: &Log,
-    answer: &Answer,
-) {
+fn serve_over(mut input: BufReader<impl Read + Write>, log: &Log, answer: &Answer) {
     while let Some(came) = request(&mut input) {
         let number = {
             let (log, changed) = &*log.0;
@@ -170,26 +197,23 @@ fn serve_over(
             changed.notify_all();
             log.len()
         };
-        match answer(number, &came) {
+        let (bytes, is_over) = match answer(number, &came) {
             Reply::Answer(status, head, body) => {
                 let length = body.len();
-                let text = format!(
-                    "HTTP/1.1 {status} Any\r\n{head}content-length: {length}\r\n\r\n{body}"
-                );
-                if output.write_all(text.as_bytes()).is_err() || output.flush().is_err() {
-                    return;
-                }
+                let head =
+                    format!("HTTP/1.1 {status} Any\r\n{head}content-length: {length}\r\n\r\n");
+                (head + &body, false)
             }
-            Reply::Bytes(bytes) => {
-                let _ = output.write_all(bytes.as_bytes());
-                let _ = output.flush();
-                return;
-            }
+            Reply::Bytes(bytes) => (bytes.to_owned(), true),
             Reply::Silence => {
                 // Until the other side, or the end of the app, closes the connection.
                 let _ = input.read(&mut [0]);
                 return;
             }
+        };
+        let output = input.get_mut();
+        if output.write_all(bytes.as_bytes()).is_err() || output.flush().is_err() || is_over {
+            return;
         }
     }
 }

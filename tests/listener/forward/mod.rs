@@ -6,6 +6,7 @@ mod bytes;
 mod down;
 mod kill;
 mod order;
+mod tls;
 
 use serde_json::Value;
 
