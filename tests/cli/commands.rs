@@ -519,13 +519,13 @@ fn a_refused_flag_says_which_commands_use_it() {
     }
     assert_snapshot!(said.concat(), @r"
     $ dubwatch log --relay wss://relay.example
-    dubwatch: `dubwatch log` does not use --relay: leave it out; it is for `dubwatch watch`, `dubwatch doctor` and `dubwatch config show`
+    dubwatch: `dubwatch log` does not use --relay: leave it out; it is for `dubwatch watch`, `dubwatch wait`, `dubwatch doctor` and `dubwatch config show`
     $ dubwatch --listen 0 status
-    dubwatch: `dubwatch status` does not use --listen: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate` and `dubwatch config show`
+    dubwatch: `dubwatch status` does not use --listen: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch wait`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate` and `dubwatch config show`
     $ dubwatch --signature off status
     dubwatch: `dubwatch status` does not use --signature: leave it out; it is for `dubwatch watch`
     $ dubwatch keygen k.pem --db x.db
-    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch prune`, `dubwatch download`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
+    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch wait`, `dubwatch replay`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch export`, `dubwatch journal path`, `dubwatch journal size`, `dubwatch journal backup`, `dubwatch journal restore`, `dubwatch journal delete`, `dubwatch journal vacuum`, `dubwatch prune`, `dubwatch download`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
     $ dubwatch relay --max-count 50 inbox list
     dubwatch: `dubwatch relay inbox list` does not use --max-count: leave it out; it is for `dubwatch relay`
     $ dubwatch status --output quiet
