@@ -72,26 +72,6 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             }
             effects
         }
-        BackendEvent::StoryOver => {
-            model.live.story_over = true;
-            Vec::new()
-        }
-        BackendEvent::Counts(counts) => {
-            model.live.counts = counts;
-            Vec::new()
-        }
-        BackendEvent::Store(store) => {
-            model.live.store = store;
-            Vec::new()
-        }
-        BackendEvent::Orphaned(writer_gone) => {
-            model.live.writer_gone = writer_gone;
-            Vec::new()
-        }
-        BackendEvent::Link(link) => {
-            apply_link(model, *link);
-            Vec::new()
-        }
         BackendEvent::Studio(then, url) => copy::studio(model, then, &url),
         BackendEvent::DownloadDirectory(target, directory) => {
             download::ask_directory(model, target, &directory);
@@ -101,32 +81,45 @@ pub(super) fn apply(model: &mut Model, event: BackendEvent) -> Vec<Effect> {
             download::ask_host(model, order, host);
             Vec::new()
         }
-        BackendEvent::Download(running) => {
-            model.download = running.map(|running| *running);
-            Vec::new()
-        }
         BackendEvent::DownloadEnded(end) => download::ended(model, *end),
-        BackendEvent::Api(status) => {
-            model.live.api = Some(*status);
-            Vec::new()
-        }
-        BackendEvent::ForwardTargets(targets) => {
-            model.live.forwards = targets;
-            Vec::new()
-        }
         BackendEvent::Forwards(marks) => apply_forwards(model, marks),
-        BackendEvent::RefusedFailures(ids) => {
-            model.live.add_refused_failures(ids);
+        status => {
+            apply_status(model, status);
             Vec::new()
         }
-        BackendEvent::Gaps(gaps) => {
-            model.live.add_gaps(gaps);
-            Vec::new()
-        }
-        BackendEvent::Warning(at, message) => {
-            model.live.warn(at, message);
-            Vec::new()
-        }
+    }
+}
+
+/// Applies an event that replaces or extends something shown, and asks for nothing.
+fn apply_status(model: &mut Model, event: BackendEvent) {
+    let live = &mut model.live;
+    match event {
+        BackendEvent::StoryOver => live.story_over = true,
+        BackendEvent::Counts(counts) => live.counts = counts,
+        BackendEvent::Store(store) => live.store = store,
+        BackendEvent::Orphaned(writer_gone) => live.writer_gone = writer_gone,
+        BackendEvent::Link(link) => apply_link(model, *link),
+        BackendEvent::Download(running) => model.download = running.map(|running| *running),
+        BackendEvent::Api(status) => live.api = Some(*status),
+        BackendEvent::ForwardTargets(targets) => live.forwards = targets,
+        BackendEvent::RefusedFailures(ids) => live.add_refused_failures(ids),
+        BackendEvent::Gaps(gaps) => live.add_gaps(gaps),
+        BackendEvent::Warning(at, message) => live.warn(at, message),
+        // Applied by `apply`.
+        BackendEvent::Assets(_)
+        | BackendEvent::Loaded
+        | BackendEvent::News(_)
+        | BackendEvent::Rows(_)
+        | BackendEvent::OfAsset(..)
+        | BackendEvent::Asset(_)
+        | BackendEvent::Gone(_)
+        | BackendEvent::Unanswered(..)
+        | BackendEvent::Detail(..)
+        | BackendEvent::Studio(..)
+        | BackendEvent::DownloadDirectory(..)
+        | BackendEvent::DownloadHost(..)
+        | BackendEvent::DownloadEnded(_)
+        | BackendEvent::Forwards(_) => {}
     }
 }
 
