@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
+//! | `capture` | a capture in a read-only dashboard |
 //! | `demo_parts`, `demo_story`, `demo_api` | a demo: what it runs, what it plays, and the API beside it |
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
@@ -18,6 +19,7 @@
 //! | `worker` | a task or thread with a result |
 
 mod api_source;
+mod capture;
 mod dashboard;
 mod demo;
 mod demo_api;
@@ -54,6 +56,7 @@ use crate::sqlite::OpenError;
 use crate::tui::widget::theme::Theme;
 
 pub use api_source::api_settings;
+pub use capture::open_capture;
 pub use demo::demo;
 pub use demo_story::{DemoOptions, any_seed};
 pub use doctor::{Finding, FindingLevel, doctor};

@@ -116,7 +116,13 @@ pub(super) fn dashboard(
         };
         let source = DashboardSource {
             run_info: run_info::of_file(config, &keys, banner),
-            sources: Sources { follower, journal: None, keys, api: api_client(config)? },
+            sources: Sources {
+                follower,
+                journal: None,
+                keys,
+                api: api_client(config)?,
+                shows_all: false,
+            },
             reports: Reports { status, story_over: None },
         };
         let exit_output = ExitOutput { out: Box::new(std::io::sink()), print: |_| {} };

@@ -85,6 +85,17 @@ pub struct Accepted {
     pub fingerprint: Fingerprint,
 }
 
+/// A delivery of a capture, or an answer of the service's API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedDelivery {
+    /// Its number where it was received.
+    pub seq: u64,
+    /// When it was written there.
+    pub committed_at: Timestamp,
+    /// The delivery, with the verdict of this side.
+    pub accepted: Accepted,
+}
+
 /// A delivery as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

@@ -17,7 +17,9 @@ mod verdict;
 pub use answer::{AssetReport, Basis, ReportedName, VersionReport, VersionStatus};
 pub use body::{Callback, MAX_ID, Subject, without_mark};
 pub use compressed::{Compression, decompress};
-pub use delivery::{Accepted, Delivery, DeliverySummary, Fingerprint, Received, Source};
+pub use delivery::{
+    Accepted, Delivery, DeliverySummary, Fingerprint, ImportedDelivery, Received, Source,
+};
 pub use event::{Event, State};
 pub use gap::{Gap, MessagePosition, NotedGap};
 pub use headers::{Headers, REDACTED, SIGNATURE_HEADER};

@@ -19,6 +19,7 @@ mod log;
 mod logging;
 mod man;
 mod names;
+mod open;
 mod progress;
 mod prune;
 mod relay;
@@ -96,6 +97,8 @@ enum Command {
     Names(names::NamesCommand),
     /// Write the journal to a file for others: a capture that verifies, a table, or a report
     Export(export::ExportArgs),
+    /// Open somebody's capture in a read-only dashboard, with the verdicts of your keys
+    Open(open::OpenArgs),
     /// Look after the journal by hand: its size, backups, deleting an asset
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -211,6 +214,7 @@ fn dispatch(mut cli: Cli, command: &clap::Command, matches: &ArgMatches) -> anyh
         Some(Command::Names(command)) => names::run(&config, &command),
         Some(Command::Log(args)) => log::run(&config, &args),
         Some(Command::Export(args)) => export::run(&config, &args),
+        Some(Command::Open(args)) => open::run(&config, &args),
         Some(Command::Journal(command)) => journal::run(&config, &command),
         Some(Command::Replay(args)) => replay::run(&config, &args),
         Some(Command::Wait(args)) => wait::run(config, &args),

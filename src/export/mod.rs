@@ -13,10 +13,12 @@
 mod capture;
 mod csv;
 mod markup;
+mod read;
 mod redact;
 mod report;
 
 pub use capture::{CaptureCounts, CaptureEnd, CaptureHead};
 pub use csv::CsvWriter;
+pub use read::{CaptureEntry, CaptureReader, CapturedDelivery};
 pub use redact::Redaction;
 pub use report::{ReportFigures, ReportOptions, ReportWriter};

@@ -34,11 +34,11 @@ impl Redaction {
     }
 
     fn asset(&self, id: &str) -> String {
-        self.alias("asset", id)
+        self.alias("ast", id)
     }
 
     fn version(&self, id: &str) -> String {
-        self.alias("version", id)
+        self.alias("ver", id)
     }
 
     fn callback(&self, callback: &Callback) -> Callback {
@@ -65,7 +65,7 @@ impl Redaction {
                     && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
             })
             && tag.split('-').next().is_some_and(|first| first.len() <= 3);
-        if is_tag { tag.to_owned() } else { self.alias("locale", tag) }
+        if is_tag { tag.to_owned() } else { self.alias("loc", tag) }
     }
 
     /// Returns a delivery with a body that says the same of the aliases.
@@ -199,7 +199,7 @@ mod tests {
             r#"{"event":"ask Anna","asset_id":"a","version_id":"v","version_locale":"Anna's dub"}"#;
         let redacted = redaction.delivery(delivery(body));
         assert_eq!(redacted.callback.event.as_deref(), Some("other"));
-        assert!(redacted.callback.version_locale.unwrap().starts_with("locale-"));
+        assert!(redacted.callback.version_locale.unwrap().starts_with("loc-"));
         let unreadable = redaction.delivery(delivery("Anna <anna@example.com>"));
         assert_eq!(unreadable.request.body, b"");
         assert_eq!(unreadable.callback.unreadable.as_deref(), Some("not readable"));

@@ -13,8 +13,8 @@ use super::state_cache::{Folded, StateCache};
 use super::watermarks::Watermarks;
 use super::{forwards, listings, notes, prune, refusals, rows};
 use crate::callback::{
-    Accepted, AssetReport, Fingerprint, Gap, Headers, MessagePosition, Outcome, Received,
-    RefusalEntry, Source, Verdict,
+    Accepted, AssetReport, Fingerprint, Gap, Headers, ImportedDelivery, MessagePosition, Outcome,
+    Received, RefusalEntry, Source, Verdict,
 };
 use crate::forward::ForwardBatch;
 use crate::sqlite::{BatchHandler, Room};
@@ -38,6 +38,10 @@ pub(super) enum JournalEntry {
     Refusals(Vec<RefusalEntry>),
     /// What forwarding to a target begins and has ended.
     Forward(Arc<ForwardBatch>),
+    /// A delivery of a capture.
+    Imported(Box<ImportedDelivery>),
+    /// A gap of a capture.
+    ImportedGap(Gap),
     /// An answer of the service's API.
     Report(Box<AssetReport>),
     /// Whether the service's API does not know an asset.
@@ -118,14 +122,14 @@ impl From<JournalReceipt> for ReportReceipt {
 }
 
 pub(super) struct JournalHandler {
-    states: StateCache,
+    pub(super) states: StateCache,
     subscriptions: Subscriptions,
     keep: Option<SignedDuration>,
     /// How far the journal will go when the open transaction is committed.
-    watermarks: Watermarks,
+    pub(super) watermarks: Watermarks,
     committed: watch::Sender<Watermarks>,
     /// The time of the open transaction.
-    now: Option<Timestamp>,
+    pub(super) now: Option<Timestamp>,
     refusals_written: bool,
 }
 
@@ -150,7 +154,11 @@ impl JournalHandler {
         Ok((handler, receiver))
     }
 
-    fn append(&mut self, connection: &Connection, accepted: &Accepted) -> rusqlite::Result<u64> {
+    pub(super) fn append(
+        &mut self,
+        connection: &Connection,
+        accepted: &Accepted,
+    ) -> rusqlite::Result<u64> {
         // At the precision of the row: a fold from scratch has to see the same times.
         let at = rows::stored(accepted.request.received_at);
         let outcome = match accepted.callback.subject() {
@@ -255,6 +263,11 @@ impl BatchHandler for JournalHandler {
             }
             JournalEntry::Forward(batch) => {
                 forwards::write(connection, batch, &mut self.watermarks.forwards)?;
+                self.watermarks.head
+            }
+            JournalEntry::Imported(imported) => self.import(connection, imported)?,
+            JournalEntry::ImportedGap(gap) => {
+                self.import_gap(connection, gap)?;
                 self.watermarks.head
             }
             JournalEntry::Report(report) => {

@@ -10,6 +10,7 @@ mod feed;
 mod follow;
 mod forwards;
 mod handler;
+mod imported;
 mod listings;
 mod lookup;
 mod notes;
@@ -33,7 +34,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::TransactionBehavior;
 use tokio::sync::watch;
 
-use crate::callback::{Accepted, AssetReport, MessagePosition, RefusalEntry};
+use crate::callback::{
+    Accepted, AssetReport, Gap, ImportedDelivery, MessagePosition, RefusalEntry,
+};
 use crate::forward::ForwardBatch;
 use crate::sqlite::{Database, OpenError, Writer, is_full, vacuum};
 use crate::timeline::Expectation;
@@ -150,6 +153,18 @@ impl Journal {
             Relayed::Refused | Relayed::Gap(_) => 0,
         };
         self.writer.submit_as(JournalEntry::Relayed(position, relayed), OVERHEAD + size)
+    }
+
+    /// Queues a delivery of a capture. Its receipt is its number here.
+    pub fn import(&self, imported: ImportedDelivery) -> Result<PendingCommit<u64>, WriteError> {
+        let request = &imported.accepted.request;
+        let size = OVERHEAD + request.body.len() + request.headers.size();
+        self.writer.submit_as(JournalEntry::Imported(Box::new(imported)), size)
+    }
+
+    /// Queues a gap of a capture.
+    pub fn import_gap(&self, gap: Gap) -> Result<PendingCommit<u64>, WriteError> {
+        self.writer.submit_as(JournalEntry::ImportedGap(gap), OVERHEAD)
     }
 
     /// Queues an answer of the service's API: rows for the versions that it changes, and what it lists

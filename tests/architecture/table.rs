@@ -390,7 +390,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         module: "export",
         ours: &["callback", "text", "timeline"],
-        crates: &["base64", "jiff", "ring", "serde", "serde_json"],
+        crates: &["base64", "jiff", "ring", "serde", "serde_json", "thiserror"],
         pure: false,
         why: "what leaves the journal is made from entries and states, wherever they come from",
     },

@@ -37,7 +37,7 @@ fn neutral() -> impl Drop {
     settings.bind_to_scope()
 }
 
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 35] = [
     "",
     "watch",
     "demo",
@@ -53,6 +53,7 @@ const COMMANDS: [&str; 34] = [
     "names list",
     "names export",
     "export",
+    "open",
     "journal",
     "journal path",
     "journal size",
@@ -338,6 +339,8 @@ fn nothing_that_a_terminal_acts_on_is_repeated() {
         &["export", "--format", "csv", "--db", hostile],
         &["export", "--format", "csv", "--filter", hostile],
         &["export", "--format", "csv", "--to", "no/a\u{1b}[2J\u{202e}"],
+        &["verify", "--capture", hostile],
+        &["open", hostile],
         &["journal", "size", "--db", hostile],
         &["journal", "backup", hostile],
         &["journal", "restore", hostile],
@@ -405,7 +408,7 @@ fn no_secret_in_a_url_is_repeated() {
 // Flags and variables that a command does not use.
 
 /// A command that does something, with what it needs to be parsed.
-const WITH_ARGUMENTS: [(&str, &str); 31] = [
+const WITH_ARGUMENTS: [(&str, &str); 32] = [
     ("", ""),
     ("watch", ""),
     ("demo", ""),
@@ -415,6 +418,7 @@ const WITH_ARGUMENTS: [(&str, &str); 31] = [
     ("status", ""),
     ("log", ""),
     ("export", "--format csv"),
+    ("open", "x.ndjson"),
     ("journal path", ""),
     ("journal size", ""),
     ("journal backup", "b.db"),

@@ -10,6 +10,7 @@ mod tui_support;
 
 mod api;
 mod asking;
+mod capture;
 mod commands;
 mod doctor;
 mod download;

@@ -71,6 +71,7 @@ fn a_read_only_journal_is_not_shown_as_writing() {
         (Banner::ReadOnly, false, "read-only; another dubwatch writes it"),
         (Banner::ReadOnly, true, "read-only; its writer has ended"),
         (Banner::Unwritable, false, "✗ read-only; it cannot be written here"),
+        (Banner::Capture, false, "read-only; a capture in memory"),
     ] {
         let mut tui = busy("4");
         tui.model().run_info.banner = Some(banner);

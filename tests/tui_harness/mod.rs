@@ -72,7 +72,7 @@ pub(crate) fn run_info(banner: Option<Banner>) -> RunInfo {
         journal: "/home/ada/.local/share/dubwatch/journal.db".to_owned(),
         keys: vec!["panjaya".to_owned(), "dev".to_owned()],
         banner,
-        confirm_quit: !matches!(banner, Some(Banner::Demo | Banner::ReadOnly)),
+        confirm_quit: !matches!(banner, Some(Banner::Demo | Banner::ReadOnly | Banner::Capture)),
         bell: true,
         overdue: SignedDuration::from_hours(3),
         expected: None,

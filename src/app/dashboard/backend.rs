@@ -55,6 +55,8 @@ pub(in super::super) struct Sources {
     pub(in super::super) keys: Arc<TrustedKeys>,
     /// Asks the service's API; `None` without a key.
     pub(in super::super) api: Option<Arc<ApiClient>>,
+    /// Whether assets are shown however long they have been quiet, as in a capture.
+    pub(in super::super) shows_all: bool,
 }
 
 /// A running backend.
@@ -114,6 +116,8 @@ impl From<JournalError> for Halt {
 
 /// The state of the thread.
 pub(super) struct Backend {
+    /// Whether assets are shown however long they have been quiet.
+    shows_all: bool,
     pub(super) follower: Follower,
     pub(super) keys: Arc<TrustedKeys>,
     pub(super) writes: NoteWriter,
@@ -167,9 +171,10 @@ impl Backend {
         stop: CancellationToken,
         runtime: Handle,
     ) -> Self {
-        let Sources { follower, journal, keys, api } = sources;
+        let Sources { follower, journal, keys, api, shows_all } = sources;
         Self {
             follower,
+            shows_all,
             keys,
             writes: NoteWriter::of(journal),
             downloads: Downloads::start(api.clone(), &runtime),
@@ -227,7 +232,8 @@ impl Backend {
         let Watermarks { head, pruned, .. } = self.follower.newest()?;
         // Refusals and gaps are sent from the beginning.
         self.follower.go_on_from(Watermarks { head, pruned, ..Watermarks::default() });
-        let since = Timestamp::now().checked_sub(HORIZON).unwrap_or(Timestamp::MIN);
+        let horizon = Timestamp::now().checked_sub(HORIZON).ok().filter(|_| !self.shows_all);
+        let since = horizon.unwrap_or(Timestamp::MIN);
         let mut place = self.send_assets(None, since, FIRST_ASSETS)?;
         self.read_refusals()?;
         // Before the rows, so that the dashboard does not show "no failures" first. Most of these

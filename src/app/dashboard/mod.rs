@@ -35,5 +35,5 @@ pub(super) const EVENTS: usize = 64;
 pub(super) fn sources_of(config: &Config, prepared: &PreparedReceiver) -> anyhow::Result<Sources> {
     let follower = prepared.follower()?.of_summaries();
     let (journal, keys) = (Some(Arc::clone(&prepared.journal)), Arc::clone(&prepared.keys));
-    Ok(Sources { follower, journal, keys, api: api_client(config)? })
+    Ok(Sources { follower, journal, keys, api: api_client(config)?, shows_all: false })
 }

@@ -67,6 +67,11 @@ pub(in super::super) fn of_file(config: &Config, keys: &TrustedKeys, banner: Ban
     RunInfo { banner: Some(banner), ..of_journal(config, &config.db, keys) }
 }
 
+/// Returns the info of a run that shows the capture at `path`.
+pub(in super::super) fn of_capture(config: &Config, keys: &TrustedKeys, path: &Path) -> RunInfo {
+    RunInfo { banner: Some(Banner::Capture), ..of_journal(config, path, keys) }
+}
+
 fn of_journal(config: &Config, journal: &Path, keys: &TrustedKeys) -> RunInfo {
     RunInfo {
         callback_url: String::new(),

@@ -83,6 +83,8 @@ pub enum Banner {
     ReadOnly,
     /// The journal cannot be written here: it is on read-only media or belongs to another user.
     Unwritable,
+    /// The journal is somebody's capture, held in memory.
+    Capture,
 }
 
 /// What the user has selected.

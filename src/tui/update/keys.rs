@@ -160,12 +160,13 @@ fn read_only_message(model: &Model) -> &'static str {
         Some(Banner::Unwritable) => {
             "the journal cannot be written here, so names and marks cannot be saved"
         }
+        Some(Banner::Capture) => "this is a capture: names and marks cannot be changed in it",
         _ => "another dubwatch writes this journal: set names and marks there",
     }
 }
 
 fn is_read_only(model: &Model) -> bool {
-    matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable))
+    matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable | Banner::Capture))
 }
 
 /// Moves the selection, and requests further rows if it gets close to the end of those held.

@@ -199,6 +199,14 @@ fn banners(model: &Model) -> Vec<(Role, String)> {
                 glyph::DOT
             ),
         )),
+        Some(Banner::Capture) => banners.push((
+            Role::Banner,
+            format!(
+                "CAPTURE  {}  {}  verdicts are of the keys that are trusted here",
+                model.run_info.journal,
+                glyph::DOT
+            ),
+        )),
         None => {}
     }
     if let Some(why) = model.store_trouble() {

@@ -130,6 +130,13 @@ fn parts(model: &Model) -> Vec<EmptyScreenLine> {
             ));
             return parts;
         }
+        Some(Banner::Capture) => {
+            parts.push(EmptyScreenLine::Title("The capture has no callback".to_owned()));
+            parts.push(EmptyScreenLine::Text(
+                "What else it holds is on the screens 3 and 4.".to_owned(),
+            ));
+            return parts;
+        }
         Some(Banner::Unchecked) | None => {}
     }
     parts.push(EmptyScreenLine::Title("Waiting for the first callback".to_owned()));

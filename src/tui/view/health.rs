@@ -180,6 +180,11 @@ fn sources(model: &Model, brief: bool) -> HealthSection {
             "the journal cannot be written here: nothing is received",
             Role::Failed,
         )),
+        Some(Banner::Capture) => lines.push(wrapping_line(
+            "read-only",
+            "this is a capture: nothing is received, and nothing is kept",
+            Role::Guess,
+        )),
         None => {}
     }
     let since = ago::moment(run_info.started, model.shown_at(), &run_info.zone);
@@ -204,6 +209,7 @@ fn journal(model: &Model) -> HealthSection {
         (_, Some(Banner::Unwritable)) => {
             (format!("{} read-only; it cannot be written here", glyph::FAILED), Role::Failed)
         }
+        (_, Some(Banner::Capture)) => ("read-only; a capture in memory".to_owned(), Role::Plain),
         (JournalHealth::Writing, _) => (format!("{} writing", glyph::DONE), Role::Done),
     };
     lines.push(line("state", text, role));
@@ -254,7 +260,10 @@ fn bar(count: u32, most: u32) -> char {
 /// Returns the answers section. If `brief` is true, it has only counts above zero.
 fn answers(model: &Model, brief: bool) -> HealthSection {
     // Zeros would wrongly suggest that the receiving instance got nothing.
-    if matches!(model.run_info.banner, Some(Banner::ReadOnly | Banner::Unwritable)) {
+    if matches!(
+        model.run_info.banner,
+        Some(Banner::ReadOnly | Banner::Unwritable | Banner::Capture)
+    ) {
         let receives = model.run_info.banner == Some(Banner::ReadOnly) && !model.live.writer_gone;
         let words =
             if receives { "counted by the receiving dubwatch" } else { "nothing is received" };

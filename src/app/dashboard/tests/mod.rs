@@ -73,7 +73,7 @@ impl BackendHarness {
         let (events, received) = mpsc::channel(room);
         let follower = follower.of_summaries();
         let keys = trusted(&key);
-        let sources = Sources { follower, journal: notes, keys, api: None };
+        let sources = Sources { follower, journal: notes, keys, api: None, shows_all: false };
         let backend = BackendWorker::start(sources, events.clone()).unwrap();
         Self { journal, key, backend, received, events }
     }

@@ -1,10 +1,15 @@
-//! `dubwatch verify`: the verdict about one body and one signature, step by step.
+//! `dubwatch verify`: the verdict about one body and one signature, step by step, or about each
+//! delivery of a capture.
+
+mod capture;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+
+use clap::ValueHint;
 
 use super::UsageError;
 use super::characters::text_out;
@@ -19,20 +24,41 @@ const MAX_BODY: u64 = 64 << 20;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Checks against --public-key where given, else against all keys that the \
-    listener would trust. Exit status: 0 the signature holds, 1 it does not, 2 it cannot be checked.")]
+    listener would trust. Exit status: 0 the signature holds, of a capture all of them; 1 it does not; \
+    2 it cannot be checked.")]
 pub(super) struct VerifyArgs {
     /// The value of the X-Signature header: hex
-    #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
-    signature: String,
+    #[arg(
+        long,
+        value_name = "HEX",
+        allow_hyphen_values = true,
+        required_unless_present = "capture"
+    )]
+    signature: Option<String>,
     /// The body as it was received, byte for byte; `-` reads standard input
-    #[arg(value_name = "FILE")]
-    body: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "capture")]
+    body: Option<PathBuf>,
+    /// Check every delivery of a capture that `dubwatch export --format ndjson` made; `-` reads
+    /// standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["signature", "body"]
+    )]
+    capture: Option<PathBuf>,
 }
 
 pub(super) fn run(config: &Config, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let keys = keys(config).map_err(|error| UsageError(error.to_string()))?;
-    let body = read(&args.body).map_err(|error| UsageError(format!("{error:#}")))?;
-    let headers = [args.signature.as_str()];
+    let (signature, body) = match (&args.capture, &args.signature, &args.body) {
+        (Some(capture), ..) => return capture::run(config, &keys, capture),
+        (None, Some(signature), Some(body)) => (signature.as_str(), body),
+        // Not accepted by `clap`.
+        _ => return Err(UsageError("--signature and FILE are needed".to_owned()).into()),
+    };
+    let body = read(body).map_err(|error| UsageError(format!("{error:#}")))?;
+    let headers = [signature];
     let verdict = keys.check(&headers, &body);
     let mut out = text_out(config);
     let mut say = || -> io::Result<()> {
