@@ -197,7 +197,7 @@ impl<'a, W: Write> ReportWriter<'a, W> {
             }
             writeln!(
                 self.out,
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 Markup(what),
                 took.count,
                 quantile(50),
