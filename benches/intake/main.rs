@@ -4,7 +4,8 @@
 //! `cargo bench --bench intake`, with `-- --rounds N --seconds N --connections N` for a shorter or a
 //! longer run, or one number of connections, and `--program FILE` for another build.
 //! `cargo bench --bench intake -- --startup 1000000`
-//! measures start-up and memory instead, with up to so many deliveries in the journal.
+//! measures start-up and memory instead, with up to so many deliveries in the journal, and
+//! `-- --export 1000000` what it takes to export so many.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -12,6 +13,7 @@
     reason = "figures for people, far from the ends of their types"
 )]
 
+mod export;
 mod load;
 mod server;
 mod startup;
@@ -47,6 +49,9 @@ fn main() -> Result<()> {
     }
     if let Some(up_to) = after("--startup") {
         return startup::run(&mut io::stdout().lock(), up_to.parse()?);
+    }
+    if let Some(deliveries) = after("--export") {
+        return export::run(&mut io::stdout().lock(), deliveries.parse()?);
     }
     let number = |flag, usual: u32| after(flag).map_or(Ok(usual), |text| text.parse());
     let rounds = number("--rounds", 5)?;
