@@ -54,6 +54,7 @@
 //! | [`forward`] | forwarding to apps: targets, headers, order, retries, the client |
 //! | [`text`] | printable text from untrusted bytes (pure) |
 //! | [`forward`] | what of a kept delivery goes to another receiver (pure) |
+//! | [`hook`] | runs programs of the user when something happens |
 //! | [`replay`] | sends deliveries of the journal again |
 //! | [`wait`] | what `dubwatch wait` waits for, and whether it holds (pure) |
 //! | [`status`] | counts and the state of journal and link (pure) |
@@ -92,6 +93,7 @@ mod export;
 mod files;
 mod filter;
 mod forward;
+mod hook;
 mod intake;
 pub mod internals;
 mod journal;

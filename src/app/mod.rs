@@ -5,6 +5,7 @@
 //! | `watch`, `read_only`, `demo`, `relay` | one kind of run each: build the parts, call the supervisor |
 //! | `capture` | a capture in a read-only dashboard |
 //! | `demo_parts`, `demo_story`, `demo_api` | a demo: what it runs, what it plays, and the API beside it |
+//! | `hooks` | the user's programs that are run when something happens |
 //! | `show` | starts a receiver with its frontend |
 //! | `receiver` | journal, intake, listener, relay client |
 //! | `status` | the status of a run: counts, journal health, link |
@@ -28,6 +29,7 @@ mod demo_story;
 mod doctor;
 mod forward;
 mod frontend;
+mod hooks;
 mod keys;
 mod listen;
 mod outbound;

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::forward::ForwardSource;
+use super::hooks::HookSource;
 use super::keys::with_dev_key;
 use super::listen::{Bound, bind};
 use super::parts::{PartEvent, Parts};
@@ -19,6 +20,7 @@ use super::status::{self, StatusSources};
 use super::welcome::callback_url;
 use super::worker::{Worker, or_never};
 use crate::config::{Config, SignaturePolicy};
+use crate::hook::Hook;
 use crate::intake::{Intake, Policy};
 use crate::journal::{Follower, Health, Journal, Location, WriteError};
 use crate::listener::{self, Listener};
@@ -38,6 +40,8 @@ pub(super) struct PreparedReceiver {
     pub(super) cautions: Vec<String>,
     /// Time between two passes over the API's list, where the usual one is too long.
     pub(super) list_every: Option<Duration>,
+    /// The user's programs, and a follower for them.
+    hooks: Option<(Vec<Hook>, Follower)>,
 }
 
 /// A running receiver.
@@ -51,6 +55,7 @@ pub(super) struct Receiver {
     relay: Option<RelaySource>,
     api: Option<ApiSource>,
     forward: Option<ForwardSource>,
+    hooks: Option<HookSource>,
     health: watch::Receiver<Health>,
 }
 
@@ -75,7 +80,15 @@ impl PreparedReceiver {
             .context("cannot start the refusals thread")?;
         let cautions = config.cautions.iter().cloned().chain(caution).collect();
         let intake = Arc::new(intake);
-        Ok(Self { journal, intake, keys, cautions, list_every: None })
+        Ok(Self { journal, intake, keys, cautions, list_every: None, hooks: None })
+    }
+
+    /// Has the run start these programs, for everything from the first delivery on.
+    pub(super) fn running(mut self, hooks: Vec<Hook>) -> anyhow::Result<Self> {
+        if !hooks.is_empty() {
+            self.hooks = Some((hooks, self.follower()?));
+        }
+        Ok(self)
     }
 
     /// Returns a follower of the journal that begins with the next commit.
@@ -84,7 +97,7 @@ impl PreparedReceiver {
     }
 
     /// Starts the configured sources. Must be called inside a Tokio runtime.
-    pub(super) async fn start(self, config: &Config) -> anyhow::Result<Receiver> {
+    pub(super) async fn start(mut self, config: &Config) -> anyhow::Result<Receiver> {
         let (sockets, bound) = if config.listens {
             let Bound { sockets, addresses } = bind(&config.listen).await?;
             (Some(sockets), addresses)
@@ -97,6 +110,13 @@ impl PreparedReceiver {
         let relay = RelaySource::start(config, &self.intake)?;
         let url = callback_url(config, &bound);
         let api = ApiSource::start(config, &self.journal, url, self.list_every)?;
+        let hooks = match self.hooks.take() {
+            Some((hooks, follower)) => {
+                let journal = self.journal.path().display().to_string();
+                Some(HookSource::start(config, hooks, follower, &journal)?)
+            }
+            None => None,
+        };
         let sources = StatusSources {
             link: relay.as_ref().map(RelaySource::link),
             api: api.as_ref().map(ApiSource::status),
@@ -115,6 +135,7 @@ impl PreparedReceiver {
             relay,
             api,
             forward,
+            hooks,
             health,
         })
     }
@@ -151,7 +172,7 @@ impl Receiver {
 impl Parts for Receiver {
     async fn next(&mut self) -> PartEvent {
         loop {
-            let Self { prepared, listener, relay, api, forward, health, .. } = self;
+            let Self { prepared, listener, relay, api, forward, hooks, health, .. } = self;
             let error = tokio::select! {
                 changed = health.changed() => {
                     return match changed {
@@ -173,6 +194,9 @@ impl Parts for Receiver {
                 warning = or_never(forward.as_mut().map(ForwardSource::warning)) => {
                     return PartEvent::Warning(warning);
                 }
+                warning = or_never(hooks.as_mut().map(HookSource::warning)) => {
+                    return PartEvent::Warning(warning);
+                }
                 error = prepared.intake.outage() => error,
             };
             if let Some(warning) = self.outage_warning(&error) {
@@ -183,8 +207,10 @@ impl Parts for Receiver {
 
     fn waiting_warning(&mut self) -> Option<String> {
         let relay = self.relay.as_mut().and_then(RelaySource::waiting_warning);
-        let others = relay.or_else(|| self.api.as_mut().and_then(ApiSource::waiting_warning));
-        others.or_else(|| self.forward.as_mut().and_then(ForwardSource::waiting_warning))
+        relay
+            .or_else(|| self.api.as_mut().and_then(ApiSource::waiting_warning))
+            .or_else(|| self.forward.as_mut().and_then(ForwardSource::waiting_warning))
+            .or_else(|| self.hooks.as_mut().and_then(HookSource::waiting_warning))
     }
 
     async fn stop(&mut self) {
@@ -202,6 +228,10 @@ impl Parts for Receiver {
         }
         let intake = Arc::clone(&self.prepared.intake);
         let _ = tokio::task::spawn_blocking(move || intake.close()).await;
+        // After everything was written, so that the programs are told of it.
+        if let Some(hooks) = self.hooks.take() {
+            hooks.stop().await;
+        }
         if let Some(status) = self.status_worker.take() {
             status.stop().await;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::api_source::api_settings;
 use super::forward::forward_settings;
+use super::hooks::hooks;
 use super::keys::{named_keys, with_present_dev_key};
 use super::receiver::PreparedReceiver;
 use super::show::{ShowOptions, receive};
@@ -27,22 +28,40 @@ pub fn watch(
     // A mistake in the key or the URL is an error at the start.
     api_settings(config)?;
     forward_settings(config)?;
+    let hooks = hooks(config)?;
+    let has_hooks = !hooks.is_empty();
     if !config.ephemeral {
         config.needs_journal()?;
     }
+    let no_hooks = |config: &Config| {
+        let caution = "nothing is received here, so the programs of --exec are not run; the dubwatch that receives runs its own";
+        let mut config = config.clone();
+        config.cautions.extend(has_hooks.then(|| caution.to_owned()));
+        config
+    };
     let prepared = match (PreparedReceiver::open(config, named_keys(config)?), &form) {
-        (Ok(prepared), _) => prepared,
+        (Ok(prepared), _) => prepared.running(hooks)?,
         (Err(error), Form::Lines(format)) if is_in_use(&error) => {
-            return read_only::lines(config, format.clone(), out, &error, print);
+            return read_only::lines(&no_hooks(config), format.clone(), out, &error, print);
         }
         (Err(error), Form::Dashboard(theme)) if is_in_use(&error) => {
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(config, Arc::new(keys), *theme, Banner::ReadOnly);
+            return read_only::dashboard(
+                &no_hooks(config),
+                Arc::new(keys),
+                *theme,
+                Banner::ReadOnly,
+            );
         }
         (Err(error), Form::Dashboard(theme)) if is_unwritable(&error) && config.db.exists() => {
             tracing::warn!("{error:#}");
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(config, Arc::new(keys), *theme, Banner::Unwritable);
+            return read_only::dashboard(
+                &no_hooks(config),
+                Arc::new(keys),
+                *theme,
+                Banner::Unwritable,
+            );
         }
         (Err(error), _) => return Err(error),
     };

@@ -388,6 +388,39 @@ impl SettingKind for FileList {
     }
 }
 
+/// Texts, each of its own. By default none, which the default in the table says in words.
+#[derive(Debug, Clone, Copy)]
+pub enum TextList {}
+
+impl SettingKind for TextList {
+    type Value = Vec<String>;
+
+    fn flag(arg: Arg) -> Arg {
+        arg.action(ArgAction::Append)
+    }
+
+    fn of_flag(matches: &mut ArgMatches, id: &str) -> Option<Self::Value> {
+        Some(matches.remove_many(id)?.collect())
+    }
+
+    fn of_text(text: &str) -> Result<WrittenValue<'_>, String> {
+        let pieces = text.split(';').map(str::trim).filter(|piece| !piece.is_empty());
+        Ok(WrittenValue::List(pieces.map(Cow::Borrowed).collect()))
+    }
+
+    fn read(written: &WrittenValue<'_>, _: &Path) -> Result<Self::Value, String> {
+        Ok(written.list()?.into_iter().map(str::to_owned).collect())
+    }
+
+    fn default(_: &str, _: Option<&Path>) -> Result<Self::Value, String> {
+        Ok(Vec::new())
+    }
+
+    fn show(value: &Self::Value) -> Option<ShownValue> {
+        Some(ShownValue::List(value.clone()))
+    }
+}
+
 /// The versions that are expected of an asset: locales or a number.
 #[derive(Debug, Clone, Copy)]
 pub enum ExpectedVersions {}

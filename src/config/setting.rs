@@ -6,7 +6,7 @@ use super::ConfigError;
 use super::kind::{
     AddressList, ApiUrl, Backfill, BodySize, Count, DataFile, ExpectedVersions, FileList, FileName,
     FilterList, HeaderList, NegatedSwitch, OneOf, ProxyList, PublicUrl, RelayName, RelayUrl,
-    SecretText, SettingKind, Switch, TargetList, TimeSpan, UrlPath, WrittenValue,
+    SecretText, SettingKind, Switch, TargetList, TextList, TimeSpan, UrlPath, WrittenValue,
 };
 use super::origin::Origin;
 use super::shown_value::ShownValue;
@@ -178,6 +178,24 @@ settings! {
         kind: ExpectedVersions,
         unset: "the versions that callbacks name",
         help: "Versions that every asset will have: locales like es-ES,fr-FR, or a number like 12",
+    }
+    /// What each program of `exec` runs for, in the same order.
+    On = on {
+        name: "on",
+        flag: global("--on", "EVENTS"),
+        env: "DUBWATCH_ON",
+        kind: TextList,
+        default: "nothing",
+        help: "What the next --exec runs for: failed, ready, generated, complete, overdue, refused, gap (comma-separated); repeatable (separated by ; in the variable)",
+    }
+    /// The programs to run when something happens.
+    Exec = exec {
+        name: "exec",
+        flag: global("--exec", "CMD"),
+        env: "DUBWATCH_EXEC",
+        kind: TextList,
+        default: "nothing",
+        help: "Program to run, with its arguments; data comes in variables and files, never in the command; repeatable, one for each --on",
     }
     /// How long deliveries are kept; `None` keeps all.
     Keep = keep {

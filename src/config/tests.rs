@@ -106,6 +106,8 @@ fn without_settings_the_defaults_hold() {
     max-body = "1MiB" # default
     overdue = "3h" # default
     # expect is not set: the versions that callbacks name # default
+    on = [] # default
+    exec = [] # default
     # keep is not set: everything # default
     # relay is not set: none # default
     # relay-name is not set: the host's name # default
@@ -307,7 +309,7 @@ fn files_that_are_no_text_are_refused() {
   |   ^^^^^^^^^^"
 )]
 #[case::nothing_like_it("[server]\nport = 1\n", "\
-~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:2: there is no setting server; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, on, exec, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
   |
 1 | [server]
   |  ^^^^^^")]
@@ -381,7 +383,7 @@ fn files_that_are_no_text_are_refused() {
   |        ^"
 )]
 #[case::hostile("\"\u{202e}\\u001b[2J\" = 'a'", "\
-~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
+~/config/dubwatch/config.toml:1:1: there is no setting \\u{202e}\\u{1b}[2J; known are listen, path, public-url, public-key, no-dev-key, signature, db, ephemeral, output, color, theme, ascii, no-bell, no-confirm-quit, max-body, overdue, expect, on, exec, keep, relay, relay-name, relay-token, relay-token-file, relay-insecure, api-url, api-key, api-key-file, forward-to, forward-filter, forward-when-down, forward-since, forward-header, forward-insecure, forward-concurrency, forward-timeout, forward-retries, cacert, no-listen, trust-forwarded-for
   |
 1 | \"\\u{202e}\\u001b[2J\" = 'a'
   | ^^^^^^^^^^^^^^^^^^^")]

@@ -20,10 +20,12 @@ macro_rules! page {
         /// [forward]: crate::docs::forward
         /// [measuring]: crate::docs::measuring
         /// [ndjson]: crate::docs::ndjson
+        /// [programs]: crate::docs::programs
         /// [protocol]: crate::relay::protocol
         /// [relay]: crate::docs::relay
         /// [relay-settings]: crate::docs::settings#a-relay-of-your-own-the-table-relay
         /// [settings]: crate::docs::settings
+        /// [slack]: crate::docs::slack_recipe
         /// [unit]: crate::docs::relay_unit
         ///
         #[doc = include_str!($file)]
@@ -42,9 +44,13 @@ page!(forward, "forward.md");
 page!(keys, "keys.md");
 page!(measuring, "measuring.md");
 page!(ndjson, "ndjson.md");
+page!(programs, "programs.md");
 page!(relay, "relay.md");
 page!(settings, "settings.md");
 page!(troubleshooting, "troubleshooting.md");
+
+#[doc = concat!("# A message to Slack\n\n```sh\n", include_str!("slack.sh"), "```\n")]
+pub mod slack_recipe {}
 
 #[doc = concat!(
     "# The relay's systemd unit\n\n```ini\n",

@@ -80,6 +80,13 @@ pub(crate) const ROWS: &[Row] = &[
         why: "one module alone sends deliveries, to the one target that it was made for",
     },
     Row {
+        module: "hook",
+        ours: &["callback", "text"],
+        crates: &["rustix", "tokio", "tokio_util", "tracing"],
+        pure: false,
+        why: "a program gets data in variables and files, so no module but this one starts any",
+    },
+    Row {
         module: "replay",
         ours: &["callback", "filter", "forward", "journal", "outbound", "text"],
         crates: &["bytes", "http", "http_body_util", "hyper_util", "jiff", "tokio", "tokio_util"],

@@ -462,6 +462,9 @@ fn a_flag_that_a_command_does_not_use_is_refused() {
                 "max-body" => "=1MiB",
                 "overdue" | "keep" => "=1h",
                 "expect" | "forward-concurrency" | "forward-retries" => "=2",
+                "expect" => "=2",
+                "on" => "=failed",
+                "exec" => "=true",
                 "relay" => "=wss://relay.example",
                 "api-url" => "=https://api.example",
                 "forward-to" => "=3000",
@@ -1203,6 +1206,8 @@ fn config_show_says_where_each_setting_comes_from() {
     max-body = "3MiB"  # --max-body
     overdue = "1h 30m"  # DUBWATCH_OVERDUE
     # expect is not set: the versions that callbacks name  # default
+    on = []  # default
+    exec = []  # default
     # keep is not set: everything  # default
     # relay is not set: none  # default
     # relay-name is not set: the host's name  # default

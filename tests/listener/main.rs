@@ -16,6 +16,7 @@ mod demo;
 mod flood;
 mod forward;
 mod full_disk;
+mod hooks;
 mod kill;
 mod reconcile;
 mod router;
