@@ -183,6 +183,8 @@ fn after_a_delivery_only_what_is_new_counts() {
         assert_eq!(waiting.line("version")["state"], "generated");
         assert_eq!(waiting.end(&home).code, Some(0));
     }
+    let ahead = home.run("wait --version ver_demo --after 99");
+    assert!(ahead.complaint(2).contains("has the number 5;"), "{ahead:?}");
     // From a place in the past: the failure counts, and what followed it.
     assert_eq!(home.run("wait --version ver_demo --after 1").code, Some(0));
     let late = home.run("wait --version ver_demo --after now --timeout 1s");

@@ -19,7 +19,7 @@ use crate::output::Ready;
 use crate::sqlite::{OpenError, names_writer};
 
 /// Interval between two looks at the journal: a commit is seen within it, for two system calls each.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The same while there is no journal yet.
 const AWAIT_EVERY: Duration = Duration::from_millis(50);
 /// How long another process may take to make the journal or to bring it up to date.
@@ -41,7 +41,7 @@ pub(super) fn run<W: Write + Send + 'static>(
                 return Ok(Exit::Answer(TIMED_OUT));
             }
         };
-        check(&options.condition, &follower)?;
+        check(&options, &follower)?;
         out.ready(&Ready::read_only(config.db.display().to_string()))?;
         let (status, worker) = status::of_writer(config.db.clone());
         let frontend = start(options, follower.looking_every(LOOK_EVERY), out, status, print)?;

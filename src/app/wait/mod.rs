@@ -104,7 +104,7 @@ fn receive<W: Write + Send + 'static>(
         let signals = Signals::new(false).context("cannot listen for signals")?;
         // The follower must exist before the first delivery.
         let follower = prepared.follower()?;
-        check(&options.condition, &follower)?;
+        check(&options, &follower)?;
         let receiver = prepared.start(config).await?;
         let journal = receiver.prepared.journal.path().display().to_string();
         let urls: Vec<String> =
@@ -140,8 +140,18 @@ fn start<W: Write + Send + 'static>(
     WaitFrontend::start(waiter, status, print)
 }
 
-/// Fails for an asset of which nothing says what is expected.
-fn check(condition: &WaitCondition, follower: &Follower) -> anyhow::Result<()> {
+/// Fails for a place that the journal has not reached, and for an asset of which nothing says what is
+/// expected.
+fn check(options: &WaitOptions, follower: &Follower) -> anyhow::Result<()> {
+    let (condition, last) = (&options.condition, follower.seen().head);
+    if let Some(WaitAfter::Seq(seq)) = options.after
+        && seq > last
+    {
+        return Err(ConfigError::Conflict(format!(
+            "--after {seq}: the last delivery in the journal has the number {last}; `--after now` begins behind it"
+        ))
+        .into());
+    }
     let WaitSubject::Asset { asset_id, .. } = condition.subject() else { return Ok(()) };
     let found = follower.reader().asset(asset_id)?;
     if condition.knows_its_versions(found.as_ref().map(|(row, notes)| (row, notes))) {
