@@ -9,6 +9,7 @@ use base64::Engine as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli_support::{Home, Posted, Ran, Target, body, start};
+use crate::tui_support::Pty;
 
 /// Nothing here takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -224,6 +225,24 @@ fn a_slow_answer_holds_up_its_own_version_alone() {
     assert!(in_time.load(Ordering::Relaxed), "another version was sent meanwhile");
     let events: Vec<_> = target.posted().iter().map(event).filter(|(a, _)| a == "ast_1").collect();
     assert_eq!(events[0].1, "version_ready");
+}
+
+#[test]
+fn a_terminal_shows_a_bar() {
+    let home = Home::new();
+    home.fill((0..3).map(|n| (1, body("version_ready", "ast_1", &format!("ver_{n}")))));
+    // Slow enough to be drawn in between.
+    let target = Target::new(|_| {
+        std::thread::park_timeout(Duration::from_millis(500));
+        (200, "")
+    });
+    let (root, db, url) = (home.path(""), home.journal(), target.url());
+    let args = ["replay", url.as_str(), "--db", db.to_str().unwrap()];
+    let pty = Pty::spawn(120, 24, args, &[("HOME", root.to_str().unwrap())]);
+    assert_eq!(pty.wait(LIMIT).exit_code(), 0, "{}", pty.screen_text());
+    let shown = pty.screen_text();
+    assert!(shown.contains("[====================] 3 of 3 deliveries sent, "), "{shown}");
+    assert!(shown.contains("Sent 3 of 3 deliveries in "), "{shown}");
 }
 
 #[test]
