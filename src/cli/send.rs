@@ -1,7 +1,9 @@
 //! `dubwatch send`: posts signed test callbacks, sound or spoiled.
 
+mod payload;
+
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,15 +15,14 @@ use tokio::time::MissedTickBehavior;
 use super::UsageError;
 use super::characters::text_out;
 use super::prune::counted;
-use super::verify::read as read_body;
 use crate::app::{DevKeyError, Exit, load_dev_key, reader_gone};
-use crate::callback::{Callback, Encoding, Event, Source, State};
+use crate::callback::{Encoding, Event};
 use crate::config::{Config, ConfigError, Origin, SettingKey, parse_span};
-use crate::journal::JournalReader;
 use crate::outbound::{Outbound, Proxies, Trust};
 use crate::signature::PrivateKey;
-use crate::simulate::{Answer, Message, Sender, Tamper, body_like};
+use crate::simulate::{Answer, Sender, Tamper};
 use crate::text::Printable;
+use payload::{Payload, messages, original};
 
 /// Default pause between two callbacks of a lifecycle.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -177,22 +178,6 @@ pub(super) fn outbound(config: &Config, to: &Uri) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(Proxies::from_environment(), trust))
 }
 
-/// Returns the body of a delivery in the journal.
-fn original(config: &Config, seq: u64) -> anyhow::Result<Vec<u8>> {
-    config.needs_journal()?;
-    let delivery = JournalReader::open(&config.db)?.delivery(seq)?.with_context(|| {
-        format!(
-            "there is no delivery {seq} in {}; `dubwatch log --json` has the numbers as seq",
-            config.db.display()
-        )
-    })?;
-    anyhow::ensure!(
-        delivery.request.source != Source::Api,
-        "delivery {seq} is an answer of the service's API and was no request; name another"
-    );
-    Ok(delivery.request.body)
-}
-
 async fn send_all(
     sender: &Sender,
     args: &SendArgs,
@@ -248,81 +233,6 @@ async fn send_all(
         }
     }
     Ok(if as_it_should_be { Exit::Done } else { Exit::Failed })
-}
-
-/// A body to post, and its label on the line about the response.
-#[derive(Debug, Clone)]
-struct Payload {
-    label: String,
-    body: Vec<u8>,
-}
-
-impl Payload {
-    fn of_message(message: &Message) -> Self {
-        let version = message.version_id.as_deref().unwrap_or("-");
-        let label = format!("{}  {}  {version}", message.event, message.asset_id);
-        Self { label, body: message.body() }
-    }
-
-    /// Returns the body of a delivery with the fields that the command line names.
-    fn like(original: &[u8], args: &SendArgs, n: u64) -> anyhow::Result<Self> {
-        let fields = [
-            ("event", &args.event),
-            ("asset_id", &args.asset),
-            ("version_id", &args.version),
-            ("version_locale", &args.locale),
-        ];
-        let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        let filled: Vec<(&str, String)> =
-            given.map(|(name, value)| (name, fill(value, n))).collect();
-        let changes: Vec<(&str, &str)> =
-            filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let body = body_like(original, &changes).map_err(|why| {
-            anyhow::anyhow!("delivery {} cannot be changed: {why}", args.like.unwrap_or_default())
-        })?;
-        let Callback { event, asset_id, version_id, .. } = Callback::read(&body);
-        let shown =
-            [event, asset_id, version_id].map(|text| text.unwrap_or_else(|| "-".to_owned()));
-        Ok(Self { label: shown.join("  "), body })
-    }
-
-    fn of_file(path: &Path) -> anyhow::Result<Self> {
-        let body = read_body(path).map_err(|error| UsageError(format!("{error:#}")))?;
-        let name = if path.as_os_str() == "-" {
-            "standard input".into()
-        } else {
-            path.display().to_string()
-        };
-        Ok(Self { label: format!("{name}  {}", counted(body.len(), "byte", "bytes")), body })
-    }
-}
-
-/// Returns the callbacks of one number: one event, or a whole run of a version.
-fn messages(args: &SendArgs, n: u64) -> Vec<Message> {
-    let outcome = if args.fail { State::GenerateFailed } else { State::Generated };
-    let run = [State::Ready, State::Generating, outcome];
-    let events: Vec<&str> = if args.lifecycle {
-        run.iter().map(|state| Event::Version(*state).name()).collect()
-    } else {
-        vec![args.event.as_deref().unwrap_or("version_ready")]
-    };
-    let id = |given: &Option<String>, default| fill(given.as_deref().unwrap_or(default), n);
-    let message = |event: &str| {
-        let of_version = event != "asset_failed";
-        Message {
-            event: event.to_owned(),
-            asset_id: id(&args.asset, "ast_demo"),
-            version_id: of_version.then(|| id(&args.version, "ver_demo")),
-            version_locale: of_version
-                .then(|| args.locale.clone().unwrap_or_else(|| "es-ES".to_owned())),
-        }
-    };
-    events.into_iter().map(message).collect()
-}
-
-/// Puts the number of the callback into an id.
-fn fill(id: &str, n: u64) -> String {
-    id.replace("{n}", &n.to_string())
 }
 
 fn tell(args: &SendArgs, label: &str, answer: &Answer, out: &mut impl Write) -> anyhow::Result<()> {
