@@ -33,38 +33,44 @@ pub fn watch(
     if !config.ephemeral {
         config.needs_journal()?;
     }
-    let no_hooks = |config: &Config| {
-        let caution = "nothing is received here, so the programs of --exec are not run; the dubwatch that receives runs its own";
-        let mut config = config.clone();
-        config.cautions.extend(has_hooks.then(|| caution.to_owned()));
-        config
-    };
     let prepared = match (PreparedReceiver::open(config, named_keys(config)?), &form) {
         (Ok(prepared), _) => prepared.running(hooks)?,
         (Err(error), Form::Lines(format)) if is_in_use(&error) => {
-            return read_only::lines(&no_hooks(config), format.clone(), out, &error, print);
+            let config = only_reading(config, has_hooks);
+            return read_only::lines(&config, format.clone(), out, &error, print);
         }
         (Err(error), Form::Dashboard(theme)) if is_in_use(&error) => {
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(
-                &no_hooks(config),
-                Arc::new(keys),
-                *theme,
-                Banner::ReadOnly,
-            );
+            let config = only_reading(config, has_hooks);
+            return read_only::dashboard(&config, Arc::new(keys), *theme, Banner::ReadOnly);
         }
         (Err(error), Form::Dashboard(theme)) if is_unwritable(&error) && config.db.exists() => {
             tracing::warn!("{error:#}");
             let keys = with_present_dev_key(config, named_keys(config)?);
-            return read_only::dashboard(
-                &no_hooks(config),
-                Arc::new(keys),
-                *theme,
-                Banner::Unwritable,
-            );
+            let config = only_reading(config, has_hooks);
+            return read_only::dashboard(&config, Arc::new(keys), *theme, Banner::Unwritable);
         }
         (Err(error), _) => return Err(error),
     };
     let options = ShowOptions { form, banner: None, story_over: None, caution: None };
     in_runtime(receive(config, prepared, options, out, print, Ok))
+}
+
+/// Returns the settings of a run that only reads, with a warning about what only the process that
+/// receives does: it forwards deliveries and runs programs.
+fn only_reading(config: &Config, has_hooks: bool) -> Config {
+    let mut config = config.clone();
+    if !config.forward_to.is_empty() {
+        config.cautions.push(
+            "nothing is forwarded from here (--forward-to): start the dubwatch that receives with it"
+                .to_owned(),
+        );
+    }
+    if has_hooks {
+        config.cautions.push(
+            "nothing is received here, so the programs of --exec are not run; the dubwatch that receives runs its own"
+                .to_owned(),
+        );
+    }
+    config
 }

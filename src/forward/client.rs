@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{LOCATION, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -116,6 +116,12 @@ impl ForwardClient {
                 };
             }
         };
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && let Some(why) = destination(self.settings.target.uri())
+                .and_then(|way| self.settings.outbound.refused(&way, response.headers()))
+        {
+            return failed(Contact::None, &why.to_string());
+        }
         self.answered(response, begun).await
     }
 

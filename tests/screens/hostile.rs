@@ -6,8 +6,8 @@ use dubwatch::internals::callback::{
     BodySample, Callback, Delivery, Encoding, Fingerprint, Gap, Headers, Outcome, Provenance,
     Received, Refusal, RefusalEntry, RefusalKind, Source, Verdict,
 };
-use dubwatch::internals::forward::{ForwardAnswer, ForwardAttempt};
-use dubwatch::internals::status::{JournalHealth, Link, LinkState};
+use dubwatch::internals::forward::{ForwardAnswer, ForwardAttempt, ForwardMark};
+use dubwatch::internals::status::{ForwardState, ForwardStatus, JournalHealth, Link, LinkState};
 use dubwatch::internals::text::is_hidden;
 use dubwatch::internals::timeline::{AssetRow, Notes, Timeline, VersionRow};
 use dubwatch::internals::tui::event::{BackendEvent, News};
@@ -102,6 +102,43 @@ fn send_relay_events(tui: &mut TuiHarness, text: &str) {
     tui.event(BackendEvent::Gaps(vec![gap.clone(), gap]));
 }
 
+/// An attempt to forward a delivery, with text of the app in every field.
+fn hostile_attempt(seq: u64, text: &str) -> ForwardAttempt {
+    let all = HOSTILE.concat();
+    ForwardAttempt {
+        seq,
+        target: text.into(),
+        attempt: 1,
+        at: now(),
+        is_last: true,
+        answer: ForwardAnswer {
+            status: None,
+            took: std::time::Duration::from_millis(3),
+            error: Some(all.clone()),
+            headers: Headers::from_raw([("x-hostile", text.as_bytes())]),
+            body: all.into_bytes(),
+            is_truncated: true,
+        },
+    }
+}
+
+/// Everything that has a state fails, with this text as the reason.
+fn send_status_events(tui: &mut TuiHarness, all: &str) {
+    tui.event(BackendEvent::Store(JournalHealth::Failing { why: all.to_owned() }));
+    send_relay_events(tui, all);
+    send_forward_events(tui, all);
+}
+
+/// An app that is down, with text of it in every field.
+fn send_forward_events(tui: &mut TuiHarness, all: &str) {
+    let state = ForwardState::Down { since: now(), why: all.to_owned() };
+    let last_error = Some((now(), all.to_owned()));
+    let target = ForwardStatus { state, last_error, ..ForwardStatus::new(all.to_owned()) };
+    tui.event(BackendEvent::ForwardTargets(vec![target]));
+    let mark = ForwardMark { seq: 1, status: None, is_accepted: false };
+    tui.event(BackendEvent::Forwards(vec![mark]));
+}
+
 #[test]
 fn hostile_text_in_every_field_leaves_the_frame_intact() {
     let mut run_info = run_info(Some(Banner::ReadOnly));
@@ -144,8 +181,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         }));
         tui.event(BackendEvent::Warning(now(), (*text).to_owned()));
     }
-    tui.event(BackendEvent::Store(JournalHealth::Failing { why: all.clone() }));
-    send_relay_events(&mut tui, &all);
+    send_status_events(&mut tui, &all);
     for keys in ["1", "1 tab", "2", "3", "4", "y", "?", "L", "/"] {
         for _ in 0..12 {
             tui.press("esc");
@@ -179,21 +215,7 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
                 passed: Some(false),
                 note: all.clone(),
             }],
-            forwards: vec![ForwardAttempt {
-                seq: seq as u64 + 1,
-                target: (*text).into(),
-                attempt: 1,
-                at: now(),
-                is_last: true,
-                answer: ForwardAnswer {
-                    status: None,
-                    took: std::time::Duration::from_millis(3),
-                    error: Some(all.clone()),
-                    headers: Headers::from_raw([("x-hostile", text.as_bytes())]),
-                    body: all.clone().into_bytes(),
-                    is_truncated: true,
-                },
-            }],
+            forwards: vec![hostile_attempt(seq as u64 + 1, text)],
         };
         // Selected by hand: which pane is focused does not matter here.
         tui.press("g");

@@ -15,6 +15,7 @@ use super::super::welcome::{callback_url, first_steps};
 use super::super::worker::{Worker, or_never};
 use super::Frontend;
 use crate::config::{Config, SignaturePolicy, local_zone};
+use crate::forward::ForwardTarget;
 use crate::output::{self, Format, Notice, Ready, StreamOutputError};
 use crate::status::{Counts, Link, LinkState, Status};
 
@@ -189,6 +190,11 @@ fn announce<W: Write>(
         (urls, None) => format!("Listening on {urls}"),
         (urls, Some(relay)) => format!("Listening on {urls} and to the relay {relay}"),
     };
+    let targets: Vec<&str> = config.forward_to.iter().map(ForwardTarget::url).collect();
+    if !targets.is_empty() {
+        sentence.push_str(", forwarding to ");
+        sentence.push_str(&targets.join(" and "));
+    }
     sentence.push_str(", journal ");
     sentence.push_str(&journal);
     if matches!(format, Format::Quiet) {

@@ -2,7 +2,7 @@
 
 use super::app::{App, Reply};
 use super::{accepted, forwards};
-use crate::common::{Site, callback, post};
+use crate::common::{Heard, LIMIT, Running, Site, callback, post, until};
 
 #[test]
 fn a_delivery_arrives_byte_for_byte_and_its_answer_is_told() {
@@ -88,4 +88,35 @@ fn a_failure_of_the_app_is_told_and_does_not_stop_the_next() {
         }
     }
     assert_eq!(app.came().len(), 5, "none was sent twice");
+}
+
+#[test]
+fn text_says_where_to_and_what_the_app_answered() {
+    let site = Site::new();
+    let app = App::new(|_, _| Reply::status(500));
+    let url = app.url();
+    let watch = site.forwards_to(&url, &["--output", "text"]);
+    let first = watch.ready.as_str().unwrap();
+    assert!(first.contains(&format!(", forwarding to {url}, journal ")), "{first}");
+    accepted(&site, &watch, callback(1));
+    let line = format!("✗ 500        delivery 1 to {url}  ");
+    until(|| watch.out.text().contains(&line), "the line of the answer");
+    drop(watch);
+}
+
+#[test]
+fn a_second_dubwatch_shows_the_answers_and_forwards_nothing() {
+    let site = Site::new();
+    let app = App::new(|_, _| Reply::ok());
+    let first = site.forwards_to(&app.url(), &[]);
+    let mut command = site.command(&["--json", "--forward-to", &app.url()]);
+    let mut child = command.spawn().unwrap();
+    let (out, err) =
+        (Heard::from(child.stdout.take().unwrap()), Heard::from(child.stderr.take().unwrap()));
+    let _child = Running(child);
+    assert!(out.line(0, LIMIT).is_some(), "{}", err.text());
+    assert!(err.text().contains("nothing is forwarded from here"), "{}", err.text());
+    accepted(&site, &first, callback(1));
+    until(|| out.text().contains(r#""type":"forward","seq":1,"#), "the answer to be told");
+    assert_eq!(app.came().len(), 1);
 }

@@ -3,6 +3,7 @@
 mod behind;
 mod demo;
 mod following;
+mod forwards;
 mod loading;
 mod news;
 mod notes;
