@@ -6,6 +6,8 @@
 //! `cargo bench --bench intake -- --startup 1000000`
 //! measures start-up and memory instead, with up to so many deliveries in the journal, and
 //! `-- --export 1000000` what it takes to export so many.
+//! `cargo bench --bench intake -- --forward 100000` measures forwarding of so many deliveries, and
+//! intake beside an app that does not answer.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -14,6 +16,7 @@
 )]
 
 mod export;
+mod forward;
 mod load;
 mod server;
 mod startup;
@@ -53,6 +56,10 @@ fn main() -> Result<()> {
     if let Some(deliveries) = after("--export") {
         return export::run(&mut io::stdout().lock(), deliveries.parse()?);
     }
+    let program = Path::new(after("--program").map_or(env!("CARGO_BIN_EXE_dubwatch"), |path| path));
+    if let Some(deliveries) = after("--forward") {
+        return forward::run(&mut io::stdout().lock(), program, deliveries.parse()?);
+    }
     let number = |flag, usual: u32| after(flag).map_or(Ok(usual), |text| text.parse());
     let rounds = number("--rounds", 5)?;
     let length = Duration::from_secs(number("--seconds", 2)?.into());
@@ -61,7 +68,6 @@ fn main() -> Result<()> {
         None => CONNECTIONS.to_vec(),
     };
 
-    let program = Path::new(after("--program").map_or(env!("CARGO_BIN_EXE_dubwatch"), |path| path));
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     Bench::new(program, place.path(), length)?.run(rounds, &connections, &mut io::stdout().lock())
 }
