@@ -10,6 +10,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
+use crate::states::{open, state};
 use crate::tui_harness::{COLOR, TuiHarness, rows};
 
 /// The size of a cell in the picture's units: that of a common monospaced font at 14.
@@ -47,6 +48,15 @@ fn the_matrix() {
     tui.frame((120, 22), COLOR);
     tui.press("2");
     check("matrix.svg", "The Matrix: assets by locales", &tui.frame((120, 22), COLOR));
+}
+
+#[test]
+fn the_answer_of_an_app() {
+    let size = (100, 20);
+    let mut tui = state("forwarding");
+    tui.frame(size, COLOR);
+    open(&mut tui, "3 enter tab tab tab tab");
+    check("forward.svg", "What the app answered to a delivery", &tui.frame(size, COLOR));
 }
 
 /// The README is read in terminals too, where a picture is text.
