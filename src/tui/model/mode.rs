@@ -344,7 +344,10 @@ mod tests {
 
     #[test]
     fn tabs_wrap_around() {
-        assert_eq!(Tab::Payload.moved(-1), Tab::Forward);
-        assert_eq!(Tab::Forward.moved(1), Tab::Payload);
+        let (delivery, refusal) = (Target::Delivery(1), Target::Refusal(1));
+        assert_eq!(Tab::Payload.moved(-1, delivery), Tab::Forward);
+        assert_eq!(Tab::Forward.moved(1, delivery), Tab::Payload);
+        assert_eq!(Tab::Payload.moved(-1, refusal), Tab::Signature);
+        assert_eq!(Tab::Signature.moved(1, refusal), Tab::Payload);
     }
 }

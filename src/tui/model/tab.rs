@@ -1,5 +1,7 @@
 //! The tabs of the detail view.
 
+use super::target::Target;
+
 /// A tab of the detail view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tab {
@@ -31,10 +33,19 @@ impl Tab {
         }
     }
 
-    /// Returns the tab `by` positions further, wrapping around.
+    /// Returns the tabs of a delivery or refusal, in order. Only an accepted delivery is forwarded.
+    pub fn of(target: Target) -> &'static [Self] {
+        match target {
+            Target::Delivery(_) => &Self::ALL,
+            Target::Refusal(_) => &Self::ALL[..Self::ALL.len() - 1],
+        }
+    }
+
+    /// Returns the tab `by` positions further among those of `target`, wrapping around.
     #[must_use]
-    pub fn moved(self, by: isize) -> Self {
-        let count = Self::ALL.len().cast_signed();
-        Self::ALL[(self as isize + by).rem_euclid(count).cast_unsigned()]
+    pub fn moved(self, by: isize, target: Target) -> Self {
+        let tabs = Self::of(target);
+        let count = tabs.len().cast_signed();
+        tabs[(self as isize + by).rem_euclid(count).cast_unsigned()]
     }
 }

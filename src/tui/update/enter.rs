@@ -116,7 +116,8 @@ pub(super) fn press(model: &mut Model, action: Action) -> Vec<Effect> {
     let last = detail.lines.len().saturating_sub(page);
     match action {
         Action::NextTab | Action::PreviousTab => {
-            detail.tab = detail.tab.moved(if action == Action::NextTab { 1 } else { -1 });
+            let by = if action == Action::NextTab { 1 } else { -1 };
+            detail.tab = detail.tab.moved(by, detail.target);
             detail.other_form = false;
             detail.scroll = 0;
             detail.laid_out = None;

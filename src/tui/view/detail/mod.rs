@@ -303,7 +303,7 @@ fn tabs(open: &DetailMode, seen: &std::ops::Range<usize>, theme: Theme, pen: &mu
     pen.glyph(glyph::THIN, dim);
     // If the names do not fit, abbreviate them.
     let short = pen.left() < 46;
-    for tab in Tab::ALL {
+    for &tab in Tab::of(open.target) {
         let name = if short && tab != open.tab { &tab.name()[..3] } else { tab.name() };
         let style = theme.of(if tab == open.tab { Role::Tab } else { Role::Plain });
         pen.text(&format!(" {name} "), style);
