@@ -462,13 +462,11 @@ fn a_flag_that_a_command_does_not_use_is_refused() {
                 "max-body" => "=1MiB",
                 "overdue" | "keep" => "=1h",
                 "expect" | "forward-concurrency" | "forward-retries" => "=2",
-                "expect" => "=2",
-                "on" => "=failed",
                 "exec" => "=true",
                 "relay" => "=wss://relay.example",
                 "api-url" => "=https://api.example",
                 "forward-to" => "=3000",
-                "forward-filter" => "=failed",
+                "forward-filter" | "on" => "=failed",
                 "forward-when-down" => "=skip",
                 "forward-since" => "=2h",
                 "forward-header" => "=x-stage:dev",
@@ -528,11 +526,11 @@ fn a_refused_flag_says_which_commands_use_it() {
     $ dubwatch log --relay wss://relay.example
     dubwatch: `dubwatch log` does not use --relay: leave it out; it is for `dubwatch watch`, `dubwatch wait`, `dubwatch doctor` and `dubwatch config show`
     $ dubwatch --listen 0 status
-    dubwatch: `dubwatch status` does not use --listen: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch wait`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate` and `dubwatch config show`
+    dubwatch: `dubwatch status` does not use --listen: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch wait`, `dubwatch open`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate` and `dubwatch config show`
     $ dubwatch --signature off status
     dubwatch: `dubwatch status` does not use --signature: leave it out; it is for `dubwatch watch`
     $ dubwatch keygen k.pem --db x.db
-    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch wait`, `dubwatch replay`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch export`, `dubwatch journal path`, `dubwatch journal size`, `dubwatch journal backup`, `dubwatch journal restore`, `dubwatch journal delete`, `dubwatch journal vacuum`, `dubwatch prune`, `dubwatch download`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
+    dubwatch: `dubwatch keygen` does not use --db: leave it out; it is for `dubwatch watch`, `dubwatch send`, `dubwatch verify`, `dubwatch status`, `dubwatch log`, `dubwatch wait`, `dubwatch replay`, `dubwatch names import`, `dubwatch names list`, `dubwatch names export`, `dubwatch export`, `dubwatch open`, `dubwatch journal path`, `dubwatch journal size`, `dubwatch journal backup`, `dubwatch journal restore`, `dubwatch journal delete`, `dubwatch journal vacuum`, `dubwatch prune`, `dubwatch download`, `dubwatch doctor`, `dubwatch relay`, `dubwatch relay inbox create`, `dubwatch relay inbox list`, `dubwatch relay inbox rotate`, `dubwatch relay inbox revoke`, `dubwatch relay inbox forget`, `dubwatch relay inbox prune` and `dubwatch config show`
     $ dubwatch relay --max-count 50 inbox list
     dubwatch: `dubwatch relay inbox list` does not use --max-count: leave it out; it is for `dubwatch relay`
     $ dubwatch status --output quiet

@@ -232,7 +232,8 @@ fn hostile_text_in_every_field_leaves_the_frame_intact() {
         }
         tui.press("enter");
         tui.event(BackendEvent::Detail(target, Some(Box::new(detail))));
-        for _ in 0..4 {
+        // More often than there are tabs.
+        for _ in 0..6 {
             for size in SIZES {
                 assert_clean(&tui.frame(size, COLOR), text);
                 tui.press("v");
