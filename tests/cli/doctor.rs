@@ -97,6 +97,17 @@ fn what_is_wrong_is_named_with_what_to_do() {
     assert!(journal[0].starts_with("bad: ~/notes.txt is not a journal of dubwatch"), "{journal:?}");
     assert_eq!(std::fs::read(other).unwrap(), b"no journal");
 
+    // An app that is down is no mistake, and a target that cannot be one is.
+    let found = findings(&home.run("doctor --listen 0 --json --forward-to 127.0.0.1:1"));
+    let forward = about(&found, "forward");
+    assert!(forward[0].starts_with("note: http://127.0.0.1:1/ cannot be reached"), "{forward:?}");
+    let line = format!("doctor --listen 0 --json --forward-to 127.0.0.1:{port}");
+    let forward = about(&findings(&home.run(&line)), "forward");
+    assert_eq!(forward, [format!("ok: an app takes connections at http://127.0.0.1:{port}/")]);
+    let line = "doctor --listen 0 --json --forward-to 3000 --forward-to 3000";
+    let forward = about(&findings(&home.run(line)), "forward");
+    assert!(forward[0].starts_with("bad: "), "{forward:?}");
+
     let line = "doctor --listen 0 --json --relay wss://127.0.0.1:1 --api-key-file key.txt";
     let found = findings(&home.run(line));
     assert!(about(&found, "relay")[0].starts_with("bad: there is no token"), "{found:?}");

@@ -10,11 +10,13 @@
 //! | `listener` | the addresses to listen on |
 //! | `remote` | the relay and the service's API |
 //! | `probe` | the public URL: posts a signed request to it |
+//! | `forwards` | the apps that deliveries are forwarded to |
 //! | `arrival` | where a probe arrives: at a listener of our own, or in the journal of a running dubwatch |
 //! | `way` | what happened to a probe on its way (pure) |
 
 mod arrival;
 mod finding;
+mod forwards;
 mod journal;
 mod keys;
 mod listener;
@@ -39,6 +41,7 @@ pub async fn doctor(config: &Config, is_ascii: bool, mut found: impl FnMut(Findi
     let (findings, doors) = listener::check(config).await;
     all(findings);
     all(probe::check(config, doors).await);
+    all(forwards::check(config).await);
     all(remote::relay(config).await.into_iter().collect());
     all(vec![remote::api(config).await]);
 }

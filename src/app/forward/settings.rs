@@ -14,7 +14,7 @@ use crate::outbound::{Trust, destination};
 /// What a forwarder needs to know about its target.
 #[derive(Debug, Clone)]
 pub(in super::super) struct TargetSettings {
-    pub(super) client: ForwardSettings,
+    pub(in super::super) client: ForwardSettings,
     /// Which deliveries are forwarded.
     pub(super) filter: Filter,
     pub(super) policy: RetryPolicy,
