@@ -9,13 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::characters::out;
 use super::{UsageError, done_unless, lines, say};
 use crate::app::{Exit, is_closed_pipe, reader_gone};
-use crate::callback::Basis;
 use crate::config::{Config, Output};
 use crate::filter::{Filter, VersionFacts};
 use crate::journal::JournalReader;
 use crate::output::{AssetRecord, Lines, VersionRecord, write_line};
 use crate::text::Printable;
-use crate::timeline::{AssetExpectation, AssetRow, Expectation, Notes, VersionRow};
+use crate::timeline::{AssetExpectation, AssetRow, Expectation, Notes, Version, VersionRow};
 
 /// Maximum number of assets that are listed if a word matches several.
 const NAMED: usize = 5;
@@ -250,18 +249,6 @@ pub(super) fn version_fits(
     now: Timestamp,
     overdue: SignedDuration,
 ) -> bool {
-    filter.matches_version(&VersionFacts {
-        asset_id: &row.asset_id,
-        name: notes.shown_name(),
-        version_id: version.map(|row| row.version_id.as_str()),
-        locale: version.and_then(|row| row.version.locale()),
-        state: version.map(|row| row.version.state()),
-        failed: row.asset.failure.is_some(),
-        provenance: version.map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
-        basis: version.map_or(Basis::Callback, |row| row.version.basis()),
-        foreign: notes.listing.is_foreign,
-        uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
-        overdue: version.is_some_and(|row| row.version.overdue(now, overdue)),
-        last_at: row.asset.last_at,
-    })
+    let is_overdue = |version: &Version| version.overdue(now, overdue);
+    filter.matches_version(&VersionFacts::of(row, notes, version, is_overdue))
 }

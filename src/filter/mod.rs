@@ -28,6 +28,7 @@ use crate::callback::{
     Basis, Callback, Delivery, DeliverySummary, Event, Outcome, Provenance, Refusal, State, Verdict,
 };
 use crate::text::Printable;
+use crate::timeline::{AssetRow, Notes, Version, VersionRow};
 use test::Test;
 
 pub use terms::TERMS;
@@ -158,6 +159,33 @@ pub struct VersionFacts<'a> {
     pub foreign: bool,
     /// When the last delivery for the asset arrived.
     pub last_at: Timestamp,
+}
+
+impl<'a> VersionFacts<'a> {
+    /// Returns the fields of a version, or with `None` of the asset as a whole. `is_overdue` says which
+    /// versions have been generating for too long.
+    pub fn of(
+        row: &'a AssetRow,
+        notes: &'a Notes,
+        version: Option<&'a VersionRow>,
+        is_overdue: impl FnOnce(&Version) -> bool,
+    ) -> Self {
+        Self {
+            asset_id: &row.asset_id,
+            name: notes.shown_name(),
+            version_id: version.map(|row| row.version_id.as_str()),
+            locale: version.and_then(|row| row.version.locale()),
+            state: version.map(|row| row.version.state()),
+            failed: row.asset.failure.is_some(),
+            provenance: version
+                .map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
+            basis: version.map_or(Basis::Callback, |row| row.version.basis()),
+            uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
+            overdue: version.is_some_and(|row| is_overdue(&row.version)),
+            foreign: notes.listing.is_foreign,
+            last_at: row.asset.last_at,
+        }
+    }
 }
 
 /// What is wrong with a filter: names the term and the known ones.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::callback::{Basis, Event};
+use crate::callback::Event;
 use crate::filter::VersionFacts;
 use crate::text::Printable;
 use crate::timeline::{AssetRow, Notes, Progress, VersionRow};
@@ -27,20 +27,7 @@ pub(super) fn facts<'a>(
     now: Timestamp,
     overdue: SignedDuration,
 ) -> VersionFacts<'a> {
-    VersionFacts {
-        asset_id: &row.asset_id,
-        name: notes.shown_name(),
-        version_id: version.map(|row| row.version_id.as_str()),
-        locale: version.and_then(|row| row.version.locale()),
-        state: version.map(|row| row.version.state()),
-        failed: row.asset.failure.is_some(),
-        provenance: version.map_or_else(|| row.asset.provenance(), |row| row.version.provenance()),
-        basis: version.map_or(Basis::Callback, |row| row.version.basis()),
-        foreign: notes.listing.is_foreign,
-        uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
-        overdue: version.is_some_and(|row| row.version.overdue(now, overdue)),
-        last_at: row.asset.last_at,
-    }
+    VersionFacts::of(row, notes, version, |version| version.overdue(now, overdue))
 }
 
 /// Returns how a version stands.

@@ -60,7 +60,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         module: "filter",
-        ours: &["callback", "text"],
+        ours: &["callback", "text", "timeline"],
         crates: &["jiff", "thiserror"],
         pure: true,
         why: "dashboard and log filter alike, and the clock is an argument",

@@ -342,21 +342,7 @@ impl AssetView {
     }
 
     fn facts<'a>(&'a self, version: Option<&'a VersionRow>) -> VersionFacts<'a> {
-        VersionFacts {
-            asset_id: self.id(),
-            name: self.notes.shown_name(),
-            version_id: version.map(|row| row.version_id.as_str()),
-            locale: version.and_then(|row| row.version.locale()),
-            state: version.map(|row| row.version.state()),
-            failed: self.row.asset.failure.is_some(),
-            provenance: version
-                .map_or_else(|| self.row.asset.provenance(), |row| row.version.provenance()),
-            basis: version.map_or(Basis::Callback, |row| row.version.basis()),
-            uncertain: version.is_some_and(|row| row.version.uncertain().is_some()),
-            foreign: self.notes.listing.is_foreign,
-            overdue: version.is_some_and(|row| self.is_overdue(&row.version)),
-            last_at: self.last_at(),
-        }
+        VersionFacts::of(&self.row, &self.notes, version, |version| self.is_overdue(version))
     }
 
     /// Returns whether this alert was marked as seen. A mark names the time of the failure, or the
